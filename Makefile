@@ -3,7 +3,7 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 export PREFIX
 
-.PHONY: all deps build demo test golden-check fuzz bench install dist clean options format house
+.PHONY: all deps build demo test golden-check fuzz bench install dist clean options abi format house
 
 all: build
 	@echo "goldpan is built: $(BUILD)/src/cli/goldpan.  Next: make demo, make test, make install."
@@ -52,6 +52,10 @@ dist: deps
 # Man pages, completions and docs/options.md, from the tables of options in src/cli.
 options: build
 	@python3 tools/options.py $(BUILD)/src/cli/goldpan
+
+# The table of functions and struct layouts, after a change of the interface that is meant (docs/library.md).
+abi: build
+	@python3 tools/abi.py --build $(BUILD) --accept
 
 format:
 	@git ls-files '*.c' '*.h' | xargs $$(command -v clang-format-14 || echo clang-format) -i

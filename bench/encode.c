@@ -29,7 +29,7 @@ typedef struct options {
     gp_precision precision;
     gp_engine engine;
     bool all_precisions, all_engines;
-    int threads; /* 0: one, and all */
+    int threads; /* 0: measure with one thread, and with all */
     size_t batch;
     double seconds;
 } options;
@@ -40,7 +40,7 @@ typedef struct job {
     const options *o;
     const gp_encoder *clip;
     gp_model_facts facts;
-    char **paths; /* [path_count]; NULL: towers alone */
+    char **paths; /* [path_count]; NULL: measure the towers alone */
     size_t path_count;
     double until;
     bool texts;
@@ -76,7 +76,7 @@ out:
     return st;
 }
 
-/* Fill a batch and run it; false when there is nothing left. */
+/* Fills a batch and encodes it.  Returns false when no images are left. */
 static bool step(job *j, gp_encoder_worker *w, float *planes, float *out, gp_error *err)
 {
     const size_t plane = 3 * (size_t)j->facts.image_side * j->facts.image_side;
@@ -110,7 +110,7 @@ static bool text_step(job *j, gp_encoder_worker *w, float *out, gp_error *err)
         counts[i] = TEXT_TOKENS;
         for (size_t k = 0; k < TEXT_TOKENS; k++)
             ids[i * TEXT_TOKENS + k] = (int32_t)(1 + (i + k) % (j->facts.vocabulary - 1));
-        ids[(i + 1) * TEXT_TOKENS - 1] = (int32_t)j->facts.vocabulary - 1; /* the end token of the recipe's models */
+        ids[(i + 1) * TEXT_TOKENS - 1] = (int32_t)j->facts.vocabulary - 1; /* end token of the recipe's models */
     }
     if (gp_encoder_run_texts(w, ids, counts, TEXT_BATCH, out, err) != GP_OK) return false;
     atomic_fetch_add(&j->images, TEXT_BATCH);
@@ -262,7 +262,7 @@ static gp_status measure_all(const options *o, const char *folder, gp_error *err
             gp_precision precision = !o->all_precisions ? o->precision : p ? GP_PRECISION_BF16 : GP_PRECISION_FP32;
             gp_engine engine = !o->all_engines ? o->engine : e ? GP_ENGINE_PLAIN : GP_ENGINE_ONEDNN;
             st = measure(o, folder, precision, engine, paths, count, err);
-            if (st == GP_ERR_UNSUPPORTED && o->all_engines) st = GP_OK; /* built without oneDNN */
+            if (st == GP_ERR_UNSUPPORTED && o->all_engines) st = GP_OK; /* goldpan was built without oneDNN */
         }
     for (size_t i = 0; i < count; i++) gp_mem_free(paths[i]);
     free(paths);

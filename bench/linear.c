@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Billions of multiply-add operations (2 each) a second of one thread in gp_linear, for the layers of ViT-B/32 (8
- * pictures: 400 rows) and ViT-L/14 (4 pictures: 1028 rows), by engine and precision.  Processor time, best of five. */
+ * Measures gp_linear: billions of operations per second of one thread (a multiplication and its addition are two), by
+ * engine and precision.  Layers of ViT-B/32 (8 images: 400 rows) and ViT-L/14 (4 images: 1028 rows).  CPU time, best of
+ * five. */
 #include "base/mem.h"
 #include "base/rng.h"
 #include "tensor/linear.h"
@@ -71,7 +72,7 @@ int main(void)
         for (size_t p = 0; p < (e ? 3 : 2); p++)
             for (size_t s = 0; s < sizeof shapes / sizeof shapes[0] && st == GP_OK; s++) {
                 st = measure(&shapes[s], engines[e], precisions[p], weight, x, y, &err);
-                if (st == GP_ERR_UNSUPPORTED) st = GP_OK; /* built without oneDNN */
+                if (st == GP_ERR_UNSUPPORTED) st = GP_OK; /* goldpan was built without oneDNN */
             }
     if (st != GP_OK) fprintf(stderr, "bench_linear: %s\n", err.message);
     gp_mem_free(y);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Milliseconds to decode each file named on the command line, one thread, best of `rounds` rounds in which all take
- * turns: fast and full PNG decoder and, as what no decoder can go below, libdeflate's inflate alone; for other formats
- * the one decoder; and the quality measures of the decoded pixels.  bench_png [-n ROUNDS] FILE... */
+ * Measures decoding of the files on the command line: milliseconds of one thread, best of `rounds` rounds in which all
+ * decoders run in turn.  For PNG: the fast decoder, the full decoder, and inflate of libdeflate alone, which is a lower
+ * limit.  For other formats: their only decoder.  Also measures the quality measures of the decoded pixels. bench_png
+ * [-n ROUNDS] FILE... */
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -16,7 +17,7 @@
 
 enum { FAST, FULL, INFLATE, MEASURE, WAYS };
 
-/* A PNG's compressed data in one piece and room for what comes out of it. */
+/* The compressed data of a PNG in one piece, and memory for the inflated data. */
 typedef struct packed {
     uint8_t *data, *raw;
     size_t size, raw_size;
@@ -46,7 +47,7 @@ static void unpack_clear(packed *p)
     libdeflate_free_decompressor(p->inflate);
 }
 
-/* decoded: the file's pixels, for MEASURE, which times only the measures. */
+/* decoded: the pixels of the file, for MEASURE, which times only the quality measures. */
 static bool run(int way, bool png, const gp_bytes *file, const gp_pixels *decoded, packed *p)
 {
     gp_pixels pixels = GP_INIT(gp_pixels);

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Draws images for `goldpan generate` with Hugging Face diffusers, without a server.
+"""Generates images for `goldpan generate` with Hugging Face diffusers, without a server.
 
     pip install torch diffusers transformers accelerate
     goldpan generate prompts.txt -n 4 -W 1024 -H 1024 -b 'python3 examples/diffusers_backend.py --requests {requests}'
 
-Without --base it draws with SDXL base, then SDXL refiner, in the usual two stages: the base makes the first 80 % of the
-steps and hands on its latents, the refiner makes the rest.  --base NAME takes any text-to-image pipeline, by its name
-on the hub or its folder; there is no refiner then unless --refiner names one.  goldpan's --checkpoint, --refiner and
---refiner-at take precedence.
+Without --base it uses SDXL base, then SDXL refiner, in the usual two stages: the base computes the first 80 % of the
+steps and passes its latents on, and the refiner computes the other steps.  --base NAME selects any text-to-image
+pipeline, by its name on the hub or its folder.  It then uses a refiner only if --refiner names one.  goldpan's
+--checkpoint, --refiner and --refiner-at take precedence.
 
 With --requests - the models are loaded once.  Each line of standard input is a request as a JSON object, and standard
-output has one answer for each (docs/generate.md, "A program that is started once").  Without --requests it draws one
+output has one answer for each (docs/generate.md, "A program that is started once").  Without --requests it generates one
 image:
 
     python3 examples/diffusers_backend.py --prompt "a red fox" --seed 7 --out fox.png
@@ -26,7 +26,7 @@ import sys
 
 SDXL = "stabilityai/stable-diffusion-xl-base-1.0"
 SDXL_REFINER = "stabilityai/stable-diffusion-xl-refiner-1.0"
-# AUTOMATIC1111's names of samplers; the name of any scheduler class of diffusers is understood too.
+# AUTOMATIC1111's names of samplers.  The name of any scheduler class of diffusers is accepted too.
 SAMPLERS = {
     "euler": ("EulerDiscreteScheduler", {}), "euler a": ("EulerAncestralDiscreteScheduler", {}), "heun": ("HeunDiscreteScheduler", {}),
     "lms": ("LMSDiscreteScheduler", {}), "ddim": ("DDIMScheduler", {}), "ddpm": ("DDPMScheduler", {}), "pndm": ("PNDMScheduler", {}),
@@ -41,7 +41,7 @@ class Cannot(Exception):
 
 
 class Refused(Exception):
-    """The model's safety checker held the image back."""
+    """The model's safety checker blocked the image."""
 
 
 def libraries():
@@ -54,7 +54,7 @@ def libraries():
 
 
 class Drawer:
-    """The pipelines that are loaded, and how to draw with them."""
+    """The loaded pipelines, and how to generate an image with them."""
 
     def __init__(self, args):
         self.args, self.loaded = args, None
@@ -114,7 +114,7 @@ class Drawer:
         return pipe(**{k: v for k, v in wanted.items() if v is not None}, **{k: v for k, v in more.items() if v is not None})
 
     def draw(self, request, tell):
-        """Draws one image into request["out"].  Returns the settings that it was drawn with."""
+        """Generates one image and saves it as request["out"].  Returns the settings that it used."""
         torch, _ = libraries()
         args = self.args
         base = request.get("model") or args.base or SDXL
@@ -127,7 +127,7 @@ class Drawer:
         self.load(base, refiner)
         self.set_sampler(request.get("sampler") or args.sampler, request.get("scheduler"))
         seed = torch.seed() % 2 ** 63 if seed is None else seed
-        generator = torch.Generator("cpu").manual_seed(seed)  # the same noise on every device
+        generator = torch.Generator("cpu").manual_seed(seed)  # gives the same noise on every device
         words = {"prompt": request["prompt"], "negative_prompt": request.get("negative") or None, "num_inference_steps": steps,
                  "guidance_scale": first(request.get("cfg"), args.cfg)}
         size = {"width": request.get("width"), "height": request.get("height")}
@@ -176,7 +176,7 @@ def answer(drawer, request, tell):
         return {"error": str(error), "refused": True}
     except (TypeError, ValueError) as error:  # a pipeline raises these for a wrong size or value
         return {"error": first_line(error), "again": False}
-    except Exception as error:  # out of memory, a broken download: perhaps temporary
+    except Exception as error:  # may be temporary, such as a lack of memory or a broken download
         return {"error": "%s: %s" % (type(error).__name__, first_line(error))}
 
 

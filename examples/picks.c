@@ -5,13 +5,13 @@
  *     cc -std=c17 picks.c -o picks $(pkg-config --cflags --libs goldpan)
  *     ./picks FOLDER MODEL CATALOG
  *
- * MODEL is a folder or a hub name that `goldpan model get` downloaded.  CATALOG is a file; it is created.  Run it again
- * after new images have arrived: images that have a score are skipped. */
+ * MODEL is a folder or a hub name that `goldpan model get` downloaded.  CATALOG is a file; it is created.  After new
+ * images have arrived, run the program again: it skips images that have a score. */
 #include <goldpan.h>
 
 #include <stdio.h>
 
-/* Called some ten times a second; returning false stops the call, and the next run continues. */
+/* Called about ten times a second.  Returning false stops the call; the next run continues. */
 static bool show_progress(void *user, const gp_progress *progress)
 {
     (void)user;
@@ -33,7 +33,7 @@ static gp_status fill_catalog(gp_catalog *catalog, const gp_model *model, const 
     add.progress = score.progress = show_progress;
     if ((status = gp_add(catalog, &add, &report, err)) != GP_OK) return status;
     if ((status = gp_score(catalog, model, &score, &report, err)) != GP_OK) return status;
-    /* A damaged file is no error of the call; the catalog records why it failed. */
+    /* A damaged file is not an error of the call; the catalog records why it failed. */
     if (report.failed) fprintf(stderr, "\n%llu images failed", (unsigned long long)report.failed);
     return gp_pick(catalog, model, &pick, &report, err);
 }

@@ -5,7 +5,7 @@
     python3 picks.py FOLDER MODEL CATALOG
 
 The structs are laid out as in include/goldpan/; their defaults come from the library, by gp_add_options_init, or by NULL
-for "all defaults".  GOLDPAN_LIBRARY names another libgoldpan.so than the installed one."""
+for "all defaults".  If GOLDPAN_LIBRARY is set, it is the path of the libgoldpan.so to use."""
 import ctypes
 import os
 import sys
@@ -25,7 +25,7 @@ class AddOptions(Structure):
 
 
 class Row(Structure):
-    """The first fields of gp_row; the library allocates the rows, so the others need no mention."""
+    """The first fields of gp_row; the library allocates the rows, so the other fields can be left out."""
     _fields_ = [("image", c_int64), ("path", c_char_p), ("path_count", c_uint64), ("hash", c_char_p), ("format", c_char_p), ("width", c_uint32),
                 ("height", c_uint32), ("orientation", c_uint32), ("prompt", c_char_p), ("prompt_raw", c_char_p), ("negative", c_char_p),
                 ("prompt_source", c_char_p), ("settings_json", c_char_p), ("has_score", c_bool), ("score", c_double), ("rank", c_uint32),

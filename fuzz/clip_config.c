@@ -18,7 +18,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     gp_error err = {0};
     gp_clip_config c;
-    if (gp_clip_config_parse((const char *)data, size, "fuzz", &c, &err) != GP_OK) {
+    gp_json *root = NULL;
+    gp_status st = gp_encoder_parse_config((const char *)data, size, "fuzz", &root, &err);
+    if (st == GP_OK) st = gp_clip_config_read(root, "fuzz", &c, &err);
+    gp_json_free(root);
+    if (st != GP_OK) {
         if (err.status == GP_OK || !strstr(err.message, "'fuzz'")) abort();
         return 0;
     }

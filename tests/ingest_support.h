@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * For the tests of ingest: metadata of a file on disk, settings by key, a folder of one's own. */
+ * For the tests of ingest: metadata of a file, settings by key, and temporary folders. */
 #ifndef GP_TESTS_INGEST_SUPPORT_H
 #define GP_TESTS_INGEST_SUPPORT_H
 
@@ -14,7 +14,7 @@
 #include <ftw.h>
 #include <sys/stat.h>
 
-/* What goldpan reads from the file: chunks, then the prompt in them. */
+/* Returns what goldpan reads from the file: the chunks, then the prompt in them. */
 static inline gp_meta meta_of_file(const char *path)
 {
     gp_error err = {0};
@@ -29,7 +29,8 @@ static inline gp_meta meta_of_file(const char *path)
     return meta;
 }
 
-/* The value of a setting as JSON text without the quotes of a string, in one of eight static buffers; "" if absent. */
+/* Returns the value of a setting as JSON text without the quotes of a string, in one of eight static buffers; "" if
+ * absent. */
 static inline const char *setting(const gp_meta *meta, const char *key)
 {
     static char buffers[8][8192];
@@ -80,7 +81,7 @@ static inline void folder_free(char *path)
     gp_mem_free(path);
 }
 
-/* "<folder>/<name>" in one of eight static buffers. */
+/* Returns "<folder>/<name>" in one of eight static buffers. */
 static inline const char *in_folder(const char *folder, const char *name)
 {
     static char buffers[8][4096];
@@ -91,7 +92,7 @@ static inline const char *in_folder(const char *folder, const char *name)
     return out;
 }
 
-/* Write a file there, making the folders on its way. */
+/* Writes a file in the folder, and creates the folders of its path. */
 static inline const char *put_file(const char *folder, const char *name, const void *bytes, size_t size)
 {
     const char *path = in_folder(folder, name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * .npy files of golden values: version 1.0, C order, little endian; floats, ints or bytes.  For tests: failures end the
+ * Reads .npy files of golden values: version 1.0, C order, little endian; floats, ints or bytes.  A failure ends the
  * test. */
 #ifndef GP_TESTS_NPY_H
 #define GP_TESTS_NPY_H
@@ -9,7 +9,7 @@
 typedef struct npy {
     char kind[4]; /* "f4", "f8", "u1", "i4" */
     size_t shape[4], dims, count;
-    void *data; /* npy_free */
+    void *data; /* owned, npy_free */
 } npy;
 
 static inline npy npy_load(const char *path)
@@ -29,7 +29,7 @@ static inline npy npy_load(const char *path)
         char *end;
         unsigned long long size = strtoull(p, &end, 10);
         if (end == p)
-            p++; /* comma or blank */
+            p++; /* skip a comma or a blank */
         else
             a.shape[a.dims++] = (size_t)size, a.count *= (size_t)size, p = end;
     }

@@ -231,7 +231,7 @@ static uint16_t to_bf16(float value)
     return (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
-/* Nearest even; the recipe's values are finite and far below 65504. */
+/* Rounds to nearest even.  The recipe's values are finite and far below 65504. */
 static uint16_t to_f16(float value)
 {
     uint16_t sign = signbit(value) ? 0x8000 : 0;
@@ -241,7 +241,7 @@ static uint16_t to_f16(float value)
     frexp(a, &exponent);
     if (exponent < -13) exponent = -13; /* subnormal: steps of 2^-24 */
     double steps = nearbyint(ldexp(a, 11 - exponent));
-    /* 1024 steps and more carry the implicit one into the exponent field by themselves */
+    /* with 1024 steps or more, the carry increases the exponent by itself */
     return (uint16_t)(sign + (unsigned)(exponent + 13) * 1024u + (unsigned)steps);
 }
 
@@ -341,7 +341,7 @@ int recipe_write(const char *folder, const recipe_sizes *sizes, const recipe_how
     }
     for (size_t i = 0; i < list.count; i++) {
         list.all[i].dtype = i < floats ? how->dtype : "I64";
-        list.all[i].shard = (unsigned)(i % how->shards); /* a block's tensors lie in different files */
+        list.all[i].shard = (unsigned)(i % how->shards); /* the tensors of a block are in different files */
     }
     for (unsigned k = 0; ok && k < how->shards; k++) {
         if (how->shards == 1)

@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#define CMOCKA_DISABLE_DEPRECATION_WARNINGS 1 /* cmocka 2 has other names beside those of 1 */
+#define CMOCKA_DISABLE_DEPRECATION_WARNINGS 1 /* cmocka 2 declares the names of version 1 as deprecated */
 #include <cmocka.h>
-#undef stop /* a macro of cmocka 2 */
+#undef stop /* cmocka 2 defines this macro */
 
-/* "<source>/tests/golden/..." etc. into a static buffer of four, turn by turn. */
+/* Returns "<source>/" and the path in one of four static buffers, which are used in turn. */
 static inline const char *source_path(const char *relative)
 {
     static char buffers[4][1024];
@@ -27,8 +27,8 @@ static inline const char *source_path(const char *relative)
     return out;
 }
 
-/* Path inside the shared test data ("data/decode", "golden/encode/towers"), or NULL with one line saying what is
- * skipped. */
+/* Returns a path inside the shared test data ("data/decode", "golden/encode/towers"), or prints which test is skipped
+ * and returns NULL. */
 static inline const char *shared_path(const char *relative, const char *what)
 {
     static char buffers[4][1024];

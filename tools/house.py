@@ -410,6 +410,14 @@ class House:
                 for name in pattern.findall(line):
                     self.say(path, "line %d: %s()" % (number, name))
 
+    def check_memory(self):
+        """Messages of failed allocations are written by gp_fail_memory alone, so that they all read the same."""
+        pattern = re.compile(r'\bgp_fail\w*\([^;{}"]*"(?:out of|no) memory')
+        for path in self.c_files("src/"):
+            for match in pattern.finditer(self.text(path)):
+                line = self.text(path).count("\n", 0, match.end()) + 1
+                self.say(path, "line %d: use gp_fail_memory(err, \"what the memory was for\")" % line)
+
     def check_encoders(self):
         """Only `model` knows CLIP: other modules call gp_encoder and gp_scorer, and `stage` does not say the word."""
         for path in self.c_files("src/", "include/"):

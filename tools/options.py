@@ -14,8 +14,6 @@ import textwrap
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MADE = "Made by tools/options.py from the tables in src/cli; `make options` writes it again"
-EXIT_CODES = (("0", "done"), ("1", "failure"), ("2", "usage error"), ("3", "done, but some files failed"),
-              ("4", "nothing was selected"), ("130", "interrupted by Ctrl-C"), ("143", "interrupted by SIGTERM"))
 # What a value or an argument is, by its name in the help.  Other values have no completion.
 FILES = {"FILE", "FILE.npy", "X.npy", "Q.npy", "FILE.webp", "DIR|FILE...", "FILE...", "PROMPTS", "FILE.jpg|FILE.png"}
 FOLDERS = {"DIR", "(DIR | --site DIR)"}
@@ -34,9 +32,9 @@ def sentence(text, words=None):
     return (text if literal else text[0].upper() + text[1:]) + "."
 
 
-def short(text):
-    """The help's first part, for a line of a completion."""
-    return re.split(r"; | \(", text)[0]
+def short(option):
+    """The help's first part and the range, for a line of a completion."""
+    return ", ".join(filter(None, (re.split(r"; | \(", option["help"])[0], option["range"])))
 
 
 def kind_of(value, words=None):
@@ -50,20 +48,20 @@ def kind_of(value, words=None):
     return "none", None
 
 
-def rules(option, command):
-    """The sentences about other options."""
+def rules(option):
+    """The sentences about the values and about other options."""
     said = []
+    if option["range"]:
+        said.append(option["range"][0].upper() + option["range"][1:] + ".")
+    if option["words"] and option["kind"] != "choice":
+        words = option["words"].split("|")
+        said.append("One of %s or %s." % (", ".join(words[:-1]), words[-1]))
+    if option["required"]:
+        said.append("Required.")
     if option["needs"]:
         said.append("Needs %s." % option["needs_text"])
-    items = []
-    for item in (option["excludes"] or "").split():
-        name, _, values = item.partition("=")
-        if item == "ARGUMENT":
-            items.append(command["arguments"].strip("[]") if command["arguments"].startswith("[") else "an argument")
-        else:
-            items.append("--" + name + (" " + values.replace("|", " or ") if values else ""))
-    if items:
-        said.append("Not with %s." % (", ".join(items[:-1]) + " or " + items[-1] if len(items) > 1 else items[0]))
+    if option["excludes"]:
+        said.append("Not with %s." % option["excludes_text"])
     return " ".join(said)
 
 
@@ -72,8 +70,8 @@ def check_tables(commands):
         names = {o["name"]: o for o in c["options"]}
         former = [o["old"] for o in c["options"] if o["old"]]
         assert len(names) == len(c["options"]) and not set(former) & set(names), c["name"]
-        for o in c["options"]:
-            for item in ((o["needs"] or "") + " " + (o["excludes"] or "")).split():
+        for o in c["options"] + [{"name": "", "needs": c["needs"], "excludes": None}]:
+            for item in ((o["needs"] or "").replace(";", " ") + " " + (o["excludes"] or "")).split():
                 name, _, values = item.partition("=")
                 known = name == "ARGUMENT" or name in names
                 assert known, "%s --%s: the rule names an unknown option '%s'" % (c["name"], o["name"], name)
@@ -95,7 +93,7 @@ def markdown(commands):
             if o["name"] in ("json", "quiet", "verbose", "help"):
                 continue
             name = ("-%s, " % o["letter"] if o["letter"] else "") + "--" + o["name"] + (" " + o["value"] if o["value"] else "")
-            text = " ".join(filter(None, (sentence(one_line(o["help"]), o["words"]), rules(o, c))))
+            text = " ".join(filter(None, (sentence(one_line(o["help"]), o["words"]), rules(o))))
             out.append("| `%s` | %s |" % (name.replace("|", "\\|"), re.sub(r"([|*<])", r"\\\1", text)))
         out.append("")
     out += ["## Every command", "", "| option | meaning |", "|---|---|"]
@@ -133,8 +131,8 @@ def example_lines(lines):
     return [".SH EXAMPLES", ".nf"] + [roff(line) for line in lines] + [".fi"]
 
 
-def exit_status():
-    return [".SH EXIT STATUS"] + [w for code, meaning in EXIT_CODES for w in (".TP", ".B %s" % code, roff(meaning))]
+def exit_status(codes):
+    return [".SH EXIT STATUS"] + [w for code, meaning in codes for w in (".TP", ".B %d" % code, roff(meaning))]
 
 
 def paragraphs(text):
@@ -146,7 +144,7 @@ def paragraphs(text):
     return out
 
 
-def command_page(c, names):
+def command_page(c, names, exit_codes):
     body = [".SH SYNOPSIS", ".B goldpan %s" % roff(c["name"]), ("[\\fIOPTION\\fR...] %s" % roff(c["arguments"])).rstrip(),
             ".SH DESCRIPTION"]
     body += paragraphs(c["about"] or c["summary"] + ".") + [".SH OPTIONS"]
@@ -154,25 +152,22 @@ def command_page(c, names):
         letter = "\\fB\\-%s\\fR, " % o["letter"] if o["letter"] else ""
         value = " \\fI%s\\fR" % roff(o["value"]) if o["value"] else ""
         body += [".TP", "%s\\fB\\-\\-%s\\fR%s" % (letter, roff(o["name"]), value), roff(sentence(o["help"], o["words"]))]
-        if rules(o, c):
-            body.append(roff(rules(o, c)))
-    body = folded(body) + example_lines(c["examples"].split("\n")) + exit_status()
+        if rules(o):
+            body.append(roff(rules(o)))
+    body = folded(body) + example_lines(c["examples"].split("\n")) + exit_status(exit_codes)
     family = [n for n in names if n != c["name"] and n.split()[0] == c["name"].split()[0]]
     also = ["\\fBgoldpan\\fR(1)"] + ["\\fBgoldpan\\-%s\\fR(1)" % roff(n.replace(" ", "-")) for n in family]
     return page("goldpan-" + c["name"].replace(" ", "-"), c["summary"], body + [".SH SEE ALSO", ", ".join(also)])
 
 
-def main_page(commands):
+def main_page(tables):
+    commands = tables["commands"]
     body = [".SH SYNOPSIS", ".B goldpan", "\\fICOMMAND\\fR [\\fIOPTION\\fR...] [\\fIARGUMENT\\fR...]", ".SH DESCRIPTION",
-            "Scores how well each image matches its prompt with a CLIP model, and picks the best images of every prompt.",
-            "Each command has its own page:", ".BR goldpan\\-score (1)", "describes", ".BR \"goldpan score\" .", ".PP",
-            "A command works on the catalog (.goldpan/catalog.db) at or above the path you give,",
-            "or at or above the current folder.", ".B \\-\\-catalog", "names another catalog.", ".SH COMMANDS"]
+            roff(tables["about"]), "Each command has its own page:", ".BR goldpan\\-score (1)", "describes",
+            ".BR \"goldpan score\" .", ".PP", roff(tables["catalog"]), ".SH COMMANDS"]
     for c in commands:
         body += [".TP", ".BR goldpan\\-%s (1)" % roff(c["name"].replace(" ", "-")), roff(c["summary"] + ".")]
-    body = folded(body) + example_lines((
-        "goldpan model get openai/clip-vit-large-patch14", "goldpan run pictures --model openai/clip-vit-large-patch14",
-        "goldpan explore pictures", "goldpan export best --catalog pictures")) + [".SH ENVIRONMENT"]
+    body = folded(body) + example_lines(tables["examples"].split("\n")) + [".SH ENVIRONMENT"]
     for name, meaning in (("GOLDPAN_MODEL", "The model of commands without --model."),
                           ("GOLDPAN_GENERATOR_KEY, OPENAI_API_KEY", "The key for the server of goldpan generate."),
                           ("GOLDPAN_GENERATOR_LOGIN", "USER:PASSWORD for the server of goldpan generate."),
@@ -180,7 +175,7 @@ def main_page(commands):
                            "The cache and the server of goldpan model get."),
                           ("NO_COLOR", "If it is not empty, messages have no colour.")):
         body += [".TP", ".B %s" % name, roff(meaning)]
-    body += exit_status()
+    body += exit_status(tables["exit_codes"])
     return page("goldpan", "find the best of many generated images", body)
 
 
@@ -398,7 +393,7 @@ def zsh(commands):
             kind, words = kind_of(o["value"], o["words"])
             action = "(%s)" % " ".join(w.replace("*", "\\*") for w in words) if words else ZSH_ACTIONS[kind]
             value = "" if o["kind"] == "flag" else ":%s:%s" % (zsh_text((o["value"] if kind != "words" else o["name"])), action)
-            text = "[%s]" % zsh_text(short(o["help"]))
+            text = "[%s]" % zsh_text(short(o))
             repeat = "*" if o["kind"] in ("texts", "list") else ""
             equals = "" if o["kind"] == "flag" else "="
             if o["letter"]:
@@ -472,7 +467,7 @@ def fish(commands):
             action = "" if o["kind"] == "flag" else "-x -a %s" % fish_text(" ".join('"%s"' % v if "*" in v else v for v in values)) if values else FISH_ACTIONS[kind]
             out.append(" ".join(filter(None, (
                 "complete -c goldpan -n '__goldpan_is %s' -l %s" % (c["name"], o["name"]),
-                "-s " + o["letter"] if o["letter"] else "", action, "-d " + fish_text(short(o["help"]))))))
+                "-s " + o["letter"] if o["letter"] else "", action, "-d " + fish_text(short(o))))))
         kind, _ = kind_of(c["arguments"])
         if kind != "none":
             action = FISH_ACTIONS[kind].replace("-r ", "").replace("-x ", "")
@@ -484,14 +479,15 @@ def fish(commands):
 
 def made(goldpan):
     said = subprocess.run([goldpan, "--dump-options"], stdout=subprocess.PIPE, check=True, text=True).stdout
-    commands = json.loads(said)["commands"]
+    tables = json.loads(said)
+    commands = tables["commands"]
     check_tables(commands)
     names = [c["name"] for c in commands]
-    files = {"docs/options.md": markdown(commands), "share/man/goldpan.1": main_page(commands),
+    files = {"docs/options.md": markdown(commands), "share/man/goldpan.1": main_page(tables),
              "share/completions/goldpan.bash": bash(commands), "share/completions/_goldpan": zsh(commands),
              "share/completions/goldpan.fish": fish(commands)}
     for c in commands:
-        files["share/man/goldpan-%s.1" % c["name"].replace(" ", "-")] = command_page(c, names)
+        files["share/man/goldpan-%s.1" % c["name"].replace(" ", "-")] = command_page(c, names, tables["exit_codes"])
     return files
 
 

@@ -36,7 +36,7 @@ SCALES = {"raw": (), "corrected": ("--by", "corrected"), "difficulty": ("--by", 
 
 
 def adjusted_rand(a, b):
-    """Hubert and Arabie 1985."""
+    """The adjusted Rand index (Hubert and Arabie 1985)."""
     pairs = lambda counts: sum(n * (n - 1) / 2 for n in counts.values())
     both, x, y = pairs(collections.Counter(zip(a, b))), pairs(collections.Counter(a)), pairs(collections.Counter(b))
     chance = x * y / (len(a) * (len(a) - 1) / 2)
@@ -48,7 +48,7 @@ def kind_of(path):
 
 
 class Sample:
-    """One drawn sample and its catalog."""
+    """One synthetic sample and its catalog."""
 
     def __init__(self, goldpan, model, seed, prompts, work):
         self.goldpan, self.seed, self.work = goldpan, seed, work
@@ -76,7 +76,7 @@ class Sample:
         return done.stdout
 
     def found_in(self, scores):
-        """Slices over all that are reported with these scores, and the catalog they are in."""
+        """Returns the significant slices over all images for these scores, and the catalog that contains them."""
         path = os.path.join(self.work, "copy-%d.db" % os.getpid())
         shutil.copy(self.base, path)
         catalog = sqlite3.connect(path)
@@ -96,7 +96,8 @@ class Sample:
         return bool(self.found_in(scores)[0])
 
     def power(self, images, shift, tables):
-        """Tables in which a slice of images is reported, and the share of its images that were planted."""
+        """Returns the number of tables in which a slice of images is reported, and the share of its images that were
+        planted."""
         found, shares = 0, []
         for table in range(tables):
             rng = random.Random(table * 7919 + self.seed)
@@ -114,8 +115,8 @@ class Sample:
         return [pick["path"] for pick in best]
 
     def bias(self):
-        """For each scale: each kind's share of the best when that kind is liked, divided by its share of all; the share of right
-        images among the best without such a bias."""
+        """Returns, for each scale: each kind's share of the best tenth when that kind is liked, divided by its share
+        of all images; and the share of right images in the best tenth without a liked kind."""
         shares = {name: [] for name in SCALES}
         count = collections.Counter(self.kinds.values())
         for favourite in sorted(count):
@@ -139,7 +140,8 @@ class Sample:
 
 
 def real_vectors(goldpan, path, work):
-    """Shares of the categories on vectors made elsewhere: one small image a row, brought with `add --embeddings`."""
+    """Returns the shares of the categories on real vectors.  Each vector belongs to a small image; `add
+    --embeddings` imports the vectors."""
     from PIL import Image
     x = np.load(path).astype("<f4")
     folder, catalog = os.path.join(work, "real"), os.path.join(work, "real.db")

@@ -78,7 +78,7 @@ with tempfile.TemporaryDirectory() as folder:
     for what in args.what:
         peer = {"faiss": faiss, "sklearn": sklearn, "umap": umap, "hdbscan": hdbscan, "hnne": hnne}[what]
         if what in ("umap", "hdbscan", "hnne"):
-            peer(x[:300])  # compiled before the clock starts
+            peer(x[:300])  # compile before the measurement starts
         for _ in range(args.rounds):
             if what == "umap":
                 ours = seconds(goldpan, "map", "--vectors", path, "-k", str(args.k), "--out", os.path.join(folder, "map.npy"), "--force")

@@ -57,7 +57,7 @@ def ours(precision):
 
 
 def texts(precision):
-    """Texts a second of `goldpan embed`: all of them, less what one costs."""
+    """Returns texts per second of `goldpan embed`: the time for all texts, minus the time for one text."""
     with tempfile.TemporaryDirectory() as folder:
         lines, took = open(args.texts).read().splitlines(), []
         for some in (lines[:1], lines):
@@ -78,7 +78,7 @@ def theirs(what, precision):
 
 lines = open(os.path.join(args.images, "prompts.tsv")).read().splitlines()[:args.limit + 1]
 work = tempfile.TemporaryDirectory()
-pictures = work.name  # the same pictures for everybody: the first so many
+pictures = work.name  # all programs get the same images: the first ones of the folder
 for line in lines[1:]:
     name = line.split("\t")[0]
     os.symlink(os.path.abspath(os.path.join(args.images, name)), os.path.join(pictures, name))

@@ -55,7 +55,8 @@ def loader(files, side, backend, workers, batch):
 
 
 def token_ids(texts, vocab):
-    """The encoder's cost does not depend on which ids these are: real lengths, padded to 77 as transformers pads for CLIP."""
+    """Returns token ids with the real lengths, padded to 77 as transformers pads for CLIP. The time of the encoder
+    does not depend on the ids themselves."""
     rng = np.random.default_rng(0)
     ids = np.full((len(texts), 77), vocab - 1, np.int64)
     for i, t in enumerate(texts):
@@ -79,11 +80,11 @@ def main():
     side = model.config.vision_config.image_size
     vocab = model.config.text_config.vocab_size
     cast = torch.autocast("cpu", torch.bfloat16, enabled=a.precision == "bf16")
-    feats = lambda o: o if torch.is_tensor(o) else o.pooler_output           # transformers 4 and 5
+    feats = lambda o: o if torch.is_tensor(o) else o.pooler_output  # works with transformers 4 and 5
     unit = lambda v: v / v.norm(dim=-1, keepdim=True)
 
     def engine(kind):
-        """The image tower by ONNX Runtime or OpenVINO: [n,3,side,side] to [n,e]."""
+        """Returns the image tower in ONNX Runtime or OpenVINO: [n,3,side,side] to [n,e]."""
         onnx = f"{a.model}/vision.onnx"
         if not os.path.exists(onnx):
             class Vision(torch.nn.Module):
@@ -123,16 +124,16 @@ def main():
         files, prompts = rows(a.images, a.limit)
         proc = CLIPImageProcessor(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
         ids = torch.from_numpy(token_ids(prompts, vocab))
-        once = lambda i: int((ids[i] != vocab - 1).sum()) + 1                 # one text alone is not padded
+        once = lambda i: int((ids[i] != vocab - 1).sum()) + 1  # a single text is not padded
         t0 = time.time()
-        for i, f in enumerate(files):                                         # step 2: float tensor, metric; forward runs the model twice
+        for i, f in enumerate(files):  # step 2: the metric gets a float tensor; its forward call runs the model twice
             x = np.asarray(Image.open(f).convert("RGB")).astype(np.float32)
             for _ in range(2):
                 px = proc(images=[torch.from_numpy(x).permute(2, 0, 1)], return_tensors="pt")["pixel_values"]
                 v = unit(feats(model.get_image_features(pixel_values=px)))
                 w = unit(feats(model.get_text_features(input_ids=ids[i:i + 1, :once(i)])))
                 (100 * (v * w).sum(-1)).item()
-        for i, f in enumerate(files):                                         # step 3: whole model on the PIL picture
+        for i, f in enumerate(files):  # step 3: the whole model gets the PIL image
             px = proc(images=Image.open(f).convert("RGB"), return_tensors="pt")["pixel_values"]
             o = model(input_ids=ids[i:i + 1, :once(i)], pixel_values=px, output_hidden_states=True)
             o.image_embeds[0].tolist(), o.text_embeds[0].tolist()

@@ -24,8 +24,8 @@ typedef struct gp_analyze_options {
      * nearer.  Without a model such an image gets no label, and report->note says so. */
     const char *const *category_labels;
     size_t category_label_count;
-    uint32_t min_categories;                 /* the level of the hierarchy with so many clusters */
-    uint32_t max_categories;                 /* ... at most */
+    uint32_t min_categories;                 /* smallest number of categories from the hierarchy */
+    uint32_t max_categories;                 /* largest number */
     const gp_slices_options *slices;         /* NULL: defaults */
     const gp_duplicates_options *duplicates; /* NULL: defaults */
     const gp_umap_options *map;              /* NULL: defaults */
@@ -168,8 +168,9 @@ typedef struct gp_word {
     uint64_t images;    /* images of these prompts */
     double mean;        /* mean score of these prompts */
     double difference;  /* from the mean of prompts without it */
-    double low;         /* 95 % bootstrap interval of the difference, over prompts */
-    double high;        /* ... */
+    double low;         /* lower end of the 95 % bootstrap interval of the difference, over
+                         * prompts */
+    double high;        /* upper end of this interval */
     double adjusted;    /* effect separated from co-occurring words: ridge regression, penalty 4 */
     double p;           /* of this word alone */
     double p_corrected; /* adjusted for all words (Benjamini-Hochberg) */
@@ -203,9 +204,9 @@ GP_API GP_MUST gp_status gp_catalog_words(gp_catalog *catalog, const gp_words_op
 typedef struct gp_run_options {
     size_t size;
     const gp_add_options *add;      /* must be given: roots */
-    const gp_score_options *score;  /* NULL: defaults; so with the next two */
-    const gp_analyze_options *find; /* for gp_analyze */
-    const gp_pick_options *pick;
+    const gp_score_options *score;  /* NULL: defaults */
+    const gp_analyze_options *find; /* for gp_analyze; NULL: defaults */
+    const gp_pick_options *pick;    /* NULL: defaults */
     bool no_analysis;
     bool
         fit_strategy; /* if no prompt has two candidates, pick by category instead of by prompt; not

@@ -172,7 +172,7 @@ GP_API GP_MUST gp_status gp_umap_transform(const float *rows, const float *map, 
                                            const gp_umap_options *options, float *out,
                                            gp_error *err);
 
-/* Project rows on their principal components.  The largest loading of each is positive.
+/* Project rows on their principal components.  The largest loading of each component is positive.
  * Shape: rows [n, d] -> out [n, dims], allocated by the caller.
  * Errors: USAGE.
  * Threads: any. */
@@ -264,7 +264,7 @@ typedef struct gp_slices_options {
     gp_slice_mode mode;
     gp_slice_criterion criterion; /* by which n_slices are selected */
     gp_metric metric;             /* of the hierarchy if `reduce` is false */
-    uint32_t min_support;         /* rows at least; 0: not given */
+    uint32_t min_support;         /* smallest number of rows; 0: not given */
     uint32_t n_slices;            /* 0: not given */
     uint32_t resamples;           /* rounds of the bootstrap and of the permutation test */
     int threads;                  /* 0: all processors */
@@ -291,8 +291,8 @@ typedef struct gp_slice {
     const uint32_t *rows; /* [support] ascending */
     double value;         /* mean of the metric over the rows */
     double lift;          /* difference from the reference, positive in the direction of the mode */
-    double low;           /* 95 % bootstrap interval of lift; NaN in sliceguard's profiles and */
-    double high;          /* ... for one group */
+    double low;           /* lower end of the 95 % bootstrap interval of lift */
+    double high;          /* upper end; both are NaN in sliceguard's profiles and for one group */
     double effect;        /* lift in standard deviations (Hedges' g) */
     double p;             /* of this cluster alone */
     double p_corrected;   /* adjusted for all clusters tested (family-wise) */
@@ -394,7 +394,8 @@ GP_API void gp_reasons_clear(gp_reasons *reasons);
 typedef struct gp_duplicates_options {
     size_t size;
     double min_cosine; /* to the representative of the group */
-    uint32_t max_bits; /* perceptual hashes may differ in so many of 64 bits; needs `phashes` */
+    uint32_t max_bits; /* perceptual hashes may differ in at most this many of 64 bits; needs
+                        * `phashes` */
     int threads;       /* 0: all processors */
     gp_progress_fn progress;
     void *user;

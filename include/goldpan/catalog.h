@@ -22,7 +22,7 @@ enum {
 
 /* Open the catalog at `path`.  An older schema is migrated; a read-only catalog is migrated in a
  * temporary copy.  When goldpan opens a catalog for writing, it also compares it with the journal
- * of marks beside it and repairs the one that lacks entries (docs/catalog.md).
+ * of marks beside it and adds the missing entries to either of them (docs/catalog.md).
  * flags: GP_CATALOG_... values, combined with `|`.
  * Owns: *out is owned, gp_catalog_close.
  * Errors: NOT_FOUND (missing, and CREATE is not set), CATALOG (not a catalog, damaged, or written
@@ -173,7 +173,8 @@ typedef enum gp_order {
 
 typedef struct gp_query {
     size_t size;
-    const char *scorer; /* id; NULL: the last one, or with picked_only the one of the picks */
+    const char *scorer; /* id; NULL: the scorer used last, or with picked_only the scorer of the
+                         * picks */
     const char *path;   /* only the image at this path; NULL: all images */
     bool picked_only;
     bool by_hand; /* with picked_only: add your own picks, leave out what you rejected */
@@ -226,8 +227,8 @@ typedef struct gp_missing {
     uint64_t picks;
 } gp_missing;
 
-/* Visit these folders, the one with the most missing images first.  `visit` returns false to end
- * early.
+/* Visit the folders whose files are all missing, the folder with the most images first.  `visit`
+ * returns false to end early.
  * Errors: CATALOG, STOPPED.
  * Threads: one. */
 GP_API GP_MUST gp_status gp_catalog_missing(gp_catalog *catalog,

@@ -18,7 +18,7 @@
 #define GP_VERSION     "0.1.0"
 #define GP_VERSION_NUM 100 /* 10000 * major + 100 * minor + patch */
 
-/* An initialiser for a struct that begins with its size and is no options struct:
+/* An initialiser for a struct that begins with its size and is not an options struct:
  *     gp_report report = GP_INIT(gp_report); */
 #ifdef __cplusplus
 template <class Type> inline Type gp_init()
@@ -45,7 +45,7 @@ typedef enum gp_status {
     GP_OK = 0,
     GP_ERR_USAGE,       /* an argument is wrong: the caller's mistake */
     GP_ERR_MEMORY,      /* an allocation failed */
-    GP_ERR_IO,          /* the system did not read or write */
+    GP_ERR_IO,          /* reading or writing failed */
     GP_ERR_NOT_FOUND,   /* no such file, model, image or column */
     GP_ERR_FORMAT,      /* a file is damaged or not of the expected format */
     GP_ERR_LIMIT,       /* larger than a stated limit */
@@ -68,7 +68,7 @@ typedef struct gp_error {
  * Threads: any. */
 GP_API const char *gp_status_name(gp_status status);
 
-/* Release memory that a comment calls owned by gp_free.  NULL is allowed.
+/* Release memory.  For results whose comment says "owned, gp_free".  NULL is allowed.
  * Threads: any. */
 GP_API void gp_free(void *memory);
 

@@ -24,7 +24,7 @@ typedef enum gp_precision {
 } gp_precision;
 
 typedef enum gp_engine {
-    GP_ENGINE_AUTO,  /* the faster one on this machine */
+    GP_ENGINE_AUTO,  /* the faster engine on this machine */
     GP_ENGINE_PLAIN, /* goldpan's own kernels */
     GP_ENGINE_ONEDNN
 } gp_engine;
@@ -37,7 +37,7 @@ typedef struct gp_model_options {
                            * twice as large as the model's input.  Embeddings differ a little.
                            * preprocess_id differs too, so their scores are never mixed with exact
                            * ones */
-    const char *revision; /* of a hub name; NULL: main */
+    const char *revision; /* of the model on the hub; NULL: main */
 } gp_model_options;
 
 /* Open a model by folder, or by hub name ("openai/clip-vit-large-patch14") in the Hugging Face
@@ -228,23 +228,65 @@ typedef struct gp_embed_options {
     int threads;         /* 0: all processors */
     int batch;           /* images that a thread encodes at once; 0: chosen for the model */
     gp_progress_fn progress;
-    /* Called for each file that failed, in order of the list.  May be NULL. */
+    /* Called for each image that failed, in order of the list.  path: of the source, so NULL if it
+     * has none.  May be NULL. */
     void (*failed)(void *user, size_t index, const char *path, const char *message);
     /* Called for each image that goldpan itself made (sheets, tours), which is then not encoded.
-     * NULL: such images are encoded like others. */
+     * path: as above.  NULL: such images are encoded like others. */
     void (*own)(void *user, size_t index, const char *path);
     void *user; /* for the three functions */
 } gp_embed_options;
 
-/* Decode, preprocess and encode image files.
- * Shape: paths [n] -> out [n, d], ok [n], both allocated by the caller.  ok[i] tells whether row i
- * was filled; other rows are zero.
+/* Decode, preprocess and encode image files.  Calls gp_embed_sources with GP_SOURCE_PATH.
+ * Shape: paths [n] -> out [n, d], dense; ok [n]; both allocated by the caller.  ok[i] tells whether
+ * row i was filled; other rows are zero.
  * report: may be NULL; done, skipped (goldpan's own images), failed and seconds.
+ * Cost: as of gp_embed_sources.
  * Errors: UNSUPPORTED (the model has no image tower), STOPPED.
  * Threads: any. */
 GP_API GP_MUST gp_status gp_embed_files(const gp_model *model, const char *const *paths, size_t n,
                                         const gp_embed_options *options, float *out, bool *ok,
                                         gp_report *report, gp_error *err);
+
+typedef enum gp_source_kind {
+    GP_SOURCE_PATH,  /* a PNG, JPEG or WebP file */
+    GP_SOURCE_BYTES, /* the bytes of such a file */
+    GP_SOURCE_PIXELS /* decoded pixels, 8 bits a channel */
+} gp_source_kind;
+
+/* An image and where it is.  Pointers are borrowed until the call returns.  In an array every
+ * element has the same size. */
+typedef struct gp_source {
+    size_t size;
+    gp_source_kind kind;
+    uint32_t width;      /* PIXELS */
+    uint32_t height;     /* PIXELS */
+    uint32_t channels;   /* PIXELS: 3 (R, G, B); 4 (alpha is dropped, not blended); 1 (gray) */
+    const char *path;    /* PATH: the file; else a name for messages, or NULL */
+    const uint8_t *data; /* BYTES: the file's bytes; PIXELS: rows from the top, pixels from the
+                          * left, the channels of a pixel side by side */
+    size_t data_size;    /* bytes at `data`; PIXELS: at least
+                          * (height - 1) * stride + width * channels */
+    size_t stride;       /* PIXELS: bytes from a row to the next, at least width * channels;
+                          * 0: width * channels */
+} gp_source;
+
+/* Decode, preprocess and encode images from files and from memory.  A picture has the same row, bit
+ * for bit, from its file, its bytes and its pixels.  A source that cannot be encoded does not end
+ * the call.
+ * Shape: sources [n] -> out [n, d], dense; statuses [n]; both allocated by the caller.
+ * statuses[i]: OK if row i was filled; other rows are zero.  IO, NOT_FOUND, FORMAT, LIMIT: as of
+ * gp_image_decode.  USAGE: the source has no path or data, or its sizes contradict each other.
+ * UNSUPPORTED: an unknown kind or number of channels, or an image that options->own left out.
+ * STOPPED: the call ended before this source.
+ * report: may be NULL; done, skipped (goldpan's own images), failed and seconds.
+ * Cost: memory a thread: its batch and one decoded image, for any n.  Pixels of 3 channels without
+ * a gap between rows are not copied.
+ * Errors: UNSUPPORTED (the model has no image tower; an unknown field of a source), STOPPED.
+ * Threads: any. */
+GP_API GP_MUST gp_status gp_embed_sources(const gp_model *model, const gp_source *sources, size_t n,
+                                          const gp_embed_options *options, float *out,
+                                          gp_status *statuses, gp_report *report, gp_error *err);
 
 /* Compute the CLIP scores of pairs: 100 * max(cosine, 0).
  * Shape: images [n, d], texts [n, d], rows of length 1 -> scores [n], allocated by the caller.

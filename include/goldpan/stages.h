@@ -51,8 +51,8 @@ typedef struct gp_import_options {
 } gp_import_options;
 
 /* Add images with embeddings, and scores, that other programs computed.  Row i of the array
- * belongs to the image of row i of the table (add->prompts).  They count as a scorer of their own,
- * which becomes the one used last.
+ * belongs to the image of row i of the table (add->prompts).  The scores get their own scorer,
+ * which becomes the scorer used last.
  * added: report of gp_add; may be NULL.  report: of the embeddings; may be NULL.
  * Errors: as gp_add; USAGE also if the rows do not match.
  * Threads: one. */

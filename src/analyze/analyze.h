@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Analyze: arrays in, arrays out.  neighbours [n,k] -> hierarchy -> map [n,2] -> slices -> reasons, duplicates.  The
- * result structs are those of goldpan.h section 6; api checks sizes and fills defaults, so options are complete here.
- * All randomness is drawn per item (base/rng.h), so that results do not depend on threads. */
+ * Analyze: functions from arrays to arrays: neighbours [n,k], hierarchy, map [n,2], slices, reasons, duplicates.
+ * goldpan.h section 6 defines the result structs.  The api module checks sizes and sets defaults before it calls these
+ * functions, so all options are set here.  Each random number is computed from a seed and the number of its item
+ * (base/rng.h), so results do not depend on the number of threads. */
 #ifndef GP_ANALYZE_ANALYZE_H
 #define GP_ANALYZE_ANALYZE_H
 
@@ -28,14 +29,15 @@ gp_status gp_an_umap_place(const float *rows, const float *map, size_t n, size_t
                            const gp_umap_options *options, float *out, gp_error *err);
 
 /* features.c, slices.c, significance.c */
-/* Fewer groups of rows (prompts) than this can hardly stand out: of 3 among 12, one choice in 220 is as good by chance.
- */
+/* With fewer groups of rows (prompts) than this, hardly any cluster can be significant.  3 of 12 groups can be chosen
+ * in 220 ways, so p is at least 1 in 220 for a cluster of 3 groups. */
 enum { GP_AN_FEW_GROUPS = 12 };
 gp_status gp_an_slices(const gp_feature *features, size_t count, const double *metric, size_t n,
                        const gp_hierarchy *tree, const gp_slices_options *options, gp_slices *out, gp_error *err);
-/* Searches whose slices are reported together.  The first searches rows.  Each other one searches items that group the
- * rows (prompts, whose images are the rows); its metric is the mean of an item's rows.  One permutation test covers all
- * searches, so options->alpha holds for all slices together.  options->group has a group for each row. */
+/* One of several searches whose slices are reported together.  The first search is over rows.  Each other search is
+ * over items, which are groups of rows: a prompt is an item, and its images are the rows.  The metric of an item is the
+ * mean of its rows.  One permutation test covers all searches, so options->alpha holds for all slices together.
+ * options->group has a group for each row of the first search. */
 typedef struct gp_slices_search {
     const gp_feature *features;
     size_t count;
@@ -45,7 +47,7 @@ typedef struct gp_slices_search {
     const uint32_t *item; /* [n of the first search] item of each row, UINT32_MAX: no item; NULL in the first */
     double share;         /* alpha is divided in proportion to this number */
 } gp_slices_search;
-/* Owns: each of out [count], gp_an_slices_clear; nothing after an error. */
+/* Owns: each of out [count], gp_an_slices_clear.  After an error `out` owns nothing. */
 gp_status gp_an_slices_together(const gp_slices_search *searches, size_t count, const gp_slices_options *options,
                                 gp_slices *out, gp_error *err);
 void gp_an_slices_clear(gp_slices *slices);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What the files of this room share: goldpan.h's handles and the reading of option structs. */
+ * Shared by the files of this module: the handles of goldpan.h, and reading of option structs. */
 #ifndef GP_API_API_H
 #define GP_API_API_H
 
@@ -11,19 +11,22 @@ struct gp_model {
 };
 
 /* Copies the caller's struct over `into` [size], which already has the defaults.  The caller's struct begins with its
- * own size.  It may be older (shorter): what it lacks keeps its default.  It may be newer (longer): the bytes that are
- * not known here must be 0.  NULL: the defaults stay.
+ * own size.  If it is older (shorter), the missing fields keep their defaults.  If it is newer (longer), the additional
+ * bytes must be 0.  If it is NULL, the defaults stay.
  * Errors: USAGE (the size is not set), UNSUPPORTED (an unknown field is set); both name `type`. */
 gp_status gp_api_read(void *into, size_t size, const void *given, const char *type, gp_error *err);
 
-/* The same for an array of structs: *out [count] is owned, gp_mem_free. */
+/* Like gp_api_read, for element i of an array of structs.  Each element has the size of the first. */
+gp_status gp_api_read_element(void *into, size_t size, const void *given, size_t i, const char *type, gp_error *err);
+
+/* Like gp_api_read, for a whole array of structs.  Owns: *out [count], gp_mem_free. */
 gp_status gp_api_read_array(void **out, size_t size, const void *given, size_t count, const char *type, gp_error *err);
 
-/* Checks that the caller's output struct has its size.  NULL is allowed. */
+/* Checks that the caller has set the size of its output struct.  NULL is allowed. */
 gp_status gp_api_output(const void *theirs, const char *type, gp_error *err);
 
-/* Copies `ours` [size] to the caller's output struct, except for the size, and not beyond its size; returns `status`.
- * theirs NULL: not wanted. */
+/* Copies `ours` [size] to the caller's output struct, without the field `size`, and at most the caller's size.  Returns
+ * `status`.  Does nothing else if `theirs` is NULL. */
 gp_status gp_api_give(void *theirs, const void *ours, size_t size, gp_status status);
 
 /* Fills the caller's options struct with the defaults. */
@@ -32,7 +35,7 @@ void gp_api_init(void *options, size_t size, const void *defaults, size_t known)
 #define API_READ(type, into, given) GP_TRY(gp_api_read(into, sizeof(type), given, #type, err))
 #define API_OUTPUT(type, theirs)    GP_TRY(gp_api_output(theirs, #type, err))
 
-/* GP_ERR_USAGE naming the argument, if it is NULL. */
+/* Returns GP_ERR_USAGE from the calling function if the argument is NULL; the message names it. */
 #define API_NEEDS(argument)                                                                                            \
     do {                                                                                                               \
         if (!(argument)) return gp_fail(err, GP_ERR_USAGE, "%s: %s is NULL", __func__, #argument);                     \

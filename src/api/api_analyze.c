@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan.h section 6: analysis of plain arrays. */
+ * Implements goldpan/arrays.h, analysis of plain arrays, and gp_npy_read. */
 #include "api/api.h"
 
 #include "analyze/analyze.h"
@@ -7,7 +7,7 @@
 #include "table/npy_read.h"
 #include "pick/difficulty.h"
 
-/* Releases the caller's struct, of any version, with the internal function. */
+/* Defines a public function that releases a caller's struct of any version with the internal function. */
 #define CLEAR(name, type, inner)                                                                                       \
     void name(type *theirs)                                                                                            \
     {                                                                                                                  \

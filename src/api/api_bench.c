@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan.h section 5: what the machine can do, and what it does with a model. */
+ * Implements goldpan/bench.h: the peak rate of the machine, and its speed with a model. */
 #include "api/api.h"
 
 #include "base/thread.h"
@@ -30,7 +30,7 @@ gp_status gp_bench(const gp_model *model, const gp_bench_options *options, gp_be
     API_NEEDS(model);
     API_NEEDS(report);
     API_READ(gp_bench_options, &o, options);
-    if (o.sample == 0 || !(o.seconds > 0)) return gp_fail(err, GP_ERR_USAGE, "sample and seconds must be above 0");
+    if (o.sample == 0 || !(o.seconds > 0)) return gp_fail(err, GP_ERR_USAGE, "`sample` and `seconds` must be above 0");
     if (!o.roots) o.root_count = 0;
     gp_bench_report ours = {0};
     API_OUTPUT(gp_bench_report, report);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan.h section 2: the catalog. */
+ * Implements goldpan/catalog.h: the catalog. */
 #include "api/api.h"
 
 #include "catalog/catalog.h"
@@ -9,7 +9,8 @@ gp_status gp_catalog_open(const char *path, unsigned flags, gp_catalog **out, gp
     const unsigned known = GP_CATALOG_CREATE | GP_CATALOG_READONLY | GP_CATALOG_READ_IF_MUST;
     API_NEEDS(path);
     API_NEEDS(out);
-    if (flags & ~known) return gp_fail(err, GP_ERR_UNSUPPORTED, "flags 0x%x are not known", flags & ~known);
+    if (flags & ~known)
+        return gp_fail(err, GP_ERR_UNSUPPORTED, "unknown flags 0x%x: use GP_CATALOG_... values", flags & ~known);
     return gp_cat_open(path, flags, out, err);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan.h section 1: status, version, machine. */
+ * Implements goldpan/core.h: status, version, machine. */
 #include "api/api.h"
 
 #include "base/cpu.h"

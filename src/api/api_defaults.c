@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The defaults of goldpan/defaults.h as functions. */
+ * Implements the functions of goldpan/defaults.h, which fill in defaults. */
 #include "api/api.h"
 
-/* The value is named, not passed: its commas would end the argument. */
+/* The macro gets the name of the defaults, because their commas would separate macro arguments. */
 #define INIT(type, NAME)                                                                                               \
     void type##_init(type *options, size_t size)                                                                       \
     {                                                                                                                  \

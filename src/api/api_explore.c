@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan.h section 4: the explorer. */
+ * Implements gp_explore of goldpan/outputs.h. */
 #include "api/api.h"
 
 #include "base/mem.h"
@@ -19,8 +19,8 @@ static void listening(void *user, const char *url)
     if (t->options->listening) t->options->listening(t->options->user, url, t->note);
 }
 
-/* The folder of the model to search with.  One that was named must be there; the catalog's own may be missing: then
- * *folder is NULL and the note says what cannot be done. */
+/* Finds the folder of the model for searches.  A model that the caller names must exist.  The catalog's own model may
+ * be missing: *folder is then NULL, and the note says what does not work. */
 static gp_status find_model(gp_catalog *catalog, const gp_explore_options *o, char **folder, char note[512],
                             gp_error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan.h section 4: find and run, and what was found. */
+ * Implements goldpan/analysis.h: gp_analyze, gp_run, and reading of the analysis. */
 #include "api/api.h"
 
 #include "catalog/analysis.h"
@@ -7,7 +7,8 @@
 #include "base/mem.h"
 #include "stage/stage.h"
 
-/* Everything that find is told, with defaults for what is not; threads and progress go to its parts. */
+/* Reads the options of an analysis and of its parts.  Missing options get their defaults; the parts get the threads and
+ * the progress function of the analysis. */
 static gp_status find_parts(const gp_analyze_options *given, gp_analyze_parts *parts, gp_error *err)
 {
     *parts = (gp_analyze_parts){GP_ANALYZE_DEFAULTS, GP_SLICES_DEFAULTS, GP_DUPLICATES_DEFAULTS, GP_UMAP_DEFAULTS};
@@ -20,7 +21,8 @@ static gp_status find_parts(const gp_analyze_options *given, gp_analyze_parts *p
     parts->slices.progress = parts->duplicates.progress = parts->map.progress = o->progress;
     parts->slices.user = parts->duplicates.user = parts->map.user = o->user;
     parts->map.dims = 2;
-    if (o->category_label_count && !o->category_labels) return gp_fail(err, GP_ERR_USAGE, "category_labels is NULL");
+    if (o->category_label_count && !o->category_labels)
+        return gp_fail(err, GP_ERR_USAGE, "category_labels is NULL, but category_label_count is not 0");
     return GP_OK;
 }
 
@@ -39,7 +41,7 @@ gp_status gp_analyze(gp_catalog *catalog, const gp_model *model, const gp_analyz
         gp_stage_analyze(catalog, model ? model->encoder : NULL, model ? scorer : NULL, &parts, &ours, err));
 }
 
-/* The caller's structs within a report of gp_run. */
+/* Checks the sizes of the caller's structs within a gp_run_report. */
 static gp_status check_run(const gp_run_report *theirs, gp_error *err)
 {
     API_OUTPUT(gp_report, theirs->add);
@@ -80,14 +82,15 @@ gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_option
     API_READ(gp_pick_options, &parts.pick, o.pick);
     API_READ(gp_sheet_options, &parts.sheet, o.sheet);
     parts.no_analysis = o.no_analysis, parts.fit_strategy = o.fit_strategy;
-    if (!parts.add.roots || !parts.add.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
+    if (!parts.add.roots || !parts.add.root_count)
+        return gp_fail(err, GP_ERR_USAGE, "`roots` is empty: name a file or folder to add");
     gp_status st = gp_stage_run(catalog, model->encoder, model->name, &parts, &ours, err);
     give_run(&theirs, &ours);
     theirs.strategy = ours.strategy;
     return gp_api_give(report, &theirs, sizeof theirs, st);
 }
 
-/* ------------------------------------------------------------------ what was found */
+/* ------------------------------------------------------------------ results of the analysis */
 
 gp_status gp_catalog_words(gp_catalog *catalog, const gp_words_options *options,
                            bool (*visit)(void *user, const gp_word *word), void *user, gp_error *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan.h section 4: pictures from generators. */
+ * Implements gp_generate of goldpan/stages.h. */
 #include "api/api.h"
 
 #include "stage/stage.h"
@@ -14,10 +14,10 @@ static gp_status check_options(const gp_generate_options *given, gp_generate_opt
         return gp_fail(err, GP_ERR_USAGE, "`backend` is not set: give the generator's address, or a command");
     if (!o->folder) return gp_fail(err, GP_ERR_USAGE, "`folder` is not set: name a folder for the images");
     if (o->per_prompt < 1 || o->per_prompt > 100000)
-        return gp_fail(err, GP_ERR_USAGE, "the images for each prompt must be 1 to 100000, not %u", o->per_prompt);
+        return gp_fail(err, GP_ERR_USAGE, "the number of images per prompt must be 1 to 100000, not %u", o->per_prompt);
     if (o->jobs < 1 || o->jobs > 64)
-        return gp_fail(err, GP_ERR_USAGE, "the images at once must be 1 to 64, not %d", o->jobs);
-    if (!(o->min_gain >= 0)) return gp_fail(err, GP_ERR_USAGE, "the smallest gain must be 0 or more");
+        return gp_fail(err, GP_ERR_USAGE, "the number of images requested at once must be 1 to 64, not %d", o->jobs);
+    if (!(o->min_gain >= 0)) return gp_fail(err, GP_ERR_USAGE, "the minimum gain must be 0 or more");
     if (!(o->timeout >= 0) || o->timeout > 1e9)
         return gp_fail(err, GP_ERR_USAGE, "the time limit must be 0 to 1000000000 seconds");
     if (o->tries < 1) o->tries = 1;
@@ -42,7 +42,8 @@ gp_status gp_generate(gp_catalog *catalog, const gp_model *model, const gp_gener
     gp_generate_options o = GP_GENERATE_DEFAULTS;
     API_NEEDS(catalog);
     GP_TRY(check_options(options, &o, err));
-    if (o.adaptive && !model) return gp_fail(err, GP_ERR_USAGE, "adaptive generation needs a model that scores");
+    if (o.adaptive && !model)
+        return gp_fail(err, GP_ERR_USAGE, "adaptive generation needs a model to score the images: pass `model`");
     gp_generate_report ours = {0};
     API_OUTPUT(gp_generate_report, report);
     return gp_api_give(

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * goldpan.h section 3: models by folder, by the name of the bundled one, or by hub name in the Hugging Face cache. */
+ * Implements gp_model_... of goldpan/model.h.  A model is named by its folder, by the name of the bundled model, or by
+ * its hub name in the Hugging Face cache. */
 #include "api/api.h"
 
 #include "base/file.h"
@@ -21,7 +22,8 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* NAME in the folder `models` of $GOLDPAN_DATA, or of the installed data if that is not set; *out NULL if missing. */
+/* Finds `name` in the folder `models` of $GOLDPAN_DATA, or of the installed data if $GOLDPAN_DATA is not set.  *out is
+ * NULL if there is no such model. */
 static gp_status find_bundled(const char *name, char **out, gp_error *err)
 {
     const char *data = getenv("GOLDPAN_DATA");
@@ -30,7 +32,7 @@ static gp_status find_bundled(const char *name, char **out, gp_error *err)
     char *models = gp_path_join(data && *data ? data : GP_DATADIR, "models");
     char *folder = models ? gp_path_join(models, name) : NULL;
     gp_mem_free(models);
-    if (!folder) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    if (!folder) return gp_fail_memory(err, "a path");
     if (is_folder(folder))
         *out = folder;
     else
@@ -47,7 +49,7 @@ gp_status gp_model_find(const char *name, const char *revision, char **folder, g
         return gp_fail(err, GP_ERR_USAGE, "a folder has no revisions: open '%s' without revision '%s'", name, revision);
     if (folder_given) {
         *folder = gp_str_dup(name);
-        return *folder ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+        return *folder ? GP_OK : gp_fail_memory(err, "a path");
     }
     char *found = NULL;
     GP_TRY(find_bundled(name, &found, err));
@@ -71,7 +73,7 @@ gp_status gp_model_open(const char *name, const gp_model_options *options, gp_mo
     gp_model *model = gp_mem_zero(1, sizeof *model);
     char *absolute = gp_path_absolute(name);
     if (model && absolute) model->name = gp_str_dup(is_folder(name) ? gp_path_base(absolute) : name);
-    if (!model || !model->name) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for model '%s'", name));
+    if (!model || !model->name) GP_TRY_GOTO(gp_fail_memory(err, "model '%s'", name));
     GP_TRY_GOTO(gp_encoder_open(folder, o.precision, o.engine, &model->encoder, err));
     if (o.fast_decode) gp_encoder_set_fast_decode(model->encoder);
     *out = model;
@@ -104,7 +106,7 @@ gp_status gp_model_info(const gp_model *model, gp_model_facts *facts, gp_error *
 
 static const char bundled_name[] = "drawn-world-mini";
 
-/* *ended: true if the visitor returned false. */
+/* Visits the bundled model.  *ended: the visitor returned false. */
 static gp_status visit_bundled(bool (*visit)(void *user, const gp_cached_model *model), void *user, bool *ended,
                                gp_error *err)
 {

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * goldpan.h section 5: the parts without a catalog. */
+ * Implements the functions of goldpan/model.h that need no catalog: pixels, tokens, embeddings. */
 #include "api/api.h"
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "encode/embed.h"
 #include "image/image.h"
 #include "ingest/walk.h"
-#include "model/scorer.h"
-#include "stage/stage.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,38 +83,6 @@ const char *gp_tokenizer_entry(const gp_tokenizer *tokenizer, int32_t id)
     return gp_tokenizer_token(tokenizer, id);
 }
 
-gp_status gp_encode_images(const gp_model *model, const float *planes, size_t n, int threads, float *out, gp_error *err)
-{
-    API_NEEDS(model);
-    API_NEEDS(planes);
-    API_NEEDS(out);
-    return gp_embed_run_planes(model->encoder, planes, n, threads, out, err);
-}
-
-gp_status gp_encode_texts(const gp_model *model, const char *const *texts, size_t n, int threads, float *out,
-                          gp_error *err)
-{
-    API_NEEDS(model);
-    API_NEEDS(texts);
-    API_NEEDS(out);
-    return gp_embed_run_texts(model->encoder, texts, n, threads, out, NULL, NULL, err);
-}
-
-gp_status gp_embed_files(const gp_model *model, const char *const *paths, size_t n, const gp_embed_options *options,
-                         float *out, bool *ok, gp_report *report, gp_error *err)
-{
-    gp_embed_options o = GP_EMBED_DEFAULTS;
-    API_NEEDS(model);
-    API_NEEDS(paths);
-    API_NEEDS(out);
-    API_NEEDS(ok);
-    API_READ(gp_embed_options, &o, options);
-    gp_report ours = {0};
-    API_OUTPUT(gp_report, report);
-    return gp_api_give(report, &ours, sizeof ours,
-                       gp_embed_run_files(model->encoder, paths, n, &o, out, ok, &ours, err));
-}
-
 /* ------------------------------------------------------------------ paths */
 
 typedef struct path_list {
@@ -147,7 +112,7 @@ gp_status gp_find_images(const char *const *roots, size_t root_count, char ***pa
     API_NEEDS(paths);
     API_NEEDS(count);
     gp_status st = gp_walk(roots, root_count, keep_path, NULL, &list, err);
-    if (st == GP_ERR_STOPPED) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu paths", list.count);
+    if (st == GP_ERR_STOPPED) st = gp_fail_memory(err, "%zu paths", list.count);
     if (st != GP_OK) {
         gp_paths_free(list.items, list.count);
         return st;
@@ -161,9 +126,4 @@ void gp_paths_free(char **paths, size_t count)
 {
     for (size_t i = 0; i < count; i++) gp_mem_free(paths[i]);
     gp_mem_free(paths);
-}
-
-void gp_clip_score(const float *images, const float *texts, size_t n, size_t d, double *scores)
-{
-    gp_scorer_clip_scores(images, texts, n, d, scores);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan.h section 4: the static site. */
+ * Implements gp_site of goldpan/outputs.h. */
 #include "api/api.h"
 
 #include "analyze/analyze.h"
@@ -12,8 +12,8 @@
 
 enum { NEAR = 24 };
 
-/* Leave only what has a row in the view, so that every row gets as many neighbours as there are; rows[i]: row of m's i.
- */
+/* Removes images without a row in the view, so that they take no place among the nearest.  rows[i]: the view's row of
+ * image i of m. */
 static void keep_rows(const gp_view *view, gp_cat_matrix *m, uint32_t *rows)
 {
     size_t kept = 0;
@@ -26,7 +26,7 @@ static void keep_rows(const gp_view *view, gp_cat_matrix *m, uint32_t *rows)
     m->n = kept;
 }
 
-/* The nearest rows of every row; *out stays NULL where there are none.  m is used up. */
+/* Finds the nearest rows of every row.  *out stays NULL if there are fewer than two rows.  Changes m. */
 static gp_status near_of(const gp_view *view, gp_cat_matrix *m, const gp_site_options *o, uint32_t **out, gp_error *err)
 {
     size_t count = gp_view_count(view);
@@ -62,7 +62,9 @@ static gp_status find_near(gp_catalog *catalog, const gp_view *view, const gp_si
     gp_cat_matrix m = {0};
     char *scorer = NULL;
     *out = NULL;
-    if (gp_cat_scorer_last(catalog, &scorer, NULL) != GP_OK) return GP_OK; /* nothing is scored */
+    if (gp_cat_scorer_last(catalog, &scorer, NULL) != GP_OK)
+        return GP_OK; /* no image has a score, so there is no
+                                                                            * embedding */
     gp_status st = gp_cat_matrix_columns(catalog, scorer, GP_MATRIX_VECTORS, &m, err);
     if (st == GP_OK && m.n) st = near_of(view, &m, o, out, err);
     gp_cat_matrix_clear(&m);
@@ -79,7 +81,7 @@ gp_status gp_site(gp_catalog *catalog, const gp_site_options *options, gp_report
     API_NEEDS(catalog);
     API_OUTPUT(gp_report, report);
     API_READ(gp_site_options, &o, options);
-    if (!o.folder) return gp_fail(err, GP_ERR_USAGE, "no folder for the site");
+    if (!o.folder) return gp_fail(err, GP_ERR_USAGE, "`folder` is not set: name a folder for the site");
     if ((unsigned)o.images > GP_SITE_THUMBNAILS)
         return gp_fail(err, GP_ERR_USAGE, "site images must be originals, resized or none");
     GP_TRY(gp_view_new(catalog, NULL, &view, err));

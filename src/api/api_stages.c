@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan.h section 4: whole stages over a catalog. */
+ * Implements goldpan/stages.h and the exports of goldpan/outputs.h: whole stages over a catalog. */
 #include "api/api.h"
 
 #include "base/mem.h"
@@ -71,7 +71,7 @@ gp_status gp_export(gp_catalog *catalog, const gp_export_options *options, gp_re
     gp_export_options o = GP_EXPORT_DEFAULTS;
     API_NEEDS(catalog);
     API_READ(gp_export_options, &o, options);
-    if (!o.folder) return gp_fail(err, GP_ERR_USAGE, "no folder to export to");
+    if (!o.folder) return gp_fail(err, GP_ERR_USAGE, "`folder` is not set: name a folder for the export");
     gp_report ours = {0};
     API_OUTPUT(gp_report, report);
     return gp_api_give(report, &ours, sizeof ours, gp_report_export(catalog, &o, &ours, err));
@@ -82,7 +82,7 @@ gp_status gp_sheet(gp_catalog *catalog, const gp_sheet_options *options, gp_repo
     gp_sheet_options o = GP_SHEET_DEFAULTS;
     API_NEEDS(catalog);
     API_READ(gp_sheet_options, &o, options);
-    if (!o.file) return gp_fail(err, GP_ERR_USAGE, "no file for the sheet");
+    if (!o.file) return gp_fail(err, GP_ERR_USAGE, "`file` is not set: name a file for the sheet");
     gp_report ours = {0};
     API_OUTPUT(gp_report, report);
     return gp_api_give(report, &ours, sizeof ours, gp_report_sheet(catalog, &o, &ours, err));

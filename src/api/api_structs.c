@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Structs that begin with their size: goldpan.h, "Sizes". */
+ * Reads and writes structs that begin with their size (goldpan.h, "Sizes"). */
 #include "api/api.h"
 
 #include "base/mem.h"
@@ -33,22 +33,26 @@ gp_status gp_api_read(void *into, size_t size, const void *given, const char *ty
     return GP_OK;
 }
 
+gp_status gp_api_read_element(void *into, size_t size, const void *given, size_t i, const char *type, gp_error *err)
+{
+    GP_TRY(check_size(given, type, err));
+    size_t stride = size_of(given);
+    const char *one = (const char *)given + i * stride;
+    if (size_of(one) != stride)
+        return gp_fail(err, GP_ERR_USAGE, "%s.size of element %zu differs from the first", type, i);
+    return gp_api_read(into, size, one, type, err);
+}
+
 gp_status gp_api_read_array(void **out, size_t size, const void *given, size_t count, const char *type, gp_error *err)
 {
     gp_status st = GP_OK;
     char *structs = NULL;
     *out = NULL;
     if (!count || !given) return GP_OK;
-    GP_TRY(check_size(given, type, err));
-    size_t stride = size_of(given);
     structs = gp_mem_zero(count, size);
-    if (!structs) return gp_fail(err, GP_ERR_MEMORY, "out of memory for %s", type);
-    for (size_t i = 0; i < count && st == GP_OK; i++) {
-        const char *one = (const char *)given + i * stride;
-        st = size_of(one) == stride
-                 ? gp_api_read(structs + i * size, size, one, type, err)
-                 : gp_fail(err, GP_ERR_USAGE, "%s.size of element %zu differs from the first", type, i);
-    }
+    if (!structs) return gp_fail_memory(err, "%s", type);
+    for (size_t i = 0; i < count && st == GP_OK; i++)
+        st = gp_api_read_element(structs + i * size, size, given, i, type, err);
     if (st == GP_OK)
         *out = structs;
     else

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * goldpan.h section 6: tables of other people's making. */
+ * Implements goldpan/tables.h: tables from files. */
 #include "api/api.h"
 
 #include "base/clock.h"
 #include "table/columns.h"
 
-/* The handle is the table itself: columns need nothing beside it. */
+/* gp_columns is a gp_table under its public name. */
 static const gp_table *table_of(const gp_columns *columns)
 {
     return (const gp_table *)(const void *)columns;

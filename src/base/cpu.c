@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Finds the instructions that may be used.  Three conditions hold: CPUID offers them, the operating system saves
- * their registers (XCR0), and for AMX the kernel grants the request for tile data (Intel SDM vol. 1, ch. 13 and
+ * Finds the instruction sets that goldpan may use.  Three conditions must hold: CPUID reports the instructions, the
+ * operating system saves their registers (XCR0), and for AMX the kernel grants the request for tile data (Intel SDM
+ * vol. 1, ch. 13 and
  * 14). */
 #include "base/cpu.h"
 
@@ -77,7 +78,7 @@ static unsigned detect(void)
 }
 #endif
 
-/* Each word of GOLDPAN_CPU.  First the features that "-word" removes: the feature and all that build on it.  Then the
+/* For each word of GOLDPAN_CPU: the features that "-word" removes (the feature and all features that need it), then the
  * features that "word" keeps. */
 static const struct {
     const char *word;

@@ -74,8 +74,8 @@ gp_status gp_file_read(const char *path, uint64_t limit, gp_bytes *out, gp_error
     GP_TRY(open_regular(path, &fd, &about, err));
     if (limit > PTRDIFF_MAX - 2) limit = PTRDIFF_MAX - 2;
     uint64_t told = about.st_size > 0 ? (uint64_t)about.st_size : 0;
-    /* The stated size is only a hint: files grow, and files in /proc state 0.  One byte more than stated shows the
-     * end. */
+    /* The size from fstat is only a hint: files grow, and files in /proc have size 0.  The buffer is larger than this
+     * size, so that a read can meet the end of the file. */
     size_t capacity = (size_t)(told < (16u << 20) ? told : 16u << 20) + 2;
     if (told > limit) {
         st = gp_fail_path(err, GP_ERR_LIMIT, "'%s' has %llu bytes, more than the limit of %llu", path,
@@ -85,7 +85,7 @@ gp_status gp_file_read(const char *path, uint64_t limit, gp_bytes *out, gp_error
     for (;;) {
         uint8_t *grown = gp_mem_resize(b.data, capacity, 1);
         if (!grown) {
-            st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s' (%zu bytes)", path, capacity);
+            st = gp_fail_memory_path(err, "'%s' (%zu bytes)", path, capacity);
             goto out;
         }
         b.data = grown;
@@ -176,8 +176,8 @@ static char *resolve(const char *path)
 #define TEMPORARY ".goldpan-"
 
 /* Locks a temporary file while it is written; the lock ends with the process.  Returns false if
- * gp_atomic_file_cleanup has already deleted the file as a leftover.  Where there are no locks, nothing is
- * cleaned up either. */
+ * gp_atomic_file_cleanup has already deleted the file as a leftover.  On file systems without locks,
+ * gp_atomic_file_cleanup deletes nothing. */
 static bool claim(int fd)
 {
     struct stat about;
@@ -243,7 +243,7 @@ static gp_status create_temporary(gp_atomic_file *file, gp_error *err)
     }
     int number = errno;
     if (!folder || !file->temporary)
-        st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", file->path);
+        st = gp_fail_memory_path(err, "'%s'", file->path);
     else if (st != GP_OK)
         st = gp_fail_path_errno(err, GP_ERR_IO, number, "cannot write in folder '%s'", folder);
     gp_mem_free(folder);
@@ -260,7 +260,7 @@ gp_status gp_atomic_file_open(const char *path, gp_atomic_file **out, gp_error *
     file->fd = -1, file->used = 0, file->temporary = NULL;
     file->path = resolve(path);
     if (!file->path) {
-        st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+        st = gp_fail_memory_path(err, "'%s'", path);
         goto out;
     }
     bool exists = stat(file->path, &about) == 0;
@@ -320,7 +320,7 @@ gp_status gp_atomic_file_write(gp_atomic_file *file, const void *bytes, size_t s
 gp_status gp_folder_sync_of(const char *path, gp_error *err)
 {
     char *folder = gp_path_folder(path);
-    if (!folder) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    if (!folder) return gp_fail_memory_path(err, "'%s'", path);
     gp_status st = GP_OK;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0 && fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP && errno != EROFS)
@@ -422,7 +422,7 @@ out:
 gp_status gp_folder_make(const char *path, gp_error *err)
 {
     char *copy = gp_str_dup(path);
-    if (!copy) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    if (!copy) return gp_fail_memory_path(err, "'%s'", path);
     gp_status st = GP_OK;
     for (char *p = copy; *p && st == GP_OK;) {
         p += strspn(p, "/");
@@ -431,7 +431,8 @@ gp_status gp_folder_make(const char *path, gp_error *err)
         *p = '\0';
         struct stat about;
         if (*copy && mkdir(copy, 0777) != 0) {
-            int number = errno; /* EEXIST, or EROFS and the like for "/mnt": no failure if it is a folder */
+            int number = errno; /* mkdir fails with EEXIST, or for "/mnt" with an error such as EROFS; both are fine if
+                                 * the folder exists */
             if (stat(copy, &about) != 0)
                 st = gp_fail_path_errno(err, GP_ERR_IO, number, "cannot create folder '%s'", copy);
             else if (!S_ISDIR(about.st_mode))

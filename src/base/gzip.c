@@ -14,7 +14,7 @@ gp_status gp_gzip_expand(const void *bytes, size_t size, size_t limit, gp_str *o
     int code = Z_OK;
     size_t total = 0;
     if (size > UINT_MAX) return gp_fail(err, GP_ERR_LIMIT, "the gzip data is too large to unpack at once");
-    if (inflateInit2(&z, GZIP_ONLY) != Z_OK) return gp_fail(err, GP_ERR_MEMORY, "out of memory for unpacking");
+    if (inflateInit2(&z, GZIP_ONLY) != Z_OK) return gp_fail_memory(err, "unpacking");
     while (st == GP_OK && code != Z_STREAM_END) {
         z.next_out = piece, z.avail_out = sizeof piece;
         code = inflate(&z, Z_NO_FLUSH);
@@ -28,6 +28,6 @@ gp_status gp_gzip_expand(const void *bytes, size_t size, size_t limit, gp_str *o
             gp_str_add(out, piece, got);
     }
     inflateEnd(&z);
-    if (st == GP_OK && out->failed) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for unpacking");
+    if (st == GP_OK && out->failed) st = gp_fail_memory(err, "unpacking");
     return st;
 }

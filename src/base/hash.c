@@ -33,7 +33,7 @@ gp_status gp_hasher_new(gp_hasher **out, gp_error *err)
     hasher->state = XXH3_createState();
     if (!hasher->state || XXH3_128bits_reset(hasher->state) != XXH_OK) {
         gp_hasher_free(hasher);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a hash");
+        return gp_fail_memory(err, "a hash");
     }
     *out = hasher;
     return GP_OK;

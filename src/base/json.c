@@ -254,10 +254,10 @@ static size_t count_names(struct json_object *value)
 
 static gp_status build(const scan *s, int max_depth, struct json_object **out)
 {
-    if (s->copy.failed) return gp_fail(s->err, GP_ERR_MEMORY, "out of memory for JSON (%zu bytes)", s->size);
+    if (s->copy.failed) return gp_fail_memory(s->err, "JSON (%zu bytes)", s->size);
     if (s->copy.size >= INT_MAX) return gp_fail(s->err, GP_ERR_LIMIT, "JSON: more than 2 GiB");
     struct json_tokener *tokener = json_tokener_new_ex(max_depth + 1);
-    if (!tokener) return gp_fail(s->err, GP_ERR_MEMORY, "out of memory for JSON (%zu bytes)", s->size);
+    if (!tokener) return gp_fail_memory(s->err, "JSON (%zu bytes)", s->size);
     /* the parser reads the NUL after the copy, which ends a number at the end of the text */
     struct json_object *value = json_tokener_parse_ex(tokener, s->copy.data, (int)s->copy.size + 1);
     enum json_tokener_error failure = json_tokener_get_error(tokener);
@@ -283,7 +283,7 @@ gp_status gp_json_parse(const char *text, size_t size, bool strict, int max_dept
     GP_TRY_GOTO(scan_value(&s, open, max_depth));
     GP_TRY_GOTO(skip_space(&s));
     if (s.at < s.size) {
-        st = wrong(&s, s.at, "more after the value");
+        st = wrong(&s, s.at, "unexpected text after the value");
         goto out;
     }
     GP_TRY_GOTO(build(&s, max_depth, &value));

@@ -110,7 +110,7 @@ static gp_status out_of_memory(size_t count, size_t size, const char *what, gp_e
 {
     size_t bytes;
     if (!gp_size_mul(count, size, &bytes)) return gp_fail(err, GP_ERR_MEMORY, "%s: size out of range", what);
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory for %s (%zu bytes)", what, bytes);
+    return gp_fail_memory(err, "%s (%zu bytes)", what, bytes);
 }
 
 gp_status gp_alloc(void **out, size_t count, size_t size, const char *what, gp_error *err)

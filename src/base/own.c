@@ -49,7 +49,7 @@ gp_status gp_own_names_read(const char *folder, gp_own_names *out, gp_error *err
 {
     *out = (gp_own_names){0};
     char *path = gp_path_join(folder, GP_MARK_EXPORT);
-    if (!path) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", folder);
+    if (!path) return gp_fail_memory_path(err, "'%s'", folder);
     gp_status st = read_list(path, out, err);
     gp_mem_free(path);
     return st;
@@ -78,7 +78,7 @@ static gp_status write_list(const char *path, const gp_own_names *list, const gp
             gp_str_printf(&text, "%s\n", more->names[i]);
     gp_status st = GP_OK;
     if (text.failed)
-        st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+        st = gp_fail_memory_path(err, "'%s'", path);
     else if (text.size > before)
         st = gp_file_replace(path, text.data, text.size, err);
     gp_str_clear(&text);
@@ -90,8 +90,7 @@ gp_status gp_own_names_add(const char *folder, gp_str *names, gp_error *err)
     gp_own_names list = {0}, more = {0};
     size_t size = names->size;
     char *path = gp_path_join(folder, GP_MARK_EXPORT), *text = gp_str_take(names);
-    gp_status st = path && text ? split(text, size, &more, err)
-                                : gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the list of '%s'", folder);
+    gp_status st = path && text ? split(text, size, &more, err) : gp_fail_memory_path(err, "the list of '%s'", folder);
     if (!path) gp_mem_free(text);
     if (st == GP_OK) st = read_list(path, &list, err);
     if (st == GP_OK) st = write_list(path, &list, &more, err);

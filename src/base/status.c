@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Error messages.  Each is built in a local buffer first, so that a message may quote the one that it replaces. */
+ * Error messages.  Each message is built in a local buffer first, because its arguments may point into the message that
+ * it replaces. */
 #include "base/status.h"
 
 #include <errno.h>
@@ -89,6 +90,24 @@ static void fill_path(texts *t, const char *format, va_list args)
     vsnprintf(t->detail, ROOM, rest, again);
     va_end(again);
 }
+
+static void fill_memory(texts *t, const char *format, va_list args)
+{
+    int used = snprintf(t->message, ROOM, "out of memory for ");
+    vsnprintf(t->message + used, ROOM - (size_t)used, format, args);
+    memcpy(t->detail, t->message, ROOM);
+    t->path = NULL;
+}
+
+static void fill_memory_path(texts *t, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    fill_memory(t, format, args);
+    t->path = va_arg(again, const char *);
+    snprintf(t->detail, ROOM, "out of memory");
+    va_end(again);
+}
 #pragma GCC diagnostic pop
 
 /* Fills in an error for the functions below, with or without a path in the format. */
@@ -171,6 +190,24 @@ gp_status gp_fail_path_errno(gp_error *err, gp_status status, int errno_value, c
     return status;
 }
 
+gp_status gp_fail_memory(gp_error *err, const char *format, ...)
+{
+    texts t;
+    if (!err) return GP_ERR_MEMORY;
+    FILL(t, fill_memory);
+    set(err, GP_ERR_MEMORY, 0, &t);
+    return GP_ERR_MEMORY;
+}
+
+gp_status gp_fail_memory_path(gp_error *err, const char *format, ...)
+{
+    texts t;
+    if (!err) return GP_ERR_MEMORY;
+    FILL(t, fill_memory_path);
+    set(err, GP_ERR_MEMORY, 0, &t);
+    return GP_ERR_MEMORY;
+}
+
 gp_status gp_fail_as(gp_error *err, gp_status status, const gp_error *why)
 {
     if (!err) return status;
@@ -191,7 +228,7 @@ static bool is_of_the_file(int number)
     switch (number) {
     case EISDIR:       /* a folder, not a file */
     case EFBIG:        /* too large for this system */
-    case EOVERFLOW:    /* also too large for this system */
+    case EOVERFLOW:    /* the file's size or inode number is too large for this system */
     case ENAMETOOLONG: /* its name cannot be opened */
     case EINVAL:       /* not an object that can be read or mapped */
     case EILSEQ:       /* a name that the file system cannot hold */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * An analysis into the catalog: the one before by the same scorer goes, the new one comes, in one transaction.
+ * Writes an analysis to the catalog. It replaces the earlier analysis by the same scorer in one transaction.
  *
- * Members are rows, most of what is written.  They are written in the order of their tables' keys, so that each goes to
- * the end of its B-tree: rows come in order of content hash, which for SQLite is no order at all. */
+ * Most of what is written are members: rows that assign an image to a cluster, slice or group. Members are sorted by
+ * their table's primary key first, so that SQLite always appends at the end of the B-tree. The images of an analysis
+ * are ordered by content hash, which has nothing to do with the key. */
 #include "catalog/analysis.h"
 
 #include "base/mem.h"
@@ -10,7 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* A member on its way into a table: `row` of the analysis, in order of (cluster, image). */
+/* A row to be written to a table of members, sorted by (cluster, image). `row` is its index in the analysis. */
 typedef struct member {
     int64_t image;
     uint32_t cluster, row;
@@ -23,7 +24,7 @@ static int by_cluster_and_image(const void *a, const void *b)
     return (p->image > q->image) - (p->image < q->image);
 }
 
-/* cluster [n], NULL: all in one; rows [n], NULL: 0, 1, ...; members [n]. */
+/* cluster [n], NULL: all rows are in one cluster; rows [n], NULL: 0, 1, ...; members [n]. */
 static void sort_members(const gp_cat_analysis *a, const uint32_t *cluster, const uint32_t *rows, size_t n,
                          member *members)
 {
@@ -35,7 +36,7 @@ static void sort_members(const gp_cat_analysis *a, const uint32_t *cluster, cons
     qsort(members, n, sizeof *members, by_cluster_and_image);
 }
 
-/* The scorer's number; USAGE when the catalog does not know it. */
+/* Finds the scorer's id. USAGE if the catalog does not have this scorer. */
 static gp_status scorer_of(gp_catalog *cat, const char *scorer, int64_t *id, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "SELECT id FROM scorers WHERE key = ?");
@@ -45,7 +46,7 @@ static gp_status scorer_of(gp_catalog *cat, const char *scorer, int64_t *id, gp_
     return GP_OK;
 }
 
-static gp_status put_head(gp_catalog *cat, const gp_cat_analysis *a, int64_t *id, gp_error *err)
+static gp_status put_analysis(gp_catalog *cat, const gp_cat_analysis *a, int64_t *id, gp_error *err)
 {
     int64_t scorer;
     GP_TRY(scorer_of(cat, a->scorer, &scorer, err));
@@ -109,8 +110,8 @@ static gp_status put_categories(gp_catalog *cat, int64_t id, const gp_cat_analys
     return GP_OK;
 }
 
-static gp_status put_standings(gp_catalog *cat, int64_t id, const gp_cat_analysis *a, int64_t first, member *members,
-                               gp_error *err)
+static gp_status put_image_stats(gp_catalog *cat, int64_t id, const gp_cat_analysis *a, int64_t first, member *members,
+                                 gp_error *err)
 {
     sort_members(a, NULL, NULL, a->n, members);
     gp_q q = gp_q_open(cat, "INSERT INTO standings(analysis, image, category, z_prompt, z_category, percentile,"
@@ -164,7 +165,7 @@ static gp_status put_slice(gp_catalog *cat, int64_t id, const gp_cat_analysis *a
     return GP_OK;
 }
 
-/* Slices may name a parent that comes after them: foreign keys are looked at when the transaction ends. */
+/* A slice may refer to a parent that is written after it: SQLite checks foreign keys when the transaction ends. */
 static gp_status put_slices(gp_catalog *cat, int64_t id, const gp_cat_analysis *a, int64_t first_category,
                             member *members, gp_error *err)
 {
@@ -213,10 +214,10 @@ gp_status gp_cat_analysis_put(gp_catalog *cat, const gp_cat_analysis *a, gp_erro
         return st;
     }
     GP_TRY_GOTO(gp_db_exec(cat, "PRAGMA defer_foreign_keys = ON", err));
-    GP_TRY_GOTO(put_head(cat, a, &id, err));
+    GP_TRY_GOTO(put_analysis(cat, a, &id, err));
     for (size_t l = 0; l < a->level_count; l++) GP_TRY_GOTO(put_level(cat, id, a, l, members, err));
     GP_TRY_GOTO(put_categories(cat, id, a, &first_category, err));
-    GP_TRY_GOTO(put_standings(cat, id, a, first_category, members, err));
+    GP_TRY_GOTO(put_image_stats(cat, id, a, first_category, members, err));
     GP_TRY_GOTO(put_slices(cat, id, a, first_category, members, err));
     GP_TRY_GOTO(put_groups(cat, id, a, err));
 out:

@@ -1,113 +1,116 @@
 /* SPDX-License-Identifier: MIT
- * What `find` leaves in the catalog: one analysis a scorer, replaced whole in one transaction; the map of an encoder
- * stays and only grows.  Private forms, like catalog.h. */
+ * Stores and reads analyses: one per scorer, replaced as a whole in one transaction. The map of an encoder is separate:
+ * it is kept, and new images are added to it. The types are internal, like those of catalog.h. */
 #ifndef GP_CATALOG_ANALYSIS_H
 #define GP_CATALOG_ANALYSIS_H
 
 #include "base/hash.h"
 #include "base/status.h"
 
-/* ------------------------------------------------------------------ what an analysis reads */
+/* ------------------------------------------------------------------ input of an analysis */
 
-/* Images that are on disk and have an embedding by the scorer's encoder, in order of content hash, so that the order
- * of adding does not matter. */
+/* All images that are on disk and have an embedding by the scorer's encoder. They are sorted by content hash, so that
+ * the result does not depend on the order of adding. */
 typedef struct gp_cat_matrix {
     size_t n;
     uint32_t dims;
     int64_t encoder;
     int64_t *images;  /* [n] */
-    int64_t *prompts; /* [n] 0: none */
+    int64_t *prompts; /* [n]; 0: no prompt */
     gp_hash *hashes;  /* [n] */
-    double *scores;   /* [n] by the scorer for the current prompt; NaN: none; negated where lower is better */
+    double *scores;   /* [n] score for the current prompt; NaN: none; negated if lower is better */
     uint64_t *pixels; /* [n] width * height */
     uint64_t *bytes;  /* [n] */
-    char **paths;     /* [n] the first that is not missing */
-    char **texts;     /* [n] prompt as the tower reads it, NULL without */
+    char **paths;     /* [n] first path that is not missing */
+    char **texts;     /* [n] the prompt as the text tower reads it; NULL: none */
     char **settings;  /* [n] JSON object or NULL */
-    float *vectors;   /* [n, dims], 64-byte aligned; NULL if the vectors were not read */
+    float *vectors;   /* [n, dims], 64-byte aligned; NULL if the vectors were not requested */
 } gp_cat_matrix;
-/* Columns that cost much memory and are read only on request.  A column that is not read stays NULL in every row. */
+/* Columns that need much memory and are read only on request. In a column that was not requested every row is NULL. */
 enum { GP_MATRIX_TEXTS = 1, GP_MATRIX_SETTINGS = 2, GP_MATRIX_VECTORS = 4, GP_MATRIX_ALL = 7 };
-/* scorer: its key.  columns: GP_MATRIX_... bits.  Owns: *out, gp_cat_matrix_clear. */
+/* scorer: its key. columns: GP_MATRIX_... bits. The caller owns *out: gp_cat_matrix_clear. */
 gp_status gp_cat_matrix_columns(gp_catalog *cat, const char *scorer, unsigned columns, gp_cat_matrix *out,
                                 gp_error *err);
 /* Reads all columns. */
 gp_status gp_cat_matrix_read(gp_catalog *cat, const char *scorer, gp_cat_matrix *out, gp_error *err);
 void gp_cat_matrix_clear(gp_cat_matrix *matrix);
-/* Text embeddings of the distinct prompts among `prompts` [n]: *ids [count] ascending, *vectors [count, dims].
- * Prompts without an embedding are left out.  Owns: both, gp_mem_free. */
+/* Reads the text embeddings of the distinct prompts among `prompts` [n]: *ids [count] ascending, *vectors [count,
+ * dims]. Prompts without an embedding are left out. The caller owns both: gp_mem_free. */
 gp_status gp_cat_prompt_vectors(gp_catalog *cat, int64_t encoder, const int64_t *prompts, size_t n, int64_t **ids,
                                 float **vectors, size_t *count, gp_error *err);
 
-/* ------------------------------------------------------------------ what it writes */
+/* ------------------------------------------------------------------ output of an analysis */
 
-/* All arrays borrowed for the call; rows i stand for images[i]. */
+/* All arrays are borrowed for the duration of the call. Row i belongs to images[i]. */
 typedef struct gp_cat_level {
-    uint32_t count;          /* clusters */
+    uint32_t count;          /* number of clusters */
     const uint32_t *cluster; /* [n] */
-    const uint32_t *parent;  /* [count] cluster one level coarser; NULL on level 0 (the coarsest) */
+    const uint32_t *parent;  /* [count] cluster of the next coarser level; NULL on level 0, the coarsest */
 } gp_cat_level;
 typedef struct gp_cat_category {
-    const char *name;   /* what the user sees */
+    const char *name;   /* as shown to the user */
     const char *source; /* "column Category", "hierarchy level 1", "labels" */
     uint32_t support;
-    double mean, sd; /* of the score; NaN without */
-    double weight;   /* shrinkage applied to its mean, 0..1 */
+    double mean, sd; /* of the scores; NaN: no scores */
+    double weight;   /* weight of the category's own mean in its shrunken mean, 0..1 */
 } gp_cat_category;
 typedef struct gp_cat_slice {
     const char *space; /* "images" or "prompts" */
-    int32_t category;  /* within this category, or -1: over all */
+    int32_t category;  /* the slice lies within this category; -1: it was searched in all images */
     uint32_t level, cluster, support;
     const uint32_t *rows; /* [support] */
     double value, lift, low, high, effect, p, p_corrected;
-    int32_t parent; /* index of the slice that holds it, -1 */
+    int32_t parent; /* index of the slice that contains this one; -1: none */
     const char *title, *reasons_json;
 } gp_cat_slice;
 typedef struct gp_cat_group {
-    uint32_t representative, keeper; /* rows */
-    const char *reason;              /* why the keeper */
+    uint32_t representative, keeper; /* row indices */
+    const char *reason;              /* why this image is the one to keep */
 } gp_cat_group;
 typedef struct gp_cat_analysis {
     const char *scorer, *settings_json;
     size_t n;
     const int64_t *images; /* [n] */
     const gp_cat_level *levels;
-    size_t level_count; /* coarse to fine */
+    size_t level_count; /* levels are ordered from coarse to fine */
     const gp_cat_category *categories;
     size_t category_count;
-    const int32_t *category; /* [n] -1: none */
+    const int32_t *category; /* [n]; -1: none */
     const gp_cat_slice *slices;
     size_t slice_count;
     const gp_cat_group *groups;
     size_t group_count;
-    const int32_t *group;                                         /* [n] -1: alone */
-    const float *likeness;                                        /* [n] cosine to the group's representative */
-    const double *z_prompt, *z_category, *percentile, *corrected; /* [n] NaN: none; percentile 0..100 within category */
+    const int32_t *group;                                         /* [n]; -1: in no group */
+    const float *likeness;                                        /* [n] cosine similarity to the group's
+                                                                     representative */
+    const double *z_prompt, *z_category, *percentile, *corrected; /* [n]; NaN: none; percentile: 0..100 within the
+                                                                     category */
 } gp_cat_analysis;
-/* Replace the analysis of this scorer.  One transaction. */
+/* Replaces the analysis of this scorer in one transaction. */
 gp_status gp_cat_analysis_put(gp_catalog *cat, const gp_cat_analysis *analysis, gp_error *err);
 
-/* ------------------------------------------------------------------ the map: 2-D places of images by encoder */
-/* place [n, 2], known [n]: which of the images have a place; settings_json owned (gp_mem_free), NULL: no map yet. */
+/* ------------------------------------------------------------------ the map: 2-D positions of images, per encoder */
+/* Reads positions: place [n, 2]; known [n]: whether the image has a position. The caller owns *settings_json
+ * (gp_mem_free); it is NULL if there is no map yet. */
 gp_status gp_cat_map_read(gp_catalog *cat, int64_t encoder, const int64_t *images, size_t n, float *place, bool *known,
                           char **settings_json, gp_error *err);
-/* replace: forget the places there are. */
+/* Stores positions. replace: delete all earlier positions first. */
 gp_status gp_cat_map_put(gp_catalog *cat, int64_t encoder, const char *settings_json, const int64_t *images,
                          const float *place, size_t n, bool replace, gp_error *err);
 
-/* ------------------------------------------------------------------ reading back, for people and for pick */
+/* ------------------------------------------------------------------ reading an analysis */
 typedef struct gp_cat_image_stats {
     int64_t image;
-    int32_t category, group; /* -1 none */
+    int32_t category, group; /* -1: none */
     bool keeper;
     double z_prompt, z_category, percentile, corrected;
 } gp_cat_image_stats;
-/* All of an analysis, by image id.  NOT_FOUND: nothing analysed by this scorer ("... run 'goldpan slices'").
- * Owns: *out, gp_mem_free. */
+/* Reads the statistics of all images of an analysis, by image id. NOT_FOUND if there is no analysis by this scorer. The
+ * caller owns *out: gp_mem_free. */
 gp_status gp_cat_image_stats_all(gp_catalog *cat, const char *scorer, gp_cat_image_stats **out, size_t *count,
                                  gp_error *err);
-/* The public forms of goldpan.h: everything borrowed until visit returns, which returns false to end early.  NOT_FOUND
- * as above. */
+/* These functions fill the public types of goldpan.h. Everything passed to `visit` is borrowed until it returns; it
+ * returns false to stop. NOT_FOUND as above. */
 gp_status gp_cat_slices_visit(gp_catalog *cat, const char *scorer,
                               bool (*visit)(void *user, const gp_analysis_slice *slice), void *user, gp_error *err);
 gp_status gp_cat_category_quality(gp_catalog *cat, const char *scorer, gp_category_quality *out, gp_error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Reading an analysis back, and the map of an encoder. */
+ * Reads an analysis, and reads and writes the map of an encoder. */
 #include "catalog/analysis.h"
 
 #include "base/mem.h"
@@ -13,7 +13,7 @@ static double real_at(const gp_q *q, int i)
     return sqlite3_column_type(q->stmt, i) == SQLITE_NULL ? NAN : sqlite3_column_double(q->stmt, i);
 }
 
-/* The scorer's analysis, or NOT_FOUND. */
+/* Finds the id of the scorer's analysis, or returns NOT_FOUND. */
 static gp_status analysis_of(gp_catalog *cat, const char *scorer, int64_t *id, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "SELECT a.id FROM analyses a JOIN scorers s ON s.id = a.scorer WHERE s.key = ?");
@@ -25,7 +25,7 @@ static gp_status analysis_of(gp_catalog *cat, const char *scorer, int64_t *id, g
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ standings */
+/* ------------------------------------------------------------------ per-image statistics (table `standings`) */
 
 gp_status gp_cat_image_stats_all(gp_catalog *cat, const char *scorer, gp_cat_image_stats **out, size_t *count,
                                  gp_error *err)
@@ -84,7 +84,7 @@ static gp_status members_add(members *m, int64_t image, float likeness, gp_error
         int64_t *images = gp_mem_resize(m->images, capacity, sizeof *images);
         if (images) m->images = images;
         float *grown = images ? gp_mem_resize(m->likeness, capacity, sizeof *grown) : NULL;
-        if (!grown) return gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu images", capacity);
+        if (!grown) return gp_fail_memory(err, "%zu images", capacity);
         m->likeness = grown, m->capacity = capacity;
     }
     m->images[m->count] = image;
@@ -112,7 +112,7 @@ static void members_clear(members *m)
     gp_mem_free(m->likeness);
 }
 
-/* ------------------------------------------------------------------ visits */
+/* ------------------------------------------------------------------ slices, categories, groups */
 
 gp_status gp_cat_slices_visit(gp_catalog *cat, const char *scorer,
                               bool (*visit)(void *user, const gp_analysis_slice *slice), void *user, gp_error *err)
@@ -239,7 +239,7 @@ gp_status gp_cat_map_read(gp_catalog *cat, int64_t encoder, const int64_t *image
     GP_TRY(gp_q_step(&head, &row, err));
     char *settings = row ? gp_str_dup(gp_q_col_text(&head, 0)) : NULL;
     gp_q_end(&head);
-    if (row && !settings) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the map");
+    if (row && !settings) return gp_fail_memory(err, "the map");
     for (size_t i = 0; i < n; i++) {
         gp_q q = gp_q_open(cat, "SELECT x, y FROM map_images WHERE encoder = ? AND image = ?");
         gp_q_int(&q, 1, encoder);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Checks a catalog: SQLite's integrity check, foreign keys, the rules that SQL can state, and the journal of marks.
- * Opens the catalog for reading and changes nothing. */
+ * Checks a catalog: SQLite's integrity check, foreign keys, the rules that SQL can express, and the journal of marks.
+ * Opens the catalog read-only and changes nothing. */
 #include "base/mem.h"
 #include "catalog/db.h"
 
@@ -20,9 +20,9 @@ typedef struct checking {
     bool ended; /* the visitor returned false */
 } checking;
 
-static void tell(checking *c, uint64_t count, const char *advice, const char *format, ...)
+static void report_problem(checking *c, uint64_t count, const char *advice, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-static void tell(checking *c, uint64_t count, const char *advice, const char *format, ...)
+static void report_problem(checking *c, uint64_t count, const char *advice, const char *format, ...)
 {
     gp_str text = GP_STR_INIT;
     va_list args;
@@ -44,7 +44,8 @@ static gp_status check_integrity(checking *c, gp_error *err)
     gp_q q = gp_q_open(c->cat, "PRAGMA integrity_check(10)");
     while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
         const char *text = gp_q_col_text(&q, 0);
-        if (text && strcmp(text, "ok") != 0) tell(c, 1, ADVICE_RESCUE, "the file is damaged; SQLite says: %s", text);
+        if (text && strcmp(text, "ok") != 0)
+            report_problem(c, 1, ADVICE_RESCUE, "the file is damaged; SQLite says: %s", text);
     }
     gp_q_end(&q);
     return st;
@@ -58,14 +59,14 @@ static gp_status check_references(checking *c, gp_error *err)
     while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
         const char *table = gp_q_col_text(&q, 0), *parent = gp_q_col_text(&q, 1);
         uint64_t n = (uint64_t)gp_q_col_int(&q, 2);
-        tell(c, n, ADVICE_RESCUE, "%llu %s of table '%s' name rows of '%s' that do not exist", (unsigned long long)n,
-             gp_plural(n, "row", "rows"), table ? table : "?", parent ? parent : "?");
+        report_problem(c, n, ADVICE_RESCUE, "%llu %s of table '%s' name rows of '%s' that do not exist",
+                       (unsigned long long)n, gp_plural(n, "row", "rows"), table ? table : "?", parent ? parent : "?");
     }
     gp_q_end(&q);
     return st;
 }
 
-/* ------------------------------------------------------------------ the rules that SQL can state */
+/* ------------------------------------------------------------------ the rules that SQL can express */
 
 static gp_status check_rules(checking *c, gp_error *err)
 {
@@ -74,7 +75,7 @@ static gp_status check_rules(checking *c, gp_error *err)
         int64_t n = 0;
         gp_q q = gp_q_open(c->cat, rule->count);
         GP_TRY(gp_q_one(&q, 0, &n, err));
-        if (n > 0) tell(c, (uint64_t)n, ADVICE_RESCUE, "%lld %s", (long long)n, rule->what);
+        if (n > 0) report_problem(c, (uint64_t)n, ADVICE_RESCUE, "%lld %s", (long long)n, rule->what);
     }
     return GP_OK;
 }
@@ -105,8 +106,9 @@ static int compare_hashes(const void *a, const void *b)
     return memcmp(a, b, sizeof(gp_hash));
 }
 
-/* What each pick of a line was chosen by: its rule, time and scorer, as hashes in order.  NULL when out of memory. */
-static gp_hash *picked_by(const gp_json *line, size_t count)
+/* Returns one hash per pick of a journal line, sorted. Each covers how the pick was chosen: rule, time and scorer.
+ * Returns NULL if memory ran out. */
+static gp_hash *pick_origins(const gp_json *line, size_t count)
 {
     const gp_json *picks = gp_json_get(line, "picks");
     gp_str text = GP_STR_INIT;
@@ -127,12 +129,13 @@ static gp_hash *picked_by(const gp_json *line, size_t count)
     return by;
 }
 
-/* Are all picks of `a` picks of `b`, which may have more whose images are not in the catalog? */
+/* Sets *same if every pick of `a` is also a pick of `b`. `b` may have more picks: their images are not in the
+ * catalog. */
 static gp_status same_picks(const gp_json *a, const gp_json *b, bool *same, gp_error *err)
 {
     size_t n = gp_json_count(gp_json_get(a, "picks")), more = gp_json_count(gp_json_get(b, "picks")), found = 0;
-    gp_hash *x = picked_by(a, n), *y = picked_by(b, more);
-    gp_status st = x && y ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the journal of marks");
+    gp_hash *x = pick_origins(a, n), *y = pick_origins(b, more);
+    gp_status st = x && y ? GP_OK : gp_fail_memory(err, "the journal of marks");
     for (size_t i = 0; st == GP_OK && i < more && found < n; i++) found += compare_hashes(&x[found], &y[i]) == 0;
     *same = found == n;
     gp_mem_free(x);
@@ -140,7 +143,7 @@ static gp_status same_picks(const gp_json *a, const gp_json *b, bool *same, gp_e
     return st;
 }
 
-static gp_status same_thing(gp_marks_kind kind, const gp_json *a, const gp_json *b, bool *same, gp_error *err)
+static gp_status same_entry(gp_marks_kind kind, const gp_json *a, const gp_json *b, bool *same, gp_error *err)
 {
     switch (kind) {
     case GP_MARKS_RATING: *same = same_number(a, b, "flag") && same_number(a, b, "stars"); break;
@@ -153,7 +156,8 @@ static gp_status same_thing(gp_marks_kind kind, const gp_json *a, const gp_json 
 
 static const gp_marks_entry *find_entry(const gp_marks_file *f, const gp_marks_entry *e)
 {
-    for (size_t low = 0, high = f->count; low < high;) { /* gp_marks_sort has sorted the entries of `f` by key */
+    for (size_t low = 0, high = f->count; low < high;) { /* binary search; gp_marks_sort has sorted the entries of `f`
+                                                            by key */
         size_t middle = low + (high - low) / 2;
         int d = memcmp(f->entries[middle].key.bytes, e->key.bytes, sizeof e->key.bytes);
         if (d == 0) return &f->entries[middle];
@@ -173,7 +177,7 @@ static gp_status compare_all(comparison *x, gp_error *err)
         bool same = false;
         gp_status st = gp_marks_entry_json(x->here, e, &a, err);
         if (st == GP_OK && other) st = gp_marks_entry_json(x->there, other, &b, err);
-        if (st == GP_OK && other) st = same_thing(e->kind, a, b, &same, err);
+        if (st == GP_OK && other) st = same_entry(e->kind, a, b, &same, err);
         x->missing += !other, x->different += other && !same;
         gp_json_free(a);
         gp_json_free(b);
@@ -182,9 +186,9 @@ static gp_status compare_all(comparison *x, gp_error *err)
     return GP_OK;
 }
 
-/* Counts the journal entries without a row in the catalog that gp_marks_merge would add. */
-static gp_status only_in_journal(checking *c, const gp_marks_file *journal, const gp_marks_file *here, uint64_t *n,
-                                 gp_error *err)
+/* Counts journal entries that have no row in the catalog and that gp_marks_merge would add. */
+static gp_status count_missing_rows(checking *c, const gp_marks_file *journal, const gp_marks_file *here, uint64_t *n,
+                                    gp_error *err)
 {
     for (size_t i = 0; i < journal->count; i++) {
         const gp_marks_entry *e = &journal->entries[i];
@@ -205,16 +209,18 @@ static gp_status compare_journal(checking *c, const gp_marks_file *journal, gp_m
     comparison x = {.here = here, .there = journal};
     uint64_t lacking = 0;
     GP_TRY(compare_all(&x, err));
-    GP_TRY(only_in_journal(c, journal, here, &lacking, err));
+    GP_TRY(count_missing_rows(c, journal, here, &lacking, err));
     if (journal->absent && here->count)
-        tell(c, here->count, ADVICE_JOURNAL, "there is no journal of marks beside the catalog");
+        report_problem(c, here->count, ADVICE_JOURNAL, "there is no journal of marks beside the catalog");
     else if (x.missing + x.different)
-        tell(c, x.missing + x.different, ADVICE_AGREE,
-             "%llu marks, views, picks or plans of the catalog are missing or different in the journal of marks",
-             (unsigned long long)(x.missing + x.different));
+        report_problem(
+            c, x.missing + x.different, ADVICE_AGREE,
+            "%llu marks, views, picks or plans of the catalog are missing or different in the journal of marks",
+            (unsigned long long)(x.missing + x.different));
     if (lacking)
-        tell(c, lacking, ADVICE_AGREE, "%llu marks, views, picks or plans of the journal are not in the catalog",
-             (unsigned long long)lacking);
+        report_problem(c, lacking, ADVICE_AGREE,
+                       "%llu marks, views, picks or plans of the journal are not in the catalog",
+                       (unsigned long long)lacking);
     return GP_OK;
 }
 
@@ -223,17 +229,17 @@ static gp_status check_journal(checking *c, const char *path, gp_error *err)
     char *name = gp_marks_path(path);
     gp_str text = GP_STR_INIT;
     gp_marks_file journal = {0}, here = {0};
-    gp_status st = name ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the journal of marks");
+    gp_status st = name ? GP_OK : gp_fail_memory(err, "the journal of marks");
     if (st == GP_OK) st = gp_marks_read(name, &journal, err);
     if (st != GP_OK) goto out;
     if (journal.foreign)
-        tell(c, 1, "move that file to another folder", "'%s' is another program's file, not the journal of marks",
-             name);
+        report_problem(c, 1, "move that file to another folder",
+                       "'%s' is another program's file, not the journal of marks", name);
     if (journal.newer)
-        tell(c, 1, "use the newer goldpan", "the journal of marks '%s' was written by a newer goldpan", name);
+        report_problem(c, 1, "use the newer goldpan", "the journal of marks '%s' was written by a newer goldpan", name);
     if (journal.bad && !journal.foreign)
-        tell(c, journal.bad, ADVICE_AGREE, "%llu lines of the journal of marks '%s' are damaged",
-             (unsigned long long)journal.bad, name);
+        report_problem(c, journal.bad, ADVICE_AGREE, "%llu lines of the journal of marks '%s' are damaged",
+                       (unsigned long long)journal.bad, name);
     if (journal.foreign || journal.newer || !c->cat || c->cat->copy) goto out;
     GP_TRY_GOTO(gp_marks_whole(c->cat, &text, err));
     GP_TRY_GOTO(gp_marks_parse(text.data, text.size, &here, err));
@@ -257,18 +263,18 @@ static gp_status check_rows(checking *c, gp_error *err)
     return check_rules(c, err);
 }
 
-/* Opens the catalog and checks its rows.  If the catalog is too damaged to read, reports that and sets c->cat to NULL.
- */
+/* Opens the catalog and checks its rows. If the catalog is too damaged to read, reports that as a problem and sets
+ * c->cat to NULL. */
 static gp_status check_catalog(checking *c, const char *path, bool (*go_on)(void *user), void *user, gp_error *err)
 {
     gp_status st = gp_cat_open(path, GP_CATALOG_READONLY, &c->cat, err);
     if (st == GP_OK) gp_cat_watch(c->cat, go_on, user);
     if (st == GP_OK) st = check_rows(c, err);
     if (st != GP_ERR_CATALOG) return st;
-    char *end = strstr(err->message, GP_DB_RESCUE); /* the problem has its own advice */
+    char *end = strstr(err->message, GP_DB_RESCUE); /* removes the message's advice, because the problem has its own */
     if (end) *end = '\0';
-    tell(c, 1, ADVICE_RESCUE, "%s", err->message);
-    gp_cat_close(c->cat); /* its rows are not compared with the journal */
+    report_problem(c, 1, ADVICE_RESCUE, "%s", err->message);
+    gp_cat_close(c->cat); /* rows of a damaged catalog are not compared with the journal */
     c->cat = NULL;
     return GP_OK;
 }
@@ -294,7 +300,7 @@ gp_status gp_cat_check(const char *path, bool (*go_on)(void *user), void *go_on_
     if (st == GP_ERR_CATALOG) {
         char *end = strstr(why.message, GP_DB_RESCUE);
         if (end) *end = '\0';
-        tell(&c, 1, ADVICE_RESCUE, "%s", why.message);
+        report_problem(&c, 1, ADVICE_RESCUE, "%s", why.message);
         st = GP_OK;
     }
     gp_cat_close(c.cat);

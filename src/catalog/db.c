@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * SQLite under the other files of this room: cached statements, errors in words that name the catalog, transactions.
+ * SQLite helpers for this module: cached statements, error messages that name the catalog, transactions.
  *
- * Every SQLite failure passes gp_db_fail, which sorts it by what the user can do about it: wait (locked), free space
- * (full), find a backup (damaged), or look at the folder (cannot be opened or written). */
+ * Every SQLite failure passes through gp_db_fail. It distinguishes errors by what the user can do: wait (locked), free
+ * space (full), rescue the catalog (damaged), or check the folder (cannot be opened or written). */
 #include "catalog/db.h"
 #include "base/mem.h"
 #include <assert.h>
@@ -17,11 +17,11 @@ static gp_status no_space(const gp_catalog *cat, gp_error *err)
     return gp_fail_path(err, GP_ERR_IO, "no space left for catalog '%s'", cat->path);
 }
 
-/* Reports a failed read or write; `os` is its errno, or 0 if SQLite recorded no errno. */
+/* Reports a failed read or write. `os` is its errno, or 0 if SQLite recorded none. */
 static gp_status io_fail(const gp_catalog *cat, int rc, int os, gp_error *err)
 {
-    /* SQLite reports ENOSPC on a write to the file as SQLITE_FULL, which is handled elsewhere.  An exceeded quota, the
-     * limit of `ulimit -f`, and a failure to enlarge the index of the log (-shm) are handled here. */
+    /* SQLite reports ENOSPC on a write to the file as SQLITE_FULL; gp_db_fail handles that. An exceeded quota, the
+     * limit of `ulimit -f`, and a failure to enlarge the index of the log (-shm) arrive here. */
     if (os == ENOSPC || os == EDQUOT || rc == SQLITE_IOERR_SHMSIZE) return no_space(cat, err);
     if (os == EFBIG)
         return gp_fail_path(err, GP_ERR_IO,
@@ -33,8 +33,8 @@ static gp_status io_fail(const gp_catalog *cat, int rc, int os, gp_error *err)
     return gp_fail_path(err, GP_ERR_IO, "cannot read or write catalog '%s': %s", cat->path, sqlite3_errstr(rc));
 }
 
-/* Returns the errno of the last failure, or 0 if SQLite recorded no errno.  For a failure at the end of a statement,
- * only the file object of the catalog or of its log still holds the errno. */
+/* Returns the errno of the last failure, or 0 if SQLite recorded none. If a statement fails at its end, only the file
+ * object of the catalog or of its log still holds the errno. */
 static int system_errno(const gp_catalog *cat, int rc)
 {
     int os = cat->db ? sqlite3_system_errno(cat->db) : 0;
@@ -70,9 +70,9 @@ gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err)
 {
     const char *path = cat->path;
     int os = system_errno(cat, rc);
-    if (rc == SQLITE_IOERR_NOMEM) rc = SQLITE_NOMEM; /* no memory for a file's pages: nothing is wrong with the disk */
+    if (rc == SQLITE_IOERR_NOMEM) rc = SQLITE_NOMEM; /* SQLite had no memory for a file's pages; the disk is fine */
     switch (rc & 0xff) {
-    case SQLITE_NOMEM: return gp_fail_path(err, GP_ERR_MEMORY, "out of memory in catalog '%s'", path);
+    case SQLITE_NOMEM: return gp_fail_memory_path(err, "catalog '%s'", path);
     case SQLITE_NOTADB:
         return gp_fail_path(err, GP_ERR_CATALOG, "'%s' is not a goldpan catalog: it is not an SQLite file" GP_DB_RESCUE,
                             path);
@@ -87,7 +87,7 @@ gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err)
     case SQLITE_READONLY: return readonly_fail(cat, rc, err);
     case SQLITE_CANTOPEN:
         if (os == ENOSPC || os == EDQUOT) return no_space(cat, err);
-        /* The file that cannot be opened may be the log; `os` is then the errno of a second attempt. */
+        /* The file that cannot be opened may be the log; then `os` is the errno of a second attempt. */
         if (!cat->readonly && !cat->memory && (os == EROFS || os == EACCES || folder_unwritable(path)))
             return gp_db_fail(cat, SQLITE_READONLY, err);
         if (os) return gp_fail_path_errno(err, GP_ERR_IO, os, "cannot open catalog '%s'", path);
@@ -132,7 +132,7 @@ gp_q gp_q_open(gp_catalog *cat, const char *literal_sql)
     return q;
 }
 
-static void keep(gp_q *q, int rc)
+static void keep_first_error(gp_q *q, int rc)
 {
     if (q->rc == SQLITE_OK) q->rc = rc;
 }
@@ -144,34 +144,35 @@ static bool bindable(const gp_q *q)
 
 void gp_q_int(gp_q *q, int i, int64_t value)
 {
-    if (bindable(q)) keep(q, sqlite3_bind_int64(q->stmt, i, value));
+    if (bindable(q)) keep_first_error(q, sqlite3_bind_int64(q->stmt, i, value));
 }
 
 void gp_q_u64(gp_q *q, int i, uint64_t value)
 {
-    if (value > INT64_MAX) keep(q, SQLITE_TOOBIG);
-    if (bindable(q)) keep(q, sqlite3_bind_int64(q->stmt, i, (int64_t)value));
+    if (value > INT64_MAX) keep_first_error(q, SQLITE_TOOBIG);
+    if (bindable(q)) keep_first_error(q, sqlite3_bind_int64(q->stmt, i, (int64_t)value));
 }
 
 void gp_q_real(gp_q *q, int i, double value)
 {
-    if (bindable(q)) keep(q, sqlite3_bind_double(q->stmt, i, value));
+    if (bindable(q)) keep_first_error(q, sqlite3_bind_double(q->stmt, i, value));
 }
 
 void gp_q_text(gp_q *q, int i, const char *text)
 {
     if (bindable(q))
-        keep(q, text ? sqlite3_bind_text(q->stmt, i, text, -1, SQLITE_STATIC) : sqlite3_bind_null(q->stmt, i));
+        keep_first_error(q,
+                         text ? sqlite3_bind_text(q->stmt, i, text, -1, SQLITE_STATIC) : sqlite3_bind_null(q->stmt, i));
 }
 
 void gp_q_blob(gp_q *q, int i, const void *bytes, size_t size)
 {
-    if (bindable(q)) keep(q, sqlite3_bind_blob64(q->stmt, i, bytes, size, SQLITE_STATIC));
+    if (bindable(q)) keep_first_error(q, sqlite3_bind_blob64(q->stmt, i, bytes, size, SQLITE_STATIC));
 }
 
 void gp_q_hash(gp_q *q, int i, const gp_hash *hash)
 {
-    gp_q_blob(q, i, hash ? hash->bytes : NULL, sizeof hash->bytes); /* no bytes: NULL */
+    gp_q_blob(q, i, hash ? hash->bytes : NULL, sizeof hash->bytes); /* a NULL pointer binds NULL */
 }
 
 gp_status gp_q_step(gp_q *q, bool *row, gp_error *err)
@@ -189,8 +190,8 @@ gp_status gp_q_step(gp_q *q, bool *row, gp_error *err)
     return st;
 }
 
-/* Ends a statement and returns SQLite's result code.  A statement that returned a row (INSERT ... RETURNING) writes to
- * the disk only now, so a full disk may be noticed only here. */
+/* Ends a statement and returns SQLite's result code. A statement that has returned a row (INSERT ... RETURNING) writes
+ * to the disk only now, so an error such as a full disk may appear only here. */
 static int end_statement(gp_q *q)
 {
     if (!q->stmt || q->busy) return SQLITE_OK;
@@ -204,7 +205,7 @@ void gp_q_end(gp_q *q)
     (void)end_statement(q);
 }
 
-/* Like gp_q_end, for a statement that may have written and has returned a row: also reports a failed write. */
+/* Like gp_q_end, for a statement that has returned a row and may have written: also reports a failed write. */
 static gp_status end_checked(gp_q *q, gp_error *err)
 {
     int rc = end_statement(q);
@@ -256,7 +257,7 @@ gp_status gp_cat_begin(gp_catalog *cat, gp_error *err)
 {
     if (!sqlite3_get_autocommit(cat->db))
         return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s': a transaction is already open", cat->path);
-    gp_marks_settle(cat, false); /* closes a transaction that SQLite rolled back by itself after a failure */
+    gp_marks_settle(cat, false); /* closes the journal after a transaction that SQLite rolled back by itself */
     gp_q q = gp_q_open(cat, "BEGIN IMMEDIATE");
     return gp_q_run(&q, err);
 }
@@ -268,8 +269,8 @@ gp_status gp_cat_commit(gp_catalog *cat, gp_error *err)
         gp_q q = gp_q_open(cat, "COMMIT");
         st = gp_q_run(&q, err);
     }
-    /* A commit that failed (full disk) leaves the transaction open or has rolled it back already: end it, so that the
-     * next batch starts from what is on disk. */
+    /* A failed commit (full disk) leaves the transaction open, or SQLite has rolled it back already. End it here, so
+     * that the next batch starts with what is on disk. */
     if (st != GP_OK)
         gp_cat_rollback(cat);
     else
@@ -279,7 +280,8 @@ gp_status gp_cat_commit(gp_catalog *cat, gp_error *err)
 
 void gp_cat_rollback(gp_catalog *cat)
 {
-    gp_marks_settle(cat, false); /* the write lock is still held, so no other process appends now */
+    gp_marks_settle(cat, false); /* before ROLLBACK: the write lock is still held, so no other process appends to the
+                                    journal */
     if (sqlite3_get_autocommit(cat->db)) return;
     (void)sqlite3_exec(cat->db, "ROLLBACK", NULL, NULL, NULL);
 }

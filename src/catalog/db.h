@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Private to the catalog room: the handle, statements and their errors.  A gp_q is a statement being bound and stepped;
- * the first SQLite error in it is remembered, so that a chain of binds is checked once, at the step.  Statements are
- * cached in the handle by their text and finalised when it is closed. */
+ * Private to the catalog module: the handle, statements and their errors. A gp_q is a statement whose parameters are
+ * bound and which is then stepped. It remembers its first SQLite error, so a series of binds is checked once, at the
+ * step. The handle caches statements by their text and finalises them when it is closed. */
 #ifndef GP_CATALOG_DB_H
 #define GP_CATALOG_DB_H
 
@@ -9,26 +9,27 @@
 #include "catalog/marks.h"
 #include <sqlite3.h>
 
-/* "GPAN": what `file` and SQLite's header call a goldpan catalog. */
+/* "GPAN": the application id in SQLite's header, by which `file` recognises a catalog. */
 #define GP_DB_APPLICATION_ID 0x4750414e
 #define GP_DB_VERSION        8
 
-/* The end of a message about a damaged catalog: what to do. */
+/* End of a message about a damaged catalog; it says what to do. */
 #define GP_DB_RESCUE "; bring back what it holds with `goldpan rescue`"
 
-enum { GP_DB_LONGEST = 256 << 20 /* bytes: the size limit of a text, a vector, a row */ };
+enum { GP_DB_MAX_BYTES = 256 << 20 /* bytes: the size limit of a text, a vector, a row */ };
 enum { GP_DB_STATEMENTS = 192, GP_DB_BUSY_MS = 10000 /* milliseconds to wait for another process's lock */ };
 struct gp_catalog {
     sqlite3 *db;
     char *path;
     bool readonly, memory;
-    bool copy;                 /* an up-to-date temporary copy of an older catalog that was opened for reading */
-    bool older;                /* opened for reading and the schema is older */
+    bool copy;                 /* the handle is an up-to-date temporary copy of an older catalog that was opened for
+                                  reading */
+    bool older;                /* the catalog was opened for reading and its schema is older */
     bool (*go_on)(void *user); /* set by gp_cat_watch */
     void *go_on_user;
     gp_marks marks; /* the journal of marks beside the file */
     struct {
-        const char *sql; /* a literal: compared by address, then by text */
+        const char *sql; /* a string literal: compared by address first, then by text */
         sqlite3_stmt *stmt;
     } cache[GP_DB_STATEMENTS];
     size_t cached;
@@ -36,48 +37,50 @@ struct gp_catalog {
 
 /* ------------------------------------------------------------------ statements */
 
-/* Those that are run for every file are plain INSERT and UPDATE: RETURNING and ON CONFLICT DO UPDATE make SQLite copy
- * each page that they touch, 16 KiB, into a journal of the statement's own first. */
+/* Statements that run for every file are plain INSERT and UPDATE. For RETURNING and ON CONFLICT DO UPDATE, SQLite would
+ * first copy each page that they touch (16 KiB) into a journal of the statement. */
 typedef struct gp_q {
     gp_catalog *cat;
-    sqlite3_stmt *stmt; /* borrowed from the cache; NULL if it could not be had */
+    sqlite3_stmt *stmt; /* borrowed from the cache; NULL if it could not be prepared */
     int rc;             /* SQLITE_OK, or the first failure */
-    bool busy;          /* the same statement is already under way: a call from inside its own callback */
+    bool busy;          /* the same statement is already running: its callback called the same function */
 } gp_q;
 gp_q gp_q_open(gp_catalog *cat, const char *literal_sql);
 void gp_q_int(gp_q *q, int i, int64_t value);
-void gp_q_u64(gp_q *q, int i, uint64_t value);    /* beyond 2^63-1 is an error */
-void gp_q_real(gp_q *q, int i, double value);     /* NaN becomes NULL */
-void gp_q_text(gp_q *q, int i, const char *text); /* NULL allowed; bytes as they are; borrowed until gp_q_end */
+void gp_q_u64(gp_q *q, int i, uint64_t value);    /* values over 2^63-1 are an error */
+void gp_q_real(gp_q *q, int i, double value);     /* NaN is stored as NULL */
+void gp_q_text(gp_q *q, int i, const char *text); /* may be NULL; the bytes are not converted; borrowed until
+                                                     gp_q_end */
 void gp_q_blob(gp_q *q, int i, const void *bytes, size_t size);
-void gp_q_hash(gp_q *q, int i, const gp_hash *hash); /* NULL allowed; borrowed until gp_q_end */
-/* Next row in *row; ends the query itself on failure and after the last row. */
+void gp_q_hash(gp_q *q, int i, const gp_hash *hash); /* may be NULL; borrowed until gp_q_end */
+/* Sets *row if there is a next row. Ends the query after the last row and on failure. */
 gp_status gp_q_step(gp_q *q, bool *row, gp_error *err);
-/* A statement without rows: step once and end. */
+/* Runs a statement that returns no rows. */
 gp_status gp_q_run(gp_q *q, gp_error *err);
-/* A query of one integer: its first column, `fallback` when there is no row. */
+/* Runs a query and returns the integer in its first column, or `fallback` if there is no row. */
 gp_status gp_q_one(gp_q *q, int64_t fallback, int64_t *value, gp_error *err);
-void gp_q_end(gp_q *q); /* idempotent */
+void gp_q_end(gp_q *q); /* may be called repeatedly */
 
-/* Columns of the present row. */
+/* Columns of the current row. */
 int64_t gp_q_col_int(const gp_q *q, int i);
-const char *gp_q_col_text(const gp_q *q, int i); /* NULL when NULL; borrowed until the next step */
-/* Returns false, and leaves `hash` as it is, if the column is NULL or has another length. */
+const char *gp_q_col_text(const gp_q *q, int i); /* NULL if the column is NULL; borrowed until the next step */
+/* Returns false and leaves `hash` unchanged if the column is NULL or has another length. */
 bool gp_q_col_hash(const gp_q *q, int i, gp_hash *hash);
-/* Reads the hash of an image; CATALOG if the column does not have one. */
+/* Reads the hash of an image. CATALOG if the column does not hold one. */
 gp_status gp_q_image_hash(const gp_q *q, int i, gp_hash *hash, gp_error *err);
 
 /* ------------------------------------------------------------------ errors, transactions, versions */
-/* The gp_status for an SQLite result, with a message naming the catalog. */
+/* Converts an SQLite result code to a gp_status, with a message that names the catalog. */
 gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err);
-/* Run statements of text (schema, pragmas). */
+/* Runs statements given as text (schema, pragmas). */
 gp_status gp_db_exec(gp_catalog *cat, const char *sql, gp_error *err);
-/* Begin unless a transaction is open; *own says whether this call began it. */
+/* Begins a transaction unless one is open. *own: this call began it. */
 gp_status gp_db_scope_begin(gp_catalog *cat, bool *own, gp_error *err);
-/* End what scope_begin began: commit if st is GP_OK, else roll back.  Returns the final status. */
+/* Ends a transaction that gp_db_scope_begin began: commits if st is GP_OK, else rolls back. Returns the final
+ * status. */
 gp_status gp_db_scope_end(gp_catalog *cat, bool own, gp_status st, gp_error *err);
 
-/* A step of the schema: the statements that lead to `version` from the one before. */
+/* A schema step: the statements that migrate from the previous version to `version`. */
 typedef struct gp_db_step {
     int version;
     const char *sql;
@@ -90,49 +93,49 @@ extern const gp_db_steps gp_db_all; /* all schema steps of this version */
 /* schema.c, migrate_2.c ... */
 extern const char gp_db_version_1[], gp_db_version_2[], gp_db_version_3[], gp_db_version_4[], gp_db_version_5[],
     gp_db_version_6[], gp_db_version_7[], gp_db_version_8[];
-/* Bring an open database to the last of these steps, each in a transaction of its own.  An empty file is created
- * if `create`.  CATALOG: another program's file, or a version newer than the last step. */
+/* Migrates an open database to the last of these steps, each in its own transaction. Creates an empty file's schema
+ * only if `create` is set. CATALOG if the file is another program's or has a newer version than the last step. */
 gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *steps, size_t count, bool create, gp_error *err);
-/* gp_cat_open with other steps than this version's (tests of migration). */
+/* Like gp_cat_open, but with other steps than this version's (for tests of migration). */
 gp_status gp_db_open(const char *path, unsigned flags, const gp_db_step *steps, size_t count, gp_catalog **out,
                      gp_error *err);
 
-/* All tables.  Those of one part are rescued together or not at all, except the core, whose rows are rescued one by
- * one, in this order: a table comes after those that it refers to. */
-typedef enum gp_db_part { GP_DB_CORE, GP_DB_FOUND, GP_DB_MAP, GP_DB_STATE } gp_db_part; /* STATE: never copied */
+/* All tables. The tables of one part are rescued together or not at all. The tables of GP_DB_CORE are an exception:
+ * they are rescued row by row in this order, in which a table follows those that it refers to. */
+typedef enum gp_db_part { GP_DB_CORE, GP_DB_ANALYSIS, GP_DB_MAP, GP_DB_STATE } gp_db_part; /* STATE: never copied */
 typedef struct gp_db_table {
     const char *name;
     gp_db_part part;
 } gp_db_table;
-extern const gp_db_table gp_db_tables[]; /* the last has no name */
+extern const gp_db_table gp_db_tables[]; /* the last entry has no name */
 
-/* The invariants in schema.c that SQL can state, except foreign keys (row_rules.c). */
+/* The invariants of schema.c that SQL can express, except foreign keys (row_rules.c). */
 typedef struct gp_db_rule {
     const char *table;
-    const char *column; /* of `scorers`, which the rule reads, or NULL */
-    const char *count;  /* counts the rows that break the rule */
-    const char *mend;   /* mends these rows after a rescue, or NULL */
-    const char *what;   /* words after the number of these rows */
+    const char *column; /* column of `scorers` that the rule needs, or NULL */
+    const char *count;  /* query that counts the rows that break the rule */
+    const char *repair; /* statement that repairs these rows after a rescue, or NULL */
+    const char *what;   /* words that follow the number of these rows in a message */
 } gp_db_rule;
-extern const gp_db_rule gp_db_rules[]; /* in the order of mending; the last has no table */
-/* Whether the catalog, perhaps of an older schema, has what the rule reads. */
+extern const gp_db_rule gp_db_rules[]; /* in the order of repair; the last entry has no table */
+/* Returns whether the catalog, whose schema may be older, has the table and column that the rule needs. */
 bool gp_db_rule_applies(const gp_catalog *cat, const gp_db_rule *rule);
-/* Adds the function that the rules call to the open catalog. */
+/* Registers the SQL function that the rules call. */
 gp_status gp_db_rules_open(gp_catalog *cat, gp_error *err);
 
-/* Removes the pick of an image that is set apart: only candidates can be picks. */
+/* Removes the pick of an image that is set apart, because only candidates can be picks. */
 gp_status gp_db_unpick(gp_catalog *cat, int64_t image, gp_error *err);
-/* Reads at most `limit` rows (id, path or text, hash if `hashed`) of the query, and ends the query. */
+/* Reads at most `limit` rows (id; path or text; hash if `hashed`) of the query, then ends the query. */
 gp_status gp_cat_todo_collect(gp_q *q, size_t limit, bool hashed, gp_cat_todo *out, gp_error *err);
-/* SQL: the columns of `image_quality q`.  gp_db_quality_at reads them from a row, where `at` is the first column. */
+/* SQL: the columns of `image_quality q`. gp_db_quality_at reads them from a row; `at` is the index of the first one. */
 #define GP_DB_QUALITY "q.frame, q.sharpness, q.noise, q.exposure, q.saturation, q.entropy, q.spread"
 void gp_db_quality_at(sqlite3_stmt *stmt, int at, gp_quality *out);
-/* SQL: `images.apart` if it is black or noise, else NULL. */
+/* SQL: `images.apart` if it is 'black' or 'noise', else NULL. */
 #define GP_DB_APART_FRAME "CASE WHEN apart IN ('black', 'noise') THEN apart END"
 
 /* ------------------------------------------------------------------ vectors */
 
-/* [dims] float32, little endian in the file. */
+/* Convert [dims] float32 to and from the file's byte order, little endian. */
 void gp_db_floats_to_le(const float *in, uint8_t *out, size_t dims);
 void gp_db_floats_from_le(const uint8_t *in, float *out, size_t dims);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Encoders, what still lacks an embedding, and the embeddings: float32, little endian, [dims] a row.
+ * Encoders, embeddings, and lists of what lacks an embedding. Vectors are float32, little endian, [dims] per row.
  *
- * An encoder is known by what its numbers depend on; the name a model was opened by is kept beside it for people, so
- * that the same weights opened by folder or by hub name share their work. */
+ * An encoder is identified by everything its numbers depend on. The name by which a model was opened is stored only for
+ * display, so the same weights share their results whether they were opened by folder or by hub name. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
@@ -30,14 +30,14 @@ gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ todo lists */
+/* ------------------------------------------------------------------ lists of missing work */
 
 static gp_status todo_no_memory(gp_catalog *cat, gp_error *err)
 {
-    return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a list of work from catalog '%s'", cat->path);
+    return gp_fail_memory_path(err, "a list of work from catalog '%s'", cat->path);
 }
 
-/* Collect (id, text) or (id, path, hash) rows of a bound query, at most `limit`. */
+/* Reads (id, text) or (id, path, hash) rows of a bound query, at most `limit`. */
 gp_status gp_cat_todo_collect(gp_q *q, size_t limit, bool hashes, gp_cat_todo *out, gp_error *err)
 {
     gp_status st = GP_OK;
@@ -81,8 +81,8 @@ void gp_cat_todo_clear(gp_cat_todo *todo)
     *todo = (gp_cat_todo){0};
 }
 
-/* An image can be encoded if it is a candidate, has a path that is not missing, lacks the embedding, and has no failure
- * of its own bytes (?2: ignore such failures). */
+/* SQL: an image needs encoding if it is a candidate, has a path that is not missing, lacks the embedding, and no
+ * decoding failure is recorded for it (?2 = 1: ignore such failures). */
 #define IMAGE_PRESENT "i.apart IS NULL AND EXISTS(SELECT 1 FROM paths p WHERE p.image = i.id AND p.missing = 0)"
 #define IMAGE_LACKS                                                                                                    \
     "NOT EXISTS(SELECT 1 FROM image_embeddings e WHERE e.encoder = ?1 AND e.image = i.id)"                             \
@@ -145,8 +145,8 @@ gp_status gp_cat_prompts_cut(gp_catalog *cat, int64_t encoder, uint64_t *count, 
 
 /* ------------------------------------------------------------------ vectors */
 
-/* Bind vector [dims] at ?3 and dims at ?4 and run; a vector of another length than the encoder's is refused, and one
- * with a number that is not finite. */
+/* Binds vector [dims] to ?3 and dims to ?4 and runs the statement. Rejects vectors with a number that is not finite,
+ * and vectors whose length differs from the encoder's. */
 static gp_status put_vector(gp_q *q, const float *vector, uint32_t dims, gp_error *err)
 {
     for (uint32_t j = 0; j < dims; j++) {
@@ -155,7 +155,7 @@ static gp_status put_vector(gp_q *q, const float *vector, uint32_t dims, gp_erro
         return gp_fail(err, GP_ERR_FORMAT, "an embedding must be finite, but this one contains NaN or infinity");
     }
     uint8_t *bytes = gp_mem_new(dims, 4);
-    if (!bytes) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an embedding of %u numbers", (unsigned)dims);
+    if (!bytes) return gp_fail_memory(err, "an embedding of %u numbers", (unsigned)dims);
     gp_db_floats_to_le(vector, bytes, dims);
     gp_q_blob(q, 3, bytes, (size_t)dims * 4);
     gp_q_int(q, 4, dims);

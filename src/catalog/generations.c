@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Pictures to be generated: a row each, by a key that is the same for the same picture. */
+ * Images to be generated: one row each, identified by a key over everything that determines the image. */
 #include "catalog/generations.h"
 
 #include "base/mem.h"
@@ -33,20 +33,20 @@ gp_status gp_cat_generation_put(gp_catalog *cat, const gp_cat_generation *g, int
     gp_q_text(&put, 7, g->settings);
     gp_q_text(&put, 8, g->extras);
     GP_TRY(gp_q_run(&put, err));
-    bool fresh = sqlite3_changes(cat->db) > 0;
+    bool inserted = sqlite3_changes(cat->db) > 0;
     gp_q q = gp_q_open(cat, "SELECT id, state FROM generations WHERE key = ?");
     gp_q_text(&q, 1, g->key);
     GP_TRY(gp_q_step(&q, &row, err));
     if (!row) return gp_fail(err, GP_ERR_CATALOG, "a planned image is not in the catalog");
-    const char *said = gp_q_col_text(&q, 1);
+    const char *state_name = gp_q_col_text(&q, 1);
     *id = gp_q_col_int(&q, 0);
-    if (!said) {
+    if (!state_name) {
         gp_q_end(&q);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for the plan");
+        return gp_fail_memory(err, "the plan");
     }
-    if (!gp_cat_gen_state_of(said, state)) *state = GP_CAT_REFUSED;
+    if (!gp_cat_gen_state_of(state_name, state)) *state = GP_CAT_REFUSED;
     gp_q_end(&q);
-    if (fresh) GP_TRY(gp_marks_note_plan(cat, *id, err));
+    if (inserted) GP_TRY(gp_marks_note_plan(cat, *id, err));
     return GP_OK;
 }
 
@@ -72,7 +72,7 @@ gp_status gp_cat_generation_set(gp_catalog *cat, int64_t id, gp_cat_gen_state st
     gp_q_text(&q, 4, message);
     gp_q_int(&q, 5, id);
     gp_status st = gp_q_run(&q, err);
-    /* The state "submitted" is not written to the journal: the next run looks for the file of a planned image anyway. */
+    /* "submitted" is not written to the journal, because the next run looks for the file of a planned image anyway. */
     if (st == GP_OK && state != GP_CAT_SUBMITTED) st = gp_marks_note_plan(cat, id, err);
     return gp_db_scope_end(cat, own, st, err);
 }
@@ -96,8 +96,8 @@ gp_status gp_cat_generation_get(gp_catalog *cat, int64_t id,
                            .protocol = gp_q_col_text(&q, 6),
                            .settings = gp_q_col_text(&q, 7),
                            .extras = gp_q_col_text(&q, 8)};
-    bool whole = g.key && g.prompt && g.protocol && g.settings;
-    gp_status st = whole ? visit(user, &g, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory for the plan");
+    bool complete = g.key && g.prompt && g.protocol && g.settings;
+    gp_status st = complete ? visit(user, &g, err) : gp_fail_memory(err, "the plan");
     gp_q_end(&q);
     return st;
 }
@@ -133,7 +133,7 @@ gp_status gp_cat_generation_backend(gp_catalog *cat, bool flagged, const char *p
     const char *text = row ? gp_q_col_text(&q, 0) : NULL;
     if (text) *address = gp_str_dup(text);
     gp_q_end(&q);
-    return text && !*address ? gp_fail(err, GP_ERR_MEMORY, "out of memory for an address") : GP_OK;
+    return text && !*address ? gp_fail_memory(err, "an address") : GP_OK;
 }
 
 gp_status gp_cat_winners(gp_catalog *cat, bool flagged,
@@ -153,7 +153,7 @@ gp_status gp_cat_winners(gp_catalog *cat, bool flagged,
     while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
         const char *path = gp_q_col_text(&q, 0), *prompt = gp_q_col_text(&q, 1);
         st = path && prompt ? visit(user, path, prompt, gp_q_col_text(&q, 2), gp_q_col_text(&q, 3), err)
-                            : gp_fail(err, GP_ERR_MEMORY, "out of memory for the picks");
+                            : gp_fail_memory(err, "the picks");
         if (st != GP_OK) break;
     }
     gp_q_end(&q);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The catalog's rows of pictures to be generated: plan, states, results. */
+ * Rows for images to be generated: plan, state and result. */
 #ifndef GP_CATALOG_GENERATIONS_H
 #define GP_CATALOG_GENERATIONS_H
 
@@ -7,43 +7,45 @@
 
 typedef enum gp_cat_gen_state {
     GP_CAT_PLANNED,
-    GP_CAT_SUBMITTED, /* asked for; whether it was drawn is not known */
+    GP_CAT_SUBMITTED, /* requested from the generator; the result is not known */
     GP_CAT_GOT,
     GP_CAT_FAILED,
     GP_CAT_REFUSED,
-    GP_CAT_INTERRUPTED /* somebody stopped the job in the generator: the next run requests it again */
+    GP_CAT_INTERRUPTED /* the job was stopped in the generator; the next run requests the image again */
 } gp_cat_gen_state;
 
 typedef struct gp_cat_generation {
-    const char *key, *prompt, *negative; /* negative: or NULL */
+    const char *key, *prompt, *negative; /* negative may be NULL */
     uint32_t number;
     bool has_seed;
-    uint64_t seed;                            /* below 2^63 */
-    const char *protocol, *settings, *extras; /* extras: or NULL */
+    uint64_t seed;                            /* less than 2^63 */
+    const char *protocol, *settings, *extras; /* extras may be NULL */
 } gp_cat_generation;
 
 /* Returns false if `name` is NULL or no state has this name. */
 bool gp_cat_gen_state_of(const char *name, gp_cat_gen_state *state);
-/* Plan it unless it is there; *id, *state: the row's. */
+/* Inserts a planned image unless its key exists. *id and *state are those of the row. */
 gp_status gp_cat_generation_put(gp_catalog *cat, const gp_cat_generation *g, int64_t *id, gp_cat_gen_state *state,
                                 gp_error *err);
-/* Is there a row with this key? */
+/* Sets *there if there is a row with this key. */
 gp_status gp_cat_generation_has(gp_catalog *cat, const char *key, bool *there, gp_error *err);
-/* image 0, path and message NULL where there is none. */
+/* Updates a row. If there is no image, image is 0; path and message may be NULL. */
 gp_status gp_cat_generation_set(gp_catalog *cat, int64_t id, gp_cat_gen_state state, const char *path, int64_t image,
                                 const char *message, gp_error *err);
-/* One row, its texts lent to `visit`.  NOT_FOUND when there is no such id. */
+/* Passes one row to `visit`; the texts are borrowed for the call. NOT_FOUND if there is no such id. */
 gp_status gp_cat_generation_get(gp_catalog *cat, int64_t id,
                                 gp_status (*visit)(void *user, const gp_cat_generation *g, gp_error *err), void *user,
                                 gp_error *err);
-/* Scores, by the scorer used last, of what was got for these ids: scores [count], NaN where there is none. */
+/* Reads the scores of the received images of these rows, by the scorer used last: scores [count]; NaN: none. */
 gp_status gp_cat_generation_scores(gp_catalog *cat, const int64_t *ids, size_t count, double *scores, gp_error *err);
 
-/* Returns the address of the generator that drew the newest picked image: *address, owned; NULL: no row has an address.
- * protocol: consider only images drawn with this protocol; NULL: all. */
+/* Returns the address of the generator that made the newest picked image. The caller owns *address; it is NULL if no
+ * row has an address. flagged: as in gp_cat_winners. protocol: consider only images made with this protocol; NULL:
+ * all. */
 gp_status gp_cat_generation_backend(gp_catalog *cat, bool flagged, const char *protocol, char **address, gp_error *err);
 
-/* The picked images (flagged: those that a person picked), by path.  settings: JSON object or NULL. */
+/* Visits the picked images by path. flagged: visit the images that a user flagged as picks instead of those that
+ * `goldpan pick` selected. settings: JSON object or NULL. */
 gp_status gp_cat_winners(gp_catalog *cat, bool flagged,
                          gp_status (*visit)(void *user, const char *path, const char *prompt, const char *negative,
                                             const char *settings, gp_error *err),

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Images by content, the paths that hold them, and the failures on record.
+ * Images by content, the paths that hold them, and recorded failures.
  *
- * An image is identified by the hash of its first bytes (`images.hash`) and by the hashes of later bytes (`contents`),
- * which another program wrote when it changed the metadata but not the pixels.  A path only says where a content was
- * seen.  A path is attached to another image when its file is replaced, and several paths may hold the same image.  A
- * moved file is a new path of a known image, which keeps its scores and marks. */
+ * An image is identified by the hash of its first bytes (`images.hash`) and by the hashes of later bytes (`contents`).
+ * Later bytes arise when another program changes the metadata but not the pixels. A path only tells where a content was
+ * seen. When a file is replaced, its path is attached to another image. Several paths may hold the same image. A moved
+ * file is a new path of a known image, so the image keeps its scores and marks. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
@@ -27,7 +27,7 @@ gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, in
     int64_t found = gp_q_col_int(&q, 0);
     bool missing = gp_q_col_int(&q, 1) != 0;
     gp_q_end(&q);
-    if (missing) { /* it was away, and is back with the same size and time */
+    if (missing) { /* the file is back with the same size and time */
         gp_q back = gp_q_open(cat, "UPDATE paths SET missing = 0 WHERE path = ?");
         gp_q_text(&back, 1, path);
         GP_TRY(gp_q_run(&back, err));
@@ -90,11 +90,11 @@ gp_status gp_db_unpick(gp_catalog *cat, int64_t image, gp_error *err)
     return GP_OK;
 }
 
-/* Updates a known image: fields that earlier versions did not record, and the hash of new bytes with the same pixels.
- */
+/* Updates a known image: adds fields that earlier versions did not record, and the hash of new bytes with equal
+ * pixels. */
 static gp_status image_update(gp_catalog *cat, int64_t id, const gp_cat_image *image, gp_error *err)
 {
-    /* A black or noise image stays set apart: its pixels are the same. */
+    /* An image that was set apart as black or noise stays so, because its pixels are the same. */
     gp_q q =
         gp_q_open(cat, "UPDATE images SET stream = coalesce(?2, stream), pixels = coalesce(?3, pixels),"
                        " apart = coalesce(?4, " GP_DB_APART_FRAME ")"
@@ -119,7 +119,7 @@ gp_status gp_cat_image_near(gp_catalog *cat, const gp_hash *hash, const char *pa
     int64_t image = 0, others = 0;
     const char *slash = strrchr(path, '/');
     char *folder = gp_str_dup_n(path, slash ? (size_t)(slash + 1 - path) : 0);
-    if (!folder) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    if (!folder) return gp_fail_memory_path(err, "'%s'", path);
     gp_status st = image_find(cat, hash, &image, err);
     if (st == GP_OK) {
         gp_q q = gp_q_open(cat, "SELECT count(*) FROM paths WHERE image = ?1 AND path <> ?2 AND missing = 0"
@@ -156,7 +156,8 @@ static gp_status path_attach(gp_catalog *cat, const char *path, int64_t image, c
         bind_path(&add, path, image, hash, size, mtime_ns);
         GP_TRY(gp_q_run(&add, err));
     }
-    /* The path was read now, and the image has a place to be read from: both deserve another try. */
+    /* The path has just been read, and the image has a path again: delete the failures, so that both are tried
+     * again. */
     gp_q f = gp_q_open(cat, "DELETE FROM failures WHERE path = ?1 OR (image = ?2 AND stage = 'score')");
     gp_q_text(&f, 1, path);
     gp_q_int(&f, 2, image);
@@ -171,8 +172,8 @@ static gp_status run_on_two(gp_catalog *cat, const char *literal_sql, int64_t fr
     return gp_q_run(&q, err);
 }
 
-/* Merges image `from` into image `into` if there is no work on `from` yet; *merged says whether.  A copy of a rewritten
- * file may be read before the file itself and is then recorded as an image of its own (`from`). */
+/* Merges image `from` into image `into` if `from` has no work yet; *merged tells whether it did. A copy of a rewritten
+ * file may be read before the file itself and is then recorded as a separate image (`from`). */
 static gp_status image_merge(gp_catalog *cat, int64_t from, int64_t into, bool *merged, gp_error *err)
 {
     int64_t free = 0;
@@ -199,7 +200,7 @@ static gp_status image_merge(gp_catalog *cat, int64_t from, int64_t into, bool *
 }
 
 gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const char *path, uint64_t size,
-                           int64_t mtime_ns, int64_t *id, bool *fresh, gp_error *err)
+                           int64_t mtime_ns, int64_t *id, bool *inserted, gp_error *err)
 {
     gp_status st;
     bool own;
@@ -222,7 +223,7 @@ out:
     st = gp_db_scope_end(cat, own, st, err);
     if (st == GP_OK) {
         *id = found;
-        *fresh = is_new;
+        *inserted = is_new;
     }
     return st;
 }
@@ -325,30 +326,31 @@ gp_status gp_cat_failures(gp_catalog *cat, bool (*visit)(void *, const gp_failur
 
 gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *err)
 {
-    gp_str below = GP_STR_INIT, behind = GP_STR_INIT; /* "root/", and the first string after all that begin so */
+    /* "root/", and the first string that sorts after every string with this prefix */
+    gp_str prefix = GP_STR_INIT, after_prefix = GP_STR_INIT;
     size_t size = strlen(root);
     while (size && root[size - 1] == '/') size--;
-    gp_str_add(&below, root, size);
-    gp_str_add(&behind, root, size);
-    gp_str_putc(&below, '/');
-    gp_str_putc(&behind, '/' + 1);
+    gp_str_add(&prefix, root, size);
+    gp_str_add(&after_prefix, root, size);
+    gp_str_putc(&prefix, '/');
+    gp_str_putc(&after_prefix, '/' + 1);
     gp_status st = GP_OK;
-    if (below.failed || behind.failed)
-        st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the failures of catalog '%s'", cat->path);
+    if (prefix.failed || after_prefix.failed) st = gp_fail_memory_path(err, "the failures of catalog '%s'", cat->path);
     if (st == GP_OK) {
         gp_q q = gp_q_open(cat, "DELETE FROM failures WHERE stage = 'add' AND passing = 1"
                                 " AND (path = ?1 OR (path >= ?2 AND path < ?3))");
         gp_q_text(&q, 1, root);
-        gp_q_text(&q, 2, below.data);
-        gp_q_text(&q, 3, behind.data);
+        gp_q_text(&q, 2, prefix.data);
+        gp_q_text(&q, 3, after_prefix.data);
         st = gp_q_run(&q, err);
     }
-    gp_str_clear(&behind);
-    gp_str_clear(&below);
+    gp_str_clear(&after_prefix);
+    gp_str_clear(&prefix);
     return st;
 }
 
-/* Finds the first "add" failure after path `after` whose file is gone.  *path: owned; NULL if there are no more. */
+/* Finds the first "add" failure after path `after` whose file no longer exists. The caller owns *path; it is NULL if
+ * there are no more. */
 static gp_status next_failed_gone(gp_catalog *cat, const char *after, bool (*exists)(void *, const char *), void *user,
                                   char **path, gp_error *err)
 {
@@ -361,7 +363,7 @@ static gp_status next_failed_gone(gp_catalog *cat, const char *after, bool (*exi
         const char *text = gp_q_col_text(&q, 0);
         if (text && exists(user, text)) continue;
         *path = text ? gp_str_dup(text) : NULL;
-        if (!*path) st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the paths of catalog '%s'", cat->path);
+        if (!*path) st = gp_fail_memory_path(err, "the paths of catalog '%s'", cat->path);
         break;
     }
     gp_q_end(&q);
@@ -371,7 +373,7 @@ static gp_status next_failed_gone(gp_catalog *cat, const char *after, bool (*exi
 gp_status gp_cat_failures_sweep(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user, gp_error *err)
 {
     char *after = gp_str_dup(""), *gone = NULL;
-    gp_status st = after ? GP_OK : gp_fail_path(err, GP_ERR_MEMORY, "out of memory for catalog '%s'", cat->path);
+    gp_status st = after ? GP_OK : gp_fail_memory_path(err, "catalog '%s'", cat->path);
     while (st == GP_OK) {
         st = next_failed_gone(cat, after, exists, user, &gone, err);
         if (st != GP_OK || !gone) break;
@@ -385,17 +387,18 @@ gp_status gp_cat_failures_sweep(gp_catalog *cat, bool (*exists)(void *, const ch
     return st;
 }
 
-/* ------------------------------------------------------------------ what has gone from the disk */
+/* ------------------------------------------------------------------ files that no longer exist */
 
-enum { SWEEP_PAGE = 512 };
+enum { MISSING_PAGE = 512 };
 
-/* Paths after `after`, at most a page; *last is the greatest (owned) or NULL at the end. */
-static gp_status sweep_page(gp_catalog *cat, const char *after, bool (*exists)(void *, const char *), void *user,
-                            int64_t *gone, size_t *gone_count, char **last, gp_error *err)
+/* Reads a page of paths after `after` and collects the ids of files that no longer exist. *last: the page's last path
+ * (owned), or NULL after the end. */
+static gp_status find_missing_page(gp_catalog *cat, const char *after, bool (*exists)(void *, const char *), void *user,
+                                   int64_t *gone, size_t *gone_count, char **last, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "SELECT path, id, missing FROM paths WHERE path > ? ORDER BY path LIMIT ?");
     gp_q_text(&q, 1, after);
-    gp_q_int(&q, 2, SWEEP_PAGE);
+    gp_q_int(&q, 2, MISSING_PAGE);
     *gone_count = 0;
     *last = NULL;
     for (;;) {
@@ -408,14 +411,14 @@ static gp_status sweep_page(gp_catalog *cat, const char *after, bool (*exists)(v
         *last = path ? gp_str_dup(path) : NULL;
         if (!*last) {
             gp_q_end(&q);
-            return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the paths of catalog '%s'", cat->path);
+            return gp_fail_memory_path(err, "the paths of catalog '%s'", cat->path);
         }
         if (gp_q_col_int(&q, 2) == 0 && !exists(user, path)) gone[(*gone_count)++] = gp_q_col_int(&q, 1);
     }
 }
 
 /* Marks a path as missing.  Adds 1 to *lost if its image has no other path. */
-static gp_status path_lose(gp_catalog *cat, int64_t path, uint64_t *lost, gp_error *err)
+static gp_status mark_path_missing(gp_catalog *cat, int64_t path, uint64_t *lost, gp_error *err)
 {
     int64_t last = 0;
     gp_q mark = gp_q_open(cat, "UPDATE paths SET missing = 1 WHERE id = ?");
@@ -436,18 +439,18 @@ gp_status gp_cat_paths_mark_missing(gp_catalog *cat, bool (*exists)(void *, cons
     bool own;
     uint64_t images = 0;
     char *after = gp_str_dup(""), *last = NULL;
-    if (!after) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the paths of catalog '%s'", cat->path);
+    if (!after) return gp_fail_memory_path(err, "the paths of catalog '%s'", cat->path);
     st = gp_db_scope_begin(cat, &own, err);
     if (st != GP_OK) {
         gp_mem_free(after);
         return st;
     }
     for (;;) {
-        int64_t gone[SWEEP_PAGE];
+        int64_t gone[MISSING_PAGE];
         size_t count;
-        GP_TRY_GOTO(sweep_page(cat, after, exists, user, gone, &count, &last, err));
+        GP_TRY_GOTO(find_missing_page(cat, after, exists, user, gone, &count, &last, err));
         if (!last) break;
-        for (size_t i = 0; i < count; i++) GP_TRY_GOTO(path_lose(cat, gone[i], &images, err));
+        for (size_t i = 0; i < count; i++) GP_TRY_GOTO(mark_path_missing(cat, gone[i], &images, err));
         gp_mem_free(after);
         after = last;
         last = NULL;

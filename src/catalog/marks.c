@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Keeps the catalog and the journal of marks in agreement: appends lines at commit, compares both at opening, and
- * merges the journal into the catalog if they differ. */
+ * Keeps the catalog and the journal of marks in agreement. It appends lines at commit, compares both when a catalog is
+ * opened, and merges the journal into the catalog if they differ. */
 #include "base/mem.h"
 #include "catalog/db.h"
 
@@ -62,7 +62,8 @@ static gp_status file_failed(const char *path, int number, gp_error *err)
                               path);
 }
 
-/* If another process replaces the file while this process waits for the lock, opens the new file. */
+/* Opens and locks the journal. If another process replaces the file while this one waits for the lock, opens the new
+ * file. */
 static gp_status open_locked(const char *path, int *out, int64_t *size, gp_error *err)
 {
     struct stat mine, there;
@@ -90,7 +91,7 @@ static gp_status append(int fd, const char *path, const gp_str *text, gp_error *
     return fsync(fd) == 0 || errno == EINVAL ? GP_OK : file_failed(path, errno, err);
 }
 
-static gp_status check_ours(const char *path, const gp_marks_file *file, gp_error *err)
+static gp_status check_owner(const char *path, const gp_marks_file *file, gp_error *err)
 {
     if (file->foreign)
         return gp_fail_path(
@@ -103,10 +104,10 @@ static gp_status check_ours(const char *path, const gp_marks_file *file, gp_erro
 
 /* ------------------------------------------------------------------ at commit */
 
-/* Writes to `text` the lines to append: all marks for a new file; else a newline after a torn line, then the pending
- * lines.
- */
-static gp_status to_append(gp_catalog *cat, state *now, const char *id, bool torn, gp_str *text, gp_error *err)
+/* Writes the lines to append to `text`. For a new file these are all marks. For an existing file these are a newline if
+ * its last line is incomplete, and then the pending lines. */
+static gp_status lines_to_append(gp_catalog *cat, state *now, const char *id, bool incomplete, gp_str *text,
+                                 gp_error *err)
 {
     gp_marks *m = &cat->marks;
     if (m->before == 0) {
@@ -118,16 +119,16 @@ static gp_status to_append(gp_catalog *cat, state *now, const char *id, bool tor
     if (!*id) {
         gp_marks_file file;
         GP_TRY(gp_marks_read(m->path, &file, err));
-        gp_status st = check_ours(m->path, &file, err);
+        gp_status st = check_owner(m->path, &file, err);
         gp_marks_file_clear(&file);
         GP_TRY(st);
     }
-    if (torn) gp_str_putc(text, '\n');
+    if (incomplete) gp_str_putc(text, '\n');
     gp_str_add(text, m->pending.data, m->pending.size);
     return GP_OK;
 }
 
-static bool ends_torn(int fd, int64_t size)
+static bool ends_incomplete(int fd, int64_t size)
 {
     char last = '\n';
     return size > 0 && pread(fd, &last, 1, (off_t)size - 1) == 1 && last != '\n';
@@ -147,9 +148,10 @@ gp_status gp_marks_flush(gp_catalog *cat, gp_error *err)
     GP_TRY(row_read(cat, &now, err));
     GP_TRY(open_locked(m->path, &m->fd, &m->before, err));
     gp_marks_peek(m->path, id, &size);
-    /* If catalog and journal did not agree before, the row stays, so the next opening merges the whole journal. */
+    /* If catalog and journal did not agree before, the row is not updated. Then the next opening merges the whole
+     * journal. */
     bool agreed = m->before == 0 || (now.there && strcmp(now.id, id) == 0 && now.size == m->before);
-    GP_TRY_GOTO(to_append(cat, &now, id, ends_torn(m->fd, m->before), &text, err));
+    GP_TRY_GOTO(lines_to_append(cat, &now, id, ends_incomplete(m->fd, m->before), &text, err));
     if (text.failed) GP_TRY_GOTO(gp_db_fail(cat, SQLITE_NOMEM, err));
     GP_TRY_GOTO(append(m->fd, m->path, &text, err));
     if (m->before == 0) GP_TRY_GOTO(gp_folder_sync_of(m->path, err));
@@ -175,7 +177,7 @@ void gp_marks_settle(gp_catalog *cat, bool committed)
 
 /* ------------------------------------------------------------------ at opening */
 
-static int64_t bound(int64_t live)
+static int64_t max_journal_size(int64_t live)
 {
     return live < INT64_MAX / GP_MARKS_GROWTH - GP_MARKS_FREE ? live * GP_MARKS_GROWTH + GP_MARKS_FREE : INT64_MAX;
 }
@@ -187,29 +189,29 @@ static gp_status agree(gp_catalog *cat, state *now, bool *yes, gp_error *err)
     bool any = false;
     GP_TRY(row_read(cat, now, err));
     gp_marks_peek(cat->marks.path, id, &size);
-    *yes = now->there && strcmp(now->id, id) == 0 && now->size == size && size <= bound(now->live);
+    *yes = now->there && strcmp(now->id, id) == 0 && now->size == size && size <= max_journal_size(now->live);
     if (now->there || size || access(cat->marks.path, F_OK) == 0) return GP_OK;
     GP_TRY(gp_marks_any(cat, &any, err));
-    *yes = !any; /* there are neither marks to write nor a journal to read */
+    *yes = !any; /* there are no marks to write and there is no journal to read */
     return GP_OK;
 }
 
-/* Keeps a journal with damaged lines under another name, before the journal is rewritten. */
-static void keep_aside(const char *path)
+/* Links a journal that has damaged lines to another name before the journal is rewritten. */
+static void keep_damaged(const char *path)
 {
-    gp_str aside = GP_STR_INIT;
+    gp_str kept = GP_STR_INIT;
     int linked = -1;
     for (int n = 1; n < 100 && linked != 0; n++) {
-        gp_str_reset(&aside);
-        gp_str_printf(&aside, "%s.damaged-%d", path, n);
-        if (aside.failed) break;
-        linked = link(path, aside.data);
+        gp_str_reset(&kept);
+        gp_str_printf(&kept, "%s.damaged-%d", path, n);
+        if (kept.failed) break;
+        linked = link(path, kept.data);
         if (linked != 0 && errno != EEXIST) break;
     }
-    gp_str_clear(&aside);
+    gp_str_clear(&kept);
 }
 
-static gp_status write_anew(gp_catalog *cat, const gp_marks_file *file, uint64_t waiting, gp_error *err)
+static gp_status rewrite_journal(gp_catalog *cat, const gp_marks_file *file, uint64_t waiting, gp_error *err)
 {
     gp_str text = GP_STR_INIT;
     state now = {.waiting = (int64_t)waiting};
@@ -223,7 +225,7 @@ static gp_status write_anew(gp_catalog *cat, const gp_marks_file *file, uint64_t
         gp_str_putc(&text, '\n');
     }
     if (text.failed) GP_TRY_GOTO(gp_db_fail(cat, SQLITE_NOMEM, err));
-    if (file->bad) keep_aside(cat->marks.path);
+    if (file->bad) keep_damaged(cat->marks.path);
     GP_TRY_GOTO(gp_file_replace(cat->marks.path, text.data, text.size, err));
     now.size = now.live = (int64_t)text.size;
     st = row_write(cat, &now, err);
@@ -232,17 +234,17 @@ out:
     return st;
 }
 
-typedef enum merge_when { IF_APART, ALWAYS, FOR_WAITING } merge_when;
+typedef enum merge_when { IF_DIFFERENT, ALWAYS, FOR_WAITING } merge_when;
 
-/* Returns whether the merge left both the catalog and the entries that wait as they were. */
-static bool nothing_new(const gp_cat_brought *b, const state *before)
+/* Returns whether the merge changed neither the catalog nor the number of waiting entries. */
+static bool changed_nothing(const gp_cat_brought *b, const state *before)
 {
     return b->ratings + b->views + b->picks + b->plans == 0 && b->waiting == (uint64_t)before->waiting;
 }
 
-/* Reads the journal, merges it into the catalog and rewrites it, while holding the write lock of the catalog and the
- * lock of the file.  IF_APART: only if the two differ.  FOR_WAITING: rewrites only after a change. */
-static gp_status take_in(gp_catalog *cat, merge_when when, gp_error *err)
+/* Reads the journal, merges it into the catalog and rewrites it. Holds the catalog's write lock and the file's lock.
+ * With IF_DIFFERENT it does so only if the two differ. With FOR_WAITING it rewrites the journal only after a change. */
+static gp_status merge_journal(gp_catalog *cat, merge_when when, gp_error *err)
 {
     gp_marks_file file = {0};
     gp_cat_brought brought = {0};
@@ -253,13 +255,13 @@ static gp_status take_in(gp_catalog *cat, merge_when when, gp_error *err)
     gp_status st;
     GP_TRY(gp_cat_begin(cat, err));
     GP_TRY_GOTO(agree(cat, &before, &same, err));
-    if (same && when == IF_APART) goto out;
+    if (same && when == IF_DIFFERENT) goto out;
     GP_TRY_GOTO(open_locked(cat->marks.path, &fd, &size, err));
     GP_TRY_GOTO(gp_marks_read(cat->marks.path, &file, err));
-    GP_TRY_GOTO(check_ours(cat->marks.path, &file, err));
+    GP_TRY_GOTO(check_owner(cat->marks.path, &file, err));
     GP_TRY_GOTO(gp_marks_merge(cat, &file, &brought, err));
-    if (same && when == FOR_WAITING && nothing_new(&brought, &before)) goto out;
-    GP_TRY_GOTO(write_anew(cat, &file, brought.waiting, err));
+    if (same && when == FOR_WAITING && changed_nothing(&brought, &before)) goto out;
+    GP_TRY_GOTO(rewrite_journal(cat, &file, brought.waiting, err));
 out:
     st = gp_db_scope_end(cat, true, st, err);
     if (fd >= 0) close(fd);
@@ -280,7 +282,7 @@ gp_status gp_marks_attach(gp_catalog *cat, gp_error *err)
     if (!cat->marks.path) return gp_db_fail(cat, SQLITE_NOMEM, err);
     gp_error why = {0};
     gp_status st = agree(cat, &now, &same, &why);
-    if (st == GP_OK && !same) st = take_in(cat, IF_APART, &why);
+    if (st == GP_OK && !same) st = merge_journal(cat, IF_DIFFERENT, &why);
     if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &why);
     return GP_OK;
 }
@@ -291,7 +293,7 @@ gp_status gp_marks_again(gp_catalog *cat, gp_cat_brought *brought, gp_error *err
     *brought = (gp_cat_brought){0};
     if (!cat->marks.path) return GP_OK;
     GP_TRY(gp_marks_any(cat, &any, err));
-    if (!cat->marks.merged && (any || access(cat->marks.path, F_OK) == 0)) GP_TRY(take_in(cat, ALWAYS, err));
+    if (!cat->marks.merged && (any || access(cat->marks.path, F_OK) == 0)) GP_TRY(merge_journal(cat, ALWAYS, err));
     *brought = cat->marks.brought;
     return GP_OK;
 }
@@ -302,7 +304,7 @@ gp_status gp_cat_marks_bring(gp_catalog *cat, gp_cat_brought *brought, gp_error 
     *brought = (gp_cat_brought){0};
     if (!cat->marks.path) return GP_OK;
     GP_TRY(row_read(cat, &now, err));
-    if (now.waiting > 0) GP_TRY(take_in(cat, FOR_WAITING, err));
+    if (now.waiting > 0) GP_TRY(merge_journal(cat, FOR_WAITING, err));
     *brought = cat->marks.brought;
     cat->marks.brought = (gp_cat_brought){0};
     return GP_OK;

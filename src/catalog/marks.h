@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * Private to the catalog module.  The journal of marks is a second copy of everything that cannot be recomputed.
+ * Private to the catalog module. The journal of marks is a second copy of everything that cannot be recomputed.
  *
  * Flags, stars, saved views, picks and generation plans are also appended to a file of JSON lines beside the catalog:
- * catalog.db -> catalog.marks.jsonl.  The lines name images by content, so the marks can be restored to a catalog that
- * is damaged, lost or older than the journal.  A change happens in this order:
- *   1. the catalog's write transaction is open (only one process can have one, so only one appends);
- *   2. the rows are changed, their lines collected in `pending`;
- *   3. at commit the lines are appended and synced to the disk;
- *   4. the row of table `journal` is set to the journal's id and size, and the transaction is committed.
- * A kill between 3 and 4 leaves a journal longer than that row says; the next opening for writing merges the lines.
- * After a failure in 3 or 4 the journal is truncated, the transaction rolled back, and the error returned.
+ * catalog.db -> catalog.marks.jsonl. The lines identify images by content. So the marks can be restored to a catalog
+ * that is damaged, lost or older than the journal. A change happens in this order:
+ *   1. The catalog's write transaction is open. Only one process can have one, so only one process appends.
+ *   2. The rows are changed, and their lines are collected in `pending`.
+ *   3. At commit the lines are appended and synced to disk.
+ *   4. The row of table `journal` is set to the journal's id and size, and the transaction is committed.
+ * If the process is killed between 3 and 4, the journal is longer than that row says. The next opening for writing
+ * merges the lines. After a failure in 3 or 4 the journal is truncated, the transaction is rolled back, and the error
+ * is returned.
  *
- * A line is one JSON object whose last member "sum" is the hash of the bytes before that member.  Lines with a wrong
- * hash (such as a torn last line) are skipped.  Of several lines for one thing the last counts.  At opening, a journal
- * is rewritten if it is larger than GP_MARKS_GROWTH times its size when it was last rewritten plus GP_MARKS_FREE bytes.
- */
+ * A line is one JSON object. Its last member "sum" is the hash of the bytes before that member. Lines with a wrong
+ * hash, such as an incomplete last line, are skipped. If several lines are about one thing, the last one counts. When a
+ * catalog is opened, its journal is rewritten if it has grown too large. The limit is GP_MARKS_GROWTH times its size at
+ * the last rewrite plus GP_MARKS_FREE bytes. */
 #ifndef GP_CATALOG_MARKS_H
 #define GP_CATALOG_MARKS_H
 
@@ -25,26 +26,30 @@
 #include "base/str.h"
 #include "catalog/catalog.h"
 
+/* SQL for what a scorer needs if its journal entry does not say so: its key implies it.  migrate_8.c keeps its own copy,
+ * because a migration must not change. */
+#define GP_MARKS_NEEDS(key) "CASE WHEN " key " LIKE 'clip/%' THEN 'pair' ELSE 'image' END"
+
 enum { GP_MARKS_VERSION = 1, GP_MARKS_GROWTH = 4, GP_MARKS_FREE = 256 << 10 };
-#define GP_MARKS_LIMIT ((uint64_t)2 << 30) /* a larger journal is not read */
+#define GP_MARKS_LIMIT ((uint64_t)2 << 30) /* maximum size of a journal that is read */
 
 typedef struct gp_marks {
-    char *path;     /* path of the journal; NULL for a catalog that is in memory or opened for reading */
+    char *path;     /* path of the journal; NULL if the catalog is in memory or opened for reading */
     gp_str pending; /* lines of the open transaction */
-    int fd;         /* open and locked from the append to the end of the transaction, else -1 */
+    int fd;         /* open and locked from the append until the transaction ends; else -1 */
     int64_t before; /* size of the journal before the append */
     bool picks;     /* the open transaction has changed the picks */
-    bool merged;    /* the journal was merged since the opening */
+    bool merged;    /* the journal was merged since the catalog was opened */
     gp_cat_brought brought;
 } gp_marks;
 
-/* ------------------------------------------------------------------ collecting (marks_write.c) */
+/* ------------------------------------------------------------------ collecting lines (marks_write.c) */
 
-/* Lines for what the open transaction has changed, appended at its commit. */
+/* Collect the lines for a change in the open transaction. They are appended to the journal at its commit. */
 gp_status gp_marks_note_rating(gp_catalog *cat, const gp_hash *image, gp_error *err);
 gp_status gp_marks_note_view(gp_catalog *cat, const char *name, gp_error *err);
-void gp_marks_note_picks(gp_catalog *cat); /* the picks are read at the commit */
-/* Appends to `pending` the line of the picks, if they have changed. */
+void gp_marks_note_picks(gp_catalog *cat); /* the picks are read at commit */
+/* Appends the line of the picks to `pending` if the picks have changed. */
 gp_status gp_marks_put_picks(gp_catalog *cat, gp_error *err);
 gp_status gp_marks_note_plan(gp_catalog *cat, int64_t generation, gp_error *err);
 /* Appends to `out` a line for every mark in the catalog. */
@@ -56,16 +61,17 @@ gp_status gp_marks_any(gp_catalog *cat, bool *any, gp_error *err);
 typedef enum gp_marks_kind { GP_MARKS_RATING, GP_MARKS_VIEW, GP_MARKS_PICKS, GP_MARKS_PLAN } gp_marks_kind;
 typedef struct gp_marks_entry {
     gp_marks_kind kind;
-    gp_hash key;               /* hash of the kind and the thing it is about */
-    size_t begin, size, order; /* its line in `bytes`, without the newline; its number in the file */
+    gp_hash key;               /* hash of the kind and of what the entry is about */
+    size_t begin, size, order; /* begin, size: its line in `bytes`, without the newline; order: its number in the
+                                  file */
     bool waits;                /* the entry's image is not in the catalog */
 } gp_marks_entry;
 typedef struct gp_marks_file {
     gp_bytes bytes;
-    char id[33];                 /* "" when there is no valid header */
-    bool absent, foreign, newer; /* foreign: no line is goldpan's; newer: written by a later version */
-    uint64_t lines, bad;         /* bad: damaged lines, not counting a torn last line */
-    gp_marks_entry *entries;     /* the last entry for each thing, in file order */
+    char id[33];                 /* "" if there is no valid header */
+    bool absent, foreign, newer; /* foreign: no line is goldpan's; newer: written by a later goldpan */
+    uint64_t lines, bad;         /* bad: damaged lines, not counting an incomplete last line */
+    gp_marks_entry *entries;     /* the last entry about each thing, in file order */
     size_t count;
 } gp_marks_file;
 
@@ -76,33 +82,34 @@ gp_status gp_marks_parse(const char *text, size_t size, gp_marks_file *out, gp_e
 /* Sorts the entries by key, so that they can be searched. */
 void gp_marks_sort(gp_marks_file *file);
 void gp_marks_file_clear(gp_marks_file *file);
-/* Parses the line of an entry.  *out: owned, gp_json_free. */
+/* Parses the line of an entry. The caller owns *out: gp_json_free. */
 gp_status gp_marks_entry_json(const gp_marks_file *file, const gp_marks_entry *entry, gp_json **out, gp_error *err);
-/* Finishes `body` (a JSON object without its '}') with its checksum, '}' and a newline, and appends it to `out`. */
+/* Completes `body`, a JSON object without its closing brace, with the checksum, the brace and a newline, and appends it
+ * to `out`. */
 void gp_marks_line(gp_str *out, const gp_str *body);
 /* Appends the first line of a journal. */
 void gp_marks_header(gp_str *out, const char *id);
-/* Reads only the id and size of a journal; id is "" without a valid header, size is 0 without a file. */
+/* Reads only the id and the size of a journal. id is "" without a valid header; size is 0 without a file. */
 void gp_marks_peek(const char *path, char id[33], int64_t *size);
 
 /* ------------------------------------------------------------------ agreement of catalog and journal (marks.c) */
-/* At opening for writing: makes catalog and journal agree.  Returns only MEMORY errors; the next change reports others.
- */
+/* Called when a catalog is opened for writing: makes catalog and journal agree. Returns only MEMORY errors; other
+ * errors are reported by the next change. */
 gp_status gp_marks_attach(gp_catalog *cat, gp_error *err);
-/* Merges the journal even if it seems to agree with the catalog, unless the opening has merged it; returns all errors.
- * *brought: what has been merged since the opening. */
+/* Merges the journal even if it seems to agree with the catalog, unless opening has merged it. Returns all errors.
+ * *brought: everything merged since the catalog was opened. */
 gp_status gp_marks_again(gp_catalog *cat, gp_cat_brought *brought, gp_error *err);
-/* Before COMMIT: appends the pending lines. */
+/* Called before COMMIT: appends the pending lines. */
 gp_status gp_marks_flush(gp_catalog *cat, gp_error *err);
-/* After COMMIT or at a rollback: takes back the appended lines if not committed, and unlocks the journal. */
+/* Called after COMMIT or ROLLBACK: removes the appended lines unless committed, and unlocks the journal. */
 void gp_marks_settle(gp_catalog *cat, bool committed);
 void gp_marks_close(gp_catalog *cat);
 
 /* ------------------------------------------------------------------ merging (marks_merge.c) */
 
-/* An entry replaces the catalog's row unless the row is newer; sets `waits` and counts the entries that wait. Inside
- * a transaction. */
-/* *lacking: merging would add this entry.  Only for an entry about something that the catalog has no row for. */
+/* gp_marks_merge must run inside a transaction. An entry replaces the catalog's row unless the row is newer. Entries
+ * whose image is not in the catalog get `waits` set and are counted. */
+/* Sets *lacking if merging would add this entry. Call it only for entries without a row in the catalog. */
 gp_status gp_marks_lacking(gp_catalog *cat, gp_marks_kind kind, const gp_json *entry, bool *lacking, gp_error *err);
 gp_status gp_marks_merge(gp_catalog *cat, gp_marks_file *file, gp_cat_brought *brought, gp_error *err);
 

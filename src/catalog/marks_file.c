@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The file of the journal of marks: its lines end with a checksum.  The file is read whole, and only the last line for
- * each thing is kept. */
+ * Reads and writes the file of the journal of marks. Each line ends with a checksum. The file is read as a whole, and
+ * only the last line about each thing is kept. */
 #include "base/mem.h"
 #include "catalog/marks.h"
 
@@ -13,7 +13,7 @@
 enum { SUM_DIGITS = 16, DEPTH = 8, HEX = 32 };
 #define HEADER_START "{\"goldpan\":\"marks\",\"version\":"
 #define SUM_NAME     ",\"sum\":\""
-#define SUM_SIZE     (sizeof SUM_NAME - 1 + SUM_DIGITS + 2) /* with the final "} */
+#define SUM_SIZE     (sizeof SUM_NAME - 1 + SUM_DIGITS + 2) /* including the final "} of the line */
 
 /* ------------------------------------------------------------------ lines */
 
@@ -51,7 +51,7 @@ static bool line_is_whole(const char *line, size_t size)
     return memcmp(line + body + sizeof SUM_NAME - 1, sum, SUM_DIGITS) == 0;
 }
 
-/* ------------------------------------------------------------------ the thing that a line is about */
+/* ------------------------------------------------------------------ what a line is about */
 
 static bool text_of(const gp_json *object, const char *name, const char **text)
 {
@@ -86,7 +86,7 @@ static gp_status take_line(gp_marks_file *f, size_t begin, size_t size, size_t *
     f->lines++;
     gp_status st =
         line_is_whole(line, size) ? gp_json_parse(line, size, false, DEPTH, &object, &ignored) : GP_ERR_FORMAT;
-    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "out of memory for the journal of marks");
+    if (st == GP_ERR_MEMORY) return gp_fail_memory(err, "the journal of marks");
     if (st == GP_OK && gp_json_text(gp_json_get(object, "goldpan"), NULL)) {
         take_header(f, object);
     } else if (st == GP_OK && thing_of(object, &e.kind, &thing)) {
@@ -98,7 +98,7 @@ static gp_status take_line(gp_marks_file *f, size_t begin, size_t size, size_t *
         }
         gp_str_printf(&key, "%d%s", (int)e.kind, thing);
         if (key.failed || f->count == *room)
-            st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the journal of marks");
+            st = gp_fail_memory(err, "the journal of marks");
         else
             e.key = gp_hash_of(key.data, key.size), f->entries[f->count++] = e;
         gp_str_clear(&key);
@@ -123,7 +123,7 @@ static int by_order(const void *a, const void *b)
     return (x->order > y->order) - (x->order < y->order);
 }
 
-/* Keeps only the last entry for each thing. */
+/* Keeps only the last entry about each thing. */
 static void keep_last(gp_marks_file *f)
 {
     size_t kept = 0;
@@ -136,7 +136,7 @@ static void keep_last(gp_marks_file *f)
     qsort(f->entries, f->count, sizeof *f->entries, by_order);
 }
 
-/* Returns whether the file starts like a journal, even if a kill cut the first write short. */
+/* Returns whether the file starts like a journal, even if its first write was cut short. */
 static bool begins_as_ours(const gp_bytes *bytes)
 {
     static const char first[] = HEADER_START;
@@ -144,14 +144,14 @@ static bool begins_as_ours(const gp_bytes *bytes)
     return memcmp(bytes->data, first, n) == 0;
 }
 
-/* Parses f.bytes and becomes their owner. */
+/* Parses f.bytes and takes ownership of them. */
 static gp_status parse_all(gp_marks_file f, gp_marks_file *out, gp_error *err)
 {
     size_t room = 0;
     gp_status st = GP_OK;
     for (size_t at = 0; st == GP_OK && at < f.bytes.size;) {
         const char *line = (const char *)f.bytes.data + at, *end = memchr(line, '\n', f.bytes.size - at);
-        if (!end) break; /* a torn line */
+        if (!end) break; /* an incomplete last line */
         if (end > line) st = take_line(&f, at, (size_t)(end - line), &room, err);
         at += (size_t)(end - line) + 1;
     }
@@ -180,7 +180,7 @@ gp_status gp_marks_read(const char *path, gp_marks_file *out, gp_error *err)
 gp_status gp_marks_parse(const char *text, size_t size, gp_marks_file *out, gp_error *err)
 {
     gp_marks_file f = {.bytes = {.data = (uint8_t *)gp_str_dup_n(text ? text : "", size), .size = size}};
-    if (!f.bytes.data) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the journal of marks");
+    if (!f.bytes.data) return gp_fail_memory(err, "the journal of marks");
     return parse_all(f, out, err);
 }
 

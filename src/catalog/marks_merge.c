@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Merges a journal of marks into the catalog: an entry replaces the catalog's row unless the row is newer.  If both are
- * of the same second, the entry counts, because the journal is written first.  Entries for images that the catalog does
- * not have stay in the file. */
+ * Merges a journal of marks into the catalog. An entry replaces the catalog's row unless the row is newer. If both have
+ * the same time in seconds, the entry counts, because the journal is written first. Entries for images that are not in
+ * the catalog stay in the file. */
 #include "catalog/db.h"
 
 #include <string.h>
@@ -25,8 +25,8 @@ static int64_t number(const gp_json *object, const char *name)
 
 /* ------------------------------------------------------------------ finding the image */
 
-/* By the hash of its bytes, else by the hash of its compressed pixels if only one image has these pixels. In the
- * second case another program has changed only the metadata of the file. */
+/* Finds an image by the hash of its bytes. If there is none, it is found by the hash of its compressed pixels, provided
+ * that only one image has these pixels: another program has then changed only the file's metadata. */
 
 static gp_status image_by_stream(gp_catalog *cat, const gp_hash *stream, int64_t *image, gp_error *err)
 {
@@ -106,14 +106,7 @@ static gp_status encoder_of(gp_catalog *cat, const gp_json *e, int64_t *id, gp_e
     return gp_q_one(&q, 0, id, err);
 }
 
-/* Entries leave out what a scorer needs where its key says it. */
-static const char *needs_of(const gp_json *s)
-{
-    const char *needs = text(s, "needs");
-    return needs ? needs : strncmp(text(s, "key"), "clip/", 5) == 0 ? "pair" : "image";
-}
-
-/* Finds the scorer of the picks, or inserts it if the catalog does not have it.  *id 0: the entry names no scorer. */
+/* Finds the scorer of the picks, or inserts it if the catalog does not have it. *id 0: the entry names no scorer. */
 static gp_status scorer_of(gp_catalog *cat, const gp_json *o, int64_t *id, gp_error *err)
 {
     const gp_json *s = gp_json_get(o, "scorer");
@@ -121,11 +114,12 @@ static gp_status scorer_of(gp_catalog *cat, const gp_json *o, int64_t *id, gp_er
     *id = 0;
     if (!text(s, "key") || !text(s, "name") || !text(s, "scale")) return GP_OK;
     GP_TRY(encoder_of(cat, gp_json_get(o, "encoder"), &encoder, err));
-    const char *needs = needs_of(s);
-    if (!encoder && strcmp(needs, "pixels") != 0) return GP_OK;
-    gp_q scorer =
-        gp_q_open(cat, "INSERT INTO scorers(key, name, scale, higher_better, encoder, parameters, needs, used)"
-                       " VALUES(?, ?, ?, ?, nullif(?, 0), ?, ?, 0) ON CONFLICT DO NOTHING");
+    const char *needs = text(s, "needs"); /* NULL: the key implies it */
+    if (!encoder && !(needs && strcmp(needs, "pixels") == 0)) return GP_OK;
+    gp_q scorer = gp_q_open(
+        cat, "INSERT INTO scorers(key, name, scale, higher_better, encoder, parameters, needs, used)"
+             " VALUES(?1, ?2, ?3, ?4, nullif(?5, 0), ?6, coalesce(?7, " GP_MARKS_NEEDS("?1") "), 0)"
+                                                                                             " ON CONFLICT DO NOTHING");
     gp_q_text(&scorer, 1, text(s, "key"));
     gp_q_text(&scorer, 2, text(s, "name"));
     gp_q_text(&scorer, 3, text(s, "scale"));
@@ -139,7 +133,8 @@ static gp_status scorer_of(gp_catalog *cat, const gp_json *o, int64_t *id, gp_er
     return gp_q_one(&q, 0, id, err);
 }
 
-/* Rule, time and scorer are the pick's own, else those of its line `o`.  newer: replaces the pick of the catalog. */
+/* Adds a pick. Its rule, time and scorer are its own members, or else those of its line `o`. newer: the pick replaces
+ * that of the catalog. */
 static gp_status put_pick(const merging *m, const gp_json *o, const gp_json *pick, int64_t scorer, bool newer,
                           bool *waits, gp_error *err)
 {
@@ -170,7 +165,7 @@ static gp_status put_pick(const merging *m, const gp_json *o, const gp_json *pic
     return GP_OK;
 }
 
-/* Deletes the picks of the catalog that the entry does not have. */
+/* Deletes the picks of the catalog that are not in the entry. */
 static gp_status drop_others(gp_catalog *cat, const gp_json *picks, gp_error *err)
 {
     gp_str ids = GP_STR_INIT;
@@ -192,7 +187,7 @@ out:
     return st;
 }
 
-/* Newer picks replace those of the catalog; from picks of the same second, only the missing ones are added. */
+/* Newer picks replace those of the catalog. If both have the same time, only missing picks are added. */
 static gp_status merge_picks(const merging *m, const gp_json *o, bool *waits, gp_error *err)
 {
     int64_t scorer = 0, at = 0;
@@ -211,7 +206,8 @@ static gp_status merge_picks(const merging *m, const gp_json *o, bool *waits, gp
 
 /* ------------------------------------------------------------------ plans */
 
-/* A plan whose image was received but is not in the catalog is planned again; the next run first looks for its file. */
+/* Merges a plan. If its image was received but is not in the catalog, the plan is stored as planned; the next run looks
+ * for the image's file first. */
 static gp_status merge_plan(const merging *m, const gp_json *o, bool *waits, gp_error *err)
 {
     int64_t image, seed;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Writes rows of the catalog as lines of the journal of marks.  Each line is complete, so it can be read without
- * earlier lines or the catalog. */
+ * Writes rows of the catalog as lines of the journal of marks. Each line is complete: reading it needs neither earlier
+ * lines nor the catalog. */
 #include "catalog/db.h"
 
-/* ------------------------------------------------------------------ members from columns; a NULL column leaves its member out */
+/* ------------------------------------------------------------------ JSON members from columns (NULL: omitted) */
 
 static void put_text(gp_str *out, const char *name, const gp_q *q, int column)
 {
@@ -71,7 +71,7 @@ gp_status gp_marks_note_rating(gp_catalog *cat, const gp_hash *image, gp_error *
 static void put_view(gp_str *body, const gp_q *q)
 {
     put_text(body, "view", q, 0);
-    put_text(body, "value", q, 1); /* no value: the view was deleted */
+    put_text(body, "value", q, 1); /* without a value: the view was deleted */
     put_int(body, "at", q, 2);
 }
 
@@ -85,15 +85,15 @@ gp_status gp_marks_note_view(gp_catalog *cat, const char *name, gp_error *err)
 
 /* ------------------------------------------------------------------ picks */
 
-/* One line for all, with the rule, time and scorer of the newest. A pick that was kept from an earlier choice has its
- * own. */
+/* All picks are on one line, with the rule, time and scorer of the newest pick. A pick kept from an earlier call has
+ * its own rule, time and scorer. */
 
 #define NEWEST "picks ORDER BY picked_at DESC, image LIMIT 1"
 #define BY                                                                                                             \
     "s.key, s.name, s.scale, s.higher_better, e.model, e.weight_hash, e.precision, e.preprocess_id, e.text_rule, "     \
-    "e.dims, s.parameters, nullif(s.needs, CASE WHEN s.key LIKE 'clip/%' THEN 'pair' ELSE 'image' END)"
+    "e.dims, s.parameters, nullif(s.needs, " GP_MARKS_NEEDS("s.key") ")"
 
-/* Writes the columns of BY as the objects "scorer" and "encoder"; `first`: index of the first of these columns. */
+/* Writes the columns of BY as the objects "scorer" and "encoder". `first` is the index of the first column. */
 static void put_by(gp_str *body, const gp_q *q, int first)
 {
     static const char *const names[] = {"model", "weight_hash", "precision", "preprocess_id", "text_rule"};
@@ -104,7 +104,7 @@ static void put_by(gp_str *body, const gp_q *q, int first)
     put_text(body, "scale", q, first + 2);
     put_int(body, "higher_better", q, first + 3);
     put_text(body, "parameters", q, first + 10);
-    put_text(body, "needs", q, first + 11); /* left out where the key says it */
+    put_text(body, "needs", q, first + 11); /* omitted if the key implies it */
     gp_str_puts(body, "},\"encoder\":{");
     for (int i = 0; i < 5; i++) put_text(body, names[i], q, first + 4 + i);
     put_int(body, "dims", q, first + 9);
@@ -149,7 +149,7 @@ static gp_status put_picks_members(gp_catalog *cat, gp_str *body, gp_error *err)
     return st;
 }
 
-/* none: if there are no picks, append a line that says so. */
+/* Appends the line of the picks. none: if there are no picks, append a line with an empty list. */
 static gp_status put_picks(gp_catalog *cat, bool none, gp_str *out, gp_error *err)
 {
     bool row;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What an analysis reads: all embedded images on disk as one matrix, and the embeddings of their prompts.  Memory is
- * the result: rows are counted first and streamed into place. */
+ * Reads the input of an analysis: all embedded images on disk as one matrix, and the embeddings of their prompts. Rows
+ * are counted first and read directly into the result, so no memory beyond the result is needed. */
 #include "catalog/analysis.h"
 
 #include "base/mem.h"
@@ -49,7 +49,7 @@ static gp_status count_rows(gp_catalog *cat, const scorer_facts *s, size_t *n, g
     return GP_OK;
 }
 
-static gp_status make_room(gp_cat_matrix *m, size_t n, unsigned columns, gp_error *err)
+static gp_status allocate_columns(gp_cat_matrix *m, size_t n, unsigned columns, gp_error *err)
 {
     size_t numbers;
     if (!gp_size_mul(n, m->dims, &numbers)) return gp_fail(err, GP_ERR_LIMIT, "%zu embeddings are too many", n);
@@ -64,14 +64,14 @@ static gp_status make_room(gp_cat_matrix *m, size_t n, unsigned columns, gp_erro
     m->paths = gp_mem_zero(n, sizeof *m->paths);
     m->texts = gp_mem_zero(n, sizeof *m->texts);
     m->settings = gp_mem_zero(n, sizeof *m->settings);
-    if (!m->paths || !m->texts || !m->settings) return gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu images", n);
+    if (!m->paths || !m->texts || !m->settings) return gp_fail_memory(err, "%zu images", n);
     return GP_OK;
 }
 
 static gp_status copy(const char *text, char **out, gp_error *err)
 {
     *out = text ? gp_str_dup(text) : NULL;
-    return text && !*out ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the images of the catalog") : GP_OK;
+    return text && !*out ? gp_fail_memory(err, "the images of the catalog") : GP_OK;
 }
 
 static gp_status take_row(gp_q *q, const scorer_facts *s, gp_cat_matrix *m, gp_error *err)
@@ -89,10 +89,10 @@ static gp_status take_row(gp_q *q, const scorer_facts *s, gp_cat_matrix *m, gp_e
     m->bytes[i] = (uint64_t)gp_q_col_int(q, 5);
     if (m->vectors) {
         const void *vector = sqlite3_column_blob(q->stmt, 9);
-        if (!vector) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the embeddings");
+        if (!vector) return gp_fail_memory(err, "the embeddings");
         gp_db_floats_from_le(vector, m->vectors + i * m->dims, m->dims);
     }
-    m->n++; /* from here gp_cat_matrix_clear knows the row */
+    m->n++; /* from now on gp_cat_matrix_clear frees this row */
     GP_TRY(copy(gp_q_col_text(q, 6), &m->paths[i], err));
     GP_TRY(copy(gp_q_col_text(q, 7), &m->texts[i], err));
     return copy(gp_q_col_text(q, 8), &m->settings[i], err);
@@ -103,13 +103,13 @@ gp_status gp_cat_matrix_columns(gp_catalog *cat, const char *scorer, unsigned co
 {
     gp_cat_matrix m = {0};
     scorer_facts s = {0};
-    size_t most;
+    size_t max_rows;
     bool row;
     gp_status st = GP_OK;
     GP_TRY(scorer_read(cat, scorer, &s, err));
-    GP_TRY(count_rows(cat, &s, &most, err));
+    GP_TRY(count_rows(cat, &s, &max_rows, err));
     m.dims = (uint32_t)s.dims, m.encoder = s.encoder;
-    GP_TRY_GOTO(make_room(&m, most, columns, err));
+    GP_TRY_GOTO(allocate_columns(&m, max_rows, columns, err));
     gp_q q = gp_q_open(
         cat,
         "SELECT v.image, coalesce(ip.prompt, 0), i.hash, sc.value, i.width * i.height, i.bytes,"
@@ -124,7 +124,7 @@ gp_status gp_cat_matrix_columns(gp_catalog *cat, const char *scorer, unsigned co
     gp_q_int(&q, 3, columns);
     for (;;) {
         st = gp_q_step(&q, &row, err);
-        if (st != GP_OK || !row || m.n == most) break;
+        if (st != GP_OK || !row || m.n == max_rows) break;
         st = take_row(&q, &s, &m, err);
         if (st != GP_OK) break;
     }

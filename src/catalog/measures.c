@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Quality measures of images; images set apart because their frame is black or noise. */
+ * Quality measures of images, and images that are set apart because their frame is black or noise. */
 #include "catalog/db.h"
 
 #include <string.h>
 
-static const char *const frames[] = {"normal", "black", "uniform", "noise"}; /* by gp_frame */
+static const char *const frames[] = {"normal", "black", "uniform", "noise"}; /* indexed by gp_frame */
 
 static gp_frame frame_of(const char *name)
 {
@@ -13,7 +13,7 @@ static gp_frame frame_of(const char *name)
     return (gp_frame)frame;
 }
 
-/* SQL: image i has no measures.  Grids, and images whose file `score` could not decode, are left out. */
+/* SQL: image i has no measures. Grids, and images that `score` could not decode, are left out. */
 #define LACKS                                                                                                          \
     "(i.apart IS NULL OR i.apart <> 'grid') AND NOT EXISTS(SELECT 1 FROM image_quality q WHERE q.image = i.id)"        \
     " AND NOT EXISTS(SELECT 1 FROM failures f WHERE f.image = i.id AND f.stage = 'score')"
@@ -53,7 +53,7 @@ gp_status gp_cat_quality_put(gp_catalog *cat, int64_t image, const gp_quality *q
     gp_q_real(&q, 7, quality->spread);
     gp_q_text(&q, 8, frames[quality->frame]);
     GP_TRY(gp_q_run(&q, err));
-    /* a prompt may ask for one colour, so a uniform frame stays a candidate */
+    /* a prompt may ask for a single colour, so a uniform frame stays a candidate */
     if (!set_apart || quality->frame == GP_FRAME_NORMAL || quality->frame == GP_FRAME_UNIFORM) return GP_OK;
     gp_q set = gp_q_open(cat, "UPDATE images SET apart = ?2 WHERE id = ?1 AND apart IS NULL");
     gp_q_int(&set, 1, image);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Version 2 of the schema: what `find` leaves, why a pick is there. */
+ * Schema version 2: results of an analysis, and the reasons for picks. */
 #include "catalog/db.h"
 
 /* clang-format off */
@@ -7,16 +7,16 @@ const char gp_db_version_2[] =
 "CREATE TABLE analyses("
 " id INTEGER PRIMARY KEY,"
 " scorer INTEGER NOT NULL UNIQUE REFERENCES scorers(id),"
-" settings TEXT NOT NULL,"                               /* one JSON object: what it was made with */
+" settings TEXT NOT NULL,"                               /* one JSON object: settings of the analysis */
 " images INTEGER NOT NULL,"
 " made_at INTEGER NOT NULL DEFAULT (unixepoch())"
 ") STRICT;"
 
-/* The hierarchy, level 0 the coarsest. */
+/* The hierarchy of clusters; level 0 is the coarsest. */
 "CREATE TABLE clusters("
 " analysis INTEGER NOT NULL REFERENCES analyses(id) ON DELETE CASCADE,"
 " level INTEGER NOT NULL, cluster INTEGER NOT NULL,"
-" parent INTEGER,"                                       /* cluster of level - 1 that holds it */
+" parent INTEGER,"                                       /* the cluster of level - 1 that contains this one */
 " support INTEGER NOT NULL,"
 " PRIMARY KEY(analysis, level, cluster)"
 ") STRICT, WITHOUT ROWID;"
@@ -29,13 +29,13 @@ const char gp_db_version_2[] =
 "CREATE TABLE categories("
 " id INTEGER PRIMARY KEY,"
 " analysis INTEGER NOT NULL REFERENCES analyses(id) ON DELETE CASCADE,"
-" place INTEGER NOT NULL,"                               /* 0, 1, ... within the analysis */
+" place INTEGER NOT NULL,"                               /* position within the analysis: 0, 1, ... */
 " name TEXT NOT NULL, source TEXT NOT NULL, support INTEGER NOT NULL,"
-" mean REAL, sd REAL, weight REAL,"                      /* weight: how far the correction trusts the mean */
+" mean REAL, sd REAL, weight REAL,"                      /* weight of the category's own mean in its shrunken mean */
 " UNIQUE(analysis, place)"
 ") STRICT;"
 
-/* Where an image stands among others. */
+/* How an image compares with the others. */
 "CREATE TABLE standings("
 " analysis INTEGER NOT NULL REFERENCES analyses(id) ON DELETE CASCADE,"
 " image INTEGER NOT NULL REFERENCES images(id),"
@@ -49,7 +49,7 @@ const char gp_db_version_2[] =
 " id INTEGER PRIMARY KEY,"
 " analysis INTEGER NOT NULL REFERENCES analyses(id) ON DELETE CASCADE,"
 " space TEXT NOT NULL CHECK(space IN ('images', 'prompts')),"
-" category INTEGER REFERENCES categories(id) ON DELETE CASCADE," /* NULL: over all images */
+" category INTEGER REFERENCES categories(id) ON DELETE CASCADE," /* NULL: the slice was searched in all images */
 " level INTEGER NOT NULL, cluster INTEGER NOT NULL, support INTEGER NOT NULL,"
 " value REAL, drop_points REAL, low REAL, high REAL, effect REAL, p REAL, p_corrected REAL,"
 " parent INTEGER REFERENCES slices(id) ON DELETE CASCADE,"
@@ -76,7 +76,7 @@ const char gp_db_version_2[] =
 "CREATE TABLE duplicates("
 " in_group INTEGER NOT NULL REFERENCES duplicate_groups(id) ON DELETE CASCADE,"
 " image INTEGER NOT NULL REFERENCES images(id),"
-" likeness REAL NOT NULL,"                               /* cosine to the representative */
+" likeness REAL NOT NULL,"                               /* cosine similarity to the representative */
 " PRIMARY KEY(in_group, image)"
 ") STRICT, WITHOUT ROWID;"
 "CREATE INDEX duplicates_image ON duplicates(image);"
@@ -94,7 +94,7 @@ const char gp_db_version_2[] =
 "ALTER TABLE picks ADD COLUMN reason TEXT;"
 "ALTER TABLE picks ADD COLUMN category TEXT;"
 
-/* What the last analysis of the scorer used last says. */
+/* Results of the analysis by the scorer used last. */
 "CREATE VIEW v_categories AS"
 " SELECT c.name AS category, c.support AS images, c.mean AS mean, c.sd AS sd, c.weight AS weight, c.source AS source"
 " FROM categories c JOIN analyses a ON a.id = c.analysis"

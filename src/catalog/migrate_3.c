@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Version 3 of the schema: what a person decided by hand, and the views kept by name. */
+ * Schema version 3: flags, stars and saved views of the user. */
 #include "catalog/db.h"
 
 /* clang-format off */
 const char gp_db_version_3[] =
 "CREATE TABLE ratings("
 " image INTEGER PRIMARY KEY REFERENCES images(id),"
-" flag INTEGER NOT NULL DEFAULT 0 CHECK(flag IN (-1, 0, 1))," /* 1 picked, -1 rejected */
+" flag INTEGER NOT NULL DEFAULT 0 CHECK(flag IN (-1, 0, 1))," /* 1: picked, -1: rejected */
 " stars INTEGER NOT NULL DEFAULT 0 CHECK(stars BETWEEN 0 AND 5),"
 " at INTEGER NOT NULL DEFAULT (unixepoch())"
 ") STRICT;"

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT
- * Version 4 of the schema: pictures that are to be generated, and what became of them. */
+ * Schema version 4: images to be generated, with their state and result. */
 #include "catalog/db.h"
 
 /* clang-format off */
 const char gp_db_version_4[] =
 "CREATE TABLE generations("
 " id INTEGER PRIMARY KEY,"
-" key TEXT NOT NULL UNIQUE,"                             /* hash of all that decides the picture: 32 hexadecimal digits */
+" key TEXT NOT NULL UNIQUE,"                             /* hash of everything that determines the image: 32 hexadecimal
+                                                            digits */
 " prompt TEXT NOT NULL, negative TEXT,"
-" number INTEGER NOT NULL,"                              /* the prompt's first picture is 0 */
-" seed INTEGER,"                                         /* as asked for; NULL: the back end's */
+" number INTEGER NOT NULL,"                              /* 0 for the prompt's first image */
+" seed INTEGER,"                                         /* the requested seed; NULL: the generator chooses */
 " protocol TEXT NOT NULL,"
-" settings TEXT NOT NULL,"                               /* asked for: one JSON object */
-" extras TEXT,"                                          /* other columns of the table: one JSON object */
+" settings TEXT NOT NULL,"                               /* the requested settings: one JSON object */
+" extras TEXT,"                                          /* other columns of the prompt table: one JSON object */
 " state TEXT NOT NULL CHECK(state IN ('planned', 'submitted', 'got', 'failed', 'refused')),"
-" message TEXT,"                                         /* why it failed or was refused */
-" path TEXT,"                                            /* got: the file, written before this row said so */
+" message TEXT,"                                         /* why the image failed or was refused */
+" path TEXT,"                                            /* state got: the file; it is written before this row */
 " image INTEGER REFERENCES images(id),"
 " at INTEGER NOT NULL DEFAULT (unixepoch())"
 ") STRICT;"

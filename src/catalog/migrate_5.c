@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Version 5 of the schema: how sure a prompt is, images that are not candidates, hashes of pixels (to recognise files
- * with the same pixels), and temporary failures.
+ * Schema version 5: how certain a prompt is, images that are not candidates, hashes of pixels (to recognise files with
+ * equal pixels), and temporary failures.
  *
- * Sizes and times of all paths are cleared, so that the next `add` reads every file again.  It then fills the columns
- * that version 4 did not have (`stream`, `evidence`, `apart`) and replaces prompts that an older reader guessed. */
+ * The migration clears the sizes and times of all paths, so that the next `add` reads every file again. That fills the
+ * new columns (`stream`, `evidence`, `apart`) and replaces prompts that an older reader guessed. */
 #include "catalog/db.h"
 
 /* clang-format off */
@@ -11,8 +11,8 @@ const char gp_db_version_5[] =
 "DROP VIEW v_images;"
 "DROP VIEW v_standings;"
 
-/* prompt NULL: the file has settings or a negative prompt but no prompt.  SQLite cannot remove a NOT NULL, so the
- * table is created anew. */
+/* prompt NULL: the file has settings or a negative prompt but no prompt. SQLite cannot remove a NOT NULL constraint, so
+ * the table is created again. */
 "CREATE TABLE image_prompts_5("
 " image INTEGER PRIMARY KEY REFERENCES images(id),"
 " prompt INTEGER REFERENCES prompts(id),"
@@ -27,28 +27,30 @@ const char gp_db_version_5[] =
 "ALTER TABLE image_prompts_5 RENAME TO image_prompts;"
 "CREATE INDEX image_prompts_prompt ON image_prompts(prompt, image);"
 
-"ALTER TABLE images ADD COLUMN apart TEXT;"              /* why not a candidate, such as 'grid'; else NULL */
+"ALTER TABLE images ADD COLUMN apart TEXT;"              /* why the image is not a candidate, such as 'grid'; NULL: it
+                                                            is one */
 "ALTER TABLE images ADD COLUMN stream BLOB CHECK(length(stream) = 16);" /* XXH3-128 of the compressed pixels */
-"ALTER TABLE images ADD COLUMN pixels BLOB CHECK(length(pixels) = 16);" /* XXH3-128 of decoded pixels, once known */
-/* Hash of the file now at the path if it differs from `images.hash` although the pixels are the same; else NULL. */
+/* XXH3-128 of the decoded pixels; NULL until they are decoded */
+"ALTER TABLE images ADD COLUMN pixels BLOB CHECK(length(pixels) = 16);"
+/* Hash of the file now at the path, if it differs from `images.hash` although the pixels are equal; else NULL. */
 "ALTER TABLE paths ADD COLUMN hash BLOB CHECK(length(hash) = 16);"
-/* All later hashes of an image besides `images.hash`.  So a file with new metadata is still recognised as the same
- * image when it is moved or restored. */
+/* All hashes of an image's bytes other than `images.hash`. With them a file with new metadata is still recognised as
+ * the same image after it is moved or restored. */
 "CREATE TABLE contents("
 " hash BLOB PRIMARY KEY CHECK(length(hash) = 16), image INTEGER NOT NULL REFERENCES images(id)"
 ") STRICT, WITHOUT ROWID;"
-/* 1: a temporary error (a disk that was not mounted, too many open files), which the next run tries again; 0: an error
- * that the file's bytes cause. */
+/* 1: a temporary error (a disk that was not mounted, too many open files), which the next run tries again. 0: an error
+ * caused by the file's bytes. */
 "ALTER TABLE failures ADD COLUMN passing INTEGER NOT NULL DEFAULT 0 CHECK(passing IN (0, 1));"
 "CREATE INDEX images_stream ON images(stream) WHERE stream IS NOT NULL;"
 /* The state in which the catalog and the journal of marks last agreed (marks.h); at most one row. */
 "CREATE TABLE journal("
 " id INTEGER PRIMARY KEY CHECK(id = 1),"
-" file TEXT NOT NULL, size INTEGER NOT NULL,"            /* id of the journal, and its size then in bytes */
-" live INTEGER NOT NULL,"                                /* its size when it was last rewritten */
+" file TEXT NOT NULL, size INTEGER NOT NULL,"            /* id of the journal, and its size in bytes at that time */
+" live INTEGER NOT NULL,"                                /* size of the journal when it was last rewritten */
 " waiting INTEGER NOT NULL"                              /* entries whose image is not in the catalog */
 ") STRICT;"
-"ALTER TABLE scorers ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;" /* Unix time of the last use; 0: not recorded */
+"ALTER TABLE scorers ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;" /* Unix time of the last use; 0: unknown */
 
 "UPDATE paths SET size = 0, mtime_ns = 0;"
 "UPDATE failures SET passing = 1;"

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Version 6 of the schema: quality measures of images.  Images of an older catalog get theirs when `score` runs next.
- */
+ * Schema version 6: quality measures of images. Images of an older catalog are measured by the next `score`. */
 #include "catalog/db.h"
 
 /* clang-format off */
 const char gp_db_version_6[] =
 "DROP VIEW v_images;"
 
-/* The fields of gp_quality.  `frame` only describes the pixels; images.apart has the reason for which an image is set
- * apart. */
+/* The fields of gp_quality. `frame` only describes the pixels; images.apart tells whether the image is set apart, and
+ * why. */
 "CREATE TABLE image_quality("
 " image INTEGER PRIMARY KEY REFERENCES images(id),"
 " sharpness REAL NOT NULL, noise REAL NOT NULL, exposure REAL NOT NULL, saturation REAL NOT NULL,"

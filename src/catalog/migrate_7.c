@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT
- * Version 7 of the schema: the state of images whose job was stopped in the generator.  Version 6 kept such rows as
- * `planned` with a message. */
+ * Schema version 7: the state `interrupted` for images whose job was stopped in the generator. Version 6 stored such
+ * rows as `planned` with a message. */
 #include "catalog/db.h"
 
 /* clang-format off */
 const char gp_db_version_7[] =
 "DROP VIEW v_generations;"
-/* SQLite cannot change a CHECK, so the table is created anew. */
+/* SQLite cannot change a CHECK constraint, so the table is created again. */
 "CREATE TABLE generations_7("
 " id INTEGER PRIMARY KEY,"
-" key TEXT NOT NULL UNIQUE,"                             /* hash of all that decides the image: 32 hexadecimal digits */
+" key TEXT NOT NULL UNIQUE,"                             /* hash of everything that determines the image: 32 hexadecimal
+                                                            digits */
 " prompt TEXT NOT NULL, negative TEXT,"
-" number INTEGER NOT NULL,"                              /* the prompt's first image is 0 */
+" number INTEGER NOT NULL,"                              /* 0 for the prompt's first image */
 " seed INTEGER,"                                         /* the requested seed; NULL: no seed was sent */
 " protocol TEXT NOT NULL,"
 " settings TEXT NOT NULL,"                               /* the requested settings: one JSON object */
-" extras TEXT,"                                          /* other columns of the table: one JSON object */
+" extras TEXT,"                                          /* other columns of the prompt table: one JSON object */
 " state TEXT NOT NULL CHECK(state IN ('planned', 'submitted', 'got', 'failed', 'refused', 'interrupted')),"
-" message TEXT,"                                         /* why it failed, or was refused or interrupted */
-" path TEXT,"                                            /* got: the file, written before the row was updated */
+" message TEXT,"                                         /* why the image failed, was refused or was interrupted */
+" path TEXT,"                                            /* state got: the file; it is written before this row */
 " image INTEGER REFERENCES images(id),"
 " at INTEGER NOT NULL DEFAULT (unixepoch())"
 ") STRICT;"

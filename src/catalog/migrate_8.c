@@ -1,34 +1,38 @@
 /* SPDX-License-Identifier: MIT
- * Version 8 of the schema: scorers say what they need, may have parameters of their own, and may have no encoder. */
+ * Schema version 8: scorers record what they need, may have their own parameters, and may have no encoder. */
 #include "catalog/db.h"
 
 /* clang-format off */
 const char gp_db_version_8[] =
 "DROP VIEW v_scores;"
 
-/* SQLite cannot remove a NOT NULL, so the table is created anew; ids stay.  Foreign keys are off during a migration. */
+/* SQLite cannot remove a NOT NULL constraint, so the table is created again with the same ids. Foreign keys are off
+ * during a migration. */
 "CREATE TABLE scorers_8("
 " id INTEGER PRIMARY KEY,"
-" key TEXT NOT NULL UNIQUE,"                             /* names everything that the number depends on */
+" key TEXT NOT NULL UNIQUE,"                             /* contains everything that the score depends on */
 " name TEXT NOT NULL, scale TEXT NOT NULL,"
 " encoder INTEGER REFERENCES encoders(id),"              /* NULL: the scorer needs no embeddings */
-" parameters TEXT,"                                      /* hash of the scorer's own parameters, such as a head's; or NULL */
+" parameters TEXT,"                                      /* hash of the scorer's own parameters, such as a head's
+                                                            weights; NULL: none */
 " needs TEXT NOT NULL DEFAULT 'image' CHECK(needs IN ('image', 'pair', 'pixels')),"
 " higher_better INTEGER NOT NULL CHECK(higher_better IN (0, 1)),"
-" used INTEGER NOT NULL,"                                /* counts up: the largest was used last */
-" used_at INTEGER NOT NULL DEFAULT 0,"                   /* Unix time of the last use; 0: not recorded */
+" used INTEGER NOT NULL,"                                /* counter: the scorer with the largest value was used last */
+" used_at INTEGER NOT NULL DEFAULT 0,"                   /* Unix time of the last use; 0: unknown */
 " CHECK(encoder IS NOT NULL OR needs = 'pixels')"
 ") STRICT;"
-/* Until now there was the CLIP score of a pair; other scores came with embeddings of images alone. */
+/* Before this version, the CLIP score of a pair was goldpan's own; all other scores were computed from image
+ * embeddings.  The rule is a frozen copy of GP_MARKS_NEEDS (marks.h). */
 "INSERT INTO scorers_8 SELECT id, key, name, scale, encoder, NULL,"
 " CASE WHEN key LIKE 'clip/%' THEN 'pair' ELSE 'image' END, higher_better, used, used_at FROM scorers;"
 "DROP TABLE scorers;"
-/* Legacy: otherwise SQLite reads all views, which name a table that is not there for a moment. */
+/* Without legacy_alter_table SQLite would read all views here, and these refer to a table that does not exist at this
+ * moment. */
 "PRAGMA legacy_alter_table = ON;"
 "ALTER TABLE scorers_8 RENAME TO scorers;"
 "PRAGMA legacy_alter_table = OFF;"
 
-/* Every score there is, by any scorer, with words instead of numbers. */
+/* All scores by all scorers, with paths, texts and names instead of ids. */
 "CREATE VIEW v_scores AS"
 " SELECT (SELECT p.path FROM paths p WHERE p.image = s.image ORDER BY p.missing, p.path LIMIT 1) AS path,"
 "  pr.text AS prompt, c.name AS scorer, s.value AS score, c.scale AS scale, e.model AS model,"

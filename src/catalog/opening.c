@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * Opening and closing a catalog, for writing and for reading, on writable and read-only media.
+ * Opens and closes catalogs, for writing and for reading, on writable and read-only media.
  *
- * A catalog is in WAL mode, so even a reader creates files beside it.  Where that is impossible, a catalog without a
- * log is opened as immutable; a catalog with a log is opened without locks, and its connection keeps the index of the
- * log in memory.  A catalog with an older schema, opened for reading, is copied to a temporary database and migrated
- * there.
+ * A catalog is in WAL mode, so even a reader creates files beside it. Where that is impossible, there are two cases. A
+ * catalog without a log is opened as immutable. A catalog with a log is opened without locks, and the connection keeps
+ * the index of the log in memory. A catalog with an older schema that is opened for reading is copied to a temporary
+ * database and migrated there.
  *
- * The file may come from a stranger.  Triggers are disabled, the schema may call only harmless functions, goldpan's
- * tables must be real tables (a view could compute for ever), and no statement here reads a view from the file. */
+ * The file may come from an untrusted source. Triggers are disabled, and the schema may call only harmless functions.
+ * goldpan's tables must be real tables, because a view could run forever. No statement here reads a view of the
+ * file. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -22,18 +23,13 @@
 
 typedef enum access_way {
     WAY_USUAL,
-    WAY_IMMUTABLE, /* without locks and without the log */
-    WAY_ALONE      /* without locks, with the log */
+    WAY_IMMUTABLE, /* without locks, ignoring the log */
+    WAY_ALONE      /* without locks, using the log */
 } access_way;
 
 /* ------------------------------------------------------------------ the path of the catalog */
 
-static gp_status no_memory(const char *path, gp_error *err)
-{
-    return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the folder of '%s'", path);
-}
-
-/* Makes the folder of a new catalog.  Fails if that folder, or the nearest folder above that exists, is read-only. */
+/* Creates the folder of a new catalog. Fails if the folder, or the nearest existing folder above it, is read-only. */
 static gp_status make_folder_of(const char *path, gp_error *err)
 {
     struct stat info;
@@ -43,7 +39,7 @@ static gp_status make_folder_of(const char *path, gp_error *err)
         gp_mem_free(folder);
         folder = above;
     }
-    if (!folder) return no_memory(path, err);
+    if (!folder) return gp_fail_memory_path(err, "the folder of '%s'", path);
     int number = access(folder, W_OK) == 0 ? 0 : errno;
     gp_mem_free(folder);
     if (number == EROFS || number == EACCES)
@@ -51,7 +47,7 @@ static gp_status make_folder_of(const char *path, gp_error *err)
                             "cannot create catalog '%s' in a read-only folder: name another file with --catalog FILE",
                             path);
     folder = gp_path_folder(path);
-    if (!folder) return no_memory(path, err);
+    if (!folder) return gp_fail_memory_path(err, "the folder of '%s'", path);
     gp_status st = gp_folder_make(folder, err);
     gp_mem_free(folder);
     return st;
@@ -72,7 +68,8 @@ static gp_status check_file(const char *path, bool create, gp_error *err)
     return make_folder_of(path, err);
 }
 
-/* Returns "file:" and the absolute path, escaped so that SQLite reads no part of a name as an option. */
+/* Returns "file:" and the absolute path. Special characters are escaped, so that SQLite takes no part of a name for an
+ * option. */
 static char *uri_of(const char *path, access_way way)
 {
     gp_str s = GP_STR_INIT;
@@ -97,10 +94,10 @@ static gp_status set_up(gp_catalog *cat, gp_error *err)
     sqlite3_busy_timeout(cat->db, GP_DB_BUSY_MS);
     sqlite3_db_config(cat->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(cat->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-    sqlite3_limit(cat->db, SQLITE_LIMIT_LENGTH, GP_DB_LONGEST);
+    sqlite3_limit(cat->db, SQLITE_LIMIT_LENGTH, GP_DB_MAX_BYTES);
     GP_TRY(gp_db_exec(cat, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", err));
-    /* A cache of 32 MiB and a log of 64 MiB: new hashes change random pages of their index, and a smaller cache would
-     * read and write these pages again and again. */
+    /* The cache is 32 MiB and the log 64 MiB. New hashes change random pages of their index, and a smaller cache would
+     * read and write these pages repeatedly. */
     return gp_db_exec(cat, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4096",
                       err);
 }
@@ -111,7 +108,7 @@ static void disconnect(gp_catalog *cat)
     cat->cached = 0;
     if (!cat->db) return;
     gp_cat_rollback(cat);
-    sqlite3_close_v2(cat->db); /* _v2: closes later if the caller forgot to close a cursor, instead of leaking */
+    sqlite3_close_v2(cat->db); /* _v2 delays closing if a cursor is still open, instead of leaking */
     cat->db = NULL;
 }
 
@@ -121,19 +118,19 @@ static gp_status connect_db(gp_catalog *cat, bool create, access_way way, gp_err
     mode |= cat->readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     if (create) mode |= SQLITE_OPEN_CREATE;
     char *uri = cat->memory ? gp_str_dup(IN_MEMORY) : uri_of(cat->path, way);
-    if (!uri) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for catalog '%s'", cat->path);
+    if (!uri) return gp_fail_memory_path(err, "catalog '%s'", cat->path);
     disconnect(cat);
     int rc = sqlite3_open_v2(uri, &cat->db, mode, way == WAY_ALONE ? "unix-none" : NULL);
     gp_mem_free(uri);
     if (rc != SQLITE_OK) return gp_db_fail(cat, rc, err);
-    /* SQLite silently opens a file for reading if it may not write to the file. */
+    /* SQLite opens a file read-only without an error if it is not writable. */
     if (!cat->readonly && !cat->memory && sqlite3_db_readonly(cat->db, "main") == 1)
         return gp_db_fail(cat, SQLITE_READONLY, err);
     if (way == WAY_ALONE) GP_TRY(gp_db_exec(cat, "PRAGMA locking_mode = EXCLUSIVE", err));
     return set_up(cat, err);
 }
 
-/* ------------------------------------------------------------------ for reading */
+/* ------------------------------------------------------------------ opening for reading */
 
 static bool has_log(const gp_catalog *cat)
 {
@@ -152,8 +149,8 @@ static gp_status attempt(gp_catalog *cat, access_way way, const gp_db_steps *ste
     return gp_db_migrate(cat, steps->list, steps->count, false, err);
 }
 
-/* Copies the catalog to a temporary database and migrates the copy.  The copy has no name, so it vanishes even after a
- * kill. */
+/* Copies the catalog to a temporary database and migrates the copy. The temporary file has no name, so it disappears
+ * even if the process is killed. */
 static gp_status copy_up_to_date(gp_catalog *cat, const gp_db_steps *steps, gp_error *err)
 {
     sqlite3 *from = cat->db, *to = NULL;
@@ -189,7 +186,7 @@ static gp_status open_reading(gp_catalog *cat, const gp_db_steps *steps, gp_erro
     return st;
 }
 
-/* ------------------------------------------------------------------ for writing */
+/* ------------------------------------------------------------------ opening for writing */
 
 static gp_status open_writing(gp_catalog *cat, bool create, const gp_db_steps *steps, gp_error *err)
 {
@@ -205,7 +202,7 @@ static gp_status new_handle(const char *path, gp_catalog **out, gp_error *err)
     cat->marks.fd = -1;
     cat->path = gp_str_dup(path);
     *out = cat;
-    return cat->path ? GP_OK : gp_fail_path(err, GP_ERR_MEMORY, "out of memory for catalog '%s'", path);
+    return cat->path ? GP_OK : gp_fail_memory_path(err, "catalog '%s'", path);
 }
 
 gp_status gp_db_open(const char *path, unsigned flags, const gp_db_step *list, size_t count, gp_catalog **out,
@@ -264,7 +261,7 @@ bool gp_cat_readonly(const gp_catalog *cat)
     return cat->readonly;
 }
 
-/* SQLite calls this function about a thousand times a second. */
+/* SQLite calls this function about 1000 times per second while a statement runs. */
 static int on_progress(void *user)
 {
     const gp_catalog *cat = user;

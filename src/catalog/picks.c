@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * The choice: that of one call replaces the one before as a whole, except for picks whose folder is missing.  These
- * keep their rule, scorer and time. */
+ * Stores the picks. Each call replaces all earlier picks except those whose folder is missing; these keep their rule,
+ * scorer and time. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
 
-/* All files of the image are missing, and so are all known images in and below a folder that held it: the folder or its
- * disk is missing.  If other images are still there, the file was deleted. */
+/* SQL: the pick's folder or disk is missing. All files of the image are missing, and so are all known images in and
+ * below a folder that held it. If other images of the folder still exist, the file was deleted. */
 #define PICK_IS_AWAY                                                                                                   \
     "(NOT EXISTS(SELECT 1 FROM paths p WHERE p.image = picks.image AND p.missing = 0)"                                 \
     " AND EXISTS(SELECT 1 FROM paths p WHERE p.image = picks.image AND NOT EXISTS"                                     \
     "  (SELECT 1 FROM paths q WHERE q.missing = 0 AND q.path >= rtrim(p.path, replace(p.path, '/', ''))"               \
     "   AND q.path < rtrim(rtrim(p.path, replace(p.path, '/', '')), '/') || '0')))" /* '0' follows '/' in ASCII */
 
-/* Deletes picks in missing folders whose prompt now has another pick. */
-static const char served[] =
+/* Deletes picks in missing folders if their prompt now has another pick. */
+static const char delete_superseded[] =
     "DELETE FROM picks WHERE " PICK_IS_AWAY " AND (SELECT ip.prompt FROM image_prompts ip WHERE ip.image = picks.image)"
     " IN (SELECT ip.prompt FROM picks k JOIN image_prompts ip ON ip.image = k.image WHERE EXISTS"
     "  (SELECT 1 FROM paths p WHERE p.image = k.image AND p.missing = 0))";
@@ -48,7 +48,7 @@ gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_
             goto out;
         }
     }
-    GP_TRY_GOTO(run(cat, served, err));
+    GP_TRY_GOTO(run(cat, delete_superseded, err));
     gp_marks_note_picks(cat);
 out:
     return gp_db_scope_end(cat, own, st, err);
@@ -63,7 +63,7 @@ gp_status gp_cat_picks_scorer(gp_catalog *cat, char **id, gp_error *err)
     const char *key = row ? gp_q_col_text(&q, 0) : NULL;
     char *copy = key ? gp_str_dup(key) : NULL;
     gp_q_end(&q);
-    if (row && !copy) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", cat->path);
+    if (row && !copy) return gp_fail_memory_path(err, "a scorer of catalog '%s'", cat->path);
     *id = copy;
     return GP_OK;
 }

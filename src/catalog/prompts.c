@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Prompts: each text once, however many images share it; and which image has which, from where.
+ * Prompts. Each text is stored once, however many images share it. Another table records which image has which prompt,
+ * and its source.
  *
- * Precedence: a stronger source (table over metadata over side-car) replaces a weaker one, an equal one replaces too,
- * so that a corrected table can be added again.  A prompt from metadata is replaced whenever the file is read again,
- * because a better reader may find no prompt, or a weaker one.  The former prompt stays in `prompts` with its
- * embeddings and scores. */
+ * Priority of sources: table, then metadata, then sidecar file. A prompt replaces one of lower or equal priority;
+ * equal, so that a corrected table can be added again. A prompt from metadata is also replaced whenever the file is
+ * read again, because a better reader may find no prompt, or one of lower priority. The former prompt stays in
+ * `prompts` with its embeddings and scores. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
@@ -24,7 +25,7 @@ static gp_status prompt_id(gp_catalog *cat, const char *text, int64_t *id, gp_er
 
 enum { STRENGTH_METADATA = 2, NO_RECORD = -1 };
 
-/* The row is written only if it says something new; *changed tells. */
+/* Writes the row only if it differs from the stored one; *changed tells whether it did. */
 static gp_status assign(gp_catalog *cat, int64_t image, int64_t id, const gp_cat_prompt *prompt, bool first,
                         bool *changed, gp_error *err)
 {
@@ -35,7 +36,7 @@ static gp_status assign(gp_catalog *cat, int64_t image, int64_t id, const gp_cat
                                     " (prompt IS NOT ?2 OR (raw, source, strength) IS NOT (?3, ?5, ?6)"
                                     " OR negative IS NOT ?4 OR settings IS NOT ?7 OR evidence IS NOT ?8)");
     gp_q_int(&q, 1, image);
-    if (prompt->text) gp_q_int(&q, 2, id); /* else stays NULL */
+    if (prompt->text) gp_q_int(&q, 2, id); /* without text the parameter stays NULL */
     gp_q_text(&q, 3, prompt->text && !prompt->raw ? prompt->text : prompt->raw);
     gp_q_text(&q, 4, prompt->negative);
     gp_q_text(&q, 5, prompt->source);
@@ -47,7 +48,7 @@ static gp_status assign(gp_catalog *cat, int64_t image, int64_t id, const gp_cat
     return GP_OK;
 }
 
-static gp_status forget(gp_catalog *cat, int64_t image, bool *changed, gp_error *err)
+static gp_status delete_prompt(gp_catalog *cat, int64_t image, bool *changed, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "DELETE FROM image_prompts WHERE image = ?");
     gp_q_int(&q, 1, image);
@@ -56,7 +57,7 @@ static gp_status forget(gp_catalog *cat, int64_t image, bool *changed, gp_error 
     return GP_OK;
 }
 
-/* *own: `hash` is the image's first hash.  Other bytes may hold metadata that another program has written since. */
+/* Sets *own if `hash` is the image's first hash. Later bytes may hold metadata that another program has written. */
 static gp_status is_own(gp_catalog *cat, int64_t image, const gp_hash *hash, bool *own, gp_error *err)
 {
     int64_t found = 0;
@@ -82,7 +83,7 @@ gp_status gp_cat_prompt_put(gp_catalog *cat, int64_t image, const gp_cat_prompt 
     GP_TRY_GOTO(is_own(cat, image, prompt->file_read, &reread, err));
     bool replace = strength <= prompt->strength || (reread && strength == STRENGTH_METADATA);
     if (replace && empty) {
-        GP_TRY_GOTO(forget(cat, image, &written, err));
+        GP_TRY_GOTO(delete_prompt(cat, image, &written, err));
     } else if (replace) {
         if (prompt->text) GP_TRY_GOTO(prompt_id(cat, prompt->text, &id, err));
         GP_TRY_GOTO(assign(cat, image, id, prompt, strength == NO_RECORD, &written, err));
@@ -103,7 +104,7 @@ gp_status gp_cat_has_prompt(gp_catalog *cat, int64_t image, bool *has, gp_error 
     return GP_OK;
 }
 
-/* A copy of a column; false when out of memory. */
+/* Copies a column. Returns false if memory ran out. */
 static bool copy_column(gp_q *q, int column, char **out)
 {
     const char *text = gp_q_col_text(q, column);
@@ -129,7 +130,7 @@ gp_status gp_cat_prompt_get(gp_catalog *cat, int64_t image, gp_cat_kept_prompt *
         gp_q_end(&q);
         if (!copied) {
             gp_cat_kept_prompt_clear(&kept);
-            return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a prompt of catalog '%s'", cat->path);
+            return gp_fail_memory_path(err, "a prompt of catalog '%s'", cat->path);
         }
     }
     *out = kept;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Reading: counts, and the cursor over rows.
+ * Counts, and the cursor over rows.
  *
- * The cursor is two statements.  The first orders images and ranks them within their prompt by window functions; it
- * carries numbers only, so that SQLite sorts little even for 100,000 images.  The second reads the words of one image
- * at a time.  Both see the same snapshot, because the first holds it while it is open. */
+ * The cursor uses two statements. The first sorts the images and ranks them within their prompt by window functions. It
+ * contains only numbers, so that SQLite sorts little data even for 100,000 images. The second reads the texts of one
+ * image at a time. Both see the same snapshot, because the first statement keeps it open. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -113,14 +113,14 @@ gp_status gp_cat_missing(gp_catalog *cat, bool (*visit)(void *, const gp_missing
 struct gp_rows {
     gp_catalog *cat;
     sqlite3_stmt *order;  /* image, score, rank, candidates, picked, flag, stars */
-    sqlite3_stmt *detail; /* the words of one image */
+    sqlite3_stmt *detail; /* texts of one image */
     gp_row row;
     bool done;
 };
 
-/* ------------------------------------------------------------------ the statement of order */
+/* ------------------------------------------------------------------ the sorting statement */
 
-/* ?1 scorer's row, ?2 -1 or +1 (higher or lower is better), ?3 the image of the path. */
+/* Parameters: ?1 the scorer's id; ?2 -1 if higher is better, else 1; ?3 the image of the requested path. */
 
 static const char order_head[] =
     "WITH base AS (SELECT i.id AS image, i.hash AS hash, ip.prompt AS prompt, s.value AS value,"
@@ -129,10 +129,10 @@ static const char order_head[] =
     " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id"
     " LEFT JOIN scores s ON s.scorer = ?1 AND s.prompt = ip.prompt AND s.image = i.id AND i.apart IS NULL"
     " LEFT JOIN picks k ON k.image = i.id LEFT JOIN ratings r ON r.image = i.id";
-/* Only the images of one prompt are needed to rank one image. */
+/* To rank a single image, only the images of its prompt are needed. */
 static const char order_one[] = " WHERE i.id IN (SELECT ?3 UNION SELECT image FROM image_prompts WHERE prompt ="
                                 " (SELECT prompt FROM image_prompts WHERE image = ?3))";
-/* An image that has gone from the disk takes part in no ranking; it is listed only while it is a pick. */
+/* An image that is not on disk gets no rank. It is listed only while it is a pick. */
 static const char order_ranked[] =
     "), ranked AS (SELECT image, hash, prompt, value, present, picked, flag, stars,"
     "  CASE WHEN present AND value IS NOT NULL THEN row_number() OVER"
@@ -167,7 +167,8 @@ static const char detail_sql[] =
     "  (SELECT x.id FROM paths x WHERE x.image = i.id ORDER BY x.missing, x.path LIMIT 1))"
     " WHERE i.id = ?1";
 
-/* The scorer's row and direction, for picks that by which the newest were chosen; none scored yet: 0. */
+/* Finds the scorer's id and direction. picks: prefer the scorer by which the newest picks were made. *number is 0 if
+ * there are no scores yet. */
 static gp_status find_scorer(gp_catalog *cat, const char *key, bool picks, int64_t *number, int64_t *sign,
                              gp_error *err)
 {
@@ -210,7 +211,7 @@ static gp_status prepare_order(gp_rows *rows, const gp_query *query, int64_t ima
     gp_str_puts(&sql, order_by[query->order]);
     if (sql.failed) {
         gp_str_clear(&sql);
-        return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a query of catalog '%s'", cat->path);
+        return gp_fail_memory_path(err, "a query of catalog '%s'", cat->path);
     }
     int rc = sqlite3_prepare_v2(cat->db, sql.data, -1, &rows->order, NULL);
     gp_str_clear(&sql);
@@ -236,7 +237,7 @@ gp_status gp_cat_rows_open(gp_catalog *cat, const gp_query *query, gp_rows **out
     rows->cat = cat;
     if (query->path) {
         absolute = gp_path_absolute(query->path);
-        if (!absolute) GP_TRY_GOTO(gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", query->path));
+        if (!absolute) GP_TRY_GOTO(gp_fail_memory_path(err, "'%s'", query->path));
         GP_TRY_GOTO(find_path(cat, absolute, &image, err));
     }
     GP_TRY_GOTO(prepare_order(rows, query, image, err));
@@ -257,7 +258,7 @@ static const char *text_at(sqlite3_stmt *stmt, int column)
     return (const char *)sqlite3_column_text(stmt, column);
 }
 
-/* Fill rows->row from both statements' present rows. */
+/* Fills rows->row from the current rows of both statements. */
 static gp_status fill_row(gp_rows *rows, gp_error *err)
 {
     sqlite3_stmt *o = rows->order, *d = rows->detail;
@@ -288,7 +289,7 @@ static gp_status fill_row(gp_rows *rows, gp_error *err)
     r->evidence = text_at(d, 15);
     r->has_quality = sqlite3_column_type(d, 16) != SQLITE_NULL;
     gp_db_quality_at(d, 16, &r->quality);
-    /* A text that SQLite could not convert or copy is NULL too: tell that apart from an absent one. */
+    /* NULL may also mean that SQLite could not convert or copy a text. This distinguishes that from an absent text. */
     for (int i = 0; i <= 16; i++)
         if (sqlite3_column_type(d, i) != SQLITE_NULL && !sqlite3_column_text(d, i))
             return gp_db_fail(rows->cat, SQLITE_NOMEM, err);
@@ -305,7 +306,7 @@ gp_status gp_cat_rows_next(gp_rows *rows, const gp_row **row, gp_error *err)
     int rc = sqlite3_step(rows->order);
     if (rc == SQLITE_DONE) {
         rows->done = true;
-        sqlite3_reset(rows->order); /* lets go of the snapshot */
+        sqlite3_reset(rows->order); /* releases the snapshot */
         *row = NULL;
         return GP_OK;
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * What a person decided by hand: flags, stars, views kept by name. */
+ * Flags, stars and saved views of the user. */
 #include "catalog/db.h"
 
-/* What a person did cannot be done again by running a stage: it must outlive a power cut. */
+/* Switches full synchronisation on or off. Marks of the user cannot be recomputed, so they must survive a power
+ * failure. */
 static gp_status durable(gp_catalog *cat, bool on, gp_error *err)
 {
     return gp_db_exec(cat, on ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Reading everything about all images.  One statement joins by primary keys in order of images; a second walks the
- * index of paths beside it, because the first path of each image by a sub-query costs seconds at 100,000 images. */
+ * Reads everything about all images. One statement joins the tables by primary key in order of images. A second one
+ * walks the index of paths in parallel, because a subquery for the first path of each image costs seconds at 100,000
+ * images. */
 #include "catalog/read_all.h"
 
 #include "base/mem.h"
@@ -18,14 +19,13 @@ void gp_cat_read_end(gp_catalog *cat)
     (void)gp_db_exec(cat, "RELEASE reading", NULL);
 }
 
-/* ------------------------------------------------------------------ facts */
+/* ------------------------------------------------------------------ summary */
 
 static gp_status copy_text(const gp_q *q, int column, char **out, gp_error *err)
 {
     const char *text = gp_q_col_text(q, column);
     *out = text ? gp_str_dup(text) : NULL;
-    return text && !*out ? gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the facts of catalog '%s'", q->cat->path)
-                         : GP_OK;
+    return text && !*out ? gp_fail_memory_path(err, "the facts of catalog '%s'", q->cat->path) : GP_OK;
 }
 
 gp_status gp_cat_summary_read(gp_catalog *cat, const char *scorer, gp_cat_summary *out, gp_error *err)
@@ -120,7 +120,7 @@ static gp_status fill_row(const gp_q *q, gp_cat_full_row *row, gp_error *err)
     if (!row->evidence) return gp_db_fail(q->cat, SQLITE_NOMEM, err);
     row->measured = sqlite3_column_type(q->stmt, 28) != SQLITE_NULL;
     gp_db_quality_at(q->stmt, 28, &row->quality);
-    for (int i = 8; i <= 11; i++) /* a text that could not be copied is NULL too: tell that apart from an absent one */
+    for (int i = 8; i <= 11; i++) /* NULL may also mean that a text could not be copied */
         if (sqlite3_column_type(q->stmt, i) != SQLITE_NULL && !gp_q_col_text(q, i))
             return gp_db_fail(q->cat, SQLITE_NOMEM, err);
     return GP_OK;
@@ -144,7 +144,7 @@ gp_status gp_cat_full_rows(gp_catalog *cat, const gp_cat_summary *facts,
         int64_t image = gp_q_col_int(&q, 0);
         while (path && gp_q_col_int(&p, 0) < image) GP_TRY_GOTO(gp_q_step(&p, &path, err));
         if (!path) break;
-        if (gp_q_col_int(&p, 0) != image) continue; /* not on the disk any more */
+        if (gp_q_col_int(&p, 0) != image) continue; /* the image is not on disk any more */
         row.path = gp_q_col_text(&p, 1);
         if (!row.path) GP_TRY_GOTO(gp_db_fail(cat, SQLITE_NOMEM, err));
         GP_TRY_GOTO(fill_row(&q, &row, err));
@@ -194,7 +194,7 @@ static gp_status read_paths(gp_catalog *cat, int64_t image, char ***paths, size_
         ++*count;
     }
     gp_q_end(&q);
-    return st == GP_OK && row ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the paths of an image") : st;
+    return st == GP_OK && row ? gp_fail_memory(err, "the paths of an image") : st;
 }
 
 gp_status gp_cat_detail_read(gp_catalog *cat, const gp_cat_summary *facts, int64_t image,

@@ -1,57 +1,58 @@
 /* SPDX-License-Identifier: MIT
- * Everything about all images in a few passes, for those who show all of it: the explorer and the static site.
- * Private forms, like catalog.h; strings borrowed until the callback returns. */
+ * Reads everything about all images in a few passes, for the explorer and the static site. The types are internal, like
+ * those of catalog.h. Strings are borrowed until the callback returns. */
 #ifndef GP_CATALOG_READ_ALL_H
 #define GP_CATALOG_READ_ALL_H
 
 #include "base/hash.h"
 #include "base/status.h"
 
-/* Several reads that see one state of the catalog. */
+/* Between these calls all reads see the same state of the catalog. */
 gp_status gp_cat_read_begin(gp_catalog *cat, gp_error *err);
 void gp_cat_read_end(gp_catalog *cat);
 
 typedef struct gp_cat_summary {
-    char *scorer; /* its key; NULL: nothing is scored.  Owned, with the other texts: gp_cat_summary_clear */
+    char *scorer; /* key; NULL: nothing is scored. All texts are owned: gp_cat_summary_clear */
     char *name, *scale, *model;
-    char *note; /* of the analysis: what did not fit; NULL where there is none */
+    char *note; /* note of the analysis, such as data that did not fit; NULL: none */
     bool higher_better;
-    int64_t number, encoder, analysis; /* 0: none */
+    int64_t number, encoder, analysis; /* ids; 0: none */
     uint64_t images, failures;
 } gp_cat_summary;
-/* scorer: a key, or NULL for the one used last. */
+/* scorer: a key, or NULL for the scorer used last. */
 gp_status gp_cat_summary_read(gp_catalog *cat, const char *scorer, gp_cat_summary *out, gp_error *err);
 void gp_cat_summary_clear(gp_cat_summary *facts);
 
-/* Absent numbers are NaN, absent texts NULL, absent places -1. */
+/* Absent numbers are NaN, absent texts NULL, absent indices -1. */
 typedef struct gp_cat_full_row {
     int64_t image, prompt;   /* prompt 0: the image has no prompt */
     gp_hash hash, file_hash; /* file_hash: hash of the file now at `path` */
     uint64_t bytes;
-    int64_t added; /* seconds since 1970 */
+    int64_t added; /* Unix time in seconds */
     uint32_t width, height, orientation;
     const char *path, *format, *negative, *source, *settings, *apart, *evidence;
     double score, z_prompt, z_category, percentile, corrected, x, y, likeness;
-    int64_t category; /* its place */
-    int64_t group;    /* id of the group of near copies */
+    int64_t category; /* position of the category in the analysis */
+    int64_t group;    /* id of the near-duplicate group */
     bool picked, keeper;
     int flag, stars;
-    bool measured; /* `quality` is known */
+    bool measured; /* `quality` is valid */
     gp_quality quality;
 } gp_cat_full_row;
-/* Images that are on the disk, by id. */
+/* Visits the images on disk, by id. */
 gp_status gp_cat_full_rows(gp_catalog *cat, const gp_cat_summary *facts,
                            bool (*visit)(void *user, const gp_cat_full_row *row), void *user, gp_error *err);
-/* All prompts, by id. */
+/* Visits all prompts, by id. */
 gp_status gp_cat_prompts_visit(gp_catalog *cat, bool (*visit)(void *user, int64_t id, const char *text), void *user,
                                gp_error *err);
 
-/* One image in full. */
+/* All details of one image. */
 typedef struct gp_cat_detail {
     const char *prompt, *raw, *negative, *source, *settings, *reason, *failure, *evidence;
-    const char *const *paths; /* [path_count], those on the disk first */
+    const char *const *paths; /* [path_count], existing files first */
     size_t path_count;
-    bool embedded; /* a candidate with an embedding by the encoder: a search can use the image */
+    bool embedded; /* the image is a candidate and has an embedding by the encoder, so a search can use it as an
+                      example */
 } gp_cat_detail;
 gp_status gp_cat_detail_read(gp_catalog *cat, const gp_cat_summary *facts, int64_t image,
                              void (*visit)(void *user, const gp_cat_detail *detail), void *user, gp_error *err);

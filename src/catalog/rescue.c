@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Makes a new catalog from a damaged or lost one: from its readable rows, then from the journal of marks.
  *
- * Rows are read from both ends of each table.  The range between is then halved again and again to get around the
- * damage. Rows are written to a new file beside the old one; the new file replaces the old one only when it is
- * complete.  The old file is kept under another name; nothing is deleted.  An analysis is copied only if all its tables
- * can be read, because slices and categories refer to each other. */
+ * Each table is read from both ends up to the damage. The range between is then halved repeatedly, to read the rows
+ * around the damage. Rows are written to a new file beside the old one. The new file replaces the old one only when it
+ * is complete. The old file is kept under another name; nothing is deleted. An analysis is copied only if all its
+ * tables can be read, because slices and categories refer to each other. */
 #include "base/mem.h"
 #include "catalog/db.h"
 #include "catalog/rescue_open.h"
@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 enum {
-    PROBES = 4000 /* attempts to read around damage, per table */,
-    REACH = 1 << 20 /* number of ids to try after the last id that was read */
+    MAX_PROBES = 4000 /* attempts to read around damage, per table */,
+    MAX_GAP = 1 << 20 /* number of ids to try after the last row that could be read */
 };
 
 #define ADVICE_TABLE " `goldpan add DIR --prompts FILE`"
@@ -28,15 +28,10 @@ typedef struct rescuing {
     sqlite3 *from;
     gp_catalog *to;
     gp_rescue_report *report;
-    uint64_t rows, places; /* of the present table: rows read; rows or places that could not be read */
+    uint64_t rows, places; /* counts for the current table: rows read; rows or ranges that could not be read */
     int probes;
-    bool prompts_lost; /* rows that hold prompts could not be read */
+    bool prompts_lost; /* rows with prompts could not be read */
 } rescuing;
-
-static gp_status no_memory(gp_error *err)
-{
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue");
-}
 
 /* ------------------------------------------------------------------ one table */
 
@@ -48,7 +43,7 @@ typedef struct table {
     sqlite3_stmt *insert;
 } table;
 
-/* Appends to `out` the names of the table's columns that the SQL clause `query` selects, each followed by `after`. */
+/* Appends the names of the table's columns that the SQL clause `query` selects to `out`, each followed by `after`. */
 static int put_names(rescuing *r, const char *query, const char *name, const char *after, gp_str *out, int *count)
 {
     gp_str sql = GP_STR_INIT;
@@ -64,7 +59,7 @@ static int put_names(rescuing *r, const char *query, const char *name, const cha
     return out->failed ? SQLITE_NOMEM : rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Prepares the copying of a table with the columns that the new catalog has. */
+/* Prepares copying a table: uses the columns of the new catalog. */
 static gp_status table_open(rescuing *r, const char *name, table *t, gp_error *err)
 {
     gp_str sql = GP_STR_INIT;
@@ -93,7 +88,8 @@ static void table_close(table *t)
     gp_str_clear(&t->keys);
 }
 
-/* Copies one row.  Counts a row that the new catalog rejects because it is damaged or refers to lost rows. */
+/* Copies one row. If the new catalog rejects the row, because it is damaged or refers to lost rows, counts it as
+ * lost. */
 static gp_status put_row(rescuing *r, const table *t, sqlite3_stmt *row, gp_error *err)
 {
     for (int i = 0; i < t->count; i++) sqlite3_bind_value(t->insert, i + 1, sqlite3_column_value(row, i + 1));
@@ -108,8 +104,8 @@ static gp_status put_row(rescuing *r, const table *t, sqlite3_stmt *row, gp_erro
     return GP_OK;
 }
 
-/* Copies the rows with ids from low to high, in one direction, up to the first that cannot be read.  *last: id of the
- * last row read.  *whole: all rows were read. */
+/* Copies the rows with ids from low to high in one direction, until a row cannot be read. *last: id of the last row
+ * read. *whole: all rows were read. */
 static gp_status read_run(rescuing *r, const table *t, int64_t low, int64_t high, bool down, int64_t *last, bool *whole,
                           gp_error *err)
 {
@@ -159,14 +155,14 @@ static gp_status read_table(rescuing *r, const char *name, gp_error *err)
     table t;
     int64_t last = 0, first = INT64_MAX;
     bool whole = false;
-    r->rows = r->places = 0, r->probes = PROBES;
+    r->rows = r->places = 0, r->probes = MAX_PROBES;
     gp_status st = table_open(r, name, &t, err);
     if (st == GP_OK) st = read_run(r, &t, INT64_MIN, INT64_MAX, false, &last, &whole, err);
     if (st == GP_OK && !whole) {
         r->places++;
         st = read_run(r, &t, last + 1, INT64_MAX, true, &first, &whole, err);
-        if (st == GP_OK && !whole && t.has_rowid && last < INT64_MAX - REACH)
-            st = read_between(r, &t, last + 1, first == INT64_MAX ? last + REACH : first - 1, err);
+        if (st == GP_OK && !whole && t.has_rowid && last < INT64_MAX - MAX_GAP)
+            st = read_between(r, &t, last + 1, first == INT64_MAX ? last + MAX_GAP : first - 1, err);
     }
     table_close(&t);
     if (st != GP_OK) return st;
@@ -198,31 +194,31 @@ static gp_status read_core(rescuing *r, gp_error *err)
     return GP_OK;
 }
 
-/* Reads the names of the tables that prompts came from: " ('a.csv', 'b.csv')", or nothing. */
-static gp_status tables_of(const rescuing *r, gp_str *out, gp_error *err)
+/* Lists the prompt tables from which prompts came: " ('a.csv', 'b.csv')", or "". */
+static gp_status prompt_tables(const rescuing *r, gp_str *out, gp_error *err)
 {
-    enum { MOST = 4 };
+    enum { MAX_NAMES = 4 };
     int count = 0;
     bool row = true;
     gp_q q = gp_q_open(r->to, "SELECT DISTINCT substr(source, 7) FROM image_prompts WHERE source LIKE 'table:%'"
                               " ORDER BY 1");
-    for (; count <= MOST; count++) {
+    for (; count <= MAX_NAMES; count++) {
         GP_TRY(gp_q_step(&q, &row, err));
         if (!row) break;
         const char *name = gp_q_col_text(&q, 0);
-        if (count == MOST)
+        if (count == MAX_NAMES)
             gp_str_puts(out, ", ...");
         else
             gp_str_printf(out, "%s'%.200s'", count ? ", " : " (", name ? name : "");
     }
     if (row) gp_q_end(&q);
     if (count) gp_str_putc(out, ')');
-    return out->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue") : GP_OK;
+    return out->failed ? gp_fail_memory(err, "the rescue") : GP_OK;
 }
 
-/* Reports which prompts the new catalog lacks.  Damage that SQLite does not notice may hide rows, so the images without
- * a prompt are counted as well. */
-static gp_status tell_prompts(const rescuing *r, gp_error *err)
+/* Reports which prompts the new catalog lacks. SQLite may not notice damage that hides rows, so the images without a
+ * prompt are counted as well. */
+static gp_status report_lost_prompts(const rescuing *r, gp_error *err)
 {
     int64_t without = 0;
     gp_str tables = GP_STR_INIT;
@@ -230,7 +226,7 @@ static gp_status tell_prompts(const rescuing *r, gp_error *err)
                               " (SELECT image FROM image_prompts WHERE prompt IS NOT NULL)");
     GP_TRY(gp_q_one(&q, 0, &without, err));
     if (!r->prompts_lost && !without) return GP_OK;
-    gp_status st = tables_of(r, &tables, err);
+    gp_status st = prompt_tables(r, &tables, err);
     const char *names = tables.data ? tables.data : "";
     if (st == GP_OK && r->prompts_lost)
         gp_note_say(r->o->note, r->o->note_user, "rescue-prompts", (uint64_t)without,
@@ -245,7 +241,7 @@ static gp_status tell_prompts(const rescuing *r, gp_error *err)
     return st;
 }
 
-/* Copies all tables of this part, or none if one has rows that cannot be read. */
+/* Copies all tables of this part, or none of them if a row cannot be read. */
 static gp_status read_together(rescuing *r, gp_db_part part, const char *what, gp_error *err)
 {
     uint64_t lost = r->report->lost, rows = r->report->rows;
@@ -261,12 +257,12 @@ static gp_status read_together(rescuing *r, gp_db_part part, const char *what, g
     return gp_db_exec(r->to, "RELEASE together", err);
 }
 
-/* Mends rows that break a rule.  They can be recomputed or restored from the journal. */
-static gp_status tidy(rescuing *r, gp_error *err)
+/* Repairs rows that break a rule. What they held can be recomputed or restored from the journal. */
+static gp_status repair_rows(rescuing *r, gp_error *err)
 {
     GP_TRY(gp_db_rules_open(r->to, err));
     for (const gp_db_rule *rule = gp_db_rules; rule->table; rule++)
-        if (rule->mend && gp_db_rule_applies(r->to, rule)) GP_TRY(gp_db_exec(r->to, rule->mend, err));
+        if (rule->repair && gp_db_rule_applies(r->to, rule)) GP_TRY(gp_db_exec(r->to, rule->repair, err));
     return GP_OK;
 }
 
@@ -283,8 +279,7 @@ static int watch(void *user)
 
 /* ------------------------------------------------------------------ the old file */
 
-/* Returns whether a process uses the catalog.  A connection in WAL mode holds a lock on this byte of the log's index.
- */
+/* Returns whether a process uses the catalog. A connection in WAL mode holds a lock on this byte of the log's index. */
 static bool in_use(const char *path)
 {
     enum { DEAD_MAN_SWITCH = 128 };
@@ -297,7 +292,7 @@ static bool in_use(const char *path)
     return used;
 }
 
-/* Opens the old catalog, if it can be read, and makes the new one with the same version of the schema. */
+/* Opens the old catalog if it can be read, and creates the new one with the same schema version. */
 static gp_status open_both(rescuing *r, gp_rescue_source *source, const char *copy, const char *path,
                            const char *target, gp_error *err)
 {
@@ -327,16 +322,16 @@ static gp_status read_from(rescuing *r, const char *path, const char *target, gp
     gp_rescue_source source = {0};
     char *copy = gp_rescue_name(target, ".copy");
     gp_status st = GP_OK;
-    if (!copy) GP_TRY_GOTO(no_memory(err));
+    if (!copy) GP_TRY_GOTO(gp_fail_memory(err, "the rescue"));
     GP_TRY_GOTO(open_both(r, &source, copy, path, target, err));
     if (!r->from) goto out;
     sqlite3_progress_handler(r->from, 20000, watch, (void *)(uintptr_t)r->o);
     GP_TRY_GOTO(gp_db_exec(r->to, "BEGIN IMMEDIATE", err));
     GP_TRY_GOTO(read_core(r, err));
     GP_TRY_GOTO(read_together(r, GP_DB_MAP, "the map", err));
-    GP_TRY_GOTO(read_together(r, GP_DB_FOUND, "the analysis", err));
-    GP_TRY_GOTO(tidy(r, err));
-    GP_TRY_GOTO(tell_prompts(r, err));
+    GP_TRY_GOTO(read_together(r, GP_DB_ANALYSIS, "the analysis", err));
+    GP_TRY_GOTO(repair_rows(r, err));
+    GP_TRY_GOTO(report_lost_prompts(r, err));
     st = gp_db_exec(r->to, "COMMIT", err);
 out:
     gp_rescue_close(&source);
@@ -346,7 +341,7 @@ out:
 
 /* ------------------------------------------------------------------ files */
 
-/* Removes the index of a log, which SQLite makes again from the log, and a log that is empty. */
+/* Removes the index of a log, which SQLite rebuilds from the log, and a log that is empty. */
 static gp_status remove_index(const char *path, gp_error *err)
 {
     struct stat info;
@@ -354,7 +349,7 @@ static gp_status remove_index(const char *path, gp_error *err)
     if (log && stat(log, &info) == 0 && info.st_size == 0) (void)unlink(log);
     gp_mem_free(log);
     char *name = gp_rescue_name(path, "-shm");
-    gp_status st = name ? GP_OK : no_memory(err);
+    gp_status st = name ? GP_OK : gp_fail_memory(err, "the rescue");
     if (st == GP_OK && unlink(name) != 0 && errno != ENOENT)
         st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot remove '%s'", name);
     gp_mem_free(name);
@@ -364,7 +359,7 @@ static gp_status remove_index(const char *path, gp_error *err)
 static gp_status move_if_there(const char *from, const char *end, const char *to, gp_error *err)
 {
     char *a = gp_rescue_name(from, end), *b = gp_rescue_name(to, end);
-    gp_status st = a && b ? GP_OK : no_memory(err);
+    gp_status st = a && b ? GP_OK : gp_fail_memory(err, "the rescue");
     if (st == GP_OK && rename(a, b) != 0 && errno != ENOENT)
         st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot rename '%s'", a);
     gp_mem_free(a);
@@ -372,7 +367,7 @@ static gp_status move_if_there(const char *from, const char *end, const char *to
     return st;
 }
 
-/* Finds an unused name for the old file and writes the name to `kept`. */
+/* Finds an unused name for the old file and writes it to `kept`. */
 static gp_status free_name(const char *path, char *kept, size_t size, gp_error *err)
 {
     struct stat info;
@@ -383,7 +378,8 @@ static gp_status free_name(const char *path, char *kept, size_t size, gp_error *
     return gp_fail_path(err, GP_ERR_IO, "cannot keep the damaged catalog: no free name beside '%s'", path);
 }
 
-/* Moves the log first: if the log were ever beside the new file, SQLite would apply the log to the new file. */
+/* Moves the log before the catalog. If the old log were ever beside the new file, SQLite would apply it to the new
+ * file. */
 static gp_status put_in_place(const char *made, const char *path, gp_rescue_report *report, gp_error *err)
 {
     struct stat info;
@@ -408,7 +404,7 @@ static gp_status copy_journal(const char *path, const char *out, gp_error *err)
 {
     char *from = gp_marks_path(path), *to = gp_marks_path(out);
     struct stat info;
-    gp_status st = from && to ? GP_OK : no_memory(err);
+    gp_status st = from && to ? GP_OK : gp_fail_memory(err, "the rescue");
     if (st == GP_OK && lstat(to, &info) != 0) {
         st = gp_file_copy(from, to, err);
         if (st == GP_ERR_NOT_FOUND) st = GP_OK;
@@ -420,7 +416,7 @@ static gp_status copy_journal(const char *path, const char *out, gp_error *err)
 
 /* ------------------------------------------------------------------ the whole rescue */
 
-static gp_status take_journal(const char *path, gp_rescue_report *report, gp_error *err)
+static gp_status merge_journal(const char *path, gp_rescue_report *report, gp_error *err)
 {
     gp_catalog *cat = NULL;
     gp_cat_brought b = {0};
@@ -432,11 +428,12 @@ static gp_status take_journal(const char *path, gp_rescue_report *report, gp_err
     return st;
 }
 
-static gp_status look_first(const char *path, const gp_rescue_options *o, gp_rescue_report *report, gp_error *err)
+static gp_status check_before_rescue(const char *path, const gp_rescue_options *o, gp_rescue_report *report,
+                                     gp_error *err)
 {
     struct stat info;
     char *journal = gp_marks_path(path);
-    if (!journal) return no_memory(err);
+    if (!journal) return gp_fail_memory(err, "the rescue");
     bool has_journal = stat(journal, &info) == 0;
     gp_mem_free(journal);
     if (stat(path, &info) != 0) {
@@ -458,18 +455,18 @@ gp_status gp_cat_rescue(const char *path, const gp_rescue_options *o, gp_rescue_
     struct stat info;
     char *made = NULL;
     *report = (gp_rescue_report){0};
-    GP_TRY(look_first(path, o, report, err));
-    if (report->sound && !o->out) return take_journal(path, report, err);
+    GP_TRY(check_before_rescue(path, o, report, err));
+    if (report->sound && !o->out) return merge_journal(path, report, err);
     if (o->out && lstat(o->out, &info) == 0)
         return gp_fail_path(err, GP_ERR_USAGE, "'%s' exists: name another file for the new catalog", o->out);
     made = gp_rescue_name(o->out ? o->out : path, ".rescued");
-    if (!made) return no_memory(err);
-    gp_rescue_remove(made); /* files left by a rescue that was killed */
+    if (!made) return gp_fail_memory(err, "the rescue");
+    gp_rescue_remove(made); /* deletes files left by an earlier rescue that was killed */
     gp_status st = read_from(&r, path, made, err);
     gp_cat_close(r.to);
     if (st == GP_OK) st = o->out ? copy_journal(path, o->out, err) : GP_OK;
     if (st == GP_OK) st = put_in_place(made, o->out ? o->out : path, report, err);
     if (st != GP_OK) gp_rescue_remove(made);
     gp_mem_free(made);
-    return st == GP_OK ? take_journal(o->out ? o->out : path, report, err) : st;
+    return st == GP_OK ? merge_journal(o->out ? o->out : path, report, err) : st;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Opens a damaged catalog.  With writable_schema, SQLite goes on after errors in the schema and after a file that is
- * shorter than its header says.  A damaged header is mended in a copy.  If the page of the schema is damaged, the copy
- * gets the first page of a new catalog: a catalog that was made by the same version has its tables in the same places.
- * That page is used only if most of the root pages are of the right kind, and no readable row of the old schema
- * contradicts it. */
+ * Opens a damaged catalog. With writable_schema SQLite continues after errors in the schema, and after a file that is
+ * shorter than its header says. A damaged header is repaired in a copy. If the schema's page is damaged, the copy gets
+ * the first page of a new, empty catalog. That works because a catalog of the same version has its tables in the same
+ * places. This page is used only under two conditions: most root pages are of the right kind, and no readable row of
+ * the old schema contradicts it. */
 #include "catalog/rescue_open.h"
 
 #include "base/file.h"
@@ -18,9 +18,9 @@
 #include <unistd.h>
 
 enum {
-    PAGE = 16384, /* of every catalog: see schema.c */
+    PAGE = 16384, /* page size of every catalog in bytes, see schema.c */
     HEADER = 100,
-    ROOTS = 256 /* more than a catalog has tables and indexes */
+    ROOTS = 256 /* maximum number of tables and indexes read; a catalog has fewer */
 };
 
 static int connect_to(const char *path, const char *way, sqlite3 **out, int64_t *version)
@@ -30,9 +30,9 @@ static int connect_to(const char *path, const char *way, sqlite3 **out, int64_t 
     *version = 0;
     sqlite3_db_config(*out, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
     sqlite3_db_config(*out, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    sqlite3_limit(*out, SQLITE_LIMIT_LENGTH, GP_DB_LONGEST);
+    sqlite3_limit(*out, SQLITE_LIMIT_LENGTH, GP_DB_MAX_BYTES);
     if (rc == SQLITE_OK && way) rc = sqlite3_exec(*out, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
-    /* after an error in the schema, the first statement fails, and the next one sees what could be read */
+    /* After an error in the schema the first statement fails. The next one sees what could be read. */
     for (int i = 0; rc == SQLITE_OK && !q && i < 2; i++)
         if (sqlite3_prepare_v2(*out,
                                "SELECT user_version FROM pragma_user_version, pragma_application_id"
@@ -90,8 +90,7 @@ void gp_rescue_remove(const char *path)
 static gp_status copy_both(const gp_rescue_source *s, gp_error *err)
 {
     char *from = gp_rescue_name(s->path, "-wal"), *to = gp_rescue_name(s->copy, "-wal");
-    gp_status st =
-        from && to ? gp_file_copy(s->path, s->copy, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue");
+    gp_status st = from && to ? gp_file_copy(s->path, s->copy, err) : gp_fail_memory(err, "the rescue");
     if (st == GP_OK && access(from, F_OK) == 0) st = gp_file_copy(from, to, err);
     gp_mem_free(from);
     gp_mem_free(to);
@@ -108,18 +107,19 @@ static void put_big_endian(uint8_t *p, uint32_t value)
     for (int i = 0; i < 4; i++) p[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-/* Makes the copy unless it exists, and writes the header or the first page of it.  The number of pages becomes that of
- * the file, whose last page is filled with zeros.  first: NULL, or the new first page. */
-static gp_status mend_copy(gp_rescue_source *s, const uint8_t *first, gp_error *err)
+/* Makes the copy unless it exists, and repairs its header or replaces its first page. The number of pages is set to
+ * that of the file, and the last page is filled up with zeros. first: the new first page, or NULL to repair the header
+ * only. */
+static gp_status repair_copy(gp_rescue_source *s, const uint8_t *first, gp_error *err)
 {
     static const char magic[16] = "SQLite format 3";
     uint8_t page[PAGE];
     struct stat info;
     gp_status st = GP_OK;
     disconnect(s);
-    bool fresh = !s->copied;
+    bool is_new = !s->copied;
     s->copied = true;
-    if (fresh) GP_TRY(copy_both(s, err));
+    if (is_new) GP_TRY(copy_both(s, err));
     int fd = open(s->copy, O_RDWR | O_CLOEXEC);
     if (fd < 0) return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot read '%s'", s->copy);
     if (fstat(fd, &info) != 0 || pread(fd, page, PAGE, 0) != PAGE)
@@ -128,8 +128,8 @@ static gp_status mend_copy(gp_rescue_source *s, const uint8_t *first, gp_error *
     memcpy(page, magic, sizeof magic);
     uint32_t pages = (uint32_t)((info.st_size + PAGE - 1) / PAGE);
     put_big_endian(page + 28, pages);
-    memcpy(page + 92, page + 24, 4);    /* the number of pages is valid */
-    if (first) memset(page + 32, 0, 8); /* no list of free pages */
+    memcpy(page + 92, page + 24, 4);    /* marks the number of pages as valid */
+    if (first) memset(page + 32, 0, 8); /* clears the list of free pages */
     if (pwrite(fd, page, PAGE, 0) != PAGE || ftruncate(fd, (off_t)pages * PAGE) != 0)
         GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", s->copy));
 out:
@@ -145,7 +145,7 @@ gp_status gp_rescue_open(const char *path, const char *copy, gp_rescue_source *o
     int rc = connect_any(out);
     out->foreign = rc == SQLITE_DONE;
     if (rc == SQLITE_ROW || out->foreign || info.st_size < PAGE) return GP_OK;
-    GP_TRY(mend_copy(out, NULL, err));
+    GP_TRY(repair_copy(out, NULL, err));
     (void)connect_any(out);
     return GP_OK;
 }
@@ -157,7 +157,7 @@ typedef struct root {
     uint32_t page;
 } root;
 
-/* Reads names and root pages from the schema, up to the first that cannot be read.  *whole: all were read. */
+/* Reads names and root pages from the schema until a row cannot be read. *whole: all rows were read. */
 static size_t read_roots(sqlite3 *db, root *roots, bool *whole)
 {
     sqlite3_stmt *q = NULL;
@@ -184,18 +184,18 @@ static const root *find_root(const root *roots, size_t count, const char *name)
 }
 
 /* Counts the root pages of `made`, the bytes of an empty catalog, that have the same kind in the damaged file. */
-static size_t count_alike(const char *path, const root *roots, size_t count, const uint8_t *made, size_t size)
+static size_t count_same_kind(const char *path, const root *roots, size_t count, const uint8_t *made, size_t size)
 {
-    size_t alike = 0;
+    size_t same = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     for (size_t i = 0; fd >= 0 && i < count; i++) {
         uint8_t kind;
         off_t at = (off_t)(roots[i].page - 1) * PAGE;
         if ((size_t)at >= size || pread(fd, &kind, 1, at) != 1) continue;
-        alike += kind == made[at] || kind + 8 == made[at]; /* a leaf that has become an inner page */
+        same += kind == made[at] || kind + 8 == made[at]; /* a leaf page that has become an interior page */
     }
     if (fd >= 0) close(fd);
-    return alike;
+    return same;
 }
 
 gp_status gp_rescue_first_page(gp_rescue_source *s, gp_catalog *to, gp_error *err)
@@ -213,10 +213,10 @@ gp_status gp_rescue_first_page(gp_rescue_source *s, gp_catalog *to, gp_error *er
         if (other && other->page != have[i].page) return GP_OK;
     }
     uint8_t *made = sqlite3_serialize(to->db, "main", &size, 0);
-    if (!made) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue");
+    if (!made) return gp_fail_memory(err, "the rescue");
     if (size >= 2 * PAGE && big_endian(made + 68) == GP_DB_APPLICATION_ID &&
-        count_alike(s->path, want, wanted, made, (size_t)size) * 4 >= wanted * 3) {
-        st = mend_copy(s, made, err);
+        count_same_kind(s->path, want, wanted, made, (size_t)size) * 4 >= wanted * 3) {
+        st = repair_copy(s, made, err);
         if (st == GP_OK) (void)connect_any(s);
     }
     sqlite3_free(made);

@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: MIT
- * The rules of the catalog that SQL can state: gp_cat_check counts the rows that break them, and gp_cat_rescue mends
+ * The catalog's rules that SQL can express. gp_cat_check counts the rows that break them, and gp_cat_rescue repairs
  * these rows. */
 #include "catalog/db.h"
 
 #include <math.h>
 
-#define RULE(table, mend, wrong, what)                                                                                 \
+#define RULE(table, repair, wrong, what)                                                                               \
     {                                                                                                                  \
-        table, NULL, "SELECT count(*) FROM " table " WHERE " wrong, mend " WHERE " wrong, what                         \
+        table, NULL, "SELECT count(*) FROM " table " WHERE " wrong, repair " WHERE " wrong, what                       \
     }
 #define SIZE_RULE(table, what)                                                                                         \
     RULE(table, "DELETE FROM " table, "length(vector) <> 4 * (SELECT dims FROM encoders e WHERE e.id = encoder)",      \
          what " have another size than their encoder's")
 #define UNIT_RULE(table, what)                                                                                         \
     RULE(table, "DELETE FROM " table, "NOT is_unit(vector)", what " have a length other than 1, or are not numbers")
-/* Scores whose scorer fits `which` and needs an embedding that is not there. */
+/* SQL: scores whose scorer fits `which` and needs an embedding that does not exist. */
 #define UNEMBEDDED(table, thing, which)                                                                                \
     "EXISTS (SELECT 1 FROM scorers c WHERE c.id = scores.scorer AND " which " AND NOT EXISTS (SELECT 1 FROM " table    \
     " v WHERE v.encoder = c.encoder AND v." thing " = scores." thing "))"
 #define PAIR_UNEMBEDDED UNEMBEDDED("prompt_embeddings", "prompt", "c.needs = 'pair'")
-#define UNFOUNDED                                                                                                      \
+#define UNSUPPORTED_APART                                                                                              \
     " WHERE apart IN ('black', 'noise') AND NOT EXISTS (SELECT 1 FROM image_quality q WHERE q.image = images.id AND"   \
     " q.frame = images.apart)"
 
-/* A rule applies only if the catalog has its table and its column of `scorers`: a rescued catalog keeps the schema
- * version of the damaged one. */
+/* A rule applies only if the catalog has its table and its column of `scorers`, because a rescued catalog keeps the
+ * schema version of the damaged one. */
 const gp_db_rule gp_db_rules[] = {
     SIZE_RULE("image_embeddings", "image embeddings"),
     SIZE_RULE("prompt_embeddings", "prompt embeddings"),
@@ -41,7 +41,8 @@ const gp_db_rule gp_db_rules[] = {
          "NOT (sharpness BETWEEN 0 AND 1e9 AND noise BETWEEN 0 AND 1e9 AND exposure BETWEEN 0 AND 1"
          " AND saturation BETWEEN 0 AND 1 AND entropy BETWEEN 0 AND 9 AND spread BETWEEN 0 AND 1)",
          "quality measures are impossible numbers"),
-    {"image_quality", NULL, "SELECT count(*) FROM images" UNFOUNDED, "UPDATE images SET apart = NULL" UNFOUNDED,
+    {"image_quality", NULL, "SELECT count(*) FROM images" UNSUPPORTED_APART,
+     "UPDATE images SET apart = NULL" UNSUPPORTED_APART,
      "images are set apart as black or noise, but their measures are missing or differ"},
     {"clusters", NULL,
      "SELECT count(*) FROM clusters c WHERE c.level > 0 AND NOT EXISTS (SELECT 1 FROM clusters p WHERE"
@@ -50,7 +51,7 @@ const gp_db_rule gp_db_rules[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-/* Returns 1 for a vector of length 1. */
+/* SQL function: 1 for a vector of length 1, else 0. */
 static void is_unit(sqlite3_context *context, int count, sqlite3_value **values)
 {
     const uint8_t *bytes = count == 1 ? sqlite3_value_blob(values[0]) : NULL;
@@ -61,7 +62,7 @@ static void is_unit(sqlite3_context *context, int count, sqlite3_value **values)
         gp_db_floats_from_le(bytes + i, &x, 1);
         sum += (double)x * (double)x;
     }
-    sqlite3_result_int(context, fabs(sum - 1) < 1e-3); /* also 0 for NaN */
+    sqlite3_result_int(context, fabs(sum - 1) < 1e-3); /* NaN also gives 0 */
 }
 
 bool gp_db_rule_applies(const gp_catalog *cat, const gp_db_rule *rule)

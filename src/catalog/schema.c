@@ -1,47 +1,58 @@
 /* SPDX-License-Identifier: MIT
- * The schema of the catalog, its versions, and opening.
+ * The schema of the catalog, its versions, and migration.
  *
- * WHAT HOLDS AT EVERY INSTANT, also after a kill at any moment (tests/unit/catalog breaks the process to see):
- *   1. The file is a valid SQLite database with our application_id and a user_version that says which steps below it
- *      has seen; a step is applied wholly or not at all.
- *   2. An image is what a person sees as one image: the pixels of a file, whatever metadata other programs write.
- *      `hash` is the hash of the image's first bytes; it is unique in `images` and never changes.  `contents` holds
- *      hashes of later bytes.  A hash is in only one of the two tables, and only once.  New bytes are added to an
- *      image only at a path that held it, with equal compressed (`stream`) or decoded (`pixels`) pixels.  An image
- *      without work may be merged into the image that its path held before.
- *   3. A row of `paths` says: when this path had this size and time, it held this image, and the bytes had this `hash`
- *      (NULL: the image's hash).  `missing` = 1 says that the path does not hold the image now.  A path belongs to one
- *      image at a time.  An image keeps its scores and marks when all its paths are missing.
- *   4. An image has at most one prompt at a time (`image_prompts`), never from a weaker source than the one before.
- *      Work of an earlier prompt stays: embeddings and scores belong to the prompt, not to the image's choice of it.
- *   5. An encoder is everything an embedding depends on besides the content; there is at most one embedding for an
- *      (image, encoder) and a (prompt, encoder), of exactly the encoder's number of float32.
- *   6. There is at most one score for an (image, prompt, scorer), and it was computed from embeddings by the scorer's
- *      encoder (of the image, and of the prompt if the scorer needs a pair), or from the pixels.  NULL is a score that came out as not a number: it is never computed again and never picked.
- *   7. `picks` is the result of one call of pick, whole: it is replaced in one transaction.  Later calls keep
- *      a pick, with its own rule, scorer and time, while its folder is missing, unless its prompt gets another pick.
- *      Images set apart (`images.apart`) are never picks.
- *   8. A failure is the last failure of its (path, stage); success removes it.  `passing` = 1 is a temporary error,
- *      which every run tries again; 0 is an error of the file itself, which is tried again when the file changes.
- *   9. Foreign keys hold: nothing refers to a row that is not there.
- *  10. What a stage reported as done was committed before it said so.
- *  11. There is at most one analysis a scorer, whole: it is replaced in one transaction, with all that belongs to it.
- *      Images added later have no standing in it.  Slices, categories and groups name images and each other within it.
- *  12. There is at most one map an encoder; a place on it changes only when the whole map is laid out anew.
- *  13. `ratings` and `saved` are a person's: no stage writes or removes them.  A rating belongs to the image, whatever
- *      it is scored by, and was on the disk before it was confirmed (synchronous=FULL).  Both
- *      tables, `picks` and `generations` are also in the journal of marks, which never lacks a mark that the catalog
- *      has (marks.h).
- *  14. A generation that says `got` has its file on the disk, whole, and its image in the catalog.  One that does not
- *      may have its file all the same (a kill between the two): its path follows from its key, and is looked for first.
- *  15. An image has at most one row in `image_quality`: the measures depend on the pixels only, not on a scorer.
+ * INVARIANTS. They hold at every moment, even if the process is killed (tests/unit/catalog kills it at many points):
+ *   1. The file is a valid SQLite database with goldpan's application_id. Its user_version tells which steps below have
+ *      been applied. A step is applied completely or not at all.
+ *   2. An image is what a user sees as one image: the pixels of a file, whatever metadata other programs write. `hash`
+ *   is
+ *      the hash of the image's first bytes; it is unique in `images` and never changes. `contents` holds the hashes of
+ *      later bytes. A hash occurs only once, in one of the two tables. New bytes are added to an image only at a path
+ *      that held it, and only if their compressed (`stream`) or decoded (`pixels`) pixels are equal. An image without
+ *      work may be merged into the image that its path held before.
+ *   3. A row of `paths` means: when this path had this size and time, it held this image, and its bytes had this `hash`
+ *      (NULL: the image's hash). `missing` = 1 means that the path does not hold the image now. A path belongs to one
+ *      image at a time. An image keeps its scores and marks when all its paths are missing.
+ *   4. An image has at most one prompt at a time (`image_prompts`). Its source never has a lower priority than the
+ *   source
+ *      before. Embeddings and scores of an earlier prompt stay, because they belong to the prompt, not to its
+ *      assignment
+ *      to the image.
+ *   5. An encoder is everything that an embedding depends on besides the content. There is at most one embedding per
+ *      (image, encoder) and per (prompt, encoder). Its length is the encoder's number of dimensions, in float32.
+ *   6. There is at most one score per (image, prompt, scorer). It was computed from pixels or from embeddings by the
+ *      scorer's encoder: that of the image, and that of the prompt if the scorer needs a pair. A NULL score means that
+ *      the result was not a number; it is never computed again and never picked.
+ *   7. `picks` is the complete result of one call of pick, replaced in one transaction. Later calls keep a pick whose
+ *      folder is missing, with its own rule, scorer and time, unless its prompt gets another pick. Images that are set
+ *      apart (`images.apart`) are never picks.
+ *   8. A failure is the last failure of its (path, stage); success removes it. `passing` = 1 is a temporary error,
+ *   which
+ *      every run tries again. 0 is an error of the file itself, which is tried again when the file changes.
+ *   9. Foreign keys hold: nothing refers to a row that does not exist.
+ *  10. What a stage reports as done has been committed before.  11. There is at most one complete analysis per scorer.
+ *  It is replaced in one transaction, with all that belongs to it.
+ *      Images added later have no row in it. Slices, categories and groups refer only to images and to each other
+ *      within
+ *      the analysis.
+ *  12. There is at most one map per encoder. A position changes only when the whole map is computed again.  13.
+ *  `ratings` and `saved` belong to the user: no stage writes or deletes them. A rating belongs to the image,
+ *      whichever scorer is used. It is synced to disk before it is confirmed (synchronous=FULL). Both tables, `picks`
+ *      and
+ *      `generations` are also in the journal of marks, which holds every mark of the catalog (marks.h).
+ *  14. A generation in state `got` has its complete file on disk and its image in the catalog. A generation in another
+ *      state may have its file too, if the process was killed in between. Its path follows from its key, so the next
+ *      run
+ *      looks for the file first.
+ *  15. An image has at most one row in `image_quality`, because the measures depend only on the pixels, not on a
+ *  scorer.
  *      `images.apart` is 'black' or 'noise' only if that row's `frame` is the same.
  *
- * Durability: WAL with synchronous=NORMAL.  A killed process loses nothing committed, because the pages are in the
- * system's cache.  A power cut may lose the last commits (those since the last checkpoint), never the file: the stages
- * then find the lost work missing and do it again.
+ * Durability: WAL with synchronous=NORMAL. A killed process loses nothing that it committed, because the pages are in
+ * the system's cache. A power failure may lose the commits since the last checkpoint, but does not damage the file. The
+ * next run finds that their results are missing and computes them again.
  *
- * Pages are 16 KiB, because vectors of 512 to 1024 floats fit several to a page then; 4 KiB pages would waste nearly
+ * Pages have 16 KiB, so that several vectors of 512 to 1024 floats fit on one page. Pages of 4 KiB would waste nearly
  * half of the file. */
 #include "catalog/db.h"
 #include <stdio.h>
@@ -58,7 +69,7 @@ const char gp_db_version_1[] =
 
 "CREATE TABLE paths("
 " id INTEGER PRIMARY KEY,"
-" path TEXT NOT NULL UNIQUE,"                            /* bytes of the file name, as the system gives them */
+" path TEXT NOT NULL UNIQUE,"                            /* bytes of the file name, as the system returns them */
 " image INTEGER NOT NULL REFERENCES images(id),"
 " size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,"
 " missing INTEGER NOT NULL DEFAULT 0 CHECK(missing IN (0, 1))"
@@ -77,7 +88,8 @@ const char gp_db_version_1[] =
 
 "CREATE TABLE encoders("
 " id INTEGER PRIMARY KEY,"
-" model TEXT NOT NULL,"                                  /* the name it was last opened by: for people only */
+" model TEXT NOT NULL,"                                  /* the name by which the model was last opened, only for
+                                                            display */
 " weight_hash TEXT NOT NULL, precision TEXT NOT NULL, preprocess_id TEXT NOT NULL, text_rule TEXT NOT NULL,"
 " dims INTEGER NOT NULL CHECK(dims > 0),"
 " UNIQUE(weight_hash, precision, preprocess_id, text_rule)"
@@ -101,10 +113,10 @@ const char gp_db_version_1[] =
 
 "CREATE TABLE scorers("
 " id INTEGER PRIMARY KEY,"
-" key TEXT NOT NULL UNIQUE,"                             /* names everything that the number depends on */
+" key TEXT NOT NULL UNIQUE,"                             /* contains everything that the score depends on */
 " name TEXT NOT NULL, scale TEXT NOT NULL, encoder INTEGER NOT NULL REFERENCES encoders(id),"
 " higher_better INTEGER NOT NULL CHECK(higher_better IN (0, 1)),"
-" used INTEGER NOT NULL"                                 /* counts up: the largest was used last */
+" used INTEGER NOT NULL"                                 /* counter: the scorer with the largest value was used last */
 ") STRICT;"
 
 "CREATE TABLE scores("
@@ -126,7 +138,7 @@ const char gp_db_version_1[] =
 ") STRICT;"
 "CREATE INDEX failures_image ON failures(image, stage);"
 
-/* One row an image that is still on disk, by the scorer used last. */
+/* One row per image on disk, with the score by the scorer used last. */
 "CREATE VIEW v_images AS"
 " WITH last AS (SELECT id, key, higher_better FROM scorers ORDER BY used DESC LIMIT 1),"
 " base AS (SELECT i.id AS image, i.hash, ip.prompt, s.value,"
@@ -145,7 +157,7 @@ const char gp_db_version_1[] =
 " LEFT JOIN prompts pr ON pr.id = b.prompt LEFT JOIN picks k ON k.image = b.image"
 " WHERE b.path IS NOT NULL;"
 
-/* Every score there is, by any scorer, with words instead of numbers. */
+/* All scores by all scorers, with paths, texts and names instead of ids. */
 "CREATE VIEW v_scores AS"
 " SELECT (SELECT p.path FROM paths p WHERE p.image = s.image ORDER BY p.missing, p.path LIMIT 1) AS path,"
 "  pr.text AS prompt, c.name AS scorer, s.value AS score, c.scale AS scale, e.model AS model,"
@@ -178,15 +190,15 @@ const gp_db_table gp_db_tables[] = {
     {"ratings", GP_DB_CORE},
     {"saved", GP_DB_CORE},
     {"generations", GP_DB_CORE},
-    {"analyses", GP_DB_FOUND},
-    {"clusters", GP_DB_FOUND},
-    {"cluster_images", GP_DB_FOUND},
-    {"categories", GP_DB_FOUND},
-    {"standings", GP_DB_FOUND},
-    {"slices", GP_DB_FOUND},
-    {"slice_images", GP_DB_FOUND},
-    {"duplicate_groups", GP_DB_FOUND},
-    {"duplicates", GP_DB_FOUND},
+    {"analyses", GP_DB_ANALYSIS},
+    {"clusters", GP_DB_ANALYSIS},
+    {"cluster_images", GP_DB_ANALYSIS},
+    {"categories", GP_DB_ANALYSIS},
+    {"standings", GP_DB_ANALYSIS},
+    {"slices", GP_DB_ANALYSIS},
+    {"slice_images", GP_DB_ANALYSIS},
+    {"duplicate_groups", GP_DB_ANALYSIS},
+    {"duplicates", GP_DB_ANALYSIS},
     {"maps", GP_DB_MAP},
     {"map_images", GP_DB_MAP},
     {"journal", GP_DB_STATE},
@@ -205,22 +217,23 @@ static gp_status pragma_int(gp_catalog *cat, const char *sql, int64_t *value, gp
     return rc == SQLITE_ROW ? GP_OK : gp_db_fail(cat, rc, err);
 }
 
-/* Whose file is this, and of which version?  0: an empty database.  The three are read of one instant: while another
- * process creates the catalog, tables without an application_id would look like another program's. */
+/* Reads which program and which version the file belongs to. *version 0: an empty database. All three values are read
+ * in one savepoint. Otherwise a catalog that another process is just creating could show tables without an
+ * application_id and would look like another program's file. */
 static gp_status read_version(gp_catalog *cat, int newest, int64_t *version, gp_error *err)
 {
     gp_status st;
-    int64_t application = 0, things = 0;
+    int64_t application = 0, objects = 0;
     GP_TRY(gp_db_exec(cat, "SAVEPOINT version", err));
     GP_TRY_GOTO(pragma_int(cat, "PRAGMA application_id", &application, err));
     GP_TRY_GOTO(pragma_int(cat, "PRAGMA user_version", version, err));
-    GP_TRY_GOTO(pragma_int(cat, "SELECT count(*) FROM sqlite_master", &things, err));
+    GP_TRY_GOTO(pragma_int(cat, "SELECT count(*) FROM sqlite_master", &objects, err));
 out:;
     int rc = sqlite3_exec(cat->db, "RELEASE version", NULL, NULL, NULL);
     if (rc != SQLITE_OK) gp_cat_rollback(cat);
     GP_TRY(st);
     if (rc != SQLITE_OK) return gp_db_fail(cat, rc, err);
-    if (application == 0 && *version == 0 && things == 0) return GP_OK;
+    if (application == 0 && *version == 0 && objects == 0) return GP_OK;
     if (application != GP_DB_APPLICATION_ID || *version < 1)
         return gp_fail_path(err, GP_ERR_CATALOG,
                             "'%s' is not a goldpan catalog: it is another program's SQLite file" GP_DB_RESCUE,
@@ -239,7 +252,7 @@ static bool is_table(const char *name)
     return false;
 }
 
-/* Fails if a view or a virtual table has the name of a goldpan table: goldpan did not make such a file. */
+/* Fails if a view or a virtual table has the name of a goldpan table, because goldpan never writes such a file. */
 static gp_status check_tables(gp_catalog *cat, gp_error *err)
 {
     bool row, others = false;
@@ -263,14 +276,15 @@ static gp_status apply_step(gp_catalog *cat, const gp_db_step *step, gp_error *e
     return gp_db_exec(cat, pragmas, err);
 }
 
-/* Changing to WAL wants the file alone for a moment, and SQLite does not wait for that as it does for a lock: processes
- * that create one catalog at once would fail there.  As long as the busy timeout, then. */
+/* Switches to WAL mode. That needs exclusive access for a moment, and SQLite does not wait for it as it waits for a
+ * lock. So processes that create one catalog at the same time would fail. This function retries until the busy
+ * timeout. */
 static gp_status use_wal(gp_catalog *cat, gp_error *err)
 {
-    enum { NAP_MS = 5, NAPS = GP_DB_BUSY_MS / NAP_MS };
+    enum { RETRY_MS = 5, RETRIES = GP_DB_BUSY_MS / RETRY_MS };
     int rc = SQLITE_BUSY;
-    for (int i = 0; i < NAPS && (rc & 0xff) == SQLITE_BUSY; i++) {
-        if (i) sqlite3_sleep(NAP_MS);
+    for (int i = 0; i < RETRIES && (rc & 0xff) == SQLITE_BUSY; i++) {
+        if (i) sqlite3_sleep(RETRY_MS);
         rc = sqlite3_exec(cat->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
     }
     return rc == SQLITE_OK ? GP_OK : gp_db_fail(cat, rc, err);
@@ -281,7 +295,7 @@ static gp_status apply_steps(gp_catalog *cat, const gp_db_step *list, size_t cou
     for (size_t i = 0; i < count; i++) {
         int64_t version = 0;
         GP_TRY(gp_db_exec(cat, "BEGIN IMMEDIATE", err));
-        /* Read again under the lock: another process may have done this step meanwhile. */
+        /* Read the version again under the lock, because another process may have applied this step. */
         gp_status st = read_version(cat, list[count - 1].version, &version, err);
         if (st == GP_OK && version < list[i].version) st = apply_step(cat, &list[i], err);
         GP_TRY(gp_db_scope_end(cat, true, st, err));
@@ -303,10 +317,10 @@ gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *list, size_t count, b
         return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' has an older schema (%lld) and is opened read-only",
                             cat->path, (long long)version);
     }
-    if (version == 0) /* takes effect with the first table; harmless if another process was faster */
+    if (version == 0) /* takes effect with the first table; harmless if another process has created it */
         GP_TRY(gp_db_exec(cat, "PRAGMA page_size = 16384", err));
     if (!cat->copy) GP_TRY(use_wal(cat, err));
-    /* A step may replace a table that others refer to: its rows keep their ids. */
+    /* A step may replace a table that others refer to; its rows keep their ids. */
     GP_TRY(gp_db_exec(cat, "PRAGMA foreign_keys = OFF", err));
     gp_status st = apply_steps(cat, list, count, err);
     if (sqlite3_exec(cat->db, "PRAGMA foreign_keys = ON", NULL, NULL, NULL) != SQLITE_OK && st == GP_OK)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Scorers and scores.  A scorer's key names everything its numbers depend on, so a score is never out of date: another
- * model, precision or rule is another scorer beside it.
+ * Scorers and scores. A scorer's key contains everything its scores depend on, so a stored score is never outdated.
+ * Another model, precision or rule is another scorer.
  *
- * Pairs that lack a score are read a page at a time, ordered by (prompt, image): the visitor may then write, and even
- * commit, without a cursor open on the tables it changes. */
+ * Pairs that lack a score are read page by page, ordered by (prompt, image). No cursor stays open between pages, so the
+ * visitor may write and commit. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
@@ -28,7 +28,7 @@ gp_status gp_cat_scorer_put(gp_catalog *cat, const gp_cat_scorer *scorer, gp_err
     return gp_q_run(&q, err);
 }
 
-/* The one text of a bound query, copied; NOT_FOUND without a row. */
+/* Runs a bound query and copies its single text. NOT_FOUND if there is no row. */
 static gp_status copy_text(gp_q *q, char **out, gp_error *err)
 {
     bool row;
@@ -37,7 +37,7 @@ static gp_status copy_text(gp_q *q, char **out, gp_error *err)
     const char *text = gp_q_col_text(q, 0);
     char *copy = text ? gp_str_dup(text) : NULL;
     gp_q_end(q);
-    if (!copy) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", q->cat->path);
+    if (!copy) return gp_fail_memory_path(err, "a scorer of catalog '%s'", q->cat->path);
     *out = copy;
     return GP_OK;
 }
@@ -72,8 +72,8 @@ gp_status gp_cat_scorer_of_encoder(gp_catalog *cat, const gp_cat_encoder *encode
     return st == GP_ERR_NOT_FOUND ? GP_OK : st;
 }
 
-/* Whether the text has the form of a key, NAME/HASH/PRECISION/PREPROCESSING/RULE; names and paths that users give have
- * not. */
+/* Returns whether the text has the form of a key, NAME/HASH/PRECISION/PREPROCESSING/RULE. Names and paths given by
+ * users do not have this form. */
 static bool is_key(const char *named)
 {
     int slashes = 0;
@@ -84,7 +84,7 @@ static bool is_key(const char *named)
 
 gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_error *err)
 {
-    /* a key is unique; a name or a model may match several scorers, so all matches are counted */
+    /* A key is unique. A name or model may match several scorers, so all matches are counted. */
     gp_q q =
         gp_q_open(cat, "SELECT s.key, count(*) OVER () FROM scorers s LEFT JOIN encoders e ON e.id = s.encoder"
                        " WHERE s.key = ?1 OR (NOT EXISTS(SELECT 1 FROM scorers WHERE key = ?1)"
@@ -104,7 +104,7 @@ gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_e
     const char *text = gp_q_col_text(&q, 0);
     char *copy = text ? gp_str_dup(text) : NULL;
     gp_q_end(&q);
-    if (!copy) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", cat->path);
+    if (!copy) return gp_fail_memory_path(err, "a scorer of catalog '%s'", cat->path);
     if (fitting > 1) {
         gp_mem_free(copy);
         return gp_fail(
@@ -149,7 +149,7 @@ gp_status gp_cat_scorers_visit(gp_catalog *cat, bool (*visit)(void *user, const 
 gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const char *scorer, double value,
                            gp_error *err)
 {
-    if (isinf(value)) return gp_fail(err, GP_ERR_FORMAT, "a score must not be infinite"); /* NaN: no score */
+    if (isinf(value)) return gp_fail(err, GP_ERR_FORMAT, "a score must not be infinite"); /* NaN means no score */
     gp_q q = gp_q_open(cat, "INSERT INTO scores(scorer, prompt, image, value)"
                             " SELECT id, ?2, ?1, ?4 FROM scorers WHERE key = ?3"
                             " ON CONFLICT(scorer, prompt, image) DO UPDATE SET value = excluded.value");
@@ -198,7 +198,7 @@ gp_status gp_cat_scores_visit(gp_catalog *cat, const char *scorer, bool *higher_
 
 typedef struct pair_page {
     int64_t image[GP_CAT_PAIR_PAGE], prompt[GP_CAT_PAIR_PAGE];
-    float *images, *texts; /* [GP_CAT_PAIR_PAGE, dims] each; texts NULL: not needed */
+    float *images, *texts; /* [GP_CAT_PAIR_PAGE, dims] each; texts is NULL if the scorer does not need it */
     size_t count;
     uint32_t dims;
 } pair_page;
@@ -226,7 +226,7 @@ typedef struct pair_scorer {
     bool needs_text;
 } pair_scorer;
 
-/* The next pairs after (prompt, image). */
+/* Reads the next pairs after (prompt, image). */
 static gp_status pair_page_read(gp_catalog *cat, const pair_scorer *s, bool guesses, int64_t prompt, int64_t image,
                                 pair_page *page, gp_error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Shared by slices, run, categories, duplicates. */
+ * Options and results of an analysis, for the commands slices, run, categories and duplicates. */
 #include "base/json.h"
 #include "cli/analysis_options.h"
 
@@ -9,8 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MOST_RESAMPLES = 10000000 };
 
 /* ------------------------------------------------------------------ words between commas */
 
@@ -22,7 +20,7 @@ gp_status gp_cli_words_split(const char *text, gp_cli_words *out, gp_error *err)
     w.words = gp_mem_zero(most, sizeof *w.words);
     if (!w.text || !w.words) {
         gp_cli_words_clear(&w);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+        return gp_fail_memory(err, "a list of words");
     }
     for (char *p = w.text, *next; p; p = next) {
         next = strchr(p, ',');
@@ -70,14 +68,14 @@ gp_status gp_cli_paths_read(gp_catalog *catalog, gp_cli_paths *out, gp_error *er
             capacity = capacity ? capacity * 2 : 1024;
             gp_cli_path *grown = gp_mem_resize(p.list, capacity, sizeof *grown);
             if (!grown) {
-                st = gp_fail(err, GP_ERR_MEMORY, "out of memory");
+                st = gp_fail_memory(err, "the paths of images");
                 break;
             }
             p.list = grown;
         }
         p.list[p.count] = (gp_cli_path){row->image, row->path ? gp_str_dup(row->path) : NULL};
         if (row->path && !p.list[p.count].path) {
-            st = gp_fail(err, GP_ERR_MEMORY, "out of memory");
+            st = gp_fail_memory(err, "the paths of images");
             break;
         }
         p.count++;
@@ -112,14 +110,6 @@ gp_status gp_cli_find_options(gp_cli *cli, gp_cli_find *out, gp_error *err)
 {
     *out = (gp_cli_find){GP_ANALYZE_DEFAULTS, GP_SLICES_DEFAULTS, GP_DUPLICATES_DEFAULTS, {0}};
     gp_slices_options *s = &out->slices;
-    if (cli->min_support.value > UINT32_MAX || cli->n_slices.value > UINT32_MAX)
-        return gp_fail(err, GP_ERR_USAGE, "--min-support and --n-slices must be below 4294967296");
-    if (cli->resamples.value > MOST_RESAMPLES)
-        return gp_fail(err, GP_ERR_USAGE, "--resamples must be at most %d", MOST_RESAMPLES);
-    if (cli->alpha.set && !(cli->alpha.value > 0 && cli->alpha.value < 1))
-        return gp_fail(err, GP_ERR_USAGE, "--alpha must be between 0 and 1");
-    if (cli->min_cosine.set && !(cli->min_cosine.value > 0 && cli->min_cosine.value <= 1))
-        return gp_fail(err, GP_ERR_USAGE, "--min-cosine must be above 0 and at most 1");
     double alpha = cli->alpha.set ? cli->alpha.value : s->alpha;
     if (cli->resamples.set && alpha * (double)(cli->resamples.value + 1) <= 1)
         return gp_fail(err, GP_ERR_USAGE, "--resamples %llu is too small for --alpha %g: it must be at least %.0f",

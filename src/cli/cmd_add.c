@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * goldpan add: images and their prompts into the catalog. */
+ * goldpan add: adds images and their prompts to the catalog. */
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/context.h"
 
-/* With --embeddings: vectors made elsewhere come along. */
+/* Adds the images.  With --embeddings, also imports embeddings that another program computed. */
 static gp_status add(gp_cli *cli, gp_catalog *catalog, gp_add_options *options, gp_report *report, gp_error *err)
 {
     gp_import_options bring = GP_IMPORT_DEFAULTS;

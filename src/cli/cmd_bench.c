@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan bench: how fast this machine is with this model, where the time goes, how long a folder would take. */
+ * goldpan bench: measures the speed of this machine with a model, and estimates the time for a folder. */
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
@@ -15,10 +15,10 @@ typedef struct found {
     gp_machine machine;
     gp_peak peaks[MAX_PEAKS];
     size_t peak_count;
-    const gp_peak *peak; /* of the model's precision; else of floats */
+    const gp_peak *peak; /* the peak for the model's precision; if that was not measured, the first peak (fp32) */
     double opened;       /* seconds */
     gp_bench_report report;
-    double tower_rate; /* operations a second of processor time in the image tower, all threads */
+    double tower_rate; /* operations per CPU second of the image tower, times the number of processors in use */
 } found;
 
 /* ------------------------------------------------------------------ measuring */
@@ -33,10 +33,8 @@ static bool keep_peak(void *user, const gp_peak *peak)
 static gp_status measure(gp_cli *cli, gp_model **model, found *f, gp_error *err)
 {
     gp_bench_options options = GP_BENCH_DEFAULTS;
-    gp_score_options words; /* the same on the command line */
+    gp_score_options words; /* filled from the command line, for the options that bench shares with score */
     double start = gp_clock_now();
-    if (cli->seconds.set && cli->seconds.value > 86400)
-        return gp_fail(err, GP_ERR_USAGE, "--seconds must be at most 86400");
     GP_TRY(gp_cli_check_roots(cli, err));
     GP_TRY(gp_cli_model_open(cli, NULL, model, err));
     f->opened = gp_clock_now() - start;
@@ -53,21 +51,21 @@ static gp_status measure(gp_cli *cli, gp_model **model, found *f, gp_error *err)
     GP_TRY(gp_bench(*model, &options, &f->report, err));
     for (size_t i = 0; i < f->peak_count; i++)
         if (i == 0 || strcmp(f->peaks[i].precision, f->facts.precision) == 0) f->peak = &f->peaks[i];
-    /* processors at work at once: threads beyond them take turns */
+    /* more threads than processors take turns, so they add no speed */
     const int together = f->report.threads < f->machine.threads ? f->report.threads : f->machine.threads;
     if (f->report.image_tower_work > 0)
         f->tower_rate = f->facts.image_flop_done * (double)f->report.pictures * together / f->report.image_tower_work;
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ telling */
+/* ------------------------------------------------------------------ output */
 
 static const char *unit_of(const gp_peak *peak)
 {
     return strcmp(peak->precision, "int8") == 0 ? "GOP/s" : "GFLOP/s";
 }
 
-/* What is worked on by threads, in order; shares are of their sum. */
+/* The steps in which threads spend time.  Shares are relative to the sum of all steps. */
 enum { PARTS = 7 };
 typedef struct part {
     const char *name;
@@ -85,7 +83,7 @@ static double parts_of(const gp_bench_report *r, part parts[PARTS])
     return sum > 0 ? sum : 1;
 }
 
-/* Of all threads together; a core's are in the JSON. */
+/* Prints the peaks of all threads together.  Only the JSON has the peaks of one thread. */
 static void put_peaks(const found *f)
 {
     printf("peak          ");
@@ -214,8 +212,10 @@ static const gp_cli_option options[] = {
     GP_CLI_MAX_PIXELS_AS(.needs = "ARGUMENT"),
     GP_CLI_THREADS,
     GP_CLI_BATCH,
-    GP_CLI_OPTION("sample", 0, GP_OPT_NUMBER, "N", sample, "encode at most N images (default: 2000)"),
-    GP_CLI_OPTION("seconds", 0, GP_OPT_ABOVE, "S", seconds, "encode for about S seconds, at most 86400 (default: 10)"),
+    GP_CLI_OPTION("sample", 0, GP_OPT_COUNT, "N", sample, "encode at most N images (default: 2000)",
+                  .range = GP_CLI_FROM(1)),
+    GP_CLI_OPTION("seconds", 0, GP_OPT_REAL, "S", seconds, "encode for about S seconds (default: 10)",
+                  .range = GP_CLI_ABOVE_TO(0, 86400)),
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_bench = {

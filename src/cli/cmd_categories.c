@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan categories, goldpan duplicates: what the last analysis found, read back. */
+ * goldpan categories and goldpan duplicates: print results of the last analysis. */
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
@@ -13,11 +13,11 @@
 
 typedef struct printer {
     gp_cli *cli;
-    gp_str json; /* an array, with --json */
+    gp_str json; /* with --json: members of an array */
     gp_cli_paths paths;
     gp_cli_table table; /* without --json */
     uint64_t count;
-    bool given; /* the categories are the user's words, or a column */
+    bool given; /* the categories come from the user's words or from a column */
 } printer;
 
 static bool put_category(void *user, const gp_analysis_category *c)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * goldpan embed: only the vectors, without a catalog.
+ * goldpan embed: writes embeddings to a file, without a catalog.
  * images or lines of text --> batches --> X.npy (float32 [n, d], L2-normalised) and X.rows.jsonl (what each row is).
  * Memory: one batch.  Files that fail have no row; they are in X.rows.jsonl with "row": null and their error. */
 #include "base/json.h"
@@ -27,9 +27,9 @@ struct embedding {
     gp_str line;
     float *vectors;       /* [BATCH, d] */
     size_t width;         /* d */
-    uint64_t base, total; /* items of the batches before; of all */
+    uint64_t base, total; /* items of earlier batches; of all batches */
     uint64_t failed, own; /* own: images that goldpan drew, which have no row */
-    char *first_own;      /* owned: path of the first, or NULL */
+    char *first_own;      /* owned: path of the first image that goldpan drew, or NULL */
     double started;
     char **errors; /* [BATCH], owned texts */
 };
@@ -49,7 +49,7 @@ static gp_status put_row(struct embedding *e, const char *key, const char *text,
     gp_cli_json_text(line, key, text);
     if (error) gp_cli_json_text(line, "error", error);
     gp_str_puts(line, "}\n");
-    if (line->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    if (line->failed) return gp_fail_memory(err, "a row");
     if (vector) GP_TRY(gp_npy_add(e->npy, vector, err));
     return gp_atomic_file_write(e->rows, line->data, line->size, err);
 }
@@ -81,7 +81,7 @@ static void say_own(const struct embedding *e)
     gp_str_clear(&s);
 }
 
-/* The library counts a batch; people want the whole. */
+/* The library reports progress within a batch.  Adds the items of earlier batches. */
 static bool on_progress(void *user, const gp_progress *p)
 {
     struct embedding *e = user;
@@ -163,7 +163,7 @@ static gp_status embed_texts(struct embedding *e, gp_error *err)
         while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r')) line[--size] = 0;
         texts[n] = gp_str_dup(line);
         if (!texts[n])
-            st = gp_fail(err, GP_ERR_MEMORY, "out of memory");
+            st = gp_fail_memory(err, "a text");
         else if (++n == BATCH) {
             st = flush_texts(e, texts, n, err);
             n = 0;
@@ -175,7 +175,7 @@ static gp_status embed_texts(struct embedding *e, gp_error *err)
     else
         while (n > 0) gp_mem_free(texts[--n]);
     if (st == GP_OK && gp_npy_rows(e->npy) == 0) st = gp_fail(err, GP_ERR_FORMAT, "'%s' contains no text", path);
-    free(line); /* getline's own */
+    free(line); /* allocated by getline, hence free */
     if (file != stdin) fclose(file);
     return st;
 }
@@ -208,7 +208,8 @@ static gp_status embed(struct embedding *e, const char *rows, gp_error *err)
     e->started = gp_clock_now();
     GP_TRY_GOTO(e->cli->texts ? embed_texts(e, err) : embed_images(e, err));
     say_own(e);
-    if (gp_npy_rows(e->npy) == 0) GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "no file could be encoded: all failed"));
+    if (gp_npy_rows(e->npy) == 0)
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "no file could be encoded, because all files failed"));
 out:
     gp_term_clear(&e->cli->term);
     return st;
@@ -219,15 +220,8 @@ static int run(gp_cli *cli)
     gp_error err = {0};
     struct embedding e = {.cli = cli};
     gp_str json = GP_STR_INIT;
-    if (!cli->out) return gp_cli_usage(cli, "'goldpan embed' needs --out FILE.npy");
-    if (!gp_str_ends(cli->out, ".npy"))
-        return gp_cli_usage(cli, "--out must be a file name that ends in .npy, not '%s'", cli->out);
-    if (cli->images == (cli->texts != NULL))
-        return gp_cli_usage(cli, "'goldpan embed' needs --images DIR|FILE... or --texts FILE");
-    if (cli->texts && cli->arg_count)
-        return gp_cli_usage(cli, "unexpected argument '%s': --texts takes one file", cli->args[0]);
     char *rows = rows_path(cli->out);
-    gp_status st = rows ? gp_cli_check_output(cli, cli->out, &err) : gp_fail(&err, GP_ERR_MEMORY, "out of memory");
+    gp_status st = rows ? gp_cli_check_output(cli, cli->out, &err) : gp_fail_memory(&err, "a path");
     if (st == GP_OK) st = gp_cli_check_output(cli, rows, &err);
     if (st == GP_OK) st = embed(&e, rows, &err);
     size_t count = e.npy ? gp_npy_rows(e.npy) : 0;
@@ -243,7 +237,7 @@ static int run(gp_cli *cli)
     if (st != GP_OK) {
         code = gp_cli_fail(cli, &err);
     } else {
-        if (e.failed > SHOWN) gp_term_say(&cli->term, "  ... '%s' lists all of them", rows);
+        if (e.failed > SHOWN) gp_term_say(&cli->term, "  ... '%s' lists all failures", rows);
         gp_term_say(&cli->term, "wrote %zu %s of %zu to '%s'", count, gp_plural(count, "row", "rows"), e.width,
                     cli->out);
     }
@@ -272,8 +266,9 @@ static int run(gp_cli *cli)
 static const gp_cli_option options[] = {
     GP_CLI_OPTION("images", 0, GP_OPT_LIST, "DIR|FILE...", images, "encode these images, one row each"),
     GP_CLI_OPTION("texts", 0, GP_OPT_TEXT, "FILE", texts,
-                  "encode the lines of this text file, one row each; \"-\": standard input", .excludes = "images"),
-    GP_CLI_OPTION("out", 'o', GP_OPT_TEXT, "FILE.npy", out, "write the embeddings to this NumPy file (required)"),
+                  "encode the lines of this text file, one row each; \"-\": standard input",
+                  .excludes = "images ARGUMENT"),
+    GP_CLI_OPTION("out", 'o', GP_OPT_TEXT, "FILE.npy", out, "write the embeddings to this NumPy file", .ends = ".npy"),
     GP_CLI_FORCE(.needs = NULL),
     GP_CLI_MODEL(GP_CLI_MODEL_ANY),
     GP_CLI_LOADING(.needs = NULL),
@@ -294,5 +289,6 @@ const gp_cli_command gp_cmd_embed = {
     .options = options,
     .least = 0,
     .most = SIZE_MAX,
+    .needs = "out; images texts",
     .run = run,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan explore: the explorer's page in a browser, until Ctrl-C. */
+ * goldpan explore: serves the explorer's page until Ctrl-C, and opens it in a browser. */
 #include "base/str.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
@@ -15,18 +15,20 @@
 
 extern char **environ;
 
-/* "GOLD" on a telephone's keys.  Differs from the ports of generators (7860 AUTOMATIC1111, 8188 ComfyUI, 7801 SwarmUI,
- * 1234 sd-server, 9090 InvokeAI), Jupyter and web servers (8888, 8000, 8080), and is below Linux's ephemeral ports. */
+/* "GOLD" on the keys of a telephone.  Differs from the ports of generators (7860 AUTOMATIC1111, 8188 ComfyUI, 7801
+ * SwarmUI, 1234 sd-server, 9090 InvokeAI), Jupyter and web servers (8888, 8000, 8080), and is below Linux's ephemeral
+ * ports. */
 enum { USUAL_PORT = 4653 };
 
-/* Is somebody sitting at this machine, with a screen? */
+/* Returns true if this session has a screen on which a browser can appear. */
 static bool has_screen(void)
 {
     const char *display = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
     return (display && *display) || (wayland && *wayland);
 }
 
-/* $BROWSER, else xdg-open; what it says is not ours.  Not waited for: some browsers stay. */
+/* Starts $BROWSER, else xdg-open, with its output discarded.  Does not wait for it, because some browsers run in the
+ * foreground. */
 static void open_browser(const char *url)
 {
     const char *browser = getenv("BROWSER");
@@ -65,7 +67,9 @@ static void listening(void *user, const char *url, const char *note)
 static bool go_on(void *user, const gp_progress *progress)
 {
     (void)user, (void)progress;
-    while (waitpid(-1, NULL, WNOHANG) > 0) continue; /* a browser that has ended */
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        continue; /* collect the status of a browser that has ended, so that it does
+                                                      * not stay a zombie process */
     return gp_term_signal() == 0;
 }
 
@@ -78,7 +82,6 @@ static int run(gp_cli *cli)
     options.precision = (gp_precision)cli->precision, options.engine = (gp_engine)cli->engine;
     options.port = USUAL_PORT;
     if (cli->port.set) {
-        if (cli->port.value > UINT16_MAX) return gp_cli_usage(cli, "--port must be 0 to 65535");
         options.port = (uint16_t)cli->port.value, options.exact_port = cli->port.value != 0;
     }
     options.readonly = cli->readonly;
@@ -99,7 +102,8 @@ static int run(gp_cli *cli)
 static const gp_cli_option options[] = {
     GP_CLI_CATALOG_NOT_DIR,
     GP_CLI_OPTION("port", 'p', GP_OPT_COUNT, "N", port,
-                  "listen on this port, up to 65535; 0: any free port (default: 4653, or a free port if it is in use)"),
+                  "listen on this port; 0: any free port (default: 4653, or a free port if it is in use)",
+                  .range = GP_CLI_FROM_TO(0, UINT16_MAX)),
     GP_CLI_FLAG("readonly", 0, readonly, "reject ratings, saved views and exports"),
     GP_CLI_FLAG("no-open", 0, no_open, "print the address, but do not open a browser"),
     GP_CLI_MODEL("CLIP model for the search by words: hub name or folder (default: the model of the last scores)"),

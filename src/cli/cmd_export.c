@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * goldpan export: the picked files and tables of them into a folder. */
+ * goldpan export: writes the picked files and tables of them to a folder. */
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/context.h"
 
+#define SITE_IMAGES "originals|resized|none" /* in the order of gp_site_images */
+
 static int run_site(gp_cli *cli)
 {
-    static const char *const kinds[] = {"originals", "resized", "none"}; /* as gp_site_images */
     gp_error err = {0};
     gp_catalog *catalog = NULL;
     gp_site_options options = GP_SITE_DEFAULTS;
@@ -31,7 +32,7 @@ static int run_site(gp_cli *cli)
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
         gp_cli_json_text(&json, "site", options.folder);
-        gp_cli_json_text(&json, "images", kinds[options.images]);
+        gp_cli_json_choice(&json, "images", SITE_IMAGES, cli->site_images);
         gp_cli_json_report(&json, "export", &report);
         gp_str_putc(&json, '}');
         code = gp_cli_json_print(cli, &json, code);
@@ -48,7 +49,6 @@ static int run(gp_cli *cli)
     gp_report report = GP_INIT(gp_report);
     gp_str json = GP_STR_INIT;
     if (cli->site) return run_site(cli);
-    if (!cli->arg_count) return gp_cli_usage(cli, "'goldpan export' needs DIR or --site DIR");
     options.folder = cli->args[0];
     options.mode = cli->hardlink   ? GP_EXPORT_HARDLINK
                    : cli->symlink  ? GP_EXPORT_SYMLINK
@@ -58,8 +58,6 @@ static int run(gp_cli *cli)
     options.imagefolder = cli->imagefolder;
     options.csv = cli->csv || (!cli->jsonl && !cli->imagefolder);
     options.all = cli->all;
-    if (cli->stars.set && (cli->stars.value < 1 || cli->stars.value > 5))
-        return gp_cli_usage(cli, "--stars must be 1 to 5");
     if (cli->stars.set) options.min_stars = (uint32_t)cli->stars.value;
     options.mine = cli->mine, options.suggested = cli->suggested;
     options.progress = gp_term_progress;
@@ -72,7 +70,7 @@ static int run(gp_cli *cli)
     int code = report.failed ? GP_EXIT_PARTIAL : report.done + report.skipped == 0 ? GP_EXIT_NOTHING : GP_EXIT_OK;
     if (code == GP_EXIT_NOTHING)
         gp_term_warn(&cli->term, "goldpan: %s",
-                     cli->stars.set                 ? "no image has this number of stars"
+                     cli->stars.set                 ? "no image has at least this number of stars"
                      : cli->mine && !cli->suggested ? "you have picked no image: mark images in `goldpan explore`"
                                                     : "there are no picks: run `goldpan pick` first");
     else
@@ -105,15 +103,15 @@ static const gp_cli_option options[] = {
     GP_CLI_FLAG("imagefolder", 0, imagefolder, "write metadata.csv, as Hugging Face datasets reads it",
                 .excludes = NOT_SITE),
     GP_CLI_FLAG("all", 0, all, "export every scored image, not only the picks", .excludes = "stars mine " NOT_SITE),
-    GP_CLI_OPTION("stars", 0, GP_OPT_COUNT, "N", stars,
-                  "export images with at least N stars, 1 to 5, instead of the picks", .excludes = "mine " NOT_SITE),
+    GP_CLI_OPTION("stars", 0, GP_OPT_COUNT, "N", stars, "export images with at least N stars instead of the picks",
+                  .range = GP_CLI_FROM_TO(1, 5), .excludes = "mine " NOT_SITE),
     GP_CLI_FLAG("mine", 0, mine, "export only images that you picked in the explorer", .excludes = NOT_SITE),
     GP_CLI_FLAG("suggested", 0, suggested, "also export goldpan's picks for the prompts in which you picked nothing",
                 .needs = "mine"),
     GP_CLI_OPTION("site", 0, GP_OPT_TEXT, "DIR", site,
                   "write the explorer as a read-only web site to this folder, instead of the picks",
                   .excludes = "ARGUMENT"),
-    GP_CLI_OPTION("site-images", 0, GP_OPT_CHOICE, "originals|resized|none", site_images,
+    GP_CLI_OPTION("site-images", 0, GP_OPT_CHOICE, SITE_IMAGES, site_images,
                   "images of the site; originals: exact copies with their metadata, resized: JPEGs of at most 1280 "
                   "pixels a side, none: thumbnails only (default: originals)",
                   .needs = "site"),
@@ -138,5 +136,6 @@ const gp_cli_command gp_cmd_export = {
                 "goldpan export --site public --site-images resized --catalog pictures",
     .options = options,
     .most = 1,
+    .needs = "ARGUMENT site",
     .run = run,
 };

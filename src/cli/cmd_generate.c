@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan generate: have pictures drawn by the generator that people run. */
+ * goldpan generate and goldpan regenerate: generate images with the user's own generator. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/commands.h"
@@ -15,12 +15,6 @@
 static uint32_t number_of(const gp_cli_count *count, uint32_t otherwise)
 {
     return !count->set ? otherwise : count->value > UINT32_MAX ? UINT32_MAX : (uint32_t)count->value;
-}
-
-static gp_status check_jobs(const gp_cli *cli, gp_error *err)
-{
-    if (!cli->jobs.set || cli->jobs.value <= 64) return GP_OK;
-    return gp_fail(err, GP_ERR_USAGE, "--jobs must be between 1 and 64, not %llu", (unsigned long long)cli->jobs.value);
 }
 
 /* Returns the default address of the protocol's generator. */
@@ -49,7 +43,7 @@ static void fill(gp_cli *cli, gp_generate_options *o)
     o->login = cli->login ? cli->login : getenv("GOLDPAN_GENERATOR_LOGIN");
     o->token = getenv("GOLDPAN_GENERATOR_KEY");
     if (!o->token && o->protocol && !strcasecmp(o->protocol, "openai"))
-        o->token = getenv("OPENAI_API_KEY"); /* else nobody's */
+        o->token = getenv("OPENAI_API_KEY"); /* do not send this key to other servers */
     o->hires = cli->hires.value;
     o->preview = cli->preview;
     o->workflow = cli->workflow, o->set = cli->set.items, o->set_count = cli->set.count;
@@ -127,9 +121,8 @@ static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char
     char *path = NULL;
     int code;
     bool creates = (flags & GP_CATALOG_CREATE) != 0, fresh = access(o->folder, F_OK) != 0;
-    /* check everything before the first file is written, so that a mistake leaves nothing behind */
-    if (check_jobs(cli, &err) != GP_OK ||
-        gp_cli_catalog_open_old(cli, &catalog_of, catalog_of ? 1 : 0, flags, &path, &catalog, &err) != GP_OK ||
+    /* check everything before the first file is written, so that a wrong option leaves no files */
+    if (gp_cli_catalog_open_old(cli, &catalog_of, catalog_of ? 1 : 0, flags, &path, &catalog, &err) != GP_OK ||
         (scores && gp_cli_model_open(cli, catalog, &model, &err) != GP_OK) ||
         (creates && gp_generate_check(o, &err) != GP_OK) || (creates && gp_folder_make(o->folder, &err) != GP_OK) ||
         (!catalog && gp_cli_catalog_open_at(path, flags, &catalog, &err) != GP_OK) ||
@@ -140,7 +133,9 @@ static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char
     gp_mem_free(path);
     gp_model_close(model);
     gp_catalog_close(catalog);
-    if (creates && fresh && code != GP_EXIT_OK) (void)rmdir(o->folder); /* made by this run; stays if it is not empty */
+    if (creates && fresh && code != GP_EXIT_OK)
+        (void)rmdir(o->folder); /* this run created the folder; rmdir removes it
+                                                                         * only if it is empty */
     return code;
 }
 
@@ -158,7 +153,7 @@ static int run_again(gp_cli *cli)
     o.again = cli->flagged ? GP_REGENERATE_FLAGGED : GP_REGENERATE_PICKS;
     o.per_prompt = 1;
     if (!cli->out) o.folder = "regenerated";
-    if (!cli->backend && !cli->workflow) o.backend = NULL; /* the generator of the picks */
+    if (!cli->backend && !cli->workflow) o.backend = NULL; /* NULL: the generator of the picks */
     return generate(cli, &o, cli->score || cli->model, cli->arg_count ? cli->args[0] : NULL, 0);
 }
 
@@ -166,10 +161,14 @@ static int run_again(gp_cli *cli)
 #define AGAIN_PROTOCOLS "a1111|comfyui|sdcpp|swarmui|command"
 
 #define GENERATE_SETTINGS(...)                                                                                         \
-    GP_CLI_OPTION("width", 'W', GP_OPT_NUMBER, "W", width, "image width in pixels (default: the generator's)"),        \
-        GP_CLI_OPTION("height", 'H', GP_OPT_NUMBER, "H", height, "image height in pixels (default: the generator's)"), \
-        GP_CLI_OPTION("steps", 0, GP_OPT_NUMBER, "N", steps, "number of sampler steps (default: the generator's)"),    \
-        GP_CLI_OPTION("cfg", 0, GP_OPT_AT_LEAST, "X", cfg, "guidance scale, from 0 (default: the generator's)"),       \
+    GP_CLI_OPTION("width", 'W', GP_OPT_COUNT, "W", width, "image width in pixels (default: the generator's)",          \
+                  .range = GP_CLI_FROM(1)),                                                                            \
+        GP_CLI_OPTION("height", 'H', GP_OPT_COUNT, "H", height, "image height in pixels (default: the generator's)",   \
+                      .range = GP_CLI_FROM(1)),                                                                        \
+        GP_CLI_OPTION("steps", 0, GP_OPT_COUNT, "N", steps, "number of sampler steps (default: the generator's)",      \
+                      .range = GP_CLI_FROM(1)),                                                                        \
+        GP_CLI_OPTION("cfg", 0, GP_OPT_REAL, "X", cfg, "guidance scale (default: the generator's)",                    \
+                      .range = GP_CLI_FROM(0)),                                                                        \
         GP_CLI_OPTION("sampler", 0, GP_OPT_TEXT, "NAME", sampler,                                                      \
                       "sampler name as the generator spells it (default: the generator's)"),                           \
         GP_CLI_OPTION("scheduler", 0, GP_OPT_TEXT, "NAME", scheduler,                                                  \
@@ -178,15 +177,18 @@ static int run_again(gp_cli *cli)
                       "the generator's model, as the generator spells it (default: the model that is loaded)"),        \
         GP_CLI_OPTION("refiner", 0, GP_OPT_TEXT, "NAME", refiner,                                                      \
                       "SDXL refiner, the model for the last steps (default: none)"),                                   \
-        GP_CLI_OPTION("refiner-at", 0, GP_OPT_SHARE, "X", refiner_at,                                                  \
-                      "share of the steps after which the refiner takes over, 0 to 1 (default: 0.8)", __VA_ARGS__)
+        GP_CLI_OPTION("refiner-at", 0, GP_OPT_REAL, "X", refiner_at,                                                   \
+                      "share of the steps after which the refiner takes over (default: 0.8)",                          \
+                      .range = GP_CLI_FROM_TO(0, 1), __VA_ARGS__)
 
 #define GENERATE_REQUESTS                                                                                              \
-    GP_CLI_OPTION("jobs", 0, GP_OPT_NUMBER, "N", jobs, "request N images at the same time, 1 to 64 (default: 1)"),     \
-        GP_CLI_OPTION("tries", 0, GP_OPT_NUMBER, "N", tries,                                                           \
-                      "attempts per image, with growing pauses between them (default: 5)"),                            \
-        GP_CLI_OPTION("timeout", 0, GP_OPT_AT_LEAST, "S", timeout,                                                     \
-                      "end each request S seconds after it began (0: no limit, the default)"),                         \
+    GP_CLI_OPTION("jobs", 0, GP_OPT_COUNT, "N", jobs, "request N images at the same time (default: 1)",                \
+                  .range = GP_CLI_FROM_TO(1, 64)),                                                                     \
+        GP_CLI_OPTION("tries", 0, GP_OPT_COUNT, "N", tries,                                                            \
+                      "attempts per image, with growing pauses between them (default: 5)", .range = GP_CLI_FROM(1)),   \
+        GP_CLI_OPTION("timeout", 0, GP_OPT_REAL, "S", timeout,                                                         \
+                      "end each request S seconds after it began (0: no limit, the default)",                          \
+                      .range = GP_CLI_FROM(0)),                                                                        \
         GP_CLI_OPTION("login", 0, GP_OPT_TEXT, "USER:PASSWORD", login,                                                 \
                       "HTTP Basic authentication (default: $GOLDPAN_GENERATOR_LOGIN)")
 
@@ -199,10 +201,9 @@ static const gp_cli_option options[] = {
         "backend", 'b', GP_OPT_TEXT, "ADDRESS|COMMAND", backend,
         "address of the generator, or a command that generates an image (default: 127.0.0.1 at the usual port "
         "of the protocol)"),
-    GP_CLI_OPTION("protocol", 0, GP_OPT_TEXT, "NAME", protocol,
-                  "API of the generator: a1111, comfyui, sdcpp, swarmui, openai or command (default: detected)",
+    GP_CLI_OPTION("protocol", 0, GP_OPT_TEXT, "NAME", protocol, "API of the generator (default: detected)",
                   .words = PROTOCOLS),
-    GP_CLI_OPTION("number", 'n', GP_OPT_NUMBER, "N", number, "images per prompt (default: 4)"),
+    GP_CLI_OPTION("number", 'n', GP_OPT_COUNT, "N", number, "images per prompt (default: 4)", .range = GP_CLI_FROM(1)),
     GP_CLI_OPTION("out", 'o', GP_OPT_TEXT, "DIR", out, "folder for the images (default: generated)"),
     GP_CLI_OPTION("seed", 0, GP_OPT_COUNT, "N", seed,
                   "seed of the first image of each prompt; the next images get N+1, N+2 ... (default: 1)"),
@@ -219,10 +220,10 @@ static const gp_cli_option options[] = {
     GP_CLI_FLAG("score", 0, score, "score finished images while the generator works"),
     GP_CLI_FLAG("adaptive", 0, adaptive,
                 "generate more images only for prompts that are likely to improve; implies --score"),
-    GP_CLI_OPTION("min-gain", 0, GP_OPT_AT_LEAST, "X", min_gain,
+    GP_CLI_OPTION("min-gain", 0, GP_OPT_REAL, "X", min_gain,
                   "stop generating for a prompt when its best score is expected to rise by less than X standard "
                   "deviations per image (default: 0.1)",
-                  .needs = "adaptive"),
+                  .range = GP_CLI_FROM(0), .needs = "adaptive"),
     GENERATE_REQUESTS,
     GP_CLI_OPTION("preview", 0, GP_OPT_TEXT, "FILE", preview,
                   "a1111: write the unfinished image to this file every second"),
@@ -265,12 +266,12 @@ static const gp_cli_option again_options[] = {
     GP_CLI_OPTION("backend", 'b', GP_OPT_TEXT, "ADDRESS|COMMAND", backend,
                   "address of the generator, or a command that generates an image (default: the generator of the "
                   "picks)"),
-    GP_CLI_OPTION("protocol", 0, GP_OPT_TEXT, "NAME", protocol,
-                  "API of the generator: a1111, comfyui, sdcpp, swarmui or command (default: detected)",
+    GP_CLI_OPTION("protocol", 0, GP_OPT_TEXT, "NAME", protocol, "API of the generator (default: detected)",
                   .words = AGAIN_PROTOCOLS),
     GP_CLI_OPTION("out", 'o', GP_OPT_TEXT, "DIR", out, "folder for the images (default: regenerated)"),
-    GP_CLI_OPTION("hires", 0, GP_OPT_ABOVE, "X", hires,
-                  "a1111, sdcpp: generate the same image, then enlarge it X times (default: do not enlarge)"),
+    GP_CLI_OPTION("hires", 0, GP_OPT_REAL, "X", hires,
+                  "a1111, sdcpp: generate the same image, then enlarge it X times (default: do not enlarge)",
+                  .range = GP_CLI_ABOVE(0)),
     GENERATE_SETTINGS(.needs = NULL),
     GP_CLI_OPTION("workflow", 0, GP_OPT_TEXT, "FILE", workflow,
                   "ComfyUI: graph in API format, or an image that contains one (default: the graph of each image)"),

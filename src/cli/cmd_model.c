@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan model list, get, info: the models at hand, fetching one, what one is. */
+ * goldpan model list, get and info: list the models in the cache, download a model, describe a model. */
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/context.h"
@@ -13,7 +13,7 @@
 struct listing {
     gp_cli *cli;
     gp_str *json;
-    gp_cli_table table; /* without json */
+    gp_cli_table table; /* without --json */
     uint64_t count, cached;
 };
 
@@ -64,7 +64,7 @@ static int run_list(gp_cli *cli)
         return gp_cli_fail(cli, &err);
     }
     if (!gp_cli_table_print(&listing.table)) {
-        gp_fail(&err, GP_ERR_MEMORY, "out of memory");
+        gp_fail_memory(&err, "the table");
         return gp_cli_fail(cli, &err);
     }
     if (listing.cached == 0)

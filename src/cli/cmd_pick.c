@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan pick: choose, record the choice, print it. */
+ * goldpan pick: picks images, stores the picks in the catalog, and prints them. */
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
@@ -7,10 +7,10 @@
 
 typedef struct reasons {
     gp_cli *cli;
-    gp_str json; /* members of an array */
+    gp_str json; /* with --json: members of an array */
 } reasons;
 
-/* --explain: a line for each pick; --why FILE: one for each of those. */
+/* Prints a reason: with --explain for each pick, with --why FILE for each of these files. */
 static void put_reason(void *user, const char *path, bool picked, const char *sentence)
 {
     reasons *r = user;
@@ -28,23 +28,22 @@ static void put_reason(void *user, const char *path, bool picked, const char *se
     gp_str_putc(&r->json, '}');
 }
 
-static gp_status pick_options(gp_cli *cli, gp_pick_options *options, reasons *r, gp_error *err)
+static void pick_options(gp_cli *cli, gp_pick_options *options, reasons *r)
 {
-    GP_TRY(gp_cli_pick_options(cli, options, err));
+    gp_cli_pick_options(cli, options);
     options->scorer = cli->scorer;
-    if (!cli->explain && !cli->why.count) return GP_OK;
+    if (!cli->explain && !cli->why.count) return;
     options->explain = put_reason, options->explain_user = r;
     if (cli->why.count) options->explain_paths = cli->why.items, options->explain_count = cli->why.count;
-    return GP_OK;
 }
 
 typedef struct scorers {
-    gp_str *json; /* or NULL */
+    gp_str *json; /* NULL: no JSON */
     uint64_t count;
     gp_str used; /* "NAME (PRECISION)" */
 } scorers;
 
-/* All picks were made with one scorer. */
+/* Keeps the name of the scorer that has picks; all picks have the same scorer. */
 static bool see_scorer(void *user, const gp_scorer_facts *s)
 {
     scorers *all = user;
@@ -78,7 +77,7 @@ static gp_status say_picked(gp_cli *cli, gp_catalog *catalog, gp_str *json, uint
     return st;
 }
 
-/* Prints the picks as lines, or appends them to json.  With reasons there are only lines of these. */
+/* Prints the picks as lines, or appends them to json.  If reasons are printed, picks are not printed as lines. */
 static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_pick_options *options, const gp_report *report,
                             gp_str *json, gp_error *err)
 {
@@ -86,10 +85,11 @@ static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_pick_opti
     if (report->done == 0) {
         gp_counts counts = GP_INIT(gp_counts);
         GP_TRY(gp_catalog_counts(catalog, &counts, err));
-        gp_term_say(&cli->term, "nothing was picked: %s",
-                    counts.images_with_prompt
-                        ? "no scored image passes the filters"
-                        : "no image has a prompt, so no image has a score (goldpan add DIR --prompts FILE)");
+        gp_term_say(
+            &cli->term, "nothing was picked: %s",
+            counts.images_with_prompt
+                ? "no scored image passes the filters"
+                : "no image has a prompt, so no image has a score; to add prompts: goldpan add DIR --prompts FILE");
         gp_cli_put_no_picks(cli, counts.picks, json);
         return GP_OK;
     }
@@ -123,8 +123,8 @@ static int run(gp_cli *cli)
     reasons r = {.cli = cli};
     gp_str json = GP_STR_INIT;
     int code;
-    if (pick_options(cli, &options, &r, &err) != GP_OK ||
-        gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, options.explain ? GP_CATALOG_READ_IF_MUST : 0,
+    pick_options(cli, &options, &r);
+    if (gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, options.explain ? GP_CATALOG_READ_IF_MUST : 0,
                             &catalog, &err) != GP_OK ||
         (cli->model && gp_cli_model_open(cli, NULL, &model, &err) != GP_OK) ||
         choose(cli, catalog, model, &options, &r, &report, &json, &err) != GP_OK) {

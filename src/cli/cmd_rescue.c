@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan check tells whether the catalog is sound.  goldpan rescue makes a new catalog from the parts of the old one
+ * goldpan check reports whether the catalog is sound.  goldpan rescue makes a new catalog from the parts of the old one
  * that can be read, and from the journal of marks. */
 #include "base/mem.h"
 #include "cli/commands.h"
@@ -98,7 +98,7 @@ static void say_without_prompt(gp_cli *cli, const gp_report *added)
     gp_cli_note(cli, &(gp_note){"rescue-without-prompt", message, added->without_prompt});
 }
 
-/* Reads the files again if entries of the journal wait for images, or rows were lost. */
+/* Adds the user's folders to the new catalog, so that entries of the journal find their images. */
 static gp_status add_folders(gp_cli *cli, const char *path, gp_report *report, gp_error *err)
 {
     gp_catalog *catalog = NULL;
@@ -142,7 +142,8 @@ static int run_rescue(gp_cli *cli)
     options.go_on = gp_term_go_on;
     options.note = gp_cli_note, options.note_user = cli;
     gp_status st = gp_cli_check_roots(cli, &err);
-    /* the folder's own .goldpan even if the catalog in it is lost: a catalog of a folder above is a different one */
+    /* use the folder's own .goldpan even if its catalog is lost, because a catalog of a folder above is another
+     * catalog */
     if (st == GP_OK)
         st = gp_cli_catalog_path(cli, cli->args, cli->arg_count, GP_CATALOG_CREATE | GP_CLI_OWN, &path, &err);
     if (st == GP_OK) st = gp_catalog_rescue(path, &options, &report, &err);
@@ -151,7 +152,8 @@ static int run_rescue(gp_cli *cli)
     if (st == GP_OK && cli->arg_count) st = add_folders(cli, made, &added, &err);
     int code = st == GP_OK ? added.failed ? GP_EXIT_PARTIAL : GP_EXIT_OK : gp_cli_fail(cli, &err);
     if (st == GP_OK && !cli->arg_count && report.waiting)
-        gp_term_say(&cli->term, "%llu entries of the journal wait for their images: run `goldpan add DIR`",
+        gp_term_say(&cli->term,
+                    "%llu entries of the journal belong to images that are not in the catalog: run `goldpan add DIR`",
                     (unsigned long long)report.waiting);
     if (st == GP_OK && cli->json) code = print_rescue(cli, made, &report, &added);
     gp_mem_free(path);

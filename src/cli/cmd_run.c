@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan run: add, score, find, pick and the sheet, in one go. */
+ * goldpan run: adds, scores, analyses and picks images, and draws the contact sheet. */
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -8,7 +8,8 @@
 #include "cli/context.h"
 #include "cli/analysis_options.h"
 
-/* --sheet FILE, else sheet.jpg beside the catalog. Owned; NULL when out of memory. */
+/* Returns the path of the sheet: that of --sheet, else sheet.jpg beside the catalog.  Owned; NULL when out of
+ * memory. */
 static char *sheet_path(const gp_cli *cli, const gp_catalog *catalog)
 {
     if (cli->sheet) return gp_str_dup(cli->sheet);
@@ -18,7 +19,7 @@ static char *sheet_path(const gp_cli *cli, const gp_catalog *catalog)
     return path;
 }
 
-/* What gp_run reports, all of it. */
+/* All parts of gp_run_report. */
 typedef struct run_result {
     gp_report add, score, pick, sheet;
     gp_analyze_report find;
@@ -42,7 +43,7 @@ static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const run_result *
                             gp_error *err)
 {
     const gp_counts *c = &report->counts;
-    bool none = c->images == 0 || c->images_with_prompt == 0; /* a note of add reports this */
+    bool none = c->images == 0 || c->images_with_prompt == 0; /* gp_add has sent a note about this */
     if (!report->pick.done) {
         if (none && report->find.levels)
             gp_term_warn(&cli->term, "goldpan: no image has a prompt, so none is scored or picked; the map, categories "
@@ -85,12 +86,6 @@ static void say_counts(gp_cli *cli, const gp_counts *c)
     gp_str_clear(&s);
 }
 
-static const char *strategy_name(gp_pick_strategy strategy)
-{
-    static const char *const names[] = {"prompt", "slices", "category-slices", "category"};
-    return names[strategy];
-}
-
 static void put_counts(const gp_cli *cli, gp_str *json, const gp_counts *c)
 {
     gp_json_put_name(json, "candidates");
@@ -128,7 +123,7 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const
         gp_cli_json_report(&json, "score", &report->score);
         gp_cli_json_report(&json, "pick", &report->pick);
         if (report->find.images) gp_cli_json_find(&json, &report->find);
-        gp_cli_json_text(&json, "strategy", strategy_name(report->strategy));
+        gp_cli_json_choice(&json, "strategy", GP_CLI_STRATEGIES, (int)report->strategy);
         gp_cli_json_by(&json, cli);
         put_counts(cli, &json, &report->counts);
     }
@@ -145,7 +140,7 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const
     return gp_cli_json_print(cli, &json, code);
 }
 
-/* An option that says what to choose is obeyed, even if it chooses nothing. */
+/* Returns true if `run` may choose the strategy: no option selects what to pick. */
 static bool may_fit(const gp_cli *cli)
 {
     bool all = cli->per_prompt.set && !cli->per_prompt.value;
@@ -173,9 +168,10 @@ static int run(gp_cli *cli)
     int code;
     gp_cli_add_options(cli, &add);
     gp_cli_score_options(cli, &score);
-    /* the model before a new catalog: without one, no empty catalog is left behind */
+    gp_cli_pick_options(cli, &pick);
+    gp_cli_sheet_options(cli, &drawing);
+    /* open the model before creating a catalog, so that a missing model leaves no empty catalog */
     if (gp_cli_check_roots(cli, &err) != GP_OK || (cli->sheet && gp_cli_check_output(cli, cli->sheet, &err) != GP_OK) ||
-        gp_cli_pick_options(cli, &pick, &err) != GP_OK || gp_cli_sheet_options(cli, &drawing, &err) != GP_OK ||
         gp_cli_find_options(cli, &find, &err) != GP_OK ||
         gp_cli_catalog_open_old(cli, cli->args, cli->arg_count, GP_CATALOG_CREATE, &path, &catalog, &err) != GP_OK ||
         gp_cli_model_open(cli, catalog, &model, &err) != GP_OK ||
@@ -184,7 +180,7 @@ static int run(gp_cli *cli)
         goto out;
     }
     if (!cli->no_sheet && !(sheet = sheet_path(cli, catalog))) {
-        gp_fail(&err, GP_ERR_MEMORY, "out of memory");
+        gp_fail_memory(&err, "a path");
         code = gp_cli_fail(cli, &err);
         goto out;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan score: embed what lacks an embedding, score every image against its prompt. */
+ * goldpan score: embeds images that have no embedding, and scores every image against its prompt. */
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/context.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan sheet: the contact sheet of the candidates, picks marked. */
+ * goldpan sheet: draws a contact sheet with the picks marked. */
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/context.h"
@@ -11,8 +11,8 @@ static int run(gp_cli *cli)
     gp_sheet_options options;
     gp_report report = GP_INIT(gp_report);
     gp_str json = GP_STR_INIT;
-    if (gp_cli_sheet_options(cli, &options, &err) != GP_OK || gp_cli_check_output(cli, cli->args[0], &err) != GP_OK)
-        return gp_cli_fail(cli, &err);
+    gp_cli_sheet_options(cli, &options);
+    if (gp_cli_check_output(cli, cli->args[0], &err) != GP_OK) return gp_cli_fail(cli, &err);
     options.file = cli->args[0];
     options.by = (gp_sheet_by)cli->sheet_by;
     if (gp_cli_catalog_open(cli, NULL, GP_CATALOG_READ_IF_MUST, &catalog, &err) != GP_OK ||

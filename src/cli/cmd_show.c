@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan show: everything known of single images. */
+ * goldpan show: prints what the catalog knows about an image. */
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -58,7 +58,7 @@ static void put_lines(const char *path, const gp_row *r)
     field("failure", r->failure);
 }
 
-/* Generators write NaN into their settings, which no other reader of JSON would take: written anew. */
+/* Writes the settings again, because some generators write NaN, which most JSON readers reject. */
 static void put_settings(gp_str *json, const char *settings)
 {
     gp_json *root = NULL;
@@ -123,7 +123,7 @@ static void put_json(gp_str *json, const char *path, const gp_row *r)
 }
 
 struct search {
-    const char *path, *message; /* message owned */
+    const char *path, *message; /* `message` is owned */
 };
 
 static bool is_this(void *user, const gp_failure *f)
@@ -134,7 +134,7 @@ static bool is_this(void *user, const gp_failure *f)
     return false;
 }
 
-/* A file that is in no row may be on record as one that could not be read. */
+/* Reports a file that is not in the catalog.  If a failure of the file is recorded, reports the failure. */
 static void say_unknown(gp_cli *cli, gp_catalog *catalog, const char *typed, const char *path, gp_str *missing)
 {
     struct search search = {path, NULL};
@@ -172,18 +172,19 @@ static gp_status linked_row(gp_catalog *catalog, const char *typed, gp_rows **ro
     gp_rows_close(*rows);
     *rows = NULL;
     gp_status st = row_of(catalog, target, rows, row, err);
-    free(target); /* the C library's own */
+    free(target); /* allocated by the C library, hence free */
     return st;
 }
 
-/* json NULL: prints lines.  missing: members of a JSON array. */
+/* Prints one image, or appends it to `json` if that is not NULL.  Appends an unknown file to `missing`, members of a
+ * JSON array. */
 static gp_status show(gp_cli *cli, gp_catalog *catalog, const char *typed, gp_str *json, gp_str *missing, bool *found,
                       gp_error *err)
 {
     gp_rows *rows = NULL;
     const gp_row *row = NULL;
     char *path = gp_path_absolute(typed);
-    if (!path) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    if (!path) return gp_fail_memory(err, "a path");
     gp_status st = row_of(catalog, path, &rows, &row, err);
     if (st == GP_OK && !row) st = linked_row(catalog, typed, &rows, &row, err);
     *found = st == GP_OK && row;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan slices: where the generator did exceptionally well.  Over a catalog: analyse it and print what stands out. */
+ * goldpan slices: analyses a catalog (or a table, see slices_table.c) and prints the significant slices. */
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
@@ -55,16 +55,17 @@ static void put_object(gp_str *json, const gp_analysis_slice *s, const gp_cli_pa
 
 typedef struct printer {
     gp_cli *cli;
-    gp_str *json; /* or NULL: lines */
+    gp_str *json; /* NULL: print lines */
     const gp_cli_paths *paths;
     gp_cli_table table;
-    uint64_t count; /* that are printed without --json too, so that the exit code is the same */
+    uint64_t count; /* slices that are printed without --json; also counted with --json, so that the exit code is the
+                     * same */
 } printer;
 
 static bool put_slice(void *user, const gp_analysis_slice *s)
 {
     printer *p = user;
-    bool asked = !s->category || p->cli->all; /* those within categories are for pick, and for those who ask */
+    bool asked = !s->category || p->cli->all; /* slices within categories are printed only with --all */
     p->count += asked;
     if (!asked && !p->json) return true;
     if (p->json)
@@ -76,7 +77,7 @@ static bool put_slice(void *user, const gp_analysis_slice *s)
 
 /* ------------------------------------------------------------------ the catalog */
 
-/* Without a name the scores made last say which model it was; its towers are wanted for probes and categories only. */
+/* Opens the model that --model names.  Without --model the analysis uses the last scores, and needs no model. */
 static gp_status open_model(gp_cli *cli, gp_model **model, gp_error *err)
 {
     return cli->model ? gp_cli_model_open(cli, NULL, model, err) : GP_OK;
@@ -101,13 +102,13 @@ static gp_status print_all(gp_cli *cli, gp_catalog *catalog, gp_str *json, const
     }
     gp_status st = gp_catalog_slices(catalog, NULL, put_slice, &p, err);
     if (cli->json) gp_str_puts(json, "]}");
-    if (!gp_cli_table_print(&p.table) && st == GP_OK) st = gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    if (!gp_cli_table_print(&p.table) && st == GP_OK) st = gp_fail_memory(err, "the table");
     gp_cli_paths_clear(&paths);
     *count = p.count;
     return st;
 }
 
-/* A read-only catalog keeps the results of the last analysis. */
+/* Analyses the catalog.  If the catalog is read-only, the results of the last analysis are printed. */
 static gp_status find(gp_cli *cli, gp_catalog *catalog, gp_model *model, const gp_cli_find *options,
                       gp_analyze_report *report, gp_error *err)
 {
@@ -157,16 +158,17 @@ static const gp_cli_option options[] = {
                   "goldpan)"),
     GP_CLI_OPTION("mode", 0, GP_OPT_CHOICE, "high|low", mode,
                   "find slices with high or with low scores (default: high)"),
-    GP_CLI_OPTION("min-support", 0, GP_OPT_NUMBER, "N", min_support,
+    GP_CLI_OPTION("min-support", 0, GP_OPT_COUNT, "N", min_support,
                   "report only slices of at least N images (default: 0.25 % of all, but at least 3; final: no limit; "
-                  "article: at least 5)"),
+                  "article: at least 5)",
+                  .range = GP_CLI_FROM_U32(1)),
     GP_CLI_OPTION("min-lift", 0, GP_OPT_REAL, "S", min_lift,
                   "report only slices whose mean is at least S points above the reference (default: no limit; article: "
                   "a tenth of the overall mean)",
                   .old = "min-drop"),
-    GP_CLI_OPTION("n-slices", 0, GP_OPT_NUMBER, "N", n_slices,
+    GP_CLI_OPTION("n-slices", 0, GP_OPT_COUNT, "N", n_slices,
                   "report at most the best N slices (default: no limit; final without other limits: 20)",
-                  .excludes = "profile=article"),
+                  .range = GP_CLI_FROM_U32(1), .excludes = "profile=article"),
     GP_CLI_OPTION("criterion", 0, GP_OPT_CHOICE, "lift|support|lift*support", criterion,
                   "which slices are the best N (default: lift)", .needs = "n-slices profile=final",
                   .old_values = "drop|support|drop*support"),
@@ -174,23 +176,22 @@ static const gp_cli_option options[] = {
                   "compute the lift against the mean of all images, or of the parent cluster (default: overall)",
                   .old = "drop-reference"),
     GP_CLI_FLAG("remove-outliers", 0, remove_outliers, "ignore outlier scores when computing a cluster's lift"),
-    GP_CLI_OPTION("alpha", 0, GP_OPT_REAL, "P", alpha,
-                  "false-positive rate under shuffled scores, between 0 and 1 (default: 0.01)",
-                  .needs = "profile=goldpan"),
-    GP_CLI_OPTION("resamples", 0, GP_OPT_NUMBER, "N", resamples,
-                  "shuffles of the significance test and rounds of the bootstrap, at most 10000000 (default: 2000)",
-                  .needs = "profile=goldpan"),
+    GP_CLI_OPTION("alpha", 0, GP_OPT_REAL, "P", alpha, "false-positive rate under shuffled scores (default: 0.01)",
+                  .range = GP_CLI_BETWEEN(0, 1), .needs = "profile=goldpan"),
+    GP_CLI_OPTION("resamples", 0, GP_OPT_COUNT, "N", resamples,
+                  "shuffles of the significance test and rounds of the bootstrap (default: 2000)",
+                  .range = GP_CLI_FROM_TO(1, 10000000), .needs = "profile=goldpan"),
     GP_CLI_FLAG("all", 0, all, "also print the slices within categories", .excludes = TABLE),
     GP_CLI_ANALYSIS(TABLE),
     GP_CLI_FLAG("no-map", 0, no_map, "compute no map", .excludes = "new-map " TABLE),
     GP_CLI_FLAG("no-duplicates", 0, no_duplicates, "search for no near-duplicates", .excludes = "min-cosine " TABLE),
     GP_CLI_OPTION("min-cosine", 0, GP_OPT_REAL, "C", min_cosine,
-                  "cosine similarity from which images are near-duplicates, above 0 and up to 1 (default: 0.97)",
-                  .excludes = TABLE),
+                  "cosine similarity from which images are near-duplicates (default: 0.97)",
+                  .range = GP_CLI_ABOVE_TO(0, 1), .excludes = TABLE),
     GP_CLI_OPTION("seed", 0, GP_OPT_COUNT, "N", seed, "random seed (default: 42)"),
     GP_CLI_OPTION(TABLE, 0, GP_OPT_TEXT, "FILE", table,
                   "find slices of this table instead of a catalog: CSV, TSV, JSON, JSONL or Parquet",
-                  .excludes = "ARGUMENT catalog model"),
+                  .needs = "metric; feature embedding", .excludes = "ARGUMENT catalog model"),
     GP_CLI_OPTION("metric", 0, GP_OPT_TEXT, "COLUMN", value,
                   "column of the table with the number to examine, such as a score", .needs = TABLE),
     GP_CLI_OPTION("feature", 0, GP_OPT_TEXTS, "COLUMN[:KIND]", features,
@@ -205,7 +206,8 @@ static const gp_cli_option options[] = {
     GP_CLI_OPTION("distance", 0, GP_OPT_CHOICE, "euclidean|cosine", distance,
                   "distance between rows for the clustering (default: euclidean)", .needs = TABLE),
     GP_CLI_FLAG("show", 0, show, "print the number of clusters by lift and support, to help choose the limits",
-                .needs = TABLE),
+                .needs = TABLE,
+                .excludes = "min-support min-lift n-slices criterion remove-outliers alpha resamples group"),
     GP_CLI_CATALOG_NOT_DIR,
     GP_CLI_MODEL("CLIP model whose scores are used, and that sorts images into --categories: hub name or folder "
                  "(default: the scorer used last)"),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan status: what the catalog holds, what failed, what comes next. */
+ * goldpan status: prints what the catalog contains, what failed, and which command to run next. */
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan tokens: how a model's tokenizer reads texts. */
+ * goldpan tokens: prints the tokens of texts. */
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
@@ -43,7 +43,7 @@ static gp_status one(const gp_tokenizer *tokenizer, const char *text, gp_str *js
     return GP_OK;
 }
 
-/* "-": every line of standard input is a text. */
+/* Reads texts from standard input, one per line (the argument "-"). */
 static gp_status lines(const gp_tokenizer *tokenizer, gp_str *json, gp_error *err)
 {
     char *line = NULL;
@@ -53,7 +53,7 @@ static gp_status lines(const gp_tokenizer *tokenizer, gp_str *json, gp_error *er
         while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r')) line[--size] = 0;
         st = one(tokenizer, line, json, err);
     }
-    free(line); /* getline's own */
+    free(line); /* allocated by getline, hence free */
     return st;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan tour: the map, slice by slice, as an animation or as pictures. */
+ * goldpan tour: draws the map slice by slice, as an animation or as separate images. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -10,7 +10,7 @@
 #include <dirent.h>
 #include <stdio.h>
 
-/* Fails if the folder already holds a frame of an earlier tour, unless --force allows to replace it. */
+/* Fails if the folder already holds a frame of an earlier tour, unless --force is given. */
 static gp_status check_frames(const gp_cli *cli, gp_error *err)
 {
     unsigned number;
@@ -20,7 +20,7 @@ static gp_status check_frames(const gp_cli *cli, gp_error *err)
     for (const struct dirent *entry; st == GP_OK && dir && (entry = readdir(dir)) != NULL;) {
         if (sscanf(entry->d_name, "slice_%u", &number) != 1 || !gp_str_ends(entry->d_name, ".png")) continue;
         char *path = gp_path_join(cli->frames, entry->d_name);
-        st = path ? gp_cli_check_output(cli, path, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+        st = path ? gp_cli_check_output(cli, path, err) : gp_fail_memory(err, "a path");
         gp_mem_free(path);
     }
     if (dir) closedir(dir);
@@ -39,10 +39,6 @@ static int run(gp_cli *cli)
     if (cli->n_slices.set)
         options.max_slices = cli->n_slices.value > UINT32_MAX ? UINT32_MAX : (uint32_t)cli->n_slices.value;
     options.progress = gp_term_progress, options.user = &cli->term;
-    if (!options.file && !options.folder)
-        return gp_cli_usage(cli, "'goldpan tour' needs --out FILE.webp or --frames DIR");
-    if (options.file && !gp_str_ends(options.file, ".webp"))
-        return gp_cli_usage(cli, "--out must be a file name that ends in .webp, not '%s'", options.file);
     if ((options.file && gp_cli_check_output(cli, options.file, &err) != GP_OK) ||
         (options.folder && check_frames(cli, &err) != GP_OK))
         return gp_cli_fail(cli, &err);
@@ -67,12 +63,14 @@ static int run(gp_cli *cli)
 }
 
 static const gp_cli_option options[] = {
-    GP_CLI_OPTION("out", 'o', GP_OPT_TEXT, "FILE.webp", out, "write the tour as a looping animation to this file"),
+    GP_CLI_OPTION("out", 'o', GP_OPT_TEXT, "FILE.webp", out, "write the tour as a looping animation to this file",
+                  .ends = ".webp"),
     GP_CLI_OPTION("frames", 0, GP_OPT_TEXT, "DIR", frames,
                   "write the tour as images to this folder: slice_00.png, slice_01.png ..."),
-    GP_CLI_OPTION("seconds", 0, GP_OPT_ABOVE, "S", seconds, "show each slice for S seconds (default: 1.5)",
-                  .needs = "out"),
-    GP_CLI_OPTION("n-slices", 0, GP_OPT_NUMBER, "N", n_slices, "show at most the first N slices (default: 24)"),
+    GP_CLI_OPTION("seconds", 0, GP_OPT_REAL, "S", seconds, "show each slice for S seconds (default: 1.5)",
+                  .range = GP_CLI_ABOVE(0), .needs = "out"),
+    GP_CLI_OPTION("n-slices", 0, GP_OPT_COUNT, "N", n_slices, "show at most the first N slices (default: 24)",
+                  .range = GP_CLI_FROM(1)),
     GP_CLI_FORCE(.needs = NULL),
     GP_CLI_CATALOG_NOT_DIR,
     GP_CLI_COMMON};
@@ -86,5 +84,6 @@ const gp_cli_command gp_cmd_tour = {
     .examples = "goldpan tour pictures --out tour.webp\ngoldpan tour pictures --frames figures --n-slices 5",
     .options = options,
     .most = 1,
+    .needs = "out frames",
     .run = run,
 };

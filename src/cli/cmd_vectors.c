@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan neighbours, cluster, map: the parts of the analysis on vectors of one's own, without a catalog. */
+ * goldpan neighbours, cluster and map: parts of the analysis on the user's own vectors, without a catalog. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/commands.h"
@@ -30,7 +30,7 @@ static gp_neighbours_options search_options(gp_cli *cli)
     return o;
 }
 
-/* [[1,2],[3,4]]: rows [n, width] of floats or uint32. */
+/* Appends rows [n, width] of floats or uint32 as nested arrays: [[1,2],[3,4]]. */
 static void put_rows(gp_str *json, const char *name, const float *reals, const uint32_t *counts, size_t n, size_t width)
 {
     gp_json_put_name(json, name);
@@ -63,7 +63,7 @@ static gp_status write_part(const gp_cli *cli, const char *part, char kind, cons
                             gp_error *err)
 {
     char *path = part_path(cli, part);
-    gp_status st = path ? gp_npy_write(path, kind, rows, n, width, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    gp_status st = path ? gp_npy_write(path, kind, rows, n, width, err) : gp_fail_memory(err, "a path");
     gp_mem_free(path);
     return st;
 }
@@ -71,22 +71,20 @@ static gp_status write_part(const gp_cli *cli, const char *part, char kind, cons
 static gp_status check_part(const gp_cli *cli, const char *part, gp_error *err)
 {
     char *path = part_path(cli, part);
-    gp_status st = path ? gp_cli_check_output(cli, path, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    gp_status st = path ? gp_cli_check_output(cli, path, err) : gp_fail_memory(err, "a path");
     gp_mem_free(path);
     return st;
 }
 
-static gp_status needs(const gp_cli *cli, gp_error *err)
+static gp_status check_outputs(const gp_cli *cli, gp_error *err)
 {
-    if (!cli->vectors) return gp_fail(err, GP_ERR_USAGE, "missing --vectors X.npy");
-    if (!cli->out && !cli->json) return gp_fail(err, GP_ERR_USAGE, "missing --out FILE or --json");
     if (!cli->out) return GP_OK;
     if (cli->command != &gp_cmd_neighbours) return gp_cli_check_output(cli, cli->out, err);
     GP_TRY(check_part(cli, "ids", err));
     return check_part(cli, "distances", err);
 }
 
-/* Say how it went; the exit code. */
+/* Prints the error or the JSON object.  Returns the exit code. */
 static int finish(gp_cli *cli, gp_status st, gp_str *json, const gp_error *err)
 {
     if (st != GP_OK) {
@@ -108,7 +106,7 @@ static gp_status find_neighbours(gp_cli *cli, gp_str *json, vectors *v, vectors 
 {
     gp_neighbours_options o = search_options(cli);
     size_t k = cli->neighbours.set ? (size_t)cli->neighbours.value : 15;
-    GP_TRY(needs(cli, err));
+    GP_TRY(check_outputs(cli, err));
     GP_TRY(read_vectors(cli->vectors, v, err));
     if (cli->queries) GP_TRY(read_vectors(cli->queries, q, err));
     if (cli->queries && q->d != v->d)
@@ -150,7 +148,7 @@ static int run_neighbours(gp_cli *cli)
 
 /* ------------------------------------------------------------------ cluster */
 
-/* The level with so many clusters, or the nearest number of them. */
+/* Returns the level whose number of clusters is nearest to `wanted`. */
 static size_t level_for(const gp_hierarchy *h, uint64_t wanted)
 {
     size_t best = 0;
@@ -162,7 +160,7 @@ static size_t level_for(const gp_hierarchy *h, uint64_t wanted)
     return best;
 }
 
-/* Which levels are wanted: all, or one. */
+/* Selects the levels to write: all, or the level of --level or --clusters. */
 static gp_status choose_levels(const gp_cli *cli, const gp_hierarchy *h, size_t *first, size_t *levels, gp_error *err)
 {
     *first = 0, *levels = h->levels;
@@ -184,7 +182,7 @@ static void put_reals(gp_str *json, const char *name, const double *x, size_t n)
     gp_str_putc(json, ']');
 }
 
-/* Of each level the cluster of the next that holds each of its clusters. */
+/* Writes, for each level, the parent of each of its clusters: a cluster of the next coarser level. */
 static void put_parents(gp_str *json, const gp_hierarchy *h)
 {
     gp_json_put_name(json, "parents");
@@ -232,7 +230,7 @@ out:
     return st;
 }
 
-/* Edges [parent, child, lambda, size]; a lambda without end (between copies) is null. */
+/* Writes the edges of the tree as [parent, child, lambda, size].  An infinite lambda (between equal rows) is null. */
 static void put_tree(gp_str *json, const gp_hdbscan_tree *t)
 {
     gp_json_put_name(json, "tree");
@@ -266,8 +264,6 @@ static gp_status cluster_density(gp_cli *cli, gp_str *json, const vectors *v, gp
     gp_hdbscan_tree t = GP_INIT(gp_hdbscan_tree);
     size_t noise = 0;
     gp_status st = GP_OK;
-    if (cli->min_cluster_size.value > UINT32_MAX || cli->min_samples.value > UINT32_MAX)
-        return gp_fail(err, GP_ERR_USAGE, "--min-cluster-size and --min-samples must be below 4294967296");
     if (cli->min_cluster_size.set) o.min_cluster_size = (uint32_t)cli->min_cluster_size.value;
     o.min_samples = (uint32_t)cli->min_samples.value;
     o.leaf = cli->leaf, o.allow_single = cli->allow_single, o.epsilon = cli->epsilon.value;
@@ -295,7 +291,7 @@ static int run_cluster(gp_cli *cli)
     gp_error err = {0};
     gp_str json = GP_STR_INIT;
     vectors v = {0};
-    gp_status st = needs(cli, &err);
+    gp_status st = check_outputs(cli, &err);
     if (st == GP_OK) st = read_vectors(cli->vectors, &v, &err);
     gp_str_putc(&json, '{');
     gp_cli_json_count(&json, "rows", v.n);
@@ -336,9 +332,8 @@ static int run_map(gp_cli *cli)
     vectors v = {0};
     float *place = NULL;
     size_t dims = cli->dims.set ? (size_t)cli->dims.value : 2;
-    gp_status st = needs(cli, &err);
+    gp_status st = check_outputs(cli, &err);
     if (st == GP_OK) st = read_vectors(cli->vectors, &v, &err);
-    if (st == GP_OK && dims > 64) st = gp_fail(&err, GP_ERR_USAGE, "--dims must be between 1 and 64");
     if (st == GP_OK) st = gp_alloc((void **)&place, v.n * dims, sizeof *place, "the map", &err);
     if (st == GP_OK) st = lay_out(cli, &v, dims, place, &err);
     gp_term_clear(&cli->term);
@@ -354,8 +349,9 @@ static int run_map(gp_cli *cli)
 
 /* ------------------------------------------------------------------ tables */
 
+#define VECTORS_NEEDS "vectors; out json"
 #define VECTORS(metrics)                                                                                               \
-    GP_CLI_OPTION("vectors", 0, GP_OPT_TEXT, "X.npy", vectors, "NumPy file with one vector per row (required)"),       \
+    GP_CLI_OPTION("vectors", 0, GP_OPT_TEXT, "X.npy", vectors, "NumPy file with one vector per row"),                  \
         GP_CLI_OPTION("metric", 0, GP_OPT_CHOICE, "cosine|euclidean", metric,                                          \
                       "distance between vectors (default: cosine)", .needs = metrics)
 #define VECTORS_OUT(help)                                                                                              \
@@ -366,11 +362,11 @@ static const gp_cli_option neighbours_options[] = {
     VECTORS(NULL),
     GP_CLI_OPTION("queries", 0, GP_OPT_TEXT, "Q.npy", queries,
                   "find the neighbours of these vectors (default: of the rows of --vectors)"),
-    GP_CLI_OPTION("neighbours", 'k', GP_OPT_NUMBER, "K", neighbours,
-                  "neighbours per row, from 1 (default: 15, or all rows if there are fewer)"),
-    GP_CLI_OPTION("recall", 0, GP_OPT_SHARE, "R", recall,
-                  "share of the true neighbours to find, 0 to 1; below 1 is faster from 20,000 rows on (default: 1)",
-                  .excludes = "queries"),
+    GP_CLI_OPTION("neighbours", 'k', GP_OPT_COUNT, "K", neighbours,
+                  "neighbours per row (default: 15, or all rows if there are fewer)", .range = GP_CLI_FROM(1)),
+    GP_CLI_OPTION("recall", 0, GP_OPT_REAL, "R", recall,
+                  "share of the true neighbours to find; below 1 is faster from 20,000 rows on (default: 1)",
+                  .range = GP_CLI_FROM_TO(0, 1), .excludes = "queries"),
     VECTORS_OUT("write NumPy files FILE.ids.npy and FILE.distances.npy")};
 
 const gp_cli_command gp_cmd_neighbours = {
@@ -384,6 +380,7 @@ const gp_cli_command gp_cmd_neighbours = {
     .examples = "goldpan neighbours --vectors embeddings.npy -k 10 --out near\n"
                 "goldpan neighbours --vectors a-million.npy --recall 0.98 --out near",
     .options = neighbours_options,
+    .needs = VECTORS_NEEDS,
     .run = run_neighbours,
 };
 
@@ -396,17 +393,20 @@ static const gp_cli_option cluster_options[] = {
                   "hnne: nested levels of clusters; hdbscan: clusters by density, with noise (default: hnne)"),
     GP_CLI_OPTION("level", 0, GP_OPT_COUNT, "L", level, "only this level; 0 is the finest (default: all levels)",
                   .needs = HNNE, .excludes = "clusters"),
-    GP_CLI_OPTION("clusters", 0, GP_OPT_NUMBER, "N", clusters,
-                  "only the level whose number of clusters is nearest to N (default: all levels)", .needs = HNNE),
-    GP_CLI_OPTION("min-cluster-size", 0, GP_OPT_NUMBER, "N", min_cluster_size,
-                  "rows in the smallest cluster, from 2 (default: 5)", .needs = HDBSCAN),
-    GP_CLI_OPTION("min-samples", 0, GP_OPT_NUMBER, "N", min_samples,
-                  "neighbours that define the core distance, from 1 (default: --min-cluster-size)", .needs = HDBSCAN),
+    GP_CLI_OPTION("clusters", 0, GP_OPT_COUNT, "N", clusters,
+                  "only the level whose number of clusters is nearest to N (default: all levels)",
+                  .range = GP_CLI_FROM(1), .needs = HNNE),
+    GP_CLI_OPTION("min-cluster-size", 0, GP_OPT_COUNT, "N", min_cluster_size,
+                  "rows in the smallest cluster (default: 5)", .range = GP_CLI_FROM_U32(2), .needs = HDBSCAN),
+    GP_CLI_OPTION("min-samples", 0, GP_OPT_COUNT, "N", min_samples,
+                  "neighbours that define the core distance (default: --min-cluster-size)", .range = GP_CLI_FROM_U32(1),
+                  .needs = HDBSCAN),
     GP_CLI_FLAG("leaf", 0, leaf, "select the leaves of the cluster tree (default: by excess of mass)",
                 .needs = HDBSCAN),
     GP_CLI_FLAG("allow-single", 0, allow_single, "allow one cluster of all rows", .needs = HDBSCAN),
-    GP_CLI_OPTION("epsilon", 0, GP_OPT_AT_LEAST, "E", epsilon,
-                  "merge clusters whose distance is below E; 0: never (default: 0)", .needs = HDBSCAN),
+    GP_CLI_OPTION("epsilon", 0, GP_OPT_REAL, "E", epsilon,
+                  "merge clusters whose distance is below E; 0: never (default: 0)", .range = GP_CLI_FROM(0),
+                  .needs = HDBSCAN),
     VECTORS_OUT("write the labels to this NumPy file")};
 
 const gp_cli_command gp_cmd_cluster = {
@@ -422,6 +422,7 @@ const gp_cli_command gp_cmd_cluster = {
                 "goldpan cluster --vectors embeddings.npy --clusters 12 --out labels.npy\n"
                 "goldpan cluster --vectors embeddings.npy --method hdbscan --min-cluster-size 20 --json",
     .options = cluster_options,
+    .needs = VECTORS_NEEDS,
     .run = run_cluster,
 };
 
@@ -430,15 +431,16 @@ const gp_cli_command gp_cmd_cluster = {
 static const gp_cli_option map_options[] = {
     VECTORS("method=umap|hnne"),
     GP_CLI_OPTION("method", 0, GP_OPT_CHOICE, "umap|pca|hnne", method, "projection (default: umap)"),
-    GP_CLI_OPTION("neighbours", 'k', GP_OPT_NUMBER, "K", neighbours,
-                  "neighbours per row, the n_neighbors of UMAP, from 2 (default: 15)", .needs = UMAP),
-    GP_CLI_OPTION("min-dist", 0, GP_OPT_AT_LEAST, "D", min_dist,
-                  "smallest distance between points of the map, from 0 (default: 0.1)", .needs = UMAP),
-    GP_CLI_OPTION("dims", 0, GP_OPT_NUMBER, "D", dims, "dimensions of the map, 1 to 64 (default: 2)"),
+    GP_CLI_OPTION("neighbours", 'k', GP_OPT_COUNT, "K", neighbours,
+                  "neighbours per row, the n_neighbors of UMAP (default: 15)", .range = GP_CLI_FROM(2), .needs = UMAP),
+    GP_CLI_OPTION("min-dist", 0, GP_OPT_REAL, "D", min_dist,
+                  "smallest distance between points of the map (default: 0.1)", .range = GP_CLI_FROM(0), .needs = UMAP),
+    GP_CLI_OPTION("dims", 0, GP_OPT_COUNT, "D", dims, "dimensions of the map (default: 2)",
+                  .range = GP_CLI_FROM_TO(1, 64)),
     GP_CLI_OPTION("seed", 0, GP_OPT_COUNT, "N", seed, "random seed (default: 42)", .needs = UMAP),
-    GP_CLI_OPTION("recall", 0, GP_OPT_SHARE, "R", recall,
-                  "share of the true neighbours to find, 0 to 1; below 1 is faster from 20,000 rows on (default: 0.98)",
-                  .needs = UMAP),
+    GP_CLI_OPTION("recall", 0, GP_OPT_REAL, "R", recall,
+                  "share of the true neighbours to find; below 1 is faster from 20,000 rows on (default: 0.98)",
+                  .range = GP_CLI_FROM_TO(0, 1), .needs = UMAP),
     VECTORS_OUT("write the positions to this NumPy file")};
 
 const gp_cli_command gp_cmd_map = {
@@ -449,5 +451,6 @@ const gp_cli_command gp_cmd_map = {
     .examples = "goldpan map --vectors embeddings.npy --out map.npy\n"
                 "goldpan map --vectors embeddings.npy --method pca --dims 8 --out x.npy",
     .options = map_options,
+    .needs = VECTORS_NEEDS,
     .run = run_map,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan words: which words and phrases of prompts go with better scores, and which with worse. */
+ * goldpan words: prints which words and phrases of prompts go with higher or lower scores. */
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/context.h"
@@ -11,8 +11,8 @@ typedef struct printer {
     bool as_json;
     gp_cli_table table;  /* without --json */
     gp_str json;         /* with --json: members of an array */
-    uint64_t most, kept; /* lines that are wanted; that were added */
-    uint64_t all;        /* that came */
+    uint64_t most, kept; /* maximum number of lines; lines added so far */
+    uint64_t all;        /* words visited, including words beyond `most` */
 } printer;
 
 static void put_line(gp_cli_table *t, const gp_word *w)
@@ -64,18 +64,13 @@ static void put_json(gp_str *json, const char *catalog, const printer *p)
     gp_str_putc(json, '}');
 }
 
-static gp_status read_options(const gp_cli *cli, gp_words_options *o, gp_error *err)
+static void read_options(const gp_cli *cli, gp_words_options *o)
 {
     o->scorer = cli->scorer;
     o->order = (gp_words_order)cli->sort;
-    if (cli->min_support.set) {
-        if (cli->min_support.value < 2 || cli->min_support.value > UINT32_MAX)
-            return gp_fail(err, GP_ERR_USAGE, "--min-support must be at least 2 prompts");
-        o->min_support = (uint32_t)cli->min_support.value;
-    }
+    if (cli->min_support.set) o->min_support = (uint32_t)cli->min_support.value;
     if (cli->seed.set) o->seed = cli->seed.value;
     o->threads = gp_cli_threads(cli);
-    return GP_OK;
 }
 
 static int run(gp_cli *cli)
@@ -88,12 +83,10 @@ static int run(gp_cli *cli)
                  .most = cli->top.set ? cli->top.value : UINT64_MAX};
     gp_str json = GP_STR_INIT;
     int code = GP_EXIT_OK;
-    gp_status st = read_options(cli, &o, &err);
-    if (st == GP_OK)
-        st = gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READONLY, &catalog, &err);
+    read_options(cli, &o);
+    gp_status st = gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READONLY, &catalog, &err);
     if (st == GP_OK) st = gp_catalog_words(catalog, &o, put_word, &p, &err);
-    if (st == GP_OK && (p.json.failed || p.table.cells.failed))
-        st = gp_fail(&err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+    if (st == GP_OK && (p.json.failed || p.table.cells.failed)) st = gp_fail_memory(&err, "the words of prompts");
     if (st != GP_OK) {
         code = gp_cli_fail(cli, &err);
         goto out;
@@ -122,9 +115,10 @@ out:
 static const gp_cli_option options[] = {
     GP_CLI_OPTION("sort", 0, GP_OPT_CHOICE, "effect|support|word", sort,
                   "order of the lines: by adjusted effect, by number of prompts, or by alphabet (default: effect)"),
-    GP_CLI_OPTION("top", 0, GP_OPT_NUMBER, "N", top, "print only the first N lines (default: all)"),
-    GP_CLI_OPTION("min-support", 0, GP_OPT_NUMBER, "N", min_support,
-                  "only words that are in at least N prompts, from 2 (default: 3)"),
+    GP_CLI_OPTION("top", 0, GP_OPT_COUNT, "N", top, "print only the first N lines (default: all)",
+                  .range = GP_CLI_FROM(1)),
+    GP_CLI_OPTION("min-support", 0, GP_OPT_COUNT, "N", min_support,
+                  "only words that are in at least N prompts (default: 3)", .range = GP_CLI_FROM_U32(2)),
     GP_CLI_SCORER(.needs = NULL),
     GP_CLI_OPTION("seed", 0, GP_OPT_COUNT, "N", seed, "random seed of the bootstrap (default: 42)"),
     GP_CLI_CATALOG_NOT_DIR,

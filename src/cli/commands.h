@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The commands, one table each in cmd_<name>.c. */
+ * The commands.  Each has its table in cmd_<name>.c. */
 #ifndef GP_CLI_COMMANDS_H
 #define GP_CLI_COMMANDS_H
 

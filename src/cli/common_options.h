@@ -13,18 +13,19 @@
 /* For commands whose only argument is the folder of the catalog. */
 #define GP_CLI_CATALOG_NOT_DIR GP_CLI_CATALOG_AS(.excludes = "ARGUMENT")
 
-/* Help of --model, by what a command does without it. */
+/* The help of --model.  It depends on which model a command uses without --model. */
 #define GP_CLI_MODEL_ANY                                                                                               \
     "CLIP model: hub name or folder (default: $GOLDPAN_MODEL, else a downloaded CLIP ViT-L/14 or ViT-B/32)"
 #define GP_CLI_MODEL_SCORING                                                                                           \
     "CLIP model that scores: hub name or folder (default: $GOLDPAN_MODEL, else the model used last in the "            \
     "catalog, else a downloaded CLIP ViT-L/14 or ViT-B/32)"
 #define GP_CLI_MODEL(...) GP_CLI_OPTION("model", 'm', GP_OPT_TEXT, "NAME|DIR", model, __VA_ARGS__)
-/* How the model is loaded and run.  The arguments are rules for all these options. */
+#define GP_CLI_PRECISIONS "auto|fp32|bf16|int8" /* in the order of gp_precision */
+/* Options for loading and running the model.  The arguments are rules for all of them. */
 #define GP_CLI_LOADING(...)                                                                                            \
     GP_CLI_OPTION("revision", 0, GP_OPT_TEXT, "REV", revision,                                                         \
                   "branch, tag or commit of the model on the hub (default: main)", __VA_ARGS__),                       \
-        GP_CLI_OPTION("precision", 0, GP_OPT_CHOICE, "auto|fp32|bf16|int8", precision,                                 \
+        GP_CLI_OPTION("precision", 0, GP_OPT_CHOICE, GP_CLI_PRECISIONS, precision,                                     \
                       "number format of the model; auto: bf16 on processors with AMX or AVX512-BF16, else fp32 "       \
                       "(default: auto)",                                                                               \
                       __VA_ARGS__),                                                                                    \
@@ -37,16 +38,17 @@
                 "decode large JPEGs at a reduced size: faster, but scores change slightly", __VA_ARGS__)
 
 #define GP_CLI_THREADS_AS(...)                                                                                         \
-    GP_CLI_OPTION("threads", 'j', GP_OPT_NUMBER, "N", threads, "number of threads, from 1 (default: all processors)",  \
-                  __VA_ARGS__)
+    GP_CLI_OPTION("threads", 'j', GP_OPT_COUNT, "N", threads, "number of threads (default: all processors)",           \
+                  .range = GP_CLI_FROM(1), __VA_ARGS__)
 #define GP_CLI_THREADS GP_CLI_THREADS_AS(.needs = NULL)
 #define GP_CLI_BATCH_AS(...)                                                                                           \
-    GP_CLI_OPTION("batch", 0, GP_OPT_NUMBER, "N", batch,                                                               \
-                  "images that each thread encodes at once, from 1 (default: depends on the model)", __VA_ARGS__)
+    GP_CLI_OPTION("batch", 0, GP_OPT_COUNT, "N", batch,                                                                \
+                  "images that each thread encodes at once (default: depends on the model)", .range = GP_CLI_FROM(1),  \
+                  __VA_ARGS__)
 #define GP_CLI_BATCH GP_CLI_BATCH_AS(.needs = NULL)
 #define GP_CLI_MAX_PIXELS_AS(...)                                                                                      \
-    GP_CLI_OPTION("max-pixels", 0, GP_OPT_NUMBER, "N", max_pixels,                                                     \
-                  "reject images with more than N pixels (default: 178956970)", __VA_ARGS__)
+    GP_CLI_OPTION("max-pixels", 0, GP_OPT_COUNT, "N", max_pixels,                                                      \
+                  "reject images with more than N pixels (default: 178956970)", .range = GP_CLI_FROM(1), __VA_ARGS__)
 #define GP_CLI_MAX_PIXELS GP_CLI_MAX_PIXELS_AS(.needs = NULL)
 
 #define GP_CLI_SCORING                                                                                                 \
@@ -80,36 +82,42 @@
                     "compute a new map of all images (default: place new images on the map that exists)",              \
                     .excludes = rule, .old = "fresh-map")
 
-#define GP_CLI_SCALES    "score|corrected|z-category|z-prompt|percentile|difficulty" /* in order of gp_pick_by */
-#define GP_CLI_OF_SLICES "strategy=slices|category-slices"
+/* In the order of gp_pick_strategy, and of gp_pick_by. */
+#define GP_CLI_STRATEGIES "prompt|slices|category-slices|category"
+#define GP_CLI_SCALES     "score|corrected|z-category|z-prompt|percentile|difficulty"
+#define GP_CLI_OF_SLICES  "strategy=slices|category-slices"
 #define GP_CLI_PICK                                                                                                    \
     GP_CLI_OPTION("per-prompt", 'k', GP_OPT_COUNT, "K", per_prompt,                                                    \
-                  "pick at most K images of each prompt; 0: no limit (default: 1)"),                                   \
-        GP_CLI_OPTION("top", 0, GP_OPT_NUMBER, "K", top,                                                               \
-                      "pick at most K images in total, after all other limits (default: no limit)"),                   \
+                  "pick at most K images of each prompt; 0: no limit (default: 1)", .range = GP_CLI_FROM_U32(0)),      \
+        GP_CLI_OPTION("top", 0, GP_OPT_COUNT, "K", top,                                                                \
+                      "pick at most K images in total, after all other limits (default: no limit)",                    \
+                      .range = GP_CLI_FROM(1)),                                                                        \
         GP_CLI_OPTION("min-score", 0, GP_OPT_REAL, "S", min_score,                                                     \
                       "pick only images with a raw score of at least S, on the scale 0 to 100 (default: no limit)"),   \
         GP_CLI_OPTION("where", 0, GP_OPT_TEXTS, "MEASURE<N", where,                                                    \
                       "pick only images whose quality measure meets this limit, such as \"noise<5\" or "               \
                       "\"sharpness>100\"; may be repeated"),                                                           \
-        GP_CLI_OPTION("strategy", 0, GP_OPT_CHOICE, "prompt|slices|category-slices|category", strategy,                \
+        GP_CLI_OPTION("strategy", 0, GP_OPT_CHOICE, GP_CLI_STRATEGIES, strategy,                                       \
                       "which images are candidates (default: prompt)"),                                                \
         GP_CLI_OPTION("by", 0, GP_OPT_CHOICE, GP_CLI_SCALES, by,                                                       \
                       "value by which candidates are compared; score: the raw score (default: score)"),                \
-        GP_CLI_OPTION("top-per-category", 0, GP_OPT_NUMBER, "K", per_category,                                         \
-                      "pick at most K images of each category (default: 5 with --strategy category, else no limit)"),  \
-        GP_CLI_OPTION("top-per-slice", 0, GP_OPT_NUMBER, "K", per_slice,                                               \
-                      "pick at most K images of each slice (default: no limit)", .needs = GP_CLI_OF_SLICES),           \
+        GP_CLI_OPTION("top-per-category", 0, GP_OPT_COUNT, "K", per_category,                                          \
+                      "pick at most K images of each category (default: 5 with --strategy category, else no limit)",   \
+                      .range = GP_CLI_FROM_U32(1)),                                                                    \
+        GP_CLI_OPTION("top-per-slice", 0, GP_OPT_COUNT, "K", per_slice,                                                \
+                      "pick at most K images of each slice (default: no limit)", .range = GP_CLI_FROM_U32(1),          \
+                      .needs = GP_CLI_OF_SLICES),                                                                      \
         GP_CLI_FLAG("one-per-duplicate", 0, one_per_duplicate, "pick at most one image of each near-duplicate group"), \
         GP_CLI_OPTION("diversity", 0, GP_OPT_CHOICE, "none|mmr|facility", diversity,                                   \
                       "how to make the picks diverse: by maximal marginal relevance, or by facility location "         \
                       "(default: none)",                                                                               \
                       .needs = "top top-per-category top-per-slice strategy=category"),                                \
-        GP_CLI_OPTION("balance", 0, GP_OPT_SHARE, "X", balance,                                                        \
+        GP_CLI_OPTION("balance", 0, GP_OPT_REAL, "X", balance,                                                         \
                       "weight of quality against diversity; 1: quality only, 0: diversity only (default: 0.7)",        \
-                      .needs = "diversity=mmr|facility"),                                                              \
-        GP_CLI_OPTION("min-support", 0, GP_OPT_NUMBER, "N", min_support,                                               \
-                      "use only slices of at least N images (default: 2)", .needs = GP_CLI_OF_SLICES),                 \
+                      .range = GP_CLI_FROM_TO(0, 1), .needs = "diversity=mmr|facility"),                               \
+        GP_CLI_OPTION("min-support", 0, GP_OPT_COUNT, "N", min_support,                                                \
+                      "use only slices of at least N images (default: 2)", .range = GP_CLI_FROM_U32(1),                \
+                      .needs = GP_CLI_OF_SLICES),                                                                      \
         GP_CLI_OPTION("min-lift", 0, GP_OPT_REAL, "S", min_lift,                                                       \
                       "use only slices whose mean score is at least S points above the mean of all images "            \
                       "(with category-slices: of their category; default: no limit)",                                  \
@@ -120,12 +128,15 @@
                       .needs = "strategy=category-slices", .excludes = "min-lift", .old = "drop-factor")
 
 #define GP_CLI_SHEET(rule)                                                                                             \
-    GP_CLI_OPTION("thumb", 0, GP_OPT_NUMBER, "PIXELS", thumb,                                                          \
-                  "longest side of a thumbnail on the sheet, in pixels (default: 160)", .excludes = rule),             \
+    GP_CLI_OPTION("thumb", 0, GP_OPT_COUNT, "PIXELS", thumb,                                                           \
+                  "longest side of a thumbnail on the sheet, in pixels (default: 160)",                                \
+                  .range = GP_CLI_FROM_TO(1, 100000), .excludes = rule),                                               \
         GP_CLI_OPTION("max-prompts", 0, GP_OPT_COUNT, "N", max_prompts,                                                \
-                      "rows of the sheet at most; 0: as many as fit (default: 24)", .excludes = rule),                 \
-        GP_CLI_OPTION("max-candidates", 0, GP_OPT_NUMBER, "N", max_candidates,                                         \
-                      "columns of the sheet at most (default: 8)", .excludes = rule)
+                      "rows of the sheet at most; 0: as many as fit (default: 24)",                                    \
+                      .range = GP_CLI_FROM_TO(0, 100000), .excludes = rule),                                           \
+        GP_CLI_OPTION("max-candidates", 0, GP_OPT_COUNT, "N", max_candidates,                                          \
+                      "columns of the sheet at most (default: 8)", .range = GP_CLI_FROM_TO(1, 100000),                 \
+                      .excludes = rule)
 #define GP_CLI_SCORER(...)                                                                                             \
     GP_CLI_OPTION("scorer", 0, GP_OPT_TEXT, "SCORER", scorer,                                                          \
                   "use the scores of this scorer: its name, MODEL, MODEL:PRECISION, or an id of goldpan status "       \

@@ -4,6 +4,7 @@
 #include "cli/context.h"
 
 #include "base/mem.h"
+#include "cli/common_options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 
 /* ------------------------------------------------------------------ failing */
 
-/* A word as a shell would need it. */
+/* Appends a word, quoted for a shell if needed. */
 static void put_quoted(gp_str *s, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,@%+";
@@ -98,7 +99,8 @@ gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err)
                                         "drawn-world-mini"};
     *name = named_model(cli);
     if (*name) return GP_OK;
-    for (size_t i = 0; i < 2; i++) { /* the bundled one is a toy for the sample: never taken unasked */
+    for (size_t i = 0; i < 2; i++) { /* the last name is the bundled model, which is only for the sample: never use it
+                                      * unless it is named */
         char *folder = NULL;
         if (gp_model_find(usual[i], cli->revision, &folder, NULL) != GP_OK) continue;
         gp_free(folder);
@@ -118,7 +120,7 @@ typedef struct last_used {
     bool failed;                  /* out of memory */
 } last_used;
 
-/* Whether another program made the scores, which were imported with their embeddings. */
+/* Returns true if the scores were imported with embeddings of another program. */
 static bool is_imported(const gp_scorer_facts *s)
 {
     return strncmp(s->id, "made-elsewhere/", strlen("made-elsewhere/")) == 0;
@@ -126,7 +128,8 @@ static bool is_imported(const gp_scorer_facts *s)
 
 void gp_cli_scorer_text(const gp_scorer_facts *s, char out[300])
 {
-    const bool by_model = is_imported(s) || strcmp(s->name, "clip") == 0; /* the model's name is enough */
+    const bool by_model = is_imported(s) || strcmp(s->name, "clip") == 0; /* the name of the scorer adds nothing to the
+                                                                           * model's name */
     snprintf(out, 300, "%.99s%s%.150s (%.20s)", by_model ? "" : s->name, by_model ? "" : " by ", s->model,
              s->precision);
 }
@@ -137,33 +140,31 @@ static bool take_last(void *user, const gp_scorer_facts *s)
     if (is_imported(s)) return true;
     last->id = gp_str_dup(s->id), last->model = gp_str_dup(s->model), last->precision = gp_str_dup(s->precision);
     last->failed = !last->id || !last->model || !last->precision;
-    return false; /* the scorers come in order of their last use */
+    return false; /* scorers are visited in order of their last use, so this is the last one */
 }
 
 static gp_status read_last(gp_catalog *catalog, last_used *last, gp_error *err)
 {
     if (!catalog) return GP_OK;
     GP_TRY(gp_catalog_scorers(catalog, take_last, last, err));
-    return last->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory") : GP_OK;
+    return last->failed ? gp_fail_memory(err, "the last scorer") : GP_OK;
 }
 
-/* Returns the index of `name` among the choices of --precision; 0 (auto) for an unknown name. */
-static int precision_of(const char *name)
+/* Returns the precision with this name; auto for an unknown name. */
+static gp_precision precision_of(const char *name)
 {
-    static const char *const names[] = {"auto", "fp32", "bf16", "int8"};
-    for (int i = 1; i < 4; i++)
-        if (strcmp(name, names[i]) == 0) return i;
-    return 0;
+    int index = gp_cli_choice_index(GP_CLI_PRECISIONS, name);
+    return (gp_precision)(index < 0 ? 0 : index);
 }
 
-/* Opens the model that made the last scores.  A catalog keeps only the name of a model, so another model may have this
- * name here: then the weights differ. */
+/* Opens the model that made the last scores.  Another model may have this name now.  The scorer's id contains the hash
+ * of the weights, so a model with other weights is an error. */
 static gp_status open_last(const last_used *last, gp_model_options *options, gp_model **model, gp_error *err)
 {
     gp_error why = {0};
     gp_model_facts facts = GP_INIT(gp_model_facts);
     gp_model *opened = NULL;
-    if (!options->precision) options->precision = (gp_precision)precision_of(last->precision);
+    if (!options->precision) options->precision = precision_of(last->precision);
     gp_status st = gp_model_open(last->model, options, &opened, &why);
     if (st != GP_OK)
         return gp_fail(err, st, "cannot open '%s', the model used last in this catalog: %s; name another with --model",
@@ -260,19 +261,17 @@ void gp_cli_score_options(gp_cli *cli, gp_score_options *options)
     options->user = &cli->term;
 }
 
-static gp_status take_u32(gp_cli_count from, uint64_t most, const char *name, uint32_t *to, gp_error *err)
+/* The range in the table of options makes sure that the value fits. */
+static void take_u32(gp_cli_count from, uint32_t *to)
 {
-    if (!from.set) return GP_OK;
-    if (from.value > most) return gp_fail(err, GP_ERR_USAGE, "--%s is too large", name);
-    *to = (uint32_t)from.value;
-    return GP_OK;
+    if (from.set) *to = (uint32_t)from.value;
 }
 
-gp_status gp_cli_pick_options(gp_cli *cli, gp_pick_options *options, gp_error *err)
+void gp_cli_pick_options(gp_cli *cli, gp_pick_options *options)
 {
     *options = (gp_pick_options)GP_PICK_DEFAULTS;
     options->note = gp_cli_note, options->note_user = cli;
-    GP_TRY(take_u32(cli->per_prompt, UINT32_MAX, "per-prompt", &options->per_prompt, err));
+    take_u32(cli->per_prompt, &options->per_prompt);
     if (cli->top.set) options->top = cli->top.value;
     options->has_min_score = cli->min_score.set;
     options->min_score = cli->min_score.value;
@@ -280,24 +279,22 @@ gp_status gp_cli_pick_options(gp_cli *cli, gp_pick_options *options, gp_error *e
     options->strategy = (gp_pick_strategy)cli->strategy;
     options->by = (gp_pick_by)cli->by;
     options->diversity = (gp_pick_diversity)cli->diversity;
-    GP_TRY(take_u32(cli->per_category, UINT32_MAX, "top-per-category", &options->per_category, err));
-    GP_TRY(take_u32(cli->per_slice, UINT32_MAX, "top-per-slice", &options->per_slice, err));
-    GP_TRY(take_u32(cli->min_support, UINT32_MAX, "min-support", &options->min_support, err));
+    take_u32(cli->per_category, &options->per_category);
+    take_u32(cli->per_slice, &options->per_slice);
+    take_u32(cli->min_support, &options->min_support);
     options->one_per_duplicate = cli->one_per_duplicate;
     if (cli->balance.set) options->balance = cli->balance.value;
     if (cli->lift_factor.set) options->lift_factor = cli->lift_factor.value;
     options->has_min_lift = cli->min_lift.set;
     options->min_lift = cli->min_lift.value;
-    return GP_OK;
 }
 
-gp_status gp_cli_sheet_options(gp_cli *cli, gp_sheet_options *options, gp_error *err)
+void gp_cli_sheet_options(gp_cli *cli, gp_sheet_options *options)
 {
     *options = (gp_sheet_options)GP_SHEET_DEFAULTS;
-    GP_TRY(take_u32(cli->thumb, 100000, "thumb", &options->thumb, err));
-    GP_TRY(take_u32(cli->max_prompts, 100000, "max-prompts", &options->max_prompts, err));
-    GP_TRY(take_u32(cli->max_candidates, 100000, "max-candidates", &options->max_candidates, err));
+    take_u32(cli->thumb, &options->thumb);
+    take_u32(cli->max_prompts, &options->max_prompts);
+    take_u32(cli->max_candidates, &options->max_candidates);
     options->progress = gp_term_progress;
     options->user = &cli->term;
-    return GP_OK;
 }

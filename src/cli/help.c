@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The help of a command, and all tables as JSON. */
+ * The overview, the help of a command, and all tables as JSON. */
 #include "cli/options.h"
 
 #include "base/json.h"
@@ -22,27 +22,46 @@ static int width_of(const char *text, size_t size)
 
 /* Prints text wrapped at HELP_WIDTH; lines after the first begin at `indent`, where the cursor is now.  Line feeds of
  * the text stay. */
-static void put_wrapped(const char *text, int indent)
+static void put_wrapped(FILE *to, const char *text, int indent)
 {
     int at = indent;
     for (bool first = true; *text; first = false) {
         size_t size = strcspn(text, " \n");
         int width = width_of(text, size);
         if (!first && at + 1 + width > HELP_WIDTH) {
-            printf("\n%*s", indent, "");
+            fprintf(to, "\n%*s", indent, "");
             at = indent, first = true;
         }
-        if (!first && at > indent) putchar(' '), at++;
-        fwrite(text, 1, size, stdout);
+        if (!first && at > indent) putc(' ', to), at++;
+        fwrite(text, 1, size, to);
         at += width;
         text += size;
         text += strspn(text, " ");
         for (; *text == '\n'; text++) {
-            printf(text[1] == '\n' ? "\n" : "\n%*s", indent, "");
+            fprintf(to, text[1] == '\n' ? "\n" : "\n%*s", indent, "");
             at = indent;
         }
     }
-    putchar('\n');
+    putc('\n', to);
+}
+
+static void put_range(gp_str *help, const gp_cli_option *o)
+{
+    gp_str range = GP_STR_INIT;
+    gp_cli_put_range(&range, o, false);
+    if (range.data) gp_str_printf(help, "; %s", range.data);
+    gp_str_clear(&range);
+}
+
+/* Appends the values that completions offer: "; a1111, comfyui or command". */
+static void put_words(gp_str *help, const gp_cli_option *o)
+{
+    for (const char *at = o->words; at;) {
+        size_t length = strcspn(at, "|");
+        const char *next = at[length] ? at + length + 1 : NULL;
+        gp_str_printf(help, "%s%.*s", at == o->words ? "; " : next ? ", " : " or ", (int)length, at);
+        at = next;
+    }
 }
 
 static void put_option(const gp_cli_command *command, const gp_cli_option *o)
@@ -57,12 +76,25 @@ static void put_option(const gp_cli_command *command, const gp_cli_option *o)
     else
         printf("%s\n%*s", left, HELP_COLUMN, "");
     gp_str_puts(&help, o->help);
+    put_range(&help, o);
+    put_words(&help, o);
+    if (gp_cli_required(command, o)) gp_str_puts(&help, "; required");
     if (o->needs) {
         gp_str_puts(&help, "; needs ");
         gp_cli_put_needs(&help, command, o);
     }
-    put_wrapped(help.data ? help.data : o->help, HELP_COLUMN);
+    put_wrapped(stdout, help.data ? help.data : o->help, HELP_COLUMN);
     gp_str_clear(&help);
+}
+
+static void put_examples(FILE *to, const char *lines)
+{
+    fprintf(to, "\nExample%s:\n", strchr(lines, '\n') ? "s" : "");
+    for (const char *line = lines; *line;) {
+        size_t length = strcspn(line, "\n");
+        fprintf(to, "  %.*s\n", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
 }
 
 void gp_cli_help(const gp_cli_command *command)
@@ -71,26 +103,67 @@ void gp_cli_help(const gp_cli_command *command)
            command->arguments, command->summary);
     if (command->about) {
         putchar('\n');
-        put_wrapped(command->about, 0);
+        put_wrapped(stdout, command->about, 0);
     }
     printf("\nOptions:\n");
     for (const gp_cli_option *o = command->options; o->name; o++) put_option(command, o);
-    printf("\nExample%s:\n", strchr(command->examples, '\n') ? "s" : "");
-    for (const char *line = command->examples; *line;) {
-        size_t length = strcspn(line, "\n");
-        printf("  %.*s\n", (int)length, line);
-        line += length + (line[length] == '\n');
-    }
+    put_examples(stdout, command->examples);
+}
+
+/* ------------------------------------------------------------------ overview */
+
+/* tools/options.py writes these texts into the man page of goldpan, and the exit codes into every man page. */
+static const char about[] = "Finds the best of many generated images: scores how well each image matches its prompt "
+                            "with a CLIP model, and picks the best images of every prompt.";
+static const char examples[] = "goldpan model get openai/clip-vit-large-patch14\n"
+                               "goldpan run pictures --model openai/clip-vit-large-patch14\n"
+                               "goldpan explore pictures\n"
+                               "goldpan export best --catalog pictures";
+static const char catalog_rule[] = "A command works on the catalog (.goldpan/catalog.db) at or above the path you "
+                                   "give, or at or above the current folder; --catalog names another catalog.";
+
+static const struct {
+    int code;
+    const char *meaning;
+} exit_codes[] = {
+    {GP_EXIT_OK, "done"},
+    {GP_EXIT_FAILURE, "failure"},
+    {GP_EXIT_USAGE, "usage error"},
+    {GP_EXIT_PARTIAL, "done, but some files failed"},
+    {GP_EXIT_NOTHING, "nothing was selected"},
+    {GP_EXIT_INTERRUPTED, "interrupted by Ctrl-C"},
+    {GP_EXIT_TERMINATED, "interrupted by SIGTERM"},
+};
+enum { EXIT_CODES = sizeof exit_codes / sizeof *exit_codes };
+
+void gp_cli_overview(const gp_cli_command *const *commands, FILE *to)
+{
+    gp_str end = GP_STR_INIT;
+    fputs("Usage: goldpan COMMAND [OPTION...] [ARGUMENT...]\n\n", to);
+    put_wrapped(to, about, 0);
+    fputs("\nCommands:\n", to);
+    for (const gp_cli_command *const *c = commands; *c; c++) fprintf(to, "  %-12s %s\n", (*c)->name, (*c)->summary);
+    put_examples(to, examples);
+    gp_str_printf(&end,
+                  "goldpan help COMMAND prints the options of a command; goldpan --version prints the version.  %s\n\n"
+                  "Exit codes: ",
+                  catalog_rule);
+    for (size_t i = 0; i < EXIT_CODES; i++)
+        gp_str_printf(&end, "%d %s%s", exit_codes[i].code, exit_codes[i].meaning, i + 1 < EXIT_CODES ? "; " : ".");
+    putc('\n', to);
+    put_wrapped(to, end.data ? end.data : "", 0);
+    gp_str_clear(&end);
 }
 
 /* ------------------------------------------------------------------ JSON */
 
 static void dump_option(gp_str *json, const gp_cli_command *command, const gp_cli_option *o)
 {
-    static const char *const kinds[] = {"flag",  "text",     "texts", "count",  "number", "real",
-                                        "above", "at least", "share", "choice", "list"};
-    gp_str needs = GP_STR_INIT;
+    static const char *const kinds[] = {"flag", "text", "texts", "count", "real", "choice", "list"};
+    gp_str needs = GP_STR_INIT, excludes = GP_STR_INIT, range = GP_STR_INIT;
     gp_cli_put_needs(&needs, command, o);
+    gp_cli_put_excludes(&excludes, command, o);
+    gp_cli_put_range(&range, o, false);
     gp_str_putc(json, '{');
     gp_json_put_text(json, "name", o->name);
     gp_json_put_text(json, "letter", o->letter ? (char[]){o->letter, 0} : NULL);
@@ -98,18 +171,40 @@ static void dump_option(gp_str *json, const gp_cli_command *command, const gp_cl
     gp_json_put_text(json, "value", o->value);
     gp_json_put_text(json, "words", o->kind == GP_OPT_CHOICE ? o->value : o->words);
     gp_json_put_text(json, "help", o->help);
+    gp_json_put_text(json, "range", range.data);
+    gp_json_put_text(json, "required", gp_cli_required(command, o) ? "yes" : NULL);
     gp_json_put_text(json, "needs", o->needs);
     gp_json_put_text(json, "needs_text", needs.data);
     gp_json_put_text(json, "excludes", o->excludes);
+    gp_json_put_text(json, "excludes_text", excludes.data);
     gp_json_put_text(json, "old", o->old);
     gp_str_putc(json, '}');
+    gp_str_clear(&range);
+    gp_str_clear(&excludes);
     gp_str_clear(&needs);
+}
+
+static void dump_overview(gp_str *json)
+{
+    gp_json_put_text(json, "about", about);
+    gp_json_put_text(json, "examples", examples);
+    gp_json_put_text(json, "catalog", catalog_rule);
+    gp_json_put_name(json, "exit_codes");
+    for (size_t i = 0; i < EXIT_CODES; i++) {
+        gp_str_printf(json, "%s[%d,", i ? "," : "[", exit_codes[i].code);
+        gp_json_put_string(json, exit_codes[i].meaning);
+        gp_str_putc(json, ']');
+    }
+    gp_str_putc(json, ']');
 }
 
 void gp_cli_dump(const gp_cli_command *const *commands)
 {
     gp_str json = GP_STR_INIT;
-    gp_str_puts(&json, "{\"commands\":[");
+    gp_str_putc(&json, '{');
+    dump_overview(&json);
+    gp_json_put_name(&json, "commands");
+    gp_str_putc(&json, '[');
     for (const gp_cli_command *const *c = commands; *c; c++) {
         gp_str_puts(&json, c == commands ? "{" : ",\n{");
         gp_json_put_text(&json, "name", (*c)->name);
@@ -117,6 +212,7 @@ void gp_cli_dump(const gp_cli_command *const *commands)
         gp_json_put_text(&json, "summary", (*c)->summary);
         gp_json_put_text(&json, "about", (*c)->about);
         gp_json_put_text(&json, "examples", (*c)->examples);
+        gp_json_put_text(&json, "needs", (*c)->needs);
         gp_json_put_name(&json, "options");
         gp_str_putc(&json, '[');
         for (const gp_cli_option *o = (*c)->options; o->name; o++) {

@@ -9,9 +9,9 @@ enum { GP_CLI_MOST_COLUMNS = 12 };
 typedef struct gp_cli_table {
     const char *const *heads; /* [columns] */
     size_t columns;           /* at most GP_CLI_MOST_COLUMNS */
-    unsigned left;            /* bit k: column k is text, aligned left; else numbers, aligned right */
+    unsigned left;            /* bit k set: column k is text, aligned left; not set: numbers, aligned right */
     gp_str cells;             /* each ends with a zero byte */
-    size_t count;             /* of cells */
+    size_t count;             /* number of cells */
 } gp_cli_table;
 
 /* Adds the next cell, row by row.  Control characters become blanks. */

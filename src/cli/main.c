@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * goldpan: the command.  Finds the command's table, parses, runs it, and gives its exit code:
- * 0 done, 1 failure, 2 usage, 3 some files failed, 4 nothing selected, 130 interrupted.
+ * goldpan: the command.  Finds the table of the command, parses the options, runs the command, and returns its exit
+ * code (options.h).
  * Data goes to stdout, messages go to stderr.  A closed pipe ends the command without a message, because SIGPIPE keeps
  * its default action. */
 #include "base/mem.h"
@@ -23,28 +23,7 @@ static const gp_cli_command *const commands[] = {
     &gp_cmd_neighbours, &gp_cmd_cluster,    &gp_cmd_map,        NULL,
 };
 
-static void overview(FILE *to)
-{
-    fputs("Usage: goldpan COMMAND [OPTION...] [ARGUMENT...]\n\n"
-          "Finds the best of many generated images: scores how well each image matches its\n"
-          "prompt with a CLIP model, and picks the best images of every prompt.\n\n"
-          "Commands:\n",
-          to);
-    for (const gp_cli_command *const *c = commands; *c; c++) fprintf(to, "  %-12s %s\n", (*c)->name, (*c)->summary);
-    fputs("\nExamples:\n"
-          "  goldpan model get openai/clip-vit-large-patch14\n"
-          "  goldpan run pictures --model openai/clip-vit-large-patch14\n"
-          "  goldpan explore pictures\n"
-          "  goldpan export best --catalog pictures\n\n"
-          "goldpan help COMMAND prints the options of a command; goldpan --version prints the\n"
-          "version.  A command works on the catalog (.goldpan/catalog.db) at or above the path\n"
-          "you give, or at or above the current folder; --catalog names another catalog.\n"
-          "Exit codes: 0 done, 1 failure, 2 usage error, 3 some files failed, 4 nothing\n"
-          "selected, 130 interrupted.\n",
-          to);
-}
-
-/* Is this the command that argv begins with ("model get" takes two words)?  The number of words, else 0. */
+/* Returns the number of words if argv begins with this command (2 for "model get"), else 0. */
 static int matches(const gp_cli_command *command, int argc, char **argv)
 {
     const char *blank = strchr(command->name, ' ');
@@ -63,7 +42,7 @@ static const gp_cli_command *find(int argc, char **argv, int *words)
     return NULL;
 }
 
-/* Does a family of commands begin with this word ("model")? */
+/* Returns true if a family of commands begins with this word, such as "model". */
 static bool is_family(const char *word)
 {
     size_t length = strlen(word);
@@ -72,7 +51,7 @@ static bool is_family(const char *word)
     return false;
 }
 
-/* List the family, if it is one. */
+/* Lists the commands of a family.  Returns false if there is no such family. */
 static bool list_family(const char *word, FILE *to)
 {
     size_t length = strlen(word);
@@ -84,7 +63,7 @@ static bool list_family(const char *word, FILE *to)
     return true;
 }
 
-/* Lists the commands of a family: "model list, model get, model info". */
+/* Appends the names of a family's commands: "model list, model get, model info". */
 static void family_names(const char *word, gp_str *names)
 {
     size_t length = strlen(word);
@@ -109,7 +88,7 @@ static int unknown(gp_cli *cli, int argc, char **argv)
     return gp_cli_usage(cli, "unknown command '%s'", typed);
 }
 
-/* "goldpan model" lacks the second word: lists the commands of the family. */
+/* Lists the commands of a family if the second word is missing, as in "goldpan model". */
 static int incomplete(gp_cli *cli, const char *family)
 {
     gp_str names = GP_STR_INIT;
@@ -127,7 +106,7 @@ static int help(gp_cli *cli, int argc, char **argv)
 {
     int words = 0;
     if (argc == 0) {
-        overview(stdout);
+        gp_cli_overview(commands, stdout);
         return GP_EXIT_OK;
     }
     const gp_cli_command *command = find(argc, argv, &words);
@@ -158,7 +137,7 @@ static int dispatch(gp_cli *cli, int argc, char **argv)
 {
     int words = 0;
     if (argc == 0) {
-        overview(stderr);
+        gp_cli_overview(commands, stderr);
         return GP_EXIT_USAGE;
     }
     if (!strcmp(argv[0], "--version")) {
@@ -180,8 +159,8 @@ static int dispatch(gp_cli *cli, int argc, char **argv)
 }
 
 /* A parent process may have closed descriptors 0 to 2.  The first files opened would then get these numbers, and
- * messages would be written into them.  So closed descriptors are opened first: 0 and 1 such that reading and writing
- * fail, 2 on /dev/null. */
+ * messages would be written into them.  So closed descriptors are opened first: reading 0 and writing 1 then fail, and
+ * 2 writes to /dev/null. */
 static bool reserve_descriptors(void)
 {
     for (int fd = 0; fd <= 2; fd++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Format: numpy.lib.format, version 1.0: "\x93NUMPY" 1 0, u16 length of what follows, a Python dict padded with blanks
- * so that the data begins at a multiple of 64, a newline.  The header has the same size (128) for every number of rows
- * and is written again at the end, so rows need no memory and files that failed leave no empty rows. */
+ * so that the data begins at a multiple of 64, a newline.  The header has the same size (128) for every number of rows.
+ * It is written again at the end, when the number of rows is known, so the rows need not stay in memory. */
 #include "cli/npy.h"
 
 #include "base/file.h"
@@ -38,7 +38,7 @@ gp_status gp_npy_open(const char *path, char kind, size_t width, gp_npy **out, g
 {
     char header[HEADER + 1];
     gp_npy *f = gp_mem_zero(1, sizeof *f);
-    if (!f) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    if (!f) return gp_fail_memory(err, "an array");
     f->width = width, f->kind = kind;
     make_header(f, header);
     gp_status st = gp_atomic_file_open(path, &f->file, err);

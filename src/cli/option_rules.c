@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Rules of the tables: an option that has no effect beside the others of the command line is an error.  A default value
- * that is given explicitly counts as given. */
+ * Checks the rules of the tables: an option that has no effect with the rest of the command line is an error.  An
+ * option counts as given even if its value is the default. */
 #include "cli/options.h"
 
 #include <stdio.h>
@@ -13,15 +13,22 @@ typedef struct item {
     size_t length, values_length;
 } item;
 
-/* Reads the next item and returns the text after it, or NULL at the end. */
+/* Reads the next item and returns the text after it, or NULL at the end of the group. */
 static const char *next_item(const char *rule, item *out)
 {
     rule += strspn(rule, " ");
-    if (!*rule) return NULL;
-    size_t whole = strcspn(rule, " "), length = strcspn(rule, "= ");
+    if (!*rule || *rule == ';') return NULL;
+    size_t whole = strcspn(rule, " ;"), length = strcspn(rule, "= ;");
     *out = (item){rule, NULL, length, 0};
     if (length < whole) out->values = rule + length + 1, out->values_length = whole - length - 1;
     return rule + whole;
+}
+
+/* Returns the next group of a rule, or NULL. */
+static const char *next_group(const char *rule)
+{
+    rule += strcspn(rule, ";");
+    return *rule ? rule + 1 : NULL;
 }
 
 static bool is_argument(const item *i)
@@ -29,7 +36,7 @@ static bool is_argument(const item *i)
     return i->length == strlen("ARGUMENT") && !memcmp(i->name, "ARGUMENT", i->length);
 }
 
-/* Does the list "A|B" of values hold this word of `length` bytes? */
+/* Returns true if the list "A|B" of values contains this word of `length` bytes. */
 static bool has_value(const item *i, const char *word, size_t length)
 {
     for (size_t at = 0; at < i->values_length;) {
@@ -39,15 +46,6 @@ static bool has_value(const item *i, const char *word, size_t length)
         at += part + 1;
     }
     return false;
-}
-
-/* Returns the name of an option's value number `index`, which has *length bytes. */
-static const char *choice_name(const gp_cli_option *o, int index, size_t *length)
-{
-    const char *at = o->value;
-    while (index-- > 0) at += strcspn(at, "|") + 1;
-    *length = strcspn(at, "|");
-    return at;
 }
 
 static bool holds(const gp_cli *cli, const item *i)
@@ -61,23 +59,25 @@ static bool holds(const gp_cli *cli, const item *i)
     }
     const gp_cli_option *o = gp_cli_find_option(cli->command->options, i->name, i->length);
     if (!o) return false;
-    const char *value = choice_name(o, *(const int *)((const char *)cli + o->field), &length);
+    const char *value = gp_cli_choice_name(o->value, *(const int *)((const char *)cli + o->field), &length);
     return has_value(i, value, length);
 }
 
 /* ------------------------------------------------------------------ rules in words */
 
-/* "[DIR|FILE...]" without its brackets. */
+/* Appends the first argument of "[DIR|FILE...]" or "(DIR | --site DIR)", without its brackets. */
 static void put_argument(gp_str *s, const gp_cli_command *command)
 {
-    const char *text = command->arguments;
-    size_t length = strlen(text);
-    bool brackets = length > 1 && text[0] == '[' && text[length - 1] == ']';
-    gp_str_add(s, text + brackets, length - 2 * (size_t)brackets);
+    const char *text = command->arguments + strspn(command->arguments, "[("), *end = strstr(text, " | ");
+    if (*text == '-')
+        gp_str_puts(s, "an argument");
+    else
+        gp_str_add(s, text, end ? (size_t)(end - text) : strcspn(text, "])"));
 }
 
-/* "--strategy slices or category-slices" */
-static void put_item(gp_str *s, const gp_cli_command *command, const item *i)
+/* Appends an item in words, such as "--strategy slices or category-slices".  with_value: an item that only names an
+ * option is followed by the name of the option's value, as in "--out FILE". */
+static void put_item(gp_str *s, const gp_cli_command *command, const item *i, bool with_value)
 {
     if (is_argument(i)) {
         put_argument(s, command);
@@ -90,27 +90,61 @@ static void put_item(gp_str *s, const gp_cli_command *command, const item *i)
         gp_str_printf(s, "%s%.*s", at ? " or " : " ", (int)part, i->values + at);
         at += part + 1;
     }
+    const gp_cli_option *o = with_value ? gp_cli_find_option(command->options, i->name, i->length) : NULL;
+    if (o && o->value && !i->values) gp_str_printf(s, " %s", o->value);
+}
+
+/* One group of a rule: "--score, --adaptive or --model". */
+static void put_group(gp_str *s, const gp_cli_command *command, const char *rule, bool with_value)
+{
+    item i, later;
+    bool first = true;
+    for (; (rule = next_item(rule, &i)) != NULL; first = false) {
+        if (!first) gp_str_puts(s, next_item(rule, &later) ? ", " : " or ");
+        put_item(s, command, &i, with_value);
+    }
 }
 
 void gp_cli_put_needs(gp_str *s, const gp_cli_command *command, const gp_cli_option *option)
 {
-    item i, later;
-    bool first = true;
-    for (const char *rule = option->needs; rule && (rule = next_item(rule, &i)) != NULL; first = false) {
-        if (!first) gp_str_puts(s, next_item(rule, &later) ? ", " : " or ");
-        put_item(s, command, &i);
+    for (const char *rule = option->needs; rule; rule = next_group(rule)) {
+        if (rule != option->needs) gp_str_puts(s, ", and ");
+        put_group(s, command, rule, false);
     }
+}
+
+void gp_cli_put_excludes(gp_str *s, const gp_cli_command *command, const gp_cli_option *option)
+{
+    if (option->excludes) put_group(s, command, option->excludes, false);
+}
+
+bool gp_cli_required(const gp_cli_command *command, const gp_cli_option *option)
+{
+    item i, other;
+    for (const char *rule = command->needs, *rest; rule; rule = next_group(rule))
+        if ((rest = next_item(rule, &i)) != NULL && !next_item(rest, &other) && strlen(option->name) == i.length &&
+            !memcmp(option->name, i.name, i.length))
+            return true;
+    return false;
 }
 
 /* ------------------------------------------------------------------ checking */
 
-static gp_status fail_needs(const gp_cli *cli, const gp_cli_option *o, gp_error *err)
+/* subject: "--table", or the command's name in quotes. */
+static gp_status check_needs(const gp_cli *cli, const char *subject, const char *needs, bool with_value, gp_error *err)
 {
-    gp_str s = GP_STR_INIT;
-    gp_cli_put_needs(&s, cli->command, o);
-    gp_status st = gp_fail(err, GP_ERR_USAGE, "--%s needs %s", o->name, s.data ? s.data : "another option");
-    gp_str_clear(&s);
-    return st;
+    item i;
+    for (const char *rule = needs; rule; rule = next_group(rule)) {
+        bool good = false;
+        for (const char *at = rule; !good && (at = next_item(at, &i)) != NULL;) good = holds(cli, &i);
+        if (good) continue;
+        gp_str s = GP_STR_INIT;
+        put_group(&s, cli->command, rule, with_value);
+        gp_status st = gp_fail(err, GP_ERR_USAGE, "%s needs %s", subject, s.data ? s.data : "another option");
+        gp_str_clear(&s);
+        return st;
+    }
+    return GP_OK;
 }
 
 static gp_status fail_excludes(const gp_cli *cli, const gp_cli_option *o, const item *i, gp_error *err)
@@ -119,7 +153,7 @@ static gp_status fail_excludes(const gp_cli *cli, const gp_cli_option *o, const 
     if (is_argument(i))
         gp_str_printf(&s, "the argument '%.300s'", cli->args[0]);
     else
-        put_item(&s, cli->command, i);
+        put_item(&s, cli->command, i, false);
     gp_status st = gp_fail(err, GP_ERR_USAGE, "--%s cannot be combined with %s", o->name, s.data ? s.data : "another");
     gp_str_clear(&s);
     return st;
@@ -128,16 +162,18 @@ static gp_status fail_excludes(const gp_cli *cli, const gp_cli_option *o, const 
 static gp_status check_option(const gp_cli *cli, const gp_cli_option *o, gp_error *err)
 {
     item i;
-    bool good = !o->needs;
+    char subject[64];
     for (const char *rule = o->excludes; rule && (rule = next_item(rule, &i)) != NULL;)
         if (holds(cli, &i)) return fail_excludes(cli, o, &i, err);
-    for (const char *rule = o->needs; !good && (rule = next_item(rule, &i)) != NULL;) good = holds(cli, &i);
-    return good ? GP_OK : fail_needs(cli, o, err);
+    snprintf(subject, sizeof subject, "--%s", o->name);
+    return check_needs(cli, subject, o->needs, false, err);
 }
 
 gp_status gp_cli_check_rules(const gp_cli *cli, gp_error *err)
 {
+    char subject[64];
     for (const gp_cli_option *o = cli->command->options; o->name; o++)
         if (gp_cli_option_given(cli, o)) GP_TRY(check_option(cli, o, err));
-    return GP_OK;
+    snprintf(subject, sizeof subject, "'goldpan %s'", cli->command->name);
+    return check_needs(cli, subject, cli->command->needs, true, err);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Parsing and suggestions, from a command's table of options.
+ * Parses a command line by the command's table of options, and suggests names for misspelt options.
  * --name value, --name=value, -n value, -nvalue, flags joined (-qv), "--" ends the options, "-" is an argument.  A
  * value that begins with "--" needs the form --name=value. */
 #include "cli/options.h"
@@ -17,7 +17,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Edits (insert, delete, replace) from a to b; words of more than 31 bytes are far from everything. */
+/* Returns the edit distance of a and b (insertions, deletions, replacements); 99 if a word has more than 31 bytes. */
 static size_t distance(const char *a, const char *b)
 {
     size_t row[33], m = strlen(a), n = strlen(b);
@@ -41,7 +41,7 @@ const char *gp_cli_suggest(const char *word, const char *const *names)
     size_t nearest = 99, length = strlen(word);
     for (; *names; names++) {
         size_t d = distance(word, *names);
-        if (length >= 3 && gp_str_starts(*names, word)) d = least(d, 1); /* cut short */
+        if (length >= 3 && gp_str_starts(*names, word)) d = least(d, 1); /* the word is the beginning of the name */
         if (d < nearest) nearest = d, best = *names;
     }
     return nearest <= 2 && nearest < length ? best : NULL;
@@ -81,8 +81,7 @@ static gp_status unknown(const gp_cli *cli, const char *word, size_t length, gp_
     return gp_fail(err, GP_ERR_USAGE, "unknown option '--%s'", name);
 }
 
-/* Returns the place of the word in "A|B|C", or -1. */
-static int place_in(const char *list, const char *word)
+int gp_cli_choice_index(const char *list, const char *word)
 {
     for (int i = 0; list; i++) {
         size_t length = strcspn(list, "|");
@@ -93,10 +92,17 @@ static int place_in(const char *list, const char *word)
     return -1;
 }
 
+const char *gp_cli_choice_name(const char *list, int index, size_t *length)
+{
+    while (index-- > 0) list += strcspn(list, "|") + 1;
+    *length = strcspn(list, "|");
+    return list;
+}
+
 static gp_status set_choice(const gp_cli_option *o, int *field, const char *value, gp_error *err)
 {
-    int place = place_in(o->value, value);
-    if (place < 0) place = place_in(o->old_values, value);
+    int place = gp_cli_choice_index(o->value, value);
+    if (place < 0) place = gp_cli_choice_index(o->old_values, value);
     if (place >= 0) {
         *field = place;
         return GP_OK;
@@ -104,27 +110,59 @@ static gp_status set_choice(const gp_cli_option *o, int *field, const char *valu
     return gp_fail(err, GP_ERR_USAGE, "--%s must be one of %s, not '%s'", o->name, o->value, value);
 }
 
+static bool has_range(const gp_cli_option *o)
+{
+    return o->range.min != 0 || o->range.max != 0;
+}
+
+static bool is_too_large(const gp_cli_option *o, double x)
+{
+    return has_range(o) && (x > o->range.max || (x >= o->range.max && o->range.below_max));
+}
+
+static bool is_in_range(const gp_cli_option *o, double x)
+{
+    if (!has_range(o)) return true;
+    return (x > o->range.min || (x >= o->range.min && !o->range.above_min)) && !is_too_large(o, x);
+}
+
+void gp_cli_put_range(gp_str *s, const gp_cli_option *o, bool all)
+{
+    const gp_cli_range *r = &o->range;
+    bool has_max = isfinite(r->max) && (all || r->max < UINT32_MAX);
+    if (!has_range(o) || (!has_max && r->min <= 0 && o->kind == GP_OPT_COUNT)) return;
+    if (has_max && !r->above_min && !r->below_max) {
+        gp_str_printf(s, "from %.15g to %.15g", r->min, r->max);
+        return;
+    }
+    gp_str_printf(s, "%s %.15g", r->above_min ? "above" : "at least", r->min);
+    if (has_max) gp_str_printf(s, " and %s %.15g", r->below_max ? "below" : "at most", r->max);
+}
+
+/* what: "a whole number".  all: the message also names the maximum of GP_CLI_FROM_U32. */
+static gp_status fail_number(const gp_cli_option *o, const char *what, const char *value, bool all, gp_error *err)
+{
+    gp_str s = GP_STR_INIT;
+    gp_cli_put_range(&s, o, all);
+    const char *range = s.data ? s.data : "", *before = !*range ? "" : gp_str_starts(range, "at") ? " of " : " ";
+    gp_fail(err, GP_ERR_USAGE, "--%s needs %s%s%s, not '%s'", o->name, what, before, range, value);
+    gp_str_clear(&s);
+    return GP_ERR_USAGE;
+}
+
 static gp_status set_count(const gp_cli_option *o, gp_cli_count *count, const char *value, gp_error *err)
 {
-    const uint64_t least = o->kind == GP_OPT_NUMBER ? 1 : 0;
-    if (!gp_parse_u64(value, &count->value) || count->value < least)
-        return gp_fail(err, GP_ERR_USAGE, "--%s needs a whole number%s, not '%s'", o->name,
-                       least ? " of at least 1" : "", value);
+    bool whole = gp_parse_u64(value, &count->value);
+    if (!whole || !is_in_range(o, (double)count->value))
+        return fail_number(o, "a whole number", value, whole && is_too_large(o, (double)count->value), err);
     count->set = true;
     return GP_OK;
 }
 
 static gp_status set_real(const gp_cli_option *o, gp_cli_real *real, const char *value, gp_error *err)
 {
-    static const char *const ranges[] = {[GP_OPT_REAL] = "",
-                                         [GP_OPT_ABOVE] = " above 0",
-                                         [GP_OPT_AT_LEAST] = " of at least 0",
-                                         [GP_OPT_SHARE] = " from 0 to 1"};
     double x;
-    bool good = gp_parse_double(value, &x);
-    if (good && o->kind != GP_OPT_REAL) good = x > 0 || (x >= 0 && o->kind != GP_OPT_ABOVE);
-    if (good && o->kind == GP_OPT_SHARE) good = x <= 1;
-    if (!good) return gp_fail(err, GP_ERR_USAGE, "--%s needs a number%s, not '%s'", o->name, ranges[o->kind], value);
+    if (!gp_parse_double(value, &x) || !is_in_range(o, x)) return fail_number(o, "a number", value, true, err);
     *real = (gp_cli_real){true, x};
     return GP_OK;
 }
@@ -134,6 +172,9 @@ static gp_status set_text(const gp_cli_option *o, const char **text, const char 
 {
     if (!*value && strcmp(o->value, "TEXT") != 0)
         return gp_fail(err, GP_ERR_USAGE, "--%s needs a value (%s), but the value is empty", o->name, o->value);
+    if (o->ends && !gp_str_ends(value, o->ends))
+        return gp_fail(err, GP_ERR_USAGE, "--%s must be a file name that ends in %s, not '%s'", o->name, o->ends,
+                       value);
     *text = value;
     return GP_OK;
 }
@@ -157,7 +198,7 @@ bool gp_cli_given(const gp_cli *cli, const char *name)
     return o && gp_cli_option_given(cli, o);
 }
 
-/* Store a value (NULL for flags). */
+/* Stores the value of an option (NULL for flags) in its field. */
 static gp_status set(gp_cli *cli, const gp_cli_option *o, const char *value, gp_error *err)
 {
     size_t place = (size_t)(o - cli->command->options);
@@ -172,31 +213,27 @@ static gp_status set(gp_cli *cli, const gp_cli_option *o, const char *value, gp_
     case GP_OPT_TEXT: return set_text(o, field, value, err);
     case GP_OPT_TEXTS: return add_text(o, field, value, err);
     case GP_OPT_CHOICE: return set_choice(o, field, value, err);
-    case GP_OPT_COUNT:
-    case GP_OPT_NUMBER: return set_count(o, field, value, err);
-    case GP_OPT_REAL:
-    case GP_OPT_ABOVE:
-    case GP_OPT_AT_LEAST:
-    case GP_OPT_SHARE: return set_real(o, field, value, err);
+    case GP_OPT_COUNT: return set_count(o, field, value, err);
+    case GP_OPT_REAL: return set_real(o, field, value, err);
     }
     return GP_OK;
 }
 
-/* Takes the word after the option as its value.  A word that begins with "--" is taken for an option: in
- * "--prompts --json" the value was forgotten.  Such a value can still be given as "--prompts=--json". */
+/* Takes the word after the option as its value.  A word that begins with "--" counts as an option, because in
+ * "--prompts --json" the user probably forgot the value.  Such a value can be given as "--prompts=--json". */
 static gp_status set_next(gp_cli *cli, const gp_cli_option *o, const char *typed, const char **next, gp_error *err)
 {
     const char *value = *next;
     if (!value) return gp_fail(err, GP_ERR_USAGE, "%s needs a value (%s)", typed, o->value);
     bool text = o->kind == GP_OPT_TEXT || o->kind == GP_OPT_TEXTS || o->kind == GP_OPT_LIST;
-    if (text && gp_str_starts(value, "--")) /* other kinds refuse such a word in any case */
+    if (text && gp_str_starts(value, "--")) /* all other kinds reject such a word as their value */
         return gp_fail(err, GP_ERR_USAGE, "%s needs a value (%s), but '%s' follows; if that is the value: --%s=%s",
                        typed, o->value, value, o->name, value);
     *next = NULL;
     return set(cli, o, value, err);
 }
 
-/* "--name", "--name=value"; *next is the word after it, taken (and set NULL) if the option needs it. */
+/* Parses "--name" or "--name=value".  *next: the word after it; set to NULL if it is used as the value. */
 static gp_status parse_long(gp_cli *cli, const char *word, const char **next, gp_error *err)
 {
     size_t length = strcspn(word, "=");
@@ -213,7 +250,7 @@ static gp_status parse_long(gp_cli *cli, const char *word, const char **next, gp
     return set_next(cli, o, typed, next, err);
 }
 
-/* "-q", "-qv", "-m NAME", "-mNAME". */
+/* Parses "-q", "-qv", "-m NAME" or "-mNAME". */
 static gp_status parse_short(gp_cli *cli, const char *word, const char **next, gp_error *err)
 {
     for (; *word; word++) {

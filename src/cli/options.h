@@ -9,6 +9,9 @@
 #include "base/str.h"
 #include "cli/term.h"
 
+#include <math.h>
+#include <stdio.h>
+
 /* Exit codes, the same for every command. */
 enum {
     GP_EXIT_OK = 0,
@@ -16,7 +19,8 @@ enum {
     GP_EXIT_USAGE = 2,
     GP_EXIT_PARTIAL = 3, /* done, but some files failed: they are listed */
     GP_EXIT_NOTHING = 4, /* nothing was selected */
-    GP_EXIT_INTERRUPTED = 130
+    GP_EXIT_INTERRUPTED = 130,
+    GP_EXIT_TERMINATED = 143
 };
 
 typedef struct gp_cli_count {
@@ -37,34 +41,35 @@ typedef struct gp_cli_texts {
 
 typedef struct gp_cli_command gp_cli_command;
 
-/* The values of all options of all commands, and what the commands share while they run. */
+/* The values of all options of all commands, and the state that the commands share while they run. */
 typedef struct gp_cli {
     const gp_cli_command *command;
-    const char *const *argv; /* as typed, for "the same command"; NULL at its end */
-    const char **args;       /* what is no option, in order */
+    const char *const *argv; /* the command line as typed, ends with NULL; printed again after an interruption */
+    const char **args;       /* the arguments (words that are not options), in order */
     size_t arg_count;
     gp_term term;
 
-    uint64_t given[2]; /* bits: the options that were given, by their place in the command's table */
-    uint64_t own;      /* images passed over because goldpan drew them */
+    uint64_t given[2]; /* bit i: option i of the command's table was given */
+    uint64_t own;      /* images that were skipped because goldpan drew them */
     gp_str notes;      /* notes kept by gp_cli_note: members of a JSON array */
     bool help, json;
     bool json_printed; /* the one object of --json has been printed */
     const char *catalog, *model, *revision;
     bool fast_decode;
-    int precision, engine; /* index into the choices = gp_precision, gp_engine */
+    int precision, engine; /* index of the choice, equal to gp_precision, gp_engine */
     gp_cli_count threads, batch, max_pixels;
     const char *prompts, *image_column, *prompt_column;
     bool retry_failed, guesses, keep_frames;
     gp_cli_count per_prompt, top, stars;
     gp_cli_real min_score;
-    int strategy, by, diversity; /* index into the choices = gp_pick_strategy, gp_pick_by, gp_pick_diversity */
+    int strategy, by, diversity; /* index of the choice, equal to gp_pick_strategy, gp_pick_by, gp_pick_diversity */
     gp_cli_count per_category, per_slice, min_support;
     gp_cli_real balance, lift_factor, min_lift;
     bool one_per_duplicate, explain, null;
     gp_cli_texts why, where;
     const char *categories, *category_column;
-    int profile, mode, criterion, reference; /* index into the choices; profile, mode, criterion = gp_slice_... */
+    int profile, mode, criterion, reference; /* index of the choice; profile, mode and criterion are equal to
+                                              * gp_slice_... */
     int distance;                            /* index into the choices */
     gp_cli_count n_slices, seed, resamples;
     gp_cli_real alpha, min_cosine;
@@ -88,29 +93,53 @@ typedef struct gp_cli {
     gp_cli_real hires;
     bool score, adaptive, picks, flagged, no_seed;
     const char *site;
-    int site_images; /* = gp_site_images */
+    int site_images; /* index of the choice, equal to gp_site_images */
     bool no_sheet, readonly, no_open;
     gp_cli_count port;
     gp_cli_count thumb, max_prompts, max_candidates;
     bool failures, force, images;
     const char *texts, *out;
     const char *scorer;
-    int sort; /* = gp_words_order */
+    int sort; /* index of the choice, equal to gp_words_order */
 } gp_cli;
 
 typedef enum gp_cli_kind {
-    GP_OPT_FLAG,     /* bool */
-    GP_OPT_TEXT,     /* const char *; empty only where `value` is "TEXT" */
-    GP_OPT_TEXTS,    /* gp_cli_texts: may be given several times */
-    GP_OPT_COUNT,    /* gp_cli_count: 0 or more */
-    GP_OPT_NUMBER,   /* gp_cli_count: 1 or more */
-    GP_OPT_REAL,     /* gp_cli_real: any finite number */
-    GP_OPT_ABOVE,    /* gp_cli_real: above 0 */
-    GP_OPT_AT_LEAST, /* gp_cli_real: 0 or more */
-    GP_OPT_SHARE,    /* gp_cli_real: 0 to 1 */
-    GP_OPT_CHOICE,   /* int: index into `value`, "a|b|c" */
-    GP_OPT_LIST      /* bool; its value, and all that follow, are arguments */
+    GP_OPT_FLAG,   /* bool */
+    GP_OPT_TEXT,   /* const char *; empty only where `value` is "TEXT" */
+    GP_OPT_TEXTS,  /* gp_cli_texts: may be given several times */
+    GP_OPT_COUNT,  /* gp_cli_count: a whole number of at least 0, in `range` */
+    GP_OPT_REAL,   /* gp_cli_real: a finite number in `range` */
+    GP_OPT_CHOICE, /* int: index into `value`, "a|b|c" */
+    GP_OPT_LIST    /* bool; its value, and all that follow, are arguments */
 } gp_cli_kind;
+
+/* The numbers that an option accepts.  All zero: no limits beside those of its kind. */
+typedef struct gp_cli_range {
+    double min, max;
+    bool above_min, below_max; /* min, or max, itself is not accepted */
+} gp_cli_range;
+#define GP_CLI_FROM(a)                                                                                                 \
+    {                                                                                                                  \
+        (a), INFINITY, false, false                                                                                    \
+    }
+#define GP_CLI_ABOVE(a)                                                                                                \
+    {                                                                                                                  \
+        (a), INFINITY, true, false                                                                                     \
+    }
+#define GP_CLI_FROM_TO(a, b)                                                                                           \
+    {                                                                                                                  \
+        (a), (b), false, false                                                                                         \
+    }
+#define GP_CLI_ABOVE_TO(a, b)                                                                                          \
+    {                                                                                                                  \
+        (a), (b), true, false                                                                                          \
+    }
+#define GP_CLI_BETWEEN(a, b)                                                                                           \
+    {                                                                                                                  \
+        (a), (b), true, true                                                                                           \
+    }
+/* From a to the largest number that the library's field holds.  The help does not name this maximum. */
+#define GP_CLI_FROM_U32(a) GP_CLI_FROM_TO(a, UINT32_MAX)
 
 typedef struct gp_cli_option {
     const char *name; /* without dashes; NULL ends a table */
@@ -119,11 +148,13 @@ typedef struct gp_cli_option {
     const char *value; /* what the help calls the value; NULL for flags */
     size_t field;      /* offset in gp_cli */
     const char *help;
-    /* Rules, checked after parsing.  `needs`: at least one item must hold; `excludes`: no item may hold.  An item is
-     * "NAME" (the option is given), "NAME=A|B" (the option has one of these values, given or by default), or
-     * "ARGUMENT" (the command has an argument).  Spaces separate items. */
+    gp_cli_range range; /* GP_OPT_COUNT, GP_OPT_REAL */
+    const char *ends;   /* GP_OPT_TEXT: how the value must end, such as ".npy"; NULL: no rule */
+    /* Rules, checked after parsing.  `needs`: at least one item of each group must hold; `excludes`: no item may hold.
+     * An item is "NAME" (the option is given), "NAME=A|B" (the option has one of these values, given or by default), or
+     * "ARGUMENT" (the command has an argument).  Spaces separate items, and ";" separates groups. */
     const char *needs, *excludes;
-    const char *old;        /* former name, still accepted, in no help */
+    const char *old;        /* former name: accepted, but not in the help */
     const char *old_values; /* GP_OPT_CHOICE: former names of the values, in the order of `value` */
     const char *words;      /* GP_OPT_TEXT: values that completions offer, "a|b|c" */
 } gp_cli_option;
@@ -148,6 +179,7 @@ struct gp_cli_command {
     const char *examples;  /* lines, each without the leading blanks */
     const gp_cli_option *options;
     size_t least, most; /* number of arguments */
+    const char *needs;  /* a rule like an option's; an option that is alone in its group is required */
     bool keeps_nothing; /* after an interruption there is nothing to continue from */
     bool goes_on;       /* --out is a folder; the same command adds the files that are missing there */
     int (*run)(gp_cli *cli);
@@ -169,9 +201,21 @@ const char *gp_cli_suggest(const char *word, const char *const *names);
 const gp_cli_option *gp_cli_find_option(const gp_cli_option *table, const char *name, size_t length);
 /* Checks the rules of all options that are given. */
 gp_status gp_cli_check_rules(const gp_cli *cli, gp_error *err);
-/* Appends the option's `needs` in words: "--score, --adaptive or --model". */
+/* Appends what an option needs, or excludes, in words: "--score, --adaptive or --model". */
 void gp_cli_put_needs(gp_str *s, const gp_cli_command *command, const gp_cli_option *option);
+void gp_cli_put_excludes(gp_str *s, const gp_cli_command *command, const gp_cli_option *option);
+/* Returns whether the command's `needs` name this option without an alternative. */
+bool gp_cli_required(const gp_cli_command *command, const gp_cli_option *option);
+/* Appends the range in words, such as "from 1 to 64"; nothing if the kind has no other limits.  all: also the maximum of
+ * GP_CLI_FROM_U32. */
+void gp_cli_put_range(gp_str *s, const gp_cli_option *option, bool all);
 
+/* Returns the index of `word` in the list "A|B|C", or -1; and the word with that index, which has *length bytes. */
+int gp_cli_choice_index(const char *list, const char *word);
+const char *gp_cli_choice_name(const char *list, int index, size_t *length);
+
+/* Prints what goldpan does, its commands and exit codes. */
+void gp_cli_overview(const gp_cli_command *const *commands, FILE *to);
 /* Prints the command's help on stdout. */
 void gp_cli_help(const gp_cli_command *command);
 /* Prints all tables as one JSON object on stdout, for tools/options.py. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * How results are written: lines of fields between tabs for people and pipes, one JSON object with --json.  What went
- * wrong with single files is said on stderr, the first few by name. */
+ * Prints results: lines with fields separated by tabs, or one JSON object with --json.  The first few failed files are
+ * listed on stderr. */
 #include "cli/common_options.h"
 #include "cli/context.h"
 
@@ -240,18 +240,18 @@ gp_status gp_cli_put_failures(gp_catalog *catalog, gp_str *json, gp_error *err)
 
 struct few {
     gp_cli *cli;
-    const char *stage; /* NULL: of all stages */
+    const char *stage; /* NULL: all stages */
     unsigned shown;
 };
 
-/* Is the path one of the command's arguments, or in a folder that is one? */
+/* Returns true if the path is an argument of the command, or is in a folder that is an argument. */
 static bool is_argument(const gp_cli *cli, const char *path)
 {
     bool found = false;
     for (size_t i = 0; i < cli->arg_count && !found; i++) {
         char *root = gp_path_absolute(cli->args[i]);
         size_t size = root ? strlen(root) : 0;
-        while (size && root[size - 1] == '/') size--; /* "/" holds everything */
+        while (size && root[size - 1] == '/') size--; /* "/" becomes "", which every path begins with */
         found = root && strncmp(path, root, size) == 0 && (path[size] == '/' || !path[size]);
         gp_mem_free(root);
     }
@@ -264,7 +264,7 @@ static bool say_failure(void *user, const gp_failure *f)
     if (few->stage && strcmp(f->stage, few->stage) != 0) return true;
     if (strcmp(f->stage, "add") == 0 && f->path && !is_argument(few->cli, f->path)) return true;
     if (few->shown++ == SHOWN_FAILURES) {
-        gp_term_say(&few->cli->term, "  ... all of them: goldpan status --failures");
+        gp_term_say(&few->cli->term, "  ... for all failures: goldpan status --failures");
         return false;
     }
     gp_term_say(&few->cli->term, "  %s: %s: %s", f->stage, f->path ? f->path : "?", f->message);
@@ -275,7 +275,7 @@ void gp_cli_say_failures(gp_cli *cli, gp_catalog *catalog, const char *stage, ui
 {
     struct few few = {cli, stage, 0};
     if (failed == 0) return;
-    gp_term_say(&cli->term, "%llu %s failed; on record:", (unsigned long long)failed,
+    gp_term_say(&cli->term, "%llu %s failed; recorded failures:", (unsigned long long)failed,
                 gp_plural(failed, "file", "files"));
     (void)!gp_catalog_failures(catalog, say_failure, &few, NULL);
 }
@@ -283,7 +283,7 @@ void gp_cli_say_failures(gp_cli *cli, gp_catalog *catalog, const char *stage, ui
 void gp_cli_note(void *user, const gp_note *note)
 {
     gp_cli *cli = user;
-    /* notes on why there is no result are printed even with --quiet */
+    /* these notes say why there is no result, so they are printed even with --quiet */
     if (strcmp(note->code, "no-images") == 0 || strcmp(note->code, "empty-folder") == 0 ||
         strcmp(note->code, "no-prompts") == 0)
         gp_term_warn(&cli->term, "goldpan: %s", note->message);
@@ -298,11 +298,18 @@ void gp_cli_note(void *user, const gp_note *note)
     gp_str_putc(&cli->notes, '}');
 }
 
+void gp_cli_json_choice(gp_str *out, const char *name, const char *choices, int index)
+{
+    char text[32];
+    size_t length;
+    const char *choice = gp_cli_choice_name(choices, index, &length);
+    snprintf(text, sizeof text, "%.*s", (int)length, choice);
+    gp_cli_json_text(out, name, text);
+}
+
 void gp_cli_json_by(gp_str *out, const gp_cli *cli)
 {
-    char scales[] = GP_CLI_SCALES, *rest = scales, *scale = NULL;
-    for (int i = 0; i <= cli->by; i++) scale = strtok_r(i ? NULL : scales, "|", &rest);
-    gp_cli_json_text(out, "by", scale);
+    gp_cli_json_choice(out, "by", GP_CLI_SCALES, cli->by);
 }
 
 void gp_cli_json_notes(gp_str *out, gp_cli *cli)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What slices of a table are sought in: columns of the table and arrays beside it, as the command line names them. */
+ * Reads the features of --feature and --embedding: columns of the table, and arrays in files of their own. */
 #include "cli/slices_features.h"
 
 #include "base/mem.h"
@@ -24,7 +24,7 @@ gp_status gp_cli_feature_column(const gp_columns *table, const char *path, const
     return GP_ERR_USAGE;
 }
 
-/* The words are borrowed from the table; NULL for empty cells. */
+/* Takes the column as words, borrowed from the table; NULL for empty cells. */
 static gp_status take_words(const gp_columns *table, size_t column, gp_cli_feature *out, gp_error *err)
 {
     size_t n = gp_columns_rows(table);
@@ -82,7 +82,7 @@ static gp_status take_weight(const char *option, const char *word, double *weigh
     return gp_fail(err, GP_ERR_USAGE, "the weight in '%s' must be a number above 0, not '%s'", option, word);
 }
 
-/* `word`: "LOW|...|HIGH", which is cut at its bars. */
+/* Splits `word`, "LOW|...|HIGH", at its bars. */
 static gp_status take_order(char *word, gp_cli_feature *out, gp_error *err)
 {
     size_t most = 1;
@@ -103,7 +103,7 @@ static gp_status take_order(char *word, gp_cli_feature *out, gp_error *err)
     return GP_OK;
 }
 
-/* Before the search, which takes long: every row has a value of the order. */
+/* Checks, before the long search begins, that every row has a value of the order. */
 static gp_status check_order(const gp_columns *table, size_t column, const gp_feature *f, gp_error *err)
 {
     gp_str all = GP_STR_INIT;
@@ -116,11 +116,11 @@ static gp_status check_order(const gp_columns *table, size_t column, const gp_fe
     if (bad == gp_columns_rows(table)) return GP_OK;
     for (size_t k = 0; k < f->order_count; k++) gp_str_printf(&all, "%s%s", k ? "|" : "", f->order[k]);
     if (f->words[bad])
-        gp_fail(err, GP_ERR_USAGE, "row %zu has '%.100s' as '%s', which is not in its order %.600s", bad + 1,
+        gp_fail(err, GP_ERR_USAGE, "row %zu: '%.100s' in column '%s' is not one of its ordered values %.600s", bad + 1,
                 f->words[bad], gp_columns_name(table, column), all.data ? all.data : "");
     else
-        gp_fail(err, GP_ERR_USAGE, "row %zu has no value in '%s', so it has no place in the order %.600s", bad + 1,
-                gp_columns_name(table, column), all.data ? all.data : "");
+        gp_fail(err, GP_ERR_USAGE, "row %zu has no value in column '%s', which needs one of its ordered values %.600s",
+                bad + 1, gp_columns_name(table, column), all.data ? all.data : "");
     gp_str_clear(&all);
     return GP_ERR_USAGE;
 }
@@ -135,7 +135,7 @@ static const kind_word kinds[] = {{"number", GP_FEATURE_NUMBER},      {"numerica
                                   {"ordinal", GP_FEATURE_ORDINAL},    {"vector", GP_FEATURE_EMBEDDING},
                                   {"embedding", GP_FEATURE_EMBEDDING}};
 
-/* The column's type: `has_kind` is false where the words name none. */
+/* The kind of a column; `has_kind` is false if the option names no kind. */
 typedef struct column_kind {
     bool has_kind;
     gp_feature_kind kind;
@@ -172,7 +172,7 @@ static gp_status take_word(const char *option, char *word, column_kind *k, gp_cl
                    "a kind must be number, category, vector or ordinal=LOW|...|HIGH, not '%s' (in '%s')", word, option);
 }
 
-/* Words between commas; an order holds all commas behind it. */
+/* Reads the words of a kind, separated by commas.  After "ordinal=" commas belong to the values. */
 static gp_status take_kind(const char *option, char *words, column_kind *k, gp_cli_feature *out, gp_error *err)
 {
     for (char *word = words, *next; word; word = next) {
@@ -189,7 +189,8 @@ static gp_status take_kind(const char *option, char *words, column_kind *k, gp_c
 
 /* ------------------------------------------------------------------ --feature */
 
-/* Cuts out->text behind the longest column name before a colon.  *kind: the words behind it, or NULL. */
+/* Finds the longest column name that ends at a colon or at the end of out->text, and cuts the text there.  *kind: the
+ * text after the colon, or NULL. */
 static gp_status find_column(const gp_columns *table, const char *path, gp_cli_feature *out, size_t *column,
                              char **kind, gp_error *err)
 {
@@ -215,7 +216,7 @@ gp_status gp_cli_feature_read(const gp_columns *table, const char *path, const c
     size_t column;
     char *words;
     *out = (gp_cli_feature){.feature = GP_INIT(gp_feature), .text = gp_str_dup(value)};
-    if (!out->text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a feature");
+    if (!out->text) return gp_fail_memory(err, "a feature");
     GP_TRY(find_column(table, path, out, &column, &words, err));
     out->feature.name = gp_columns_name(table, column);
     if (words) GP_TRY(take_kind(value, words, &kind, out, err));
@@ -250,17 +251,17 @@ gp_status gp_cli_feature_load(const char *value, size_t rows, gp_cli_feature *ou
     size_t n;
     *out = (gp_cli_feature){.feature = GP_INIT(gp_feature), .text = gp_str_dup(value)};
     gp_feature *f = &out->feature;
-    if (!out->text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a feature");
+    if (!out->text) return gp_fail_memory(err, "a feature");
     f->name = out->text, f->kind = GP_FEATURE_EMBEDDING;
     GP_TRY(cut_weight(value, out->text, &f->weight, err));
     char *file = strchr(out->text, '='), *slash = strchr(out->text, '/');
-    bool named = file && (!slash || file < slash); /* not in "runs/lr=1/x.npy" */
+    bool named = file && (!slash || file < slash); /* a '=' after a '/' belongs to the path, as in "runs/lr=1/x.npy" */
     if (named) *file++ = 0;
     GP_TRY(gp_npy_read_finite(named ? file : out->text, &vectors, &n, &f->d, err));
     out->rows = vectors, f->vectors = vectors;
     if (n == rows) return GP_OK;
-    return gp_fail(err, GP_ERR_USAGE, "'%s' has %zu %s, the table %zu", named ? file : out->text, n,
-                   gp_plural(n, "row", "rows"), rows);
+    return gp_fail(err, GP_ERR_USAGE, "'%s' has %zu %s, but the table has %zu: both need the same rows",
+                   named ? file : out->text, n, gp_plural(n, "row", "rows"), rows);
 }
 
 void gp_cli_feature_clear(gp_cli_feature *f)

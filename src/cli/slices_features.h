@@ -16,14 +16,15 @@ typedef struct gp_cli_feature {
 /* Finds a column by its name.  `path` names the table in the error, which lists the columns. */
 gp_status gp_cli_feature_column(const gp_columns *table, const char *path, const char *name, size_t *column,
                                 gp_error *err);
-/* Reads a column as vectors, numbers or words: the first that its cells allow. */
+/* Reads a column as vectors if its cells allow that, else as numbers, else as words. */
 gp_status gp_cli_feature_guess(const gp_columns *table, size_t column, gp_cli_feature *out, gp_error *err);
-/* "COLUMN" or "COLUMN:KIND".  KIND: number, category, vector or ordinal=LOW|...|HIGH, or sliceguard's numerical,
- * nominal, embedding; and after a comma `unscaled` for numbers, `weight=W` for vectors.  A column's name may have
- * colons.  Owns: *out, also after an error. */
+/* Reads the value of --feature, "COLUMN" or "COLUMN:KIND".  KIND: number, category, vector or ordinal=LOW|...|HIGH, or
+ * sliceguard's names numerical, nominal, embedding.  After a comma may follow `unscaled` for numbers, or `weight=W` for
+ * vectors.  A column's name may contain colons.  Owns: *out, also after an error. */
 gp_status gp_cli_feature_read(const gp_columns *table, const char *path, const char *value, gp_cli_feature *out,
                               gp_error *err);
-/* "X.npy", "NAME=X.npy", each also with ":weight=W" behind.  Owns: *out, also after an error. */
+/* Reads the value of --embedding, "X.npy" or "NAME=X.npy", each with an optional ":weight=W" at its end.  Owns: *out,
+ * also after an error. */
 gp_status gp_cli_feature_load(const char *value, size_t rows, gp_cli_feature *out, gp_error *err);
 void gp_cli_feature_clear(gp_cli_feature *feature);
 

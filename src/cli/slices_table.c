@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Slices of a table: a column is the metric, others (and arrays of embeddings beside it) are what slices are sought in;
- * words, categories and numbers of the table explain them. */
+ * Finds slices of a table.  One column is the metric.  Rows are clustered by other columns and by arrays of embeddings.
+ * The other columns of the table explain the slices. */
 #include "base/json.h"
 #include "cli/slices_table.h"
 #include "cli/listing.h"
@@ -21,10 +21,11 @@ typedef struct source {
     gp_columns *table;
     size_t n, count;
     double *metric;
-    int32_t *group;                              /* [n] or NULL: rows that depend on each other */
-    gp_cli_feature given[2 * GP_CLI_MOST_TEXTS]; /* [count] as read */
+    int32_t *group;                              /* [n] rows with equal numbers depend on each other; NULL: no row
+                                                  * depends on another */
+    gp_cli_feature given[2 * GP_CLI_MOST_TEXTS]; /* [count] features as read */
     gp_feature features[2 * GP_CLI_MOST_TEXTS];  /* [count] */
-    gp_cli_feature *columns;                     /* every other column that can explain */
+    gp_cli_feature *columns;                     /* columns that may explain slices */
     gp_feature *explain;                         /* [explain_count] */
     size_t explain_count;
 } source;
@@ -40,7 +41,7 @@ static void source_clear(source *s)
     if (s->table) gp_columns_close(s->table);
 }
 
-/* The other columns: numbers, and words that are not nearly all different. */
+/* Takes all columns except the metric and vectors as possible reasons. */
 static gp_status take_reasons(source *s, size_t metric, gp_error *err)
 {
     size_t columns = gp_columns_count(s->table);
@@ -77,7 +78,8 @@ static int by_word(const void *a, const void *b)
     return strcmp(((const grouped *)a)->word, ((const grouped *)b)->word);
 }
 
-/* --group: the rows of one word get one number; a row with an empty cell gets -1, since it depends on no other. */
+/* Reads the column of --group: rows with equal words get equal numbers.  A row with an empty cell gets -1, because it
+ * depends on no other row. */
 static gp_status take_groups(const gp_cli *cli, source *s, gp_error *err)
 {
     size_t column, count = 0;
@@ -112,9 +114,6 @@ static gp_status check_metric(const gp_cli *cli, const source *s, gp_error *err)
 static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
 {
     size_t metric;
-    if (!cli->value) return gp_fail(err, GP_ERR_USAGE, "--table needs --metric COLUMN: the number to examine");
-    if (!cli->features.count && !cli->embeddings.count)
-        return gp_fail(err, GP_ERR_USAGE, "--table needs --feature COLUMN or --embedding NAME=X.npy");
     GP_TRY(gp_columns_open(cli->table, gp_term_progress, &cli->term, gp_cli_note, cli, &s->table, err));
     s->n = gp_columns_rows(s->table);
     if (s->n == 0) return gp_fail(err, GP_ERR_FORMAT, "'%s' has no rows", cli->table);
@@ -129,10 +128,10 @@ static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
 
 /* ------------------------------------------------------------------ what is printed */
 
-/* Numbers of clusters by lift (columns, rising) and support (rows, falling), to help choose the thresholds. */
+/* Counts of clusters by lift (columns, ascending) and support (rows, descending), to help choose thresholds. */
 typedef struct grid {
     unsigned counts[CELLS][CELLS]; /* [support][lift] */
-    double low, high, most;        /* drops; the largest support */
+    double low, high, most;        /* smallest and largest lift; largest support */
 } grid;
 
 static double drop_of(const grid *g, int column)
@@ -140,7 +139,7 @@ static double drop_of(const grid *g, int column)
     return g->low + (g->high - g->low) * column / (double)CELLS;
 }
 
-/* The scale of supports is logarithmic, since few are large. */
+/* The scale of supports is logarithmic, because few clusters are large. */
 static double support_of(const grid *g, int row)
 {
     return ceil(exp(log(g->most) * row / (double)CELLS));
@@ -210,7 +209,7 @@ static gp_status reasons_of(const source *s, const gp_slice *slice, gp_reasons *
     bool *inside = gp_mem_zero(s->n, sizeof *inside);
     gp_reasons_input in = {
         .size = sizeof(gp_reasons_input), .n = s->n, .features = s->explain, .feature_count = s->explain_count};
-    if (!inside) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    if (!inside) return gp_fail_memory(err, "the reasons");
     for (uint32_t i = 0; i < slice->support; i++) inside[slice->rows[i]] = true;
     gp_status st = gp_reasons_find(&in, inside, MOST_REASONS, out, err);
     gp_mem_free(inside);
@@ -284,7 +283,7 @@ static gp_status put_slices(gp_cli *cli, const source *s, const gp_slices *found
         gp_reasons_clear(&why);
     }
     gp_str_puts(json, "]}");
-    return gp_cli_table_print(&table) ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    return gp_cli_table_print(&table) ? GP_OK : gp_fail_memory(err, "the table");
 }
 
 int gp_cli_slices_table(gp_cli *cli)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * One line on stderr is rewritten while work goes on:
+ * Rewrites one line on stderr with the progress:
  *
  *     score  1234/5000  24%  83.1/s  ETA 0:45  2 failed
  *
- * It is there only when stderr is a terminal that knows "erase to end of line" (not TERM=dumb), and gone before
- * anything else is said.  The signal handler sets one flag, which the progress callback passes on to the library. */
+ * The line appears only if stderr is a terminal that supports "erase to end of line" (not TERM=dumb).  It is erased
+ * before other text is printed.  The signal handler sets one flag, which the progress callback passes on to the
+ * library. */
 #include "cli/term.h"
 
 #include "base/str.h"
@@ -42,12 +43,12 @@ void gp_term_open(gp_term *term)
     bool dumb = kind && !strcmp(kind, "dumb");
     term->live = (isatty(STDERR_FILENO) || set("GOLDPAN_PRETEND_TTY")) && !dumb;
     term->colour = term->live && !set("NO_COLOR");
-    /* SA_RESETHAND: the second signal of a kind finds the system's own answer, which is to die */
+    /* SA_RESETHAND restores the default action, so the second signal of a kind ends the process */
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* so that a file beyond `ulimit -f` is a write error and does not kill goldpan */
+    signal(SIGXFSZ, SIG_IGN); /* a file beyond `ulimit -f` then causes a write error and does not kill goldpan */
 }
 
 int gp_term_signal(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Talk on stderr: remarks, errors, the progress line; and the wish to stop (SIGINT, SIGTERM).
- * stdout is for data only and is written by the commands themselves. */
+ * Output on stderr: notes, errors and the progress line.  Also the signals that stop a command (SIGINT, SIGTERM).  Data
+ * goes to stdout; the commands write it themselves. */
 #ifndef GP_CLI_TERM_H
 #define GP_CLI_TERM_H
 
@@ -9,34 +9,35 @@
 typedef struct gp_term {
     bool quiet, verbose;
     bool live;   /* stderr is a terminal that can rewrite a line */
-    bool colour; /* and may show colours */
-    bool shown;  /* a progress line stands there */
+    bool colour; /* stderr may show colours */
+    bool shown;  /* a progress line is displayed */
     char stage[32];
-    uint64_t first; /* what was done when the stage was first heard of: resumed downloads begin in the middle */
+    uint64_t first; /* `done` at the first report of the stage; above 0 for a resumed download */
     double first_seconds;
 } gp_term;
 
-/* Looks at stderr, TERM, NO_COLOR, GOLDPAN_PRETEND_TTY; takes SIGINT and SIGTERM: the first asks to stop, the second
- * kills. */
+/* Sets `live` and `colour` by stderr, TERM, NO_COLOR and GOLDPAN_PRETEND_TTY.  Handles SIGINT and SIGTERM: the first
+ * signal requests a stop, the second ends the process. */
 void gp_term_open(gp_term *term);
-/* The signal that asked to stop, 0 if none did. */
+/* Returns the signal that requested a stop; 0: none. */
 int gp_term_signal(void);
-/* True until a signal asks to stop.  For functions that take a go_on callback; `user` is not used. */
+/* Returns true until a signal requests a stop.  For functions that take a go_on callback; `user` is not used. */
 bool gp_term_go_on(void *user);
 
-/* A remark, unless quiet; only if verbose; always.  Each is one line without its newline. */
+/* Each prints one line and adds the newline: gp_term_say unless quiet, gp_term_detail only if verbose, gp_term_warn
+ * always. */
 void gp_term_say(gp_term *term, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void gp_term_detail(gp_term *term, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void gp_term_warn(gp_term *term, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* "goldpan: error: ..." */
+/* Prints "goldpan: error: ...". */
 void gp_term_error(gp_term *term, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* gp_progress_fn with a gp_term as user. */
+/* A gp_progress_fn whose user is a gp_term. */
 bool gp_term_progress(void *user, const gp_progress *progress);
-/* Take the progress line away. */
+/* Erases the progress line. */
 void gp_term_clear(gp_term *term);
 
-/* "1.3 GB"; "1:05" or "2:03:04" (or "--:--" if it would be days). */
+/* Write a size as "1.3 GB", and a duration as "1:05" or "2:03:04" ("--:--" from 100 hours on). */
 void gp_term_bytes(double bytes, char text[16]);
 void gp_term_clock(double seconds, char text[16]);
 

@@ -25,11 +25,6 @@
 #define CATALOG OWN "/catalog.db"
 #define MARKS   OWN "/catalog.marks.jsonl"
 
-static gp_status no_memory(gp_error *err)
-{
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory");
-}
-
 bool gp_cli_is_folder(const char *path)
 {
     struct stat info;
@@ -102,7 +97,7 @@ static char *folder_of(const char *path, bool create)
 
 typedef struct found {
     char *path; /* owned; NULL: not found */
-    bool above; /* the file is of a folder above the one where the search began */
+    bool above; /* the file belongs to a folder above the folder where the search began */
 } found;
 
 /* Searches for the file `name` from an absolute folder upward.  False: out of memory. */
@@ -127,7 +122,8 @@ static bool climb(const char *from, const char *name, found *out)
     return top;
 }
 
-/* Does the path hold ".."?  After a link, ".." leads to another folder than the text of the path suggests. */
+/* Returns true if the path contains "..".  After a link, ".." leads to another folder than the text of the path
+ * suggests. */
 static bool goes_back(const char *path)
 {
     for (const char *p = path; (p = strstr(p, "..")) != NULL; p += 2)
@@ -139,7 +135,7 @@ static bool goes_back(const char *path)
 static char *real_folder(const char *path)
 {
     char *plain = realpath(path, NULL), *folder = plain ? folder_of(plain, false) : NULL;
-    free(plain); /* the C library's own */
+    free(plain); /* allocated by the C library, hence free */
     return folder;
 }
 
@@ -147,11 +143,12 @@ static char *real_folder(const char *path)
 static char *present_folder(void)
 {
     char *plain = get_current_dir_name(), *copy = plain ? gp_str_dup(plain) : NULL;
-    free(plain); /* the C library's own */
+    free(plain); /* allocated by the C library, hence free */
     return copy;
 }
 
-/* path NULL: the current folder.  folder: where the search from `path` begins, as written.  name: CATALOG or MARKS. */
+/* Searches from a path as written, then with its links resolved.  path NULL: the current folder.  folder: where the
+ * search from `path` begins, as written.  name: CATALOG or MARKS. */
 static gp_status search(const char *path, const char *folder, const char *name, found *out, gp_error *err)
 {
     char *given = !path ? present_folder() : goes_back(folder) ? NULL : gp_path_absolute(folder);
@@ -162,14 +159,15 @@ static gp_status search(const char *path, const char *folder, const char *name, 
     if (good && !out->path && real && (!given || strcmp(given, real) != 0)) good = climb(real, name, out);
     gp_mem_free(real);
     gp_mem_free(given);
-    return good ? GP_OK : no_memory(err);
+    return good ? GP_OK : gp_fail_memory(err, "a path");
 }
 
-/* A file found beside the path is named in the way the path was written. */
+/* Searches at and above one path.  If the file is in the folder of the path, the result begins with the path as
+ * written. */
 static gp_status search_path(const char *path, bool create, const char *name, found *out, gp_error *err)
 {
     char *folder = folder_of(path, create), *beside = folder ? gp_path_join(folder, name) : NULL;
-    gp_status st = beside ? search(path, folder, name, out, err) : no_memory(err);
+    gp_status st = beside ? search(path, folder, name, out, err) : gp_fail_memory(err, "a path");
     if (st == GP_OK && out->path && !out->above && access(beside, F_OK) == 0) {
         gp_mem_free(out->path);
         out->path = beside, beside = NULL;
@@ -185,7 +183,7 @@ static bool same_file(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Finds the one catalog of all paths; paths that lead to no catalog go with the others. */
+/* Finds the one catalog of all paths.  A path that leads to no catalog belongs to the catalog of the other paths. */
 static gp_status search_paths(const char *const *paths, size_t count, bool create, found *out, gp_error *err)
 {
     const char *whose = NULL;
@@ -214,7 +212,7 @@ static gp_status search_paths(const char *const *paths, size_t count, bool creat
 
 /* ------------------------------------------------------------------ the rule */
 
-/* NULL: no path is a folder. */
+/* Returns the first path that is a folder; NULL: none. */
 static const char *first_folder(const char *const *paths, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -237,7 +235,7 @@ static gp_status only_marks(const char *journal, const char *catalog, gp_error *
     char *own = gp_path_folder(journal), *folder = own ? gp_path_folder(own) : NULL;
     gp_status st;
     if (!folder)
-        st = no_memory(err);
+        st = gp_fail_memory(err, "a path");
     else if (!strcmp(gp_path_base(own), OWN) && !strcmp(gp_path_base(journal), gp_path_base(MARKS)))
         st = gp_fail(err, GP_ERR_NOT_FOUND,
                      "no catalog in '%s', but its journal of marks exists: restore the marks with `goldpan add %s`"
@@ -275,7 +273,7 @@ static gp_status no_catalog(const char *const *paths, size_t count, gp_error *er
 static gp_status no_such_catalog(const char *name, gp_error *err)
 {
     char *journal = gp_marks_path(name);
-    gp_status st = !journal ? no_memory(err)
+    gp_status st = !journal ? gp_fail_memory(err, "a path")
                    : access(journal, F_OK) == 0
                        ? only_marks(journal, name, err)
                        : gp_fail(err, GP_ERR_NOT_FOUND, "no catalog '%s': create one with `goldpan add DIR`", name);
@@ -289,7 +287,7 @@ static gp_status named_catalog(const char *name, bool create, char **path, gp_er
     char *folder = gp_cli_is_folder(name) ? folder_of(name, create) : NULL;
     char *named = folder ? catalog_of(folder) : gp_str_dup(name);
     gp_mem_free(folder);
-    if (!named) return no_memory(err);
+    if (!named) return gp_fail_memory(err, "a path");
     if (!create && access(named, F_OK) != 0) {
         gp_status st = no_such_catalog(named, err);
         gp_mem_free(named);
@@ -316,11 +314,11 @@ static gp_status own_catalog(const char *const *paths, size_t count, char **path
     const char *folder = first_folder(paths, count);
     if (!folder) folder = ".";
     char *own = gp_path_join(folder, OWN);
-    if (!own) return no_memory(err);
+    if (!own) return gp_fail_memory(err, "a path");
     bool there = gp_cli_is_folder(own);
     gp_mem_free(own);
     *path = there ? catalog_of(folder) : NULL;
-    return *path || !there ? GP_OK : no_memory(err);
+    return *path || !there ? GP_OK : gp_fail_memory(err, "a path");
 }
 
 gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t count, unsigned flags, char **path,
@@ -335,13 +333,13 @@ gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t coun
     }
     if (!create && !(flags & GP_CLI_GONE)) GP_TRY(check_there(paths, count, err));
     GP_TRY(search_paths(paths, count, create, &f, err));
-    /* users often name files on other disks while they are in the catalog's folder */
+    /* a user in the catalog's folder may name files on other disks, so search from the current folder too */
     if (!f.path && (!count || (flags & GP_CLI_GONE))) GP_TRY(search(NULL, NULL, CATALOG, &f, err));
     if (f.path && f.above && count && (create || gp_cli_is_folder(paths[0]))) say_above(cli, f.path, create);
     if (!f.path && !create) return no_catalog(paths, count, err);
     if (!f.path) f.path = new_catalog(paths, count);
     *path = f.path;
-    return f.path ? GP_OK : no_memory(err);
+    return f.path ? GP_OK : gp_fail_memory(err, "a path");
 }
 
 gp_status gp_cli_catalog_open_at(const char *path, unsigned flags, gp_catalog **catalog, gp_error *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Embeddings without a catalog: files, texts or prepared planes in, one row each out. */
+ * Embeddings without a catalog: images, texts or prepared planes in, one row each out. */
 #include "encode/embed.h"
 
 #include "base/clock.h"
@@ -12,10 +12,10 @@
 typedef struct embed_run {
     gp_encode_pool *pool;
     const gp_embed_options *options;
-    const char *const *paths; /* [n] */
-    size_t n, made, taken;
-    float *out; /* [n, d] */
-    bool *ok;   /* [n] */
+    const gp_embed_list *list;
+    size_t made, taken;
+    float *out;          /* [n, d] */
+    gp_status *statuses; /* [n] */
     gp_report *report;
     gp_progress_meter ticker;
 } embed_run;
@@ -24,22 +24,42 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
 {
     embed_run *r = user;
     if (r->ticker.stopped) return gp_fail(err, GP_ERR_STOPPED, "stopped");
-    size_t left = r->n - r->made;
+    size_t left = r->list->n - r->made;
     if (left == 0) return GP_OK;
     gp_encode_job *job;
+    gp_status st = GP_OK;
     GP_TRY(gp_encode_job_new(r->pool, gp_encode_pool_next(r->pool, left), &job, err));
     for (size_t i = 0; i < job->count; i++) {
-        job->pictures[i].path = r->paths[r->made + i];
-        job->pictures[i].leave_own = r->options->own != NULL;
+        gp_encode_item *p = &job->pictures[i];
+        GP_TRY_GOTO(r->list->at(r->list->user, r->made + i, &p->source, err));
+        p->path = p->source.path;
+        p->leave_own = r->options->own != NULL;
+        if (p->source.kind == GP_SOURCE_BYTES) p->bytes = p->source.data, p->size = p->source.data_size;
     }
     r->made += job->count;
     *out = job;
     return GP_OK;
+out:
+    gp_encode_job_free(job);
+    return st;
 }
 
 static void work_batch(void *user, int thread, void *job)
 {
     gp_encode_job_run(((embed_run *)user)->pool, thread, job);
+}
+
+static void take_item(embed_run *r, const gp_encode_item *p, size_t index)
+{
+    r->statuses[index] = p->status;
+    if (p->ok)
+        r->report->done++;
+    else if (p->own)
+        r->report->skipped++;
+    else
+        r->report->failed++;
+    if (p->own) r->options->own(r->options->user, index, p->path);
+    if (!p->ok && !p->own && r->options->failed) r->options->failed(r->options->user, index, p->path, p->message);
 }
 
 static gp_status take_batch(void *user, void *data, gp_error *err)
@@ -50,19 +70,7 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
     gp_status st = gp_encode_job_status(job, r->report->done > 0, err);
     if (st == GP_OK) {
         memcpy(r->out + r->taken * d, job->vectors, job->count * d * sizeof(float));
-        for (size_t i = 0; i < job->count; i++) {
-            const gp_encode_item *p = &job->pictures[i];
-            r->ok[r->taken + i] = p->ok;
-            if (p->ok)
-                r->report->done++;
-            else if (p->own)
-                r->report->skipped++;
-            else
-                r->report->failed++;
-            if (p->own) r->options->own(r->options->user, r->taken + i, p->path);
-            if (!p->ok && !p->own && r->options->failed)
-                r->options->failed(r->options->user, r->taken + i, p->path, p->message);
-        }
+        for (size_t i = 0; i < job->count; i++) take_item(r, &job->pictures[i], r->taken + i);
         r->taken += job->count;
         r->report->read_seconds += job->seconds.read;
         r->report->decode_seconds += job->seconds.decode;
@@ -81,21 +89,21 @@ static void drop_batch(void *user, void *job)
     gp_encode_job_free(job);
 }
 
-gp_status gp_embed_run_files(const gp_encoder *encoder, const char *const *paths, size_t n,
-                             const gp_embed_options *options, float *out, bool *ok, gp_report *report, gp_error *err)
+gp_status gp_embed_run_sources(const gp_encoder *encoder, const gp_embed_list *list, const gp_embed_options *options,
+                               float *out, gp_status *statuses, gp_report *report, gp_error *err)
 {
     double start = gp_clock_now();
     gp_report counts = {0};
-    embed_run r = {.options = options, .paths = paths, .n = n, .out = out, .ok = ok, .report = &counts};
-    gp_progress_meter_init(&r.ticker, "embed", n, options->progress, options->user);
-    memset(ok, 0, n * sizeof *ok); /* should it stop early */
+    embed_run r = {.options = options, .list = list, .out = out, .statuses = statuses, .report = &counts};
+    gp_progress_meter_init(&r.ticker, "embed", list->n, options->progress, options->user);
+    for (size_t i = 0; i < list->n; i++) statuses[i] = GP_ERR_STOPPED; /* until it is taken */
     gp_status st = gp_encode_pool_open(encoder, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
                                        options->max_pixels, &r.pool, err);
     if (st == GP_OK && gp_encode_pool_batch(r.pool) == 0)
         st = gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower");
     if (st == GP_OK) {
         size_t window = (size_t)gp_encode_pool_threads(r.pool) * 2;
-        memset(out, 0, n * gp_encode_pool_dims(r.pool) * sizeof *out);
+        memset(out, 0, list->n * gp_encode_pool_dims(r.pool) * sizeof *out);
         gp_pipeline pipe = {.threads = gp_encode_pool_threads(r.pool),
                             .window = window,
                             .next = next_batch,

@@ -8,6 +8,7 @@
 #include "image/image.h"
 #include "image/mark.h"
 #include "image/quality.h"
+#include "image/source_pixels.h"
 #include "image/stream.h"
 #include "encode/encode_private.h"
 #include "encode/pipeline.h"
@@ -50,7 +51,7 @@ gp_status gp_encode_pool_open(const gp_encoder *encoder, int threads, size_t ima
     gp_model_facts facts = {0};
     gp_encoder_facts(encoder, &facts);
     gp_encode_pool *e = gp_mem_zero(1, sizeof *e);
-    if (!e) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the encoder");
+    if (!e) return gp_fail_memory(err, "the encoder");
     gp_status st = GP_OK;
     e->encoder = encoder;
     e->threads = gp_pipeline_threads(threads);
@@ -64,8 +65,7 @@ gp_status gp_encode_pool_open(const gp_encoder *encoder, int threads, size_t ima
     e->workers = gp_mem_zero(n, sizeof *e->workers);
     e->planes = gp_mem_zero(n, sizeof *e->planes);
     e->packed = gp_mem_zero(n, sizeof *e->packed);
-    if (!e->workers || !e->planes || !e->packed)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the encoder"));
+    if (!e->workers || !e->planes || !e->packed) GP_TRY_GOTO(gp_fail_memory(err, "the encoder"));
     for (size_t i = 0; i < n; i++) {
         GP_TRY_GOTO(gp_encoder_worker_new(encoder, e->images, e->tokens, &e->workers[i], err));
         if (!e->images) continue;
@@ -131,7 +131,7 @@ gp_status gp_encode_job_new(const gp_encode_pool *e, size_t count, gp_encode_job
     }
     if (!job || !job->pictures || !job->vectors) {
         gp_encode_job_free(job);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch of %zu images", count);
+        return gp_fail_memory(err, "a batch of %zu images", count);
     }
     *out = job;
     return GP_OK;
@@ -161,13 +161,30 @@ static gp_status refuse_own(gp_encode_item *p, const uint8_t *bytes, gp_error *e
     gp_status st = gp_image_read_chunks(bytes, p->size, &chunks, NULL);
     p->own = st == GP_OK && gp_image_is_own(&chunks);
     gp_chunks_clear(&chunks);
-    if (st == GP_ERR_MEMORY) return gp_fail_path(err, st, "out of memory for '%s'", p->path);
-    return p->own ? gp_fail(err, GP_ERR_FORMAT, "goldpan drew this image") : GP_OK; /* decoding reports damage */
+    if (st == GP_ERR_MEMORY)
+        return p->path ? gp_fail_memory_path(err, "'%s'", p->path) : gp_fail_memory(err, "an image");
+    return p->own ? gp_fail(err, GP_ERR_UNSUPPORTED, "goldpan drew this image") : GP_OK; /* decoding reports damage */
+}
+
+/* Decoded pixels of the caller to planes [3,s,s].  MEMORY as below. */
+static gp_status prepare_pixels(const gp_encode_pool *e, const gp_encode_item *p, float *planes,
+                                gp_encode_seconds *seconds, gp_error *err)
+{
+    gp_pixels pixels = {0};
+    bool copied = false;
+    double start = gp_clock_now();
+    gp_status st = gp_pixels_of_source(&p->source, e->max_pixels, &pixels, &copied, err);
+    double read = gp_clock_now();
+    if (st == GP_OK) st = gp_preprocess_planes(gp_encoder_preprocess(e->encoder), &pixels, planes, err);
+    if (copied) gp_pixels_clear(&pixels);
+    seconds->decode += read - start;
+    seconds->resize += gp_clock_now() - read;
+    return st;
 }
 
 /* One file to planes [3,s,s].  MEMORY is the machine's failure, all else the file's. */
-static gp_status prepare(const gp_encode_pool *e, gp_encode_item *p, float *planes, gp_encode_seconds *seconds,
-                         gp_error *err)
+static gp_status prepare_file(const gp_encode_pool *e, gp_encode_item *p, float *planes, gp_encode_seconds *seconds,
+                              gp_error *err)
 {
     gp_bytes file = {0};
     gp_pixels pixels = {0};
@@ -223,10 +240,26 @@ static void hand_out(gp_encode_job *job, const float *packed, size_t d)
         const float *from = packed + row++ * d;
         p->ok = !job->overflowed || is_finite(from, d);
         p->passing = !p->ok;
+        p->status = p->ok ? GP_OK : job->error.status;
         if (p->ok)
             memcpy(job->vectors + i * d, from, d * sizeof(float));
         else
             snprintf(p->message, sizeof p->message, "%.*s", (int)sizeof p->message - 1, job->error.message);
+    }
+}
+
+static gp_status prepare(const gp_encode_pool *e, gp_encode_item *p, float *planes, gp_encode_seconds *seconds,
+                         gp_error *err)
+{
+    switch (p->source.kind) {
+    case GP_SOURCE_PIXELS: return prepare_pixels(e, p, planes, seconds, err);
+    case GP_SOURCE_BYTES:
+        if (!p->bytes) return gp_fail(err, GP_ERR_USAGE, "has no bytes: data is NULL");
+        return prepare_file(e, p, planes, seconds, err);
+    case GP_SOURCE_PATH:
+        if (!p->bytes && !p->path) return gp_fail(err, GP_ERR_USAGE, "has no file: path is NULL");
+        return prepare_file(e, p, planes, seconds, err);
+    default: return gp_fail(err, GP_ERR_UNSUPPORTED, "is of the unknown kind %d", (int)p->source.kind);
     }
 }
 
@@ -243,10 +276,12 @@ void gp_encode_job_run(gp_encode_pool *e, int thread, gp_encode_job *job)
             return;
         }
         p->ok = st == GP_OK;
+        p->status = st;
         good += p->ok;
         if (p->ok) continue;
         p->passing = gp_error_passes(&err);
-        snprintf(p->message, sizeof p->message, "%.*s", (int)sizeof p->message - 1, gp_error_beside(&err, p->path));
+        snprintf(p->message, sizeof p->message, "%.*s", (int)sizeof p->message - 1,
+                 p->path ? gp_error_beside(&err, p->path) : err.message);
     }
     if (good == 0) return;
     double start = gp_clock_now(), worked = gp_clock_thread_cpu();
@@ -278,7 +313,7 @@ static gp_status plane_next(void *user, void **job, gp_error *err)
     plane_run *r = user;
     if (r->made == r->n) return GP_OK;
     plane_job *j = gp_mem_zero(1, sizeof *j);
-    if (!j) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch");
+    if (!j) return gp_fail_memory(err, "a batch");
     j->first = r->made;
     j->count = r->n - r->made < r->pool->images ? r->n - r->made : r->pool->images;
     r->made += j->count;

@@ -31,18 +31,20 @@ size_t gp_encode_pool_dims(const gp_encode_pool *pool);
 /* ------------------------------------------------------------------ pictures */
 typedef struct gp_encode_item {
     int64_t id;           /* the caller's */
-    const char *path;     /* borrowed from the caller */
+    const char *path;     /* borrowed from the caller; of an image in memory its name, or NULL */
     const uint8_t *bytes; /* the file's, borrowed, where it is in memory already; else NULL */
     size_t size;          /* of the file: known beforehand with bytes, else afterwards */
+    gp_source source;     /* of kind PIXELS: its pixels are encoded instead of a file; borrowed */
     bool known;           /* the file's content must be this: */
     gp_hash hash;
     bool leave_own; /* an image that goldpan made is not encoded, but `own` is set and `ok` is not */
     bool ok, own;
-    bool has_pixels; /* the whole file was decoded, and its image is only these pixels */
-    gp_hash pixels;  /* hash of the decoded pixels */
-    bool measured;   /* `quality` is set; false for a JPEG decoded at reduced size */
+    bool has_pixels; /* the whole file was decoded, and its image is only the pixels with this hash: */
+    gp_hash pixels;
+    bool measured; /* `quality` is set; false for a JPEG decoded at reduced size */
     gp_quality quality;
-    char message[400]; /* what was wrong with the file, when not ok */
+    char message[400]; /* what was wrong with the image, when not ok */
+    gp_status status;  /* the same as a status */
     bool passing;      /* when not ok: a temporary error (gp_error_passes) */
     bool changed;      /* when not ok: the content differs from `hash` */
 } gp_encode_item;

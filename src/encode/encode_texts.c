@@ -69,7 +69,7 @@ static gp_status text_next(void *user, void **out, gp_error *err)
     }
     if (!job || !job->index || !job->lengths || !job->ids || !job->vectors) {
         text_job_free(job);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch of %zu texts", count);
+        return gp_fail_memory(err, "a batch of %zu texts", count);
     }
     for (size_t i = 0, at = 0; i < count; i++) {
         const tokens *t = &r->sorted[r->made + i];
@@ -161,7 +161,7 @@ gp_status gp_encode_pool_texts(gp_encode_pool *e, const char *const *texts, size
     gp_status st = GP_OK;
     text_run run = {.pool = e, .n = n, .out = out};
     run.sorted = gp_mem_zero(n, sizeof *run.sorted);
-    if (!run.sorted) return gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu texts", n);
+    if (!run.sorted) return gp_fail_memory(err, "%zu texts", n);
     GP_TRY_GOTO(tokenise(encoder, texts, n, facts.context, run.sorted, err));
     for (size_t i = 0; i < n; i++) {
         if (counts) counts[i] = (uint32_t)run.sorted[i].full;

@@ -75,13 +75,13 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     gp_json *info = NULL;
     gp_status st = GP_OK;
     put_request(r, &body);
-    if (body.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    if (body.failed) GP_TRY_GOTO(gp_fail_memory(err, "a request"));
     GP_TRY_GOTO(gp_gen_call(b, "/sdapi/v1/txt2img", body.data, &answer, out, err));
     if (!answer.root) goto out;
     size_t size, count = gp_json_count(gp_json_get(answer.root, "images"));
     const char *text = gp_json_text(gp_json_get(answer.root, "info"), &size);
     if (text && size && gp_json_parse(text, size, false, 64, &info, NULL) == GP_ERR_MEMORY)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for an answer"));
+        GP_TRY_GOTO(gp_fail_memory(err, "an answer"));
     uint64_t first = 0;
     if (!gp_json_u64(gp_json_get(info, "index_of_first_image"), &first) || first >= count) first = 0;
     /* extensions append other images (maps, masks), so the batch has as many images as there are seeds */

@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const double watch_seconds = 1, glance_seconds = 0.8; /* so that a stop takes effect within a second */
+/* Seconds between two calls of `watch`, and the time limit of each poll.  A stop takes effect within a second. */
+static const double watch_seconds = 1, glance_seconds = 0.8;
 
 /* ------------------------------------------------------------------ results */
 
@@ -43,7 +44,7 @@ gp_status gp_gen_add_extra(gp_gen_result *out, gp_error *err)
         return GP_OK;
     }
     gp_gen_extra *extras = gp_mem_resize(out->extras, out->extra_count + 1, sizeof *extras);
-    if (!extras) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch");
+    if (!extras) return gp_fail_memory(err, "a batch");
     out->extras = extras, out->extras[out->extra_count++] = (gp_gen_extra){.image = out->image};
     out->image = (gp_bytes){0};
     return GP_OK;
@@ -127,7 +128,7 @@ gp_status gp_gen_take_base64(const gp_json *value, gp_gen_result *out, gp_error 
     gp_error why = {0};
     size_t size;
     const char *text = gp_json_text(value, &size);
-    if (!text) return gp_gen_set_result(out, GP_GEN_RETRY, "the answer holds no image");
+    if (!text) return gp_gen_set_result(out, GP_GEN_RETRY, "the answer contains no image");
     gp_bytes_clear(&out->image);
     gp_status st = gp_base64_decode(text, size, &out->image, &why);
     if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &why);
@@ -188,7 +189,7 @@ void gp_gen_put_picture(gp_str *s, const gp_gen_request *r, const char *negative
 
 void gp_gen_put_asked(gp_str *s, const gp_gen_request *r)
 {
-    gp_gen_request plain = *r; /* each back end writes the values that only some back ends receive */
+    gp_gen_request plain = *r; /* values that only some protocols support are written by those back ends */
     plain.model = plain.refiner = NULL;
     plain.refiner_at = plain.hires = NAN;
     if (r->has_seed) gp_gen_put_u64(s, "seed", r->seed);
@@ -308,8 +309,7 @@ gp_status gp_gen_get(const gp_gen_backend *b, gp_http *http, const char *path, d
                          .whole = limit,
                          .progress = b->o.go_on,
                          .user = b->o.user};
-    gp_status st =
-        url.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address") : b->send(http, &q, r, err);
+    gp_status st = url.failed ? gp_fail_memory(err, "a web address") : b->send(http, &q, r, err);
     gp_str_clear(&url);
     return st;
 }
@@ -353,9 +353,10 @@ static gp_status request(gp_gen_backend *b, const char *path, const char *body, 
     size_t length = strlen(b->address);
     bool whole = gp_str_starts(path, "http://") || gp_str_starts(path, "https://");
     bool own = !whole || (gp_str_starts(path, b->address) && (path[length] == '/' || !path[length]));
-    if (!whole && *path != '/') return gp_gen_set_result(out, GP_GEN_FAILED, "'%.200s' is no web address", path);
+    if (!whole && *path != '/')
+        return gp_gen_set_result(out, GP_GEN_FAILED, "'%.200s' is not an http or https address", path);
     gp_str_printf(&url, "%s%s", whole ? "" : b->address, path);
-    if (url.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address");
+    if (url.failed) return gp_fail_memory(err, "a web address");
     gp_http_request q = {.url = url.data,
                          .method = body ? "POST" : "GET",
                          .json = body,
@@ -393,7 +394,7 @@ gp_status gp_gen_call(gp_gen_backend *b, const char *path, const char *body, gp_
     if (r.code >= 200 && r.code < 300) {
         answer->root = json;
         if (!json && st != GP_ERR_MEMORY)
-            gp_gen_set_result(out, GP_GEN_RETRY, "'%s' answers what is not JSON (%.100s)", path, why.message);
+            gp_gen_set_result(out, GP_GEN_RETRY, "the answer of '%s' is not JSON (%.100s)", path, why.message);
     } else {
         const char *words = words_of(json);
         char plain[200];
@@ -418,13 +419,13 @@ gp_status gp_gen_fetch(gp_gen_backend *b, const char *path, gp_gen_result *out, 
         out->image.size = r.body.size;
         if (!(out->image.data = gp_mem_new(r.body.size + 1, 1))) {
             gp_http_response_clear(&r);
-            return gp_fail(err, GP_ERR_MEMORY, "out of memory for an image");
+            return gp_fail_memory(err, "an image");
         }
         memcpy(out->image.data, r.body.data ? r.body.data : "", r.body.size);
         out->image.data[r.body.size] = 0;
     } else
-        gp_gen_set_result(out, may_pass(r.code) ? GP_GEN_RETRY : GP_GEN_FAILED, "the image's address answers %ld",
-                          r.code);
+        gp_gen_set_result(out, may_pass(r.code) ? GP_GEN_RETRY : GP_GEN_FAILED,
+                          "the request for the image was answered with status %ld", r.code);
     gp_http_response_clear(&r);
     return GP_OK;
 }
@@ -481,7 +482,7 @@ gp_status gp_gen_make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     *result = (gp_gen_result){0};
     gp_status st = b->protocol->make(b, r, result, err);
     if (st == GP_OK && result->outcome == GP_GEN_DONE && !gp_gen_can(b, GP_GEN_GRAPH)) st = compare(r, result, err);
-    if (st == GP_OK && result->settings.failed) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings");
+    if (st == GP_OK && result->settings.failed) st = gp_fail_memory(err, "the settings");
     if (st != GP_OK) gp_gen_result_clear(result);
     return st;
 }

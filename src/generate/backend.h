@@ -26,7 +26,7 @@ typedef struct gp_gen_program gp_gen_program; /* program.c: a command that is st
 
 struct gp_gen_backend {
     const gp_gen_protocol_table *protocol;
-    unsigned can; /* of the protocol, less what the options and the command rule out */
+    unsigned can; /* capabilities of the protocol, without those that the options or the command exclude */
     gp_gen_options o;
     char *address; /* without a slash at the end, and without a password */
     char *login;

@@ -66,7 +66,7 @@ static gp_status name_of(const gp_json *image, gp_str *name, gp_error *err)
     const char *folder = gp_json_text(gp_json_get(image, "subfolder"), NULL);
     const char *file = gp_json_text(gp_json_get(image, "filename"), NULL);
     gp_str_printf(name, "output/%s%s%s", folder ? folder : "", folder && *folder ? "/" : "", file ? file : "");
-    return name->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a request") : GP_OK;
+    return name->failed ? gp_fail_memory(err, "a request") : GP_OK;
 }
 
 /* Sets *ours if the prompt of this node's images contains the requested prompt. */
@@ -94,8 +94,8 @@ static gp_status choose(const job *j, const images *found, const gp_json **list,
         if (ours) *list = found->saved[i];
     }
     gp_gen_note(j->b, "graph-many-savers",
-                "%zu nodes of the workflow save images; goldpan keeps only the images of the last one%s", found->savers,
-                ours ? " whose image has the prompt" : "");
+                "%zu nodes of the workflow save images; goldpan keeps only the images of the last node%s",
+                found->savers, ours ? " whose image has the prompt" : "");
     return GP_OK;
 }
 
@@ -109,8 +109,7 @@ static gp_status fetch(gp_gen_backend *b, const gp_json *image, gp_gen_result *o
     gp_str_puts(&path, "&type=");
     const char *type = gp_json_text(gp_json_get(image, "type"), NULL);
     gp_http_put_escaped(&path, type ? type : "output", "-_.~");
-    gp_status st =
-        path.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a request") : gp_gen_fetch(b, path.data, out, err);
+    gp_status st = path.failed ? gp_fail_memory(err, "a request") : gp_gen_fetch(b, path.data, out, err);
     gp_str_clear(&path);
     return st;
 }
@@ -177,7 +176,7 @@ static void say_error(const gp_json *status, gp_gen_result *out)
         const char *kind = gp_json_text(gp_json_at(gp_json_at(messages, i), 0), NULL);
         const gp_json *data = gp_json_at(gp_json_at(messages, i), 1);
         if (kind && !strcmp(kind, "execution_interrupted")) {
-            gp_gen_set_result(out, GP_GEN_STOPPED, "somebody interrupted the job in ComfyUI");
+            gp_gen_set_result(out, GP_GEN_STOPPED, "the job was interrupted in ComfyUI");
             return;
         }
         if (!kind || strcmp(kind, "execution_error") != 0) continue;
@@ -210,7 +209,8 @@ static gp_status take_job(job *j, const gp_json *entry, job_state *state, gp_err
         return GP_OK;
     }
     GP_TRY(choose(j, &found, &list, err));
-    if (!list) return gp_gen_set_result(j->out, GP_GEN_FAILED, "the graph gave no image: add a node that saves one");
+    if (!list)
+        return gp_gen_set_result(j->out, GP_GEN_FAILED, "the graph produced no image: add a node that saves an image");
     GP_TRY(take_images(j, list, &likeness, err));
     if (likeness == GP_GEN_DIFFERS) *state = OTHER;
     if (j->out->outcome != GP_GEN_DONE) return GP_OK;
@@ -228,7 +228,7 @@ static gp_status look(job *j, const char *id, job_state *state, gp_error *err)
     *state = NOT_THERE;
     gp_str_puts(&path, "/history/");
     gp_http_put_escaped(&path, id, "-_.~");
-    if (path.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
+    if (path.failed) return gp_fail_memory(err, "a request");
     gp_status st = gp_gen_call(j->b, path.data, NULL, &answer, j->out, err);
     gp_str_clear(&path);
     if (st != GP_OK) return st;
@@ -329,7 +329,7 @@ static gp_status submit(job *j, const char *ours, char **id, gp_error *err)
     gp_status st = GP_OK;
     *id = NULL;
     gp_comfy_put_body(&j->graph, gp_comfy_bell_client(j->b), ours, &body);
-    if (body.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    if (body.failed) GP_TRY_GOTO(gp_fail_memory(err, "a request"));
     GP_TRY_GOTO(gp_gen_call(j->b, "/prompt", body.data, &answer, j->out, err));
     if (answer.wrong) {
         gp_json_each(gp_json_get(answer.wrong, "node_errors"), say_node, j->out);
@@ -341,7 +341,7 @@ static gp_status submit(job *j, const char *ours, char **id, gp_error *err)
     if (!said && !ours)
         gp_gen_set_result(j->out, GP_GEN_RETRY, "the server returned no job id");
     else if (!(*id = gp_str_dup(said ? said : ours)))
-        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
+        st = gp_fail_memory(err, "a request");
 out:
     gp_gen_answer_clear(&answer);
     gp_str_clear(&body);
@@ -403,7 +403,7 @@ static gp_status wait_for(job *j, const char *id, job_state *state, gp_error *er
         } else {
             silent = 0;
             missed = queued ? 0 : missed + 1;
-            if (missed > 1) return gp_gen_set_result(j->out, GP_GEN_RETRY, "the server has forgotten the job");
+            if (missed > 1) return gp_gen_set_result(j->out, GP_GEN_RETRY, "the server no longer knows the job");
         }
     }
 }
@@ -426,7 +426,7 @@ static gp_status draw_fresh(job *j, job_state *state, gp_error *err)
     snprintf(mark, sizeof mark, "%.8s-%x", j->r->key, (unsigned)(gp_clock_now() * 1000) & 0xffffff);
     gp_gen_note(
         j->b, "generator-reused-name",
-        "the generator returned the name of an old file that is missing or holds another image (%.150s); goldpan "
+        "the generator returned the name of an old file, which is missing or contains another image (%.150s); goldpan "
         "requests the image again",
         j->out->message);
     gp_str_clear(&j->graph);

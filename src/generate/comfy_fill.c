@@ -18,7 +18,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MOST_SETS = 1024, MOST_CANDIDATES = 6, MOST_SHOWN = 40 /* bytes of a text in a message */ };
+enum { MOST_SETS = 1024, MOST_CANDIDATES = 6, MOST_SHOWN = 40 /* MOST_SHOWN: bytes of a text in a message */ };
 
 struct gp_gen_graph {
     gp_hash hash; /* hash of the graph's text */
@@ -214,9 +214,10 @@ static void tell_kept(const gp_gen_backend *b, const gp_comfy_graph *g, const gp
     gp_str s = GP_STR_INIT;
     const gp_comfy_graph_node *node = &g->nodes[gp_comfy_node_of(g, input)];
     put_candidate(&s, node, input);
-    gp_gen_note(b, "graph-text-kept",
-                "node %s: a pass that reworks the image keeps this text; --set %.40s.%.40s=@prompt replaces it",
-                s.data ? s.data : node->id, node->id, input->name);
+    gp_gen_note(
+        b, "graph-text-kept",
+        "node %s: a pass that changes the finished image keeps this text; to replace it, use --set %.40s.%.40s=@prompt",
+        s.data ? s.data : node->id, node->id, input->name);
     gp_str_clear(&s);
 }
 
@@ -241,10 +242,10 @@ static gp_status check_sets(const gp_gen_backend *b, const gp_comfy_graph *g, gp
                 found = is_text(g->nodes[n].inputs[k].name, p.input, p.input_size);
         if (!found) return fail_set(g, b->o.set[i], err);
         if (*p.value == '@' && find_variable(p.value) == VARIABLES)
-            return gp_fail(err, GP_ERR_USAGE, "--set: there is no variable '%s'", p.value);
+            return gp_fail(err, GP_ERR_USAGE, "--set: unknown variable '%s'", p.value);
         if (b->o.no_seed && !strcmp(p.value, "@seed"))
             return gp_fail(err, GP_ERR_USAGE,
-                           "--set %.200s cannot be combined with --no-seed, because @seed has no value then",
+                           "--set %.200s cannot be combined with --no-seed, because without a seed @seed has no value",
                            b->o.set[i]);
     }
     return GP_OK;
@@ -257,8 +258,7 @@ static gp_status fail_seed(const gp_gen_backend *b, const gp_comfy_graph *g, boo
     gp_str_printf(&s, "the workflow %s: name the input with --set NODE.INPUT=@seed%s",
                   unclear ? "does not show all inputs for the seed" : "does not show where the seed goes",
                   gp_gen_or_no_seed(b));
-    gp_status st = s.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a message")
-                            : fail_place(g, GP_PLACE_SEED, s.data, err);
+    gp_status st = s.failed ? gp_fail_memory(err, "a message") : fail_place(g, GP_PLACE_SEED, s.data, err);
     gp_str_clear(&s);
     return st;
 }
@@ -271,15 +271,15 @@ static gp_status check_place(const gp_gen_backend *b, const gp_gen_request *r, c
     bool unclear = kind < GP_PLACE_KINDS && p->unclear[kind];
     if (kind < GP_PLACE_KINDS && has_place(p, kind) && !unclear) return GP_OK;
     if (kind == GP_PLACE_PROMPT)
-        return fail_place(g, kind,
-                          unclear ? "several texts of the workflow may be the prompt, or a node makes the text when "
-                                    "the workflow runs: say "
-                                    "where the prompt goes with --set NODE.INPUT=@prompt"
-                                  : "the workflow does not show where the prompt goes: --set NODE.INPUT=@prompt",
-                          err);
+        return fail_place(
+            g, kind,
+            unclear ? "several texts of the workflow may be the prompt, or a node makes the text when "
+                      "the workflow runs: name the input of the prompt with --set NODE.INPUT=@prompt"
+                    : "the workflow does not show where the prompt goes: name its input with --set NODE.INPUT=@prompt",
+            err);
     if (kind == GP_PLACE_SEED) return fail_seed(b, g, unclear, err);
-    gp_gen_note(b, "graph-no-place", "%s: the workflow %s, so %s; name the place with --set NODE.INPUT=%s",
-                variables[variable].option, unclear ? "does not show all places for it" : "has no place for it",
+    gp_gen_note(b, "graph-no-place", "%s: the workflow %s, so %s; name the input with --set NODE.INPUT=%s",
+                variables[variable].option, unclear ? "does not show all inputs for it" : "has no input for it",
                 unclear ? "some nodes keep their own value" : "it has no effect", variables[variable].name);
     return GP_OK;
 }
@@ -347,7 +347,7 @@ static gp_status open_graph(gp_gen_backend *b, const char *text, gp_error *err)
         return gp_fail(err, GP_ERR_USAGE,
                        "ComfyUI needs a graph: save it with \"Export (API)\" and name it with --workflow FILE");
     struct gp_gen_graph *graph = gp_mem_zero(1, sizeof *graph);
-    if (!graph) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a graph");
+    if (!graph) return gp_fail_memory(err, "a graph");
     gp_status st = gp_comfy_graph_open(text, strlen(text), &graph->graph, &found, &fault, err);
     if (st == GP_OK && found) st = gp_comfy_find_places(&graph->graph, &graph->places, err);
     if (st == GP_OK && found) {
@@ -382,7 +382,9 @@ static size_t usual(const filling *f, const char *input)
 {
     const gp_places *p = &f->graph->places;
     for (size_t i = 0; i < p->count; i++) {
-        if (p->items[i].input->name != input) continue; /* names are not copied: same pointer, same input */
+        if (p->items[i].input->name != input)
+            continue; /* names are not copied, so equal pointers mean the same
+                                                         * input */
         size_t variable = 0;
         while (variables[variable].kind != p->items[i].kind) variable++;
         bool text = p->items[i].kind == GP_PLACE_PROMPT || p->items[i].kind == GP_PLACE_NEGATIVE;
@@ -452,13 +454,13 @@ static gp_status check_prompt(const gp_gen_backend *b, const gp_gen_request *r, 
     }
     if (holds || !gp_utf8_valid(r->prompt, strlen(r->prompt))) return GP_OK;
     if (!set)
-        return gp_fail(
-            err, GP_ERR_USAGE,
-            "goldpan does not find the prompt again in the filled-in workflow (it reads: %.200s): say where the "
-            "prompt goes with --set NODE.INPUT=@prompt",
-            meta->prompt  ? meta->prompt
-            : meta->where ? meta->where
-                          : "no prompt");
+        return gp_fail(err, GP_ERR_USAGE,
+                       "in the filled-in workflow, goldpan reads another prompt than the requested prompt (%.200s): "
+                       "name the input "
+                       "of the prompt with --set NODE.INPUT=@prompt",
+                       meta->prompt  ? meta->prompt
+                       : meta->where ? meta->where
+                                     : "no prompt");
     if (meta->prompt)
         gp_gen_note(b, "graph-other-prompt",
                     "goldpan reads the prompt of the filled-in workflow as '%.100s', not as the prompt from --set",
@@ -476,7 +478,8 @@ static gp_status check_seed(const gp_gen_backend *b, const gp_gen_request *r, co
         return gp_fail(err, GP_ERR_USAGE,
                        "the workflow keeps its own seed %llu: give the requested seed to that input with "
                        "--set NODE.INPUT=@seed%s",
-                       (unsigned long long)seed, b->o.needs_seed ? "" : ", or keep the workflow's with --no-seed -n 1");
+                       (unsigned long long)seed,
+                       b->o.needs_seed ? "" : ", or keep the workflow's seed with --no-seed -n 1");
     if (b->o.per_prompt < 2) return GP_OK;
     return gp_fail(err, GP_ERR_USAGE,
                    "the workflow has its own seed %llu, which --no-seed keeps, so all images of a prompt would be the "
@@ -511,10 +514,11 @@ gp_status gp_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const char *
         gp_str_putc(out, '}');
     }
     gp_str_putc(out, '}');
-    if (out->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
+    if (out->failed) return gp_fail_memory(err, "a request");
     if (!f.prompt_put) /* another --set replaced the prompt */
-        return fail_place(&b->graph->graph, GP_PLACE_PROMPT,
-                          "the workflow does not show where the prompt goes: --set NODE.INPUT=@prompt", err);
+        return fail_place(
+            &b->graph->graph, GP_PLACE_PROMPT,
+            "the workflow does not show where the prompt goes: name its input with --set NODE.INPUT=@prompt", err);
     GP_TRY(read_back(b, r, out->data + start, out->size - start, err));
     return f.seed_put || !r->has_seed ? GP_OK : fail_seed(b, &b->graph->graph, false, err);
 }

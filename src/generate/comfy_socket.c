@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static const double connect_seconds = 2, first_pause = 10, most_pause = 160; /* between two attempts to connect */
+/* Time limit of an attempt to connect, first and longest pause between two attempts, in seconds. */
+static const double connect_seconds = 2, first_pause = 10, most_pause = 160;
 static const double trusted_seconds = 2;  /* seconds between two polls of a job while messages are reliable */
 static const double ending_seconds = 0.1; /* seconds from a job's end until it is in the history */
 static const double stop_seconds = 0.1;   /* seconds between two checks for a stop */

@@ -147,8 +147,9 @@ static gp_status check_seed(gp_gen_backend *b, gp_error *err)
 {
     bool placed = strstr(b->address, "{seed}") != NULL;
     if (placed && b->o.no_seed)
-        return gp_fail(err, GP_ERR_USAGE,
-                       "{seed} in the command cannot be combined with --no-seed, because it has no value then");
+        return gp_fail(
+            err, GP_ERR_USAGE,
+            "{seed} in the command cannot be combined with --no-seed, because without a seed it has no value");
     if (!placed) b->can &= ~(unsigned)GP_GEN_SEEDS;
     if (placed || b->o.no_seed) return GP_OK;
     if (b->o.per_prompt > 1 || b->o.needs_seed)
@@ -183,7 +184,7 @@ static gp_status run(gp_gen_backend *b, char *const *words, const gp_gen_request
     pid_t child;
     int status = 0;
     bool late = false;
-    unlink(r->out); /* so that a file there afterwards comes from this run */
+    unlink(r->out); /* so that a file found there later was written by this run */
     if (gp_gen_spawn(words, -1, &child, out) != GP_OK) return GP_OK;
     if (!wait_for(b, child, &status, &late)) {
         if (!late) return gp_fail(err, GP_ERR_STOPPED, "stopped");
@@ -192,7 +193,7 @@ static gp_status run(gp_gen_backend *b, char *const *words, const gp_gen_request
     if (WIFSIGNALED(status))
         return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' was killed by signal %d", words[0], WTERMSIG(status));
     if (WEXITSTATUS(status))
-        return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' ends with %d", words[0], WEXITSTATUS(status));
+        return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' ended with exit code %d", words[0], WEXITSTATUS(status));
     GP_TRY(gp_gen_take_file(r->out, words[0], out, err));
     if (out->outcome != GP_GEN_DONE) return GP_OK;
     gp_gen_request kept = without_rest(b, r);
@@ -214,8 +215,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
             gp_str_clear(&word);
             GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "the command has more than %d words", MOST_WORDS));
         }
-        if (!(words[count++] = gp_str_take(&word)))
-            GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a command"));
+        if (!(words[count++] = gp_str_take(&word))) GP_TRY_GOTO(gp_fail_memory(err, "a command"));
     }
     if (strstr(b->address, "{requests}"))
         GP_TRY_GOTO(gp_gen_program_make(b, words, r, out, err));

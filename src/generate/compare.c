@@ -63,19 +63,21 @@ static gp_status compare(const words *asked, const gp_meta *meta, gp_gen_likenes
     if (known && asked->prompt) {
         same = asked->exact ? !strcmp(meta->prompt, asked->prompt) : holds(meta->prompt, asked->prompt);
         *likeness = same ? GP_GEN_AGREES : GP_GEN_DIFFERS;
-        if (!same) return gp_gen_set_result(out, GP_GEN_RETRY, "the image was drawn from '%.150s'", meta->prompt);
+        if (!same)
+            return gp_gen_set_result(out, GP_GEN_RETRY, "the image was generated from the prompt '%.150s'",
+                                     meta->prompt);
     }
     if (meta->negative && asked->negative && *asked->negative) {
         same = asked->exact ? !strcmp(meta->negative, asked->negative) : holds(meta->negative, asked->negative);
         *likeness = same ? GP_GEN_AGREES : GP_GEN_DIFFERS;
         if (!same)
-            return gp_gen_set_result(out, GP_GEN_RETRY, "the image was drawn with the negative prompt '%.150s'",
+            return gp_gen_set_result(out, GP_GEN_RETRY, "the image was generated with the negative prompt '%.150s'",
                                      meta->negative);
     }
     if (has_seed && asked->has_seed) {
         *likeness = seed == asked->seed ? GP_GEN_AGREES : GP_GEN_DIFFERS;
         if (seed != asked->seed)
-            return gp_gen_set_result(out, GP_GEN_RETRY, "the image was drawn with seed %llu instead of %llu",
+            return gp_gen_set_result(out, GP_GEN_RETRY, "the image was generated with seed %llu instead of %llu",
                                      (unsigned long long)seed, (unsigned long long)asked->seed);
     }
     return GP_OK;

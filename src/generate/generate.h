@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "base/str.h"
 
-/* The wanted image.  Texts are borrowed; NULL, 0 and NAN: the back end's default. */
+/* The requested image.  Texts are borrowed; NULL, 0 and NAN: the back end's default. */
 typedef struct gp_gen_request {
     const char *key; /* hexadecimal, equal for equal images; used as the job's id if the back end allows that */
     const char *prompt, *negative;

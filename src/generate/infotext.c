@@ -14,7 +14,7 @@ static const struct {
              {"Schedule type", "scheduler"},
              {"CFG scale", "cfg_scale"},
              {"Seed", "seed"},
-             {"Width", "width"}, /* only if width or height alone is known */
+             {"Width", "width"}, /* written only if the other of the two is not known */
              {"Height", "height"},
              {"Model hash", "model_hash"},
              {"Model", "model"},
@@ -99,7 +99,7 @@ void gp_gen_infotext(const gp_gen_request *r, const char *settings_json, gp_str 
     const char *negative = r->negative ? r->negative : "";
     gp_json *settings = NULL;
     (void)gp_json_parse(settings_json, strlen(settings_json), false, 16, &settings,
-                        NULL); /* NULL on an error: no settings */
+                        NULL); /* on an error the result is NULL, and no settings are written */
     gp_str_puts(out, r->prompt);
     if (*negative) gp_str_printf(out, "\nNegative prompt: %s", negative);
     gp_str_putc(out, '\n');

@@ -29,14 +29,14 @@ static const struct {
     const char *sign, *words;
     const gp_gen_protocol_table *only; /* the protocol that must be given for this entry; NULL: any or none */
 } pages[] = {
-    {false, "goldpan explore", "that is goldpan's own explorer, not a generator", NULL},
-    {true, "SwarmUI", "that is SwarmUI's page, but its API does not answer as expected", &gp_gen_swarm},
-    {true, "SwarmUI", "that is SwarmUI: give --protocol swarmui", NULL},
-    {true, "ComfyUI", "that is ComfyUI's page, but its API does not answer as expected", NULL},
-    {true, "Invoke", "that is InvokeAI, whose API goldpan does not support", NULL},
-    {true, "Fooocus", "that is Fooocus, whose API goldpan does not support", NULL},
-    {false, "gradio",
-     "its page is there, but not its API: if it is AUTOMATIC1111, Forge or the like, start it with --api", NULL},
+    {false, "goldpan explore", "the server is goldpan's own explorer, not a generator", NULL},
+    {true, "SwarmUI", "the server is SwarmUI, but its API does not answer as expected", &gp_gen_swarm},
+    {true, "SwarmUI", "the server is SwarmUI: give --protocol swarmui", NULL},
+    {true, "ComfyUI", "the server is ComfyUI, but its API does not answer as expected", NULL},
+    {true, "Invoke", "the server is InvokeAI, whose API goldpan does not support", NULL},
+    {true, "Fooocus", "the server is Fooocus, whose API goldpan does not support", NULL},
+    {false, "gradio", "the server has a page but no API: if it is AUTOMATIC1111, Forge or SD.Next, start it with --api",
+     NULL},
 };
 
 /* Finds the word in the text, in any case; SIZE_MAX: not there.  Zero bytes do not end the text. */
@@ -177,7 +177,7 @@ static gp_status take_address(gp_gen_backend *b, bool *web, gp_error *err)
     }
     gp_str_puts(&s, given);
     b->address = gp_str_take(&s);
-    if (!b->address) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end");
+    if (!b->address) return gp_fail_memory(err, "a back end");
     for (size_t n = strlen(b->address); *web && n && b->address[n - 1] == '/';) b->address[--n] = 0;
     return GP_OK;
 }
@@ -219,14 +219,14 @@ gp_status gp_gen_open(const gp_gen_options *o, gp_gen_backend **out, gp_error *e
     gp_gen_backend *b = gp_mem_zero(1, sizeof *b);
     gp_status st = GP_OK;
     bool web = false;
-    if (!b) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end"));
+    if (!b) GP_TRY_GOTO(gp_fail_memory(err, "a back end"));
     b->o = *o, b->send = gp_http_send, b->pace = 1;
     if (o->protocol && !(b->protocol = by_name(o->protocol)))
         GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE,
                             "--protocol must be one of a1111, comfyui, sdcpp, swarmui, openai, command, not '%s'",
                             o->protocol));
     GP_TRY_GOTO(take_address(b, &web, err));
-    if (web && !take_login(b)) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end"));
+    if (web && !take_login(b)) GP_TRY_GOTO(gp_fail_memory(err, "a back end"));
     if (!b->protocol && !web) b->protocol = &gp_gen_command;
     if (!b->protocol && gp_str_ends(b->address, "/v1"))
         b->protocol = &gp_gen_openai; /* clients of OpenAI's API usually take such an address */

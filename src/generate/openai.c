@@ -20,7 +20,7 @@ static bool is_refusal(const gp_json *wrong)
     return false;
 }
 
-/* Returns true for a 429 that means that the account has no money; waiting does not help then. */
+/* Returns true if a 429 means that the account has no credit, so that waiting does not help. */
 static bool is_without_money(const gp_json *wrong)
 {
     static const char *const signs[] = {"insufficient_quota", "billing"};
@@ -47,7 +47,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     if (r->width && r->height) gp_gen_put_text(&body, "size", size);
     if (r->model && gp_str_starts(r->model, "gpt-image")) gp_gen_put_text(&body, "output_format", "png");
     gp_str_putc(&body, '}');
-    if (body.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    if (body.failed) GP_TRY_GOTO(gp_fail_memory(err, "a request"));
     bool based =
         gp_str_ends(b->address, "/v1"); /* clients of OpenAI's API usually take an address that ends with "/v1" */
     GP_TRY_GOTO(gp_gen_call(b, based ? "/images/generations" : "/v1/images/generations", body.data, &answer, out, err));

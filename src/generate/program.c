@@ -58,7 +58,7 @@ static gp_status start(gp_gen_backend *b, char *const *words, gp_gen_result *out
 {
     int ends[2];
     gp_gen_program *p = gp_mem_zero(1, sizeof *p);
-    if (!p) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a program");
+    if (!p) return gp_fail_memory(err, "a program");
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
         gp_mem_free(p);
         return gp_gen_set_result(out, GP_GEN_RETRY, "cannot create a socket pair for '%.200s': %s", words[0],
@@ -82,7 +82,8 @@ static gp_status drop(gp_gen_backend *b, const char *name, const char *why, gp_g
     if (why) return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' %s", name, why);
     if (WIFSIGNALED(status))
         return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' was killed by signal %d", name, WTERMSIG(status));
-    return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' ended with %d without an answer", name, WEXITSTATUS(status));
+    return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' ended with exit code %d before it answered", name,
+                             WEXITSTATUS(status));
 }
 
 /* ------------------------------------------------------------------ lines */
@@ -173,7 +174,7 @@ static gp_status take_line(gp_gen_backend *b, const char *name, size_t size, con
 {
     gp_json *answer = NULL;
     gp_status st = gp_json_parse(b->program->in.data, size, false, 16, &answer, NULL);
-    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "out of memory for an answer");
+    if (st == GP_ERR_MEMORY) return gp_fail_memory(err, "an answer");
     if (st != GP_OK || gp_json_kind_of(answer) != GP_JSON_OBJECT) {
         char why[200];
         snprintf(why, sizeof why, "answered with a line that is not a JSON object: '%.*s'",
@@ -206,8 +207,8 @@ gp_status gp_gen_program_make(gp_gen_backend *b, char *const *words, const gp_ge
     double deadline = b->o.timeout > 0 ? gp_clock_now() + b->o.timeout : INFINITY;
     gp_status st = GP_OK;
     put_request(r, &line);
-    if (line.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
-    unlink(r->out); /* so that a file there afterwards comes from this request */
+    if (line.failed) GP_TRY_GOTO(gp_fail_memory(err, "a request"));
+    unlink(r->out); /* so that a file found there later was written for this request */
     if (!b->program) GP_TRY_GOTO(start(b, words, out, err));
     if (!b->program) goto out;
     if (!send_line(b->program, &line)) GP_TRY_GOTO(drop(b, words[0], NULL, out));

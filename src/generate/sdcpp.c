@@ -54,7 +54,7 @@ static gp_status look(gp_gen_backend *b, const char *path, const gp_gen_request 
     GP_TRY_GOTO(gp_gen_call(b, path, NULL, &answer, out, err));
     if (answer.code == 410 || answer.code == 404) {
         /* Perhaps the server was restarted: send the job again. */
-        gp_gen_set_result(out, GP_GEN_RETRY, "the server has forgotten the job");
+        gp_gen_set_result(out, GP_GEN_RETRY, "the server no longer knows the job");
         goto out;
     }
     if (!answer.root) {
@@ -74,8 +74,9 @@ static gp_status look(gp_gen_backend *b, const char *path, const gp_gen_request 
         }
     } else {
         const char *words = gp_json_text(gp_json_get(gp_json_get(answer.root, "error"), "message"), NULL);
-        gp_gen_set_result(out, GP_GEN_RETRY, "the job %s%s%.200s", status ? status : "is in no known state",
-                          words ? ": " : "", words ? words : "");
+        gp_gen_set_result(out, GP_GEN_RETRY, "the job %s%s%.200s",
+                          status ? status : "has a state that goldpan does not know", words ? ": " : "",
+                          words ? words : "");
     }
 out:
     gp_gen_answer_clear(&answer);
@@ -88,7 +89,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     gp_gen_answer answer = {0};
     gp_status st = GP_OK;
     put_request(r, &body);
-    if (body.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    if (body.failed) GP_TRY_GOTO(gp_fail_memory(err, "a request"));
     GP_TRY_GOTO(gp_gen_call(b, "/sdcpp/v1/img_gen", body.data, &answer, out, err));
     if (!answer.root) goto out;
     const char *id = gp_json_text(gp_json_get(answer.root, "id"), NULL);
@@ -97,7 +98,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
         goto out;
     }
     gp_str_printf(&path, "/sdcpp/v1/jobs/%s", id);
-    if (path.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    if (path.failed) GP_TRY_GOTO(gp_fail_memory(err, "a request"));
     int misses = 0;
     double begin = gp_clock_now();
     for (bool done = false;;) {
@@ -125,7 +126,7 @@ static gp_status check_name(const gp_json *names, const char *name, const char *
         if (one && !strcmp(one, name)) goto out;
         if (one) gp_str_printf(&all, "%s%s", all.size ? ", " : "", one);
     }
-    st = gp_fail(err, GP_ERR_USAGE, "the server has no %s '%.60s'; it has: %.300s", what, name,
+    st = gp_fail(err, GP_ERR_USAGE, "the server has no %s '%.60s'; choose one of: %.300s", what, name,
                  all.data ? all.data : "");
 out:
     gp_str_clear(&all);

@@ -15,9 +15,9 @@ static gp_status open_session(gp_gen_backend *b, gp_gen_result *out, gp_error *e
     const char *id = gp_json_text(gp_json_get(answer.root, "session_id"), NULL);
     gp_mem_free(b->session);
     b->session = id ? gp_str_dup(id) : NULL;
-    if (answer.root && !id) gp_gen_set_result(out, GP_GEN_FAILED, "the server opens no session");
+    if (answer.root && !id) gp_gen_set_result(out, GP_GEN_FAILED, "the server did not open a session");
     gp_gen_answer_clear(&answer);
-    return id && !b->session ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a session") : GP_OK;
+    return id && !b->session ? gp_fail_memory(err, "a session") : GP_OK;
 }
 
 static void put_request(const gp_gen_backend *b, const gp_gen_request *r, gp_str *s)
@@ -45,7 +45,7 @@ static gp_status make_once(gp_gen_backend *b, const gp_gen_request *r, bool *exp
     if (!b->session) GP_TRY_GOTO(open_session(b, out, err));
     if (!b->session) goto out;
     put_request(b, r, &body);
-    if (body.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    if (body.failed) GP_TRY_GOTO(gp_fail_memory(err, "a request"));
     GP_TRY_GOTO(gp_gen_call(b, "/API/GenerateText2Image", body.data, &answer, out, err));
     const gp_json *said = answer.root ? answer.root : answer.wrong;
     const char *error = gp_json_text(gp_json_get(said, "error_id"), NULL);
@@ -54,7 +54,7 @@ static gp_status make_once(gp_gen_backend *b, const gp_gen_request *r, bool *exp
     const char *image = gp_json_text(gp_json_at(gp_json_get(answer.root, "images"), 0), NULL);
     const char *words = gp_json_text(gp_json_get(answer.root, "error"), NULL);
     if (!image) {
-        gp_gen_set_result(out, GP_GEN_RETRY, "%.300s", words ? words : "the answer names no image");
+        gp_gen_set_result(out, GP_GEN_RETRY, "%.300s", words ? words : "the answer contains no image");
         goto out;
     }
     if (gp_str_starts(image, "data:"))
@@ -62,7 +62,7 @@ static gp_status make_once(gp_gen_backend *b, const gp_gen_request *r, bool *exp
     else {
         if (*image != '/') gp_str_putc(&path, '/');
         gp_http_put_escaped(&path, image, "-_.~/"); /* file names are made from prompts, so they contain blanks */
-        if (path.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+        if (path.failed) GP_TRY_GOTO(gp_fail_memory(err, "a request"));
         GP_TRY_GOTO(gp_gen_fetch(b, path.data, out, err));
     }
     if (out->outcome == GP_GEN_DONE) {
@@ -86,7 +86,8 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     gp_mem_free(b->session);
     b->session = NULL;
     GP_TRY(make_once(b, r, &expired, out, err));
-    return expired ? gp_gen_set_result(out, GP_GEN_RETRY, "the server knows no session of its own") : GP_OK;
+    return expired ? gp_gen_set_result(out, GP_GEN_RETRY, "the server rejects the session that it has just opened")
+                   : GP_OK;
 }
 
 const gp_gen_protocol_table gp_gen_swarm = {"swarmui", GP_GEN_SEEDS, NULL, make, NULL, NULL};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Numbers of two and four bytes, either order.  Private to the room. */
+ * Reads 16- and 32-bit integers in big- and little-endian order. Private to this module. */
 #ifndef GP_IMAGE_BYTES_H
 #define GP_IMAGE_BYTES_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Texts of PNG (tEXt, zTXt, iTXt, eXIf, ComfyUI's comf, wherever they stand before IEND), JPEG (COM, EXIF, XMP) and
- * WebP (EXIF, XMP), as UTF-8.  Broken entries are skipped and counted.  A text with a wrong checksum is kept
- * and marked as damaged; the caller decides whether to use it.
- * Bounds: MOST_ENTRIES texts, MOST_INFLATED bytes of inflated texts, MOST_TRIED bytes including damaged texts. */
+ * Extracts the texts of an image file as UTF-8.
+ * PNG: tEXt, zTXt, iTXt, eXIf and ComfyUI's comf, anywhere before IEND. JPEG: COM, EXIF, XMP. WebP: EXIF, XMP. Broken
+ * entries are skipped and counted. A text with a wrong checksum is kept and marked as damaged; the caller decides
+ * whether to use it. */
 #include "image/chunks.h"
 #include "base/mem.h"
 #include "image/exif.h"
@@ -15,20 +15,20 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { MOST_ENTRIES = 4096, MOST_INFLATED = 64 << 20, MOST_TRIED = 256 << 20 };
+enum { MAX_ENTRIES = 4096, MAX_INFLATED = 64 << 20, MAX_TRIED = 256 << 20 };
 
-typedef struct sink {
+typedef struct text_list {
     gp_chunks chunks;
-    size_t capacity, inflated; /* bytes of inflated text so far */
-    size_t tried;              /* the same, including text that was damaged or too large */
+    size_t capacity, inflated; /* inflated: bytes of inflated text so far */
+    size_t tried;              /* bytes inflated so far, including texts that were damaged or too large */
     bool no_memory, damaged;   /* damaged: the current chunk has a wrong checksum */
-} sink;
+} text_list;
 
-/* Keeps the text. Returns false if no more texts can be kept. */
+/* Takes over the text and appends it to the list. Returns false if no more texts can be kept. */
 static bool add(void *user, const char *key, gp_str *text)
 {
-    sink *s = user;
-    if (s->chunks.count == MOST_ENTRIES) return false;
+    text_list *s = user;
+    if (s->chunks.count == MAX_ENTRIES) return false;
     if (s->chunks.count == s->capacity) {
         size_t more = s->capacity ? 2 * s->capacity : 8;
         gp_chunk *items = gp_mem_resize(s->chunks.items, more, sizeof *items);
@@ -47,7 +47,7 @@ static bool add(void *user, const char *key, gp_str *text)
     return true;
 }
 
-static bool add_bytes(sink *s, const char *key, const uint8_t *bytes, size_t size)
+static bool add_bytes(text_list *s, const char *key, const uint8_t *bytes, size_t size)
 {
     gp_str text = GP_STR_INIT;
     gp_exif_add_text(&text, bytes, size);
@@ -56,14 +56,14 @@ static bool add_bytes(sink *s, const char *key, const uint8_t *bytes, size_t siz
     return go_on;
 }
 
-/* A zlib stream that must be whole, into out; false if it is damaged or too large. */
-static bool inflate_text(sink *s, const uint8_t *bytes, size_t size, gp_str *out)
+/* Inflates a zlib stream into `out`. Returns false if the stream is damaged, incomplete or too large. */
+static bool inflate_text(text_list *s, const uint8_t *bytes, size_t size, gp_str *out)
 {
     uint8_t part[16384];
     z_stream z = {.next_in = (Bytef *)(uintptr_t)bytes, .avail_in = (uInt)(size > UINT32_MAX ? UINT32_MAX : size)};
     if (inflateInit(&z) != Z_OK) return s->no_memory = true, false;
     int rc = Z_OK;
-    while (rc == Z_OK && out->size <= MOST_INFLATED - s->inflated && s->tried <= MOST_TRIED) {
+    while (rc == Z_OK && out->size <= MAX_INFLATED - s->inflated && s->tried <= MAX_TRIED) {
         z.next_out = part, z.avail_out = sizeof part;
         rc = inflate(&z, Z_NO_FLUSH);
         s->tried += sizeof part - z.avail_out;
@@ -71,12 +71,12 @@ static bool inflate_text(sink *s, const uint8_t *bytes, size_t size, gp_str *out
     }
     inflateEnd(&z);
     if (rc == Z_MEM_ERROR || out->failed) s->no_memory = true;
-    if (rc != Z_STREAM_END || out->failed || out->size > MOST_INFLATED - s->inflated) return false;
+    if (rc != Z_STREAM_END || out->failed || out->size > MAX_INFLATED - s->inflated) return false;
     s->inflated += out->size;
     return true;
 }
 
-static bool add_inflated(sink *s, const char *key, const uint8_t *bytes, size_t size)
+static bool add_inflated(text_list *s, const char *key, const uint8_t *bytes, size_t size)
 {
     gp_str raw = GP_STR_INIT;
     bool go_on = true;
@@ -88,17 +88,20 @@ static bool add_inflated(sink *s, const char *key, const uint8_t *bytes, size_t 
     return go_on && !s->no_memory;
 }
 
-/* The bytes after the next zero, NULL if there is none. */
-static const uint8_t *behind_zero(const uint8_t *p, const uint8_t *end)
+/* Returns the position after the next zero byte, or NULL if there is none. */
+static const uint8_t *after_nul(const uint8_t *p, const uint8_t *end)
 {
     const uint8_t *zero = p < end ? memchr(p, 0, (size_t)(end - p)) : NULL;
     return zero ? zero + 1 : NULL;
 }
 
-/* keyword 0 text | keyword 0 method packed | keyword 0 packed? method language 0 word 0 text */
-static bool add_png_text(sink *s, const gp_png_chunk *c)
+/* Layout of the chunk's data (NUL ends each keyword, language and translation):
+ *   tEXt   keyword NUL text
+ *   zTXt   keyword NUL method compressed-text
+ *   iTXt   keyword NUL is-compressed method language NUL translated-keyword NUL text */
+static bool add_png_text(text_list *s, const gp_png_chunk *c)
 {
-    const uint8_t *p = c->data, *end = p + c->length, *text = behind_zero(p, end);
+    const uint8_t *p = c->data, *end = p + c->length, *text = after_nul(p, end);
     if (!text || text == p + 1) return true;
     gp_str key = GP_STR_INIT;
     gp_str_add_latin1(&key, p, (size_t)(text - p) - 1);
@@ -110,8 +113,8 @@ static bool add_png_text(sink *s, const gp_png_chunk *c)
         text = text < end && *text == 0 ? text + 1 : NULL;
     } else if (international) {
         packed = end - text >= 2 && text[0] != 0;
-        text = end - text < 2 || (packed && text[1] != 0) ? NULL : behind_zero(text + 2, end);
-        text = text ? behind_zero(text, end) : NULL;
+        text = end - text < 2 || (packed && text[1] != 0) ? NULL : after_nul(text + 2, end);
+        text = text ? after_nul(text, end) : NULL;
     }
     if (text && packed)
         go_on = add_inflated(s, key.data, text, (size_t)(end - text));
@@ -121,17 +124,17 @@ static bool add_png_text(sink *s, const gp_png_chunk *c)
     return go_on && !s->no_memory;
 }
 
-static void read_exif(sink *s, const uint8_t *bytes, size_t size)
+static void read_exif(text_list *s, const uint8_t *bytes, size_t size)
 {
     if (!gp_exif_texts(bytes, size, add, s)) s->chunks.damaged += !s->damaged;
 }
 
 /* Reads a chunk. Returns false if no more texts can be kept. */
-static bool read_png_chunk(sink *s, const gp_png_chunk *c)
+static bool read_png_chunk(text_list *s, const gp_png_chunk *c)
 {
     bool exif = memcmp(c->tag, "eXIf", 4) == 0, go_on = true;
     bool text = memcmp(c->tag, "tEXt", 4) == 0 || memcmp(c->tag, "zTXt", 4) == 0 || memcmp(c->tag, "iTXt", 4) == 0;
-    bool graph = memcmp(c->tag, "comf", 4) == 0; /* in animations: laid out like tEXt, after the pixels */
+    bool graph = memcmp(c->tag, "comf", 4) == 0; /* from ComfyUI, in animated PNG; laid out like tEXt */
     if (!exif && !text && !graph) return true;
     s->damaged = !c->whole || libdeflate_crc32(0, c->tag, c->length + 4) != gp_be32(c->data + c->length);
     s->chunks.damaged += s->damaged;
@@ -142,15 +145,15 @@ static bool read_png_chunk(sink *s, const gp_png_chunk *c)
     return go_on && !s->no_memory;
 }
 
-static void read_png(sink *s, const uint8_t *bytes, size_t size)
+static void read_png(text_list *s, const uint8_t *bytes, size_t size)
 {
     gp_png_chunk c;
     for (size_t at = 8; gp_png_next(bytes, size, &at, &c) && memcmp(c.tag, "IEND", 4) != 0;)
         if (!read_png_chunk(s, &c)) return;
 }
 
-/* EXIF may be spread over several APP1 segments, as Pillow and exiftool join them. */
-static void read_jpeg(sink *s, const uint8_t *bytes, size_t size)
+/* EXIF data may be split over several APP1 segments. Pillow and exiftool join these, and so does this function. */
+static void read_jpeg(text_list *s, const uint8_t *bytes, size_t size)
 {
     static const char xmp[] = "http://ns.adobe.com/xap/1.0/";
     gp_str exif = GP_STR_INIT;
@@ -169,7 +172,7 @@ static void read_jpeg(sink *s, const uint8_t *bytes, size_t size)
     gp_str_clear(&exif);
 }
 
-static void read_webp(sink *s, const uint8_t *bytes, size_t size)
+static void read_webp(text_list *s, const uint8_t *bytes, size_t size)
 {
     const uint8_t *tag, *data;
     size_t length;
@@ -183,7 +186,7 @@ static void read_webp(sink *s, const uint8_t *bytes, size_t size)
 
 gp_status gp_image_read_chunks(const uint8_t *bytes, size_t size, gp_chunks *out, gp_error *err)
 {
-    sink s = {0};
+    text_list s = {0};
     switch (gp_image_sniff(bytes, size, NULL)) {
     case GP_FORMAT_PNG: read_png(&s, bytes, size); break;
     case GP_FORMAT_JPEG: read_jpeg(&s, bytes, size); break;
@@ -192,7 +195,7 @@ gp_status gp_image_read_chunks(const uint8_t *bytes, size_t size, gp_chunks *out
     }
     if (s.no_memory) {
         gp_chunks_clear(&s.chunks);
-        return gp_fail(err, GP_ERR_MEMORY, "no memory for metadata");
+        return gp_fail_memory(err, "metadata");
     }
     *out = s.chunks;
     return GP_OK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Bytes of a file to pixels or to its head: by what the bytes are, never by the name. */
+ * Reads the header or the pixels of an image file. The first bytes decide the format, never the file's name. */
 #include "base/mem.h"
 #include "image/image.h"
 #include "image/jpeg_scan.h"
@@ -17,7 +17,7 @@ void gp_pixels_clear(gp_pixels *pixels)
     pixels->rgb = NULL;
 }
 
-static gp_status refuse(const gp_image_guess *seems, gp_error *err)
+static gp_status reject(const gp_image_guess *seems, gp_error *err)
 {
     if (seems->status == GP_ERR_UNSUPPORTED)
         return gp_fail(err, seems->status, "is %s, which goldpan does not read", seems->what);
@@ -40,7 +40,7 @@ gp_status gp_image_decode_reduced(const uint8_t *bytes, size_t size, uint64_t ma
     case GP_FORMAT_WEBP: return gp_image_webp(bytes, size, max_pixels, out, err);
     case GP_FORMAT_UNKNOWN: break;
     }
-    return refuse(&seems, err);
+    return reject(&seems, err);
 }
 
 gp_status gp_image_decode_bytes(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
@@ -48,20 +48,20 @@ gp_status gp_image_decode_bytes(const uint8_t *bytes, size_t size, uint64_t max_
     return gp_image_decode_reduced(bytes, size, max_pixels, 1, out, err);
 }
 
-static gp_status png_head(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err)
+static gp_status png_info(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err)
 {
-    gp_png_info plan;
-    GP_TRY(gp_png_scan(bytes, size, UINT64_MAX, true, &plan, err));
-    *out = (gp_image_info){GP_FORMAT_PNG, plan.width, plan.height, plan.orientation, plan.animated};
+    gp_png_info header;
+    GP_TRY(gp_png_scan(bytes, size, UINT64_MAX, true, &header, err));
+    *out = (gp_image_info){GP_FORMAT_PNG, header.width, header.height, header.orientation, header.animated};
     return GP_OK;
 }
 
-static gp_status jpeg_head(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err)
+static gp_status jpeg_info(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err)
 {
-    gp_jpeg_info plan;
-    GP_TRY(gp_jpeg_scan(bytes, size, &plan, err));
-    GP_TRY(gp_image_check_size(plan.width, plan.height, UINT64_MAX, err));
-    *out = (gp_image_info){GP_FORMAT_JPEG, plan.width, plan.height, plan.orientation, false};
+    gp_jpeg_info header;
+    GP_TRY(gp_jpeg_scan(bytes, size, &header, err));
+    GP_TRY(gp_image_check_size(header.width, header.height, UINT64_MAX, err));
+    *out = (gp_image_info){GP_FORMAT_JPEG, header.width, header.height, header.orientation, false};
     return GP_OK;
 }
 
@@ -69,10 +69,10 @@ gp_status gp_image_read_info(const uint8_t *bytes, size_t size, gp_image_info *o
 {
     gp_image_guess seems;
     switch (gp_image_sniff(bytes, size, &seems)) {
-    case GP_FORMAT_PNG: return png_head(bytes, size, out, err);
-    case GP_FORMAT_JPEG: return jpeg_head(bytes, size, out, err);
-    case GP_FORMAT_WEBP: return gp_webp_head(bytes, size, out, err);
+    case GP_FORMAT_PNG: return png_info(bytes, size, out, err);
+    case GP_FORMAT_JPEG: return jpeg_info(bytes, size, out, err);
+    case GP_FORMAT_WEBP: return gp_webp_read_info(bytes, size, out, err);
     case GP_FORMAT_UNKNOWN: break;
     }
-    return refuse(&seems, err);
+    return reject(&seems, err);
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * EXIF 2.3 inside TIFF 6.0: header ("II*\0" or "MM\0*", offset of the first directory), directories of 12-byte entries
- * (tag, type, count, value or offset).  Every offset is checked against the block; two directories at most are read
- * (the first and the EXIF one it names), so no loop of offsets can catch us.
+ * EXIF 2.3 inside TIFF 6.0: a header ("II*\0" or "MM\0*", offset of the first directory) and directories of 12-byte
+ * entries (tag, type, count, value or offset). Every offset is checked against the block. At most two directories are
+ * read (the first one and the EXIF directory it names), so a cycle of offsets cannot cause an endless loop.
  *
- * UserComment starts with eight bytes of code.  "UNICODE\0" says UTF-16 without saying which: a byte order mark wins,
- * then the side on which the zero bytes of plain letters lie (A1111 writes big-endian whatever the TIFF order,
- * Civitai little-endian), then the order of the TIFF.  Some writers put UTF-8 there; it shows by having no zero. */
+ * UserComment starts with eight bytes that name its encoding. "UNICODE\0" means UTF-16 of unknown byte order. The order
+ * is decided by the first of these that exists:
+ * - a byte order mark;
+ * - the position of the zero bytes of Latin letters (A1111 always writes big-endian, Civitai little-endian);
+ * - the byte order of the TIFF header.
+ * Some writers store UTF-8 there. A text without zero bytes that is valid UTF-8 is read as UTF-8. */
 #include "image/exif.h"
 #include "image/bytes.h"
 
@@ -35,7 +38,7 @@ typedef struct tiff {
 
 typedef struct entry {
     unsigned tag, type;
-    const uint8_t *value; /* [size], inside the block */
+    const uint8_t *value; /* [size] bytes, inside the block */
     size_t size;
 } entry;
 
@@ -48,7 +51,7 @@ static uint32_t u32(const tiff *t, const uint8_t *p)
     return t->big ? gp_be32(p) : gp_le32(p);
 }
 
-/* The first directory's offset; 0 if this is no TIFF. */
+/* Returns the offset of the first directory, or 0 if the data is not TIFF. */
 static uint32_t open_tiff(const uint8_t *data, size_t size, tiff *t)
 {
     if (size >= 6 && memcmp(data, "Exif\0\0", 6) == 0) data += 6, size -= 6;
@@ -59,13 +62,13 @@ static uint32_t open_tiff(const uint8_t *data, size_t size, tiff *t)
     return u32(t, data + 4);
 }
 
-/* Does the directory at offset `at` begin inside the block? */
+/* Returns whether the directory at offset `at` begins inside the block. */
 static bool inside(const tiff *t, uint32_t at)
 {
     return at >= 8 && at <= t->size && t->size - at >= 2;
 }
 
-/* Entries in the directory at offset `at`, cut to what the block holds. */
+/* Returns the number of entries in the directory at offset `at`, limited to what the block can hold. */
 static size_t entries(const tiff *t, uint32_t at)
 {
     if (!inside(t, at)) return 0;
@@ -171,16 +174,16 @@ bool gp_exif_texts(const uint8_t *data, size_t size, bool (*visit)(void *user, c
                    void *user)
 {
     tiff t;
-    uint32_t at = open_tiff(data, size, &t), deeper = 0;
+    uint32_t at = open_tiff(data, size, &t), exif_directory = 0;
     gp_str text = GP_STR_INIT;
-    size_t left = at ? t.size : 0; /* entries may share bytes: bounds their total text */
+    size_t left = at ? t.size : 0; /* entries may overlap, so their total size is limited to the block's */
     bool go_on = true, exif = at && inside(&t, at);
-    for (int level = 0; level < 2 && at && go_on; level++, at = deeper) {
-        deeper = 0;
+    for (int level = 0; level < 2 && at && go_on; level++, at = exif_directory) {
+        exif_directory = 0;
         for (size_t i = 0, n = entries(&t, at); i < n && go_on; i++) {
             entry e;
             if (!read_entry(&t, at, i, &e)) continue;
-            if (e.tag == EXIF_IFD && level == 0) deeper = number(&t, &e);
+            if (e.tag == EXIF_IFD && level == 0) exif_directory = number(&t, &e);
             const char *key = key_of(e.tag);
             if (!key || !(e.type == ASCII || e.type == UNDEFINED || e.type == BYTE || e.type == UTF8)) continue;
             if (e.size > left) break;

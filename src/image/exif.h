@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The few EXIF tags that matter here, from a TIFF block of either byte order.  Private to the room. */
+ * Reads the EXIF tags for orientation and texts from a TIFF block of either byte order. Private to this module. */
 #ifndef GP_IMAGE_EXIF_H
 #define GP_IMAGE_EXIF_H
 
@@ -9,13 +9,13 @@
 /* Returns the orientation 1..8, or 0 if it is absent or invalid. tiff may begin with "Exif\0\0". */
 uint32_t gp_exif_orientation(const uint8_t *tiff, size_t size);
 
-/* Visits the texts in the order of the tags: key as in chunks.h, text in UTF-8, not empty. Stops when visit returns
- * false. Damaged entries are skipped. If a text could not be appended, text->failed is set. Returns false if the block
- * does not begin like EXIF data. */
+/* Calls visit for each text, in the order of the tags. The key is as in chunks.h; the text is UTF-8 and not empty.
+ * Stops when visit returns false. Damaged entries are skipped. If memory for a text ran out, text->failed is set.
+ * Returns false if the block does not begin like EXIF data. */
 bool gp_exif_texts(const uint8_t *tiff, size_t size, bool (*visit)(void *user, const char *key, gp_str *text),
                    void *user);
 
-/* Bytes of unknown encoding: UTF-8 if valid, else Latin-1. */
+/* Appends bytes of unknown encoding: as UTF-8 if they are valid UTF-8, else as Latin-1. */
 void gp_exif_add_text(gp_str *out, const uint8_t *bytes, size_t size);
 
 #endif

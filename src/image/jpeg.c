@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * JPEG by libjpeg-turbo with its defaults, as Pillow has it: islow IDCT, fancy upsampling, colour as the file's markers
- * say, four channels taken as Adobe's inverted ink.  All the file's bytes are there, so the source "suspends" at their
- * end: missing rows are an error, a missing end marker after the last row is not.
+ * Decodes JPEG with libjpeg-turbo's defaults, as Pillow does: islow IDCT, fancy upsampling, the colour space that the
+ * markers name, and inverted ink for four channels. The whole file is in memory, so the data source "suspends" at the
+ * end of the bytes. Missing rows are an error; a missing end marker after the last row is not.
  *
- * Errors inside libjpeg jump back to run(); what is to be released lives in a `job` outside its frame.  Warnings about
- * damaged data are silent, as in Pillow: the picture is what libjpeg makes of it. */
+ * Errors inside libjpeg jump back to run(). Resources are kept in a `job` outside run()'s stack frame, so they can be
+ * released after the jump. Warnings about damaged data are ignored, as in Pillow; the pixels are those that libjpeg
+ * returns. */
 #include "base/mem.h"
 #include "image/image.h"
 #include "image/jpeg_scan.h"
@@ -16,20 +17,20 @@
 #include <jerror.h>
 #include <setjmp.h>
 
-enum { MOST_SCANS = 500 }; /* each scan of a progressive file may touch every pixel; encoders write about ten */
+enum { MAX_SCANS = 500 }; /* limits decoding time; encoders write about 10 scans */
 
 typedef struct job {
-    struct jpeg_error_mgr errors; /* first: libjpeg hands its address back */
+    struct jpeg_error_mgr errors; /* must be the first member: on_error casts its address to job */
     jmp_buf jump;
     char message[JMSG_LENGTH_MAX];
     struct jpeg_decompress_struct jpeg;
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
-    const gp_jpeg_info *plan;
-    uint32_t reduce; /* 1, 2, 4 or 8: transforms of 8/reduce instead of 8 pixels a side */
-    uint8_t *row;    /* gray [w] or CMYK [w, 4] */
+    const gp_jpeg_info *header;
+    uint32_t reduce; /* 1, 2, 4 or 8: the inverse DCTs have 8/reduce instead of 8 pixels per side */
+    uint8_t *row;    /* one row: gray [w] or CMYK [w, 4] */
     gp_pixels pixels;
-    gp_status failed; /* of what run() itself found; GP_OK: libjpeg's message counts */
+    gp_status failed; /* error found by run() itself; GP_OK: the error is libjpeg's message */
     bool created;
 } job;
 
@@ -65,13 +66,13 @@ static void source_skip(j_decompress_ptr d, long n)
 static void on_progress(j_common_ptr c)
 {
     job *j = (job *)(void *)c->err;
-    if (j->jpeg.input_scan_number <= MOST_SCANS) return;
-    snprintf(j->message, sizeof j->message, "more than %d scans", (int)MOST_SCANS);
+    if (j->jpeg.input_scan_number <= MAX_SCANS) return;
+    snprintf(j->message, sizeof j->message, "more than %d scans", (int)MAX_SCANS);
     j->failed = GP_ERR_LIMIT;
     longjmp(j->jump, 1);
 }
 
-static void set_up(job *j, const uint8_t *bytes, size_t size)
+static void set_callbacks(job *j, const uint8_t *bytes, size_t size)
 {
     j->jpeg.err = jpeg_std_error(&j->errors);
     j->errors.error_exit = on_error;
@@ -95,7 +96,7 @@ static bool stop(job *j, gp_status status, const char *message)
 
 static bool read_rows(job *j)
 {
-    const gp_jpeg_info *p = j->plan;
+    const gp_jpeg_info *p = j->header;
     const uint32_t width = j->jpeg.output_width, height = j->jpeg.output_height;
     if (gp_image_alloc(width, height, &j->pixels, NULL)) return stop(j, GP_ERR_MEMORY, "");
     if (p->components != 3 && !(j->row = gp_mem_new(width, 4))) return stop(j, GP_ERR_MEMORY, "");
@@ -109,11 +110,11 @@ static bool read_rows(job *j)
     return true;
 }
 
-/* The part that libjpeg may leave by longjmp. */
+/* Decodes into j->pixels. libjpeg may leave this function by longjmp. */
 static bool run(job *j)
 {
     static const J_COLOR_SPACE wanted[5] = {[1] = JCS_GRAYSCALE, [3] = JCS_RGB, [4] = JCS_CMYK};
-    const gp_jpeg_info *p = j->plan;
+    const gp_jpeg_info *p = j->header;
     if (setjmp(j->jump)) return false;
     jpeg_create_decompress(&j->jpeg);
     j->created = true;
@@ -126,18 +127,17 @@ static bool run(job *j)
     j->jpeg.out_color_space = wanted[p->components];
     j->jpeg.scale_num = 1, j->jpeg.scale_denom = j->reduce;
     if (j->jpeg.image_width != p->width || j->jpeg.image_height != p->height || j->jpeg.num_components != p->components)
-        return stop(j, GP_ERR_FORMAT, "two headers that differ");
+        return stop(j, GP_ERR_FORMAT, "has two headers that differ");
     if (!jpeg_start_decompress(&j->jpeg)) return stop(j, GP_ERR_FORMAT, "ends early");
     if (!read_rows(j)) return false;
-    jpeg_finish_decompress(&j->jpeg); /* damage after the last row counts; a missing end does not */
+    jpeg_finish_decompress(&j->jpeg); /* reports damage after the last row, but not a missing end marker */
     return true;
 }
 
-static gp_status explain(const job *j, gp_error *err)
+static gp_status report(const job *j, gp_error *err)
 {
     switch ((int)j->failed) {
-    case GP_ERR_MEMORY:
-        return gp_fail(err, GP_ERR_MEMORY, "no memory for %ux%u pixels", j->plan->width, j->plan->height);
+    case GP_ERR_MEMORY: return gp_fail_memory(err, "%ux%u pixels", j->header->width, j->header->height);
     case GP_ERR_LIMIT: return gp_fail(err, GP_ERR_LIMIT, "JPEG has %s", j->message);
     case GP_ERR_FORMAT: return gp_fail(err, GP_ERR_FORMAT, "JPEG data %s", j->message);
     default: return gp_fail(err, GP_ERR_FORMAT, "JPEG data is damaged: %s", j->message);
@@ -147,11 +147,11 @@ static gp_status explain(const job *j, gp_error *err)
 gp_status gp_image_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, uint32_t reduce, gp_pixels *out,
                         gp_error *err)
 {
-    gp_jpeg_info plan;
-    GP_TRY(gp_jpeg_scan(bytes, size, &plan, err));
-    GP_TRY(gp_image_check_size(plan.width, plan.height, max_pixels, err));
-    job j = {.plan = &plan, .reduce = reduce};
-    set_up(&j, bytes, size);
+    gp_jpeg_info header;
+    GP_TRY(gp_jpeg_scan(bytes, size, &header, err));
+    GP_TRY(gp_image_check_size(header.width, header.height, max_pixels, err));
+    job j = {.header = &header, .reduce = reduce};
+    set_callbacks(&j, bytes, size);
     bool done = run(&j);
     if (j.created) jpeg_destroy_decompress(&j.jpeg);
     gp_mem_free(j.row);
@@ -160,5 +160,5 @@ gp_status gp_image_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, 
         return GP_OK;
     }
     gp_mem_free(j.pixels.rgb);
-    return explain(&j, err);
+    return report(&j, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The mark is a text chunk after a PNG's header, or a comment after a JPEG's first marker. */
+ * Stores goldpan's mark as a text chunk after a PNG's header, or as a comment after a JPEG's first marker. */
 #include "image/mark.h"
 
 #include "base/file.h"
@@ -11,10 +11,10 @@
 
 gp_status gp_jpeg_mark(gp_str *jpeg, const char *what, gp_error *err)
 {
-    enum { HEAD = 2 };                                             /* SOI */
-    size_t size = sizeof GP_MARK_IMAGE - 1 + 2 + strlen(what) + 2; /* including ": " and the two bytes of the length */
+    enum { HEAD = 2 };                                             /* bytes of the SOI marker */
+    size_t size = sizeof GP_MARK_IMAGE - 1 + 2 + strlen(what) + 2; /* includes ": " and the two bytes of the length */
     gp_str out = GP_STR_INIT;
-    if (jpeg->failed || jpeg->size < HEAD) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an image");
+    if (jpeg->failed || jpeg->size < HEAD) return gp_fail_memory(err, "an image");
     gp_str_add(&out, jpeg->data, HEAD);
     gp_str_add(&out, "\xff\xfe", 2);
     gp_str_putc(&out, (char)(size >> 8 & 255));
@@ -23,7 +23,7 @@ gp_status gp_jpeg_mark(gp_str *jpeg, const char *what, gp_error *err)
     gp_str_add(&out, jpeg->data + HEAD, jpeg->size - HEAD);
     if (out.failed) {
         gp_str_clear(&out);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for an image");
+        return gp_fail_memory(err, "an image");
     }
     gp_str_clear(jpeg);
     *jpeg = out;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A perceptual hash by the discrete cosine transform. */
+ * Perceptual hash (pHash) from the low frequencies of a discrete cosine low_frequencies (DCT). */
 #include "image/phash.h"
 
 #include <math.h>
@@ -8,8 +8,9 @@
 
 enum { SIDE = 32, LOW = 8 };
 
-/* grey [SIDE, SIDE]: means of areas; each pixel lies in one area, in each where the picture is smaller than SIDE. */
-static void shrink(const gp_pixels *p, double *grey)
+/* Reduces the image to grey [SIDE, SIDE] by averaging. Each output value is the mean of an area. A pixel lies in one
+ * area; if the image is smaller than SIDE, areas share pixels. */
+static void average_areas(const gp_pixels *p, double *grey)
 {
     for (uint32_t y = 0; y < SIDE; y++) {
         uint64_t top = (uint64_t)y * p->height / SIDE, bottom = (uint64_t)(y + 1) * p->height / SIDE;
@@ -17,7 +18,7 @@ static void shrink(const gp_pixels *p, double *grey)
         for (uint32_t x = 0; x < SIDE; x++) {
             uint64_t left = (uint64_t)x * p->width / SIDE, right = (uint64_t)(x + 1) * p->width / SIDE;
             if (right == left) right = left + 1;
-            uint64_t sum = 0; /* Rec. 601, in 1/1000 */
+            uint64_t sum = 0; /* Rec. 601 luma times 1000 */
             for (uint64_t i = top; i < bottom; i++) {
                 const uint8_t *c = p->rgb + (i * p->width + left) * 3;
                 for (uint64_t j = left; j < right; j++, c += 3) sum += 299u * c[0] + 587u * c[1] + 114u * c[2];
@@ -27,8 +28,8 @@ static void shrink(const gp_pixels *p, double *grey)
     }
 }
 
-/* The LOW x LOW lowest frequencies but the constant row and column's crossing: [LOW, LOW] from (0, 0). */
-static void transform(const double *grey, double *low)
+/* Computes the LOW x LOW lowest DCT frequencies, starting with the mean (0, 0). */
+static void low_frequencies(const double *grey, double *low)
 {
     double wave[LOW][SIDE], half[SIDE][LOW];
     for (int f = 0; f < LOW; f++)
@@ -52,19 +53,19 @@ static int by_value(const void *a, const void *b)
     return (p > q) - (p < q);
 }
 
-gp_status gp_image_phash(const gp_pixels *pixels, uint64_t *look, gp_error *err)
+gp_status gp_image_phash(const gp_pixels *pixels, uint64_t *hash, gp_error *err)
 {
     double grey[SIDE * SIDE], low[LOW * LOW], sorted[LOW * LOW];
     uint64_t bits = 0;
     if (!pixels->rgb || !pixels->width || !pixels->height)
-        return gp_fail(err, GP_ERR_USAGE, "an image without pixels has no perceptual hash");
-    shrink(pixels, grey);
-    transform(grey, low);
-    low[0] = 0; /* brightness says nothing of the picture */
+        return gp_fail(err, GP_ERR_USAGE, "a perceptual hash needs an image with pixels");
+    average_areas(pixels, grey);
+    low_frequencies(grey, low);
+    low[0] = 0; /* excludes the mean: brightness must not change the hash */
     memcpy(sorted, low, sizeof low);
     qsort(sorted + 1, LOW * LOW - 1, sizeof *sorted, by_value);
     double median = sorted[1 + (LOW * LOW - 1) / 2];
     for (int i = 1; i < LOW * LOW; i++) bits |= (uint64_t)(low[i] > median) << i;
-    *look = bits;
+    *hash = bits;
     return GP_OK;
 }

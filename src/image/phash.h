@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * What a picture looks like in 64 bits: a perceptual hash, the same for a picture scaled or compressed anew. */
+ * Computes a 64-bit perceptual hash. Scaling or recompressing an image changes few of its bits. */
 #ifndef GP_IMAGE_PHASH_H
 #define GP_IMAGE_PHASH_H
 
 #include "base/status.h"
 
-/* 32 x 32 of grey by averages of areas, its cosine transform, the 64 lowest frequencies but the mean's: each bit says
- * whether one is above their median (as pHash does: Zauner 2010).  Copies differ in up to some 10 bits, unlike pictures
- * in 32 give or take 4. */
-gp_status gp_image_phash(const gp_pixels *pixels, uint64_t *look, gp_error *err);
+/* Averages the image to 32 x 32 grey values and computes the 8 x 8 lowest frequencies of their cosine transform. Bit i
+ * is set if frequency i is above the median; bit 0 (the mean) is always 0. The method is pHash (Zauner 2010). Hashes of
+ * copies differ in up to about 10 bits, those of different images in 32 +- 4. */
+gp_status gp_image_phash(const gp_pixels *pixels, uint64_t *hash, gp_error *err);
 
 #endif

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * The common PNG, fast: 8 bits a sample, not interlaced, undamaged.  All IDAT data is inflated in one call and the
- * filters are undone in place; anything unusual is UNSUPPORTED and goes to png_full.c, which has the same answer for
- * whatever this file answers.
+ * Fast decoder for common PNG files: 8 bits per sample, not interlaced, undamaged. It inflates all IDAT data in one
+ * call and undoes the filters in place. It returns UNSUPPORTED for all other files, and png_full.c decodes these. Both
+ * decoders give the same pixels.
  *
- * One block of max(3 w, r) h + h bytes serves as both ends: the h filtered rows of 1 + r bytes lie at its end, the RGB
- * rows of 3 w grow from its start.  Row y is turned into RGB only when row y + 1 no longer needs it as `prior`; its
- * RGB ends at 3 w (y + 1) <= start of filtered row y + 1, for r >= 3 w and for r < 3 w alike.  Rows that are RGB
- * already are unfiltered from the one place to the other.
+ * One block of max(3 w, r) h + h bytes holds the filtered rows and the RGB rows; r is the size of an unfiltered row.
+ * The h filtered rows of 1 + r bytes fill the end of the block, and the RGB rows of 3 w bytes grow from its start. Row
+ * y is converted to RGB only when row y + 1 no longer needs it as `prior`. Its RGB ends at 3 w (y + 1), which is at or
+ * before the start of filtered row y + 1, both for r >= 3 w and for r < 3 w. If the samples are RGB already, the filter
+ * writes the row directly to its final place.
  *
- * Limits and checksums are png_scan.c's: sizes are judged before anything is allocated, the CRCs of all chunks up to
- * the last IDAT are checked.  The inflated size must be exactly that of the rows, so nothing can grow beyond them;
- * zlib's own sum (Adler-32) is checked by libdeflate as it goes. */
+ * png_scan.c checks sizes before anything is allocated, and the CRCs of all chunks up to the last IDAT. The inflated
+ * size must equal the size of the rows, so the output cannot overflow. libdeflate checks the Adler-32 checksum. */
 #include "base/mem.h"
 #include "image/image.h"
 #include "image/png_scan.h"
@@ -21,23 +21,23 @@
 #include <libdeflate.h>
 #include <string.h>
 
-static gp_status leave(gp_error *err)
+static gp_status needs_full_decoder(gp_error *err)
 {
     return gp_fail(err, GP_ERR_UNSUPPORTED, "this PNG needs the full decoder");
 }
 
-/* All compressed data in one piece: the file's own bytes if there is one chunk, else a copy in *owned. */
-static gp_status gather(const gp_png_info *plan, const uint8_t *bytes, const uint8_t **data, size_t *size, void **owned,
-                        gp_error *err)
+/* Returns all compressed data as one piece: the file's own bytes if there is one IDAT chunk, else a copy in *owned. */
+static gp_status join_idat(const gp_png_info *header, const uint8_t *bytes, const uint8_t **data, size_t *size,
+                           void **owned, gp_error *err)
 {
-    size_t at = plan->idat, used = 0, length;
+    size_t at = header->idat, used = 0, length;
     const uint8_t *part;
-    if (!gp_png_idat(plan, bytes, &at, data, size)) return leave(err);
-    if (*size == plan->idat_bytes) return GP_OK;
-    GP_TRY(gp_alloc(owned, plan->idat_bytes, 1, "PNG data", err));
-    for (at = plan->idat; gp_png_idat(plan, bytes, &at, &part, &length); used += length)
+    if (!gp_png_idat(header, bytes, &at, data, size)) return needs_full_decoder(err);
+    if (*size == header->idat_bytes) return GP_OK;
+    GP_TRY(gp_alloc(owned, header->idat_bytes, 1, "PNG data", err));
+    for (at = header->idat; gp_png_idat(header, bytes, &at, &part, &length); used += length)
         memcpy((uint8_t *)*owned + used, part, length);
-    assert(used == plan->idat_bytes);
+    assert(used == header->idat_bytes);
     *data = *owned, *size = used;
     return GP_OK;
 }
@@ -45,49 +45,52 @@ static gp_status gather(const gp_png_info *plan, const uint8_t *bytes, const uin
 static gp_status inflate_all(const uint8_t *data, size_t size, uint8_t *raw, size_t raw_size, gp_error *err)
 {
     struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
-    if (!d) return gp_fail(err, GP_ERR_MEMORY, "no memory for inflating");
+    if (!d) return gp_fail_memory(err, "inflating");
     enum libdeflate_result rc = libdeflate_zlib_decompress(d, data, size, raw, raw_size, NULL);
     libdeflate_free_decompressor(d);
-    return rc == LIBDEFLATE_SUCCESS ? GP_OK : leave(err);
+    return rc == LIBDEFLATE_SUCCESS ? GP_OK : needs_full_decoder(err);
 }
 
-/* raw [h, 1 + r] at the end of block -> RGB [h, w, 3] at its start; above [r] is zeros. */
-static gp_status rows(const gp_png_info *plan, uint8_t *block, uint8_t *raw, const uint8_t *above, gp_error *err)
+/* Converts the filtered rows raw [h, 1 + r] at the end of `block` to RGB [h, w, 3] at its start. above [r] is the row
+ * before the first one: zeros. */
+static gp_status convert_rows(const gp_png_info *header, uint8_t *block, uint8_t *raw, const uint8_t *above,
+                              gp_error *err)
 {
     static const uint8_t bpp[7] = {1, 0, 3, 1, 2, 0, 4};
     const gp_kernels *kernels = gp_kernel_table();
-    const size_t r = plan->row_bytes;
-    const bool is_rgb = plan->color == 2; /* a row goes straight to its place, and is `prior` there */
+    const size_t r = header->row_bytes;
+    /* rows that are RGB are unfiltered directly to their final place, where they also serve as `prior` */
+    const bool is_rgb = header->color == 2;
     const uint8_t *prior = above;
     uint8_t *rgb = block;
-    for (uint32_t y = 0; y < plan->height; y++) {
+    for (uint32_t y = 0; y < header->height; y++) {
         uint8_t *row = raw + (size_t)y * (r + 1), *out = is_rgb ? rgb : row + 1;
-        if (row[0] > 4) return leave(err);
-        kernels->unfilter(row + 1, out, prior, r, bpp[plan->color], row[0]);
-        if (!is_rgb && y > 0) gp_rgb_from_png(prior, rgb, plan->width, plan->color, 8, plan->palette);
-        if (is_rgb || y > 0) rgb += 3 * (size_t)plan->width;
+        if (row[0] > 4) return needs_full_decoder(err);
+        kernels->unfilter(row + 1, out, prior, r, bpp[header->color], row[0]);
+        if (!is_rgb && y > 0) gp_rgb_from_png(prior, rgb, header->width, header->color, 8, header->palette);
+        if (is_rgb || y > 0) rgb += 3 * (size_t)header->width;
         prior = out;
     }
-    if (!is_rgb) gp_rgb_from_png(prior, rgb, plan->width, plan->color, 8, plan->palette);
+    if (!is_rgb) gp_rgb_from_png(prior, rgb, header->width, header->color, 8, header->palette);
     return GP_OK;
 }
 
-static gp_status decode(const gp_png_info *plan, const uint8_t *bytes, gp_pixels *out, gp_error *err)
+static gp_status decode(const gp_png_info *header, const uint8_t *bytes, gp_pixels *out, gp_error *err)
 {
-    size_t r = plan->row_bytes, h = plan->height, w3 = 3 * (size_t)plan->width, each, size, data_size;
+    size_t r = header->row_bytes, h = header->height, w3 = 3 * (size_t)header->width, each, size, data_size;
     if (!gp_size_add(w3 > r ? w3 : r, 1, &each) || !gp_size_mul(each, h, &size))
-        return gp_fail(err, GP_ERR_LIMIT, "%ux%u pixels is too large", plan->width, plan->height);
+        return gp_fail(err, GP_ERR_LIMIT, "%ux%u pixels is too large", header->width, header->height);
     const uint8_t *data;
     void *owned = NULL, *block = NULL, *above = NULL;
     gp_status st;
-    GP_TRY_GOTO(gather(plan, bytes, &data, &data_size, &owned, err));
+    GP_TRY_GOTO(join_idat(header, bytes, &data, &data_size, &owned, err));
     GP_TRY_GOTO(gp_alloc(&block, size, 1, "pixels", err));
     GP_TRY_GOTO(inflate_all(data, data_size, (uint8_t *)block + (size - h * (r + 1)), h * (r + 1), err));
     above = gp_mem_zero(r, 1);
-    if (!above) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "no memory for a row of pixels"));
-    GP_TRY_GOTO(rows(plan, block, (uint8_t *)block + (size - h * (r + 1)), above, err));
+    if (!above) GP_TRY_GOTO(gp_fail_memory(err, "a row of pixels"));
+    GP_TRY_GOTO(convert_rows(header, block, (uint8_t *)block + (size - h * (r + 1)), above, err));
     void *cut = gp_mem_resize(block, h * w3, 1);
-    *out = (gp_pixels){.width = plan->width, .height = plan->height, .rgb = cut ? cut : block};
+    *out = (gp_pixels){.width = header->width, .height = header->height, .rgb = cut ? cut : block};
     block = NULL;
 out:
     gp_mem_free(above);
@@ -98,8 +101,8 @@ out:
 
 gp_status gp_image_png_fast(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
 {
-    gp_png_info plan;
-    GP_TRY(gp_png_scan(bytes, size, max_pixels, false, &plan, err));
-    if (plan.depth != 8 || plan.interlaced) return leave(err);
-    return decode(&plan, bytes, out, err);
+    gp_png_info header;
+    GP_TRY(gp_png_scan(bytes, size, max_pixels, false, &header, err));
+    if (header.depth != 8 || header.interlaced) return needs_full_decoder(err);
+    return decode(&header, bytes, out, err);
 }

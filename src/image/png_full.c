@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Every PNG, by libpng.  png_scan.c has judged the chunks; libpng is given a file made of the header, a palette of
- * black (indices are looked up in rgb.c) and the IDAT run, so that no text, profile or animation chunk reaches it.
- * Samples come out raw: 1 to 16 bits, and all colour rules are rgb.c's.
+ * Decodes every kind of PNG with libpng. png_scan.c has checked the chunks before. libpng reads a reduced file: the
+ * header, a palette of black and the IDAT chunks. So libpng never parses a text, profile or animation chunk. It returns
+ * raw samples of 1 to 16 bits, which rgb.c converts and looks up in the real palette.
  *
- * Errors inside libpng jump back to run(); everything to be released lives in a `job` outside its frame. */
+ * Errors inside libpng jump back to run(). Resources are kept in a `job` outside run()'s stack frame, so they can be
+ * released after the jump. */
 #include "base/mem.h"
 #include "image/bytes.h"
 #include "image/image.h"
@@ -16,14 +17,15 @@
 #include <string.h>
 
 typedef struct job {
-    const gp_png_info *plan;
+    const gp_png_info *header;
     const uint8_t *bytes;
-    size_t head_size, cut_size, at; /* cut_size: data in an IDAT cut off by the end; at: position in the made file */
+    size_t head_size, cut_size, at; /* cut_size: data bytes of an IDAT that the file's end truncates; at: read position
+                                       in the reduced file */
     uint8_t head[8 + 25 + 12 + 768], cut_head[8];
     png_structp png;
     png_infop info;
     uint8_t *raw;     /* one row, or all rows if interlaced: [h, row_bytes] */
-    png_bytep *lines; /* [h], interlaced only */
+    png_bytep *lines; /* [h] row pointers, only if interlaced */
     gp_pixels pixels;
     bool no_memory, ended;
     char message[160];
@@ -58,7 +60,7 @@ static void on_read(png_structp png, png_bytep to, size_t size)
 {
     static const uint8_t end[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
     job *j = png_get_io_ptr(png);
-    const gp_png_info *p = j->plan;
+    const gp_png_info *p = j->header;
     const uint8_t *bytes = j->bytes;
     const struct {
         const uint8_t *data;
@@ -67,7 +69,7 @@ static void on_read(png_structp png, png_bytep to, size_t size)
                  {bytes + p->idat, p->idat_cut - p->idat},
                  {j->cut_head, j->cut_size ? 8 : 0},
                  {bytes + p->idat_cut + 8, j->cut_size},
-                 {end, j->cut_size ? 4 : 0}, /* for the CRC, which is not looked at */
+                 {end, j->cut_size ? 4 : 0}, /* stands for the truncated IDAT's CRC, which libpng ignores */
                  {end, sizeof end}};
     size_t skip = j->at;
     j->at += size;
@@ -92,34 +94,35 @@ static uint8_t *put32(uint8_t *p, uint32_t v)
     return p + 4;
 }
 
-/* Signature, IHDR and, for colour type 3, a PLTE as large as the depth allows. */
-static void write_head(job *j)
+/* Writes the signature, IHDR and, for colour type 3, a PLTE with as many entries as the depth allows. If the last IDAT
+ * is truncated, it also writes a header with the actual length for that chunk. */
+static void write_header(job *j)
 {
     static const uint8_t start[16] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13, 'I', 'H', 'D', 'R'};
-    const gp_png_info *plan = j->plan;
+    const gp_png_info *header = j->header;
     uint8_t *p = j->head;
     memcpy(p, start, sizeof start);
-    p = put32(put32(p + 16, plan->width), plan->height);
-    *p++ = (uint8_t)plan->depth, *p++ = (uint8_t)plan->color, *p++ = 0, *p++ = 0, *p++ = plan->interlaced;
+    p = put32(put32(p + 16, header->width), header->height);
+    *p++ = (uint8_t)header->depth, *p++ = (uint8_t)header->color, *p++ = 0, *p++ = 0, *p++ = header->interlaced;
     p = put32(p, libdeflate_crc32(0, j->head + 12, 17));
-    if (plan->color == 3) {
-        uint32_t n = 3u << plan->depth;
+    if (header->color == 3) {
+        uint32_t n = 3u << header->depth;
         uint8_t *name = put32(p, n);
         memcpy(name, "PLTE", 4);
         memset(name + 4, 0, n);
         p = put32(name + 4 + n, libdeflate_crc32(0, name, n + 4));
     }
     j->head_size = (size_t)(p - j->head);
-    if (plan->idat_cut == plan->idat_end) return;
+    if (header->idat_cut == header->idat_end) return;
     const uint8_t *data;
-    size_t cut = plan->idat_cut;
-    gp_png_idat(plan, j->bytes, &cut, &data, &j->cut_size);
+    size_t cut = header->idat_cut;
+    gp_png_idat(header, j->bytes, &cut, &data, &j->cut_size);
     memcpy(put32(j->cut_head, (uint32_t)j->cut_size), "IDAT", 4);
 }
 
-static bool take_memory(job *j)
+static bool allocate(job *j)
 {
-    const gp_png_info *p = j->plan;
+    const gp_png_info *p = j->header;
     size_t rows = p->interlaced ? p->height : 1;
     j->raw = gp_mem_zero(rows, p->row_bytes);
     j->lines = p->interlaced ? gp_mem_new(rows, sizeof *j->lines) : NULL;
@@ -131,55 +134,56 @@ static bool take_memory(job *j)
     return true;
 }
 
-static void convert(job *j, uint32_t y)
+static void convert_row(job *j, uint32_t y)
 {
-    const gp_png_info *p = j->plan;
+    const gp_png_info *p = j->header;
     gp_rgb_from_png(p->interlaced ? j->lines[y] : j->raw, j->pixels.rgb + 3 * (size_t)p->width * y, p->width, p->color,
                     p->depth, p->palette);
 }
 
-/* After the last row libpng looks for the end of the compressed data and may fail there; the picture is whole. */
-static bool whole(const job *j)
+/* After the last row libpng still reads the end of the compressed data. An error there is ignored, because all pixels
+ * have been read. */
+static bool all_rows_read(const job *j)
 {
     if (!j->pixels.rgb) return false;
-    return j->plan->interlaced ? png_get_current_pass_number(j->png) == 7
-                               : png_get_current_row_number(j->png) == j->plan->height;
+    return j->header->interlaced ? png_get_current_pass_number(j->png) == 7
+                                 : png_get_current_row_number(j->png) == j->header->height;
 }
 
-/* The part that libpng may leave by longjmp. */
+/* Reads the pixels. libpng may leave this function by longjmp. */
 static bool run(job *j)
 {
-    const gp_png_info *p = j->plan;
+    const gp_png_info *p = j->header;
     j->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, j, on_error, on_warning, j, on_alloc, on_free);
     if (!j->png) return j->no_memory = true, false;
-    if (setjmp(png_jmpbuf(j->png))) return whole(j);
+    if (setjmp(png_jmpbuf(j->png))) return all_rows_read(j);
     j->info = png_create_info_struct(j->png);
     if (!j->info) return j->no_memory = true, false;
     png_set_user_limits(j->png, 0x7fffffff, 0x7fffffff);
-    png_set_crc_action(j->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE); /* png_scan.c has checked them */
+    png_set_crc_action(j->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE); /* png_scan.c has checked the CRCs */
     png_set_check_for_invalid_index(j->png, 0);
     png_set_read_fn(j->png, j, on_read);
     png_read_info(j->png, j->info);
     if (p->interlaced) png_set_interlace_handling(j->png);
     png_read_update_info(j->png, j->info);
     if (png_get_rowbytes(j->png, j->info) != p->row_bytes) png_error(j->png, "rows of unexpected length");
-    if (!take_memory(j)) return false;
+    if (!allocate(j)) return false;
     if (p->interlaced) png_read_image(j->png, j->lines);
     for (uint32_t y = 0; y < p->height && !p->interlaced; y++) {
         png_read_row(j->png, j->raw, NULL);
-        if (y + 1 < p->height) convert(j, y);
+        if (y + 1 < p->height) convert_row(j, y);
     }
     return true;
 }
 
 gp_status gp_image_png_full(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
 {
-    gp_png_info plan;
-    GP_TRY(gp_png_scan(bytes, size, max_pixels, false, &plan, err));
-    job j = {.plan = &plan, .bytes = bytes};
-    write_head(&j);
+    gp_png_info header;
+    GP_TRY(gp_png_scan(bytes, size, max_pixels, false, &header, err));
+    job j = {.header = &header, .bytes = bytes};
+    write_header(&j);
     bool done = run(&j);
-    for (uint32_t y = plan.interlaced ? 0 : plan.height - 1; done && y < plan.height; y++) convert(&j, y);
+    for (uint32_t y = header.interlaced ? 0 : header.height - 1; done && y < header.height; y++) convert_row(&j, y);
     png_destroy_read_struct(&j.png, &j.info, NULL);
     gp_mem_free(j.lines);
     gp_mem_free(j.raw);
@@ -188,8 +192,8 @@ gp_status gp_image_png_full(const uint8_t *bytes, size_t size, uint64_t max_pixe
         return GP_OK;
     }
     gp_mem_free(j.pixels.rgb);
-    if (j.no_memory) return gp_fail(err, GP_ERR_MEMORY, "no memory for %ux%u pixels", plan.width, plan.height);
+    if (j.no_memory) return gp_fail_memory(err, "%ux%u pixels", header.width, header.height);
     if (j.ended || strcmp(j.message, "Not enough image data") == 0)
         return gp_fail(err, GP_ERR_FORMAT, "PNG data ends early");
-    return gp_fail(err, GP_ERR_FORMAT, "PNG picture data is damaged: %s", j.message);
+    return gp_fail(err, GP_ERR_FORMAT, "PNG image data is damaged: %s", j.message);
 }

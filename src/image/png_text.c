@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Text into a PNG: one chunk before the pixels, all else as it was. */
+ * Inserts a text chunk into a PNG before its pixels. All other bytes stay unchanged. */
 #include "image/png_text.h"
 
 #include "base/mem.h"
@@ -9,7 +9,7 @@
 #include <libdeflate.h>
 #include <string.h>
 
-/* Latin-1 bytes of UTF-8 text; false where a letter has none. */
+/* Appends UTF-8 text as Latin-1. Returns false if a character does not exist in Latin-1. */
 static bool put_latin1(gp_str *s, const char *text)
 {
     size_t size = strlen(text);
@@ -44,7 +44,8 @@ gp_status gp_png_add_text(const gp_bytes *png, const char *keyword, const char *
     gp_str_puts(&chunk, "tEXt");
     gp_str_add(&chunk, keyword, strlen(keyword) + 1);
     if (!put_latin1(&chunk, text)) {
-        static const char plain[5] = {0}; /* NUL after the keyword, not compressed, no language, no translation */
+        static const char plain[5] = {0}; /* NUL after the keyword, not compressed, method 0, no language, no translated
+                                             keyword */
         gp_str_reset(&chunk);
         gp_str_puts(&chunk, "iTXt");
         gp_str_puts(&chunk, keyword);
@@ -56,7 +57,7 @@ gp_status gp_png_add_text(const gp_bytes *png, const char *keyword, const char *
     gp_str_add(&whole, chunk.data, chunk.size);
     put_be32(&whole, libdeflate_crc32(0, chunk.data, chunk.size));
     gp_str_add(&whole, png->data + at, png->size - at);
-    if (chunk.failed || whole.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for an image's text"));
+    if (chunk.failed || whole.failed) GP_TRY_GOTO(gp_fail_memory(err, "an image's text"));
     *out = (gp_bytes){(uint8_t *)whole.data, whole.size};
     whole = (gp_str)GP_STR_INIT;
 out:

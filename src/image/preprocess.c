@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
+ * Prepares pixels for the image tower as a preprocessor_config.json says: resize, centre crop, rescale, normalise.
  *
- * Pixels to what the image tower reads: resize, centre crop, rescale, normalise, as a preprocessor_config.json says.
+ *   Size:   the shorter side becomes S and the longer one int(S * long / short), in double, truncated.
+ *   Crop:   left = floor((W - S) / 2), and top likewise. An image smaller than the crop is placed on a black canvas at
+ *           ceil((S - W) / 2).
+ *   Values: (float32(v * rescale) - mean) / std. The product is in double, the rest in float32. A table of
+ *           3 x 256 holds all results.
  *
- *     size     shortest edge S: short -> S, long -> int(S * long / short), the quotient in double, cut and not rounded
- *     crop     left = floor((W - S) / 2), top likewise; smaller than the crop: black canvas, picture at ceil((S - W) /
- * 2) values   (float32(v * rescale) - mean) / std, the product in double, the rest in float32: a table of 3 x 256
- *
- * Resize and crop are one step: only the pixels inside the crop are ever computed.
- * Source: transformers' CLIPImageProcessor, Pillow-backed, whose numbers are reproduced bit for bit. */
+ * Resizing and cropping are one step, so pixels outside the crop are never computed.
+ * Reference: transformers' CLIPImageProcessor with Pillow; the results are equal bit for bit. */
 #include "image/preprocess.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -18,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SIDE_MAX = 8192, LEAST_OVER = 2 };
+enum { SIDE_MAX = 8192, MIN_OVERSIZE = 2 };
 static const double clip_mean[3] = {0.48145466, 0.4578275, 0.40821073};
 static const double clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
 
@@ -28,8 +29,8 @@ static const char *filter_name(gp_resample_filter filter)
     return names[filter];
 }
 
-/* Fill the table, and the id that tells two configurations apart: sizes in words, values as "clip" or a hash of the
- * table. */
+/* Fills the table and the id that distinguishes configurations. The id spells out the sizes; the values are "clip" or a
+ * hash of the table. */
 static void complete(gp_preprocess_config *c)
 {
     bool clip = c->do_rescale && c->do_normalize && c->rescale == 1.0 / 255.0;
@@ -77,7 +78,7 @@ void gp_preprocess_defaults(gp_preprocess_config *config)
     complete(config);
 }
 
-/* An absent or null member leaves the default. */
+/* Reads a boolean member. An absent or null member leaves the default. */
 static gp_status read_flag(const gp_json *root, const char *key, bool *out, gp_error *err)
 {
     const gp_json *v = gp_json_get(root, key);
@@ -101,7 +102,7 @@ static bool is_number(const gp_json *v)
     return gp_json_kind_of(v) == GP_JSON_INT || gp_json_kind_of(v) == GP_JSON_REAL;
 }
 
-/* size: 224 (old), {"shortest_edge"}, {"height", "width"} */
+/* size: a number (old files), {"shortest_edge"} or {"height", "width"} */
 static gp_status read_size(const gp_json *v, gp_preprocess_config *c, gp_error *err)
 {
     if (gp_json_kind_of(v) == GP_JSON_NULL) return GP_OK;
@@ -128,7 +129,7 @@ static gp_status read_crop(const gp_json *v, gp_preprocess_config *c, gp_error *
     return read_side(gp_json_get(v, "width"), "crop_size.width", &c->crop_w, err);
 }
 
-/* Pillow's numbers of filters: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming */
+/* Pillow's filter numbers: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming */
 static gp_status read_filter(const gp_json *v, gp_resample_filter *out, gp_error *err)
 {
     static const gp_resample_filter filters[] = {GP_FILTER_BICUBIC, GP_FILTER_LANCZOS, GP_FILTER_BILINEAR,
@@ -142,7 +143,7 @@ static gp_status read_filter(const gp_json *v, gp_resample_filter *out, gp_error
     return GP_OK;
 }
 
-/* Three numbers, or one for all channels. */
+/* Reads three numbers, or one number for all channels. */
 static gp_status read_triple(const gp_json *root, const char *key, bool positive, float out[3], gp_error *err)
 {
     const gp_json *v = gp_json_get(root, key);
@@ -152,13 +153,14 @@ static gp_status read_triple(const gp_json *root, const char *key, bool positive
     for (size_t i = 0; i < 3; i++) {
         double x;
         if (!gp_json_real(is_number(v) ? v : gp_json_at(v, i), &x) || !(fabs(x) <= 1e6) || (positive && !(x >= 1e-6)))
-            return gp_fail(err, GP_ERR_FORMAT, "%s[%zu] is not a number in range", key, i);
+            return gp_fail(err, GP_ERR_FORMAT, "%s[%zu] must be a number from %s to 1000000", key, i,
+                           positive ? "0.000001" : "-1000000");
         out[i] = (float)x;
     }
     return GP_OK;
 }
 
-/* Other processors share the file's name but read its fields with other defaults. */
+/* Rejects other processors: they use the same file name but other defaults for its fields. */
 static gp_status check_type(const gp_json *root, gp_error *err)
 {
     static const char *const keys[] = {"image_processor_type", "feature_extractor_type"};
@@ -187,7 +189,7 @@ static gp_status read_fields(const gp_json *root, gp_preprocess_config *c, gp_er
     const gp_json *factor = gp_json_get(root, "rescale_factor");
     if (gp_json_kind_of(factor) != GP_JSON_NULL && (!gp_json_real(factor, &c->rescale) || !(fabs(c->rescale) <= 1e6)))
         return gp_fail(err, GP_ERR_FORMAT, "rescale_factor must be a number from -1000000 to 1000000");
-    if (!c->do_center_crop) { /* the tower needs one size for every picture */
+    if (!c->do_center_crop) { /* the image tower needs the same size for every image */
         if (!c->do_resize || c->shortest_edge > 0)
             return gp_fail(err, GP_ERR_UNSUPPORTED, "do_center_crop false needs a size with height and width");
         c->crop_w = c->resize_w, c->crop_h = c->resize_h;
@@ -210,8 +212,8 @@ out:
     return st;
 }
 
-/* S * long / short as Python has it: exact product, one rounded quotient, cut.  Beyond 32 bits: the largest number,
- * which gp_resize_rgb_window refuses. */
+/* Computes int(S * long / short) as Python does: exact product, one rounded division, truncation. Results over 32 bits
+ * become UINT32_MAX, which gp_resize_rgb_window rejects. */
 static uint32_t long_edge(uint32_t edge, uint32_t longer, uint32_t shorter)
 {
     double v = (double)((uint64_t)edge * longer) / shorter;
@@ -232,16 +234,17 @@ void gp_preprocess_size(const gp_preprocess_config *config, uint32_t w, uint32_t
     }
 }
 
-/* The largest of 8, 4, 2 that leaves a picture of w x h LEAST_OVER times as large as after resizing: the decoder cuts
- * frequencies off sharply, and what it cuts off, bicubic must have no more use for.  With half of that margin cosines
- * between fast and exact embeddings fall from 0.9999 to 0.997 (docs/performance.md). */
+/* Returns the largest of 8, 4, 2 for which the decoded image still has at least MIN_OVERSIZE times the size after
+ * resizing; else 1. Scaled decoding cuts high frequencies off sharply, so it must keep all frequencies that the bicubic
+ * filter still uses. With half this margin the cosine between fast and exact embeddings falls from 0.9999 to 0.997
+ * (docs/performance.md). */
 static uint32_t reduction(const gp_preprocess_config *c, uint32_t w, uint32_t h)
 {
     for (uint32_t by = 8; by > 1; by /= 2) {
         const uint32_t small_w = (w - 1) / by + 1, small_h = (h - 1) / by + 1;
         uint32_t out_w, out_h;
         gp_preprocess_size(c, small_w, small_h, &out_w, &out_h);
-        if (small_w / LEAST_OVER >= out_w && small_h / LEAST_OVER >= out_h) return by;
+        if (small_w / MIN_OVERSIZE >= out_w && small_h / MIN_OVERSIZE >= out_h) return by;
     }
     return 1;
 }
@@ -255,8 +258,7 @@ gp_status gp_preprocess_decode(const gp_preprocess_config *config, const uint8_t
     return gp_image_decode_reduced(bytes, size, max_pixels, reduction(config, head.width, head.height), out, err);
 }
 
-/* One axis of the crop: where it starts in the resized picture, where the picture starts in the crop, how much is seen.
- */
+/* One axis of the crop. from: first pixel in the resized image; to: first pixel in the crop; n: number of pixels. */
 typedef struct span {
     uint32_t from, to, n;
 } span;
@@ -278,16 +280,16 @@ gp_status gp_preprocess_crop(const gp_preprocess_config *config, const gp_pixels
         return gp_resize_rgb_window(p->rgb, p->width, p->height, out, w, h, sx.from, sy.from, sx.n, sy.n, c->filter,
                                     err);
 
-    uint8_t *seen = NULL; /* [sy.n, sx.n, 3] */
+    uint8_t *window = NULL; /* [sy.n, sx.n, 3] */
     const size_t row = (size_t)sx.n * 3;
     gp_status st;
-    GP_TRY_GOTO(gp_alloc((void **)&seen, sy.n, row, "crop", err));
+    GP_TRY_GOTO(gp_alloc((void **)&window, sy.n, row, "crop", err));
     GP_TRY_GOTO(
-        gp_resize_rgb_window(p->rgb, p->width, p->height, seen, w, h, sx.from, sy.from, sx.n, sy.n, c->filter, err));
+        gp_resize_rgb_window(p->rgb, p->width, p->height, window, w, h, sx.from, sy.from, sx.n, sy.n, c->filter, err));
     memset(out, 0, (size_t)c->crop_w * c->crop_h * 3);
-    for (size_t y = 0; y < sy.n; y++) memcpy(out + ((sy.to + y) * c->crop_w + sx.to) * 3, seen + y * row, row);
+    for (size_t y = 0; y < sy.n; y++) memcpy(out + ((sy.to + y) * c->crop_w + sx.to) * 3, window + y * row, row);
 out:
-    gp_mem_free(seen);
+    gp_mem_free(window);
     return st;
 }
 

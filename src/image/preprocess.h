@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Pixels to what the image tower reads, as a preprocessor_config.json says: resize, centre crop, rescale, normalise.
- * Reference: transformers' CLIPImageProcessor, Pillow-backed. */
+ * Prepares pixels for the image tower as a preprocessor_config.json says: resize, centre crop, rescale, normalise.
+ * Reference: transformers' CLIPImageProcessor with Pillow. */
 #ifndef GP_IMAGE_PREPROCESS_H
 #define GP_IMAGE_PREPROCESS_H
 
@@ -9,32 +9,34 @@
 
 typedef struct gp_preprocess_config {
     bool do_resize, do_center_crop, do_rescale, do_normalize;
-    uint32_t shortest_edge; /* >0: shortest edge to this; 0: exact resize_w x resize_h */
+    uint32_t shortest_edge; /* > 0: length of the shorter side after resizing; 0: resize to exactly resize_w x
+                               resize_h */
     uint32_t resize_w, resize_h;
     gp_resample_filter filter;
     uint32_t crop_w, crop_h;
     double rescale;
     float mean[3], std[3];
-    bool fast_decode;    /* JPEG may be decoded at a part of its size: gp_preprocess_set_fast */
-    float table[3][256]; /* value of each byte and channel */
-    char id[160];        /* names all of the above */
+    bool fast_decode;    /* decode large JPEGs at reduced size: gp_preprocess_set_fast */
+    float table[3][256]; /* normalised value of each byte value, per channel */
+    char id[160];        /* identifies the configuration: equal ids mean equal values */
 } gp_preprocess_config;
 
-/* Defaults: CLIP at 224. */
+/* Sets the values of CLIP with 224 x 224 pixels. */
 void gp_preprocess_defaults(gp_preprocess_config *config);
-/* From the text of a preprocessor_config.json (old styles: size as a number, absent do_*: true). Errors: FORMAT,
- * UNSUPPORTED (names the field). */
+/* Parses a preprocessor_config.json. In old files size is a number and absent do_* flags mean true. Errors: FORMAT,
+ * UNSUPPORTED (the message names the field). */
 gp_status gp_preprocess_parse(const char *json, size_t size, gp_preprocess_config *out, gp_error *err);
-/* Trade exactness for speed: JPEGs much larger than what the tower reads are decoded small.  The id says so. */
+/* Allows inexact but fast decoding: JPEGs much larger than the tower's input are decoded at reduced size. The id gets
+ * the suffix "-fast". */
 void gp_preprocess_set_fast(gp_preprocess_config *config);
-/* Decode as the configuration wants it: as gp_image_decode_bytes, or reduced if it is fast. */
+/* Decodes like gp_image_decode_bytes, or at reduced size if fast_decode is set. */
 gp_status gp_preprocess_decode(const gp_preprocess_config *config, const uint8_t *bytes, size_t size,
                                uint64_t max_pixels, gp_pixels *out, gp_error *err);
-/* Size after resizing w x h. */
+/* Computes the size that an image of w x h pixels has after resizing. */
 void gp_preprocess_size(const gp_preprocess_config *config, uint32_t w, uint32_t h, uint32_t *out_w, uint32_t *out_h);
-/* Resize and crop: out [crop_h, crop_w, 3] bytes. */
+/* Resizes and crops: out [crop_h, crop_w, 3] bytes. */
 gp_status gp_preprocess_crop(const gp_preprocess_config *config, const gp_pixels *pixels, uint8_t *out, gp_error *err);
-/* All of it: planes [3, crop_h, crop_w]. */
+/* Resizes, crops and normalises: planes [3, crop_h, crop_w]. */
 gp_status gp_preprocess_planes(const gp_preprocess_config *config, const gp_pixels *pixels, float *planes,
                                gp_error *err);
 

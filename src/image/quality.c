@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Measures of pixels.  A sample gives the measures; only a frame that may show nothing is then read whole. */
+ * Quality measures of pixels. They are computed from a sample. All pixels are read only if the sample suggests that the
+ * frame shows nothing. */
 #include "image/quality.h"
 
 #include <math.h>
@@ -7,27 +8,30 @@
 #include <string.h>
 
 enum {
-    WHOLE = 192, /* a side of so many pixels is read whole */
-    WINDOWS = 8, /* of a longer side */
-    WINDOW = 24, /* pixels of a window */
-    LEAST = 64,  /* pixels of a side of a frame that may show nothing */
-    BLOCK = 16,  /* side of the blocks whose means noise frames are judged by */
-    DARK = 16,   /* luma of a black frame is below */
-    STRAY = 32,  /* luma of any pixel of a black frame is below */
-    SAME = 4,    /* levels between the pixels of a uniform frame */
-    LOUD = 25,   /* least standard deviation of luma of a noise frame */
+    MAX_FULL_SIDE = 192,      /* pixels: a side of up to this length is sampled completely */
+    WINDOWS = 8,              /* windows along a longer side */
+    WINDOW_SIDE = 24,         /* pixels per side of a window */
+    MIN_FRAME_SIDE = 64,      /* shorter sides are never judged as showing nothing */
+    BLOCK_SIDE = 16,          /* pixels per side of the blocks whose means are compared for noise */
+    BLACK_LUMA = 16,          /* nearly all luma values of a black frame are below this */
+    BLACK_MAX_LUMA = 32,      /* every luma value of a black frame is below this */
+    UNIFORM_RANGE = 4,        /* maximum difference of levels within a channel of a uniform frame */
+    NOISE_MIN_DEVIATION = 25, /* minimum standard deviation of luma in a noise frame */
     LEVELS = 256,
 };
-static const double UNLIKE = 0.2; /* largest correlation between pixels of a noise frame */
-static const double EVEN = 0.1;   /* largest deviation of block means of a noise frame, relative to the pixels' */
-static const double LIKELY = 0.5; /* Immerkaer's estimate of a noise frame is near its standard deviation */
+/* maximum absolute correlation of near pixels in a noise frame */
+static const double NOISE_MAX_CORRELATION = 0.2;
+/* maximum standard deviation of block means in a noise frame, relative to that of the pixels */
+static const double NOISE_MAX_BLOCKS = 0.1;
+/* in a noise frame Immerkaer's estimate is at least this share of the standard deviation */
+static const double NOISE_MIN_ESTIMATE = 0.5;
 
 typedef struct sums {
-    uint64_t pixels, coloured, filtered; /* in the histogram; in `saturation`; with a neighbour on each side */
+    uint64_t pixels, coloured, filtered; /* pixels in the histogram, in `saturation`, in the filters' sums */
     double saturation;
     int64_t laplace;
     uint64_t laplace_squared, ripple;
-    uint32_t histogram[LEVELS], other[LEVELS]; /* of luma; their sum counts */
+    uint32_t histogram[LEVELS], other[LEVELS]; /* histograms of luma; measure_sample adds `other` to `histogram` */
 } sums;
 
 static inline uint8_t luma_of(const uint8_t *c)
@@ -54,7 +58,8 @@ static void add_saturation(const uint8_t *rgb, size_t n, sums *s)
     s->coloured += (n + 3) / 4;
 }
 
-/* Adds a row [n] of luma to the histogram.  Two of these, since equal neighbours would wait for each other in one. */
+/* Adds a row [n] of luma to the histogram. Alternating between two histograms avoids waiting when neighbouring pixels
+ * are equal and would increment the same counter. */
 static void add_histogram(const uint8_t *luma, size_t n, sums *s)
 {
     for (size_t i = 0; i + 1 < n; i += 2) s->histogram[luma[i]]++, s->other[luma[i + 1]]++;
@@ -62,7 +67,8 @@ static void add_histogram(const uint8_t *luma, size_t n, sums *s)
     s->pixels += n;
 }
 
-/* The two filters over a row [n] with its neighbours above and below; 2..n-1 of it have a neighbour on each side. */
+/* Adds the two filters' results for a row [n], given the rows above and below. The first and last pixel have no
+ * neighbour on one side and are left out. */
 static void filter_row(const uint8_t *restrict up, const uint8_t *restrict at, const uint8_t *restrict down, size_t n,
                        sums *s)
 {
@@ -84,7 +90,7 @@ static void filter_row(const uint8_t *restrict up, const uint8_t *restrict at, c
 
 static void measure_window(const gp_pixels *p, uint32_t left, uint32_t top, uint32_t width, uint32_t height, sums *s)
 {
-    uint8_t rows[3][WHOLE];
+    uint8_t rows[3][MAX_FULL_SIDE];
     for (uint32_t y = 0; y < height; y++) {
         const uint8_t *rgb = p->rgb + ((size_t)(top + y) * p->width + left) * 3;
         uint8_t *row = rows[y % 3];
@@ -95,16 +101,17 @@ static void measure_window(const gp_pixels *p, uint32_t left, uint32_t top, uint
     if (width > 2 && height > 2) s->filtered += (uint64_t)(width - 2) * (height - 2);
 }
 
-/* Window i of a side: its first pixel. */
+/* Returns the first pixel of window i along a side. */
 static uint32_t window_at(uint32_t side, uint32_t i)
 {
-    return side <= WHOLE ? 0 : (uint32_t)((uint64_t)side * (2 * i + 1) / (2 * WINDOWS)) - WINDOW / 2;
+    return side <= MAX_FULL_SIDE ? 0 : (uint32_t)((uint64_t)side * (2 * i + 1) / (2 * WINDOWS)) - WINDOW_SIDE / 2;
 }
 
 static void measure_sample(const gp_pixels *p, sums *s)
 {
-    uint32_t columns = p->width <= WHOLE ? 1 : WINDOWS, rows = p->height <= WHOLE ? 1 : WINDOWS;
-    uint32_t width = p->width <= WHOLE ? p->width : WINDOW, height = p->height <= WHOLE ? p->height : WINDOW;
+    uint32_t columns = p->width <= MAX_FULL_SIDE ? 1 : WINDOWS, rows = p->height <= MAX_FULL_SIDE ? 1 : WINDOWS;
+    uint32_t width = p->width <= MAX_FULL_SIDE ? p->width : WINDOW_SIDE,
+             height = p->height <= MAX_FULL_SIDE ? p->height : WINDOW_SIDE;
     for (uint32_t j = 0; j < rows; j++)
         for (uint32_t i = 0; i < columns; i++)
             measure_window(p, window_at(p->width, i), window_at(p->height, j), width, height, s);
@@ -121,7 +128,7 @@ static void sum_up(const sums *s, gp_quality *out)
     }
     out->exposure = mean / 255;
     out->spread = sqrt(fmax(square - mean * mean, 0)) / 255;
-    out->entropy = bits > 0 ? bits : 0; /* not -0 */
+    out->entropy = bits > 0 ? bits : 0; /* avoids -0 */
     out->saturation = s->saturation / (double)s->coloured;
     if (!s->filtered) return;
     double m = (double)s->filtered, slope = (double)s->laplace / m;
@@ -136,8 +143,8 @@ static bool is_black(const gp_pixels *p)
     uint64_t n = (uint64_t)p->width * p->height, bright = 0;
     for (uint64_t i = 0; i < n; i++) {
         uint8_t luma = luma_of(p->rgb + 3 * i);
-        if (luma >= STRAY) return false;
-        bright += luma >= DARK;
+        if (luma >= BLACK_MAX_LUMA) return false;
+        bright += luma >= BLACK_LUMA;
     }
     return bright <= n / 1000;
 }
@@ -151,7 +158,7 @@ static bool is_uniform(const gp_pixels *p)
             uint8_t v = p->rgb[3 * i + (unsigned)c];
             if (v < low[c]) low[c] = v;
             if (v > high[c]) high[c] = v;
-            if (high[c] - low[c] > SAME) return false;
+            if (high[c] - low[c] > UNIFORM_RANGE) return false;
         }
     return true;
 }
@@ -161,7 +168,7 @@ static double luma_at(const gp_pixels *p, uint32_t x, uint32_t y)
     return luma_of(p->rgb + ((size_t)y * p->width + x) * 3);
 }
 
-/* Mean product of the deviations from the mean of pixels that lie (dx, dy) apart. */
+/* Covariance of luma between pixels that lie (dx, dy) apart. */
 static double covariance(const gp_pixels *p, double mean, uint32_t dx, uint32_t dy)
 {
     double sum = 0;
@@ -171,11 +178,11 @@ static double covariance(const gp_pixels *p, double mean, uint32_t dx, uint32_t 
     return sum / ((double)(p->width - dx) * (p->height - dy));
 }
 
-/* Do the means of blocks of a channel differ as little as those of white noise? */
-static bool is_even(const gp_pixels *p, unsigned channel)
+/* Returns whether the block means of a channel differ as little as in white noise. */
+static bool has_even_blocks(const gp_pixels *p, unsigned channel)
 {
     uint64_t n = (uint64_t)p->width * p->height;
-    uint32_t columns = p->width / BLOCK, rows = p->height / BLOCK;
+    uint32_t columns = p->width / BLOCK_SIDE, rows = p->height / BLOCK_SIDE;
     double mean = 0, variance = 0, blocks = 0;
     for (uint64_t i = 0; i < n; i++) mean += p->rgb[3 * i + channel];
     mean /= (double)n;
@@ -184,13 +191,13 @@ static bool is_even(const gp_pixels *p, unsigned channel)
     for (uint32_t j = 0; j < rows; j++)
         for (uint32_t i = 0; i < columns; i++) {
             double block = 0;
-            for (uint32_t y = j * BLOCK; y < (j + 1) * BLOCK; y++)
-                for (uint32_t x = i * BLOCK; x < (i + 1) * BLOCK; x++)
+            for (uint32_t y = j * BLOCK_SIDE; y < (j + 1) * BLOCK_SIDE; y++)
+                for (uint32_t x = i * BLOCK_SIDE; x < (i + 1) * BLOCK_SIDE; x++)
                     block += p->rgb[((size_t)y * p->width + x) * 3 + channel] - mean;
             blocks += block * block;
         }
-    blocks /= (double)columns * rows * BLOCK * BLOCK * BLOCK * BLOCK;
-    return blocks <= EVEN * EVEN * variance;
+    blocks /= (double)columns * rows * BLOCK_SIDE * BLOCK_SIDE * BLOCK_SIDE * BLOCK_SIDE;
+    return blocks <= NOISE_MAX_BLOCKS * NOISE_MAX_BLOCKS * variance;
 }
 
 static bool is_noise(const gp_pixels *p)
@@ -200,14 +207,17 @@ static bool is_noise(const gp_pixels *p)
         for (uint32_t x = 0; x < p->width; x++) mean += luma_at(p, x, y);
     mean /= (double)p->width * p->height;
     double variance = covariance(p, mean, 0, 0);
-    if (variance < LOUD * LOUD || !is_even(p, 0) || !is_even(p, 1) || !is_even(p, 2)) return false;
+    if (variance < NOISE_MIN_DEVIATION * NOISE_MIN_DEVIATION || !has_even_blocks(p, 0) || !has_even_blocks(p, 1) ||
+        !has_even_blocks(p, 2))
+        return false;
     for (uint32_t d = 1; d <= 2; d++)
-        if (fabs(covariance(p, mean, d, 0)) > UNLIKE * variance || fabs(covariance(p, mean, 0, d)) > UNLIKE * variance)
+        if (fabs(covariance(p, mean, d, 0)) > NOISE_MAX_CORRELATION * variance ||
+            fabs(covariance(p, mean, 0, d)) > NOISE_MAX_CORRELATION * variance)
             return false;
     return true;
 }
 
-/* Levels of luma between the darkest and the brightest pixel of the sample. */
+/* Finds the darkest and the brightest luma of the sample. */
 static void range_of(const sums *s, int *low, int *high)
 {
     for (*low = 0; *low < LEVELS - 1 && !s->histogram[*low]; ++*low) {
@@ -216,15 +226,18 @@ static void range_of(const sums *s, int *low, int *high)
     }
 }
 
-/* The sample rules most images out; all pixels decide. */
-static gp_frame judge(const gp_pixels *p, const sums *s, const gp_quality *q)
+/* Decides whether the frame shows nothing. The sample excludes most images; for the others all pixels are read. */
+static gp_frame frame_kind(const gp_pixels *p, const sums *s, const gp_quality *q)
 {
     int low, high;
-    if (p->width < LEAST || p->height < LEAST) return GP_FRAME_NORMAL;
+    if (p->width < MIN_FRAME_SIDE || p->height < MIN_FRAME_SIDE) return GP_FRAME_NORMAL;
     range_of(s, &low, &high);
-    if (high < STRAY && is_black(p)) return GP_FRAME_BLACK;
-    if (high - low <= SAME + 1 && is_uniform(p)) return GP_FRAME_UNIFORM; /* + 1: luma is rounded */
-    if (q->noise > LIKELY * LOUD && q->noise > LIKELY * 255 * q->spread && is_noise(p)) return GP_FRAME_NOISE;
+    if (high < BLACK_MAX_LUMA && is_black(p)) return GP_FRAME_BLACK;
+    if (high - low <= UNIFORM_RANGE + 1 && is_uniform(p))
+        return GP_FRAME_UNIFORM; /* + 1 allows for the rounding of luma */
+    if (q->noise > NOISE_MIN_ESTIMATE * NOISE_MIN_DEVIATION && q->noise > NOISE_MIN_ESTIMATE * 255 * q->spread &&
+        is_noise(p))
+        return GP_FRAME_NOISE;
     return GP_FRAME_NORMAL;
 }
 
@@ -233,10 +246,10 @@ gp_status gp_image_quality(const gp_pixels *pixels, bool plain, gp_quality *out,
     sums s = {0};
     gp_quality q = {0};
     if (!pixels->rgb || !pixels->width || !pixels->height)
-        return gp_fail(err, GP_ERR_USAGE, "an image without pixels has no quality");
+        return gp_fail(err, GP_ERR_USAGE, "quality measures need an image with pixels");
     measure_sample(pixels, &s);
     sum_up(&s, &q);
-    q.frame = plain ? judge(pixels, &s, &q) : GP_FRAME_NORMAL;
+    q.frame = plain ? frame_kind(pixels, &s, &q) : GP_FRAME_NORMAL;
     *out = q;
     return GP_OK;
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
+ * Resamples RGB pixels with exactly the same result as Pillow.
  *
- * Pillow's resampling, byte for byte: RGB pixels in, RGB pixels out.
+ * For one axis of n inputs and m outputs, let s = n/m and f = max(s, 1). Output x has its centre at c = (x + 0.5) s. It
+ * reads the inputs j with |j + 0.5 - c| < support * f. The weight of input j is k((j + 0.5 - c) / f), divided by the
+ * sum of the weights (so an edge needs no padding), and rounded to an integer with 22 fractional bits.
  *
- * One axis of n inputs and m outputs, s = n/m, f = max(s, 1):
- *     output x has its centre at c = (x + 0.5) s and reads the inputs j with |j + 0.5 - c| < support * f,
- *     weight k((j + 0.5 - c) / f), divided by the sum of the weights (so an edge needs no padding),
- *     then rounded to an integer of 22 fractional bits.
- * The horizontal pass comes first and its result is rounded to bytes, then the vertical pass; a pass whose size does
- * not change is left out.  Only the asked window is computed: the columns of the window, in the rows that its lines
- * read. Source: the rules measured on Pillow (Image.resize without reducing_gap or box); golden values in
+ * The horizontal pass comes first, and its result is rounded to bytes before the vertical pass. A pass is skipped if
+ * its size does not change. Only the requested window is computed: its columns, in the rows that the vertical pass
+ * reads. The rules were measured on Pillow (Image.resize without reducing_gap or box); golden values are in
  * tests/golden/images. */
 #include "image/resize.h"
 #include "base/mem.h"
@@ -19,14 +18,14 @@
 
 enum { WEIGHT_BITS = 22 };
 
-/* The weights of outputs from .. from + n - 1 of one axis. */
+/* Weights of n consecutive outputs of one axis. */
 typedef struct axis_weights {
-    int32_t *first, *count; /* [n] first input and how many */
+    int32_t *first, *count; /* [n] first input, and number of inputs */
     int32_t *weight;        /* [n, taps] */
     size_t taps;
 } axis_weights;
 
-/* a = -0.5, as Pillow and PyTorch have it */
+/* Keys' cubic with a = -0.5, as in Pillow and PyTorch. */
 static double bicubic(double t)
 {
     t = fabs(t);
@@ -78,8 +77,9 @@ static void axis_clear(axis_weights *a)
     *a = (axis_weights){0};
 }
 
-/* Round to 22 fractional bits; false if a sum of bytes by these weights could leave 32 bits.  No filter here comes near
- * (bicubic: 1.3 of the 2 available), so this guards the kernels against a filter added later. */
+/* Rounds the weights to 22 fractional bits. Returns false if a sum of bytes with these weights could overflow 32 bits.
+ * The present filters stay far below (bicubic needs 1.3 of the available 2). The check protects the kernels from
+ * filters added later. */
 static bool to_integers(const double *k, double total, size_t n, int32_t *q)
 {
     const double one = 1 << WEIGHT_BITS;
@@ -104,7 +104,7 @@ static gp_status axis_init(axis_weights *a, uint32_t in, uint32_t out, uint32_t 
     filter_fn fn = filter_of(filter, &support);
     const double scale = (double)in / out, stretch = scale > 1.0 ? scale : 1.0, inverse = 1.0 / stretch;
     support *= stretch;
-    const size_t most = (size_t)ceil(support) * 2 + 1, taps = most < in ? most : in;
+    const size_t max_taps = (size_t)ceil(support) * 2 + 1, taps = max_taps < in ? max_taps : in;
     *a = (axis_weights){.taps = taps};
     GP_TRY_GOTO(gp_alloc((void **)&a->first, n, sizeof *a->first, "resize", err));
     GP_TRY_GOTO(gp_alloc((void **)&a->count, n, sizeof *a->count, "resize", err));
@@ -134,24 +134,26 @@ out:
     return st;
 }
 
-/* What a call works on; x, y, w, h is the window of the output. */
+/* State of a call; x, y, w, h is the window of the output. */
 typedef struct job {
     const uint8_t *in; /* [in_h, in_w, 3] */
     uint32_t in_w, in_h, out_w, out_h, x, y, w, h;
-    axis_weights across, down; /* empty for a pass that is left out */
+    axis_weights across, down; /* empty if the pass is skipped */
 } job;
 
-/* The inputs that the outputs of an axis read: both ends grow with the output. */
-static size_t reach_from(const axis_weights *a)
+/* The inputs that the computed outputs of an axis read: the first one, and their number. Both ends of an output's
+ * inputs grow with the output. */
+static size_t first_input(const axis_weights *a)
 {
     return (size_t)a->first[0];
 }
-static size_t reach(const axis_weights *a, uint32_t n)
+static size_t input_count(const axis_weights *a, uint32_t n)
 {
     return (size_t)(a->first[n - 1] + a->count[n - 1] - a->first[0]);
 }
 
-/* rows [n] of `width` pixels, `stride` bytes apart, starting at input column `left` -> out [n, w, 3] */
+/* Horizontal pass: `n` rows of `width` pixels, `stride` bytes apart, whose first column is input column `left` -> out
+ * [n, w, 3]. It changes the weights' first inputs, so call it once per job. */
 static void pass_across(const job *t, const uint8_t *rows, size_t stride, size_t left, size_t width, size_t n,
                         uint8_t *out)
 {
@@ -161,7 +163,7 @@ static void pass_across(const job *t, const uint8_t *rows, size_t stride, size_t
                                   a->taps);
 }
 
-/* rows of `width` bytes, `stride` apart, starting at input row `top` -> out [h, width] */
+/* Vertical pass: rows of `width` bytes, `stride` bytes apart, whose first row is input row `top` -> out [h, width]. */
 static void pass_down(const job *t, const uint8_t *rows, size_t stride, size_t top, size_t width, uint8_t *out)
 {
     const axis_weights *a = &t->down;
@@ -170,12 +172,13 @@ static void pass_down(const job *t, const uint8_t *rows, size_t stride, size_t t
                                       a->weight + r * a->taps);
 }
 
-/* Both sizes change.  Pillow 13 goes down first when the height loses more than twice what the width loses. */
+/* Both sizes change. As in Pillow 13, the vertical pass comes first if the height shrinks by more than twice as many
+ * pixels as the width. */
 static gp_status both_passes(const job *t, uint8_t *out, gp_error *err)
 {
     const size_t in_row = (size_t)t->in_w * 3, out_row = (size_t)t->w * 3;
-    const size_t left = reach_from(&t->across), cols = reach(&t->across, t->w);
-    const size_t top = reach_from(&t->down), rows = reach(&t->down, t->h);
+    const size_t left = first_input(&t->across), cols = input_count(&t->across, t->w);
+    const size_t top = first_input(&t->down), rows = input_count(&t->down, t->h);
     const bool down_first =
         t->in_h > t->out_h && (int64_t)t->in_h - t->out_h > 2 * ((int64_t)t->in_w - (int64_t)t->out_w);
     uint8_t *between = NULL;

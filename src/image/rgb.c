@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * Samples of every kind to 8-bit RGB as Pillow's Image.convert("RGB") has it:
- *   gray of 1, 2, 4 bits   times 255, 85, 17          16-bit gray   min(value, 255): nearly white, and on purpose
- *   alpha                  dropped, colour under it kept            16-bit colour, 16-bit gray + alpha: high byte
- *   palette                looked up; transparency of an entry ignored
- *   CMYK                   inverted and multiplied, no profile */
+ * Converts samples to 8-bit RGB as Pillow's Image.convert("RGB") does:
+ *   gray of 1, 2, 4 bits            times 255, 85, 17
+ *   16-bit gray                     min(value, 255), which is nearly white, as in Pillow
+ *   16-bit colour, gray + alpha     high byte
+ *   alpha                           dropped; the colour under it is kept
+ *   palette                         looked up; the transparency of entries is ignored
+ *   CMYK                            inverted and multiplied, without a profile */
 #include "image/rgb.h"
 #include "base/mem.h"
 
 #include <string.h>
 
-static void spread(const uint8_t *row, uint8_t *rgb, uint32_t width, size_t step)
+static void expand_gray(const uint8_t *row, uint8_t *rgb, uint32_t width, size_t step)
 {
     for (size_t i = 0; i < width; i++, rgb += 3) {
         uint8_t v = row[i * step];
@@ -17,7 +19,7 @@ static void spread(const uint8_t *row, uint8_t *rgb, uint32_t width, size_t step
     }
 }
 
-static void take(const uint8_t *row, uint8_t *rgb, uint32_t width, size_t step, size_t sample)
+static void copy_colour(const uint8_t *row, uint8_t *rgb, uint32_t width, size_t step, size_t sample)
 {
     for (size_t i = 0; i < width; i++, row += step, rgb += 3) {
         uint8_t r = row[0], g = row[sample], b = row[2 * sample];
@@ -25,8 +27,8 @@ static void take(const uint8_t *row, uint8_t *rgb, uint32_t width, size_t step, 
     }
 }
 
-/* Two pixels at a time, packed within words of 8 bytes; a word is written whole, its last two bytes by the next one
- * again.  What is written never reaches what is still to be read: pixel i goes to 3 i, and comes from 4 i on. */
+/* Converts two pixels at a time with words of 8 bytes. Each word is written whole; the next one overwrites its last two
+ * bytes. Pixel i moves from byte 4 i to byte 3 i, so a write never destroys pixels that are still to be read. */
 static void drop_alpha(const uint8_t *row, uint8_t *rgb, uint32_t width)
 {
     size_t i = 0;
@@ -38,7 +40,7 @@ static void drop_alpha(const uint8_t *row, uint8_t *rgb, uint32_t width)
         memcpy(rgb + 3 * i, &v, 8);
     }
 #endif
-    take(row + 4 * i, rgb + 3 * i, (uint32_t)(width - i), 4, 1);
+    copy_colour(row + 4 * i, rgb + 3 * i, (uint32_t)(width - i), 4, 1);
 }
 
 static void gray16(const uint8_t *row, uint8_t *rgb, uint32_t width)
@@ -46,7 +48,7 @@ static void gray16(const uint8_t *row, uint8_t *rgb, uint32_t width)
     for (size_t i = 0; i < width; i++, row += 2, rgb += 3) rgb[0] = rgb[1] = rgb[2] = row[0] ? 255 : row[1];
 }
 
-static void small(const uint8_t *row, uint8_t *rgb, uint32_t width, int depth, const uint8_t *palette)
+static void unpack_bits(const uint8_t *row, uint8_t *rgb, uint32_t width, int depth, const uint8_t *palette)
 {
     unsigned mask = (1u << depth) - 1, scale = 255 / mask;
     for (size_t i = 0; i < width; i++, rgb += 3) {
@@ -59,7 +61,7 @@ static void small(const uint8_t *row, uint8_t *rgb, uint32_t width, int depth, c
     }
 }
 
-static void look_up(const uint8_t *row, uint8_t *rgb, uint32_t width, const uint8_t *palette)
+static void look_up_palette(const uint8_t *row, uint8_t *rgb, uint32_t width, const uint8_t *palette)
 {
     for (size_t i = 0; i < width; i++, rgb += 3) {
         const uint8_t *p = palette + 3 * (size_t)row[i];
@@ -73,9 +75,9 @@ void gp_rgb_from_png(const uint8_t *row, uint8_t *rgb, uint32_t width, int color
     switch (color) {
     case 0:
         if (depth < 8)
-            small(row, rgb, width, depth, NULL);
+            unpack_bits(row, rgb, width, depth, NULL);
         else if (depth == 8)
-            spread(row, rgb, width, 1);
+            expand_gray(row, rgb, width, 1);
         else
             gray16(row, rgb, width);
         break;
@@ -83,26 +85,26 @@ void gp_rgb_from_png(const uint8_t *row, uint8_t *rgb, uint32_t width, int color
         if (depth == 8)
             memmove(rgb, row, 3 * (size_t)width);
         else
-            take(row, rgb, width, 6, 2);
+            copy_colour(row, rgb, width, 6, 2);
         break;
     case 3:
         if (depth < 8)
-            small(row, rgb, width, depth, palette);
+            unpack_bits(row, rgb, width, depth, palette);
         else
-            look_up(row, rgb, width, palette);
+            look_up_palette(row, rgb, width, palette);
         break;
-    case 4: spread(row, rgb, width, 2 * sample); break;
+    case 4: expand_gray(row, rgb, width, 2 * sample); break;
     default:
         if (depth == 8)
             drop_alpha(row, rgb, width);
         else
-            take(row, rgb, width, 8, 2);
+            copy_colour(row, rgb, width, 8, 2);
         break;
     }
 }
 
-/* Pillow inverts the ink of every four-channel JPEG (C' = 255 - C), then R = k - mul(C', k) with k = 255 - K', which is
- * what the file holds; mul(a, b) = ((t >> 8) + t) >> 8, t = a * b + 128, never more than b. */
+/* Pillow inverts the ink of every four-channel JPEG (C' = 255 - C). Then R = k - mul(C', k), where k = 255 - K' is the
+ * value in the file. mul(a, b) = ((t >> 8) + t) >> 8 with t = a * b + 128; it is never more than b. */
 void gp_rgb_from_inverted_cmyk(const uint8_t *cmyk, uint8_t *rgb, uint32_t width)
 {
     for (size_t i = 0; i < width; i++, cmyk += 4, rgb += 3) {
@@ -118,8 +120,8 @@ gp_status gp_image_check_size(uint64_t width, uint64_t height, uint64_t max_pixe
 {
     if (!max_pixels) max_pixels = GP_MAX_PIXELS;
     if (width == 0 || height == 0)
-        return gp_fail(err, GP_ERR_FORMAT, "has an impossible size: %llux%llu pixels", (unsigned long long)width,
-                       (unsigned long long)height);
+        return gp_fail(err, GP_ERR_FORMAT, "the header says %llu x %llu pixels; neither may be 0",
+                       (unsigned long long)width, (unsigned long long)height);
     if (width > max_pixels / height)
         return gp_fail(err, GP_ERR_LIMIT, "%llux%llu pixels is over the limit of %llu", (unsigned long long)width,
                        (unsigned long long)height, (unsigned long long)max_pixels);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The chunks of a RIFF file (WebP): tag, length, data, padded to even.  Private to the room. */
+ * Iterates over the chunks of a RIFF file (WebP): tag, length, data, padded to an even size. Private to this module. */
 #ifndef GP_IMAGE_RIFF_H
 #define GP_IMAGE_RIFF_H
 
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The chunk at *at (start with 12); false at the end or when it is not all there. */
+/* Reads the chunk at *at (start with 12). Returns false at the end, or if the chunk is incomplete. */
 static inline bool gp_riff_next(const uint8_t *bytes, size_t size, size_t *at, const uint8_t **tag,
                                 const uint8_t **data, size_t *length)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What a file is, by its first bytes, and, for one that is refused, what it seems to be: the words go into the message
- * ("is a GIF image, which goldpan does not read"). */
+ * Detects a file's format from its first bytes. For a file that goldpan cannot read it also guesses the format, for the
+ * error message ("is a GIF image, which goldpan does not read"). */
 #include "base/file.h"
 #include "base/str.h"
 #include "image/image.h"
@@ -85,7 +85,7 @@ static const char *media_kind(const uint8_t *bytes, size_t size)
     return NULL;
 }
 
-/* Says what the bytes seem to be, and whether they are damaged or of a format that goldpan does not read. */
+/* Guesses what the bytes are, and whether they are damaged or in a format that goldpan does not read. */
 static gp_image_guess guess(const uint8_t *bytes, size_t size)
 {
     const char *what;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Reads a file's chunks or segments, with one walk for each format.  Every length is checked against the file's size.
- */
+ * Hashes the chunks or segments that determine the pixels, with one loop per format. Every length is checked against
+ * the file's size. */
 #include "image/stream.h"
 
 #include "image/image.h"
@@ -23,7 +23,7 @@ static bool png_makes_pixels(const uint8_t *tag)
            is(tag, "fdAT");
 }
 
-/* The split into IDAT chunks does not change the pixels: all IDAT data is hashed as one chunk. */
+/* How the data is split into IDAT chunks does not change the pixels, so all IDAT data is hashed as one chunk. */
 static bool png_stream(const uint8_t *bytes, size_t size, gp_hasher *h)
 {
     size_t at = 8;
@@ -86,7 +86,7 @@ static size_t jpeg_scan_end(const uint8_t *bytes, size_t size, size_t at)
     return size;
 }
 
-/* Data after the end of the image, such as a second image or a video, is not part of its pixels. */
+/* Bytes after the EOI marker, such as a second image or a video, are not hashed. */
 static bool jpeg_stream(const uint8_t *bytes, size_t size, gp_hasher *h)
 {
     size_t at = 2;
@@ -135,12 +135,12 @@ static bool webp_is_plain(const uint8_t *bytes, size_t size)
     while (gp_riff_next(bytes, size, &at, &tag, &data, &length)) {
         if (is(tag, "ALPH") || is(tag, "ANIM")) return false;
         if (is(tag, "VP8 ")) return true;
-        if (is(tag, "VP8L")) return length >= 5 && !(data[4] & 0x10); /* the bit for "alpha is used" */
+        if (is(tag, "VP8L")) return length >= 5 && !(data[4] & 0x10); /* the bit "alpha is used" */
     }
     return false;
 }
 
-/* ------------------------------------------------------------------ any */
+/* ------------------------------------------------------------------ any format */
 
 gp_status gp_image_stream(const uint8_t *bytes, size_t size, gp_hash *out, bool *known, gp_error *err)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Head of a WebP file.  Private to the room. */
+ * Reads the header of a WebP file. Private to this module. */
 #ifndef GP_IMAGE_WEBP_H
 #define GP_IMAGE_WEBP_H
 
 #include "image/image.h"
 
-gp_status gp_webp_head(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err);
+gp_status gp_webp_read_info(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Animated WebP by libwebp's own encoder of animations; lossy, quality 80. */
+ * Writes animated WebP with libwebp's animation encoder; lossy, quality 80. */
 #include "image/webp_animation.h"
 
 #include "base/file.h"
@@ -12,27 +12,29 @@
 struct gp_animation {
     WebPAnimEncoder *encoder;
     uint32_t width, height;
-    int now; /* milliseconds */
+    int start; /* start time of the next frame in milliseconds */
 };
 
 gp_status gp_animation_open(uint32_t width, uint32_t height, gp_animation **out, gp_error *err)
 {
     WebPAnimEncoderOptions options;
     if (width == 0 || height == 0 || width > WEBP_MAX_DIMENSION || height > WEBP_MAX_DIMENSION)
-        return gp_fail(err, GP_ERR_USAGE, "an animation of %ux%u pixels cannot be written", width, height);
+        return gp_fail(err, GP_ERR_USAGE, "cannot write an animation of %ux%u pixels: each side must be 1 to %d", width,
+                       height, WEBP_MAX_DIMENSION);
     gp_animation *a = gp_mem_zero(1, sizeof *a);
-    if (!a) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an animation");
+    if (!a) return gp_fail_memory(err, "an animation");
     if (!WebPAnimEncoderOptionsInit(&options)) {
         gp_mem_free(a);
-        return gp_fail(err, GP_ERR_UNSUPPORTED,
-                       "the installed libwebp has another version than the one goldpan was built with");
+        return gp_fail(
+            err, GP_ERR_UNSUPPORTED,
+            "the installed libwebp has another version than the one goldpan was built with: rebuild goldpan");
     }
     options.anim_params.loop_count = 0;
     a->width = width, a->height = height;
     a->encoder = WebPAnimEncoderNew((int)width, (int)height, &options);
     if (!a->encoder) {
         gp_mem_free(a);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for an animation");
+        return gp_fail_memory(err, "an animation");
     }
     *out = a;
     return GP_OK;
@@ -43,14 +45,15 @@ gp_status gp_animation_add(gp_animation *a, const uint8_t *rgb, uint32_t millise
     WebPConfig config;
     WebPPicture picture;
     if (!WebPConfigInit(&config) || !WebPPictureInit(&picture))
-        return gp_fail(err, GP_ERR_UNSUPPORTED,
-                       "the installed libwebp has another version than the one goldpan was built with");
+        return gp_fail(
+            err, GP_ERR_UNSUPPORTED,
+            "the installed libwebp has another version than the one goldpan was built with: rebuild goldpan");
     config.quality = 80;
     picture.width = (int)a->width, picture.height = (int)a->height, picture.use_argb = 1;
     bool done = WebPPictureImportRGB(&picture, rgb, (int)(a->width * 3)) &&
-                WebPAnimEncoderAdd(a->encoder, &picture, a->now, &config);
+                WebPAnimEncoderAdd(a->encoder, &picture, a->start, &config);
     WebPPictureFree(&picture);
-    a->now += (int)milliseconds;
+    a->start += (int)milliseconds;
     return done ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "cannot encode a frame: %s", WebPAnimEncoderGetError(a->encoder));
 }
 
@@ -67,7 +70,7 @@ static gp_status mark(WebPData *data, gp_error *err)
     bool done =
         mux && WebPMuxSetChunk(mux, "XMP ", &text, 1) == WEBP_MUX_OK && WebPMuxAssemble(mux, &marked) == WEBP_MUX_OK;
     WebPMuxDelete(mux);
-    if (!done) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an animation");
+    if (!done) return gp_fail_memory(err, "an animation");
     WebPDataClear(data);
     *data = marked;
     return GP_OK;
@@ -77,7 +80,7 @@ gp_status gp_animation_write(gp_animation *a, const char *path, gp_error *err)
 {
     WebPData data;
     WebPDataInit(&data);
-    if (!WebPAnimEncoderAdd(a->encoder, NULL, a->now, NULL) || !WebPAnimEncoderAssemble(a->encoder, &data))
+    if (!WebPAnimEncoderAdd(a->encoder, NULL, a->start, NULL) || !WebPAnimEncoderAssemble(a->encoder, &data))
         return gp_fail_path(err, GP_ERR_MEMORY, "cannot encode '%s': %s", path, WebPAnimEncoderGetError(a->encoder));
     gp_status st = mark(&data, err);
     if (st == GP_OK) st = gp_file_replace(path, data.bytes, data.size, err);

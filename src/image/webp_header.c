@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Size, animation flag and EXIF orientation of a WebP file (RFC 9649), without libwebp: the first chunk tells the size,
- * "VP8 " in its key frame header, "VP8L" in 2 x 14 bits, "VP8X" in 2 x 24. */
+ * Reads size, animation flag and EXIF orientation of a WebP file (RFC 9649) without libwebp. The first chunk contains
+ * the size: "VP8 " in its key frame header, "VP8L" as 2 x 14 bits, "VP8X" as 2 x 24 bits. */
 #include "image/exif.h"
 #include "image/riff.h"
 #include "image/webp.h"
 
 #include <string.h>
 
-gp_status gp_webp_head(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err)
+gp_status gp_webp_read_info(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err)
 {
     if (size < 12 || memcmp(bytes, "RIFF", 4) != 0 || memcmp(bytes + 8, "WEBP", 4) != 0)
         return gp_fail(err, GP_ERR_FORMAT, "is not a WebP image");

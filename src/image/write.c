@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * RGB pixels to PNG (libpng) or JPEG (libjpeg-turbo): into memory.  Fixed settings, no time stamps: the same pixels
- * give the same bytes on the same libraries. */
+ * Encodes RGB pixels as PNG (libpng) or JPEG (libjpeg-turbo) in memory. Settings are fixed and there are no time
+ * stamps, so the same pixels give the same bytes with the same library versions. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "image/image.h"
@@ -13,10 +13,11 @@
 #include <setjmp.h>
 #include <string.h>
 
-static gp_status check(uint32_t width, uint32_t height, uint32_t most, gp_error *err)
+static gp_status check_size(uint32_t width, uint32_t height, uint32_t max_side, gp_error *err)
 {
-    if (width == 0 || height == 0 || width > most || height > most)
-        return gp_fail(err, GP_ERR_USAGE, "cannot write %ux%u pixels", width, height);
+    if (width == 0 || height == 0 || width > max_side || height > max_side)
+        return gp_fail(err, GP_ERR_USAGE, "cannot write an image of %ux%u pixels: each side must be 1 to %u", width,
+                       height, max_side);
     return GP_OK;
 }
 
@@ -86,15 +87,14 @@ static bool png_run(png_job *j, const uint8_t *rgb, uint32_t width, uint32_t hei
     return true;
 }
 
-/* The file's bytes in j->out, cleared by the caller in every outcome; messages do not name a file. */
+/* Writes the file's bytes to j->out, which the caller must always clear. Messages do not name a file. */
 static gp_status png_encode(png_job *j, const uint8_t *rgb, uint32_t width, uint32_t height, gp_error *err)
 {
-    GP_TRY(check(width, height, 0x7fffffff, err));
+    GP_TRY(check_size(width, height, 0x7fffffff, err));
     bool done = png_run(j, rgb, width, height);
     png_destroy_write_struct(&j->png, &j->info);
     if (done) return GP_OK;
-    return j->no_memory ? gp_fail(err, GP_ERR_MEMORY, "no memory for a PNG")
-                        : gp_fail(err, GP_ERR_IO, "cannot make a PNG: %s", j->message);
+    return j->no_memory ? gp_fail_memory(err, "a PNG") : gp_fail(err, GP_ERR_IO, "cannot encode a PNG: %s", j->message);
 }
 
 gp_status gp_image_png_bytes(const uint8_t *rgb, uint32_t width, uint32_t height, gp_str *out, gp_error *err)
@@ -102,17 +102,17 @@ gp_status gp_image_png_bytes(const uint8_t *rgb, uint32_t width, uint32_t height
     png_job j = {.out = GP_STR_INIT};
     gp_status st = png_encode(&j, rgb, width, height, err);
     if (st == GP_OK) gp_str_add(out, j.out.data, j.out.size);
-    if (st == GP_OK && out->failed) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a PNG");
+    if (st == GP_OK && out->failed) st = gp_fail_memory(err, "a PNG");
     gp_str_clear(&j.out);
     return st;
 }
 
 typedef struct jpeg_job {
-    struct jpeg_error_mgr errors; /* first: libjpeg hands its address back */
+    struct jpeg_error_mgr errors; /* must be the first member: jpeg_failed casts its address to jpeg_job */
     jmp_buf jump;
     char message[JMSG_LENGTH_MAX];
     struct jpeg_compress_struct jpeg;
-    unsigned char *bytes; /* libjpeg's, malloc */
+    unsigned char *bytes; /* allocated by libjpeg with malloc */
     unsigned long size;
     bool created;
 } jpeg_job;
@@ -140,7 +140,7 @@ static bool jpeg_run(jpeg_job *j, const uint8_t *rgb, uint32_t width, uint32_t h
     jpeg_set_defaults(&j->jpeg);
     jpeg_set_quality(&j->jpeg, quality, TRUE);
     j->jpeg.optimize_coding = TRUE;
-    if (quality >= 90) /* full colour: captions and hard edges stay clean */
+    if (quality >= 90) /* no chroma subsampling, so that captions and hard edges stay sharp */
         for (int i = 0; i < 3; i++) j->jpeg.comp_info[i].h_samp_factor = j->jpeg.comp_info[i].v_samp_factor = 1;
     jpeg_start_compress(&j->jpeg, TRUE);
     for (uint32_t y = 0; y < height; y++) {
@@ -151,11 +151,11 @@ static bool jpeg_run(jpeg_job *j, const uint8_t *rgb, uint32_t width, uint32_t h
     return true;
 }
 
-/* The file's bytes in j->bytes, free() by the caller in every outcome. */
+/* Writes the file's bytes to j->bytes, which the caller must always free(). */
 static gp_status jpeg_encode(jpeg_job *j, const uint8_t *rgb, uint32_t width, uint32_t height, int quality,
                              gp_error *err)
 {
-    GP_TRY(check(width, height, 65500, err));
+    GP_TRY(check_size(width, height, 65500, err));
     if (quality < 1 || quality > 100)
         return gp_fail(err, GP_ERR_USAGE, "the JPEG quality must be 1 to 100, not %d", quality);
     j->jpeg.err = jpeg_std_error(&j->errors);
@@ -172,7 +172,7 @@ gp_status gp_image_jpeg_bytes(const uint8_t *rgb, uint32_t width, uint32_t heigh
     jpeg_job j = {0};
     gp_status st = jpeg_encode(&j, rgb, width, height, quality, err);
     if (st == GP_OK) gp_str_add(out, j.bytes, j.size);
-    if (st == GP_OK && out->failed) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a JPEG");
+    if (st == GP_OK && out->failed) st = gp_fail_memory(err, "a JPEG");
     free(j.bytes);
     return st;
 }

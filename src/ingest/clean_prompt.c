@@ -57,7 +57,7 @@ static gp_status remove_tags(char *text, size_t *size, gp_error *err)
     size_t to = 0, last = SIZE_MAX;
     if (!memchr(text, '<', *size)) return GP_OK;
     size_t *before = gp_mem_new(*size, sizeof *before); /* [to]: the last '<' still open before the '<' at `to` */
-    if (!before) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a prompt");
+    if (!before) return gp_fail_memory(err, "a prompt");
     for (size_t i = 0; i < *size; i++) {
         char c = text[i];
         if (c == '>' && last != SIZE_MAX) {
@@ -120,7 +120,7 @@ static gp_status remove_brackets(char *text, size_t *size, gp_error *err)
             if (depth == capacity) {
                 capacity = capacity ? 2 * capacity : 16;
                 void *grown = gp_mem_resize(frames, capacity, sizeof *frames);
-                if (!grown) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a prompt"));
+                if (!grown) GP_TRY_GOTO(gp_fail_memory(err, "a prompt"));
                 frames = grown;
             }
             frames[depth++] = (frame){to, SIZE_MAX, SIZE_MAX, c};
@@ -289,7 +289,7 @@ gp_status gp_prompt_clean(const char *raw, bool webui_syntax, char **out, gp_err
     gp_str result = GP_STR_INIT;
     size_t size = strlen(raw);
     char *text = gp_str_dup_n(raw, size), *taken;
-    if (!text) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a prompt"));
+    if (!text) GP_TRY_GOTO(gp_fail_memory(err, "a prompt"));
     if (webui_syntax) {
         GP_TRY_GOTO(remove_tags(text, &size, err));
         GP_TRY_GOTO(remove_brackets(text, &size, err));
@@ -300,7 +300,7 @@ gp_status gp_prompt_clean(const char *raw, bool webui_syntax, char **out, gp_err
         fold_lines(text, size, &result);
     }
     taken = gp_str_take(&result);
-    if (!taken) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a prompt"));
+    if (!taken) GP_TRY_GOTO(gp_fail_memory(err, "a prompt"));
     *out = taken;
 out:
     gp_str_clear(&result);

@@ -200,7 +200,7 @@ gp_status gp_comfy_graph_open(const char *text, size_t size, gp_comfy_graph *out
     g.mark = gp_mem_zero(counts[0], sizeof *g.mark);
     sorted = gp_mem_zero(counts[0], sizeof *sorted);
     if (!g.nodes || !g.inputs || !g.queue || !g.parent || !g.mark || !sorted) {
-        gp_fail(err, st, "out of memory for a graph of %zu nodes", counts[0]);
+        gp_fail_memory(err, "a graph of %zu nodes", counts[0]);
         goto out;
     }
     filler f = {&g, g.inputs, NULL};

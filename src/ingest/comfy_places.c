@@ -177,7 +177,7 @@ static gp_status find_texts(placing *p, size_t sampler, const char *role, texts 
     gp_comfy_collect(&p->comfy, sampler, role, &words);
     bool failed = words.text.failed;
     gp_str_clear(&words.text);
-    if (failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a graph");
+    if (failed) return gp_fail_memory(err, "a graph");
     out->unclear = words.failed || sites.more;
     for (size_t i = 0; i < sites.count && !out->unclear; i++) {
         const gp_comfy_graph_input *leaf = only_leaf(p, &sites.items[i], role);

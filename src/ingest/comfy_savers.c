@@ -131,7 +131,7 @@ static gp_status name_fits(const char *prefix, const char *path, int *out, gp_er
     if (score) score += folder + letters_of(folder ? all : base); /* if the folder does not fit, only the name counts */
     gp_str_clear(&pattern);
     *out = score;
-    return failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for metadata") : GP_OK;
+    return failed ? gp_fail_memory(err, "metadata") : GP_OK;
 }
 
 /* ------------------------------------------------------------------ nodes */
@@ -190,7 +190,7 @@ static gp_status saver_fits(const gp_comfy *c, const gp_comfy_graph_node *node, 
     gp_status st = GP_OK;
     *score = 0;
     if (prefix.failed)
-        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for metadata");
+        st = gp_fail_memory(err, "metadata");
     else if (known)
         st = name_fits(prefix.data, c->path, score, err);
     gp_str_clear(&prefix);

@@ -43,11 +43,6 @@ typedef struct matcher {
     bool failed;                   /* one of the scratch strings ran out of memory */
 } matcher;
 
-static gp_status no_memory(gp_error *err)
-{
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory for the rows of a table");
-}
-
 /* ------------------------------------------------------------------ keys */
 
 static const char *key_of(const matcher *m, size_t place)
@@ -79,7 +74,7 @@ static gp_status sort_images(matcher *m, gp_watch *watch, gp_error *err)
     }
     gp_mem_free(m->blob);
     m->blob = all.data;
-    if (all.failed) return no_memory(err);
+    if (all.failed) return gp_fail_memory(err, "the rows of a table");
     qsort_r(m->sorted, m->n, sizeof *m->sorted, compare_keys, m);
     return GP_OK;
 }
@@ -302,7 +297,7 @@ static gp_status claim_all(matcher *m, size_t *open, gp_watch *watch, gp_error *
         if (m->states[row] == OPEN) m->states[row] = before; /* an ambiguous row stays ambiguous */
         *open += m->states[row] == OPEN || m->states[row] == AMBIGUOUS;
         st = gp_watch_work(watch, ROW_WORK, err);
-        if (room.failed || m->failed) st = no_memory(err);
+        if (room.failed || m->failed) st = gp_fail_memory(err, "the rows of a table");
     }
     gp_str_clear(&room);
     return st;
@@ -344,10 +339,10 @@ static gp_status run_passes(matcher *m, gp_watch *watch, gp_error *err)
 static gp_status open_roots(matcher *m, const char *const *roots, size_t count, gp_error *err)
 {
     char **own = gp_mem_zero(count, sizeof *own);
-    if (!own) return no_memory(err);
+    if (!own) return gp_fail_memory(err, "the rows of a table");
     m->roots = (const char *const *)own, m->root_count = count;
     for (size_t i = 0; i < count; i++)
-        if (!(own[i] = gp_path_absolute(roots[i]))) return no_memory(err);
+        if (!(own[i] = gp_path_absolute(roots[i]))) return gp_fail_memory(err, "the rows of a table");
     return GP_OK;
 }
 
@@ -377,7 +372,7 @@ gp_status gp_match_rows(const gp_table *table, size_t image_column, const char *
     m.claims = gp_mem_new(n, sizeof *m.claims);
     m.keys = gp_mem_new(n, sizeof *m.keys);
     m.sorted = gp_mem_new(n, sizeof *m.sorted);
-    if (!m.states || !m.claims || !m.keys || !m.sorted) GP_TRY_GOTO(no_memory(err));
+    if (!m.states || !m.claims || !m.keys || !m.sorted) GP_TRY_GOTO(gp_fail_memory(err, "the rows of a table"));
     GP_TRY_GOTO(open_roots(&m, roots, root_count, err));
     GP_TRY_GOTO(run_passes(&m, watch, err));
     count_states(&m, counts);

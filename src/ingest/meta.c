@@ -185,7 +185,7 @@ static gp_status name_place(gp_meta *meta, const char *key, gp_error *err)
 {
     if (strcmp(meta->tool, "a1111") != 0 || strcmp(key, "parameters") == 0) return GP_OK;
     char *where = gp_str_dup(key);
-    if (!where) return gp_fail(err, GP_ERR_MEMORY, "out of memory for metadata");
+    if (!where) return gp_fail_memory(err, "metadata");
     gp_mem_free(meta->where);
     meta->where = where;
     return GP_OK;
@@ -197,7 +197,7 @@ static gp_status distrust(gp_meta *meta, gp_error *err)
     gp_str where = GP_STR_INIT;
     gp_str_printf(&where, "%s (its checksum is wrong)", meta->where);
     char *text = gp_str_take(&where);
-    if (!text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for metadata");
+    if (!text) return gp_fail_memory(err, "metadata");
     gp_mem_free(meta->where);
     meta->where = text;
     if (meta->prompt) meta->evidence = GP_EVIDENCE_GUESS;

@@ -371,7 +371,7 @@ static gp_status take_exact(const pairs *p, const gp_json *decoded, gp_meta *met
         meta->negative = NULL;
     }
     *to = gp_meta_text(string, size, false);
-    return *to ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for metadata");
+    return *to ? GP_OK : gp_fail_memory(err, "metadata");
 }
 
 static gp_status put_pair(gp_settings *s, const pairs *p, gp_meta *ours, gp_error *err)
@@ -494,7 +494,7 @@ static gp_status read_infotext(const char *bytes, size_t size, bool lax, gp_meta
     meta = (gp_meta){0};
     goto out;
 memory:
-    st = gp_fail(err, GP_ERR_MEMORY, "out of memory for metadata");
+    st = gp_fail_memory(err, "metadata");
 out:
     gp_str_clear(&loras);
     gp_settings_clear(&settings);

@@ -22,11 +22,6 @@ typedef struct answer {
     char *settings;                  /* owned, a JSON object */
 } answer;
 
-static gp_status no_memory(gp_error *err)
-{
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory for metadata");
-}
-
 static void answer_clear(answer *a)
 {
     gp_mem_free(a->where);
@@ -79,12 +74,12 @@ static char *place_of(const gp_comfy_graph *g, const gp_comfy_words *w, const ch
 static gp_status take_words(gp_comfy *c, const gp_comfy_words *positive, const gp_comfy_words *negative,
                             const char *before, const char *nothing, answer *out, gp_error *err)
 {
-    if (positive->text.failed || (negative && negative->text.failed)) return no_memory(err);
+    if (positive->text.failed || (negative && negative->text.failed)) return gp_fail_memory(err, "metadata");
     bool says = !positive->failed && positive->text.size, denies = negative && !negative->failed && negative->text.size;
     if (says) out->prompt = gp_meta_text(positive->text.data, positive->text.size, false);
     if (denies) out->negative = gp_meta_text(negative->text.data, negative->text.size, false);
     out->where = place_of(c->graph, positive, before, nothing);
-    if (!out->where || (says && !out->prompt) || (denies && !out->negative)) return no_memory(err);
+    if (!out->where || (says && !out->prompt) || (denies && !out->negative)) return gp_fail_memory(err, "metadata");
     out->evidence = !says ? GP_EVIDENCE_NONE : positive->guess ? GP_EVIDENCE_GUESS : GP_EVIDENCE_DERIVED;
     if (says && !*out->prompt) { /* the text begins with a NUL */
         gp_mem_free(out->prompt);
@@ -118,7 +113,7 @@ static gp_status ask_sampler(gp_comfy *c, size_t output, size_t sampler, answer 
     out->settings = gp_settings_take(&settings);
     if (out->settings) return GP_OK;
     answer_clear(out);
-    return no_memory(err);
+    return gp_fail_memory(err, "metadata");
 }
 
 typedef struct common {
@@ -157,7 +152,7 @@ static gp_status meet_settings(char **mine, const char *other, gp_error *err)
     c.other = b;
     gp_json_each(a, keep_common, &c);
     char *both = gp_settings_take(&c.out);
-    if (!both) GP_TRY_GOTO(no_memory(err));
+    if (!both) GP_TRY_GOTO(gp_fail_memory(err, "metadata"));
     gp_mem_free(*mine);
     *mine = both;
 out:
@@ -190,7 +185,7 @@ static gp_status meet(answer *all, answer *one, const char *differ, gp_error *er
     all->prompt = NULL;
     all->evidence = GP_EVIDENCE_NONE;
     all->where = gp_str_dup(differ);
-    if (!all->where) st = no_memory(err);
+    if (!all->where) st = gp_fail_memory(err, "metadata");
 out:
     answer_clear(one);
     return st;
@@ -203,7 +198,7 @@ static gp_status answer_nothing(const char *why, answer *out, gp_error *err)
     out->settings = gp_str_dup("{}");
     if (out->where && out->settings) return GP_OK;
     answer_clear(out);
-    return no_memory(err);
+    return gp_fail_memory(err, "metadata");
 }
 
 static bool is_loader(const gp_comfy_graph_node *node)
@@ -239,7 +234,7 @@ static gp_status answer_unmade(gp_comfy *c, size_t output, answer *out, gp_error
     gp_str_puts(&why, "no prompt: the saved image was loaded from a file by ");
     put_node(&why, &c->graph->nodes[loader]);
     char *text = finish(&why);
-    gp_status st = text ? answer_nothing(text, out, err) : no_memory(err);
+    gp_status st = text ? answer_nothing(text, out, err) : gp_fail_memory(err, "metadata");
     gp_mem_free(text);
     return st;
 }
@@ -318,7 +313,7 @@ static gp_status ask_graph(gp_comfy *c, int samplers, size_t sampler, answer *ou
         gp_comfy_collect_unsorted(c, &words);
         gp_status st = take_words(c, &words, NULL, "unsorted: ", "the graph has no sampler", out, err);
         gp_str_clear(&words.text);
-        if (st == GP_OK && !(out->settings = gp_str_dup("{}"))) st = no_memory(err);
+        if (st == GP_OK && !(out->settings = gp_str_dup("{}"))) st = gp_fail_memory(err, "metadata");
         if (st != GP_OK) answer_clear(out);
         if (st != GP_OK) return st;
     }
@@ -361,7 +356,7 @@ static gp_status read_graph(gp_comfy *c, gp_meta *meta, gp_error *err)
     meta->tool = gp_str_dup("comfyui");
     meta->evidence = a.evidence;
     meta->where = a.where, meta->prompt = a.prompt, meta->negative = a.negative, meta->settings_json = a.settings;
-    return meta->tool ? GP_OK : no_memory(err);
+    return meta->tool ? GP_OK : gp_fail_memory(err, "metadata");
 }
 
 gp_status gp_meta_without_graph(const char *why, gp_meta *out, gp_error *err)
@@ -373,7 +368,7 @@ gp_status gp_meta_without_graph(const char *why, gp_meta *out, gp_error *err)
     *out = meta;
     if (meta.tool && meta.where && meta.settings_json) return GP_OK;
     gp_meta_clear(out);
-    return no_memory(err);
+    return gp_fail_memory(err, "metadata");
 }
 
 /* Reads the editor's graph if a node may have stored there the text that it showed; *out is NULL without one. */
@@ -383,7 +378,7 @@ static gp_status read_workflow(const gp_comfy_graph *g, const gp_comfy_file *fil
     *out = NULL;
     if (!file || !file->workflow || !gp_comfy_graph_reads_workflow(g)) return GP_OK;
     if (gp_json_parse(file->workflow, file->workflow_size, false, MAX_JSON_DEPTH, out, &ignored) == GP_ERR_MEMORY)
-        return no_memory(err);
+        return gp_fail_memory(err, "metadata");
     return GP_OK;
 }
 

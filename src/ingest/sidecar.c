@@ -18,7 +18,7 @@ static gp_status refuse(const char *path, const char *why, char **refused, gp_er
     if (*refused) return GP_OK;
     gp_str_printf(&text, "the sidecar file '%s' %s: its text is not used", path, why);
     *refused = gp_str_take(&text);
-    return *refused ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a sidecar file");
+    return *refused ? GP_OK : gp_fail_memory(err, "a sidecar file");
 }
 
 /* Reads the text of one file; *out is NULL if the file is missing, blank or skipped. */
@@ -58,8 +58,7 @@ gp_status gp_prompt_sidecar(const char *image_path, char **out, char **refused, 
         gp_str_reset(&path);
         gp_str_add(&path, image_path, i < 2 ? stem : whole);
         gp_str_puts(&path, endings[i % 2]);
-        st = path.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a sidecar file")
-                         : read_text(path.data, &text, refused, err);
+        st = path.failed ? gp_fail_memory(err, "a sidecar file") : read_text(path.data, &text, refused, err);
     }
     gp_str_clear(&path);
     if (st == GP_OK) *out = text;

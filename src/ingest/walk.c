@@ -146,10 +146,10 @@ static gp_status read_marks(const walker *w, bool *site, gp_own_names *exported)
     struct stat st;
     *site = false;
     if (gp_own_names_read(w->path.data, exported, NULL) == GP_ERR_MEMORY)
-        return gp_fail(w->err, GP_ERR_MEMORY, "out of memory listing folders");
+        return gp_fail_memory(w->err, "the list of folders");
     if (w->depth == 0) return GP_OK;
     char *mark = gp_path_join(w->path.data, GP_MARK_SITE);
-    if (!mark) return gp_fail(w->err, GP_ERR_MEMORY, "out of memory listing folders");
+    if (!mark) return gp_fail_memory(w->err, "the list of folders");
     *site = lstat(mark, &st) == 0 && S_ISREG(st.st_mode);
     gp_mem_free(mark);
     return GP_OK;
@@ -196,10 +196,10 @@ static gp_status read_folder(walker *w, frame *out)
     gp_own_names_clear(&exported);
     w->path.size = folder_size;
     if (!w->path.failed) w->path.data[folder_size] = 0;
-    if (names.failed || w->path.failed) GP_TRY_GOTO(gp_fail(w->err, GP_ERR_MEMORY, "out of memory listing folders"));
+    if (names.failed || w->path.failed) GP_TRY_GOTO(gp_fail_memory(w->err, "the list of folders"));
     if (number) tell_errno(w, "cannot read all of folder", number);
     order = gp_mem_new(count, sizeof *order);
-    if (!order) GP_TRY_GOTO(gp_fail(w->err, GP_ERR_MEMORY, "out of memory listing folders"));
+    if (!order) GP_TRY_GOTO(gp_fail_memory(w->err, "the list of folders"));
     char *at = names.data;
     for (size_t i = 0; i < count; i++, at += strlen(at) + 1) order[i] = at;
     if (count) qsort(order, count, sizeof *order, compare_entries);
@@ -222,7 +222,7 @@ static gp_status push_folder(walker *w)
     if (w->depth == w->capacity) {
         size_t capacity = w->capacity ? 2 * w->capacity : 16;
         void *grown = gp_mem_resize(w->frames, capacity, sizeof *w->frames);
-        if (!grown) return gp_fail(w->err, GP_ERR_MEMORY, "out of memory walking folders");
+        if (!grown) return gp_fail_memory(w->err, "the list of folders");
         w->frames = grown, w->capacity = capacity;
     }
     GP_TRY(read_folder(w, &w->frames[w->depth]));
@@ -261,7 +261,7 @@ static gp_status walk_root(walker *w, const char *root)
     struct stat st;
     gp_str_reset(&w->path);
     gp_str_puts(&w->path, root);
-    if (w->path.failed) return gp_fail(w->err, GP_ERR_MEMORY, "out of memory walking folders");
+    if (w->path.failed) return gp_fail_memory(w->err, "the list of folders");
     if (stat(root, &st) != 0 || !S_ISDIR(st.st_mode)) return visit_file(w, 0);
     GP_TRY(push_folder(w));
     while (w->depth) {
@@ -272,7 +272,7 @@ static gp_status walk_root(walker *w, const char *root)
         }
         const char *entry = f->order[f->next++];
         set_path(w, f->path_size, entry + 1);
-        if (w->path.failed) return gp_fail(w->err, GP_ERR_MEMORY, "out of memory walking folders");
+        if (w->path.failed) return gp_fail_memory(w->err, "the list of folders");
         GP_TRY(*entry == 'd' ? push_folder(w) : visit_file(w, *entry));
     }
     return GP_OK;
@@ -347,7 +347,7 @@ static gp_status prepare_roots(const char *const *paths, size_t count, root *roo
             return gp_fail_path_errno(err, absent ? GP_ERR_NOT_FOUND : GP_ERR_IO, number, "cannot find '%s'", paths[i]);
         }
         roots[i].path = gp_path_absolute(paths[i]);
-        if (!roots[i].path) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the path '%s'", paths[i]);
+        if (!roots[i].path) return gp_fail_memory_path(err, "the path '%s'", paths[i]);
         roots[i].size = strlen(roots[i].path), roots[i].folder = S_ISDIR(st.st_mode);
     }
     if (count) qsort(roots, count, sizeof *roots, compare_roots);
@@ -363,7 +363,7 @@ gp_status gp_walk_all(const char *const *roots, size_t root_count, const gp_walk
     size_t open_count = 0;
     w.real = gp_mem_zero(root_count, sizeof *w.real), w.real_count = w.real ? root_count : 0;
     assert(calls->visit);
-    if (!list || !open || !w.real) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu paths", root_count));
+    if (!list || !open || !w.real) GP_TRY_GOTO(gp_fail_memory(err, "%zu paths", root_count));
     GP_TRY_GOTO(prepare_roots(roots, root_count, list, err));
     for (size_t i = 0; i < root_count; i++) w.real[i] = realpath(list[i].path, NULL);
     for (size_t i = 0; i < root_count; i++) {

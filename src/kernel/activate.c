@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * The two activations of CLIP, in place, and the residual sum.
+ * The two activations of CLIP, in place, and the sum of the residual connection.
  *
  * quick_gelu(x) = x / (1 + e^(-1.702 x)).
  * gelu(x) = x/2 (1 + erf(x / sqrt 2)) = x/2 erfc(-x / sqrt 2), with erfc(z) = e^(-z^2) t Q(t), t = 1/(1 + z/2), for
- * z >= 0 and erfc(-z) = 2 - erfc(z).  Q is fitted by tools/fit.py (degree 8, relative error 5e-8).  One form for every
- * z instead of a series and a tail: a choice by value would compute both in vector code. */
+ * z >= 0 and erfc(-z) = 2 - erfc(z).  Q is fitted by tools/fit.py (degree 8, relative error 5e-8).  One formula covers
+ * all z: with two formulas for small and large z, vector code would compute both. */
 #include "kernel/exp.h"
 #include "kernel/reference.h"
 
 #include <math.h>
 
-enum { BLOCK = 64 }; /* cut first, then computed: see exp_clamp */
+enum { BLOCK = 64 }; /* numbers that are clamped, then computed; exp_clamp gives the reason for two loops */
 
 static void quick_gelu_block(float *x, size_t n)
 {
@@ -47,7 +47,7 @@ static void gelu_block(float *x, size_t n)
     float z[BLOCK];
     for (size_t i = 0; i < n; i++) {
         float size = fabsf(x[i]) * 0.707106781f;
-        z[i] = size > 9.25f ? 9.25f : size; /* erfc(9.25) = 4e-39: nothing is left of it */
+        z[i] = size > 9.25f ? 9.25f : size; /* erfc(9.25) = 4e-39, which has no effect on the result */
     }
     for (size_t i = 0; i < n; i++) z[i] = half_erfc(z[i]);
     for (size_t i = 0; i < n; i++) x[i] *= x[i] < 0.0f ? z[i] : 1.0f - z[i];

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * Softmax attention of one head over one sequence, a few queries at a time:
  *
- *     k [t, e] -- once -> kt panels [ceil(t/16)][e][16]   (a row of scores is a sum of scaled rows of them)
- *     v [t, e] -- once -> v  panels [ceil(e/16)][t][16]
+ *     k [t, e] -- packed once -> kt panels [ceil(t/16)][e][16], the transpose of k
+ *     v [t, e] -- packed once -> v  panels [ceil(e/16)][t][16]
  *     s [QUERIES, t] = scale * q kt -> e^(s - max) -> out [QUERIES, e] = s v / sum
  *
- * Rows of k and v lie three widths of a tower apart, where a cache keeps only a few of them at once; hence the panels.
- * The whole score rows fit in the first-level cache (t <= 577 for the models of today), so the two-pass softmax is
- * simpler than a running one and no slower.  Every number is a sum in order of its index (k over e, then v over t),
- * whatever the tile, so a query's result does not depend on its neighbours.  Columns that a causal row must not see
- * weigh exactly zero. */
+ * Rows of k and v are three tower widths apart in memory.  At this distance they share a few sets of the L1 cache, so
+ * only a few of them stay in it (docs/performance.md); the panels avoid this.  The scores of QUERIES queries fit in the
+ * L1 cache (t <= 577 for current models), so the simple two-pass softmax is as fast as a running one.  Each number is a
+ * sum in order of its index, whatever the tile, so a query's result does not depend on the other queries.  Keys that a
+ * causal query must not see have weight exactly 0. */
 #include "kernel/exp.h"
 #include "kernel/simd.h"
 #include "kernel/reference.h"
@@ -19,11 +19,11 @@
 
 enum { QUERIES = GP_ATTENTION_QUERIES, PANEL = GP_PANEL, TILE = 2 * GP_LANES, SUMS = 8 };
 
-/* Four floats, whatever the width: what is transposed at a time. */
+/* Four floats for any GP_LANES: k is transposed in blocks of four by four. */
 typedef float four __attribute__((vector_size(16)));
 typedef float four_at __attribute__((vector_size(16), aligned(4), may_alias));
 
-/* to [i*16 + j] = k[j * stride + i] for four by four. */
+/* to[i*16 + j] = k[j * stride + i] for i, j < 4. */
 static inline void transpose_four(const float *k, size_t stride, float *to)
 {
     four a = *(const four_at *)k, b = *(const four_at *)(k + stride);
@@ -36,7 +36,7 @@ static inline void transpose_four(const float *k, size_t stride, float *to)
     *(four_at *)(to + 3 * PANEL) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
 }
 
-/* kt panels from k [t, e]; columns t.. of the last one are zero. */
+/* Packs k [t, e] to the panels kt.  In the last panel, columns from t on are zero. */
 static void pack_keys(const float *k, size_t stride, size_t t, size_t e, float *kt)
 {
     for (size_t j = 0; j < t; j += 4) {
@@ -50,7 +50,7 @@ static void pack_keys(const float *k, size_t stride, size_t t, size_t e, float *
         for (size_t i = 0; i < e; i++) memset(kt + j / PANEL * PANEL * e + i * PANEL + j % PANEL, 0, sizeof(four));
 }
 
-/* v panels from v [t, e]; columns e.. of the last one are zero. */
+/* Packs v [t, e] to panels.  In the last panel, columns from e on are zero. */
 static void pack_values(const float *v, size_t stride, size_t t, size_t e, float *panels)
 {
     for (size_t i = 0; i < e; i += PANEL) {
@@ -81,7 +81,8 @@ static inline void tile(const float *const x[QUERIES], const float *panel, size_
     }
 }
 
-/* e^(s - max) over the first `seen` columns, zero in the rest; returns the sum, taken in order in eight lanes. */
+/* Replaces s[j] by e^(s[j] - max) for j < seen, and by 0 for the other columns.  Returns the sum, computed as eight
+ * partial sums that are added in a fixed order. */
 static float softmax_row(float *s, size_t seen, size_t columns)
 {
     float lane[SUMS], sum[SUMS] = {0}, max = s[0];
@@ -98,7 +99,8 @@ static float softmax_row(float *s, size_t seen, size_t columns)
     return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
 }
 
-/* out[r] = inverse[r] * s[r] v: a tile of columns at a time, the last one by way of a place of its own. */
+/* out[r] = inverse[r] * s[r] v, a tile of columns at a time.  A last tile that is wider than the rest of `out` is
+ * computed in `last`, and the part that fits is copied. */
 static void weigh(float *const s[QUERIES], const float *values, size_t t, size_t seen, const float *inverse,
                   float *const out[QUERIES], size_t e)
 {
@@ -119,7 +121,7 @@ void gp_attend_c(const gp_attention *a)
     pack_keys(a->k, a->kv_stride, all, a->e, keys);
     pack_values(a->v, a->kv_stride, all, a->e, values);
     for (size_t row = 0; row < a->rows; row += QUERIES) {
-        /* A short last group computes its last query several times over. */
+        /* a last group with fewer queries computes its last query several times */
         const float *q[QUERIES];
         float *out[QUERIES], *s[QUERIES], scale[QUERIES], inverse[QUERIES];
         size_t seen[QUERIES], widest = 0;

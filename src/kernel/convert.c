@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Numbers between kinds, by their bits: exact, and the same on every machine whatever its rounding of subnormals.
- * f16: 1 sign, 5 exponent (bias 15), 10 fraction.  bf16: the upper half of a float. */
+ * Converts between f16, bf16 and float by bit operations, so the results are exact and do not depend on how the CPU
+ * treats subnormals.  f16: 1 sign bit, 5 exponent bits (bias 15), 10 fraction bits.  bf16: the upper half of a float.
+ */
 #include "kernel/reference.h"
 
 #include <string.h>
@@ -25,8 +26,8 @@ void gp_f16_to_f32_c(const uint16_t *in, float *out, size_t n)
         uint32_t h = in[i], magnitude = h & 0x7fffu;
         uint32_t moved = magnitude << 13;
         uint32_t normal = moved + ((127u - 15u) << 23);
-        uint32_t special = moved + ((255u - 31u) << 23); /* infinity, NaN: fraction kept */
-        /* Subnormal: fraction * 2^-24, made as (2^-14 + fraction * 2^-24) - 2^-14, both normal floats. */
+        uint32_t special = moved + ((255u - 31u) << 23); /* infinity and NaN keep their fraction */
+        /* a subnormal is fraction * 2^-24, computed as (2^-14 + fraction * 2^-24) - 2^-14 from two normal floats */
         uint32_t small = bits_of(float_of((113u << 23) + moved) - float_of(113u << 23));
         uint32_t bits = magnitude >= 0x7c00u ? special : normal;
         bits = magnitude < 0x0400u ? small : bits;

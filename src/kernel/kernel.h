@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Kernels: the inner loops of image, tensor and model, behind one table of function pointers.
- * Never allocate, never fail, no globals but the table; the caller has checked sizes.  Every entry has a C reference
- * kernel in src/kernel/<family>.c (suffix _c, no intrinsics, no -ffast-math); variants for an instruction set go into
- * src/kernel/x86 or arm (suffix _avx2 ...) and are chosen in dispatch.c.  tests/kernels compares both.
- * Letters: n rows, d width, t tokens, h heads, e = head size. */
+ * Kernels: the inner loops of image, tensor, model and analyze, behind one table of function pointers.
+ * Kernels never allocate memory and never fail; the caller has checked all sizes.  Each kernel has a C reference kernel
+ * in src/kernel/<family>.c (suffix _c, no intrinsics, no -ffast-math).  Variants for an instruction set are in
+ * src/kernel/x86 and src/kernel/arm (suffixes like _avx2); dispatch.c chooses among them, and tests/kernels compares
+ * them with the reference.
+ * Letters: n rows, d width, t tokens, h heads, e head size. */
 #ifndef GP_KERNEL_KERNEL_H
 #define GP_KERNEL_KERNEL_H
 
@@ -29,11 +30,15 @@ typedef struct gp_attention {
 enum {
     GP_PANEL = 16,
     GP_ATTENTION_QUERIES = 6,
-    GP_INT8_PAIR_MAX = 128, /* 255 * 128 = 32640 fits in 16 bits */
-    GP_INT8_K_MAX = 65536   /* largest K of an int8 product: its sums fit in 32 bits */
+    /* Largest |a| + |b| of a pair of int8 weights.  The products with uint8 numbers sum to at most 255 * 128 = 32640,
+     * which fits in 16 bits. */
+    GP_INT8_PAIR_MAX = 128,
+    /* Largest K of an int8 product.  32768 pairs of at most 32640 sum to less than 2^30.  dequantise subtracts
+     * zero * weight sum, which has the same bound, so the difference of both fits in 32 bits. */
+    GP_INT8_K_MAX = 65536
 };
 
-/* Returns the floats of scratch: k and v in panels, and the scores of a few queries. */
+/* Number of floats of scratch: k and v packed in panels, and the scores of GP_ATTENTION_QUERIES queries. */
 static inline size_t gp_attention_scratch(size_t t, size_t e)
 {
     const size_t panel = GP_PANEL, queries = GP_ATTENTION_QUERIES;
@@ -42,92 +47,96 @@ static inline size_t gp_attention_scratch(size_t t, size_t e)
 
 /* Parameters of the UMAP gradient. */
 typedef struct gp_umap_gradient {
-    float a, b;             /* of the curve 1 / (1 + a d^2b) */
-    float alpha;            /* length of the step */
-    size_t dims, negatives; /* negatives: points drawn at random for every edge */
+    float a, b;             /* parameters of the curve 1 / (1 + a d^2b) */
+    float alpha;            /* learning rate */
+    size_t dims, negatives; /* negatives: random points for each edge (negative samples) */
 } gp_umap_gradient;
 
 typedef struct gp_kernels {
     const char *name; /* "c", "avx2", ... */
     bool prefer_int8; /* gemm_int8 is faster than gemm */
 
-    /* PNG filters, RFC 2083 section 6: undo filter `type` (0..4) of one row.
-     * row [bytes] filtered -> out [bytes], which may be row or begin before it, as it is written from left to right;
-     * prior [bytes] the unfiltered row above (zeros for the first), apart from out; bpp bytes per pixel. */
+    /* Undoes PNG filter `type` (0..4) of one row (RFC 2083, section 6).
+     * row [bytes]: filtered; out [bytes] may be `row` or overlap it from before, as it is written from left to right;
+     * prior [bytes]: the unfiltered row above (zeros for the first row), no overlap with out; bpp: bytes per pixel. */
     void (*unfilter)(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp, int type);
 
-    /* Resampling, Pillow's rules: out pixel x = clamp8((2^21 + sum_j in[first[x] + j] * weight[x*taps + j]) >> 22),
-     * j < count[x]; no sum leaves 32 bits, no weight 30.  `h`: rows of RGB, in [rows,in_w,3] -> out [rows,out_w,3],
-     * rows in_stride and out_stride bytes apart. `v`: in rows [.., width] bytes of stride `stride`, one output row
-     * [width] from rows first..first+count-1. */
+    /* Resampling as in Pillow: out pixel x = clamp8((2^21 + sum_j in[first[x] + j] * weight[x*taps + j]) >> 22), for
+     * j < count[x].  Sums fit in 32 bits, weights in 30.
+     * resample_h: RGB rows in [rows,in_w,3] -> out [rows,out_w,3]; rows are in_stride and out_stride bytes apart.
+     * resample_v: rows first..first+count-1 of in, `stride` bytes apart -> one row out [width] bytes. */
     void (*resample_h)(const uint8_t *in, size_t in_stride, size_t in_w, uint8_t *out, size_t out_stride, size_t rows,
                        size_t out_w, const int32_t *first, const int32_t *count, const int32_t *weight, size_t taps);
     void (*resample_v)(const uint8_t *in, size_t stride, uint8_t *out, size_t width, int32_t first, int32_t count,
                        const int32_t *weight);
 
-    /* Crop of RGB pixels to normalised planes: plane[c][i] = table[c][rgb[3*i + c]] for one row of n pixels;
-     * table [3][256] holds (float32(v/255) - mean[c]) / std[c]; planes are `plane` floats apart. */
+    /* One row of n RGB pixels to normalised planes: plane c gets out[c * plane + i] = table[c][rgb[3*i + c]], with
+     * table[c][v] = (float32(v/255) - mean[c]) / std[c]. */
     void (*normalise)(const uint8_t *rgb, size_t n, const float *table, float *out, size_t plane);
 
-    /* Numbers between kinds; exact, subnormals, infinities and NaN included.  in and out may be unaligned
-     * only as their types allow. */
+    /* Conversions, exact also for subnormals, infinities and NaN. */
     void (*f16_to_f32)(const uint16_t *in, float *out, size_t n);
     void (*bf16_to_f32)(const uint16_t *in, float *out, size_t n);
     void (*f32_to_bf16)(const float *in, uint16_t *out, size_t n); /* nearest even; NaN stays NaN (quiet) */
 
-    /* Layer norm of rows: y = (x - mean) / sqrt(var + eps) * gain + bias; x, y [n,d], may be the same;
-     * gain, bias [d].  Mean and variance in two passes, sums in double. */
+    /* Layer norm of rows: y = (x - mean) / sqrt(var + eps) * gain + bias.  x, y [n,d] may be the same array; gain,
+     * bias [d].  Mean and variance are computed in two passes, with sums in double. */
     void (*layer_norm)(const float *x, float *y, size_t n, size_t d, const float *gain, const float *bias, float eps);
-    /* In place on n numbers. quick: x*sigmoid(1.702x); gelu: x/2*(1+erf(x/sqrt 2)).  Error <= 1e-6 * max(1, |x|). */
+    /* Activations of n numbers in place.  quick_gelu: x * sigmoid(1.702 x); gelu: x/2 * (1 + erf(x / sqrt 2)).
+     * Error <= 1e-6 * max(1, |x|). */
     void (*quick_gelu)(float *x, size_t n);
     void (*gelu)(float *x, size_t n);
-    /* x += y */
+    /* x[i] += y[i] */
     void (*add)(float *x, const float *y, size_t n);
-    /* The tile of a matrix product: y[r][o] += sum_i x[r][i] * panel[i][o] for o < GP_PANEL, in order of i; x [rows,
-     * in] and y [rows, GP_PANEL] with strides in floats, panel [in, GP_PANEL].  A row depends on no other; variants may
-     * fuse multiplication and addition. */
+    /* GEMM micro-kernel: y[r][o] += sum_i x[r][i] * panel[i][o] for o < GP_PANEL, summed in order of i.  x [rows, in]
+     * and y [rows, GP_PANEL] with strides in floats, panel [in, GP_PANEL].  Rows do not influence each other.  Variants
+     * may use fused multiply-add. */
     void (*gemm)(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
                  size_t rows);
-    /* sum a[i]*b[i] in float, in any order */
+    /* Dot product in float, summed in any order. */
     float (*dot_float)(const float *a, const float *b, size_t n);
-    /* Eight bits.  quantise: x [n] -> q [n], returns the scale: x = scale * (q - *zero) within half of it, of the range
-     * that x and 0 have; NaN if x has a number that is not finite.
-     * gemm_int8: y[r][16 p + o] = sum_i x[r][i] * panel p[i/4][o][i%4] in 32 bits, `in` a multiple of 4 and at most
-     * GP_INT8_K_MAX; panels of numbers of which each pair (i even, i + 1) has |a| + |b| <= GP_INT8_PAIR_MAX,
-     * panel_stride bytes apart.
-     * dequantise: y = (sums - zeros[row] * weight_sums) * (scales[row] * weight_scales) + bias, by column; columns is
-     * a multiple of 16. */
+    /* int8.
+     * quantise: x [n] -> q [n] and *zero, with x = scale * (q - *zero) up to scale / 2.  q covers the range of x and 0.
+     * Returns the scale, or NaN if x has a number that is not finite.
+     * gemm_int8: y[r][16 p + o] = sum_i x[r][i] * panel p[i/4][o][i%4] in 32 bits.  `in`: a multiple of 4, at most
+     * GP_INT8_K_MAX.  In each panel, the weights of i and i + 1 (i even) have |a| + |b| <= GP_INT8_PAIR_MAX.  Panels
+     * are panel_stride bytes apart.
+     * dequantise: y = (sums - zeros[row] * weight_sums[o]) * (scales[row] * weight_scales[o]) + bias[o] for each column
+     * o; columns is a multiple of 16. */
     float (*quantise)(const float *x, size_t n, uint8_t *q, int32_t *zero);
     void (*gemm_int8)(const uint8_t *x, size_t x_stride, const int8_t *panels, size_t panel_stride, size_t count,
                       size_t in, int32_t *y, size_t y_stride, size_t rows);
     void (*dequantise)(const int32_t *sums, size_t sums_stride, size_t rows, size_t columns, const int32_t *zeros,
                        const float *scales, const int32_t *weight_sums, const float *weight_scales, const float *bias,
                        float *y, size_t y_stride);
-    /* Of a tile [rows, GP_PANEL], rows <= 64 and stride floats apart: bit i is set if tile[i][o] + offset >= threshold
-     * for any o.  `rows`: offset [GP_PANEL] by column, floors [rows]; `columns`: offset [rows], floors [GP_PANEL] by
-     * column. NaN never passes. */
-    uint64_t (*mask_rows)(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
-    uint64_t (*mask_columns)(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
+    /* Threshold masks of a tile [rows, GP_PANEL], rows <= 64, `stride` floats apart.  Bit i of the result is set if
+     * tile[i][o] + offset >= threshold for at least one column o.  NaN never passes.
+     * mask_rows: offset [GP_PANEL] of each column, thresholds [rows] of each row.
+     * mask_columns: offset [rows] of each row, thresholds [GP_PANEL] of each column. */
+    uint64_t (*mask_rows)(const float *tile, size_t stride, size_t rows, const float *offset, const float *thresholds);
+    uint64_t (*mask_columns)(const float *tile, size_t stride, size_t rows, const float *offset,
+                             const float *thresholds);
     /* See gp_attention. */
     void (*attend)(const gp_attention *attention);
-    /* L2-normalise rows in place, x [n,d], norm in double; a zero row stays zero. */
+    /* L2-normalises the rows of x [n,d] in place, with norms in double.  A zero row stays zero. */
     void (*l2_normalise)(float *x, size_t n, size_t d);
-    /* Eight edges at once: head, tail [dims, 8] where their ends are, others [negatives, dims, 8] the negatives;
-     * moved, tail_moved [dims, 8] = alpha * the sum of the forces, each cut at -4 .. 4.  All are computed from the
-     * heads' positions; lanes do not mix.  The same in every bit in every table. */
+    /* Moves of the ends of eight edges.  head, tail [dims, 8]: positions of the ends; others [negatives, dims, 8]: the
+     * negative samples.  moved, tail_moved [dims, 8] = alpha * sum of the forces on head and tail, each force clipped
+     * to -4 .. 4.  Only the head is pushed away from negative samples.  Edges do not influence each other.  The result
+     * is bit-identical in every table. */
     void (*umap_gradient)(const gp_umap_gradient *parameters, const float *head, const float *tail, const float *others,
                           float *moved, float *tail_moved);
-    /* sum a[i]*b[i] in double, products exact */
+    /* Dot product in double, with exact products. */
     double (*dot)(const float *a, const float *b, size_t n);
-    /* sum (a[i] - b[i])^2 in double; the same in every bit with a and b exchanged, and in every table */
+    /* sum (a[i] - b[i])^2 in double.  Bit-identical if a and b are exchanged, and in every table. */
     double (*distance2)(const float *a, const float *b, size_t n);
 } gp_kernels;
 
-/* The table chosen for this machine (GOLDPAN_CPU considered), never with a NULL entry.  Any thread. */
+/* Returns the best table for this machine; the variable GOLDPAN_CPU may limit it.  No entry is NULL.  Threads: any. */
 const gp_kernels *gp_kernel_table(void);
 /* Returns the table of C reference kernels. */
 const gp_kernels *gp_kernel_table_c(void);
-/* Every table this machine can run, slowest first (0: the reference); NULL after the last.  For tests. */
+/* For tests: table i that this machine can run, the slowest first (0: the reference); NULL after the last. */
 const gp_kernels *gp_kernel_table_at(size_t i);
 
 #endif

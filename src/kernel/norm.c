@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Layer norm, L2 norm, dot product, squared distance.  Sums are double, in eight lanes added in a fixed order: lane i
- * takes the elements i, i + 8, ...; the lanes are then added as a tree.  So a result never depends on the instruction
- * set, and compilers can keep the lanes in vector registers. */
+ * Layer norm, L2 norm, dot product, squared distance.  A sum is computed as eight partial sums in double: partial sum i
+ * has the elements i, i + 8, ...  The partial sums are added in a fixed order.  So compilers can keep them in vector
+ * registers, and the result does not depend on the instruction set. */
 #include "kernel/reference.h"
 
 #include <math.h>

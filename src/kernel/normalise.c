@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- *
- * Pixels to normalised planes, plain C.  A byte has 256 values, so the whole arithmetic of a channel,
- * (float32(v / 255) - mean) / std, is a table of 1 KiB: exact by construction and one load a value. */
+ * Pixels to normalised planes.  A byte has 256 values, so a table of 1 KiB per channel holds all results of
+ * (float32(v / 255) - mean) / std.  Each value then costs one load. */
 #include "kernel/reference.h"
 
 /* rgb [n, 3], table [3, 256] -> out [3][n], planes `plane` floats apart */

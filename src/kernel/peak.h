@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * What a core multiplies at most: loops that never leave the registers, one for each kind of number and instruction
- * set. They are the measure that matrix products are held against, so they count what they did: every product is 1 * 1,
- * and the sum of all accumulators is returned, which no compiler can leave out and a test can check. */
+ * Loops that measure the peak arithmetic rate of a core: one for each number type and instruction set.  They only use
+ * registers.  The speed of matrix products is given as a share of this peak.  Every product is 1 * 1, and a loop
+ * returns the sum of all accumulators, so a test can check the number of products. */
 #ifndef GP_KERNEL_PEAK_H
 #define GP_KERNEL_PEAK_H
 
@@ -9,17 +9,17 @@
 #include <stdint.h>
 
 typedef enum gp_peak_kind { GP_PEAK_FP32, GP_PEAK_BF16, GP_PEAK_INT8, GP_PEAK_KINDS } gp_peak_kind;
-const char *gp_peak_kind_name(gp_peak_kind kind); /* "fp32", "bf16", "int8": as the precision that multiplies so */
+const char *gp_peak_kind_name(gp_peak_kind kind); /* "fp32", "bf16", "int8" */
 
 typedef struct gp_peak_loop {
     const char *name;  /* "AVX-512 FMA" */
-    uint32_t products; /* multiplications, each with its addition, of one round */
-    double (*run)(
-        uint64_t rounds); /* products made = rounds * products; exact up to 2^18 rounds, then floats are full */
+    uint32_t products; /* multiply-add operations of one round */
+    /* Returns rounds * products.  Exact up to 2^18 rounds; above, the float accumulators round. */
+    double (*run)(uint64_t rounds);
 } gp_peak_loop;
 
-/* The loops of a kind that this machine can run (GOLDPAN_CPU considered), best first; NULL after the last, and at once
- * where the machine has no instruction for the kind.  Any thread. */
+/* Returns loop i of a kind among those that this machine can run, the fastest first; NULL after the last.  The variable
+ * GOLDPAN_CPU may limit them.  A machine may have no loop for a kind.  Threads: any. */
 const gp_peak_loop *gp_peak_loop_at(gp_peak_kind kind, size_t i);
 
 #endif

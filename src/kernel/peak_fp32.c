@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Twelve vectors of sums, each with a product added in every round: two roundings where the compiler has no fused
- * multiply-add, one where it has (NEON, and the builds for AVX2 and AVX-512). */
+ * Peak of fp32: adds a product to each of twelve vectors of sums in every round.  The compiler uses fused multiply-add
+ * on NEON and in the builds for AVX2 and AVX-512, else a multiplication and an addition. */
 #include "kernel/simd.h"
 #include "kernel/peak_loops.h"
 
@@ -11,7 +11,7 @@
 #else
 #define REGISTER "x"
 #endif
-#if defined(GP_PEAK_REGISTER) /* AVX-512 has 32 of them */
+#if defined(GP_PEAK_REGISTER) /* constraint for the 32 registers of AVX-512 */
 #undef REGISTER
 #define REGISTER GP_PEAK_REGISTER
 #endif
@@ -30,7 +30,7 @@ double gp_peak_fp32_c(uint64_t rounds)
     double total = 0;
     one += 1;
     other = one;
-    GP_PEAK_OPAQUE(one, REGISTER); /* or it would be known that nothing need be multiplied */
+    GP_PEAK_OPAQUE(one, REGISTER); /* hides that the factor is 1, else the compiler removes the multiplication */
     GP_PEAK_OPAQUE(other, REGISTER);
     GP_PEAK_EACH(BEGIN)
     for (uint64_t r = 0; r < rounds; r++) {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * The loops of peak.h by name, for peak.c and the files that define them. */
+ * Declares the loops of peak.h, for peak.c and the files that define them. */
 #ifndef GP_KERNEL_PEAK_LOOPS_H
 #define GP_KERNEL_PEAK_LOOPS_H
 
 #include <stdint.h>
 
-/* Sums s0 to s11: enough to hide the latency of an addition (4 to 6 cycles, two a cycle), few enough for 16 registers.
- * Names, not an array: compilers keep arrays in memory here. */
+/* Twelve sums s0 to s11.  They hide the latency of an addition: 4 to 6 cycles, while two additions start per cycle.
+ * And they fit into 16 registers.  They are separate variables, because compilers keep an array in memory here. */
 enum { GP_PEAK_SUMS = 12, GP_PEAK_TILES = 6 /* of AMX */ };
 #define GP_PEAK_EACH(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
-/* The value stays in a register, and the compiler knows nothing of it any more. */
+/* Keeps the value in a register, and makes it unknown to the compiler. */
 #define GP_PEAK_OPAQUE(value, kind) __asm__ volatile("" : "+" kind(value))
 
 /* peak_fp32.c, and built for wider registers */

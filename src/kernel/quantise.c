@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Numbers to 8 bits and products of them back to floats.
+ * Quantises floats to uint8, and converts int8 products back to floats (dequantises them).
  *
- *     x = scale (q - zero),  q and zero of 0..255,  scale = (max(x, 0) - min(x, 0)) / 255
- *     y = (sum q w - zero sum w) scale * scale of w + bias
+ *     x = scale (q - zero),  q and zero in 0..255,  scale = (max(x, 0) - min(x, 0)) / 255
+ *     y = (sum q w - zero sum w) * scale * (scale of w) + bias
  *
- * Nearest whole number, ties to even: 2^23 is added, and the low bits read.  No lane sees another but for minimum and
- * maximum, whose order does not matter, so every table gives the same bits. */
+ * Adding 2^23 to a float rounds it to the nearest whole number (ties to even), which is then in the low bits.  Only
+ * minimum and maximum combine lanes, and their order does not matter, so the result is bit-identical in every table. */
 #include "kernel/simd.h"
 #include "kernel/reference.h"
 
@@ -14,20 +14,20 @@
 typedef uint8_t bytes_at __attribute__((vector_size(GP_LANES), aligned(1), may_alias));
 typedef int32_t ints_at __attribute__((vector_size(4 * GP_LANES), aligned(4), may_alias));
 
-static inline gp_vec pick(gp_vec_int mask, gp_vec yes, gp_vec no)
+static inline gp_vec blend(gp_vec_int mask, gp_vec yes, gp_vec no)
 {
     return (gp_vec)((mask & (gp_vec_int)yes) | (~mask & (gp_vec_int)no));
 }
 
-/* Least and most of x [n] and 0; *bad: NaN if there is a NaN or an infinity. */
+/* Smallest and largest number of x [n] and 0.  *bad: NaN if x has a NaN or infinity, else 0. */
 static void range(const float *x, size_t n, float *least, float *most, float *bad)
 {
     gp_vec low = {0}, high = {0}, none = {0};
     size_t i = 0;
     for (; i + GP_LANES <= n; i += GP_LANES) {
         gp_vec v = GP_LANES_AT(x + i);
-        low = pick(v < low, v, low);
-        high = pick(v > high, v, high);
+        low = blend(v < low, v, low);
+        high = blend(v > high, v, high);
         none += v * 0;
     }
     *least = *most = *bad = 0;
@@ -46,8 +46,8 @@ static void range(const float *x, size_t n, float *least, float *most, float *ba
 static inline gp_vec_int nearest(gp_vec v)
 {
     const gp_vec most = (gp_vec){0} + 255;
-    v = pick(v > 0, v, (gp_vec){0});
-    v = pick(v < most, v, most);
+    v = blend(v > 0, v, (gp_vec){0});
+    v = blend(v < most, v, most);
     return (gp_vec_int)(v + 8388608.0f) & 255;
 }
 
@@ -56,8 +56,8 @@ float gp_quantise_c(const float *x, size_t n, uint8_t *q, int32_t *zero)
     float least, most, bad;
     range(x, n, &least, &most, &bad);
     float scale = (most - least) / 255 + bad, inverse = scale > 1e-30f ? 1 / scale : 0;
-    gp_vec_int nought = nearest((gp_vec){0} - least * inverse);
-    gp_vec shift = __builtin_convertvector(nought, gp_vec);
+    gp_vec_int zero_point = nearest((gp_vec){0} - least * inverse);
+    gp_vec shift = __builtin_convertvector(zero_point, gp_vec);
     size_t i = 0;
     for (; i + GP_LANES <= n; i += GP_LANES)
         *(bytes_at *)(q + i) = __builtin_convertvector(nearest(GP_LANES_AT(x + i) * inverse + shift), bytes_at);
@@ -67,7 +67,7 @@ float gp_quantise_c(const float *x, size_t n, uint8_t *q, int32_t *zero)
         gp_vec_int last = nearest(GP_LANES_AT(rest) * inverse + shift);
         for (size_t l = 0; i + l < n; l++) q[i + l] = (uint8_t)last[l];
     }
-    *zero = nought[0];
+    *zero = zero_point[0];
     return scale;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The plain C twins by name, for dispatch.c and the files that define them; contracts in kernel.h. */
+ * The C reference kernels, for dispatch.c and the files that define them.  kernel.h describes what they do. */
 #ifndef GP_KERNEL_REFERENCE_H
 #define GP_KERNEL_REFERENCE_H
 
@@ -28,8 +28,8 @@ void gp_quick_gelu_c(float *x, size_t n);
 void gp_gelu_c(float *x, size_t n);
 void gp_add_c(float *x, const float *y, size_t n);
 /* mask.c */
-uint64_t gp_mask_rows_c(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
-uint64_t gp_mask_columns_c(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
+uint64_t gp_mask_rows_c(const float *tile, size_t stride, size_t rows, const float *offset, const float *thresholds);
+uint64_t gp_mask_columns_c(const float *tile, size_t stride, size_t rows, const float *offset, const float *thresholds);
 /* umap_gradient.c */
 void gp_umap_gradient_c(const gp_umap_gradient *parameters, const float *head, const float *tail, const float *others,
                         float *moved, float *tail_moved);

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: MIT
- *
- * Resampling passes, plain C: the two inner loops of Pillow's two-pass resize.
+ * The two inner loops of Pillow's two-pass resize.
  *
  *     out = clamp8((2^21 + sum_j in[first + j] * weight[j]) >> 22)
  *
- * Weights are integers of 22 fractional bits, made by image/resize.c, which also proves that no sum leaves 32 bits.
- * Horizontal: a pixel's three sums run side by side over its taps.  Vertical: a strip of columns is summed row by row
- * into a small array that stays in the first cache, so that the loop over columns vectorises for any instruction set.
- */
+ * Weights are integers with 22 fractional bits.  image/resize.c computes them, and ensures that all sums fit in 32
+ * bits. Horizontal: the sums of a pixel's three channels run in one loop over its taps.  Vertical: a block of columns
+ * is summed row by row in a small array that stays in the L1 cache, so compilers vectorise the loop over columns. */
 #include "kernel/reference.h"
 
-enum { WEIGHT_BITS = 22, STRIP = 512 };
+enum { WEIGHT_BITS = 22, COLUMNS = 512 };
 
 static inline uint8_t clamp8(int32_t sum)
 {
-    int32_t v = sum >> WEIGHT_BITS; /* arithmetic on every compiler we build with, as in the reference */
+    int32_t v = sum >> WEIGHT_BITS; /* an arithmetic shift in gcc and clang, as Pillow assumes too */
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
@@ -40,7 +38,7 @@ static void across(const uint8_t *restrict in, uint8_t *restrict out, size_t out
 void gp_resample_h_c(const uint8_t *in, size_t in_stride, size_t in_w, uint8_t *out, size_t out_stride, size_t rows,
                      size_t out_w, const int32_t *first, const int32_t *count, const int32_t *weight, size_t taps)
 {
-    (void)in_w; /* how far a row may be read: the twin reads what it needs */
+    (void)in_w; /* variants need it to avoid reading beyond a row */
     for (size_t r = 0; r < rows; r++)
         across(in + r * in_stride, out + r * out_stride, out_w, first, count, weight, taps);
 }
@@ -50,9 +48,9 @@ void gp_resample_v_c(const uint8_t *restrict in, size_t stride, uint8_t *restric
                      int32_t count, const int32_t *restrict weight)
 {
     const uint8_t *top = in + (size_t)first * stride;
-    for (size_t x = 0; x < width; x += STRIP) {
-        size_t n = width - x < STRIP ? width - x : STRIP;
-        int32_t sum[STRIP];
+    for (size_t x = 0; x < width; x += COLUMNS) {
+        size_t n = width - x < COLUMNS ? width - x : COLUMNS;
+        int32_t sum[COLUMNS];
         for (size_t i = 0; i < n; i++) sum[i] = 1 << (WEIGHT_BITS - 1);
         for (size_t j = 0; j < (size_t)count; j++) {
             const uint8_t *row = top + j * stride + x;

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT
- * Eight edges of a map at a time: what their ends do to each other, and points at random to the first of them.
+ * The UMAP gradient for eight edges at a time: the ends of an edge attract each other, and negative samples repel its
+ * head.
  *
- * With s = d^2 and p = s^b, the pull is -2ab p / (s (1 + ap)) and the push 2b / ((0.001 + s) (1 + ap)) times the gap
- * (McInnes, Healy, Melville 2018, section 4.2).  s^b is exp2(b log2 s) by two short polynomials: relative error below
- * 2e-5 over 1e-12..1e6, far below what the random choice of points leaves undecided. */
+ * With s = d^2 and p = s^b, the attractive force is -2ab p / (s (1 + ap)) and the repulsive force is
+ * 2b / ((0.001 + s) (1 + ap)), each times the difference of the positions (McInnes, Healy, Melville 2018, section 4.2).
+ * s^b is computed as exp2(b log2 s) by two short polynomials.  Its relative error is below 2e-5 for s in 1e-12..1e6,
+ * which is negligible beside the randomness of the negative samples. */
 #include "kernel/simd.h"
 #include "kernel/reference.h"
 
-/* s^b for s > 0, normal. */
+/* s^b for normal s > 0. */
 static inline gp_vec power(gp_vec s, float b)
 {
     gp_vec_int bits = (gp_vec_int)s;
     gp_vec exponent = __builtin_convertvector((bits >> 23) - 127, gp_vec);
     gp_vec m = (gp_vec)((bits & 0x7fffff) | 0x3f800000);
-    /* log2 on 1..2 around sqrt 2: 2/ln2 (z + z^3/3 + ...), z = (m - sqrt 2) / (m + sqrt 2) */
+    /* log2 m for m in 1..2: 1/2 + 2/ln2 (z + z^3/3 + ...), z = (m - sqrt 2) / (m + sqrt 2) */
     gp_vec z = (m - 1.41421356f) / (m + 1.41421356f), z2 = z * z;
     gp_vec y = b * (exponent + 0.5f + z * (2.88539008f + z2 * (0.961796694f + z2 * (0.577078016f + z2 * 0.41219858f))));
     gp_vec_int whole =
-        __builtin_convertvector(y + 128, gp_vec_int) - 128; /* rounded down where that counts: y + 128 is positive */
+        __builtin_convertvector(y + 128, gp_vec_int) - 128; /* rounds down, because y + 128 > 0 in the range used */
     gp_vec_int low = whole<-126, high = whole> 126;
     whole = (~low & ~high & whole) | (low & -126) | (high & 126);
     gp_vec r = y - __builtin_convertvector(whole, gp_vec);
@@ -38,16 +40,16 @@ static inline gp_vec clip(gp_vec x)
     return choose(x < -most, -most, x);
 }
 
-/* Towards the point at [dims, 8] (pull) or away from it: its part of the moves is added to moved, and put into apart.
- */
-static inline __attribute__((always_inline)) void act(const gp_umap_gradient *f, size_t dims, size_t o,
-                                                      const float *head, const float *at, bool pull, float *moved,
-                                                      float *apart)
+/* Computes the force between the heads and the points `other` [dims, 8].  pull: attractive, sets moved and other_moved.
+ * Else repulsive, adds to moved.  o: first lane. */
+static inline __attribute__((always_inline)) void apply_force(const gp_umap_gradient *f, size_t dims, size_t o,
+                                                              const float *head, const float *other, bool pull,
+                                                              float *moved, float *other_moved)
 {
     const gp_vec least = (gp_vec){0} + 1e-12f;
     gp_vec s = {0};
     for (size_t k = 0; k < dims; k++) {
-        gp_vec gap = GP_LANES_AT(head + k * 8 + o) - GP_LANES_AT(at + k * 8 + o);
+        gp_vec gap = GP_LANES_AT(head + k * 8 + o) - GP_LANES_AT(other + k * 8 + o);
         s += gap * gap;
     }
     s = choose(s > least, s, least);
@@ -57,23 +59,25 @@ static inline __attribute__((always_inline)) void act(const gp_umap_gradient *f,
     else
         force = 2 * f->b / ((0.001f + s) * force);
     for (size_t k = 0; k < dims; k++) {
-        gp_vec gap = GP_LANES_AT(head + k * 8 + o) - GP_LANES_AT(at + k * 8 + o), move = clip(force * gap) * f->alpha;
+        gp_vec gap = GP_LANES_AT(head + k * 8 + o) - GP_LANES_AT(other + k * 8 + o),
+               move = clip(force * gap) * f->alpha;
         if (pull) {
             GP_LANES_PUT(moved + k * 8 + o, move);
-            GP_LANES_PUT(apart + k * 8 + o, -move);
+            GP_LANES_PUT(other_moved + k * 8 + o, -move);
         } else {
             GP_LANES_PUT(moved + k * 8 + o, GP_LANES_AT(moved + k * 8 + o) + move);
         }
     }
 }
 
-static inline __attribute__((always_inline)) void act_all(const gp_umap_gradient *f, size_t dims, const float *head,
-                                                          const float *tail, const float *others, float *moved,
-                                                          float *tail_moved)
+static inline __attribute__((always_inline)) void apply_forces(const gp_umap_gradient *f, size_t dims,
+                                                               const float *head, const float *tail,
+                                                               const float *others, float *moved, float *tail_moved)
 {
     for (size_t o = 0; o < 8; o += GP_LANES) {
-        act(f, dims, o, head, tail, true, moved, tail_moved);
-        for (size_t s = 0; s < f->negatives; s++) act(f, dims, o, head, others + s * dims * 8, false, moved, NULL);
+        apply_force(f, dims, o, head, tail, true, moved, tail_moved);
+        for (size_t s = 0; s < f->negatives; s++)
+            apply_force(f, dims, o, head, others + s * dims * 8, false, moved, NULL);
     }
 }
 
@@ -81,7 +85,7 @@ void gp_umap_gradient_c(const gp_umap_gradient *f, const float *head, const floa
                         float *moved, float *tail_moved)
 {
     if (f->dims == 2)
-        act_all(f, 2, head, tail, others, moved, tail_moved); /* the usual: loops fall away */
+        apply_forces(f, 2, head, tail, others, moved, tail_moved); /* the usual case; the compiler unrolls its loops */
     else
-        act_all(f, f->dims, head, tail, others, moved, tail_moved);
+        apply_forces(f, f->dims, head, tail, others, moved, tail_moved);
 }

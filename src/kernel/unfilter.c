@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: MIT
- * PNG filters undone, one row (RFC 2083, section 6): x += guess(a, b, c) with a = left, b = above, c = above left, zero
- * outside the row; left means bpp bytes back.
+ * Undoes the PNG filters of one row (RFC 2083, section 6): adds to each byte x a prediction from a = left, b = above,
+ * c = above left.  Bytes outside the row are 0; left means bpp bytes before.
  *
- * The loops go pixel by pixel with the left pixel in local variables: for a constant bpp the compiler keeps them in
- * registers and works on the channels side by side. */
+ * The left pixel is in local variables.  If bpp is a constant, the compiler keeps them in registers and processes the
+ * channels in parallel. */
 #include "kernel/unfilter.h"
 #include "kernel/reference.h"
 
 #include <assert.h>
 #include <string.h>
 
-enum { MOST_BPP = 8 };
+enum { MAX_BPP = 8 };
 
 static inline void sub(const uint8_t *row, uint8_t *out, size_t bytes, size_t bpp)
 {
-    uint8_t a[MOST_BPP] = {0};
+    uint8_t a[MAX_BPP] = {0};
     for (size_t i = 0; i + bpp <= bytes; i += bpp)
         for (size_t k = 0; k < bpp; k++) out[i + k] = a[k] = (uint8_t)(row[i + k] + a[k]);
 }
 
 static inline void average(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp)
 {
-    uint8_t a[MOST_BPP] = {0};
+    uint8_t a[MAX_BPP] = {0};
     for (size_t i = 0; i + bpp <= bytes; i += bpp)
         for (size_t k = 0; k < bpp; k++) out[i + k] = a[k] = (uint8_t)(row[i + k] + (a[k] + prior[i + k]) / 2);
 }
 
 static inline void predict(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp)
 {
-    uint8_t a[MOST_BPP] = {0}, c[MOST_BPP] = {0};
+    uint8_t a[MAX_BPP] = {0}, c[MAX_BPP] = {0};
     for (size_t i = 0; i + bpp <= bytes; i += bpp)
         for (size_t k = 0; k < bpp; k++) {
             uint8_t b = prior[i + k];
@@ -49,7 +49,7 @@ static inline void undo(const uint8_t *row, uint8_t *out, const uint8_t *prior, 
 
 void gp_unfilter_c(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp, int type)
 {
-    assert(type >= 0 && type <= 4 && bpp >= 1 && bpp <= MOST_BPP && bytes % bpp == 0);
+    assert(type >= 0 && type <= 4 && bpp >= 1 && bpp <= MAX_BPP && bytes % bpp == 0);
     if (type == 0 || type == 2) {
         memmove(out, row, bytes);
         if (type == 0) return;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * PNG's predictors for one byte, and the end of a row by them: what the twin and the variants share. */
+ * The PNG predictors for one byte, and the end of a row: code that the reference kernel and the variants share. */
 #ifndef GP_KERNEL_UNFILTER_H
 #define GP_KERNEL_UNFILTER_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* The RFC's predictor takes whichever of a, b, c is nearest to a + b - c.  With lo <= hi for a and b in order, the
- * distances are: hi: c - lo, lo: hi - c, c: their difference; so lo wins where 2 (hi - c) <= c - lo, that is
- * hi <= 3 c - a - b, and hi where 3 c - a - b <= lo.  Written so, it compiles to conditional moves: the choice is
- * noise, and a mispredicted branch a byte costs three times the work. */
+/* The Paeth predictor: the one of a, b, c that is nearest to a + b - c.  Let lo <= hi be a and b in order.  The
+ * distances from a + b - c are c - lo for hi, hi - c for lo, and their difference for c.  So lo is nearest if
+ * 2 (hi - c) <= c - lo, which is hi <= 3 c - a - b; and hi is nearest if 3 c - a - b <= lo.  In this form compilers use
+ * conditional moves.  Branches would be mispredicted, as the choice is nearly random; one misprediction per byte costs
+ * three times the rest of the work. */
 static inline uint8_t gp_paeth(int a, int b, int c)
 {
     int t = 3 * c - a - b, lo = a < b ? a : b, hi = a < b ? b : a;
@@ -17,7 +18,7 @@ static inline uint8_t gp_paeth(int a, int b, int c)
     return (uint8_t)(t <= lo ? hi : guess);
 }
 
-/* Bytes i .. bytes - 1 of a row whose first i are done. */
+/* Undoes the filter for bytes i .. bytes - 1 of a row whose first i bytes are done. */
 static inline void gp_unfilter_rest(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t i, size_t bytes,
                                     size_t bpp, int type)
 {

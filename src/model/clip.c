@@ -41,13 +41,13 @@ static gp_clip_worker *worker_of(gp_encoder_worker *worker)
 
 /* ------------------------------------------------------------------ opening */
 
-static gp_status clip_open(gp_encoder *encoder, const char *json, size_t size, const char *file, gp_error *err)
+static gp_status clip_open(gp_encoder *encoder, const gp_json *json, const char *file, gp_error *err)
 {
     gp_clip *clip = clip_of(encoder);
     gp_tensors *tensors = NULL;
     gp_clip_config config;
     /* Small files first: errors in them are reported before gigabytes are read. */
-    GP_TRY(gp_clip_config_parse(json, size, file, &config, err));
+    GP_TRY(gp_clip_config_read(json, file, &config, err));
     encoder->dims = config.embedding;
     if (config.has_image) GP_TRY(gp_encoder_read_preprocess(encoder, config.side, err));
     if (config.has_text) GP_TRY(gp_encoder_read_tokenizer(encoder, config.vocabulary, err));
@@ -185,7 +185,7 @@ static gp_status clip_worker_new(const gp_encoder *encoder, size_t images, size_
     }
     if (tokens) need_tower(&n, &m->text, c->embedding, tokens, c->context);
     gp_clip_worker *w = gp_mem_zero(1, sizeof *w);
-    if (!w) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a worker");
+    if (!w) return gp_fail_memory(err, "a worker");
     w->base.encoder = encoder, w->images = images, w->tokens = tokens;
     w->pass.kernels = gp_kernel_table();
     gp_status st = reserve(w, &n, err);

@@ -163,16 +163,12 @@ static gp_status read_root(const gp_json *root, const char *file, gp_clip_config
     return read_text(&r, root, c);
 }
 
-gp_status gp_clip_config_parse(const char *json, size_t size, const char *file, gp_clip_config *out, gp_error *err)
+gp_status gp_clip_config_read(const gp_json *root, const char *file, gp_clip_config *out, gp_error *err)
 {
-    gp_json *root = NULL;
     gp_clip_config config = {0};
-    gp_status st = gp_json_parse(json, size, false, 0, &root, err);
-    if (st != GP_OK) return gp_fail_path_within(err, st, "'%s'", file);
-    st = read_root(root, file, &config, err);
-    gp_json_free(root);
-    if (st == GP_OK) *out = config;
-    return st;
+    GP_TRY(read_root(root, file, &config, err));
+    *out = config;
+    return GP_OK;
 }
 
 const char *gp_activation_name(gp_activation activation)

@@ -25,9 +25,9 @@ typedef struct gp_clip_config {
     int64_t eos;                  /* 2 means: pool at the first largest id */
 } gp_clip_config;
 
-/* Read the text of config.json, called `file` in messages.  All sizes are checked: what comes out describes a model
+/* Reads the parsed config.json, called `file` in messages.  All sizes are checked: what comes out describes a model
  * whose buffers can be computed without overflow.  Errors: FORMAT, LIMIT, UNSUPPORTED, each naming the field. */
-gp_status gp_clip_config_parse(const char *json, size_t size, const char *file, gp_clip_config *out, gp_error *err);
+gp_status gp_clip_config_read(const gp_json *root, const char *file, gp_clip_config *out, gp_error *err);
 const char *gp_activation_name(gp_activation activation);
 
 /* Tokens of an image: patches and the class token. */

@@ -58,20 +58,14 @@ static gp_status unknown(const gp_json *config, const char *file, gp_error *err)
     return st;
 }
 
-static gp_status find_type(const gp_bytes *text, const char *file, const gp_encoder_type **out, gp_error *err)
+static gp_status find_type(const gp_json *config, const char *file, const gp_encoder_type **out, gp_error *err)
 {
-    gp_json *config = NULL;
-    gp_status st = gp_json_parse((const char *)text->data, text->size, false, 0, &config, err);
-    if (st != GP_OK) return gp_fail_path_within(err, st, "'%s'", file);
     *out = NULL;
     for (size_t i = 0; i < TYPES && !*out; i++)
         if (gp_architecture_find(types[i]->architectures, config)) *out = types[i];
     if (gp_json_kind_of(config) != GP_JSON_OBJECT)
-        st = gp_fail_path(err, GP_ERR_FORMAT, "'%s' is not a JSON object", file);
-    else if (!*out)
-        st = unknown(config, file, err);
-    gp_json_free(config);
-    return st;
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is not a JSON object", file);
+    return *out ? GP_OK : unknown(config, file, err);
 }
 
 /* ------------------------------------------------------------------ opening */
@@ -80,7 +74,7 @@ static gp_status new_encoder(const gp_encoder_type *type, const char *folder, gp
                              gp_encoder **out, gp_error *err)
 {
     gp_encoder *encoder = gp_mem_zero(1, type->size);
-    if (!encoder) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a model");
+    if (!encoder) return gp_fail_memory(err, "a model");
     encoder->type = type;
     encoder->precision = precision, encoder->engine = engine;
     gp_linear_resolve(&encoder->precision, &encoder->engine);
@@ -88,7 +82,7 @@ static gp_status new_encoder(const gp_encoder_type *type, const char *folder, gp
     encoder->folder = gp_str_dup(folder);
     if (!encoder->folder) {
         gp_mem_free(encoder);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a model");
+        return gp_fail_memory(err, "a model");
     }
     *out = encoder;
     return GP_OK;
@@ -98,19 +92,22 @@ gp_status gp_encoder_open(const char *folder, gp_precision precision, gp_engine 
 {
     const gp_encoder_type *type = NULL;
     gp_encoder *encoder = NULL;
-    gp_bytes config = {0};
+    gp_bytes text = {0};
+    gp_json *config = NULL;
     char *path = NULL;
     gp_status st;
-    GP_TRY_GOTO(gp_encoder_read_config(folder, &config, &path, err));
-    GP_TRY_GOTO(find_type(&config, path, &type, err));
+    GP_TRY_GOTO(gp_encoder_read_config(folder, &text, &path, err));
+    GP_TRY_GOTO(gp_encoder_parse_config((const char *)text.data, text.size, path, &config, err));
+    GP_TRY_GOTO(find_type(config, path, &type, err));
     GP_TRY_GOTO(new_encoder(type, folder, precision, engine, &encoder, err));
-    GP_TRY_GOTO(type->open(encoder, (const char *)config.data, config.size, path, err));
+    GP_TRY_GOTO(type->open(encoder, config, path, err));
     *out = encoder;
     encoder = NULL;
 out:
     gp_encoder_close(encoder);
+    gp_json_free(config);
     gp_mem_free(path);
-    gp_bytes_clear(&config);
+    gp_bytes_clear(&text);
     return st;
 }
 

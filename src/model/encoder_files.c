@@ -15,7 +15,7 @@
 gp_status gp_encoder_read_file(const char *folder, const char *name, gp_bytes *out, char **path, gp_error *err)
 {
     *path = gp_path_join(folder, name);
-    if (!*path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
+    if (!*path) return gp_fail_memory(err, "a path");
     if (access(*path, F_OK) != 0) return GP_OK;
     return gp_file_read(*path, CONFIG_LIMIT, out, err);
 }
@@ -40,6 +40,12 @@ out:
     return st;
 }
 
+gp_status gp_encoder_parse_config(const char *text, size_t size, const char *file, gp_json **out, gp_error *err)
+{
+    gp_status st = gp_json_parse(text, size, false, 0, out, err);
+    return st == GP_OK ? GP_OK : gp_fail_path_within(err, st, "'%s'", file);
+}
+
 /* What transformers does without a preprocessor file: CLIP's defaults at the model's own size. */
 static gp_status default_preprocess(uint32_t side, gp_preprocess_config *out, gp_error *err)
 {
@@ -60,7 +66,7 @@ static gp_status parse_nested(const gp_bytes *text, gp_preprocess_config *out, g
     const gp_json *image = gp_json_get(root, "image_processor");
     if (gp_json_kind_of(image) != GP_JSON_OBJECT) GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "no image_processor"));
     gp_json_write(&part, image);
-    if (part.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for JSON"));
+    if (part.failed) GP_TRY_GOTO(gp_fail_memory(err, "JSON"));
     GP_TRY_GOTO(gp_preprocess_parse(part.data, part.size, out, err));
 out:
     gp_str_clear(&part);

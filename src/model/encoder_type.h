@@ -19,9 +19,9 @@ typedef struct gp_encoder_type {
     const gp_architecture *architectures; /* ends with {NULL, NULL}; the first one names the type in messages */
     const gp_tokenizer_kind *tokenizer_kind;
     size_t size; /* of its encoder, which gp_encoder_open allocates with zeros */
-    /* Reads everything else: the text of config.json is given, called `file` in messages.  After an error the encoder
+    /* Reads everything else: the parsed config.json is given, called `file` in messages.  After an error the encoder
      * is cleared as after use. */
-    gp_status (*open)(gp_encoder *encoder, const char *config, size_t size, const char *file, gp_error *err);
+    gp_status (*open)(gp_encoder *encoder, const gp_json *config, const char *file, gp_error *err);
     void (*clear)(gp_encoder *encoder); /* what `open` made, except what gp_encoder owns */
     /* Sizes, towers, parameters, work; encoder.c fills in what gp_encoder knows. */
     void (*facts)(const gp_encoder *encoder, gp_model_facts *facts);
@@ -57,8 +57,10 @@ const gp_architecture *gp_architecture_find(const gp_architecture *list, const g
 
 /* Whole text of folder/name; GP_OK with data NULL if there is no such file.  Owns: *out and *path. */
 gp_status gp_encoder_read_file(const char *folder, const char *name, gp_bytes *out, char **path, gp_error *err);
-/* config.json of a folder. */
+/* Reads config.json of a folder. */
 gp_status gp_encoder_read_config(const char *folder, gp_bytes *out, char **path, gp_error *err);
+/* Parses its text, called `file` in messages.  Owns: *out. */
+gp_status gp_encoder_parse_config(const char *text, size_t size, const char *file, gp_json **out, gp_error *err);
 /* preprocessor_config.json or processor_config.json, else the defaults: it must make images of side x side. */
 gp_status gp_encoder_read_preprocess(gp_encoder *encoder, uint32_t side, gp_error *err);
 /* The tokenizer of the type's kind, if the folder has one; its ids must be below `vocabulary`. */

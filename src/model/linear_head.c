@@ -174,7 +174,7 @@ static void name_it(gp_scorer *scorer, const head_file *f)
 static gp_status split_file(const char *file, head_file *f, gp_error *err)
 {
     f->path = gp_str_dup(file);
-    if (!f->path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
+    if (!f->path) return gp_fail_memory(err, "a path");
     char *hash = strrchr(gp_path_base(f->path), '#'); /* folders may have a '#' in their names */
     if (!hash) return GP_OK;
     *hash = '\0';

@@ -55,7 +55,7 @@ gp_status gp_pooled_attention_pack(const float *weight, const float *bias, size_
     *p = (gp_pooled_attention){.heads = heads};
     p->keys = gp_mem_zero(heads, sizeof *p->keys);
     p->values = gp_mem_zero(heads, sizeof *p->values);
-    if (!p->keys || !p->values) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a block"));
+    if (!p->keys || !p->values) GP_TRY_GOTO(gp_fail_memory(err, "a block"));
     GP_TRY_GOTO(gp_alloc((void **)&turned, d * e, sizeof *turned, "a matrix", err));
     GP_TRY_GOTO(gp_linear_new(weight, GP_F32, bias, d, d, precision, engine, &p->query, err));
     for (size_t h = 0; h < heads; h++) {

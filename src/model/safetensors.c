@@ -124,7 +124,7 @@ static bool keep_metadata(void *user, const char *key, const gp_json *value)
     }
     gp_str_add(&w->shard->metadata, key, strlen(key) + 1);
     gp_str_add(&w->shard->metadata, text, strlen(text) + 1);
-    if (w->shard->metadata.failed) w->status = gp_fail(w->err, GP_ERR_MEMORY, "out of memory for __metadata__");
+    if (w->shard->metadata.failed) w->status = gp_fail_memory(w->err, "__metadata__");
     return w->status == GP_OK;
 }
 
@@ -227,7 +227,7 @@ static gp_status parse(const char *text, size_t length, uint64_t size, const cha
     walk w = {.shard = &s, .begin = 8 + length, .size = size - 8 - length, .err = err};
     gp_json_each(root, count_entry, &w);
     s.path = gp_str_dup(path);
-    if (!s.path) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a path"));
+    if (!s.path) GP_TRY_GOTO(gp_fail_memory(err, "a path"));
     GP_TRY_GOTO(gp_alloc((void **)&s.tensors, w.capacity, sizeof *s.tensors, "the list of tensors", err));
     memset(s.tensors, 0, w.capacity * sizeof *s.tensors);
     GP_TRY_GOTO(gp_alloc((void **)&s.names, w.name_bytes, 1, "the names of tensors", err));

@@ -107,7 +107,7 @@ gp_status gp_scorer_open(const char *named, const gp_encoder *encoder, const cha
     gp_encoder_facts(encoder, &source.facts);
     GP_TRY(check_towers(type, &source, err));
     gp_scorer *scorer = gp_mem_zero(1, type->size);
-    if (!scorer) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a scorer");
+    if (!scorer) return gp_fail_memory(err, "a scorer");
     scorer->type = type;
     scorer->needs = type->needs, scorer->higher_better = true, scorer->dims = source.facts.embedding;
     snprintf(scorer->name, sizeof scorer->name, "%s", type->name);

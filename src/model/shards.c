@@ -37,7 +37,7 @@ static gp_status set_new(size_t shards, gp_tensors **out, gp_error *err)
     if (set) set->shards = gp_mem_zero(shards, sizeof *set->shards);
     if (!set || !set->shards) {
         gp_mem_free(set);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for the list of weight files");
+        return gp_fail_memory(err, "the list of weight files");
     }
     for (size_t i = 0; i < shards; i++) set->shards[i] = GP_SHARD_NONE;
     *out = set;
@@ -122,7 +122,7 @@ static gp_status shard_named(reader *r, const char *tensor, const char *name, gp
     if (set->shard_count == SHARD_LIMIT)
         return gp_fail_path(r->err, GP_ERR_LIMIT, "'%s' lists more than %u files", r->index, SHARD_LIMIT);
     char *path = gp_path_join(r->folder, name);
-    if (!path) return gp_fail(r->err, GP_ERR_MEMORY, "out of memory for a path");
+    if (!path) return gp_fail_memory(r->err, "a path");
     gp_status st;
     if (access(path, F_OK) != 0)
         st = gp_fail_path(r->err, GP_ERR_NOT_FOUND, "'%s' is missing, although '%s' lists it", path, r->index);
@@ -196,7 +196,7 @@ static gp_status nothing_here(const char *folder, gp_error *err)
                                          "flax_model.msgpack"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         char *path = gp_path_join(folder, others[i]);
-        if (!path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
+        if (!path) return gp_fail_memory(err, "a path");
         bool there = access(path, F_OK) == 0;
         gp_mem_free(path);
         if (there)
@@ -214,7 +214,7 @@ gp_status gp_tensors_open_folder(const char *folder, gp_tensors **out, gp_error 
     char *index = gp_path_join(folder, "model.safetensors.index.json");
     gp_status st;
     if (!file || !index)
-        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
+        st = gp_fail_memory(err, "a path");
     else if (access(file, F_OK) == 0)
         st = gp_tensors_open_file(file, out, err);
     else if (access(index, F_OK) == 0)

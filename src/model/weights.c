@@ -505,7 +505,7 @@ static gp_status load_all(loader *l)
     if ((size_t)threads > j.tasks) threads = (int)j.tasks;
     gp_threads *group = NULL;
     j.failed = gp_mem_zero((size_t)threads, sizeof *j.failed);
-    if (!j.failed) return gp_fail(l->err, GP_ERR_MEMORY, "out of memory opening a model");
+    if (!j.failed) return gp_fail_memory(l->err, "a model");
     gp_status st = gp_threads_start(threads, work, &j, &group, l->err);
     gp_threads_join(group);
     size_t first = SIZE_MAX;
@@ -527,8 +527,7 @@ static gp_status make_room(loader *l)
     GP_TRY(gp_alloc((void **)&l->blocks, layers, sizeof *l->blocks, "a list of tensors", l->err));
     w->image.blocks = gp_mem_zero(w->image.size.layers, sizeof *w->image.blocks);
     w->text.blocks = gp_mem_zero(w->text.size.layers, sizeof *w->text.blocks);
-    if (!w->image.blocks || !w->text.blocks)
-        return gp_fail(l->err, GP_ERR_MEMORY, "out of memory for a list of layers");
+    if (!w->image.blocks || !w->text.blocks) return gp_fail_memory(l->err, "a list of layers");
     return GP_OK;
 }
 

@@ -70,12 +70,12 @@ gp_status gp_http_open(gp_http **out, gp_error *err)
 {
     pthread_once(&once, start_curl);
     gp_http *http = gp_mem_zero(1, sizeof *http);
-    if (!http) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a network session");
+    if (!http) return gp_fail_memory(err, "a network session");
     http->multi = curl_multi_init();
     http->easy = curl_easy_init();
     if (!http->multi || !http->easy) {
         gp_http_close(http);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a network session");
+        return gp_fail_memory(err, "a network session");
     }
     *out = http;
     return GP_OK;
@@ -294,7 +294,8 @@ static struct curl_slist *header_list(const char *token, bool json, gp_error *er
     if (list && json) {
         if (!(longer = curl_slist_append(list, "Content-Type: application/json"))) curl_slist_free_all(list);
         list = longer;
-        longer = list ? curl_slist_append(list, "Expect:") : NULL; /* do not wait for a "100 Continue" */
+        longer = list ? curl_slist_append(list, "Expect:") : NULL; /* an empty Expect header, so that libcurl does not
+                                                                    * wait for "100 Continue" */
         if (list && !longer) curl_slist_free_all(list);
         list = longer;
     }
@@ -307,7 +308,7 @@ static struct curl_slist *header_list(const char *token, bool json, gp_error *er
         if (!longer) curl_slist_free_all(list);
         list = longer;
     }
-    if (!list) gp_fail(err, GP_ERR_MEMORY, "out of memory for request headers");
+    if (!list) gp_fail_memory(err, "request headers");
     return list;
 }
 
@@ -358,9 +359,7 @@ static gp_status send_one(gp_http *http, struct exchange *x, CURLU *url, bool ow
     *result = transfer(http, x);
     curl_slist_free_all(headers);
     curl_easy_setopt(easy, CURLOPT_CURLU, NULL);
-    return x->response->headers.failed || x->response->body.failed
-               ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a response")
-               : GP_OK;
+    return x->response->headers.failed || x->response->body.failed ? gp_fail_memory(err, "a response") : GP_OK;
 }
 
 /* Sends the request and follows its redirects.  *at becomes the url of the last response. */
@@ -383,13 +382,14 @@ static gp_status walk(gp_http *http, struct exchange *x, CURLU *at, CURLcode *re
         CURLUcode set = before ? curl_url_set(at, CURLUPART_URL, location, 0) : CURLUE_OUT_OF_MEMORY;
         gp_mem_free(location);
         if (set != CURLUE_OK || (!has_scheme(at, "http") && !has_scheme(at, "https"))) {
-            st = fail_at(err, GP_ERR_NETWORK, before ? before : at, "it redirects to something that is no web address");
+            st = fail_at(err, GP_ERR_NETWORK, before ? before : at,
+                         "it redirects to an address that is not http or https");
             goto out;
         }
         bool same = same_origin(before, at);
         if (!same && !x->request->follow) break;
         if (has_scheme(before, "https") && !has_scheme(at, "https")) {
-            st = fail_at(err, GP_ERR_NETWORK, before, "it redirects from https to http, which is refused");
+            st = fail_at(err, GP_ERR_NETWORK, before, "it redirects from https to http, which goldpan does not follow");
             goto out;
         }
         if (!same) own = false; /* stays false, even if a later redirect leads back */
@@ -432,7 +432,7 @@ static gp_status describe(const struct exchange *x, CURLcode result, CURLU *at, 
 {
     char what[200];
     if (x->late)
-        snprintf(what, sizeof what, "no whole answer within %g seconds", x->request->whole);
+        snprintf(what, sizeof what, "the answer was not complete after %g seconds", x->request->whole);
     else if (x->silent && x->request->least && x->response->code > 0)
         snprintf(what, sizeof what, "received at most %zu bytes in %g seconds", x->request->least, x->request->silence);
     else if (x->silent)
@@ -456,7 +456,8 @@ static gp_status rest(const struct exchange *x, CURLcode result, CURLU *at, int 
     double wait = fmax(asked, 0.5 * (double)(1 << (fruitless - 1)));
     if (asked > (double)MAX_WAIT) {
         char what[120];
-        snprintf(what, sizeof what, "the server answers %ld and asks to come back in %.0f seconds", code, asked);
+        snprintf(what, sizeof what, "the server answers %ld and asks to wait for %.0f seconds; try again later", code,
+                 asked);
         return fail_at(err, GP_ERR_NETWORK, at, what);
     }
     if (x->end > 0 && gp_clock_now() + wait >= x->end) return describe(x, result, at, tries, err);
@@ -472,7 +473,7 @@ gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_re
     struct exchange x = {.easy = http->easy, .request = request, .response = &answer};
     if (request->whole > 0) x.end = gp_clock_now() + request->whole;
     CURLU *start = curl_url(), *at = NULL;
-    if (!start) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address");
+    if (!start) return gp_fail_memory(err, "a web address");
     if (curl_url_set(start, CURLUPART_URL, request->url, 0) != CURLUE_OK ||
         (!has_scheme(start, "http") && !has_scheme(start, "https"))) {
         st = gp_fail(err, GP_ERR_USAGE, "'%s' is not an http or https address", request->url);
@@ -482,12 +483,12 @@ gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_re
         CURLcode result = CURLE_OK;
         uint64_t before = x.delivered;
         curl_url_cleanup(at);
-        if (!(at = curl_url_dup(start))) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address"));
+        if (!(at = curl_url_dup(start))) GP_TRY_GOTO(gp_fail_memory(err, "a web address"));
         GP_TRY_GOTO(walk(http, &x, at, &result, err));
         if (x.stopped) GP_TRY_GOTO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
-        if (x.too_large) GP_TRY_GOTO(fail_at(err, GP_ERR_LIMIT, at, "larger than 64 MiB"));
+        if (x.too_large) GP_TRY_GOTO(fail_at(err, GP_ERR_LIMIT, at, "the answer is larger than 64 MiB"));
         if (x.wrong_range)
-            GP_TRY_GOTO(fail_at(err, GP_ERR_NETWORK, at, "the server sends another part than was asked for"));
+            GP_TRY_GOTO(fail_at(err, GP_ERR_NETWORK, at, "the server sent another range of bytes than requested"));
         uint64_t more = x.delivered - before;
         if (more && !(x.silent && more <= request->least)) fruitless = 1;
         bool again = worth_again(http, &x, result);

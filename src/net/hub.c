@@ -30,7 +30,7 @@ enum { MAX_FILES = 1100 };
 
 gp_status gp_hub_no_memory(gp_error *err)
 {
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory for a download");
+    return gp_fail_memory(err, "a download");
 }
 
 bool gp_hub_tick(void *user)

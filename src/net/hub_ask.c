@@ -14,19 +14,20 @@ gp_status gp_hub_refused(const gp_hub_job *job, const gp_http_response *r, const
     if (!strcmp(why, "GatedRepo") || r->code == 403)
         st = gp_fail(err, GP_ERR_NETWORK, "model '%s' is gated: accept its terms at %s/%s, then %s", job->name,
                      job->endpoint, job->name,
-                     job->token ? "use a token (HF_TOKEN) of the account that did"
+                     job->token ? "set HF_TOKEN to a token of the account that accepted them"
                                 : "set HF_TOKEN to a token of that account");
     else if (!strcmp(why, "RevisionNotFound"))
         st = gp_fail(err, GP_ERR_NOT_FOUND, "model '%s' has no revision '%s'", job->name, job->revision);
     else if (r->code == 401 && !strcmp(why, ""))
-        st = gp_fail(err, GP_ERR_NETWORK, "the hub refuses model '%s' (401): %s", job->name,
-                     job->token ? "the token in HF_TOKEN is not valid or may not read it"
-                                : "a private model needs HF_TOKEN");
+        st = gp_fail(err, GP_ERR_NETWORK, "the hub rejects the request for model '%s' (401): %s", job->name,
+                     job->token ? "the token in HF_TOKEN is not valid, or its account may not read this model"
+                                : "if the model is private, set HF_TOKEN");
     else if (r->code == 401 || r->code == 404)
         st = gp_fail(err, GP_ERR_NOT_FOUND, "no model '%s' at %s: check the name%s", job->name, job->endpoint,
-                     job->token ? "" : "; a private one needs HF_TOKEN");
+                     job->token ? "" : "; if the model is private, set HF_TOKEN");
     else
-        st = gp_fail(err, GP_ERR_NETWORK, "the hub answers %ld for '%s' of model '%s'", r->code, file, job->name);
+        st = gp_fail(err, GP_ERR_NETWORK, "the hub answers %ld to the request for '%s' of model '%s'; try again later",
+                     r->code, file, job->name);
     gp_mem_free(code);
     return st;
 }
@@ -50,7 +51,7 @@ static gp_status take_commit(gp_hub_job *job, const gp_http_response *r, gp_erro
         st = gp_fail(err, GP_ERR_FORMAT, "%s does not answer as a model hub: its header x-repo-commit is %s",
                      job->endpoint, commit ? "invalid" : "missing");
     else if (job->commit_known && strcmp(commit, job->commit) != 0)
-        st = gp_fail(err, GP_ERR_FORMAT, "%s answers with another commit than the requested one", job->endpoint);
+        st = gp_fail(err, GP_ERR_FORMAT, "%s answers with another commit than the requested commit", job->endpoint);
     else {
         memcpy(job->commit, commit, sizeof job->commit);
         job->commit_known = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Paths in the Hugging Face cache, and the few operations that must be safe beside other programs.  A ref or a link
- * appears complete (temporary name, then rename); a blob is fetched under its lock. Layout and environment follow
- * huggingface_hub (file_download.py, constants.py); see hub_cache.h. */
+ * Paths in the Hugging Face cache, and the few operations that must be safe while other programs use the cache.  A ref
+ * or a link appears complete (temporary name, then rename); a blob is fetched under its lock. Layout and environment
+ * follow huggingface_hub (file_download.py, constants.py); see hub_cache.h. */
 #include "net/hub_cache.h"
 
 #include "base/file.h"
@@ -19,11 +19,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-static gp_status no_memory(gp_error *err)
-{
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory for a cache path");
-}
 
 /* ------------------------------------------------------------------ environment */
 
@@ -49,7 +44,7 @@ static gp_status expand_home(const char *path, char **out, gp_error *err)
         *out = path[1] ? gp_path_join(home, path + 2) : gp_str_dup(home);
     } else
         *out = gp_str_dup(path);
-    return *out ? GP_OK : no_memory(err);
+    return *out ? GP_OK : gp_fail_memory(err, "a cache path");
 }
 
 gp_status gp_hub_home(char **out, gp_error *err)
@@ -60,7 +55,7 @@ gp_status gp_hub_home(char **out, gp_error *err)
     GP_TRY(expand_home(xdg ? xdg : "~/.cache", &base, err));
     *out = gp_path_join(base, "huggingface");
     gp_mem_free(base);
-    return *out ? GP_OK : no_memory(err);
+    return *out ? GP_OK : gp_fail_memory(err, "a cache path");
 }
 
 gp_status gp_hub_cache_folder(char **out, gp_error *err)
@@ -72,7 +67,7 @@ gp_status gp_hub_cache_folder(char **out, gp_error *err)
     GP_TRY(gp_hub_home(&home, err));
     *out = gp_path_join(home, "hub");
     gp_mem_free(home);
-    return *out ? GP_OK : no_memory(err);
+    return *out ? GP_OK : gp_fail_memory(err, "a cache path");
 }
 
 /* ------------------------------------------------------------------ names */
@@ -153,10 +148,10 @@ gp_status gp_hub_repo_init(gp_hub_repo *repo, const char *name, gp_error *err)
             gp_str_putc(&folder, *p);
     }
     r.folder = gp_str_take(&folder);
-    if (!r.folder) GP_TRY_GOTO(no_memory(err));
+    if (!r.folder) GP_TRY_GOTO(gp_fail_memory(err, "a cache path"));
     gp_str_printf(&locks, "%s/.locks/%s", r.cache, gp_path_base(r.folder));
     r.locks = gp_str_take(&locks);
-    if (!r.locks) GP_TRY_GOTO(no_memory(err));
+    if (!r.locks) GP_TRY_GOTO(gp_fail_memory(err, "a cache path"));
     *repo = r;
     return GP_OK;
 out:
@@ -200,7 +195,7 @@ bool gp_hub_absent(const gp_hub_repo *repo, const char *commit, const char *file
 static gp_status make_parent(const char *path, gp_error *err)
 {
     char *folder = gp_path_folder(path);
-    if (!folder) return no_memory(err);
+    if (!folder) return gp_fail_memory(err, "a cache path");
     gp_status st = gp_folder_make(folder, err);
     gp_mem_free(folder);
     return st;
@@ -209,7 +204,7 @@ static gp_status make_parent(const char *path, gp_error *err)
 gp_status gp_hub_absent_note(const gp_hub_repo *repo, const char *commit, const char *file, gp_error *err)
 {
     char *path = gp_hub_path(repo, ".no_exist", commit, file);
-    if (!path) return no_memory(err);
+    if (!path) return gp_fail_memory(err, "a cache path");
     gp_status st = make_parent(path, err);
     if (st == GP_OK) {
         int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
@@ -234,7 +229,7 @@ gp_status gp_hub_ref_read(const gp_hub_repo *repo, const char *revision, char co
     }
     gp_bytes bytes = {0};
     char *path = gp_hub_path(repo, "refs", revision, NULL);
-    if (!path) return no_memory(err);
+    if (!path) return gp_fail_memory(err, "a cache path");
     if (gp_file_read(path, 4096, &bytes, NULL) == GP_OK) {
         char *text = (char *)bytes.data;
         text[strcspn(text, " \t\r\n")] = 0;
@@ -255,7 +250,7 @@ gp_status gp_hub_ref_write(const gp_hub_repo *repo, const char *revision, const 
     GP_TRY(gp_hub_ref_read(repo, revision, now, &known, err));
     if (known && !strcmp(now, commit)) return GP_OK; /* writes nothing, so a read-only cache stays usable */
     char *path = gp_hub_path(repo, "refs", revision, NULL);
-    if (!path) return no_memory(err);
+    if (!path) return gp_fail_memory(err, "a cache path");
     gp_status st = make_parent(path, err);
     if (st == GP_OK) st = gp_file_replace(path, commit, 40, err);
     gp_mem_free(path);
@@ -321,7 +316,7 @@ gp_status gp_hub_prepare(const gp_hub_repo *repo, const char *commit, gp_error *
     gp_status st = GP_OK;
     char *blobs = gp_path_join(repo->folder, "blobs"), *snapshot = gp_hub_path(repo, "snapshots", commit, NULL);
     char *tag_path = gp_path_join(repo->cache, "CACHEDIR.TAG");
-    if (!blobs || !snapshot || !tag_path) GP_TRY_GOTO(no_memory(err));
+    if (!blobs || !snapshot || !tag_path) GP_TRY_GOTO(gp_fail_memory(err, "a cache path"));
     GP_TRY_GOTO(gp_folder_make(blobs, err));
     GP_TRY_GOTO(gp_folder_make(snapshot, err));
     GP_TRY_GOTO(gp_folder_make(repo->locks, err));
@@ -343,7 +338,7 @@ gp_status gp_hub_link(const gp_hub_repo *repo, const char *commit, const char *f
     gp_str_printf(&target, "../../blobs/%s", etag);
     /* all processes use the same name, so the next one removes the file of a killed process; the blob's lock is held */
     gp_str_printf(&beside, "%s/snapshots/%s/.%s.tmp", repo->folder, commit, file);
-    if (!entry || !blob || target.failed || beside.failed) GP_TRY_GOTO(no_memory(err));
+    if (!entry || !blob || target.failed || beside.failed) GP_TRY_GOTO(gp_fail_memory(err, "a cache path"));
     if (!gp_hub_env_on("HF_HUB_DISABLE_SYMLINKS")) {
         unlink(beside.data);
         if (symlink(target.data, beside.data) == 0) {
@@ -374,7 +369,7 @@ gp_status gp_hub_lock(const gp_hub_repo *repo, const char *etag, bool (*progress
     gp_status st = GP_OK;
     gp_str path = GP_STR_INIT;
     gp_str_printf(&path, "%s/%s.lock", repo->locks, etag);
-    if (path.failed) GP_TRY_GOTO(no_memory(err));
+    if (path.failed) GP_TRY_GOTO(gp_fail_memory(err, "a cache path"));
     for (;;) {
         struct stat info;
         int fd = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0666);

@@ -65,8 +65,8 @@ static gp_status transfer(gp_hub_job *job, const gp_hub_file *file, const char *
     st = gp_http_send(job->http, &request, &r, err);
     if (job->write_error) GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, job->write_error, "cannot write '%s'", path));
     if (job->too_long)
-        GP_TRY_GOTO(
-            gp_fail(err, GP_ERR_FORMAT, "'%s' of model '%s' is longer than the hub stated", file->name, job->name));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "'%s' of model '%s' is longer than the size that the hub states",
+                            file->name, job->name));
     if (st != GP_OK) goto out;
     if (r.code == 416) { /* the range is past the end of the file, so our bytes are not its start */
         GP_TRY_GOTO(start_over(job, path, err));
@@ -77,8 +77,8 @@ static gp_status transfer(gp_hub_job *job, const gp_hub_file *file, const char *
     if (r.code != 200 && r.code != 206) GP_TRY_GOTO(gp_hub_refused(job, &r, file->name, err));
     if (file->sized && job->at != file->size)
         GP_TRY_GOTO(gp_fail(err, GP_ERR_NETWORK,
-                            "the download of '%s' of model '%s' ended early: the same command continues it", file->name,
-                            job->name));
+                            "the download of '%s' of model '%s' ended early: run the same command again to continue",
+                            file->name, job->name));
 out:
     gp_mem_free(url);
     gp_http_response_clear(&r);
@@ -145,7 +145,7 @@ static gp_status recheck(gp_hub_job *job, const gp_hub_file *file, const char *p
     if (access(path, R_OK) != 0) return GP_OK;
     GP_TRY(hash_right(job, path, file->etag, &right, err));
     if (!right && unlink(path) != 0)
-        return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot remove the damaged '%s'", path);
+        return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot remove the damaged file '%s'", path);
     return GP_OK;
 }
 

@@ -36,12 +36,12 @@ static bool collect(void *user, const char *tensor, const gp_json *value)
     for (size_t i = c->count; i > 0; i--) /* neighbours are mostly in the same file, so search from the last name */
         if (!strcmp(c->names[i - 1], name)) return true;
     if (c->count == MAX_SHARDS) {
-        c->status = gp_fail(c->err, GP_ERR_LIMIT, "more than %d weight files", MAX_SHARDS);
+        c->status = gp_fail(c->err, GP_ERR_LIMIT, "the index lists more than %d weight files", MAX_SHARDS);
         return false;
     }
     c->names[c->count] = gp_str_dup(name);
     if (!c->names[c->count]) {
-        c->status = gp_fail(c->err, GP_ERR_MEMORY, "out of memory for the index of weights");
+        c->status = gp_fail_memory(c->err, "the index of weights");
         return false;
     }
     c->count++;
@@ -61,7 +61,7 @@ gp_status gp_hub_shards(const char *json, size_t size, char ***names, size_t *co
     gp_status st = GP_OK;
     const gp_json *map = gp_json_get(root, "weight_map");
     if (gp_json_kind_of(map) != GP_JSON_OBJECT || gp_json_count(map) == 0)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "no weight_map"));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "the index has no weight_map"));
     GP_TRY_GOTO(gp_alloc((void **)&c.names, MAX_SHARDS, sizeof *c.names, "the index of weights", err));
     gp_json_each(map, collect, &c);
     GP_TRY_GOTO(c.status);

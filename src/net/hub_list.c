@@ -14,11 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static gp_status no_memory(gp_error *err)
-{
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory for a cache path");
-}
-
 /* ------------------------------------------------------------------ the list */
 
 struct names {
@@ -31,11 +26,11 @@ static gp_status names_add(struct names *names, const char *name, gp_error *err)
     if (names->count == names->capacity) {
         size_t capacity = names->capacity ? 2 * names->capacity : 16;
         char **items = gp_mem_resize(names->items, capacity, sizeof *items);
-        if (!items) return no_memory(err);
+        if (!items) return gp_fail_memory(err, "a cache path");
         names->items = items, names->capacity = capacity;
     }
     char *copy = gp_str_dup(name);
-    if (!copy) return no_memory(err);
+    if (!copy) return gp_fail_memory(err, "a cache path");
     names->items[names->count++] = copy;
     return GP_OK;
 }
@@ -79,7 +74,7 @@ static gp_status look_at_snapshots(const gp_hub_repo *repo, gp_snapshots *out, g
 {
     struct names commits = {0};
     char *folder = gp_path_join(repo->folder, "snapshots"), lacking[GP_HUB_NAME];
-    gp_status st = folder ? entries(folder, &commits, err) : no_memory(err);
+    gp_status st = folder ? entries(folder, &commits, err) : gp_fail_memory(err, "a cache path");
     for (size_t i = 0; st == GP_OK && i < commits.count; i++) {
         const char *commit = commits.items[i];
         if (!gp_hub_commit_valid(commit)) continue;
@@ -89,7 +84,7 @@ static gp_status look_at_snapshots(const gp_hub_repo *repo, gp_snapshots *out, g
         if (!partial) gp_str_printf(&out->names, "%s%s", out->names.size ? ", " : "", commit);
         ++*count;
     }
-    if (st == GP_OK && out->names.failed) st = no_memory(err);
+    if (st == GP_OK && out->names.failed) st = gp_fail_memory(err, "a cache path");
     names_clear(&commits);
     gp_mem_free(folder);
     return st;
@@ -149,7 +144,7 @@ gp_status gp_hub_find(const char *name, const char *revision, char **folder, gp_
     GP_TRY_GOTO(gp_hub_repo_init(&repo, name, err));
     GP_TRY_GOTO(find_commit(&repo, name, revision, commit, err));
     *folder = gp_hub_path(&repo, "snapshots", commit, NULL);
-    if (!*folder) st = no_memory(err);
+    if (!*folder) st = gp_fail_memory(err, "a cache path");
 out:
     gp_hub_repo_clear(&repo);
     return st;
@@ -216,7 +211,7 @@ static gp_status visit_snapshot(struct visitor *v, const gp_hub_repo *repo, cons
     char lacking[GP_HUB_NAME] = "vocab.json";
     const char *revision = commit;
     char *folder = gp_hub_path(repo, "snapshots", commit, NULL);
-    if (!folder) return no_memory(err);
+    if (!folder) return gp_fail_memory(err, "a cache path");
     GP_TRY_GOTO(entries(folder, &files, err));
     if (files.count == 0) goto out;
     for (size_t i = 0; i < refs->count; i++) {
@@ -250,7 +245,7 @@ static gp_status visit_repo(struct visitor *v, const char *name, gp_error *err)
     GP_TRY_GOTO(gp_hub_repo_init(&repo, name, err));
     refs_folder = gp_path_join(repo.folder, "refs");
     snapshots = gp_path_join(repo.folder, "snapshots");
-    if (!refs_folder || !snapshots) GP_TRY_GOTO(no_memory(err));
+    if (!refs_folder || !snapshots) GP_TRY_GOTO(gp_fail_memory(err, "a cache path"));
     GP_TRY_GOTO(entries(refs_folder, &refs, err));
     GP_TRY_GOTO(entries(snapshots, &commits, err));
     for (size_t i = 0; i < commits.count && !v->ended; i++)
@@ -284,7 +279,7 @@ gp_status gp_hub_list(bool (*visit)(void *, const gp_cached_model *), void *user
         }
         gp_str_puts(&name, rest);
         char *text = gp_str_take(&name);
-        if (!text) GP_TRY_GOTO(no_memory(err));
+        if (!text) GP_TRY_GOTO(gp_fail_memory(err, "a cache path"));
         st = gp_hub_name_valid(text) ? visit_repo(&v, text, err) : GP_OK;
         gp_mem_free(text);
         GP_TRY_GOTO(st);

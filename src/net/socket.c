@@ -74,7 +74,7 @@ gp_socket *gp_socket_open(const char *url, const char *token, const char *login,
     bool good = s->multi && s->easy && curl_easy_setopt(s->easy, CURLOPT_URL, url) == CURLE_OK;
     if (good) {
         curl_easy_setopt(s->easy, CURLOPT_PROTOCOLS_STR, "ws,wss");
-        curl_easy_setopt(s->easy, CURLOPT_CONNECT_ONLY, 2L); /* up to the end of the handshake */
+        curl_easy_setopt(s->easy, CURLOPT_CONNECT_ONLY, 2L); /* 2: connect and perform the WebSocket handshake */
         curl_easy_setopt(s->easy, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(s->easy, CURLOPT_QUICK_EXIT, 1L);
         curl_easy_setopt(s->easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -117,7 +117,7 @@ gp_socket_news gp_socket_take(gp_socket *socket, const gp_str **text)
     size_t got = 0;
     const struct curl_ws_frame *frame = NULL;
     sigset_t old;
-    gp_pipe_hold(&old); /* receiving writes the response to a ping */
+    gp_pipe_hold(&old); /* receiving may also write, because libcurl answers a ping */
     CURLcode result = curl_ws_recv(socket->easy, bytes, sizeof bytes, &got, &frame);
     gp_pipe_release(&old);
     if (result == CURLE_AGAIN) return GP_SOCKET_NOTHING;

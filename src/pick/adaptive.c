@@ -22,7 +22,7 @@ static double mean_of(const double *x, uint32_t n)
     return counted ? sum / counted : (double)NAN;
 }
 
-/* All scores, in falling order, and their standard deviation within prompts. */
+/* All scores in descending order, and their standard deviation within prompts. */
 typedef struct pool {
     double *scores; /* owned */
     size_t count;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Corrections of the score by group; formulas and their reasons in the header.  Sums are taken twice over (mean, then
- * squares about it), in double and in the order of the rows. */
+ * Corrections of the score by group (calibrate.h gives the formulas and their reasons).  Means and squared deviations
+ * are computed in two passes, in double and in the order of the rows. */
 #include "pick/calibrate.h"
 #include "base/mem.h"
 #include <assert.h>
@@ -42,7 +42,7 @@ gp_status gp_calibrate_z(const double *score, const int32_t *group, size_t n, si
         z[i] = NAN;
         if (!gp_moments_count(score, group, i)) continue;
         const gp_moments *own = &m[group[i]];
-        /* Equal scores leave a trace of rounding in the mean: that is no spread. */
+        /* The deviation of equal scores may be above 0 by rounding; it counts as 0. */
         double sd = own->n > 1 ? sqrt(own->squares / (double)(own->n - 1)) : 0;
         if (sd > 1e-12 * fabs(own->mean)) z[i] = (score[i] - own->mean) / sd;
     }
@@ -66,12 +66,12 @@ static int by_group_and_score(const void *x, const void *y)
     return (a->row > b->row) - (a->row < b->row);
 }
 
-/* s [m]: one group, rising. */
+/* Computes the percentiles of one group; s [m] is sorted by ascending score. */
 static void percentiles(const scored *s, size_t m, double *percentile)
 {
     for (size_t i = 0, end; i < m; i = end) {
         for (end = i + 1; end < m && s[end].score == s[i].score;) end++;
-        double middle = ((double)i + (double)end) / 2; /* mean rank of the equals, less one half */
+        double middle = ((double)i + (double)end) / 2; /* mean rank of the equal scores - 1/2 */
         for (size_t k = i; k < end; k++) percentile[s[k].row] = 100 * middle / (double)m;
     }
 }
@@ -98,8 +98,8 @@ gp_status gp_calibrate_percentile(const double *score, const int32_t *group, siz
 
 /* ------------------------------------------------------------------ shrunken residual */
 
-/* Variance between groups: (Q - (K - 1)) / (sum w - sum w^2 / sum w) with w = n_g / s2 and Q = sum w (mean_g - mean)^2.
- */
+/* Variance t2 between groups (DerSimonian and Laird 1986): (Q - (K - 1)) / (sum w - sum w^2 / sum w), where w = n_g /
+ * s2, Q = sum w (mean_g - mean)^2, and K is the number of groups with rows.  within: s2. */
 static double between(const gp_moments *m, size_t groups, double within)
 {
     double sum = 0, square = 0, mean = 0, q = 0;
@@ -115,7 +115,7 @@ static double between(const gp_moments *m, size_t groups, double within)
     return t2 > 0 ? t2 : 0;
 }
 
-/* Centre and the weight of each group.  No rows in any group: centre NaN. */
+/* Computes weight [groups], and returns the centre c; NaN if no group has rows. */
 static double centre_of(const gp_moments *m, size_t groups, double *weight)
 {
     size_t rows = 0, present = 0;
@@ -125,7 +125,7 @@ static double centre_of(const gp_moments *m, size_t groups, double *weight)
         if (m[g].n && fabs(m[g].mean) > most) most = fabs(m[g].mean);
     }
     double within = rows > present ? squares / (double)(rows - present) : NAN;
-    bool known = within > 1e-24 * most * most; /* false where every group has one row, or rows without spread */
+    bool known = within > 1e-24 * most * most; /* false if each group has one row or equal scores */
     double t2 = known ? between(m, groups, within) : 0;
     for (size_t g = 0; g < groups; g++) {
         if (!m[g].n) continue;
@@ -134,20 +134,20 @@ static double centre_of(const gp_moments *m, size_t groups, double *weight)
     }
     for (size_t g = 0; g < groups; g++) {
         double v = m[g].n ? within / (double)m[g].n : 0;
-        /* Rows without any spread know their mean exactly; of single rows nothing is known. */
+        /* s2 = 0 with several rows: the means are exact, weight 1; s2 unknown: weight 0 */
         weight[g] = !m[g].n ? 0 : known ? t2 / (t2 + v) : rows > present ? 1 : 0;
     }
     return at / sum;
 }
 
-/* m: the moments of the groups. */
+/* gp_calibrate_shrunken with the moments m [groups] already computed. */
 static gp_status shrunken_by(const gp_moments *m, const double *score, const int32_t *group, size_t n, size_t groups,
                              double *residual, double *weight, gp_error *err)
 {
     double *w;
     GP_TRY(gp_alloc((void **)&w, groups, sizeof *w, "the groups", err));
     double c = centre_of(m, groups, w);
-    if (isnan(c)) { /* no row in any group: the mean of all */
+    if (isnan(c)) { /* no row is in a group: c is the mean of all rows */
         double sum = 0, rows = 0;
         for (size_t i = 0; i < n; i++)
             if (isfinite(score[i])) sum += score[i], rows++;
@@ -180,7 +180,8 @@ static int by_value(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-/* The quantile of sorted [m]: place 0..1, where value k stands at (k + 1/2) / m; between values on a line. */
+/* Returns the quantile of sorted [m] at `place`, 0..1.  sorted[k] is the quantile at (k + 1/2) / m; between two of them
+ * the quantile is interpolated linearly. */
 static double quantile(const double *sorted, size_t m, double place)
 {
     double at = fmin(fmax(place * (double)m - 0.5, 0), (double)(m - 1));
@@ -190,10 +191,12 @@ static double quantile(const double *sorted, size_t m, double place)
 }
 
 typedef struct matching {
-    gp_moments *of;                  /* [groups] */
-    double *residual, *all, *sorted; /* [n] */
-    int32_t *one;                    /* [n] 0: in a group; -1: in no group */
-    double *factor;                  /* [groups] */
+    gp_moments *of;   /* [groups] */
+    double *residual; /* [n] shrunken residual */
+    double *all;      /* [n] percentile of the residual among all rows */
+    double *sorted;   /* scores of the rows with a group, ascending */
+    int32_t *one;     /* [n] 0: in a group; -1: in no group.  So all rows with a group form one group */
+    double *factor;   /* [groups] f_g */
 } matching;
 
 static void matching_clear(matching *m)
@@ -206,7 +209,7 @@ static void matching_clear(matching *m)
     gp_mem_free(m->factor);
 }
 
-static gp_status matching_room(matching *m, size_t n, size_t groups, gp_error *err)
+static gp_status matching_allocate(matching *m, size_t n, size_t groups, gp_error *err)
 {
     GP_TRY(gp_alloc((void **)&m->residual, n, sizeof(double), "the corrected scores", err));
     GP_TRY(gp_alloc((void **)&m->all, n, sizeof(double), "the corrected scores", err));
@@ -215,9 +218,10 @@ static gp_status matching_room(matching *m, size_t n, size_t groups, gp_error *e
     return gp_alloc((void **)&m->factor, groups, sizeof *m->factor, "the corrected scores", err);
 }
 
-/* Factor [groups] that brings the spread of each group to the pooled one.  The pooled variance counts as 8 more rows in
- * each group.  Returns the mean of all rows that count. */
-static double spreads_of(const gp_moments *m, size_t groups, double *factor)
+/* Computes factor [groups]: pooled standard deviation / standard deviation of the group.  The estimate of the latter
+ * adds 8 rows with the pooled variance to each group, because few rows estimate it badly.  Returns the mean of all rows
+ * with a group. */
+static double scale_factors(const gp_moments *m, size_t groups, double *factor)
 {
     enum { POOLED = 8 };
     size_t rows = 0, present = 0;
@@ -235,12 +239,12 @@ static double spreads_of(const gp_moments *m, size_t groups, double *factor)
 gp_status gp_calibrate_corrected(const double *score, const int32_t *group, size_t n, size_t groups,
                                  const double *percentile, double *corrected, double *weight, gp_error *err)
 {
-    enum { OTHERS = 4 };         /* rows of all groups that are added to each group */
-    const double matched = 0.75; /* the rest is the scaled residual */
+    enum { OTHERS = 4 };         /* weight of `all` in F_g, in rows */
+    const double matched = 0.75; /* weight of quantile matching; the residual has the rest */
     matching m = {0};
     size_t rows = 0;
     gp_status st = GP_OK;
-    GP_TRY_GOTO(matching_room(&m, n, groups, err));
+    GP_TRY_GOTO(matching_allocate(&m, n, groups, err));
     for (size_t i = 0; i < n; i++) {
         m.one[i] = gp_moments_count(score, group, i) ? 0 : -1;
         if (m.one[i] == 0) m.sorted[rows++] = score[i];
@@ -249,7 +253,7 @@ gp_status gp_calibrate_corrected(const double *score, const int32_t *group, size
     GP_TRY_GOTO(gp_moments_of(score, group, n, groups, &m.of, err));
     GP_TRY_GOTO(shrunken_by(m.of, score, group, n, groups, m.residual, weight, err));
     GP_TRY_GOTO(gp_calibrate_percentile(m.residual, m.one, n, 1, m.all, err));
-    double centre = spreads_of(m.of, groups, m.factor);
+    double centre = scale_factors(m.of, groups, m.factor);
     for (size_t i = 0; i < n; i++) {
         corrected[i] = isfinite(score[i]) ? score[i] : (double)NAN;
         if (m.one[i] < 0) continue;

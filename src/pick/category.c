@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Categories of images from words, a hierarchy, or labels; the rules stand in the header. */
+ * Categories of images from words, a hierarchy, or labels (category.h describes the rules). */
 #include "pick/category.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MERGE_MOST = 4096, MERGE_FROM = 1024 };
+/* Largest number of clusters that gp_categories_from_levels and gp_categories_from_clusters merge. */
+enum { MAX_MERGED_BY_LEVEL = 4096, MAX_MERGED = 1024 };
 
 void gp_categories_clear(gp_categories *c)
 {
@@ -20,12 +21,7 @@ void gp_categories_clear(gp_categories *c)
     *c = (gp_categories){0};
 }
 
-static gp_status no_memory(gp_error *err)
-{
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
-}
-
-/* *out with room for n rows, all of no category. */
+/* Starts *out with n rows without a category. */
 static gp_status set_up(gp_categories *out, size_t n, gp_error *err)
 {
     *out = (gp_categories){.n = n};
@@ -37,7 +33,7 @@ static gp_status set_up(gp_categories *out, size_t n, gp_error *err)
 static gp_status set_count(gp_categories *out, size_t count, gp_error *err)
 {
     out->names = gp_mem_zero(count, sizeof *out->names);
-    if (!out->names) return no_memory(err);
+    if (!out->names) return gp_fail_memory(err, "the categories");
     out->count = count;
     return GP_OK;
 }
@@ -45,7 +41,7 @@ static gp_status set_count(gp_categories *out, size_t count, gp_error *err)
 static gp_status set_text(char **to, gp_str *s, gp_error *err)
 {
     *to = gp_str_take(s);
-    return *to ? GP_OK : no_memory(err);
+    return *to ? GP_OK : gp_fail_memory(err, "the categories");
 }
 
 /* ------------------------------------------------------------------ from words */
@@ -58,12 +54,12 @@ static int by_word(const void *a, const void *b, void *user)
     return order ? order : (i > j) - (i < j);
 }
 
-/* Rows of one word, or of one cluster: index[at .. at + size). */
+/* The rows of one word or cluster: index[at] .. index[at + size - 1]. */
 typedef struct block {
     size_t at, size;
 } block;
 
-/* Blocks arrive in order of name (or smallest member), which decides between equal sizes. */
+/* Orders by descending size; blocks of equal size keep their order, which is by name or by first row. */
 static int by_size(const void *x, const void *y)
 {
     const block *a = x, *b = y;
@@ -77,17 +73,16 @@ static gp_status name_words(const char *const *words, const size_t *index, const
     GP_TRY(set_count(c, count, err));
     for (size_t b = 0; b < count; b++) {
         c->names[b] = gp_str_dup(words[index[blocks[b].at]]);
-        if (!c->names[b]) return no_memory(err);
+        if (!c->names[b]) return gp_fail_memory(err, "the categories");
         for (size_t k = 0; k < blocks[b].size; k++) c->category[index[blocks[b].at + k]] = (int32_t)b;
     }
     return GP_OK;
 }
 
-gp_status gp_categories_from_words(const char *const *words, size_t n, const char *column, gp_categories *out,
+gp_status gp_categories_from_words(const char *const *words, size_t n, const char *source, gp_categories *out,
                                    gp_error *err)
 {
     gp_categories c = {0};
-    gp_str source = GP_STR_INIT, remark = GP_STR_INIT;
     size_t *index = NULL, m = 0, count = 0;
     block *blocks = NULL;
     gp_status st = GP_OK;
@@ -103,23 +98,39 @@ gp_status gp_categories_from_words(const char *const *words, size_t n, const cha
     }
     if (count) qsort(blocks, count, sizeof *blocks, by_size);
     GP_TRY_GOTO(name_words(words, index, blocks, count, &c, err));
+    c.source = gp_str_dup(source);
+    if (!c.source) GP_TRY_GOTO(gp_fail_memory(err, "the categories"));
+    *out = c;
+    c = (gp_categories){0};
+out:
+    gp_mem_free(blocks);
+    gp_mem_free(index);
+    gp_categories_clear(&c);
+    return st;
+}
+
+gp_status gp_categories_from_column(const char *const *words, size_t n, const char *column, gp_categories *out,
+                                    gp_error *err)
+{
+    gp_categories c = {0};
+    gp_str source = GP_STR_INIT, note = GP_STR_INIT;
+    size_t m = 0;
+    gp_status st = GP_OK;
     gp_str_printf(&source, "column %s", column);
-    GP_TRY_GOTO(set_text(&c.source, &source, err));
-    if (count > m / 2 && m > 2) {
-        gp_str_printf(&remark, "column '%s' has %zu different values in %zu rows: most categories are of one image",
-                      column, count, m);
-        GP_TRY_GOTO(set_text(&c.note, &remark, err));
-    } else if (!m && n) {
-        gp_str_printf(&remark, "column '%s' is empty for all %zu rows: there are no categories", column, n);
-        GP_TRY_GOTO(set_text(&c.note, &remark, err));
-    }
+    if (source.failed) GP_TRY_GOTO(gp_fail_memory(err, "the categories"));
+    GP_TRY_GOTO(gp_categories_from_words(words, n, source.data, &c, err));
+    for (size_t i = 0; i < n; i++) m += c.category[i] >= 0;
+    if (c.count > m / 2 && m > 2)
+        gp_str_printf(&note, "column '%s' has %zu different values in %zu rows: most categories are of one image",
+                      column, c.count, m);
+    else if (!m && n)
+        gp_str_printf(&note, "column '%s' is empty for all %zu rows: there are no categories", column, n);
+    if (note.size || note.failed) GP_TRY_GOTO(set_text(&c.note, &note, err));
     *out = c;
     c = (gp_categories){0};
 out:
     gp_str_clear(&source);
-    gp_str_clear(&remark);
-    gp_mem_free(blocks);
-    gp_mem_free(index);
+    gp_str_clear(&note);
     gp_categories_clear(&c);
     return st;
 }
@@ -129,10 +140,10 @@ out:
 typedef struct merging {
     size_t c, d;
     double *centroid; /* [c, d] */
-    double *size;     /* [c]; 0: merged into another */
-    uint32_t *near;   /* [c] the nearest other */
-    double *distance; /* [c] to it, squared */
-    uint32_t *into;   /* [c] the cluster it is part of now */
+    double *size;     /* [c] rows; 0: the cluster was merged into another one */
+    uint32_t *near;   /* [c] the nearest other cluster */
+    double *distance; /* [c] squared distance to it */
+    uint32_t *into;   /* [c] the cluster that now contains this one */
 } merging;
 
 static void merging_clear(merging *m)
@@ -147,10 +158,10 @@ static void merging_clear(merging *m)
 static gp_status merging_start(merging *m, const uint32_t *labels, size_t n, const float *vectors, gp_error *err)
 {
     size_t cells = 0;
-    if (!gp_size_mul(m->c, m->d, &cells)) return no_memory(err);
+    if (!gp_size_mul(m->c, m->d, &cells)) return gp_fail_memory(err, "the categories");
     m->centroid = gp_mem_zero(cells, sizeof *m->centroid);
     m->size = gp_mem_zero(m->c, sizeof *m->size);
-    if (!m->centroid || !m->size) return no_memory(err);
+    if (!m->centroid || !m->size) return gp_fail_memory(err, "the categories");
     GP_TRY(gp_alloc((void **)&m->near, m->c, sizeof *m->near, "the categories", err));
     GP_TRY(gp_alloc((void **)&m->distance, m->c, sizeof *m->distance, "the categories", err));
     GP_TRY(gp_alloc((void **)&m->into, m->c, sizeof *m->into, "the categories", err));
@@ -166,7 +177,7 @@ static gp_status merging_start(merging *m, const uint32_t *labels, size_t n, con
     return GP_OK;
 }
 
-static double apart(const merging *m, size_t a, size_t b)
+static double squared_distance(const merging *m, size_t a, size_t b)
 {
     double sum = 0;
     for (size_t k = 0; k < m->d; k++) {
@@ -181,12 +192,12 @@ static void find_near(merging *m, size_t a)
     m->distance[a] = INFINITY, m->near[a] = (uint32_t)a;
     for (size_t b = 0; b < m->c; b++) {
         if (b == a || m->size[b] <= 0) continue;
-        double s = apart(m, a, b);
+        double s = squared_distance(m, a, b);
         if (s < m->distance[a]) m->distance[a] = s, m->near[a] = (uint32_t)b;
     }
 }
 
-/* b becomes part of a. */
+/* Merges cluster b into cluster a. */
 static void merge(merging *m, size_t a, size_t b)
 {
     double whole = m->size[a] + m->size[b];
@@ -202,7 +213,7 @@ static void merge(merging *m, size_t a, size_t b)
         if (m->near[o] == a || m->near[o] == b) {
             find_near(m, o);
         } else {
-            double s = apart(m, o, a);
+            double s = squared_distance(m, o, a);
             if (s < m->distance[o] || (s == m->distance[o] && a < m->near[o]))
                 m->distance[o] = s, m->near[o] = (uint32_t)a;
         }
@@ -218,13 +229,13 @@ static void merge_down(merging *m, size_t most)
         for (size_t a = 0; a < m->c; a++)
             if (m->size[a] > 0 && isfinite(m->distance[a]) && (best == SIZE_MAX || m->distance[a] < m->distance[best]))
                 best = a;
-        if (best == SIZE_MAX) return; /* no two are left that can be compared */
+        if (best == SIZE_MAX) return; /* fewer than two clusters with rows are left */
         size_t other = m->near[best];
         merge(m, best < other ? best : other, best < other ? other : best);
     }
 }
 
-/* The categories of labels [n] below c, in order of size; empty ones are left out. */
+/* Makes categories from labels [n] below c, in descending order of size.  Leaves out labels without rows. */
 static gp_status number(const uint32_t *labels, size_t n, size_t c, gp_categories *out, gp_error *err)
 {
     block *blocks = NULL; /* at: smallest member */
@@ -232,7 +243,7 @@ static gp_status number(const uint32_t *labels, size_t n, size_t c, gp_categorie
     size_t count = 0;
     gp_status st = GP_OK;
     blocks = gp_mem_zero(c, sizeof *blocks);
-    if (!blocks) return no_memory(err);
+    if (!blocks) return gp_fail_memory(err, "the categories");
     GP_TRY_GOTO(gp_alloc((void **)&place, n, sizeof *place, "the categories", err));
     for (size_t i = 0; i < n; i++)
         if (blocks[labels[i]].size++ == 0) blocks[labels[i]].at = i;
@@ -253,7 +264,7 @@ out:
     return st;
 }
 
-/* Which level, and to how many it is to be merged (0: not). */
+/* Returns the level to use.  *merge_to: number of clusters to which it must be merged; 0: no merging. */
 static size_t choose_level(const uint32_t *sizes, size_t levels, size_t least, size_t most, size_t *merge_to)
 {
     *merge_to = 0;
@@ -261,15 +272,15 @@ static size_t choose_level(const uint32_t *sizes, size_t levels, size_t least, s
         if (sizes[t] >= least && sizes[t] <= most) return t;
     for (size_t t = 0; t < levels; t++) {
         if (sizes[t] <= most) continue;
-        if (sizes[t] > MERGE_MOST || most == 0) return t ? t - 1 : 0;
+        if (sizes[t] > MAX_MERGED_BY_LEVEL || most == 0) return t ? t - 1 : 0;
         *merge_to = most;
         return t;
     }
     return levels - 1;
 }
 
-static void put_remark(gp_str *s, const uint32_t *sizes, size_t levels, size_t level, size_t least, size_t most,
-                       size_t merge_to)
+static void put_note(gp_str *s, const uint32_t *sizes, size_t levels, size_t level, size_t least, size_t most,
+                     size_t merge_to)
 {
     gp_str_printf(s, "no level of the hierarchy has %zu to %zu clusters: ", least, most);
     if (merge_to)
@@ -285,12 +296,12 @@ gp_status gp_categories_from_levels(const uint32_t *labels, const uint32_t *size
     gp_categories c = {0};
     merging m = {.d = d};
     uint32_t *merged = NULL;
-    gp_str source = GP_STR_INIT, remark = GP_STR_INIT;
+    gp_str source = GP_STR_INIT, note = GP_STR_INIT;
     size_t merge_to = 0;
     gp_status st = GP_OK;
     GP_TRY_GOTO(set_up(&c, n, err));
     if (levels == 0) {
-        gp_str_puts(&remark, "there are too few images for a hierarchy: no categories");
+        gp_str_puts(&note, "there are too few images for a hierarchy: no categories");
         GP_TRY_GOTO(set_count(&c, 0, err));
     } else {
         size_t level = choose_level(sizes, levels, least, most, &merge_to);
@@ -304,28 +315,27 @@ gp_status gp_categories_from_levels(const uint32_t *labels, const uint32_t *size
             own = merged;
         }
         GP_TRY_GOTO(number(own, n, sizes[level], &c, err));
-        if (sizes[level] < least || sizes[level] > most)
-            put_remark(&remark, sizes, levels, level, least, most, merge_to);
+        if (sizes[level] < least || sizes[level] > most) put_note(&note, sizes, levels, level, least, most, merge_to);
     }
     gp_str_printf(&source, "hierarchy: %zu %s", c.count, gp_plural(c.count, "cluster", "clusters"));
     GP_TRY_GOTO(set_text(&c.source, &source, err));
-    if (remark.size || remark.failed) GP_TRY_GOTO(set_text(&c.note, &remark, err));
+    if (note.size || note.failed) GP_TRY_GOTO(set_text(&c.note, &note, err));
     *out = c;
     c = (gp_categories){0};
 out:
     gp_str_clear(&source);
-    gp_str_clear(&remark);
+    gp_str_clear(&note);
     gp_mem_free(merged);
     merging_clear(&m);
     gp_categories_clear(&c);
     return st;
 }
 
-/* The finest level, coarse first, of at most MERGE_FROM clusters. */
+/* Returns the finest level with at most MAX_MERGED clusters. */
 static size_t level_to_merge(const uint32_t *sizes, size_t levels)
 {
     size_t level = levels - 1;
-    while (level > 0 && sizes[level] > MERGE_FROM) level--;
+    while (level > 0 && sizes[level] > MAX_MERGED) level--;
     return level;
 }
 
@@ -336,7 +346,7 @@ gp_status gp_categories_from_clusters(const uint32_t *labels, const uint32_t *si
     gp_categories c = {0};
     gp_category_cut cut;
     uint32_t *merged = NULL;
-    gp_str source = GP_STR_INIT, remark = GP_STR_INIT;
+    gp_str source = GP_STR_INIT, note = GP_STR_INIT;
     gp_status st = GP_OK;
     assert(levels > 0);
     size_t level = level_to_merge(sizes, levels);
@@ -349,15 +359,15 @@ gp_status gp_categories_from_clusters(const uint32_t *labels, const uint32_t *si
     gp_str_printf(&source, "%u clusters of images, merged", sizes[level]);
     GP_TRY_GOTO(set_text(&c.source, &source, err));
     if (cut.largest > GP_CATEGORY_SHARE) {
-        gp_str_printf(&remark, "one category holds %.0f %% of the images, since they cannot be split evenly",
+        gp_str_printf(&note, "one category holds %.0f %% of the images, since they cannot be split evenly",
                       100 * cut.largest);
-        GP_TRY_GOTO(set_text(&c.note, &remark, err));
+        GP_TRY_GOTO(set_text(&c.note, &note, err));
     }
     *out = c;
     c = (gp_categories){0};
 out:
     gp_str_clear(&source);
-    gp_str_clear(&remark);
+    gp_str_clear(&note);
     gp_mem_free(merged);
     gp_categories_clear(&c);
     return st;
@@ -365,7 +375,7 @@ out:
 
 /* ------------------------------------------------------------------ from labels */
 
-/* The label of largest product with the row; -1 for a row of no direction. */
+/* Returns the label with the largest dot product with the row; -1 for a row of zeros. */
 static int32_t nearest_label(const float *row, size_t d, const float *labels, size_t count)
 {
     int32_t best = -1;
@@ -389,7 +399,7 @@ gp_status gp_categories_from_labels(const float *vectors, size_t n, size_t d, co
     GP_TRY_GOTO(set_count(&c, count, err));
     for (size_t k = 0; k < count; k++) {
         c.names[k] = gp_str_dup(names[k]);
-        if (!c.names[k]) GP_TRY_GOTO(no_memory(err));
+        if (!c.names[k]) GP_TRY_GOTO(gp_fail_memory(err, "the categories"));
     }
     for (size_t i = 0; i < n; i++) c.category[i] = nearest_label(vectors + i * d, d, labels, count);
     gp_str_puts(&source, "labels");

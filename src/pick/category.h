@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Categories: from a column, from a level of the hierarchy, from labels the user gives. */
+ * Categories of images: from a column, from a level of the hierarchy, from merged clusters, or from labels of the user.
+ */
 #ifndef GP_PICK_CATEGORY_H
 #define GP_PICK_CATEGORY_H
 
@@ -8,47 +9,58 @@
 typedef struct gp_categories {
     size_t n, count;
     int32_t *category; /* [n] -1: none */
-    char **names;      /* [count]; NULL where a title is still to be found */
-    char *source;      /* "column Category", "hierarchy: 12 clusters", "labels" */
-    char *note;        /* one line for the user when something did not fit; or NULL */
-    bool merged;       /* from clusters that were merged; their silhouette, -1..1: how well they are apart */
-    double silhouette;
+    char **names;      /* [count]; NULL: the category has no title yet */
+    char *source;      /* like "column Category", "hierarchy: 12 clusters", "labels" */
+    char *note;        /* one line for the user about a problem with the categories; or NULL */
+    bool merged;       /* made by gp_categories_from_clusters */
+    double silhouette; /* if merged: mean silhouette (Rousseeuw 1987), -1..1; the higher, the better separated */
 } gp_categories;
 void gp_categories_clear(gp_categories *categories);
 
-/* words [n], NULL or "": none.  Categories in order of size, largest first, then name. */
-gp_status gp_categories_from_words(const char *const *words, size_t n, const char *column, gp_categories *out,
+/* One category for each distinct word.  words [n]; NULL or "": no category.  Categories are sorted by descending size,
+ * equal sizes by name. */
+gp_status gp_categories_from_words(const char *const *words, size_t n, const char *source, gp_categories *out,
                                    gp_error *err);
-/* The first level from coarse to fine with least..most clusters (4..24).  None, but a finer one: its clusters are
- * merged down to `most`, the two of nearest centroids (euclidean; weighted by size; ties: smaller labels) first.  All
- * coarser: the finest.  No level at all: no category.  The remark says what was done; only memory can fail.  Categories
- * in order of size, then smallest member.  labels [levels, n] coarse first, sizes [levels]; vectors [n, d]. Cost: of c
- * clusters of the level merged, c d numbers and c * c * d products; levels of more than 4,096 are not. */
+/* The same for a column of a table.  The source names the column, and a note says if it has no values or too many. */
+gp_status gp_categories_from_column(const char *const *words, size_t n, const char *column, gp_categories *out,
+                                    gp_error *err);
+/* The clusters of one level of the hierarchy: the coarsest level with least..most clusters.  If no level has so many:
+ *
+ *   all levels are coarser   the finest level
+ *   a level is finer         the coarsest finer level; its clusters are merged until `most` are left.  Each step merges
+ *                            the two clusters with the nearest centroids (euclidean; ties: smaller labels).  If the
+ *                            level has more than 4,096 clusters, the next coarser level instead, without merging
+ *   no level at all          no categories
+ *
+ * *out has a note then.  Categories are sorted by descending size, equal sizes by their first row.  labels [levels, n]
+ * from coarse to fine, sizes [levels]: number of clusters; vectors [n, d].  Cost of merging c clusters: c * d numbers
+ * of memory and about c * c * d products.  Errors: MEMORY. */
 gp_status gp_categories_from_levels(const uint32_t *labels, const uint32_t *sizes, size_t levels, size_t n,
                                     const float *vectors, size_t d, size_t least, size_t most, gp_categories *out,
                                     gp_error *err);
-/* goldpan's own choice: the fine clusters of the hierarchy, merged.  Takes the finest level of at most 1,024 clusters
- * and merges the two clusters whose union adds least to the sum of squares (Ward 1963), of rows that are centred on
- * their common mean and scaled to length 1.  Of the cuts with least..most clusters it takes the one of best silhouette
- * (Rousseeuw 1987), first among those without a category of more than 35 % of the rows or less than 8 rows.  The
- * remark says when every cut has a larger one.  Categories in order of size, then smallest member.  labels
- * [levels, n] coarse first, sizes [levels]; vectors [n, d].  Cost: of c clusters c * c * 12 bytes and c * c * d
- * products. */
+/* The default: merged clusters of a fine level of the hierarchy, the finest level with at most 1,024 clusters.  Each
+ * step merges the two clusters whose union increases the within-cluster sum of squares least (Ward 1963).  The rows are
+ * centred and scaled to length 1 before.  Of the results with least..most clusters, it takes the one with the best mean
+ * silhouette (Rousseeuw 1987).  Results without a category of more than 35 % of the rows are preferred, and among these
+ * the ones without a category of less than 8 rows.  *out has a note if one category has more than 35 %.  Categories are
+ * sorted by descending size, equal sizes by their first row.  labels [levels, n] from coarse to fine, sizes [levels];
+ * vectors [n, d].  Cost for c clusters: c * c * 12 bytes and c * c * d products. */
 gp_status gp_categories_from_clusters(const uint32_t *labels, const uint32_t *sizes, size_t levels, size_t n,
                                       const float *vectors, size_t d, size_t least, size_t most, gp_categories *out,
                                       gp_error *err);
-/* The merge alone, for gp_categories_from_clusters.  labels [n] below `clusters` -> merged [n]. */
+/* The merging of gp_categories_from_clusters.  labels [n]: cluster of each row, below `clusters`.  merged [n]: category
+ * of each row. */
 typedef struct gp_category_cut {
     size_t count;
-    double silhouette, largest; /* largest: share of the rows, 0..1 */
+    double silhouette, largest; /* largest: share of all rows in the largest category, 0..1 */
 } gp_category_cut;
-enum { GP_CATEGORY_MIN = 8 }; /* rows */
-#define GP_CATEGORY_SHARE 0.35
+enum { GP_CATEGORY_MIN = 8 };  /* preferred minimum of rows in a category */
+#define GP_CATEGORY_SHARE 0.35 /* preferred maximum share of all rows in a category */
 gp_status gp_categories_by_merging(const uint32_t *labels, size_t clusters, size_t n, const float *vectors, size_t d,
                                    size_t least, size_t most, uint32_t *merged, gp_category_cut *out, gp_error *err);
-/* Zero-shot: the label whose embedding is nearest by cosine (ties: the earlier; a row of zeros: none).  Categories are
- * the labels in the order given, also those that no row is nearest to.   vectors [n, d], labels [count, d] normalised.
- */
+/* Zero-shot classification: each row gets the label with the largest cosine (ties: the earlier label; a row of zeros
+ * gets no category).  Categories are all labels in the given order, even without rows.  vectors [n, d], labels [count,
+ * d] normalised. */
 gp_status gp_categories_from_labels(const float *vectors, size_t n, size_t d, const float *labels,
                                     const char *const *names, size_t count, gp_categories *out, gp_error *err);
 

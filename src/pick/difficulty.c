@@ -37,19 +37,19 @@ enum {
 typedef struct fit {
     const float *embeddings; /* [prompts, d] */
     size_t d, n, m;
-    bool by_rows;   /* m = n: the matrix is XX' */
-    size_t *row;    /* [n] index of each row's prompt among all prompts */
-    double *y;      /* [n] */
-    double *scale;  /* [n] 1 / length */
-    double *mean;   /* [d] */
-    double *a;      /* [m, m] the matrix; later reflection k is in row k, from column k + 1 on */
-    double *middle; /* [m] the diagonal of T */
-    double *beside; /* [m] the subdiagonal of T; the last is 0 */
-    double *aim;    /* [m] Q'X'y or Q'y */
+    bool by_rows;        /* m = n: the matrix is XX' */
+    size_t *row;         /* [n] index of each row's prompt among all prompts */
+    double *y;           /* [n] */
+    double *scale;       /* [n] 1 / length */
+    double *mean;        /* [d] */
+    double *a;           /* [m, m] the matrix; later reflection k is in row k, from column k + 1 on */
+    double *diagonal;    /* [m] the diagonal of T */
+    double *subdiagonal; /* [m] the subdiagonal of T; the last number is 0 */
+    double *target;      /* [m] Q'X'y or Q'y */
     double penalty[GRID];
     double *factor;  /* [m, GRID] the subdiagonal of L */
     double *pivot;   /* [m, GRID] 1 / D */
-    double *towards; /* [m, GRID] D^-1 L^-1 aim */
+    double *towards; /* [m, GRID] D^-1 L^-1 target */
     double *left;    /* [n, GRID] error of the prediction for prompt i by all others */
     double *rows;    /* [threads, m, AT_ONCE] scratch */
     atomic_size_t next;
@@ -62,9 +62,9 @@ static void clear(fit *f)
     gp_mem_free(f->towards);
     gp_mem_free(f->pivot);
     gp_mem_free(f->factor);
-    gp_mem_free(f->aim);
-    gp_mem_free(f->beside);
-    gp_mem_free(f->middle);
+    gp_mem_free(f->target);
+    gp_mem_free(f->subdiagonal);
+    gp_mem_free(f->diagonal);
     gp_mem_free(f->a);
     gp_mem_free(f->mean);
     gp_mem_free(f->scale);
@@ -80,7 +80,7 @@ static gp_status numbers(double **out, size_t rows, size_t columns, gp_error *er
     return gp_alloc((void **)out, count, sizeof **out, "the difficulty of prompts", err);
 }
 
-/* ------------------------------------------------------------------ who takes part */
+/* ------------------------------------------------------------------ prompts of the regression */
 
 /* Returns 1 / length of an embedding; 0: zeros or not finite, so no embedding. */
 static double scale_of(const float *x, size_t d)
@@ -102,7 +102,7 @@ static gp_status means_of(const double *score, const int32_t *prompt, size_t n, 
 }
 
 /* Collects the prompts that have a score and an embedding: sets row, y, scale and mean. */
-static gp_status take_part(fit *f, const double *mean, size_t prompts, gp_error *err)
+static gp_status collect_prompts(fit *f, const double *mean, size_t prompts, gp_error *err)
 {
     double all = 0;
     GP_TRY(gp_alloc((void **)&f->row, prompts, sizeof *f->row, "the difficulty of prompts", err));
@@ -197,11 +197,11 @@ static double reflection(double *x, size_t length)
 static void tridiagonal(fit *f, double *p)
 {
     size_t m = f->m;
-    for (size_t k = 0; k < m; k++) f->beside[k] = 0;
+    for (size_t k = 0; k < m; k++) f->subdiagonal[k] = 0;
     for (size_t k = 0; k + 1 < m; k++) {
         double *v = f->a + k * m, with = 0;
-        f->middle[k] = v[k];
-        f->beside[k] = k + 2 < m ? reflection(v + k + 1, m - k - 1) : v[k + 1];
+        f->diagonal[k] = v[k];
+        f->subdiagonal[k] = k + 2 < m ? reflection(v + k + 1, m - k - 1) : v[k + 1];
         if (k + 2 >= m) break;
         for (size_t j = k + 1; j < m; j++) p[j] = 0;
         for (size_t i = k + 1; i < m; i++) /* p = 2 B v */
@@ -211,7 +211,7 @@ static void tridiagonal(fit *f, double *p)
         for (size_t i = k + 1; i < m; i++) /* B - v p' - p v' */
             for (size_t j = k + 1; j < m; j++) f->a[i * m + j] -= v[i] * p[j] + p[i] * v[j];
     }
-    f->middle[m - 1] = f->a[m * m - 1];
+    f->diagonal[m - 1] = f->a[m * m - 1];
 }
 
 /* Multiplies each column of x [m, AT_ONCE] by Q', in place. */
@@ -231,18 +231,18 @@ static void reflect(const fit *f, double *x)
 
 /* ------------------------------------------------------------------ the errors */
 
-/* Computes aim; rows [m, AT_ONCE] is scratch. */
-static void set_aim(fit *f, double *rows)
+/* Computes `target`; rows [m, AT_ONCE] is scratch. */
+static void set_target(fit *f, double *rows)
 {
-    for (size_t k = 0; k < f->m; k++) f->aim[k] = f->by_rows ? f->y[k] : 0;
+    for (size_t k = 0; k < f->m; k++) f->target[k] = f->by_rows ? f->y[k] : 0;
     for (size_t i = 0; !f->by_rows && i < f->n; i++) {
         fetch(f, i, 0, rows);
-        for (size_t j = 0; j < f->m; j++) f->aim[j] += f->y[i] * rows[j];
+        for (size_t j = 0; j < f->m; j++) f->target[j] += f->y[i] * rows[j];
     }
     memset(rows, 0, f->m * AT_ONCE * sizeof *rows);
-    for (size_t k = 0; k < f->m; k++) rows[k * AT_ONCE] = f->aim[k];
+    for (size_t k = 0; k < f->m; k++) rows[k * AT_ONCE] = f->target[k];
     reflect(f, rows);
-    for (size_t k = 0; k < f->m; k++) f->aim[k] = rows[k * AT_ONCE];
+    for (size_t k = 0; k < f->m; k++) f->target[k] = rows[k * AT_ONCE];
 }
 
 /* Factors T + penalty = LDL' and computes `towards`, for each penalty.  T + penalty is positive definite, so no pivot
@@ -250,12 +250,12 @@ static void set_aim(fit *f, double *rows)
 static void decompose(fit *f)
 {
     for (int g = 0; g < GRID; g++) {
-        double factor = 0, before = 0; /* of the row above */
+        double factor = 0, before = 0; /* values of the row above */
         for (size_t k = 0; k < f->m; k++) {
-            double above = k ? f->beside[k - 1] : 0;
-            double pivot = f->middle[k] + f->penalty[g] - factor * above;
-            before = f->aim[k] - factor * before;
-            factor = f->beside[k] / pivot;
+            double above = k ? f->subdiagonal[k - 1] : 0;
+            double pivot = f->diagonal[k] + f->penalty[g] - factor * above;
+            before = f->target[k] - factor * before;
+            factor = f->subdiagonal[k] / pivot;
             f->factor[k * GRID + (size_t)g] = factor;
             f->pivot[k * GRID + (size_t)g] = 1 / pivot;
             f->towards[k * GRID + (size_t)g] = before / pivot;
@@ -334,9 +334,9 @@ static gp_status regress(fit *f, int threads, gp_error *err)
 {
     size_t m = f->m;
     GP_TRY(numbers(&f->a, m, m, err));
-    GP_TRY(numbers(&f->middle, m, 1, err));
-    GP_TRY(numbers(&f->beside, m, 1, err));
-    GP_TRY(numbers(&f->aim, m, 1, err));
+    GP_TRY(numbers(&f->diagonal, m, 1, err));
+    GP_TRY(numbers(&f->subdiagonal, m, 1, err));
+    GP_TRY(numbers(&f->target, m, 1, err));
     GP_TRY(numbers(&f->factor, m, GRID, err));
     GP_TRY(numbers(&f->pivot, m, GRID, err));
     GP_TRY(numbers(&f->towards, m, GRID, err));
@@ -346,14 +346,15 @@ static gp_status regress(fit *f, int threads, gp_error *err)
     for (size_t p = 0; p < m; p++)
         for (size_t q = 0; q < p; q++) f->a[p * m + q] = f->a[q * m + p];
     tridiagonal(f, f->rows);
-    set_aim(f, f->rows);
+    set_target(f, f->rows);
     decompose(f);
     return in_threads(f, threads, leave_all_out, err);
 }
 
 /* corrected = score - prediction + mean score of the images with a prediction.  prediction [prompts]; NaN: no
  * prediction. */
-static void take_off(const double *score, const int32_t *prompt, size_t n, const double *prediction, double *corrected)
+static void subtract_prediction(const double *score, const int32_t *prompt, size_t n, const double *prediction,
+                                double *corrected)
 {
     double sum = 0, rows = 0;
     for (size_t i = 0; i < n; i++)
@@ -377,7 +378,7 @@ gp_status gp_calibrate_difficulty(const double *score, const int32_t *prompt, si
     GP_TRY_GOTO(numbers(&mean, prompts, 1, err));
     GP_TRY_GOTO(numbers(&prediction, prompts, 1, err));
     GP_TRY_GOTO(means_of(score, prompt, n, prompts, mean, err));
-    GP_TRY_GOTO(take_part(&f, mean, prompts, err));
+    GP_TRY_GOTO(collect_prompts(&f, mean, prompts, err));
     for (size_t k = 0; k < prompts; k++) prediction[k] = NAN;
     found.prompts = f.n;
     if (f.n >= GP_DIFFICULTY_MIN && set_grid(&f)) {
@@ -386,7 +387,7 @@ gp_status gp_calibrate_difficulty(const double *score, const int32_t *prompt, si
         found.penalty = f.penalty[best];
         for (size_t i = 0; i < f.n; i++) prediction[f.row[i]] = mean[f.row[i]] - f.left[i * GRID + (size_t)best];
     }
-    take_off(score, prompt, n, prediction, corrected);
+    subtract_prediction(score, prompt, n, prediction, corrected);
     if (facts) *facts = found;
 out:
     gp_mem_free(prediction);

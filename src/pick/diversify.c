@@ -45,7 +45,7 @@ static void drop_top(entry *heap, size_t *m)
     if (*m) sink(heap, *m, 0);
 }
 
-/* Cosine of normalised rows: sixteen sums side by side, which compilers turn into vectors without leave to reorder. */
+/* Sixteen partial sums: compilers can keep them in vector registers without changing the order of additions. */
 double gp_diversify_similarity(const float *a, const float *b, size_t d)
 {
     float s[16] = {0};
@@ -69,7 +69,7 @@ static size_t scaled(const double *relevance, size_t n, double *out)
         if (relevance[i] < low) low = relevance[i];
         if (relevance[i] > high) high = relevance[i];
     }
-    double range = high / 2 - low / 2; /* halves: no overflow */
+    double range = high / 2 - low / 2; /* half of the range, because high - low may overflow */
     for (size_t i = 0; i < n; i++) {
         out[i] = NAN;
         if (isfinite(relevance[i])) out[i] = range > 0 ? (relevance[i] / 2 - low / 2) / range : 0;
@@ -87,7 +87,7 @@ static void take(bool *taken, const int32_t *group, uint32_t row)
     if (taken && group[row] >= 0) taken[group[row]] = true;
 }
 
-/* Owns: *taken [n] by group; NULL without groups. */
+/* *taken [n]: whether a row of each group is selected; NULL without groups.  Owns: *taken. */
 static gp_status new_taken(const int32_t *group, size_t n, bool **taken, gp_error *err)
 {
     if (!group) return GP_OK;
@@ -102,8 +102,8 @@ typedef struct mmr {
     const float *vectors;
     size_t d;
     double balance;
-    double *relevance; /* [n] 0..1, NaN: out */
-    double *near;      /* [n] largest cosine to the chosen that the row has seen */
+    double *relevance; /* [n] 0..1; NaN: takes no part */
+    double *near;      /* [n] largest cosine to the first `seen` selected rows (entry.seen) */
     const uint32_t *chosen;
 } mmr;
 
@@ -143,7 +143,8 @@ gp_status gp_diversify_mmr(const float *vectors, size_t n, size_t d, const doubl
             take(taken, group, heap[0].row);
             drop_top(heap, &m);
             if (done > 1) continue;
-            for (size_t i = 0; i < m; i++) update(&r, &heap[i], 1); /* a negative cosine may lift a value, this once */
+            /* after the first selection, a negative cosine may raise a value; later values only fall */
+            for (size_t i = 0; i < m; i++) update(&r, &heap[i], 1);
             make_heap(heap, m);
         }
     }
@@ -158,7 +159,8 @@ out:
 
 /* ------------------------------------------------------------------ facility location */
 
-/* What choosing j would add to what is covered [n] so far; that begins at 0, which clips negative likeness. */
+/* Returns the gain of selecting row j.  likeness [n]: row j of the matrix.  covered [n]: largest similarity of each row
+ * to the selected rows so far; it begins at 0, so negative similarities never count. */
 static double gain_of(const float *likeness, size_t n, const double *demand, double bonus, const float *covered)
 {
     double sum = 0;
@@ -214,7 +216,7 @@ static int by_value(const void *x, const void *y)
     return above(x, y) ? -1 : above(y, x) ? 1 : 0;
 }
 
-/* likeness [m, m] of rows pool[0..m), in tiles that stay in the cache. */
+/* Computes likeness [m, m] of the rows pool[0] .. pool[m - 1], in tiles that stay in the cache. */
 static void fill_likeness(const float *vectors, size_t d, const entry *pool, size_t m, float *likeness)
 {
     enum { TILE = 32 };
@@ -230,10 +232,10 @@ static void fill_likeness(const float *vectors, size_t d, const entry *pool, siz
 typedef struct facility {
     float *likeness; /* [m, m] */
     double *demand, *bonus;
-    int32_t *group; /* NULL without groups; numbered anew, so that they lie below m */
+    int32_t *group; /* NULL without groups; renumbered, so that numbers are below m */
 } facility;
 
-/* The pool in order of rows, its likeness, and both terms of F. */
+/* Computes the similarities of the pool, and the demand and bonus of each row in F. */
 static gp_status set_up(facility *f, const float *vectors, size_t d, const entry *pool, size_t m, size_t k,
                         double balance, gp_error *err)
 {
@@ -241,7 +243,7 @@ static gp_status set_up(facility *f, const float *vectors, size_t d, const entry
     GP_TRY(gp_alloc((void **)&f->demand, m, sizeof *f->demand, "the choice", err));
     GP_TRY(gp_alloc((void **)&f->bonus, m, sizeof *f->bonus, "the choice", err));
     size_t cells = 0;
-    if (!gp_size_mul(m, m, &cells)) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the picks");
+    if (!gp_size_mul(m, m, &cells)) return gp_fail_memory(err, "the picks");
     GP_TRY(gp_alloc((void **)&f->likeness, cells, sizeof *f->likeness, "the choice", err));
     fill_likeness(vectors, d, pool, m, f->likeness);
     for (size_t i = 0; i < m; i++) {
@@ -259,7 +261,7 @@ static int by_row(const void *x, const void *y)
     return (a->row > b->row) - (a->row < b->row);
 }
 
-/* first [n]: a group's first row in the pool, which numbers it. */
+/* Renumbers the groups of the pool: the number of a group is the index of its first row in the pool. */
 static gp_status number_groups(const int32_t *group, size_t n, const entry *pool, size_t m, int32_t **out,
                                gp_error *err)
 {
@@ -277,7 +279,7 @@ static gp_status number_groups(const int32_t *group, size_t n, const entry *pool
     return GP_OK;
 }
 
-/* More were asked for than the pool gives: the others by relevance. */
+/* If k is larger than the pool: adds other rows by descending relevance. */
 static gp_status add_rest(const entry *rest, size_t m, size_t n, const int32_t *group, size_t k, uint32_t *chosen,
                           size_t *count, gp_error *err)
 {

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * Verdicts in words.  Numbers of the raw score have two places, as everywhere; the scale of comparison is named where
- * it is another one. */
+ * Decisions in words.  Raw scores have two decimals, as everywhere.  If candidates are compared in another scale than
+ * the raw score, the sentence names this scale. */
 #include "pick/explain.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include <math.h>
 #include <string.h>
 
-enum { WORDS = 60 }; /* of a prompt; the rest is left out */
+enum { MAX_QUOTED = 60 }; /* characters of a quoted prompt; the rest is left out */
 
 static void put_quoted(gp_str *s, const char *text)
 {
     size_t size = strlen(text), at = 0, points = 0;
     uint32_t cp;
-    while (at < size && points < WORDS) at += gp_utf8_next(text + at, size - at, &cp), points++;
+    while (at < size && points < MAX_QUOTED) at += gp_utf8_next(text + at, size - at, &cp), points++;
     gp_str_putc(s, '\'');
     gp_str_add(s, text, at);
     gp_str_puts(s, at < size ? "...'" : "'");
@@ -27,7 +27,7 @@ static void put_ordinal(gp_str *s, uint32_t n)
     gp_str_printf(s, "%u%s", n, teen ? "th" : last == 1 ? "st" : last == 2 ? "nd" : last == 3 ? "rd" : "th");
 }
 
-/* A value in the scale of comparison: "score 31.20", "corrected score +2.31". */
+/* Writes a value with the name of its scale, like "score 31.20" or "corrected score +2.31". */
 static void put_value(gp_str *s, gp_pick_by by, double value)
 {
     switch (by) {
@@ -48,13 +48,13 @@ static void put_own(gp_str *s, const gp_pick_decision *v)
     if (v->by != GP_BY_SCORE) gp_str_printf(s, " (score %.2f)", v->score);
 }
 
-/* "; the last one taken, 'b.png', has score 31.20".  With slices, a better candidate of the prompt may be outside them.
- */
+/* Writes like "; the last one taken, 'b.png', has score 31.20".  With slices, the better candidate of the prompt may be
+ * in no slice, so it may not have been taken. */
 static void put_last(gp_str *s, const gp_pick_decision *v)
 {
     bool slices = v->strategy == GP_PICK_SLICES || v->strategy == GP_PICK_CATEGORY_SLICES;
     if (isnan(v->limit)) return;
-    gp_str_puts(s, slices && v->gate == GP_FILTERED_PER_PROMPT ? "; a better one" : "; the last one taken");
+    gp_str_puts(s, slices && v->filter == GP_FILTERED_PER_PROMPT ? "; a better one" : "; the last one taken");
     if (v->other) gp_str_printf(s, ", '%s',", v->other);
     gp_str_puts(s, " has ");
     put_value(s, v->by, v->limit);
@@ -100,7 +100,7 @@ static bool within_category(const gp_pick_decision *v)
 }
 
 /* "of the category 'people'", "of all" */
-static void put_base(gp_str *s, const gp_pick_decision *v)
+static void put_reference(gp_str *s, const gp_pick_decision *v)
 {
     gp_str_puts(s, "of ");
     if (within_category(v))
@@ -110,7 +110,7 @@ static void put_base(gp_str *s, const gp_pick_decision *v)
 }
 
 /* "only candidate", "best of 4", "2nd best of 4" */
-static void put_best(gp_str *s, const gp_pick_decision *v)
+static void put_rank_picked(gp_str *s, const gp_pick_decision *v)
 {
     if (v->of == 1) {
         gp_str_puts(s, "only candidate");
@@ -127,14 +127,14 @@ static void put_picked(gp_str *s, const gp_pick_decision *v)
         put_slice(s, v);
         gp_str_printf(s, ", whose %u %s mean %.2f against %.2f ", v->slice_support,
                       gp_plural(v->slice_support, "image has", "images have"), v->slice_value, v->overall);
-        put_base(s, v);
+        put_reference(s, v);
         gp_str_puts(s, v->of == 1 ? ": its " : ": the ");
-        put_best(s, v);
+        put_rank_picked(s, v);
         put_own(s, v);
         return;
     }
     gp_str_puts(s, "picked as the ");
-    put_best(s, v);
+    put_rank_picked(s, v);
     gp_str_puts(s, v->strategy == GP_PICK_CATEGORY ? " in " : " for ");
     if (v->strategy == GP_PICK_CATEGORY)
         put_category(s, v);
@@ -162,29 +162,29 @@ static void put_not_in_slice(gp_str *s, const gp_pick_decision *v)
 {
     if (!v->slice_support) {
         gp_str_puts(s, "in no slice that stands out");
-        if (!isnan(v->overall)) gp_str_printf(s, " from the mean %.2f ", v->overall), put_base(s, v);
+        if (!isnan(v->overall)) gp_str_printf(s, " from the mean %.2f ", v->overall), put_reference(s, v);
     } else {
         put_slice(s, v);
         bool one = v->slice_support == 1;
         gp_str_printf(s, " does not stand out: its %u %s ", v->slice_support,
                       gp_plural(v->slice_support, "image", "images"));
         if (isnan(v->limit))
-            gp_str_puts(s, one ? "is too few" : "are too few"); /* the limit is in the options */
+            gp_str_puts(s, one ? "is too few" : "are too few"); /* fewer than options->min_support */
         else
             gp_str_printf(s, "%s mean %.2f, less than %.2f", one ? "has" : "have", v->slice_value, v->limit);
         gp_str_printf(s, " (mean %.2f ", v->overall);
-        put_base(s, v);
+        put_reference(s, v);
         gp_str_putc(s, ')');
     }
     put_own(s, v);
 }
 
 /* "3rd of 4 for ..." */
-static void put_place(gp_str *s, const gp_pick_decision *v)
+static void put_rank_rejected(gp_str *s, const gp_pick_decision *v)
 {
     put_ordinal(s, v->rank);
     gp_str_printf(s, " of %u ", v->of);
-    switch (v->gate) {
+    switch (v->filter) {
     case GP_FILTERED_PER_PROMPT: gp_str_puts(s, "for "), put_prompt(s, v); break;
     case GP_FILTERED_PER_CATEGORY: gp_str_puts(s, "in "), put_category(s, v); break;
     case GP_FILTERED_PER_SLICE: gp_str_puts(s, "in "), put_slice(s, v); break;
@@ -194,12 +194,12 @@ static void put_place(gp_str *s, const gp_pick_decision *v)
     put_last(s, v);
 }
 
-static void put_like(gp_str *s, const gp_pick_decision *v)
+static void put_similar(gp_str *s, const gp_pick_decision *v)
 {
-    gp_str_puts(s, v->gate == GP_FILTERED_DUPLICATE ? "a near copy of " : "too like ");
+    gp_str_puts(s, v->filter == GP_FILTERED_DUPLICATE ? "a near copy of " : "too like ");
     put_other(s, v);
     if (!isnan(v->likeness)) gp_str_printf(s, " (cosine %.3f)", v->likeness);
-    gp_str_puts(s, v->gate == GP_FILTERED_DUPLICATE ? ", which has " : ", which is picked with ");
+    gp_str_puts(s, v->filter == GP_FILTERED_DUPLICATE ? ", which has " : ", which is picked with ");
     put_value(s, v->by, v->limit);
     gp_str_puts(s, "; its own is ");
     gp_str_printf(s,
@@ -213,29 +213,29 @@ static void put_like(gp_str *s, const gp_pick_decision *v)
 gp_status gp_explain(const gp_pick_decision *v, char **out, gp_error *err)
 {
     gp_str s = GP_STR_INIT;
-    if (v->gate == GP_FILTERED_NOT)
+    if (v->filter == GP_FILTERED_NOT)
         put_picked(&s, v);
     else
         gp_str_puts(&s, "not picked: ");
-    switch (v->gate) {
+    switch (v->filter) {
     case GP_FILTERED_NOT: break;
     case GP_FILTERED_NO_SCORE: put_no_score(&s, v); break;
     case GP_FILTERED_MIN_SCORE:
         gp_str_printf(&s, "its score %.2f is below the %.2f asked for", v->score, v->limit);
         break;
     case GP_FILTERED_MEASURE:
-        gp_str_puts(&s, v->barred ? v->barred : "a quality measure does not meet its limit"), put_own(&s, v);
+        gp_str_puts(&s, v->unmet ? v->unmet : "a quality measure does not meet its limit"), put_own(&s, v);
         break;
     case GP_FILTERED_NOT_IN_SLICE: put_not_in_slice(&s, v); break;
     case GP_FILTERED_PER_PROMPT:
     case GP_FILTERED_PER_SLICE:
     case GP_FILTERED_PER_CATEGORY:
-    case GP_FILTERED_TOP: put_place(&s, v); break;
+    case GP_FILTERED_TOP: put_rank_rejected(&s, v); break;
     case GP_FILTERED_DUPLICATE:
-    case GP_FILTERED_DIVERSITY: put_like(&s, v); break;
+    case GP_FILTERED_DIVERSITY: put_similar(&s, v); break;
     }
     char *text = gp_str_take(&s);
-    if (!text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an explanation");
+    if (!text) return gp_fail_memory(err, "an explanation");
     *out = text;
     return GP_OK;
 }

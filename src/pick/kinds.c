@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Categories by merging the fine clusters of a hierarchy:
+ * Categories by agglomerative clustering: merges the fine clusters of a hierarchy.
  *
- *   fine clusters -> means of centred rows -> Ward's merges -> cuts of least..most clusters -> the cut of best
- * silhouette
+ *   fine clusters -> means of centred rows -> Ward's merges (Ward 1963) -> results with least..most clusters
+ *   -> the result with the best silhouette
  *
- * The rows are centred first, because the embeddings of CLIP lie in a narrow cone: without their common part, what
- * tells two kinds of things apart carries the weight.  bench/judgement compares the criteria that were tried. */
+ * The rows are centred first.  The embeddings of CLIP lie in a narrow cone, so their common part dominates all
+ * distances; without it, distances depend on the differences between kinds of images.  bench/judgement compares the
+ * criteria that were tried. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "pick/category.h"
@@ -15,21 +16,21 @@
 
 typedef struct kinds {
     size_t n, c, d;
-    double *mean;   /* [c, d] of the centred rows */
-    double *size;   /* [c] rows */
-    float *apart;   /* [c, c] distance between means */
-    double *cost;   /* [c, c] Ward's: what a merge adds to the sum of squares; INFINITY: not to be merged */
-    double *weight; /* [c] rows of what the cluster holds now; 0: merged into another */
-    uint32_t *near; /* [c] the cluster of least cost */
-    uint32_t *from; /* [c - 1] each merge: this one goes ... */
-    uint32_t *to;   /* [c - 1] ... into this one, which is smaller in number */
+    double *mean;    /* [c, d] mean of the cluster's centred rows */
+    double *size;    /* [c] rows of the fine cluster */
+    float *distance; /* [c, c] distance between means */
+    double *cost;    /* [c, c] increase of the sum of squares by merging a pair (Ward 1963); INFINITY: no merge */
+    double *weight;  /* [c] rows of the cluster with all clusters merged into it; 0: merged into another one */
+    uint32_t *near;  /* [c] the cluster with the smallest cost */
+    uint32_t *from;  /* [c - 1] each merge: the cluster that is merged */
+    uint32_t *to;    /* [c - 1] each merge: the cluster that contains both afterwards; smaller than `from` */
 } kinds;
 
 static void kinds_clear(kinds *k)
 {
     gp_mem_free(k->mean);
     gp_mem_free(k->size);
-    gp_mem_free(k->apart);
+    gp_mem_free(k->distance);
     gp_mem_free(k->cost);
     gp_mem_free(k->weight);
     gp_mem_free(k->near);
@@ -37,15 +38,15 @@ static void kinds_clear(kinds *k)
     gp_mem_free(k->to);
 }
 
-static gp_status kinds_room(kinds *k, gp_error *err)
+static gp_status kinds_allocate(kinds *k, gp_error *err)
 {
     size_t cells = 0, pairs = 0;
     if (!gp_size_mul(k->c, k->d, &cells) || !gp_size_mul(k->c, k->c, &pairs))
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+        return gp_fail_memory(err, "the categories");
     k->mean = gp_mem_zero(cells, sizeof *k->mean);
     k->size = gp_mem_zero(k->c, sizeof *k->size);
-    if (!k->mean || !k->size) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
-    GP_TRY(gp_alloc((void **)&k->apart, pairs, sizeof *k->apart, "the categories", err));
+    if (!k->mean || !k->size) return gp_fail_memory(err, "the categories");
+    GP_TRY(gp_alloc((void **)&k->distance, pairs, sizeof *k->distance, "the categories", err));
     GP_TRY(gp_alloc((void **)&k->cost, pairs, sizeof *k->cost, "the categories", err));
     GP_TRY(gp_alloc((void **)&k->weight, k->c, sizeof *k->weight, "the categories", err));
     GP_TRY(gp_alloc((void **)&k->near, k->c, sizeof *k->near, "the categories", err));
@@ -55,11 +56,12 @@ static gp_status kinds_room(kinds *k, gp_error *err)
 
 /* ------------------------------------------------------------------ means and distances */
 
-/* Means per cluster of the rows, each less the mean of all and scaled to length 1.  A row equal to the mean stays 0. */
+/* Computes the mean of each cluster.  Each row is centred on the mean of all rows and scaled to length 1; a row equal
+ * to that mean becomes 0. */
 static gp_status take_means(kinds *k, const uint32_t *labels, const float *vectors, gp_error *err)
 {
     double *centre = gp_mem_zero(k->d, sizeof *centre);
-    if (!centre) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    if (!centre) return gp_fail_memory(err, "the categories");
     for (size_t i = 0; i < k->n; i++)
         for (size_t j = 0; j < k->d; j++) centre[j] += (double)vectors[i * k->d + j];
     for (size_t j = 0; j < k->d; j++) centre[j] /= (double)k->n;
@@ -80,12 +82,12 @@ static gp_status take_means(kinds *k, const uint32_t *labels, const float *vecto
 static void take_distances(kinds *k)
 {
     for (size_t a = 0; a < k->c; a++) {
-        k->apart[a * k->c + a] = 0, k->cost[a * k->c + a] = INFINITY;
+        k->distance[a * k->c + a] = 0, k->cost[a * k->c + a] = INFINITY;
         for (size_t b = 0; b < a; b++) {
             const double *x = k->mean + a * k->d, *y = k->mean + b * k->d;
             double square = 0, whole = k->size[a] + k->size[b];
             for (size_t j = 0; j < k->d; j++) square += (x[j] - y[j]) * (x[j] - y[j]);
-            k->apart[a * k->c + b] = k->apart[b * k->c + a] = (float)sqrt(square);
+            k->distance[a * k->c + b] = k->distance[b * k->c + a] = (float)sqrt(square);
             k->cost[a * k->c + b] = k->cost[b * k->c + a] =
                 k->size[a] > 0 && k->size[b] > 0 ? square * k->size[a] * k->size[b] / whole : INFINITY;
         }
@@ -102,8 +104,9 @@ static void find_nearest(kinds *k, size_t a)
         if (k->weight[b] > 0 && cost[b] < cost[k->near[a]]) k->near[a] = (uint32_t)b;
 }
 
-/* b becomes part of a.  The cost of a merge with the new a follows from the old costs (Lance and Williams 1967).  It is
- * never below the lesser of the two (the method is reducible), so only clusters next to a or b look for another. */
+/* Merges cluster b into cluster a.  The costs of merges with the new a follow from the old costs (Lance and Williams
+ * 1967).  They are never below the smaller of the two old costs (Ward's method is reducible).  So only clusters whose
+ * nearest cluster was a or b need a new nearest one. */
 static void merge(kinds *k, size_t a, size_t b)
 {
     double together = k->cost[a * k->c + b];
@@ -118,7 +121,7 @@ static void merge(kinds *k, size_t a, size_t b)
         if (k->weight[o] > 0 && (o == a || k->near[o] == a || k->near[o] == b)) find_nearest(k, o);
 }
 
-/* Merges all into one; from and to keep the order.  Returns the number of merges. */
+/* Merges all clusters into one, and records the merges in `from` and `to`.  Returns the number of merges. */
 static size_t merge_all(kinds *k)
 {
     size_t merges = 0;
@@ -140,7 +143,8 @@ static size_t merge_all(kinds *k)
 
 /* ------------------------------------------------------------------ the best cut */
 
-/* label [c]: the cluster of the cut, 0..count-1, after the first `merges`. */
+/* Cuts the tree of merges after the first `merges`.  label [c]: number of the merged cluster that contains each fine
+ * cluster.  Returns the number of merged clusters. */
 static size_t cut(const kinds *k, size_t merges, uint32_t *label)
 {
     size_t count = 0;
@@ -152,17 +156,18 @@ static size_t cut(const kinds *k, size_t merges, uint32_t *label)
     return count;
 }
 
-/* The mean silhouette (Rousseeuw 1987) of the fine clusters' means, weighted by rows.  sums [count], rows [count]. */
+/* Mean silhouette (Rousseeuw 1987) of the means of the fine clusters, weighted by their rows.  rows [count]: rows of
+ * each merged cluster.  sums [count] is scratch. */
 static double silhouette(const kinds *k, const uint32_t *label, size_t count, double *sums, const double *rows)
 {
     double total = 0;
     for (size_t a = 0; a < k->c; a++) {
         if (k->size[a] <= 0) continue;
         double others = rows[label[a]] - k->size[a], nearest = INFINITY;
-        if (others <= 0) continue; /* a cluster of one: 0, as the paper has it */
+        if (others <= 0) continue; /* alone in its cluster: its silhouette is 0 by definition */
         memset(sums, 0, count * sizeof *sums);
         for (size_t b = 0; b < k->c; b++)
-            if (k->size[b] > 0) sums[label[b]] += (double)k->apart[a * k->c + b] * k->size[b];
+            if (k->size[b] > 0) sums[label[b]] += (double)k->distance[a * k->c + b] * k->size[b];
         for (size_t j = 0; j < count; j++)
             if (j != label[a]) nearest = fmin(nearest, sums[j] / rows[j]);
         double own = sums[label[a]] / others, most = fmax(own, nearest);
@@ -171,42 +176,42 @@ static double silhouette(const kinds *k, const uint32_t *label, size_t count, do
     return total / (double)k->n;
 }
 
-/* How a cut is judged: first whether its clusters are of a usable size, then by the silhouette. */
-typedef struct judged {
-    int tier; /* 2: no cluster too large or too small; 1: none too large; 0: some are too large */
+/* The quality of a cut: by tier first, then by silhouette. */
+typedef struct cut_quality {
+    int tier; /* 2: no cluster is too large or too small; 1: none is too large; 0: some are too large */
     double silhouette, largest;
     size_t merges;
-} judged;
+} cut_quality;
 
-static bool is_better(const judged *a, const judged *b)
+static bool is_better(const cut_quality *a, const cut_quality *b)
 {
     if (a->tier != b->tier) return a->tier > b->tier;
     if (a->tier == 0 && a->largest != b->largest) return a->largest < b->largest;
     return a->silhouette > b->silhouette;
 }
 
-static gp_status best_cut(const kinds *k, size_t merges, size_t least, size_t most, judged *best, gp_error *err)
+static gp_status best_cut(const kinds *k, size_t merges, size_t least, size_t most, cut_quality *best, gp_error *err)
 {
     uint32_t *label = NULL;
     double *sums = NULL, *rows = NULL;
     size_t clusters = merges + 1, fair = k->n / (2 * least);
-    double fit = fair < GP_CATEGORY_MIN ? (double)fair : GP_CATEGORY_MIN; /* rows that a category must have */
+    double min_rows = fair < GP_CATEGORY_MIN ? (double)fair : GP_CATEGORY_MIN; /* fewer if there are few rows in all */
     gp_status st = GP_OK;
-    *best = (judged){.tier = -1};
+    *best = (cut_quality){.tier = -1};
     GP_TRY_GOTO(gp_alloc((void **)&label, k->c, sizeof *label, "the categories", err));
     GP_TRY_GOTO(gp_alloc((void **)&sums, k->c, sizeof *sums, "the categories", err));
     GP_TRY_GOTO(gp_alloc((void **)&rows, k->c, sizeof *rows, "the categories", err));
     if (most > clusters) most = clusters;
     if (least > most) least = most;
     for (size_t wanted = least; wanted <= most; wanted++) {
-        judged j = {.merges = clusters - wanted};
+        cut_quality j = {.merges = clusters - wanted};
         size_t count = cut(k, j.merges, label);
         double smallest = INFINITY;
         memset(rows, 0, count * sizeof *rows);
         for (size_t a = 0; a < k->c; a++)
             if (k->size[a] > 0) rows[label[a]] += k->size[a];
         for (size_t g = 0; g < count; g++) j.largest = fmax(j.largest, rows[g]), smallest = fmin(smallest, rows[g]);
-        j.tier = j.largest > GP_CATEGORY_SHARE * (double)k->n ? 0 : smallest < fit ? 1 : 2;
+        j.tier = j.largest > GP_CATEGORY_SHARE * (double)k->n ? 0 : smallest < min_rows ? 1 : 2;
         j.silhouette = silhouette(k, label, count, sums, rows);
         if (best->tier < 0 || is_better(&j, best)) *best = j;
     }
@@ -222,9 +227,9 @@ gp_status gp_categories_by_merging(const uint32_t *labels, size_t clusters, size
 {
     kinds k = {.n = n, .c = clusters, .d = d};
     uint32_t *label = NULL;
-    judged best;
+    cut_quality best;
     gp_status st = GP_OK;
-    GP_TRY_GOTO(kinds_room(&k, err));
+    GP_TRY_GOTO(kinds_allocate(&k, err));
     GP_TRY_GOTO(gp_alloc((void **)&label, clusters, sizeof *label, "the categories", err));
     GP_TRY_GOTO(take_means(&k, labels, vectors, err));
     take_distances(&k);

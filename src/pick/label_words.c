@@ -28,7 +28,7 @@ gp_status gp_label_words_read(const char *const *labels, size_t count, gp_label_
     l->text = gp_str_take(&all);
     l->words = gp_mem_zero(most, sizeof *l->words);
     l->names = gp_mem_zero(most, sizeof *l->names);
-    if (!l->text || !l->words || !l->names) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    if (!l->text || !l->words || !l->names) return gp_fail_memory(err, "the categories");
     char *p = l->text;
     for (size_t i = 0; i < count; i++) {
         char *end = p + strlen(p), *alternatives = strchr(p, '=');

@@ -1,43 +1,42 @@
 /* SPDX-License-Identifier: MIT
  * Ranks items within groups and selects the best.
  *
- * One order decides everything: group, then higher score, then smaller tie.  Candidates are sorted by it once through
- * indices; since ties are content hashes, which differ between different images, the result does not depend on the
- * order of the input.  (Equal hashes are equal images: then the input's order decides, and the bytes chosen are the
- * same.) */
+ * Items are sorted by group, then by descending score, then by `tie`.  Ties are content hashes, which differ between
+ * different images, so the result does not depend on the order of the input.  If two hashes are equal, the images are
+ * equal too, and the order of the input decides. */
 #include "pick/rank.h"
 #include "base/mem.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int by_worth(const gp_rank_item *a, const gp_rank_item *b)
+static int by_score(const gp_rank_item *a, const gp_rank_item *b)
 {
     if (a->score != b->score) return a->score > b->score ? -1 : 1;
     return memcmp(a->tie.bytes, b->tie.bytes, sizeof a->tie.bytes);
 }
 
-static int by_place(size_t a, size_t b)
+static int by_index(size_t a, size_t b)
 {
     return (a > b) - (a < b);
 }
 
-/* qsort_r gives `user` = the candidates; a, b are indices into them. */
+/* For qsort_r: `user` is the array of items; a and b are indices. */
 static int compare_in_groups(const void *a, const void *b, void *user)
 {
     const gp_rank_item *c = user;
     size_t i = *(const size_t *)a, j = *(const size_t *)b;
     if (c[i].group != c[j].group) return c[i].group < c[j].group ? -1 : 1;
-    int worth = by_worth(&c[i], &c[j]);
-    return worth ? worth : by_place(i, j);
+    int order = by_score(&c[i], &c[j]);
+    return order ? order : by_index(i, j);
 }
 
 static int compare_over_all(const void *a, const void *b, void *user)
 {
     const gp_rank_item *c = user;
     size_t i = *(const size_t *)a, j = *(const size_t *)b;
-    int worth = by_worth(&c[i], &c[j]);
-    return worth ? worth : by_place(i, j);
+    int order = by_score(&c[i], &c[j]);
+    return order ? order : by_index(i, j);
 }
 
 gp_status gp_rank_groups(const gp_rank_item *candidates, size_t n, uint32_t *rank, gp_error *err)
@@ -64,7 +63,7 @@ gp_status gp_rank_choose(const gp_rank_item *candidates, const uint32_t *rank, s
     GP_TRY(gp_alloc((void **)&order, n, sizeof *order, "an order of candidates", err));
     for (size_t i = 0; i < n; i++) {
         bool in = rank[i] > 0 && (per_group == 0 || rank[i] <= per_group);
-        /* Not "score < min": a threshold that is not a number lets nothing through. */
+        /* written so that a NaN threshold chooses nothing */
         if (in && has_min && !(candidates[i].score >= min_score)) in = false;
         chosen[i] = in;
         if (in) order[m++] = i;

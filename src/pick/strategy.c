@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * The gates, in the order of the header.  Places are ranks of rank.c in another grouping each: by prompt, slice,
- * category, and all; the order of all is the order in which candidates are taken. */
+ * The filters, in the order given in strategy.h.  rank.c ranks the candidates within each prompt, slice and category,
+ * and over all.  The rank over all is the order in which candidates are processed. */
 #include "pick/strategy.h"
 #include "base/mem.h"
+#include "pick/calibrate.h"
 #include "pick/diversify.h"
 #include "pick/rank.h"
 #include <assert.h>
@@ -10,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NONE   UINT32_MAX
-#define ENOUGH (1 - 1e-12) /* a lift that misses the limit by rounding alone stands out */
+#define NONE          UINT32_MAX
+#define LIFT_ROUNDING (1 - 1e-12) /* factor of the required lift, so that rounding errors do not reject a slice */
 
 /* ------------------------------------------------------------------ options */
 
@@ -53,32 +54,33 @@ bool gp_strategy_needs_vectors(const gp_pick_options *o)
     return o->diversity != GP_DIVERSITY_NONE;
 }
 
-/* ------------------------------------------------------------------ what is known before the pass */
+/* ------------------------------------------------------------------ setup */
 
-/* Those who were chosen of one prompt, slice, category or group, or of all. */
-typedef struct place {
+/* The picks of one prompt, slice, category or group of near-duplicates, or of all. */
+typedef struct tally {
     uint64_t count;
-    uint32_t last; /* the one of least worth */
-} place;
+    uint32_t last; /* the latest pick, which is the worst */
+} tally;
 
 typedef enum grouping { BY_PROMPT, BY_SLICE, BY_CATEGORY, OVER_ALL, GROUPINGS } grouping;
 
 typedef struct run {
     const gp_strategy_input *in;
     const gp_pick_options *o;
-    gp_pick_decision *verdicts; /* [n] */
-    double *value;              /* [n] in the scale of comparison; NaN: none */
-    uint32_t *slice;            /* [n] its slice of those that count, NONE; of no strategy with slices: NONE */
-    double *slice_mean;         /* [slices] */
-    uint32_t *slice_scored;     /* [slices] */
-    double *mean, *limit;       /* [categories + 1]: mean, and the least mean of a slice; the last is for all */
-    uint32_t *key[GROUPINGS];   /* [n] which prompt ... the candidate is of; NONE: none */
-    uint32_t *rank[GROUPINGS];  /* [n] place there, 0: no value */
-    uint32_t *of[GROUPINGS];    /* [n] how many have a value there */
-    place *places[GROUPINGS];   /* [n + ...] by key */
-    uint32_t *order;            /* [scored] best first */
+    gp_pick_decision *decisions; /* [n] */
+    double *value;               /* [n] value by which candidates are compared; NaN: none */
+    uint32_t *slice;             /* [n] slice of the candidate; NONE: in no slice, or a strategy without slices */
+    double *slice_mean;          /* [slices] */
+    uint32_t *slice_scored;      /* [slices] number of scored rows */
+    double *mean;                /* [categories + 1] mean score of each category; the last is of all candidates */
+    double *limit;               /* [categories + 1] smallest mean with which a slice of the category qualifies */
+    uint32_t *key[GROUPINGS];    /* [n] number of the candidate's prompt, slice, category; NONE: none */
+    uint32_t *rank[GROUPINGS];   /* [n] rank among the candidates with the same key; 0: no value */
+    uint32_t *of[GROUPINGS];     /* [n] number of candidates with the same key and a value */
+    tally *tallies[GROUPINGS];   /* picks so far of each prompt, slice, category; index: key */
+    uint32_t *order;             /* [scored] candidates with a value, best first */
     size_t scored;
-    uint64_t most[GROUPINGS]; /* K; 0: no limit */
+    uint64_t most[GROUPINGS]; /* maximum number of picks with the same key; 0: no limit */
 } run;
 
 static void run_clear(run *r)
@@ -87,7 +89,7 @@ static void run_clear(run *r)
         gp_mem_free(r->key[g]);
         gp_mem_free(r->rank[g]);
         gp_mem_free(r->of[g]);
-        gp_mem_free(r->places[g]);
+        gp_mem_free(r->tallies[g]);
     }
     gp_mem_free(r->order);
     gp_mem_free(r->mean);
@@ -105,7 +107,7 @@ static gp_status check_input(const gp_strategy_input *in, const gp_pick_options 
     if (gp_strategy_needs_vectors(o) && !in->vectors && in->n)
         return gp_fail(err, GP_ERR_USAGE, "diversity needs the images' embeddings");
     for (size_t i = 0; i < in->n; i++) {
-        const gp_pick_candidate *c = &in->contenders[i];
+        const gp_pick_candidate *c = &in->candidates[i];
         if (c->category >= 0 && (size_t)c->category >= in->categories)
             return gp_fail(err, GP_ERR_USAGE, "candidate %zu has category %d, but there are %zu categories", i,
                            c->category, in->categories);
@@ -125,61 +127,70 @@ static gp_status check_input(const gp_strategy_input *in, const gp_pick_options 
     return GP_OK;
 }
 
-/* Means and sample standard deviations of the raw score -> mean and limit of each category, and of all (the last). */
+/* Sets the mean of category c, and the least mean of a slice that is compared with it. */
+static void set_limit(run *r, size_t c, const gp_moments *m)
+{
+    double sd = m->n > 1 ? sqrt(m->squares / (double)(m->n - 1)) : (double)NAN;
+    double lift = r->o->has_min_lift                          ? r->o->min_lift
+                  : r->o->strategy == GP_PICK_CATEGORY_SLICES ? r->o->lift_factor * sd
+                                                              : (double)-INFINITY;
+    r->mean[c] = m->n ? m->mean : (double)NAN;
+    r->limit[c] = r->mean[c] + (lift > 0 ? lift * LIFT_ROUNDING : lift);
+}
+
+/* Computes mean and limit, from the raw scores, of each category and of all candidates (the last). */
 static gp_status measure_categories(run *r, gp_error *err)
 {
     const gp_strategy_input *in = r->in;
     size_t all = in->categories;
-    uint64_t *rows = NULL;
-    GP_TRY(gp_alloc((void **)&r->mean, all + 1, sizeof *r->mean, "the categories", err));
-    GP_TRY(gp_alloc((void **)&r->limit, all + 1, sizeof *r->limit, "the categories", err));
-    GP_TRY(gp_alloc((void **)&rows, all + 1, sizeof *rows, "the categories", err));
-    for (size_t c = 0; c <= all; c++) r->mean[c] = r->limit[c] = 0, rows[c] = 0;
-    for (int turn = 0; turn < 2; turn++) { /* sums, then squares about the mean */
-        for (size_t i = 0; i < in->n; i++) {
-            double score = in->contenders[i].score;
-            size_t of[2] = {all, in->contenders[i].category < 0 ? all : (size_t)in->contenders[i].category};
-            for (size_t k = 0; k < (of[1] == all ? 1 : 2) && !isnan(score); k++) {
-                if (turn == 0) rows[of[k]]++, r->mean[of[k]] += score;
-                if (turn == 1) r->limit[of[k]] += (score - r->mean[of[k]]) * (score - r->mean[of[k]]);
-            }
-        }
-        for (size_t c = 0; turn == 0 && c <= all; c++)
-            r->mean[c] = rows[c] ? r->mean[c] / (double)rows[c] : (double)NAN;
-    }
-    for (size_t c = 0; c <= all; c++) {
-        double sd = rows[c] > 1 ? sqrt(r->limit[c] / (double)(rows[c] - 1)) : (double)NAN;
-        double lift = r->o->has_min_lift                          ? r->o->min_lift
-                      : r->o->strategy == GP_PICK_CATEGORY_SLICES ? r->o->lift_factor * sd
-                                                                  : (double)-INFINITY;
-        r->limit[c] = r->mean[c] + (lift > 0 ? lift * ENOUGH : lift);
-    }
-    gp_mem_free(rows);
-    return GP_OK;
+    double *score = NULL;                           /* [n] */
+    int32_t *category = NULL, *one = NULL;          /* [n] */
+    gp_moments *of_category = NULL, *of_all = NULL; /* [categories], [1] */
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(gp_alloc((void **)&r->mean, all + 1, sizeof *r->mean, "the categories", err));
+    GP_TRY_GOTO(gp_alloc((void **)&r->limit, all + 1, sizeof *r->limit, "the categories", err));
+    GP_TRY_GOTO(gp_alloc((void **)&score, in->n, sizeof *score, "the categories", err));
+    GP_TRY_GOTO(gp_alloc((void **)&category, in->n, sizeof *category, "the categories", err));
+    GP_TRY_GOTO(gp_alloc((void **)&one, in->n, sizeof *one, "the categories", err));
+    for (size_t i = 0; i < in->n; i++)
+        score[i] = in->candidates[i].score, category[i] = in->candidates[i].category, one[i] = 0;
+    GP_TRY_GOTO(gp_moments_of(score, category, in->n, all, &of_category, err));
+    GP_TRY_GOTO(gp_moments_of(score, one, in->n, 1, &of_all, err));
+    for (size_t c = 0; c < all; c++) set_limit(r, c, &of_category[c]);
+    set_limit(r, all, of_all);
+out:
+    gp_mem_free(of_all);
+    gp_mem_free(of_category);
+    gp_mem_free(one);
+    gp_mem_free(category);
+    gp_mem_free(score);
+    return st;
 }
 
-/* What a slice is compared with: its category, or all. */
-static size_t base_of(const run *r, uint32_t slice)
+/* Returns the category whose mean a slice is compared with; `categories` stands for all. */
+static size_t reference_category(const run *r, uint32_t slice)
 {
     int32_t category = r->in->slices[slice].category;
     return category < 0 ? r->in->categories : (size_t)category;
 }
 
-static bool stands_out(const run *r, uint32_t slice)
+static bool qualifies(const run *r, uint32_t slice)
 {
-    return r->slice_scored[slice] >= r->o->min_support && r->slice_mean[slice] >= r->limit[base_of(r, slice)];
+    return r->slice_scored[slice] >= r->o->min_support &&
+           r->slice_mean[slice] >= r->limit[reference_category(r, slice)];
 }
 
-/* Whether slice a tells more of its members than b: it stands out, is smaller, has the higher mean. */
-static bool says_more(const run *r, uint32_t a, uint32_t b)
+/* Returns whether a candidate in both slices belongs to a: if only a qualifies, or a is smaller, or a has the higher
+ * mean. */
+static bool precedes(const run *r, uint32_t a, uint32_t b)
 {
-    bool out_a = stands_out(r, a), out_b = stands_out(r, b);
-    if (out_a != out_b) return out_a;
+    bool a_qualifies = qualifies(r, a), b_qualifies = qualifies(r, b);
+    if (a_qualifies != b_qualifies) return a_qualifies;
     if (r->slice_scored[a] != r->slice_scored[b]) return r->slice_scored[a] < r->slice_scored[b];
-    return r->slice_mean[a] > r->slice_mean[b]; /* else the earlier stays */
+    return r->slice_mean[a] > r->slice_mean[b]; /* if all are equal, the earlier slice stays */
 }
 
-/* Each candidate's slice: that which says most, be it one that does not stand out. */
+/* Finds the slice of each candidate: the first one in the order of `precedes`, even if it does not qualify. */
 static gp_status find_slices(run *r, gp_error *err)
 {
     const gp_strategy_input *in = r->in;
@@ -193,13 +204,13 @@ static gp_status find_slices(run *r, gp_error *err)
         double sum = 0;
         r->slice_scored[s] = 0;
         for (uint32_t k = 0; k < slice->support; k++) {
-            double score = in->contenders[slice->rows[k]].score;
+            double score = in->candidates[slice->rows[k]].score;
             if (!isnan(score)) sum += score, r->slice_scored[s]++;
         }
         r->slice_mean[s] = sum / r->slice_scored[s];
         for (uint32_t k = 0; k < slice->support; k++) {
             uint32_t *own = &r->slice[slice->rows[k]];
-            if (*own == NONE || says_more(r, s, *own)) *own = s;
+            if (*own == NONE || precedes(r, s, *own)) *own = s;
         }
     }
     return GP_OK;
@@ -213,15 +224,15 @@ static int by_prompt(const void *a, const void *b, void *user)
     return (i > j) - (i < j);
 }
 
-/* key [n]: prompts numbered from 0 in order of their ids. */
+/* key [n]: number of each candidate's prompt, from 0 in the order of prompt ids. */
 static gp_status number_prompts(const gp_strategy_input *in, uint32_t *key, gp_error *err)
 {
     uint32_t *index = NULL, number = 0;
     GP_TRY(gp_alloc((void **)&index, in->n, sizeof *index, "the prompts", err));
     for (uint32_t i = 0; i < in->n; i++) index[i] = i;
-    if (in->n) qsort_r(index, in->n, sizeof *index, by_prompt, (void *)in->contenders);
+    if (in->n) qsort_r(index, in->n, sizeof *index, by_prompt, (void *)in->candidates);
     for (size_t k = 0; k < in->n; k++) {
-        if (k && in->contenders[index[k]].prompt != in->contenders[index[k - 1]].prompt) number++;
+        if (k && in->candidates[index[k]].prompt != in->candidates[index[k - 1]].prompt) number++;
         key[index[k]] = number;
     }
     gp_mem_free(index);
@@ -235,15 +246,15 @@ static gp_status fill_keys(run *r, gp_error *err)
         GP_TRY(gp_alloc((void **)&r->key[g], in->n, sizeof *r->key[g], "the candidates", err));
     GP_TRY(number_prompts(in, r->key[BY_PROMPT], err));
     for (size_t i = 0; i < in->n; i++) {
-        r->key[BY_SLICE][i] = r->slice[i] != NONE && stands_out(r, r->slice[i]) ? r->slice[i] : NONE;
-        int32_t category = in->contenders[i].category;
+        r->key[BY_SLICE][i] = r->slice[i] != NONE && qualifies(r, r->slice[i]) ? r->slice[i] : NONE;
+        int32_t category = in->candidates[i].category;
         r->key[BY_CATEGORY][i] = category < 0 ? (uint32_t)in->categories : (uint32_t)category;
         r->key[OVER_ALL][i] = 0;
     }
     return GP_OK;
 }
 
-/* rank and of [n] in this grouping. */
+/* Computes `rank` and `of` in grouping g.  candidates [n] is scratch. */
 static gp_status rank_in(run *r, grouping g, gp_rank_item *candidates, gp_error *err)
 {
     const gp_strategy_input *in = r->in;
@@ -251,17 +262,17 @@ static gp_status rank_in(run *r, grouping g, gp_rank_item *candidates, gp_error 
     uint32_t *size = NULL;
     GP_TRY(gp_alloc((void **)&r->rank[g], in->n, sizeof *r->rank[g], "the candidates", err));
     GP_TRY(gp_alloc((void **)&r->of[g], in->n, sizeof *r->of[g], "the candidates", err));
-    r->places[g] = gp_mem_zero(keys, sizeof *r->places[g]);
-    if (!r->places[g]) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the candidates");
+    r->tallies[g] = gp_mem_zero(keys, sizeof *r->tallies[g]);
+    if (!r->tallies[g]) return gp_fail_memory(err, "the candidates");
     for (size_t i = 0; i < in->n; i++) {
         uint32_t key = r->key[g][i];
         candidates[i] = (gp_rank_item){.group = key == NONE ? -1 : (int64_t)key,
                                        .score = key == NONE ? (double)NAN : r->value[i],
-                                       .tie = in->contenders[i].tie};
+                                       .tie = in->candidates[i].tie};
     }
     GP_TRY(gp_rank_groups(candidates, in->n, r->rank[g], err));
     size = gp_mem_zero(keys, sizeof *size);
-    if (!size) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the candidates");
+    if (!size) return gp_fail_memory(err, "the candidates");
     for (size_t i = 0; i < in->n; i++)
         if (r->rank[g][i]) size[r->key[g][i]]++;
     for (size_t i = 0; i < in->n; i++) r->of[g][i] = r->key[g][i] == NONE ? 0 : size[r->key[g][i]];
@@ -276,7 +287,7 @@ static gp_status set_up(run *r, gp_error *err)
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_alloc((void **)&r->value, in->n, sizeof *r->value, "the candidates", err));
     for (size_t i = 0; i < in->n; i++) {
-        const gp_pick_candidate *c = &in->contenders[i];
+        const gp_pick_candidate *c = &in->candidates[i];
         r->value[i] = isnan(c->score) ? (double)NAN : r->o->by == GP_BY_SCORE ? c->score : c->corrected;
     }
     GP_TRY_GOTO(measure_categories(r, err));
@@ -301,23 +312,23 @@ out:
     return st;
 }
 
-/* ------------------------------------------------------------------ verdicts */
+/* ------------------------------------------------------------------ decisions */
 
-static void judged_in(const run *r, uint32_t i, grouping g)
+static void set_rank(const run *r, uint32_t i, grouping g)
 {
-    r->verdicts[i].rank = r->rank[g][i];
-    r->verdicts[i].of = r->of[g][i];
+    r->decisions[i].rank = r->rank[g][i];
+    r->decisions[i].of = r->of[g][i];
 }
 
-/* All that is known of a candidate, as if it were picked. */
+/* Fills in the decision on candidate i as if it were picked. */
 static void describe(const run *r, uint32_t i)
 {
-    const gp_pick_candidate *c = &r->in->contenders[i];
+    const gp_pick_candidate *c = &r->in->candidates[i];
     uint32_t s = r->slice[i];
     bool by_category = r->o->strategy == GP_PICK_CATEGORY_SLICES && c->category >= 0;
-    size_t base = s != NONE ? base_of(r, s) : by_category ? (size_t)c->category : r->in->categories;
-    r->verdicts[i] = (gp_pick_decision){
-        .gate = GP_FILTERED_NOT,
+    size_t reference = s != NONE ? reference_category(r, s) : by_category ? (size_t)c->category : r->in->categories;
+    r->decisions[i] = (gp_pick_decision){
+        .filter = GP_FILTERED_NOT,
         .strategy = r->o->strategy,
         .by = r->o->by,
         .score = c->score,
@@ -328,13 +339,13 @@ static void describe(const run *r, uint32_t i)
         .slice = s != NONE ? r->in->slices[s].title : NULL,
         .slice_value = s != NONE ? r->slice_mean[s] : (double)NAN,
         .slice_support = s != NONE ? r->slice_scored[s] : 0,
-        .overall = r->mean[base],
+        .overall = r->mean[reference],
         .no_category = c->category < 0,
         .likeness = NAN,
         .prompt_rank = r->rank[BY_PROMPT][i],
         .prompt_of = r->of[BY_PROMPT][i],
     };
-    judged_in(r, i, r->o->strategy == GP_PICK_CATEGORY ? BY_CATEGORY : of_slices(r->o) ? BY_SLICE : BY_PROMPT);
+    set_rank(r, i, r->o->strategy == GP_PICK_CATEGORY ? BY_CATEGORY : of_slices(r->o) ? BY_SLICE : BY_PROMPT);
 }
 
 static double cosine(const run *r, uint32_t i, uint32_t j)
@@ -343,95 +354,96 @@ static double cosine(const run *r, uint32_t i, uint32_t j)
     return r->in->vectors ? gp_diversify_similarity(r->in->vectors + i * d, r->in->vectors + j * d, d) : (double)NAN;
 }
 
-/* Candidate i falls, for the sake of `other` (NONE: of a number). */
-static void fall(const run *r, uint32_t i, gp_pick_filter gate, double limit, uint32_t other)
+/* Records that candidate i is rejected, in favour of `other`.  other = NONE: because it does not meet `limit`. */
+static void reject(const run *r, uint32_t i, gp_pick_filter filter, double limit, uint32_t other)
 {
-    gp_pick_decision *v = &r->verdicts[i];
-    v->gate = gate;
+    gp_pick_decision *v = &r->decisions[i];
+    v->filter = filter;
     v->limit = other == NONE ? limit : r->value[other];
     if (other == NONE) return;
-    v->other = r->in->contenders[other].path;
-    if (gate == GP_FILTERED_DUPLICATE || gate == GP_FILTERED_DIVERSITY) v->likeness = cosine(r, i, other);
+    v->other = r->in->candidates[other].path;
+    if (filter == GP_FILTERED_DUPLICATE || filter == GP_FILTERED_DIVERSITY) v->likeness = cosine(r, i, other);
 }
 
-static const gp_pick_filter gate_of[GROUPINGS] = {GP_FILTERED_PER_PROMPT, GP_FILTERED_PER_SLICE,
-                                                  GP_FILTERED_PER_CATEGORY, GP_FILTERED_TOP};
+static const gp_pick_filter filter_of[GROUPINGS] = {GP_FILTERED_PER_PROMPT, GP_FILTERED_PER_SLICE,
+                                                    GP_FILTERED_PER_CATEGORY, GP_FILTERED_TOP};
 
-static place *place_of(const run *r, uint32_t i, grouping g)
+static tally *tally_of(const run *r, uint32_t i, grouping g)
 {
-    return r->key[g][i] == NONE ? NULL : &r->places[g][r->key[g][i]];
+    return r->key[g][i] == NONE ? NULL : &r->tallies[g][r->key[g][i]];
 }
 
-/* Whether the limit of this grouping is reached where i belongs; then it falls. */
-static bool is_served(const run *r, uint32_t i, grouping g)
+/* Rejects candidate i if its prompt, slice or category (by g) already has the maximum number of picks. */
+static bool limit_reached(const run *r, uint32_t i, grouping g)
 {
-    place *p = place_of(r, i, g);
+    tally *p = tally_of(r, i, g);
     if (!p || !r->most[g] || p->count < r->most[g]) return false;
-    judged_in(r, i, g);
-    fall(r, i, gate_of[g], 0, p->last);
+    set_rank(r, i, g);
+    reject(r, i, filter_of[g], 0, p->last);
     return true;
 }
 
-/* The gates that look at one candidate alone. */
-static bool is_out(const run *r, uint32_t i)
+/* Rejects candidate i if it fails a filter that does not depend on other candidates. */
+static bool fails_alone(const run *r, uint32_t i)
 {
     const gp_pick_options *o = r->o;
-    if (o->has_min_score && r->in->contenders[i].score < o->min_score) {
-        fall(r, i, GP_FILTERED_MIN_SCORE, o->min_score, NONE);
+    if (o->has_min_score && r->in->candidates[i].score < o->min_score) {
+        reject(r, i, GP_FILTERED_MIN_SCORE, o->min_score, NONE);
         return true;
     }
-    if (r->in->contenders[i].barred) {
-        fall(r, i, GP_FILTERED_MEASURE, NAN, NONE);
-        r->verdicts[i].barred = r->in->contenders[i].barred;
+    if (r->in->candidates[i].unmet) {
+        reject(r, i, GP_FILTERED_MEASURE, NAN, NONE);
+        r->decisions[i].unmet = r->in->candidates[i].unmet;
         return true;
     }
     if (of_slices(o) && r->key[BY_SLICE][i] == NONE) {
         uint32_t s = r->slice[i];
         bool small = s != NONE && r->slice_scored[s] < o->min_support;
-        fall(r, i, GP_FILTERED_NOT_IN_SLICE, s == NONE || small ? (double)NAN : r->limit[base_of(r, s)], NONE);
+        reject(r, i, GP_FILTERED_NOT_IN_SLICE, s == NONE || small ? (double)NAN : r->limit[reference_category(r, s)],
+               NONE);
         return true;
     }
     return false;
 }
 
-/* copies [n] by group of near copies: who stands for it. */
-static bool is_copy(const run *r, uint32_t i, const place *copies)
+/* Rejects candidate i if a near-duplicate of it is already picked.  copies [n]: the pick of each group. */
+static bool duplicate_picked(const run *r, uint32_t i, const tally *copies)
 {
-    int32_t group = r->in->contenders[i].group;
+    int32_t group = r->in->candidates[i].group;
     if (!r->o->one_per_duplicate || group < 0 || !copies[group].count) return false;
-    judged_in(r, i, BY_PROMPT);
-    fall(r, i, GP_FILTERED_DUPLICATE, 0, copies[group].last);
+    set_rank(r, i, BY_PROMPT);
+    reject(r, i, GP_FILTERED_DUPLICATE, 0, copies[group].last);
     return true;
 }
 
-/* A candidate that no slice holds is not picked, but it holds a place of its prompt: an image of a slice is picked only
- * as one of the best K of its prompt. */
-static void hold_prompt(const run *r, uint32_t i, const place *copies)
+/* Counts a candidate that is in no slice towards the limit of its prompt.  So an image of a slice is picked only if it
+ * is one of the best K of its prompt. */
+static void count_for_prompt(const run *r, uint32_t i, const tally *copies)
 {
-    int32_t group = r->in->contenders[i].group;
-    place *p = place_of(r, i, BY_PROMPT);
+    int32_t group = r->in->candidates[i].group;
+    tally *p = tally_of(r, i, BY_PROMPT);
     bool copy = r->o->one_per_duplicate && group >= 0 && copies[group].count;
-    if (r->verdicts[i].gate != GP_FILTERED_NOT_IN_SLICE || copy || p->count >= r->most[BY_PROMPT]) return;
+    if (r->decisions[i].filter != GP_FILTERED_NOT_IN_SLICE || copy || p->count >= r->most[BY_PROMPT]) return;
     p->count++, p->last = i;
 }
 
-/* From the best down.  to: the last grouping whose limit is applied here. */
-static gp_status pass(const run *r, grouping to, gp_error *err)
+/* Processes the candidates from best to worst.  to: the last grouping whose limit is applied. */
+static gp_status run_filters(const run *r, grouping to, gp_error *err)
 {
-    place *copies = gp_mem_zero(r->in->n, sizeof *copies);
-    if (!copies) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the candidates");
+    tally *copies = gp_mem_zero(r->in->n, sizeof *copies);
+    if (!copies) return gp_fail_memory(err, "the candidates");
     for (size_t k = 0; k < r->scored; k++) {
         uint32_t i = r->order[k];
-        int32_t group = r->in->contenders[i].group;
-        bool out = is_out(r, i), stands = !out && !is_served(r, i, BY_PROMPT) && !is_copy(r, i, copies);
-        if (out) hold_prompt(r, i, copies);
-        for (grouping g = BY_SLICE; stands && g <= to; g++) stands = !is_served(r, i, g);
-        if (!stands) continue;
+        int32_t group = r->in->candidates[i].group;
+        bool out = fails_alone(r, i), kept = !out && !limit_reached(r, i, BY_PROMPT) && !duplicate_picked(r, i, copies);
+        if (out) count_for_prompt(r, i, copies);
+        for (grouping g = BY_SLICE; kept && g <= to; g++) kept = !limit_reached(r, i, g);
+        if (!kept) continue;
         for (grouping g = 0; g <= to; g++) {
-            place *p = place_of(r, i, g);
+            tally *p = tally_of(r, i, g);
             if (p) p->count++, p->last = i;
         }
-        if (group >= 0) copies[group] = (place){1, i};
+        if (group >= 0) copies[group] = (tally){1, i};
     }
     gp_mem_free(copies);
     return GP_OK;
@@ -439,8 +451,8 @@ static gp_status pass(const run *r, grouping to, gp_error *err)
 
 /* ------------------------------------------------------------------ diversity */
 
-/* Of the chosen [k] the one most like i. */
-static uint32_t most_like(const run *r, uint32_t i, const uint32_t *chosen, size_t k)
+/* Returns the candidate in chosen [k] that is most similar to i. */
+static uint32_t most_similar(const run *r, uint32_t i, const uint32_t *chosen, size_t k)
 {
     uint32_t best = NONE;
     double most = -INFINITY;
@@ -451,35 +463,36 @@ static uint32_t most_like(const run *r, uint32_t i, const uint32_t *chosen, size
     return best;
 }
 
-/* Keep the best unlike K of pool [m] (in order of worth).  worth [n]: scratch, NaN before and after. */
-static gp_status thin(const run *r, grouping g, const uint32_t *pool, size_t m, double *worth, uint32_t *chosen,
-                      gp_error *err)
+/* Applies the limit of grouping g to pool [m], candidates with the same key from best to worst: keeps those that the
+ * diversity method selects, and rejects the others.  relevance [n] is scratch, NaN before and after. */
+static gp_status select_diverse(const run *r, grouping g, const uint32_t *pool, size_t m, double *relevance,
+                                uint32_t *chosen, gp_error *err)
 {
     size_t most = r->most[g] < m ? (size_t)r->most[g] : m, count = 0;
     if (most == m) return GP_OK;
-    for (size_t k = 0; k < m; k++) worth[pool[k]] = r->value[pool[k]];
+    for (size_t k = 0; k < m; k++) relevance[pool[k]] = r->value[pool[k]];
     gp_status st = r->o->diversity == GP_DIVERSITY_MMR
-                       ? gp_diversify_mmr(r->in->vectors, r->in->n, r->in->d, worth, NULL, most, r->o->balance, chosen,
-                                          &count, err)
-                       : gp_diversify_facility(r->in->vectors, r->in->n, r->in->d, worth, NULL, most, r->o->balance,
+                       ? gp_diversify_mmr(r->in->vectors, r->in->n, r->in->d, relevance, NULL, most, r->o->balance,
+                                          chosen, &count, err)
+                       : gp_diversify_facility(r->in->vectors, r->in->n, r->in->d, relevance, NULL, most, r->o->balance,
                                                chosen, &count, err);
-    for (size_t k = 0; k < m; k++) worth[pool[k]] = NAN;
+    for (size_t k = 0; k < m; k++) relevance[pool[k]] = NAN;
     GP_TRY(st);
     uint32_t last = chosen[0];
     for (size_t k = 0; k < count; k++) {
-        worth[chosen[k]] = 0; /* a mark, till the end */
+        relevance[chosen[k]] = 0; /* marks the selected candidates in the loop below */
         if (r->rank[OVER_ALL][chosen[k]] > r->rank[OVER_ALL][last]) last = chosen[k];
     }
     for (size_t k = 0; k < m; k++) {
         uint32_t i = pool[k];
-        if (!isnan(worth[i])) continue;
-        judged_in(r, i, g);
+        if (!isnan(relevance[i])) continue;
+        set_rank(r, i, g);
         if (r->rank[OVER_ALL][i] > r->rank[OVER_ALL][last])
-            fall(r, i, gate_of[g], 0, last);
+            reject(r, i, filter_of[g], 0, last);
         else
-            fall(r, i, GP_FILTERED_DIVERSITY, 0, most_like(r, i, chosen, count));
+            reject(r, i, GP_FILTERED_DIVERSITY, 0, most_similar(r, i, chosen, count));
     }
-    for (size_t k = 0; k < count; k++) worth[chosen[k]] = NAN;
+    for (size_t k = 0; k < count; k++) relevance[chosen[k]] = NAN;
     return GP_OK;
 }
 
@@ -491,44 +504,45 @@ static int by_key_and_rank(const void *a, const void *b, void *user)
     return (key_rank[1][i] > key_rank[1][j]) - (key_rank[1][i] < key_rank[1][j]);
 }
 
-/* The gates from slices on, one after the other, each over those that the one before left. */
-static gp_status thin_all(const run *r, gp_error *err)
+/* Applies the limits of slices, of categories and the total limit, one after another, to the candidates that are left.
+ */
+static gp_status select_all_diverse(const run *r, gp_error *err)
 {
     size_t n = r->in->n;
     uint32_t *pool = NULL, *chosen = NULL;
-    double *worth = NULL;
+    double *relevance = NULL;
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_alloc((void **)&pool, n, sizeof *pool, "the candidates", err));
     GP_TRY_GOTO(gp_alloc((void **)&chosen, n, sizeof *chosen, "the candidates", err));
-    GP_TRY_GOTO(gp_alloc((void **)&worth, n, sizeof *worth, "the candidates", err));
-    for (size_t i = 0; i < n; i++) worth[i] = NAN;
+    GP_TRY_GOTO(gp_alloc((void **)&relevance, n, sizeof *relevance, "the candidates", err));
+    for (size_t i = 0; i < n; i++) relevance[i] = NAN;
     for (grouping g = BY_SLICE; g < GROUPINGS; g++) {
         const uint32_t *key_rank[2] = {r->key[g], r->rank[OVER_ALL]};
         size_t m = 0;
         if (!r->most[g]) continue;
         for (size_t k = 0; k < r->scored; k++) {
             uint32_t i = r->order[k];
-            if (r->verdicts[i].gate == GP_FILTERED_NOT && r->key[g][i] != NONE) pool[m++] = i;
+            if (r->decisions[i].filter == GP_FILTERED_NOT && r->key[g][i] != NONE) pool[m++] = i;
         }
         if (m) qsort_r(pool, m, sizeof *pool, by_key_and_rank, key_rank);
         for (size_t a = 0, b; a < m; a = b) {
             for (b = a + 1; b < m && r->key[g][pool[b]] == r->key[g][pool[a]];) b++;
-            GP_TRY_GOTO(thin(r, g, pool + a, b - a, worth, chosen, err));
+            GP_TRY_GOTO(select_diverse(r, g, pool + a, b - a, relevance, chosen, err));
         }
     }
 out:
-    gp_mem_free(worth);
+    gp_mem_free(relevance);
     gp_mem_free(chosen);
     gp_mem_free(pool);
     return st;
 }
 
-/* ------------------------------------------------------------------ the choice */
+/* ------------------------------------------------------------------ entry point */
 
-gp_status gp_strategy_choose(const gp_strategy_input *input, const gp_pick_options *options, gp_pick_decision *verdicts,
-                             size_t *count, gp_error *err)
+gp_status gp_strategy_choose(const gp_strategy_input *input, const gp_pick_options *options,
+                             gp_pick_decision *decisions, size_t *count, gp_error *err)
 {
-    run r = {.in = input, .o = options, .verdicts = verdicts};
+    run r = {.in = input, .o = options, .decisions = decisions};
     size_t picked = 0;
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_strategy_check(options, err));
@@ -536,11 +550,11 @@ gp_status gp_strategy_choose(const gp_strategy_input *input, const gp_pick_optio
     GP_TRY_GOTO(set_up(&r, err));
     for (uint32_t i = 0; i < input->n; i++) {
         describe(&r, i);
-        if (isnan(r.value[i])) fall(&r, i, GP_FILTERED_NO_SCORE, NAN, NONE);
+        if (isnan(r.value[i])) reject(&r, i, GP_FILTERED_NO_SCORE, NAN, NONE);
     }
-    GP_TRY_GOTO(pass(&r, options->diversity ? BY_PROMPT : OVER_ALL, err));
-    if (options->diversity) GP_TRY_GOTO(thin_all(&r, err));
-    for (size_t i = 0; i < input->n; i++) picked += verdicts[i].gate == GP_FILTERED_NOT;
+    GP_TRY_GOTO(run_filters(&r, options->diversity ? BY_PROMPT : OVER_ALL, err));
+    if (options->diversity) GP_TRY_GOTO(select_all_diverse(&r, err));
+    for (size_t i = 0; i < input->n; i++) picked += decisions[i].filter == GP_FILTERED_NOT;
     *count = picked;
 out:
     run_clear(&r);

@@ -1,56 +1,59 @@
 /* SPDX-License-Identifier: MIT
  * The pick strategies: candidates and gp_pick_options -> a decision with its reason for each candidate.
  *
- * Candidates are taken from best to worst (by options->by, ties by hash).  Each passes the filters in this order:
- * score, min_score, measures, slice, prompt, near-duplicates, K of the slice, K of the category, top.  The first filter
- * that rejects a candidate is recorded as the reason.  A rejected candidate leaves its place to the next.  Exception: a
- * candidate in no slice still counts in the K of its prompt, so with slices too a pick is one of the best K of its
- * prompt.  Without categories and slices the result is that of gp_rank_choose.  With diversity the last three filters
- * select their K by diversify.h among the candidates left, one filter after the other.
+ * Candidates are processed from best to worst (by options->by, ties by hash).  The filters run in this order: score,
+ * min_score, quality measures, slice, prompt limit, near-duplicates, slice limit, category limit, total limit.  A limit
+ * is a maximum number of picks: per prompt, slice or category, or in total (top).  The first filter that rejects a
+ * candidate is recorded as the reason.  A rejected candidate does not count towards the limits.  Exception: a candidate
+ * in no slice counts towards the limit of its prompt.  So with slices too, a pick is one of the best K of its prompt.
+ * Without categories and slices the result is that of gp_rank_choose.  With diversity the last three limits select
+ * their picks by diversify.h, one limit after another, each from the candidates that are left.
  *
- * A candidate in several slices belongs to the smallest, then to the one with the higher mean.  Slices count if they
- * have min_support scored rows.  In CATEGORY_SLICES the slice mean must also be lift_factor sample standard deviations
- * above the category mean (the article: 2 and 0.9).  Means are of the raw score. */
+ * A candidate in several slices belongs to the smallest one; of equally small slices, to the one with the higher mean.
+ * A slice qualifies if it has at least min_support scored rows.  In CATEGORY_SLICES its mean must also be lift_factor
+ * sample standard deviations above the category mean.  (The article described in docs/method.md uses min_support 2 and
+ * lift_factor 0.9.)  Means are of the raw score. */
 #ifndef GP_PICK_STRATEGY_H
 #define GP_PICK_STRATEGY_H
 
 #include "base/hash.h"
 #include "pick/explain.h"
 
-/* Picks of each category with GP_PICK_CATEGORY, unless the options say how many. */
+/* Number of picks of each category with GP_PICK_CATEGORY if options->per_category is 0. */
 enum { GP_STRATEGY_PER_CATEGORY = 5 };
 
 typedef struct gp_pick_candidate {
     int64_t prompt;
-    int32_t category; /* -1: none; those of none are limited as if they were one */
-    int32_t group;    /* of near copies, below n; -1: alone */
-    double score;     /* raw, higher is better; NaN: none */
-    double corrected; /* in the scale of options->by, NaN: none; not read for GP_BY_SCORE */
-    gp_hash tie;
-    const char *prompt_text, *path; /* borrowed, for the verdicts; may be NULL */
-    const char *barred; /* borrowed: why the image does not meet the limits of measures, in words; or NULL */
+    int32_t category;               /* -1: none; candidates without a category are limited like one category */
+    int32_t group;                  /* group of near-duplicates, below n; -1: no near-duplicates */
+    double score;                   /* raw score, higher is better; NaN: none */
+    double corrected;               /* value in the scale of options->by, NaN: none; not read for GP_BY_SCORE */
+    gp_hash tie;                    /* of equal values the smaller hash is better */
+    const char *prompt_text, *path; /* borrowed, for the decisions; may be NULL */
+    const char *unmet; /* borrowed: the limit of a quality measure that the image does not meet, in words; or NULL */
 } gp_pick_candidate;
 typedef struct gp_pick_slice {
-    int32_t category; /* found within this category, or -1: over all */
+    int32_t category; /* the slice was found within this category; -1: among all images */
     uint32_t support;
     const uint32_t *rows; /* [support] candidates */
     const char *title;    /* may be NULL */
 } gp_pick_slice;
 typedef struct gp_strategy_input {
     size_t n, categories, slice_count, d;
-    const gp_pick_candidate *contenders; /* [n] */
+    const gp_pick_candidate *candidates; /* [n] */
     const char *const *category_name;    /* [categories]; NULL, or with NULLs */
-    const gp_pick_slice *slices;         /* [slice_count] of both kinds; those of the strategy are taken */
-    const float *vectors;                /* [n, d] normalised; diversity needs them, else NULL is allowed */
+    const gp_pick_slice *slices;         /* [slice_count] within categories and over all; the strategy uses one kind */
+    const float *vectors;                /* [n, d] normalised; needed for diversity, else NULL is allowed */
 } gp_strategy_input;
 
-/* USAGE, in words, for options that do not fit together or are out of range. */
+/* Returns GP_ERR_USAGE for options that exclude each other or are out of range. */
 gp_status gp_strategy_check(const gp_pick_options *options, gp_error *err);
-/* Whether the choice needs what `find` records (slices, categories, groups, corrected scores); vectors. */
+/* gp_strategy_needs_analysis returns whether the strategy needs results of the analysis: slices, categories, groups of
+ * near-duplicates or corrected scores.  gp_strategy_needs_vectors returns whether it needs embeddings. */
 bool gp_strategy_needs_analysis(const gp_pick_options *options);
 bool gp_strategy_needs_vectors(const gp_pick_options *options);
-/* verdicts [n]: words in them are borrowed from the input.  *count: how many are picked. */
-gp_status gp_strategy_choose(const gp_strategy_input *input, const gp_pick_options *options, gp_pick_decision *verdicts,
-                             size_t *count, gp_error *err);
+/* decisions [n]: one for each candidate; their strings are borrowed from the input.  *count: number of picks. */
+gp_status gp_strategy_choose(const gp_strategy_input *input, const gp_pick_options *options,
+                             gp_pick_decision *decisions, size_t *count, gp_error *err);
 
 #endif

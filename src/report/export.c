@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define COLUMNS_MAX 200 /* maximum number of settings that become columns; picks.jsonl has them all */
+#define COLUMNS_MAX 200 /* maximum number of settings that become columns of picks.csv; picks.jsonl has all settings */
 
 typedef struct column_set {
     char **names; /* owned, sorted */
@@ -49,7 +49,7 @@ static gp_status row_columns(const gp_row *row, column_set *set, gp_error *err)
     GP_TRY(gp_json_parse(row->settings_json, strlen(row->settings_json), false, 64, &settings, err));
     gp_json_each(settings, add_column, set);
     gp_json_free(settings);
-    return set->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the tables") : GP_OK;
+    return set->failed ? gp_fail_memory(err, "the tables") : GP_OK;
 }
 
 typedef struct export_run {
@@ -126,16 +126,16 @@ static gp_status place_row(export_run *r, const gp_row *row, char **name, gp_err
     return GP_OK;
 }
 
-/* Adds the name to the list of copies, unless the original itself is in that folder. */
+/* Adds the name to the folder's list of exported files, unless the original itself is in this folder. */
 static gp_status list_name(export_run *r, const char *path, const char *name, gp_error *err)
 {
     struct stat own;
     char *folder = gp_path_folder(path);
-    if (!folder) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    if (!folder) return gp_fail_memory_path(err, "'%s'", path);
     bool same = stat(folder, &own) == 0 && own.st_dev == r->folder.st_dev && own.st_ino == r->folder.st_ino;
     if (!same) gp_str_printf(&r->names, "%s\n", name);
     gp_mem_free(folder);
-    return r->names.failed ? gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path) : GP_OK;
+    return r->names.failed ? gp_fail_memory_path(err, "'%s'", path) : GP_OK;
 }
 
 static gp_status on_row(export_run *r, const gp_row *row, gp_error *err)

@@ -55,7 +55,7 @@ static gp_status take_name(gp_export_files *p, const char *name, gp_error *err)
     if (2 * (p->used + 1) > p->slot_count) {
         gp_export_files more = {.slot_count = p->slot_count ? 2 * p->slot_count : 256};
         more.slots = gp_mem_zero(more.slot_count, sizeof *more.slots);
-        if (!more.slots) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the names of an export");
+        if (!more.slots) return gp_fail_memory(err, "the names of an export");
         for (size_t i = 0; i < p->slot_count; i++)
             if (p->slots[i]) more.slots[slot_of(&more, p->slots[i])] = p->slots[i];
         gp_mem_free(p->slots);
@@ -71,7 +71,7 @@ static gp_status take_name(gp_export_files *p, const char *name, gp_error *err)
 gp_status gp_export_files_open(const char *folder, gp_export_mode mode, gp_export_files **out, gp_error *err)
 {
     gp_export_files *p = gp_mem_zero(1, sizeof *p);
-    if (!p) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the names of an export");
+    if (!p) return gp_fail_memory(err, "the names of an export");
     long longest = pathconf(folder, _PC_NAME_MAX);
     *p = (gp_export_files){.folder = folder, .mode = mode, .longest = LONGEST_NAME};
     if (longest > 2 * LONGEST_EXTENSION && longest < LONGEST_NAME) p->longest = (size_t)longest;
@@ -146,7 +146,7 @@ static int hard_link(int file, const char *source, const char *target)
     char open_file[40];
     snprintf(open_file, sizeof open_file, "/proc/self/fd/%d", file);
     if (linkat(AT_FDCWD, open_file, AT_FDCWD, target, AT_SYMLINK_FOLLOW) == 0) return 0;
-    return errno == ENOENT ? link(source, target) : -1; /* this system has no /proc */
+    return errno == ENOENT ? link(source, target) : -1; /* without /proc, link by the path */
 }
 
 static bool leads_to(const char *target, int file)
@@ -173,7 +173,7 @@ static gp_status put_link(const char *source, const gp_hash *hash, const gp_expo
             st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot link to '%s'", target);
     } else if (!leads_to(target, file)) {
         unlink(target);
-        st = gp_fail(err, GP_ERR_NOT_FOUND, "the file was replaced while it was linked");
+        st = gp_fail(err, GP_ERR_NOT_FOUND, "the file was replaced by another program while goldpan linked it");
     }
     close(file);
     return st;
@@ -191,7 +191,7 @@ static gp_status try_name(gp_export_files *p, const char *source, const gp_hash 
 {
     char *target = gp_path_join(p->folder, name);
     gp_status st = GP_OK;
-    if (!target) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the export of '%s'", source);
+    if (!target) return gp_fail_memory_path(err, "the export of '%s'", source);
     if (exists(target)) {
         st = is_there(target, hash, same, err);
         if (st == GP_OK && !*same) st = GP_ERR_STOPPED;
@@ -211,8 +211,8 @@ gp_status gp_export_files_put(gp_export_files *p, const char *source, const gp_h
     for (unsigned number = 1; number < NAMES_TRIED; number++) {
         bool same = false;
         char *file = numbered(gp_path_base(source), number, p->longest);
-        gp_status st = file ? try_name(p, source, hash, file, &same, err)
-                            : gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the export of '%s'", source);
+        gp_status st =
+            file ? try_name(p, source, hash, file, &same, err) : gp_fail_memory_path(err, "the export of '%s'", source);
         if (st == GP_OK) {
             *name = file;
             *placed = !same;
@@ -221,5 +221,7 @@ gp_status gp_export_files_put(gp_export_files *p, const char *source, const gp_h
         gp_mem_free(file);
         if (st != GP_ERR_STOPPED) return st;
     }
-    return gp_fail_path(err, GP_ERR_LIMIT, "no free name in '%s' for '%s'", p->folder, source);
+    return gp_fail_path(err, GP_ERR_LIMIT,
+                        "folder '%s' already has too many files with the name of '%s': choose another folder",
+                        p->folder, source);
 }

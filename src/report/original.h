@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The only way to read an image's bytes for output: exports, sites, sheets, tours, the explorer.  A catalog may come
  * from another person and name any path.  So a file is output only if it is regular, begins like an image, and its
- * whole content has the hash on record.  Nobody can write the hash of a file that he does not have. */
+ * whole content has the hash on record.  An attacker cannot record the hash of a file whose content he does not
+ * know. */
 #ifndef GP_REPORT_ORIGINAL_H
 #define GP_REPORT_ORIGINAL_H
 

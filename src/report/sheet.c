@@ -216,7 +216,7 @@ static gp_status draw_header(gp_canvas *canvas, const layout *l, gp_catalog *cat
     gp_str_printf(&text, "%llu %s", (unsigned long long)rows->prompts, gp_plural(rows->prompts, rows->one, rows->many));
     gp_str_printf(&text, " \xc2\xb7 %llu %s \xc2\xb7 %s", (unsigned long long)rows->images,
                   gp_plural(rows->images, "image", "images"), model);
-    if (!title || text.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the sheet's title"));
+    if (!title || text.failed) GP_TRY_GOTO(gp_fail_memory(err, "the sheet's title"));
     gp_font_wrap(&l->title, title, right - l->margin - 100 * s, 1, draw_line, &d);
     d = (lines){canvas, &l->subtitle, l->margin, 76 * s, 0};
     gp_font_wrap(&l->subtitle, text.data, right - l->margin, 1, draw_line, &d);
@@ -281,7 +281,7 @@ static gp_status check_options(gp_catalog *cat, const gp_sheet_options *o, bool 
     if (o->max_candidates < 1 || o->max_candidates > 1000)
         return gp_fail(err, GP_ERR_USAGE, "the candidates in a row must be 1 to 1000, not %u",
                        (unsigned)o->max_candidates);
-    /* The sheet may replace an older sheet, but never an image of the catalog. */
+    /* a sheet may replace an older sheet, but never an image of the catalog */
     gp_query query = GP_QUERY_DEFAULTS;
     gp_rows *rows = NULL;
     const gp_row *row = NULL;
@@ -320,14 +320,16 @@ gp_status gp_report_sheet(gp_catalog *cat, const gp_sheet_options *options, gp_r
         GP_TRY(gp_cat_scorer_last(cat, &scorer, err));
         GP_TRY_GOTO(gp_sheet_collect_found(cat, scorer, options->by, fits, options->max_candidates, &rows, err));
         if (rows.count == 0)
-            GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "the analysis found no %s in catalog '%s'", rows.many,
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "the last analysis of catalog '%s' found no %s", rows.many,
                                 gp_cat_path(cat)));
     }
     layout_init(&l, options->thumb, rows.columns);
     layout_fit(&l, &rows);
     if (l.width > MAX_SIDE || l.rows == 0)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "a sheet of %u columns of %u pixels is too large",
-                            (unsigned)rows.columns, (unsigned)options->thumb));
+        GP_TRY_GOTO(
+            gp_fail(err, GP_ERR_LIMIT,
+                    "a sheet of %u columns of %u pixels is too large: use fewer candidates or smaller thumbnails",
+                    (unsigned)rows.columns, (unsigned)options->thumb));
     for (size_t i = 0; i < l.rows; i++) cells += rows.rows[i].count;
     gp_progress_meter_init(&ticker, "sheet", cells, options->progress, options->user);
     st = gp_canvas_init(&canvas, l.width, l.height, PAPER, err);

@@ -28,7 +28,7 @@ typedef struct collector {
 
 static bool no_memory(collector *c)
 {
-    c->status = gp_fail(&c->error, GP_ERR_MEMORY, "out of memory for the sheet's rows");
+    c->status = gp_fail_memory(&c->error, "the sheet's rows");
     return false;
 }
 
@@ -158,7 +158,7 @@ gp_status gp_sheet_collect_found(gp_catalog *cat, const char *scorer, gp_sheet_b
                            .one = by == GP_SHEET_SLICES ? "slice" : "category",
                            .many = by == GP_SHEET_SLICES ? "slices" : "categories"};
     out->rows = gp_mem_zero(capacity, sizeof *out->rows);
-    if (!out->rows) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the sheet's rows"));
+    if (!out->rows) GP_TRY_GOTO(gp_fail_memory(err, "the sheet's rows"));
     if (by == GP_SHEET_SLICES)
         GP_TRY_GOTO(gp_cat_slices_visit(cat, scorer, take_slice, &c, err));
     else

@@ -34,24 +34,19 @@ typedef struct group {
     double best_pick;
 } group;
 
-static gp_status no_memory(gp_error *err)
-{
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory for the sheet's rows");
-}
-
 static gp_status group_begin(group *g, const char *prompt, gp_error *err)
 {
     memset(&g->row, 0, sizeof g->row);
     g->has_pick = false;
     g->row.prompt = gp_str_dup(prompt);
     g->row.cells = gp_mem_zero(g->columns, sizeof *g->row.cells);
-    return g->row.prompt && g->row.cells ? GP_OK : no_memory(err);
+    return g->row.prompt && g->row.cells ? GP_OK : gp_fail_memory(err, "the sheet's rows");
 }
 
 gp_status gp_sheet_cell_fill(gp_sheet_cell *cell, const gp_row *row, gp_error *err)
 {
     char *path = gp_str_dup(row->path ? row->path : "");
-    if (!path) return no_memory(err);
+    if (!path) return gp_fail_memory(err, "the sheet's rows");
     gp_mem_free(cell->path);
     *cell = (gp_sheet_cell){.path = path,
                             .score = row->score,
@@ -69,7 +64,7 @@ static gp_status group_add(group *g, const gp_row *row, gp_error *err)
     if (n == g->capacity) {
         size_t capacity = g->capacity ? g->capacity * 2 : 64;
         double *grown = gp_mem_resize(g->scores, capacity, sizeof *grown);
-        if (!grown) return no_memory(err);
+        if (!grown) return gp_fail_memory(err, "the sheet's rows");
         g->scores = grown;
         g->capacity = capacity;
     }

@@ -64,7 +64,7 @@ static gp_status put_index(const site *s, const char *html, size_t size, gp_erro
     gp_str_add(&page, html, (size_t)(at - html));
     gp_str_puts(&page, policy);
     gp_str_add(&page, at, size - (size_t)(at - html));
-    gp_status st = page.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a site")
+    gp_status st = page.failed ? gp_fail_memory(err, "a site")
                                : gp_site_folder_put(&s->folder, "index.html", page.data, page.size, err);
     gp_str_clear(&page);
     return st;
@@ -100,8 +100,7 @@ static gp_status put_texts(const site *s, const char *name, const void *table, c
     for (uint32_t i = 0; st == GP_OK && i < head[0]; i++) {
         gp_str_reset(&text);
         gp_str_add(&text, bytes + head[1 + i], head[2 + i] - head[1 + i]);
-        st = text.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a site")
-                         : gp_texts_add(&texts, cut(text.data ? text.data : ""), err);
+        st = text.failed ? gp_fail_memory(err, "a site") : gp_texts_add(&texts, cut(text.data ? text.data : ""), err);
     }
     if (st == GP_OK) st = gp_texts_finish(&texts, err);
     if (st == GP_OK) st = gp_site_folder_put(&s->folder, name, texts.table, texts.table_size, err);

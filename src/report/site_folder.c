@@ -118,11 +118,11 @@ static gp_status begin(gp_site_folder *f, gp_error *err)
     if (lock < 0) return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", f->hidden);
     gp_status st = GP_OK;
     if (flock(lock, LOCK_EX | LOCK_NB) != 0 || !still_there(lock, f->hidden))
-        st = gp_fail_path(err, GP_ERR_USAGE, "another export to '%s' is running", f->target);
+        st = gp_fail_path(err, GP_ERR_USAGE, "another export to '%s' is running: wait until it has ended", f->target);
     else
         st = look_at(f->hidden, &entries, err);
     if (st == GP_OK && entries && !has_mark(f->hidden))
-        st = gp_fail_path(err, GP_ERR_USAGE, "the folder '%s' exists and was not written by goldpan: move it away",
+        st = gp_fail_path(err, GP_ERR_USAGE, "the folder '%s' exists and was not written by goldpan: move or rename it",
                           f->hidden);
     if (st != GP_OK) {
         close(lock);
@@ -140,7 +140,7 @@ gp_status gp_site_folder_open(const char *target, gp_site_folder *out, gp_error 
     gp_status st = GP_OK;
     f.target = real_place(target);
     f.hidden = f.target ? hidden_name(f.target) : NULL;
-    if (!f.hidden) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a site"));
+    if (!f.hidden) GP_TRY_GOTO(gp_fail_memory(err, "a site"));
     st = look_at(f.target, &entries, err);
     if (st == GP_OK && entries && !has_mark(f.target))
         st = gp_fail_path(err, GP_ERR_USAGE,
@@ -161,7 +161,7 @@ out:
 gp_status gp_site_folder_make(const gp_site_folder *folder, const char *name, gp_error *err)
 {
     char *path = gp_path_join(folder->hidden, name);
-    gp_status st = path ? gp_folder_make(path, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory for a site");
+    gp_status st = path ? gp_folder_make(path, err) : gp_fail_memory(err, "a site");
     gp_mem_free(path);
     return st;
 }
@@ -170,7 +170,7 @@ gp_status gp_site_folder_put(const gp_site_folder *folder, const char *name, con
                              gp_error *err)
 {
     char *path = gp_path_join(folder->hidden, name);
-    if (!path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a site");
+    if (!path) return gp_fail_memory(err, "a site");
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     gp_status st = file >= 0 && gp_fd_write(file, -1, bytes, size)
                        ? GP_OK

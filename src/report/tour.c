@@ -65,7 +65,7 @@ static const point *point_of(const tour *t, int64_t image)
 
 /* ------------------------------------------------------------------ the map */
 
-/* Scales the map to the frame, as large as possible beside the title. */
+/* Scales the map to the frame: as large as the space below the title allows. */
 static void scale_places(tour *t, const float *place)
 {
     float low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
@@ -138,7 +138,7 @@ static gp_status draw_title(gp_canvas *canvas, const gp_analysis_slice *s, const
     gp_str_printf(&text, "%u %s, mean %.2f: %+.2f over all", s->support, gp_plural(s->support, "image", "images"),
                   s->value, s->lift);
     if (!isnan(s->low)) gp_str_printf(&text, " (at least %+.2f)", s->low);
-    if (text.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the tour");
+    if (text.failed) return gp_fail_memory(err, "the tour");
     gp_font_draw(canvas, &title, 32 * unit, 46 * unit, s->title, strlen(s->title));
     gp_font_draw(canvas, &small, 32 * unit, 72 * unit, text.data, text.size);
     gp_str_clear(&text);
@@ -220,7 +220,7 @@ static gp_status keep_frame(tour *t, gp_error *err)
         char name[32];
         snprintf(name, sizeof name, "slice_%02u.png", t->frames);
         char *path = gp_path_join(t->o->folder, name);
-        if (!path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the tour");
+        if (!path) return gp_fail_memory(err, "the tour");
         gp_status st = gp_image_write_marked(path, t->frame.rgb, t->o->width, t->o->height, 0, "tour", err);
         gp_mem_free(path);
         GP_TRY(st);
@@ -251,8 +251,9 @@ gp_status gp_report_tour(gp_catalog *cat, const gp_tour_options *options, gp_rep
     if (!options->file && !options->folder) return gp_fail(err, GP_ERR_USAGE, "the tour needs a file or a folder");
     if (options->width < 200 || options->height < 200 || options->width > 8000 || options->height > 8000 ||
         !(options->seconds > 0 && options->seconds <= 60))
-        return gp_fail(err, GP_ERR_USAGE,
-                       "the frames of a tour must have 200 to 8000 pixels and last at most 60 seconds");
+        return gp_fail(
+            err, GP_ERR_USAGE,
+            "the width and height of a tour must be 200 to 8000 pixels, and a frame must last at most 60 seconds");
     gp_progress_meter_init(&t.ticker, "tour", 0, options->progress, options->user);
     GP_TRY_GOTO(gp_cat_scorer_last(cat, &t.scorer, err));
     GP_TRY_GOTO(read_map(&t, err));
@@ -263,7 +264,7 @@ gp_status gp_report_tour(gp_catalog *cat, const gp_tour_options *options, gp_rep
     if (t.status != GP_OK) GP_TRY_GOTO(gp_fail_as(err, t.status, &t.error));
     if (t.frames == 0)
         GP_TRY_GOTO(
-            gp_fail_path(err, GP_ERR_NOT_FOUND, "the analysis found no slices in catalog '%s'", gp_cat_path(cat)));
+            gp_fail_path(err, GP_ERR_NOT_FOUND, "the last analysis of catalog '%s' found no slices", gp_cat_path(cat)));
     if (options->file) GP_TRY_GOTO(gp_animation_write(t.animation, options->file, err));
     gp_progress_meter_finish(&t.ticker);
 out:

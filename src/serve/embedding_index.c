@@ -32,7 +32,7 @@ gp_status gp_embedding_index_read(const char *catalog, const gp_view *view, gp_e
     gp_status st = read_matrix(catalog, &m, &scorer, err);
     uint32_t *rows = st == GP_OK ? gp_mem_new(m.n, sizeof *rows) : NULL;
     if (st == GP_OK && !m.n) st = gp_fail(err, GP_ERR_NOT_FOUND, "no image has an embedding yet");
-    if (st == GP_OK && !rows) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a search");
+    if (st == GP_OK && !rows) st = gp_fail_memory(err, "a search");
     if (st == GP_OK) {
         for (size_t i = 0; i < m.n; i++) {
             size_t row = gp_view_find(view, &m.hashes[i]);

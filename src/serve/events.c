@@ -37,7 +37,7 @@ struct gp_events {
 gp_status gp_events_open(gp_server *server, gp_events **out, gp_error *err)
 {
     gp_events *events = gp_mem_zero(1, sizeof *events);
-    if (!events) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
+    if (!events) return gp_fail_memory(err, "the server");
     events->server = server;
     pthread_mutex_init(&events->lock, NULL);
     *out = events;

@@ -33,7 +33,7 @@ struct gp_files {
 gp_status gp_files_open(gp_files **out, gp_error *err)
 {
     gp_files *files = gp_mem_zero(1, sizeof *files);
-    if (!files) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
+    if (!files) return gp_fail_memory(err, "the server");
     pthread_mutex_init(&files->lock, NULL);
     *out = files;
     return GP_OK;

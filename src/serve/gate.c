@@ -20,7 +20,7 @@ struct gp_gate {
 gp_status gp_gate_open(uint64_t most_bytes, gp_gate **out, gp_error *err)
 {
     gp_gate *gate = gp_mem_zero(1, sizeof *gate);
-    if (!gate) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
+    if (!gate) return gp_fail_memory(err, "the server");
     pthread_mutex_init(&gate->lock, NULL);
     pthread_cond_init(&gate->news, NULL);
     gate->most = most_bytes;

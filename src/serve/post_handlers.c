@@ -121,7 +121,7 @@ static void read_saved(gp_request *request)
     gp_error err = {0};
     gp_str json = GP_STR_INIT;
     gp_str_puts(&json, "{\"views\":{");
-    gp_status st = json.failed ? gp_fail(&err, GP_ERR_MEMORY, "out of memory for the saved views") : GP_OK;
+    gp_status st = json.failed ? gp_fail_memory(&err, "the saved views") : GP_OK;
     pthread_mutex_lock(&s->db_lock);
     if (st == GP_OK) st = gp_cat_saved_visit(s->db, put_saved, &json, &err);
     pthread_mutex_unlock(&s->db_lock);
@@ -212,7 +212,7 @@ static void export_some(gp_request *request)
     gp_str json = GP_STR_INIT;
     char *folder = NULL;
     gp_status st = gp_body_export(request->body.data, request->body.size, &wanted, &err);
-    if (st == GP_OK && !(folder = folder_of(wanted.folder))) st = gp_fail(&err, GP_ERR_MEMORY, "out of memory");
+    if (st == GP_OK && !(folder = folder_of(wanted.folder))) st = gp_fail_memory(&err, "the export");
     if (st == GP_OK) st = export_to(request->server, &wanted, folder, &report, &err);
     if (st == GP_OK) {
         gp_str_printf(&json,

@@ -14,7 +14,7 @@ static gp_status open_object(const char *body, size_t size, gp_json **root, gp_e
 {
     gp_error inner = {0};
     gp_status st = gp_json_parse(body, size, true, DEPTH, root, &inner);
-    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "out of memory for a request");
+    if (st == GP_ERR_MEMORY) return gp_fail_memory(err, "a request");
     if (st != GP_OK) return gp_fail(err, GP_ERR_USAGE, "the request body must be JSON: %s", inner.message);
     if (gp_json_kind_of(*root) == GP_JSON_OBJECT) return GP_OK;
     gp_json_free(*root);
@@ -33,7 +33,7 @@ static gp_status read_text(const gp_json *object, const char *name, size_t most,
     if (size > most) return gp_fail(err, GP_ERR_USAGE, "\"%s\" is longer than %zu bytes", name, most);
     if (memchr(text, 0, size)) return gp_fail(err, GP_ERR_USAGE, "\"%s\" must not contain a NUL character", name);
     *out = gp_str_dup_n(text, size);
-    return *out ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
+    return *out ? GP_OK : gp_fail_memory(err, "a request");
 }
 
 static bool read_hash(const gp_json *value, gp_hash *out)
@@ -81,7 +81,7 @@ gp_status gp_body_rate(const char *body, size_t size, gp_cat_rating **out, size_
     if (n > GP_MAX_CHANGES)
         GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "a request must have at most %d changes", GP_MAX_CHANGES));
     changes = gp_mem_zero(n, sizeof *changes);
-    if (!changes) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu changes", n));
+    if (!changes) GP_TRY_GOTO(gp_fail_memory(err, "%zu changes", n));
     for (size_t i = 0; i < n; i++) GP_TRY_GOTO(read_change(gp_json_at(list, i), &changes[i], err));
     *out = changes, *count = n;
     changes = NULL;
@@ -160,7 +160,7 @@ gp_status gp_body_saved(const char *body, size_t size, char **name, char **value
         GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "\"value\" must be an object"));
     gp_json_write(&text, given);
     *value = gp_str_take(&text);
-    if (!*value) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a view");
+    if (!*value) st = gp_fail_memory(err, "a view");
 out:
     if (st != GP_OK) {
         gp_mem_free(*name);

@@ -39,7 +39,7 @@ struct gp_search_service {
 gp_status gp_search_service_open(gp_server *server, gp_search_service **out, gp_error *err)
 {
     gp_search_service *search = gp_mem_zero(1, sizeof *search);
-    if (!search) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
+    if (!search) return gp_fail_memory(err, "the server");
     search->server = server;
     pthread_mutex_init(&search->lock, NULL);
     *out = search;
@@ -153,7 +153,7 @@ static gp_status find(gp_search_service *s, const gp_snapshot *snapshot, const g
     direction = gp_mem_zero(s->products.dims, sizeof *direction);
     text = gp_mem_zero(s->products.dims, sizeof *text);
     likeness = gp_mem_new(count, sizeof *likeness);
-    if (!direction || !text || !likeness) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a search"));
+    if (!direction || !text || !likeness) GP_TRY_GOTO(gp_fail_memory(err, "a search"));
     GP_TRY_GOTO(query_vector(s, query, direction, text, err));
     gp_embedding_index_of(&s->products, direction, likeness, count);
     *out = likeness;

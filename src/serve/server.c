@@ -188,7 +188,7 @@ gp_status gp_serve_run(const gp_serve_setup *setup, gp_error *err)
 {
     gp_server *s = gp_mem_zero(1, sizeof *s);
     char url[80];
-    if (!s) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
+    if (!s) return gp_fail_memory(err, "the server");
     s->setup = setup;
     s->guard.readonly = setup->readonly;
     gp_serve_limits_read(getenv("GOLDPAN_SERVE_LIMITS"), &s->limits);

@@ -92,7 +92,7 @@ gp_status gp_snapshot_renew(gp_server *s, gp_error *err)
 {
     gp_snapshot *snapshot = gp_mem_zero(1, sizeof *snapshot), *gone;
     char json[64];
-    if (!snapshot) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a view of the catalog");
+    if (!snapshot) return gp_fail_memory(err, "a view of the catalog");
     set_building(s, true);
     gp_status st = gp_view_new(s->setup->catalog, NULL, &snapshot->view, err);
     if (st != GP_OK) {

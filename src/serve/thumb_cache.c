@@ -49,7 +49,7 @@ static char *folder_of(void)
 gp_status gp_thumb_cache_open(uint64_t most_bytes, gp_thumb_cache **out, gp_error *err)
 {
     gp_thumb_cache *cache = gp_mem_zero(1, sizeof *cache);
-    if (!cache) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
+    if (!cache) return gp_fail_memory(err, "the server");
     pthread_mutex_init(&cache->lock, NULL);
     cache->most = most_bytes;
     cache->folder = folder_of();

@@ -28,7 +28,7 @@ struct gp_thumbs {
 gp_status gp_thumbs_open(gp_server *server, gp_thumbs **out, gp_error *err)
 {
     gp_thumbs *thumbs = gp_mem_zero(1, sizeof *thumbs);
-    if (!thumbs) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
+    if (!thumbs) return gp_fail_memory(err, "the server");
     gp_status st = gp_thumb_cache_open((uint64_t)server->limits.thumb_bytes, &thumbs->cache, err);
     if (st != GP_OK) {
         gp_mem_free(thumbs);

@@ -38,7 +38,7 @@ gp_status gp_worker_pool_open(gp_server *server, int threads, size_t waiting, gp
 {
     gp_status st = GP_OK;
     gp_worker_pool *pool = gp_mem_zero(1, sizeof *pool);
-    if (!pool) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server's threads");
+    if (!pool) return gp_fail_memory(err, "the server's threads");
     pool->server = server;
     pool->most = waiting;
     GP_TRY_GOTO(gp_queue_new(waiting, &pool->queue, err));

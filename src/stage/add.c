@@ -124,7 +124,7 @@ static bool hand_over(add_run *r, const gp_walk_entry *found, const gp_walk_prob
     }
     if (!job || !job->path || (problem && !job->problem)) {
         job_free(job);
-        r->walk_status = gp_fail(&r->walk_error, GP_ERR_MEMORY, "out of memory while walking");
+        r->walk_status = gp_fail_memory(&r->walk_error, "the list of files");
         return false;
     }
     if (gp_queue_put(r->found, job)) return true;
@@ -213,7 +213,7 @@ static gp_status merge_settings(const add_run *r, const file_job *job, const cha
     gp_str_putc(&s, '}');
     gp_json_free(own);
     *out = gp_str_take(&s);
-    return *out ? GP_OK : gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the settings of '%s'", job->path);
+    return *out ? GP_OK : gp_fail_memory_path(err, "the settings of '%s'", job->path);
 }
 
 /* A prompt of which nothing is left, such as "<lora:x:1>", is none: the next source may have one. */
@@ -224,8 +224,7 @@ static gp_status set_prompt(file_job *job, const char *raw, bool webui_syntax, i
     job->source = gp_str_dup(source);
     job->strength = strength;
     job->evidence = evidence;
-    if (!job->raw || !job->source)
-        return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
+    if (!job->raw || !job->source) return gp_fail_memory_path(err, "the prompt of '%s'", job->path);
     GP_TRY(gp_prompt_clean(raw, webui_syntax, &job->prompt, err));
     if (!*job->prompt) forget_prompt(job);
     return GP_OK;
@@ -238,7 +237,7 @@ static gp_status prompt_from_table(const add_run *r, file_job *job, gp_error *er
     gp_status st = GP_OK;
     gp_str_printf(&source, "table:%s", gp_table_name(r->table));
     if (source.failed || room.failed)
-        st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
+        st = gp_fail_memory_path(err, "the prompt of '%s'", job->path);
     else if (cell && *cell)
         st = set_prompt(job, cell, false, STRENGTH_TABLE, GP_EVIDENCE_STATED, source.data, err);
     gp_str_clear(&source);
@@ -258,7 +257,7 @@ static gp_status prompt_from_metadata(file_job *job, const gp_meta *meta, gp_err
 {
     int strength = meta->evidence == GP_EVIDENCE_GUESS ? STRENGTH_GUESS : STRENGTH_METADATA;
     char *text = source_of(meta);
-    if (!text) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
+    if (!text) return gp_fail_memory_path(err, "the prompt of '%s'", job->path);
     gp_status st = set_prompt(job, meta->prompt, true, strength, meta->evidence, text, err);
     gp_mem_free(text);
     return st;
@@ -298,9 +297,9 @@ static gp_status find_prompt(const add_run *r, file_job *job, const gp_bytes *by
     job->broken = !job->prompt && from->broken;
     job->unstated = !job->prompt && from->found && !from->broken;
     if (!job->prompt && from->found && !(job->source = source_of(from)))
-        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path));
+        GP_TRY_GOTO(gp_fail_memory_path(err, "the prompt of '%s'", job->path));
     if (from->negative && !(job->negative = gp_str_dup(from->negative)))
-        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path));
+        GP_TRY_GOTO(gp_fail_memory_path(err, "the prompt of '%s'", job->path));
     GP_TRY_GOTO(merge_settings(r, job, from->settings_json, &job->settings, err));
 out:
     gp_meta_clear(&side);
@@ -363,7 +362,7 @@ static gp_status row_is_kept(const add_run *r, const file_job *job, const gp_cat
     *same = !extras.failed && size > extras.size && strcmp(kept->settings_json + size - extras.size, extras.data) == 0;
     bool failed = extras.failed;
     gp_str_clear(&extras);
-    return failed ? gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the settings of '%s'", job->path) : GP_OK;
+    return failed ? gp_fail_memory_path(err, "the settings of '%s'", job->path) : GP_OK;
 }
 
 /* Does the side-car, if there is one, say what is on record already? */
@@ -484,7 +483,7 @@ static gp_status meet_rivals(add_run *r, const file_job *job, int64_t image, boo
     gp_cat_kept_prompt_clear(&kept);
     if (!differs) return GP_OK;
     GP_TRY(gp_cat_other_paths(r->cat, image, job->path, see_rival, &v, err));
-    if (v.status != GP_OK) return gp_fail_path(err, v.status, "out of memory for the prompt of '%s'", job->path);
+    if (v.status != GP_OK) return gp_fail_memory_path(err, "the prompt of '%s'", job->path);
     *later = v.earlier;
     r->rivals += v.earlier || (v.any && image != job->identity.before.image);
     return GP_OK;
@@ -545,8 +544,7 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
     r->broken += job->broken;
     r->unstated += job->unstated;
     r->refused_count += job->refused != NULL;
-    if (job->refused && !r->refused && !(r->refused = gp_str_dup(job->refused)))
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a note");
+    if (job->refused && !r->refused && !(r->refused = gp_str_dup(job->refused))) return gp_fail_memory(err, "a note");
     bool stayed = id == identity->before.image; /* the path already held this image, perhaps with other metadata */
     if (!stayed && !fresh) r->report->duplicates++;
     if (stayed)
@@ -603,7 +601,7 @@ static gp_status forget_troubles(const add_run *r, gp_error *err)
     for (size_t i = 0; i < r->options->root_count && st == GP_OK; i++) {
         char *root = gp_path_absolute(r->options->roots[i]);
         st = root ? gp_cat_failures_forget(r->cat, root, err)
-                  : gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the path '%s'", r->options->roots[i]);
+                  : gp_fail_memory_path(err, "the path '%s'", r->options->roots[i]);
         gp_mem_free(root);
     }
     return st;

@@ -27,13 +27,13 @@ static gp_status embed_labels(const gp_analysis_run *r, const gp_label_words *l,
     size_t count = l->count * WORDINGS, d = r->m.dims;
     char **texts = gp_mem_zero(count, sizeof *texts);
     float *vectors = NULL; /* [count * WORDINGS, d], then [count, d] */
-    gp_status st = texts ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    gp_status st = texts ? GP_OK : gp_fail_memory(err, "the categories");
     for (size_t i = 0; st == GP_OK && i < count; i++) {
         gp_str s = GP_STR_INIT;
         gp_str_puts(&s, wordings[i % WORDINGS]);
         gp_str_puts(&s, l->words[i / WORDINGS]);
         texts[i] = gp_str_take(&s);
-        if (!texts[i]) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+        if (!texts[i]) st = gp_fail_memory(err, "the categories");
     }
     if (st == GP_OK) st = gp_alloc((void **)&vectors, (count + NEUTRALS) * d, sizeof *vectors, "categories", err);
     if (st == GP_OK)
@@ -115,12 +115,7 @@ gp_status gp_analysis_label(gp_analysis_run *r, gp_error *err)
     }
     if (silent && r->encoder) GP_TRY_GOTO(label_by_sight(r, &l, chosen, &others, err));
     say_unsorted(r, silent, others);
-    GP_TRY_GOTO(gp_categories_from_words(chosen, r->m.n, "labels", &r->categories, err));
-    gp_mem_free(r->categories.note); /* the note was about a column */
-    r->categories.note = NULL;
-    gp_mem_free(r->categories.source);
-    r->categories.source = gp_str_dup("your words");
-    if (!r->categories.source) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    GP_TRY_GOTO(gp_categories_from_words(chosen, r->m.n, "your words", &r->categories, err));
 out:
     gp_mem_free(chosen);
     gp_label_words_clear(&l);

@@ -89,8 +89,8 @@ static gp_status categories_from_column(gp_analysis_run *r, gp_error *err)
         gp_str_clear(&s);
         return GP_ERR_NOT_FOUND;
     }
-    return gp_categories_from_words((const char *const *)r->settings.words[column], r->m.n, r->settings.names[column],
-                                    &r->categories, err);
+    return gp_categories_from_column((const char *const *)r->settings.words[column], r->m.n, r->settings.names[column],
+                                     &r->categories, err);
 }
 
 /* Without a hierarchy there is one category: everything. */
@@ -99,12 +99,9 @@ static gp_status one_category(gp_analysis_run *r, gp_error *err)
     const char **words;
     GP_TRY(gp_alloc((void **)&words, r->m.n, sizeof *words, "categories", err));
     for (size_t i = 0; i < r->m.n; i++) words[i] = "all images";
-    gp_status st = gp_categories_from_words(words, r->m.n, "none", &r->categories, err);
+    gp_status st = gp_categories_from_words(words, r->m.n, "all images", &r->categories, err);
     gp_mem_free(words);
-    GP_TRY(st);
-    gp_mem_free(r->categories.source);
-    r->categories.source = gp_str_dup("all images");
-    return r->categories.source ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    return st;
 }
 
 /* A name once more gets a number, so that each says which is meant. */
@@ -119,7 +116,7 @@ static gp_status name_apart(gp_categories *c, size_t at, gp_error *err)
     gp_str s = GP_STR_INIT;
     gp_str_printf(&s, "%s %u", c->names[at], same);
     char *name = gp_str_take(&s);
-    if (!name) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    if (!name) return gp_fail_memory(err, "the categories");
     gp_mem_free(c->names[at]);
     c->names[at] = name;
     return GP_OK;
@@ -316,7 +313,7 @@ static gp_status write_all(gp_analysis_run *r, gp_error *err)
     for (size_t g = 0; g < group_count; g++)
         groups[g] = (gp_cat_group){r->duplicates.representative[g], r->duplicates.keeper[g], r->keeper_reasons[g]};
     put_settings(r, &settings);
-    if (settings.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the analysis"));
+    if (settings.failed) GP_TRY_GOTO(gp_fail_memory(err, "the analysis"));
     gp_cat_analysis a = {.scorer = r->scorer,
                          .settings_json = settings.data,
                          .n = r->m.n,
@@ -372,7 +369,7 @@ static void clear(gp_analysis_run *r)
     gp_mem_free(r->probes);
     gp_mem_free(r->by_prompt);
     gp_mem_free(r->prompt);
-    gp_an_lexicon_free(r->lexicon);
+    gp_ngram_index_free(r->ngrams);
     gp_categories_clear(&r->categories);
     gp_an_hierarchy_clear(&r->tree);
     gp_setting_columns_clear(&r->settings);
@@ -418,7 +415,7 @@ gp_status gp_stage_analyze(gp_catalog *cat, const gp_encoder *encoder, const cha
                                  gp_cat_path(cat)));
     counts.images = r.m.n;
     GP_TRY_GOTO(gp_setting_columns_read(r.m.settings, r.m.n, &r.settings, err));
-    GP_TRY_GOTO(gp_an_lexicon_new((const char *const *)r.m.texts, r.m.n, &r.lexicon, err));
+    GP_TRY_GOTO(gp_ngram_index_new((const char *const *)r.m.texts, r.m.n, &r.ngrams, err));
     GP_TRY_GOTO(number_prompts(&r, err));
     GP_TRY_GOTO(embed_probes(&r, err));
     GP_TRY_GOTO(build_tree(&r, err));

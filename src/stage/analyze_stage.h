@@ -30,8 +30,8 @@ typedef struct gp_analysis_run {
     size_t prompts;
     gp_hierarchy tree; /* levels 0: too few images */
     gp_categories categories;
-    struct gp_ngram_index *lexicon; /* words of the prompts */
-    float *probes;                  /* [GP_PROBES, d] or NULL */
+    struct gp_ngram_index *ngrams; /* words of the prompts */
+    float *probes;                 /* [GP_PROBES, d] or NULL */
     gp_analysis found;
     gp_duplicates duplicates;
     bool has_duplicates;

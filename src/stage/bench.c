@@ -67,7 +67,7 @@ static gp_status find_files(bench_run *r, gp_error *err)
     r->step = 1;
     GP_TRY(gp_alloc((void **)&r->paths, KEPT, sizeof *r->paths, "a list of files", err));
     gp_status st = gp_walk(r->options->roots, r->options->root_count, on_found, NULL, r, err);
-    if (st == GP_ERR_STOPPED && !r->ticker.stopped) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
+    if (st == GP_ERR_STOPPED && !r->ticker.stopped) return gp_fail_memory(err, "a path");
     if (st == GP_OK && r->path_count == 0) return gp_fail(err, GP_ERR_NOT_FOUND, "no images there (PNG, JPEG, WebP)");
     return st;
 }
@@ -91,7 +91,7 @@ static gp_status draw_pictures(bench_run *r, gp_error *err)
     GP_TRY(gp_threads_start(n < DRAWN ? n : DRAWN, draw_some, r, &threads, err));
     gp_threads_join(threads);
     for (size_t i = 0; i < DRAWN; i++)
-        if (r->drawn[i].failed || !r->drawn[i].size) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an image");
+        if (r->drawn[i].failed || !r->drawn[i].size) return gp_fail_memory(err, "an image");
     return GP_OK;
 }
 

@@ -119,16 +119,16 @@ gp_status gp_analysis_duplicates(gp_analysis_run *r, gp_error *err)
     if (m->n < 2) return GP_OK;
     GP_TRY_GOTO(gp_alloc((void **)&rows, m->n, sizeof *rows, "duplicates", err));
     looks = gp_mem_zero(m->n, sizeof *looks);
-    if (!looks) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for duplicates among %zu images", m->n));
+    if (!looks) GP_TRY_GOTO(gp_fail_memory(err, "duplicates among %zu images", m->n));
     GP_TRY_GOTO(likely_rows(r, rows, &count, err));
     GP_TRY_GOTO(look_at_all(r, rows, count, looks, err));
     GP_TRY_GOTO(gp_an_duplicates(m->vectors, m->n, m->dims, m->scores, m->pixels, looks, r->copies, d, err));
     r->has_duplicates = true;
     r->keeper_reasons = gp_mem_zero(d->groups, sizeof *r->keeper_reasons);
-    if (!r->keeper_reasons) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for duplicates"));
+    if (!r->keeper_reasons) GP_TRY_GOTO(gp_fail_memory(err, "duplicates"));
     for (size_t g = 0; g < d->groups; g++) {
         r->keeper_reasons[g] = gp_str_dup(why(m, d, g));
-        if (!r->keeper_reasons[g]) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for duplicates"));
+        if (!r->keeper_reasons[g]) GP_TRY_GOTO(gp_fail_memory(err, "duplicates"));
     }
     for (size_t i = 0; i < m->n; i++) r->report->duplicates += d->group[i] >= 0 && d->keeper[d->group[i]] != i;
     r->report->groups = d->groups;

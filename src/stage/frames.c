@@ -89,7 +89,7 @@ static gp_status next_job(void *user, void **out, gp_error *err)
     }
     if (m->page_at == m->page.count) return GP_OK;
     measure_job *job = gp_mem_zero(1, sizeof *job);
-    if (!job) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the quality measures");
+    if (!job) return gp_fail_memory(err, "the quality measures");
     job->image = m->page.ids[m->page_at];
     job->hash = m->page.hashes[m->page_at];
     job->path = m->page.paths[m->page_at];

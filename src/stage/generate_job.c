@@ -78,7 +78,7 @@ gp_status gp_generate_job_new(const gp_cat_generation *g, int64_t id, const char
     gp_str_clear(&path);
     if (!ok) {
         gp_generate_job_free(p);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for an image");
+        return gp_fail_memory(err, "an image");
     }
     *out = p;
     return GP_OK;
@@ -112,7 +112,7 @@ static gp_status add_extra(gp_generate_job *p, const char *path, gp_generate_job
     if (!extras || !extra || !extra->key || !extra->prompt || !extra->path || !extra->settings_asked ||
         !extra->negative != !p->negative || !extra->columns != !p->columns) {
         gp_generate_job_free(extra);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch");
+        return gp_fail_memory(err, "a batch");
     }
     p->extras[p->extra_count++] = extra;
     p->index = 1;
@@ -173,7 +173,7 @@ static gp_status merge_settings(gp_generate_job *p, const gp_meta *meta, const c
     gp_str_putc(&s, '}');
     gp_mem_free(p->settings);
     p->settings = gp_str_take(&s);
-    if (!p->settings) st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the settings of '%s'", p->path);
+    if (!p->settings) st = gp_fail_memory_path(err, "the settings of '%s'", p->path);
 out:
     gp_json_free(extras);
     gp_json_free(given);
@@ -205,7 +205,7 @@ static gp_status complete(gp_generate_job *p, gp_bytes *bytes, const char *setti
     GP_TRY_GOTO(gp_meta_read(&chunks, p->path, &meta, err));
     if ((!meta.found || meta.broken) && settings && p->head.format == GP_FORMAT_PNG) {
         gp_gen_infotext(&(gp_gen_request){.prompt = p->prompt, .negative = p->negative}, settings, &text);
-        if (text.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for an image's text"));
+        if (text.failed) GP_TRY_GOTO(gp_fail_memory(err, "an image's text"));
         GP_TRY_GOTO(gp_png_add_text(bytes, "parameters", text.data, &with, err));
         gp_bytes_clear(bytes);
         *bytes = with, with = (gp_bytes){0};
@@ -238,7 +238,7 @@ static gp_status add_extension(gp_generate_job *p, const char *extension, char *
     gp_str_printf(&path, "%s.%s", p->path, extension);
     *out = path.failed ? NULL : gp_str_take(&path);
     gp_str_clear(&path);
-    return *out ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
+    return *out ? GP_OK : gp_fail_memory(err, "a path");
 }
 
 static gp_status take_hash(gp_generate_job *p, const gp_bytes *bytes, gp_error *err)
@@ -252,7 +252,7 @@ static gp_status put_file(gp_generate_job *p, const gp_bytes *bytes, gp_error *e
     const char *extension = p->head.format == GP_FORMAT_JPEG ? "jpg" : gp_image_format_name(p->head.format);
     char *whole = NULL, *folder = gp_path_folder(p->path);
     gp_status st = GP_OK;
-    if (!folder) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a path"));
+    if (!folder) GP_TRY_GOTO(gp_fail_memory(err, "a path"));
     GP_TRY_GOTO(add_extension(p, extension, &whole, err));
     GP_TRY_GOTO(gp_folder_make(folder, err));
     GP_TRY_GOTO(gp_file_replace(whole, bytes->data, bytes->size, err));
@@ -312,7 +312,7 @@ static gp_status extra_path(const gp_generate_job *p, size_t index, char **out, 
     gp_str_printf(&path, "%s-%zu", p->path, index);
     *out = path.failed ? NULL : gp_str_take(&path);
     gp_str_clear(&path);
-    return *out ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
+    return *out ? GP_OK : gp_fail_memory(err, "a path");
 }
 
 /* Looks for the files of the other images of a batch.  They are written before the first image, so if that file exists,
@@ -374,7 +374,7 @@ static gp_status keep_extra(const gp_gen_extra *from, gp_generate_job *extra, gp
         if (r->settings.size) gp_str_putc(&settings, ',');
     }
     gp_str_printf(&settings, "%s}", r->settings.data ? r->settings.data : "");
-    gp_status st = settings.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings")
+    gp_status st = settings.failed ? gp_fail_memory(err, "the settings")
                                    : keep_image(extra, &image, settings.data, r, max_pixels, err);
     if (st == GP_OK && r->outcome == GP_GEN_DONE) extra->outcome = GP_GEN_DONE;
     gp_bytes_clear(&image);
@@ -400,7 +400,7 @@ static gp_status take_answer(gp_generate_job *p, gp_gen_result *r, uint64_t max_
     }
     if (r->outcome != GP_GEN_DONE) return GP_OK;
     gp_str_printf(&settings, "{%s}", r->settings.data ? r->settings.data : "");
-    st = settings.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings")
+    st = settings.failed ? gp_fail_memory(err, "the settings")
                          : keep_image(p, &r->image, settings.data, r, max_pixels, err);
     gp_str_clear(&settings);
     return st;
@@ -453,7 +453,7 @@ void gp_generate_job_run(gp_generate_job *p, gp_gen_backend *backend, unsigned t
     gp_str_printf(&scratch, "%s.part.png", p->path); /* for a command */
     request.out = scratch.data;
     folder = gp_path_folder(p->path);
-    if (scratch.failed || !folder) GP_TRY_GOTO(gp_fail(&p->error, GP_ERR_MEMORY, "out of memory for an image"));
+    if (scratch.failed || !folder) GP_TRY_GOTO(gp_fail_memory(&p->error, "an image"));
     GP_TRY_GOTO(gp_folder_make(folder, &p->error));
     for (unsigned t = 1;; t++) {
         gp_gen_result_clear(&r);

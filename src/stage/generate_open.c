@@ -107,7 +107,7 @@ static gp_status graph_of_image(const char *path, const gp_bytes *bytes, char **
     bool editor = gp_chunks_find(&chunks, "workflow") != NULL;
     gp_status st = GP_OK;
     if (text && !(*out = gp_str_dup_n(text, size)))
-        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a graph");
+        st = gp_fail_memory(err, "a graph");
     else if (!text)
         st = gp_fail_path(err, GP_ERR_USAGE, "'%s' contains %s: in ComfyUI, save the graph with File > Export (API)",
                           path, editor ? "only the editor's graph, not the graph that was run" : "no ComfyUI graph");
@@ -222,7 +222,7 @@ static gp_status set_common(gp_generation *m, gp_error *err)
     m->settings = s.failed ? NULL : gp_str_take(&s);
     gp_str_clear(&s);
     m->folder = gp_path_absolute(m->o->folder);
-    if (!m->settings || !m->folder) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the plan");
+    if (!m->settings || !m->folder) return gp_fail_memory(err, "the plan");
     return gp_json_parse(m->settings, strlen(m->settings), false, 16, &m->given, err);
 }
 

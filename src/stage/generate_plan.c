@@ -65,12 +65,12 @@ static gp_status plan_one(gp_generation *m, gp_subject *s, gp_str *text, gp_erro
     make_key(m, s, s->count, g.seed, has_seed, text, hex);
     put_address(m, g.settings, text);
     g.settings = text->data;
-    if (text->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the plan");
+    if (text->failed) return gp_fail_memory(err, "the plan");
     g.key = hex;
     if (s->count == s->capacity) {
         uint32_t capacity = s->capacity ? s->capacity * 2 : 8;
         int64_t *ids = gp_mem_resize(s->ids, capacity, sizeof *ids);
-        if (!ids) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the plan");
+        if (!ids) return gp_fail_memory(err, "the plan");
         s->ids = ids, s->capacity = capacity;
     }
     GP_TRY(gp_cat_generation_put(m->cat, &g, &s->ids[s->count], &state, err));

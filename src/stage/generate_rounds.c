@@ -101,7 +101,7 @@ static gp_status put_image(gp_generation *m, const gp_generate_job *p, int64_t i
                         .orientation = p->head.orientation,
                         .stream = p->has_stream ? &p->stream : NULL};
     gp_str_printf(&source, "generated: %s", gp_gen_protocol(m->backends[0]));
-    if (source.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a picture");
+    if (source.failed) return gp_fail_memory(err, "a picture");
     gp_cat_prompt prompt = {.text = p->prompt,
                             .raw = p->prompt,
                             .negative = p->negative ? p->negative : p->own_negative,

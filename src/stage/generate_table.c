@@ -27,7 +27,7 @@ static gp_status open_list(const char *path, gp_table **out, gp_error *err)
         gp_str_puts(&csv, "\"\n");
     }
     gp_bytes_clear(&bytes);
-    gp_status st = csv.failed ? gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path)
+    gp_status st = csv.failed ? gp_fail_memory_path(err, "'%s'", path)
                               : gp_table_parse(gp_path_base(path), csv.data, csv.size, "csv", out, err);
     gp_str_clear(&csv);
     return st;
@@ -41,7 +41,7 @@ static gp_status put_extras(gp_generation *m, size_t row, size_t prompt, size_t 
     gp_str_putc(&s, '}');
     bool some = s.size > 2;
     *out = gp_str_take(&s);
-    if (!*out) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompts");
+    if (!*out) return gp_fail_memory(err, "the prompts");
     if (!some) gp_mem_free(*out), *out = NULL;
     return GP_OK;
 }
@@ -103,7 +103,7 @@ gp_status gp_generation_read_table(gp_generation *m, gp_error *err)
         gp_str first = GP_STR_INIT; /* first caption, if the cell is a list of captions */
         const char *text = gp_table_text(m->table, i, prompt, &first);
         const char *not = negative == SIZE_MAX ? NULL : gp_table_cell(m->table, i, negative);
-        if (first.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompts");
+        if (first.failed) return gp_fail_memory(err, "the prompts");
         if (!text || !*text) {
             m->empty_rows++;
             gp_str_clear(&first);
@@ -178,7 +178,7 @@ static gp_status add_winner(void *user, const char *path, const char *prompt, co
     gp_str text = GP_STR_INIT, extras = GP_STR_INIT;
     gp_status st = GP_OK;
     gp_subject *more = gp_mem_resize(m->subjects, m->subject_count + 1, sizeof *more);
-    if (!more) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the picks");
+    if (!more) return gp_fail_memory(err, "the picks");
     m->subjects = more;
     gp_subject *s = &m->subjects[m->subject_count++];
     *s = (gp_subject){.again_prompt = gp_str_dup(prompt), .again_negative = negative ? gp_str_dup(negative) : NULL};
@@ -195,7 +195,7 @@ static gp_status add_winner(void *user, const char *path, const char *prompt, co
     gp_str_putc(&extras, '}');
     s->settings = gp_str_take(&text), s->extras = gp_str_take(&extras);
     if (!s->prompt || !s->settings || !s->extras || !s->negative != !negative)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the picks"));
+        GP_TRY_GOTO(gp_fail_memory(err, "the picks"));
     if (!s->has_seed) { /* without its seed the image cannot be drawn again */
         gp_mem_free(s->again_prompt), gp_mem_free(s->again_negative), gp_mem_free(s->settings), gp_mem_free(s->extras);
         m->subject_count--;

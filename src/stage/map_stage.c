@@ -84,7 +84,7 @@ gp_status gp_analysis_map(gp_analysis_run *r, gp_error *err)
     GP_TRY_GOTO(gp_alloc((void **)&place, m->n * 2, sizeof *place, "the map", err));
     GP_TRY_GOTO(gp_alloc((void **)&known, m->n, sizeof *known, "the map", err));
     wanted = settings_text(r);
-    if (!wanted) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the map"));
+    if (!wanted) GP_TRY_GOTO(gp_fail_memory(err, "the map"));
     GP_TRY_GOTO(gp_cat_map_read(r->cat, m->encoder, m->images, m->n, place, known, &had, err));
     for (size_t i = 0; i < m->n; i++) old += known[i];
     bool whole = !had || r->options->new_map || strcmp(had, wanted) != 0 || old < LEAST_ROWS || old < m->n - old;

@@ -25,17 +25,17 @@ typedef struct chooser {
     gp_catalog *cat;
     const gp_pick_options *o;
     char *scorer;
-    gp_cat_matrix m;               /* rows without a prompt or score are candidates that fall at the first gate */
-    gp_pick_candidate *contenders; /* [n] */
+    gp_cat_matrix m;               /* rows without a prompt or score are candidates, which the first filter rejects */
+    gp_pick_candidate *candidates; /* [n] */
     char **category_names;         /* [categories] owned */
     size_t categories;
     gp_pick_slice *slices; /* [slice_count]; rows and titles are owned */
     size_t slice_count, slice_capacity;
-    struct image_at *index;     /* [n] by image id */
-    gp_pick_decision *verdicts; /* [n] */
-    gp_bound *where;            /* [where_count] */
-    char **barred;              /* [n] owned: why a candidate does not meet the limits, in words; or NULL */
-    int64_t *asked;             /* [explain_count] images to explain; NULL: explain the picks */
+    struct image_at *index;      /* [n] by image id */
+    gp_pick_decision *decisions; /* [n] */
+    gp_bound *where;             /* [where_count] */
+    char **unmet;                /* [n] owned: why a candidate does not meet the limits, in words; or NULL */
+    int64_t *asked;              /* [explain_count] images to explain; NULL: explain the picks */
     size_t picked;
     gp_error error; /* of a callback */
     gp_status status;
@@ -72,12 +72,12 @@ static gp_status read_candidates(chooser *c, gp_error *err)
     GP_TRY(gp_cat_matrix_columns(
         c->cat, c->scorer, GP_MATRIX_TEXTS | (gp_strategy_needs_vectors(c->o) ? GP_MATRIX_VECTORS : 0), &c->m, err));
     size_t n = c->m.n;
-    GP_TRY(gp_alloc((void **)&c->contenders, n, sizeof *c->contenders, "candidates", err));
+    GP_TRY(gp_alloc((void **)&c->candidates, n, sizeof *c->candidates, "candidates", err));
     GP_TRY(gp_alloc((void **)&c->index, n, sizeof *c->index, "candidates", err));
-    GP_TRY(gp_alloc((void **)&c->verdicts, n, sizeof *c->verdicts, "candidates", err));
+    GP_TRY(gp_alloc((void **)&c->decisions, n, sizeof *c->decisions, "candidates", err));
     for (uint32_t i = 0; i < n; i++) {
         c->index[i] = (image_at){c->m.images[i], i};
-        c->contenders[i] = (gp_pick_candidate){.prompt = c->m.prompts[i],
+        c->candidates[i] = (gp_pick_candidate){.prompt = c->m.prompts[i],
                                                .category = -1,
                                                .group = -1,
                                                .score = c->m.prompts[i] ? c->m.scores[i] : NAN,
@@ -109,7 +109,7 @@ static bool take_category(void *user, const gp_analysis_category *category)
     if (grown) c->category_names = grown;
     if (!grown || !name) {
         gp_mem_free(name);
-        c->status = gp_fail(&c->error, GP_ERR_MEMORY, "out of memory for the categories");
+        c->status = gp_fail_memory(&c->error, "the categories");
         return false;
     }
     c->category_names[c->categories++] = name;
@@ -143,7 +143,7 @@ static bool take_slice(void *user, const gp_analysis_slice *s)
     c->slices[c->slice_count++] = slice;
     return true;
 no_memory:
-    c->status = gp_fail(&c->error, GP_ERR_MEMORY, "out of memory for the slices");
+    c->status = gp_fail_memory(&c->error, "the slices");
     return false;
 }
 
@@ -156,9 +156,9 @@ static gp_status read_analysis(chooser *c, gp_error *err)
     for (size_t i = 0; i < count; i++) {
         uint32_t row = row_of(c, standings[i].image);
         if (row == UINT32_MAX) continue;
-        c->contenders[row].category = standings[i].category;
-        c->contenders[row].group = standings[i].group;
-        c->contenders[row].corrected = compared(&standings[i], c->o->by);
+        c->candidates[row].category = standings[i].category;
+        c->candidates[row].group = standings[i].group;
+        c->candidates[row].corrected = compared(&standings[i], c->o->by);
     }
     gp_mem_free(standings);
     GP_TRY(gp_cat_categories_visit(c->cat, c->scorer, take_category, c, err));
@@ -177,17 +177,17 @@ static gp_status read_where(chooser *c, gp_error *err)
     return GP_OK;
 }
 
-/* Sets `barred` of a candidate. */
-static void bar(chooser *c, uint32_t row, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static void bar(chooser *c, uint32_t row, const char *format, ...)
+/* Sets `unmet` of a candidate. */
+static void set_unmet(chooser *c, uint32_t row, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void set_unmet(chooser *c, uint32_t row, const char *format, ...)
 {
     gp_str s = GP_STR_INIT;
     va_list args;
     va_start(args, format);
     gp_str_vprintf(&s, format, args);
     va_end(args);
-    c->contenders[row].barred = c->barred[row] = gp_str_take(&s);
-    if (!c->barred[row]) c->status = gp_fail(&c->error, GP_ERR_MEMORY, "out of memory for the limits");
+    c->candidates[row].unmet = c->unmet[row] = gp_str_take(&s);
+    if (!c->unmet[row]) c->status = gp_fail_memory(&c->error, "the limits");
 }
 
 static void take_quality(void *user, int64_t image, const gp_quality *quality)
@@ -195,23 +195,24 @@ static void take_quality(void *user, int64_t image, const gp_quality *quality)
     chooser *c = user;
     uint32_t row = row_of(c, image);
     if (row == UINT32_MAX) return;
-    c->contenders[row].barred = NULL;
+    c->candidates[row].unmet = NULL;
     for (size_t i = 0; i < c->o->where_count; i++) {
         double value;
         if (gp_bound_passes(&c->where[i], quality, &value)) continue;
-        bar(c, row, "its %s %.4g does not pass '%s'", gp_bound_name(&c->where[i]), value, c->o->where[i]);
+        set_unmet(c, row, "its %s %.4g does not pass '%s'", gp_bound_name(&c->where[i]), value, c->o->where[i]);
         return;
     }
 }
 
-/* Sets `barred` of the candidates that do not meet the limits of options->where.  Each image has one row of measures. */
-static gp_status read_barred(chooser *c, gp_error *err)
+/* Sets `unmet` of the candidates that do not meet the limits of options->where.  Each image has one row of measures.
+ */
+static gp_status read_unmet(chooser *c, gp_error *err)
 {
     if (!c->o->where_count) return GP_OK;
-    c->barred = gp_mem_zero(c->m.n, sizeof *c->barred);
-    if (!c->barred) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the limits");
+    c->unmet = gp_mem_zero(c->m.n, sizeof *c->unmet);
+    if (!c->unmet) return gp_fail_memory(err, "the limits");
     for (uint32_t i = 0; i < c->m.n; i++)
-        c->contenders[i].barred = "the image has no quality measures yet (goldpan score measures it)";
+        c->candidates[i].unmet = "the image has no quality measures yet (goldpan score measures it)";
     GP_TRY(gp_cat_quality_visit(c->cat, take_quality, c, err));
     if (c->status != GP_OK) return gp_fail_as(err, c->status, &c->error);
     return GP_OK;
@@ -236,7 +237,7 @@ static gp_status take_difficulty_off(const chooser *c, double *corrected, gp_dif
     for (size_t i = 0; i < c->m.n; i++) {
         const int64_t *at = bsearch(&c->m.prompts[i], ids, count, sizeof *ids, by_number);
         prompt[i] = at ? (int32_t)(at - ids) : -1;
-        score[i] = c->contenders[i].score;
+        score[i] = c->candidates[i].score;
         *without += !at && !isnan(score[i]);
     }
     GP_TRY_GOTO(gp_calibrate_difficulty(score, prompt, c->m.n, vectors, count, c->m.dims, 0, corrected, facts, err));
@@ -287,7 +288,7 @@ static gp_status by_difficulty(chooser *c, gp_pick_options *options, gp_error *e
     size_t without = 0;
     GP_TRY(gp_alloc((void **)&corrected, c->m.n, sizeof *corrected, "candidates", err));
     gp_status st = take_difficulty_off(c, corrected, &facts, &without, err);
-    for (size_t i = 0; st == GP_OK && i < c->m.n; i++) c->contenders[i].corrected = corrected[i];
+    for (size_t i = 0; st == GP_OK && i < c->m.n; i++) c->candidates[i].corrected = corrected[i];
     gp_mem_free(corrected);
     GP_TRY(st);
     tell_difficulty(options, &facts, without);
@@ -324,7 +325,7 @@ static gp_status asked_image(const chooser *c, const char *path, int64_t *image,
 {
     gp_cat_content at = {0};
     char *absolute = gp_path_absolute(path), *target = NULL;
-    if (!absolute) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    if (!absolute) return gp_fail_memory_path(err, "'%s'", path);
     gp_status st = gp_cat_content_at(c->cat, absolute, &at, err);
     if (st == GP_OK && !at.image && (target = realpath(path, NULL)) != NULL)
         st = gp_cat_content_at(c->cat, target, &at, err);
@@ -355,8 +356,8 @@ static gp_status explain_one(const chooser *c, const char *path, int64_t image, 
         c->o->explain(c->o->explain_user, path, false, "not picked: it has no embedding by this scorer");
         return GP_OK;
     }
-    GP_TRY(gp_explain(&c->verdicts[row], &sentence, err));
-    c->o->explain(c->o->explain_user, path, c->verdicts[row].gate == GP_FILTERED_NOT, sentence);
+    GP_TRY(gp_explain(&c->decisions[row], &sentence, err));
+    c->o->explain(c->o->explain_user, path, c->decisions[row].filter == GP_FILTERED_NOT, sentence);
     gp_mem_free(sentence);
     return GP_OK;
 }
@@ -368,14 +369,14 @@ static gp_status write_picks(chooser *c, gp_error *err)
     char **reasons = gp_mem_zero(c->picked, sizeof *reasons), *rule = rule_text(c->o);
     const char **categories = NULL;
     size_t k = 0;
-    gp_status st = reasons && rule ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the picks");
+    gp_status st = reasons && rule ? GP_OK : gp_fail_memory(err, "the picks");
     if (st != GP_OK) goto out;
     GP_TRY_GOTO(gp_alloc((void **)&images, c->picked, sizeof *images, "picks", err));
     GP_TRY_GOTO(gp_alloc((void **)&ranks, c->picked, sizeof *ranks, "picks", err));
     GP_TRY_GOTO(gp_alloc((void **)&categories, c->picked, sizeof *categories, "picks", err));
     for (size_t i = 0; i < c->m.n; i++) {
-        const gp_pick_decision *v = &c->verdicts[i];
-        if (v->gate != GP_FILTERED_NOT) continue;
+        const gp_pick_decision *v = &c->decisions[i];
+        if (v->filter != GP_FILTERED_NOT) continue;
         images[k] = c->m.images[i];
         ranks[k] = v->prompt_rank;
         categories[k] = v->category;
@@ -404,10 +405,10 @@ static void tell_single(const chooser *c)
     if (!o->note || o->strategy != GP_PICK_PROMPT || !o->per_prompt || o->top || o->has_min_score || o->where_count)
         return;
     for (size_t i = 0; i < c->m.n; i++) {
-        const gp_pick_decision *v = &c->verdicts[i];
-        if (isnan(c->contenders[i].score)) continue;
+        const gp_pick_decision *v = &c->decisions[i];
+        if (isnan(c->candidates[i].score)) continue;
         scored++;
-        singles += v->gate == GP_FILTERED_NOT && v->prompt_of == 1;
+        singles += v->filter == GP_FILTERED_NOT && v->prompt_of == 1;
     }
     if (scored < 2 || singles < scored) return;
     gp_note_say(o->note, o->note_user, "one-candidate", scored,
@@ -423,7 +424,7 @@ static gp_status any_contested(const chooser *c, bool *any, gp_error *err)
     size_t k = 0;
     GP_TRY(gp_alloc((void **)&prompts, c->m.n, sizeof *prompts, "candidates", err));
     for (size_t i = 0; i < c->m.n; i++)
-        if (!isnan(c->contenders[i].score)) prompts[k++] = c->contenders[i].prompt;
+        if (!isnan(c->candidates[i].score)) prompts[k++] = c->candidates[i].prompt;
     qsort(prompts, k, sizeof *prompts, by_number);
     *any = false;
     for (size_t i = 1; i < k; i++) *any = *any || prompts[i] == prompts[i - 1];
@@ -435,11 +436,11 @@ static gp_status any_contested(const chooser *c, bool *any, gp_error *err)
 static gp_status any_larger(const chooser *c, uint32_t most, bool *any, gp_error *err)
 {
     uint32_t *scored = gp_mem_zero(c->categories + 1, sizeof *scored); /* the last: images without a category */
-    if (!scored) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    if (!scored) return gp_fail_memory(err, "the categories");
     *any = false;
     for (size_t i = 0; i < c->m.n; i++) {
-        int32_t category = c->contenders[i].category;
-        if (isnan(c->contenders[i].score)) continue;
+        int32_t category = c->candidates[i].category;
+        if (isnan(c->candidates[i].score)) continue;
         *any = ++scored[category < 0 ? c->categories : (size_t)category] > most || *any;
     }
     gp_mem_free(scored);
@@ -489,13 +490,13 @@ static void chooser_clear(chooser *c)
     for (size_t i = 0; i < c->categories; i++) gp_mem_free(c->category_names[i]);
     gp_mem_free(c->slices);
     gp_mem_free(c->category_names);
-    for (size_t i = 0; c->barred && i < c->m.n; i++) gp_mem_free(c->barred[i]);
-    gp_mem_free(c->barred);
+    for (size_t i = 0; c->unmet && i < c->m.n; i++) gp_mem_free(c->unmet[i]);
+    gp_mem_free(c->unmet);
     gp_mem_free(c->where);
-    gp_mem_free(c->verdicts);
+    gp_mem_free(c->decisions);
     gp_mem_free(c->asked);
     gp_mem_free(c->index);
-    gp_mem_free(c->contenders);
+    gp_mem_free(c->candidates);
     gp_cat_matrix_clear(&c->m);
     gp_mem_free(c->scorer);
 }
@@ -529,7 +530,7 @@ static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_option
     GP_TRY_GOTO(read_where(&c, err));
     GP_TRY_GOTO(find_asked(&c, err));
     GP_TRY_GOTO(read_candidates(&c, err));
-    GP_TRY_GOTO(read_barred(&c, err));
+    GP_TRY_GOTO(read_unmet(&c, err));
     if (gp_strategy_needs_analysis(options)) GP_TRY_GOTO(read_analysis(&c, err));
     if (fit) GP_TRY_GOTO(fit_strategy(&c, options, err));
     if (options->by == GP_BY_DIFFICULTY) GP_TRY_GOTO(by_difficulty(&c, options, err));
@@ -537,11 +538,11 @@ static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_option
                             .categories = c.categories,
                             .slice_count = c.slice_count,
                             .d = c.m.dims,
-                            .contenders = c.contenders,
+                            .candidates = c.candidates,
                             .category_name = (const char *const *)c.category_names,
                             .slices = c.slices,
                             .vectors = c.m.vectors};
-    GP_TRY_GOTO(gp_strategy_choose(&in, options, c.verdicts, &c.picked, err));
+    GP_TRY_GOTO(gp_strategy_choose(&in, options, c.decisions, &c.picked, err));
     for (size_t i = 0; c.asked && i < options->explain_count; i++)
         GP_TRY_GOTO(explain_one(&c, options->explain_paths[i], c.asked[i], err));
     if (c.picked) GP_TRY_GOTO(write_picks(&c, err)); /* without new picks the earlier picks stay */
@@ -549,7 +550,7 @@ static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_option
     GP_TRY_GOTO(tell_away(&c, err));
     counts.done = c.picked;
     for (size_t i = 0; i < c.m.n; i++)
-        counts.skipped += c.verdicts[i].gate != GP_FILTERED_NOT && !isnan(c.contenders[i].score);
+        counts.skipped += c.decisions[i].filter != GP_FILTERED_NOT && !isnan(c.candidates[i].score);
 out:
     chooser_clear(&c);
     counts.seconds = gp_clock_now() - start;

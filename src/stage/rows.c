@@ -80,12 +80,12 @@ gp_status gp_rows_of_roots(gp_rows_of *of, const gp_table *table, size_t image_c
     of->watch = watch;
     gp_status st = gp_walk(roots, root_count, on_found, NULL, of, err);
     if (st == GP_OK) take_listed(of);
-    if (of->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the images of a table");
+    if (of->failed) return gp_fail_memory(err, "the images of a table");
     if (st != GP_OK) return st;
     sort_paths(of);
     of->rows = gp_mem_new(of->n, sizeof *of->rows);
     of->seen = gp_mem_zero(gp_table_rows(table), 1);
-    if (!of->rows || !of->seen) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the images of a table");
+    if (!of->rows || !of->seen) return gp_fail_memory(err, "the images of a table");
     GP_TRY(gp_match_rows(table, image_column, of->paths ? (const char *const *)of->paths : none, of->n, roots,
                          root_count, watch, of->rows, &of->counts, err));
     for (size_t i = 0; i < of->n; i++)

@@ -148,11 +148,11 @@ gp_status gp_setting_columns_read(char *const *json, size_t n, gp_setting_column
         r.row = i;
         if (st == GP_OK) gp_json_each(root, take_member, &r);
         gp_json_free(root);
-        if (r.no_memory) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings of %zu images", n));
+        if (r.no_memory) GP_TRY_GOTO(gp_fail_memory(err, "the settings of %zu images", n));
     }
     sort_columns(&s);
     s.numbers = gp_mem_zero(s.count, sizeof *s.numbers);
-    if (!s.numbers) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings of %zu images", n));
+    if (!s.numbers) GP_TRY_GOTO(gp_fail_memory(err, "the settings of %zu images", n));
     GP_TRY_GOTO(choose_features(&s, err));
     *out = s;
     return GP_OK;

@@ -118,10 +118,10 @@ gp_status gp_analysis_title(const gp_analysis_run *r, const bool *inside, bool b
     gp_str json = GP_STR_INIT;
     char *name = NULL;
     gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_an_reasons_by(&in, r->lexicon, inside, REASONS_EACH, &reasons, err));
+    GP_TRY_GOTO(gp_an_reasons_by(&in, r->ngrams, inside, REASONS_EACH, &reasons, err));
     name = gp_str_dup(reasons.title);
     if (reasons_json) put_reasons(&json, &reasons);
-    if (!name || json.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the reasons"));
+    if (!name || json.failed) GP_TRY_GOTO(gp_fail_memory(err, "the reasons"));
     if (reasons_json) *reasons_json = gp_str_take(&json);
     *title = name;
     name = NULL;
@@ -144,7 +144,7 @@ static gp_status keep(gp_analysis_run *r, gp_cat_slice slice, uint32_t *rows, si
     if (f->count == f->capacity) {
         size_t capacity = f->capacity ? f->capacity * 2 : 64;
         gp_cat_slice *grown = gp_mem_resize(f->slices, capacity, sizeof *grown);
-        if (!grown) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu slices", capacity));
+        if (!grown) GP_TRY_GOTO(gp_fail_memory(err, "%zu slices", capacity));
         f->slices = grown, f->capacity = capacity;
     }
     GP_TRY_GOTO(gp_alloc((void **)&inside, r->m.n, sizeof *inside, "slices", err));
@@ -245,8 +245,8 @@ static gp_status images_of(const gp_analysis_run *r, const prompt_space *p, cons
                            size_t *count, gp_error *err)
 {
     bool *wanted = gp_mem_zero(p->count, sizeof *wanted);
-    gp_status st = wanted ? gp_alloc((void **)rows, r->m.n, sizeof **rows, "slices", err)
-                          : gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    gp_status st =
+        wanted ? gp_alloc((void **)rows, r->m.n, sizeof **rows, "slices", err) : gp_fail_memory(err, "the slices");
     size_t k = 0;
     for (uint32_t i = 0; st == GP_OK && i < s->support; i++) wanted[s->rows[i]] = true;
     for (size_t i = 0; st == GP_OK && i < r->m.n; i++)

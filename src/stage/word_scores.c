@@ -71,7 +71,7 @@ static bool take_score(void *user, int64_t prompt, const char *text, double scor
 static gp_status read_scores(gp_catalog *cat, const char *scorer, reader *r, bool *higher, gp_error *err)
 {
     GP_TRY(gp_cat_scores_visit(cat, scorer, higher, take_score, r, err));
-    if (r->status != GP_OK) return gp_fail(err, r->status, "out of memory for the prompts of the catalog");
+    if (r->status != GP_OK) return gp_fail_memory(err, "the prompts of the catalog");
     if (r->n == 0)
         return gp_fail_path(err, GP_ERR_NOT_FOUND, "no image of catalog '%s' has a prompt and a score",
                             gp_cat_path(cat));
@@ -103,7 +103,7 @@ static gp_status drop_parts(gp_word_effects *e, gp_error *err)
 {
     bool *part = gp_mem_zero(e->count, sizeof *part);
     size_t kept = 0;
-    if (!part) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+    if (!part) return gp_fail_memory(err, "the words of prompts");
     for (size_t w = 0; w < e->count; w++) {
         const char *text = e->words[w].text, *blank = strchr(text, ' ');
         if (!blank) continue;

@@ -18,7 +18,7 @@ static bool is_absent(const char *cell)
 static gp_status wrong(const gp_table *t, size_t row, size_t column, const char *what, gp_error *err)
 {
     const char *cell = gp_table_cell(t, row, column);
-    return gp_fail(err, GP_ERR_USAGE, "row %zu of '%s' has '%.60s' as '%.100s', which is %s", row + 1, gp_table_name(t),
+    return gp_fail(err, GP_ERR_USAGE, "row %zu of '%s': '%.60s' in column '%.100s' is %s", row + 1, gp_table_name(t),
                    cell ? cell : "", gp_table_column(t, column), what);
 }
 
@@ -34,7 +34,7 @@ gp_status gp_column_numbers(const gp_table *table, size_t column, double *out, g
         else if (gp_str_equal_nocase(cell, "false"))
             out[i] = 0;
         else
-            return wrong(table, i, column, "no number", err);
+            return wrong(table, i, column, "not a number", err);
     }
     return GP_OK;
 }
@@ -48,7 +48,7 @@ static gp_status take_vector(const gp_table *t, size_t row, size_t column, float
     if (!cell || gp_json_parse(cell, strlen(cell), false, 4, &root, NULL) != GP_OK ||
         gp_json_kind_of(root) != GP_JSON_ARRAY || gp_json_count(root) == 0) {
         gp_json_free(root);
-        return wrong(t, row, column, "no vector like [0.1, 0.2]", err);
+        return wrong(t, row, column, "not a vector such as [0.1, 0.2]", err);
     }
     if (*d == 0) {
         size_t numbers;
@@ -57,10 +57,12 @@ static gp_status take_vector(const gp_table *t, size_t row, size_t column, float
             GP_TRY_GOTO(gp_fail_path(err, GP_ERR_LIMIT, "'%s' is too large", gp_table_name(t)));
         GP_TRY_GOTO(gp_alloc_aligned((void **)out, numbers, sizeof **out, "the vectors", err));
     }
-    if (gp_json_count(root) != *d) GP_TRY_GOTO(wrong(t, row, column, "of another length than the rows before", err));
+    if (gp_json_count(root) != *d)
+        GP_TRY_GOTO(wrong(t, row, column, "not as long as the vectors of the rows before", err));
     for (size_t j = 0; j < *d; j++) {
         double value;
-        if (!gp_json_real(gp_json_at(root, j), &value)) GP_TRY_GOTO(wrong(t, row, column, "no vector of numbers", err));
+        if (!gp_json_real(gp_json_at(root, j), &value))
+            GP_TRY_GOTO(wrong(t, row, column, "not a vector of numbers", err));
         (*out)[row * *d + j] = (float)value;
         if (!isfinite((*out)[row * *d + j]))
             GP_TRY_GOTO(wrong(t, row, column, "too large for a vector of floats", err));

@@ -140,7 +140,7 @@ static gp_status convert(const char *label, gp_bytes *text, gp_encoding encoding
         }
         if (pass == 1) break;
         out = gp_mem_new(size + 1, 1);
-        if (!out) GP_TRY_GOTO(gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s' (%zu bytes)", label, size));
+        if (!out) GP_TRY_GOTO(gp_fail_memory_path(err, "'%s' (%zu bytes)", label, size));
     }
     out[size] = 0;
     gp_bytes_clear(text);

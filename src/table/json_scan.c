@@ -51,7 +51,7 @@ static int hex4(const char *p)
     int value = 0;
     for (int i = 0; i < 4; i++) {
         int digit = gp_hex_digit(p[i]);
-        if (digit < 0) return -1; /* also the result at the NUL behind the text */
+        if (digit < 0) return -1; /* also at the NUL at the end of the text */
         value = value * 16 + digit;
     }
     return value;
@@ -141,7 +141,8 @@ static gp_status skip_nested(gp_scan *c, char *to, char **new_end)
             arrays = (arrays << 1) | (byte == '[');
             depth++, c->at++;
         } else if (byte == ']' || byte == '}') {
-            if ((byte == ']') != (arrays & 1)) return gp_scan_wrong(c, "a bracket is closed by one of another kind");
+            if ((byte == ']') != (arrays & 1))
+                return gp_scan_wrong(c, "a bracket is closed by a bracket of another type");
             arrays >>= 1;
             depth--, c->at++;
         } else if (byte == ',' || byte == ':' || byte == '-' || byte == '+' || byte == '.' ||

@@ -31,7 +31,7 @@ static gp_status close_list(filler *f, gp_error *err)
     if (!f->open) return GP_OK;
     f->open = false;
     gp_str_putc(&f->cell, ']');
-    if (f->cell.failed) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", f->table->label);
+    if (f->cell.failed) return gp_fail_memory_path(err, "'%s'", f->table->label);
     return put_cell(f, f->cell.data, f->cell.size, err);
 }
 
@@ -46,7 +46,7 @@ static gp_status put_text(filler *f, const char *text, gp_error *err)
         i += gp_utf8_next(text + i, size - i, &cp);
         gp_utf8_put(&f->cell, cp);
     }
-    if (f->cell.failed) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", f->table->label);
+    if (f->cell.failed) return gp_fail_memory_path(err, "'%s'", f->table->label);
     return put_cell(f, f->cell.data, f->cell.size, err);
 }
 
@@ -98,7 +98,7 @@ static gp_status take_value(void *user, const char *text, unsigned definition, u
     if (definition >= leaf->list_definition) add_element(f, text);
     if (f->cell.size > MOST_TEXT)
         return gp_fail_path(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB of text", f->table->label);
-    return f->cell.failed ? gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", f->table->label) : GP_OK;
+    return f->cell.failed ? gp_fail_memory_path(err, "'%s'", f->table->label) : GP_OK;
 }
 
 /* Reads the column's chunks, which begin at *chunk; the chunks are sorted by leaf. */
@@ -136,7 +136,7 @@ static gp_status leave_out(gp_table *table, const gp_parquet_meta *m, size_t lea
     gp_str_printf(&s, "'%.60s' (%.200s)", name, why);
     char *text = gp_str_take(&s);
     gp_status st = text ? gp_table_remark_text(table, GP_REMARK_COLUMNS, 0, text, err)
-                        : gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", table->label);
+                        : gp_fail_memory_path(err, "'%s'", table->label);
     gp_mem_free(text);
     return st;
 }

@@ -55,15 +55,15 @@ static gp_status add_leaf(walker *w, const node *column, const node *leaf, unsig
     if (m->leaf_count == m->leaf_capacity) {
         size_t capacity = m->leaf_capacity ? m->leaf_capacity * 2 : 16;
         gp_parquet_leaf *grown = gp_mem_resize(m->leaves, capacity, sizeof *grown);
-        if (!grown) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", m->label);
+        if (!grown) return gp_fail_memory_path(err, "'%s'", m->label);
         m->leaves = grown, m->leaf_capacity = capacity;
     }
     char *name = gp_str_dup_n(column->name, column->name_size);
-    if (!name) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", m->label);
+    if (!name) return gp_fail_memory_path(err, "'%s'", m->label);
     if (leaf->type < 0 || leaf->type > GP_PARQUET_FIXED || leaf->width < 0 || leaf->width > 65536 || leaf->scale < 0 ||
         leaf->scale > 38) {
         gp_mem_free(name);
-        return wrong(m, "a column has no type", err);
+        return wrong(m, "a column has no valid type", err);
     }
     m->leaves[m->leaf_count++] = (gp_parquet_leaf){.name = name,
                                                    .type = (int)leaf->type,
@@ -156,7 +156,7 @@ static gp_status read_chunk(gp_parquet_meta *m, gp_thrift *t, size_t leaf, gp_er
     if (m->chunk_count == m->chunk_capacity) {
         size_t capacity = m->chunk_capacity ? m->chunk_capacity * 2 : 64;
         gp_parquet_chunk *grown = capacity <= MOST_CHUNKS ? gp_mem_resize(m->chunks, capacity, sizeof *grown) : NULL;
-        if (!grown) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", m->label);
+        if (!grown) return gp_fail_memory_path(err, "'%s'", m->label);
         m->chunks = grown, m->chunk_capacity = capacity;
     }
     chunk.order = m->chunk_count;
@@ -187,7 +187,7 @@ gp_status gp_parquet_meta_read(gp_parquet_meta *m, gp_error *err)
     if (m->size < 12 || memcmp(m->bytes + m->size - 4, "PAR1", 4) != 0) return wrong(m, "it is cut off", err);
     const uint8_t *tail = m->bytes + m->size - 8;
     uint32_t length = tail[0] | (uint32_t)tail[1] << 8 | (uint32_t)tail[2] << 16 | (uint32_t)tail[3] << 24;
-    if (length > m->size - 12) return wrong(m, "its footer is larger than itself", err);
+    if (length > m->size - 12) return wrong(m, "its footer is larger than the file", err);
     gp_thrift t = {.at = tail - length, .end = tail};
     gp_thrift_field f = {0};
     while (gp_thrift_next(&t, &f)) {

@@ -115,7 +115,7 @@ static gp_status inflate_bytes(const reader *r, const uint8_t *in, size_t size, 
     case ZSTD: done = ZSTD_decompress(out, room, in, size) == room; break;
     default: return not_read(r, "compression", r->chunk->codec, err);
     }
-    return done ? GP_OK : wrong(r, "a page does not inflate to its size", err);
+    return done ? GP_OK : wrong(r, "a page does not unpack to the size in its header", err);
 }
 
 /* Finds the page's bytes, inflated if needed. In version 2 the levels are stored uncompressed before the values. */
@@ -137,7 +137,7 @@ static gp_status open_page(reader *r, const page *p, const uint8_t *at, const ui
         return gp_fail_path(err, GP_ERR_LIMIT, "'%s' unpacks to more than 16 GiB", r->m->label);
     GP_TRY(gp_watch_work(r->m->work->watch, (size_t)p->inflated, err));
     if (r->chunk->codec == UNCOMPRESSED || !p->compressed) {
-        if (p->stored != p->inflated) return wrong(r, "a page has another size than it says", err);
+        if (p->stored != p->inflated) return wrong(r, "the size of a page differs from its header", err);
         *data = at;
         return GP_OK;
     }
@@ -262,7 +262,7 @@ static void put_int(gp_str *out, const gp_parquet_leaf *leaf, int64_t value)
 
 static void put_real(gp_str *out, double value, bool single)
 {
-    if (isnan(value)) return; /* like an empty cell */
+    if (isnan(value)) return; /* NaN becomes an empty cell */
     gp_str_printf(out, single ? "%.9g" : "%.17g", value);
 }
 
@@ -312,15 +312,14 @@ static gp_status read_dictionary(reader *r, const page *p, const uint8_t *data, 
     if (r->begin || p->values < 0 || p->values > MOST_DICTIONARY || p->values > p->inflated + 1)
         return wrong(r, "its dictionary is too large", err);
     r->begin = gp_mem_new((size_t)p->values, sizeof *r->begin);
-    if (!r->begin) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", r->m->label);
+    if (!r->begin) return gp_fail_memory_path(err, "'%s'", r->m->label);
     for (; r->word_count < (size_t)p->values; r->word_count++) {
         if (!plain_value(r->leaf, &data, end, &text)) GP_TRY_GOTO(wrong(r, "its dictionary is cut off", err));
         if (r->words.size > MOST_WORDS) GP_TRY_GOTO(wrong(r, "its dictionary is too large", err));
         r->begin[r->word_count] = (uint32_t)r->words.size;
         gp_str_add(&r->words, text.data ? text.data : "", text.size + (text.data != NULL));
         if (!text.data) gp_str_putc(&r->words, 0);
-        if (text.failed || r->words.failed)
-            GP_TRY_GOTO(gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", r->m->label));
+        if (text.failed || r->words.failed) GP_TRY_GOTO(gp_fail_memory_path(err, "'%s'", r->m->label));
         GP_TRY_GOTO(gp_watch_work(r->m->work->watch, text.size + 16, err));
     }
 out:
@@ -358,7 +357,7 @@ static gp_status read_values(reader *r, const page *p, const uint8_t *data, gp_e
     GP_TRY(open_levels(r, &definitions, &at, end, leaf->most_definition, second ? p->definition_bytes : -1, err));
     if (dictionary) {
         if (at < end) indices = (runs){.at = at + 1, .end = end, .width = *at};
-        if (indices.width > 32) return wrong(r, "its dictionary has indices of no size", err);
+        if (indices.width > 32) return wrong(r, "its dictionary indices have more than 32 bits", err);
     } else if (p->encoding == RLE && leaf->type == GP_PARQUET_BOOLEAN) {
         GP_TRY(open_levels(r, &indices, &at, end, 1, -1, err));
     } else if (p->encoding != PLAIN) {
@@ -379,7 +378,7 @@ static gp_status read_values(reader *r, const page *p, const uint8_t *data, gp_e
             if (dictionary) {
                 uint32_t index = next_of(&indices);
                 if (indices.bad || index >= r->word_count)
-                    GP_TRY_GOTO(wrong(r, "an index lies beyond its dictionary", err));
+                    GP_TRY_GOTO(wrong(r, "a dictionary index is too large", err));
                 word = r->words.data + r->begin[index];
             } else if (leaf->type == GP_PARQUET_BOOLEAN && p->encoding == RLE) {
                 word = next_of(&indices) ? "true" : "false";
@@ -390,7 +389,7 @@ static gp_status read_values(reader *r, const page *p, const uint8_t *data, gp_e
                 if (++bit == 8) bit = 0, at++;
             } else {
                 if (!plain_value(leaf, &at, end, &text)) GP_TRY_GOTO(wrong(r, "its values are cut off", err));
-                if (text.failed) GP_TRY_GOTO(gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", r->m->label));
+                if (text.failed) GP_TRY_GOTO(gp_fail_memory_path(err, "'%s'", r->m->label));
                 word = text.data;
             }
         }
@@ -412,7 +411,7 @@ static gp_status read_pages(reader *r, gp_error *err)
         if (t.bad || p.values < 0 ||
             (p.type != DICTIONARY && p.type != INDEX &&
              (p.values == 0 || (uint64_t)p.values > r->chunk->values - values)))
-            return wrong(r, "a page has no header", err);
+            return wrong(r, "a page has no valid header", err);
         GP_TRY(open_page(r, &p, t.at, &data, err));
         at = t.at + p.stored;
         if (p.type == DICTIONARY)

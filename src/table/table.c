@@ -25,11 +25,6 @@ gp_status gp_table_wrong(const gp_table *table, size_t line, gp_error *err, cons
     return GP_ERR_FORMAT;
 }
 
-static gp_status no_memory(gp_error *err)
-{
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory for a prompt table");
-}
-
 /* ------------------------------------------------------------------ filling */
 
 gp_status gp_table_add_column(gp_table *table, const char *name, size_t *column, gp_error *err)
@@ -39,11 +34,11 @@ gp_status gp_table_add_column(gp_table *table, const char *name, size_t *column,
     if (table->count == table->name_room) {
         size_t room = table->name_room ? 2 * table->name_room : 8;
         void *grown = gp_mem_resize(table->names, room, sizeof *table->names);
-        if (!grown) return no_memory(err);
+        if (!grown) return gp_fail_memory(err, "a prompt table");
         table->names = grown, table->name_room = room;
     }
     char *copy = gp_str_dup(name);
-    if (!copy) return no_memory(err);
+    if (!copy) return gp_fail_memory(err, "a prompt table");
     table->names[table->count] = copy;
     *column = table->count++;
     return GP_OK;
@@ -73,7 +68,7 @@ gp_status gp_table_add_unlike(gp_table *table, const char *name, size_t size, gp
         if (!same) break;
         if (!copy) copy = followers;
     }
-    gp_status st = s.failed ? no_memory(err) : gp_table_add_column(table, s.data, &column, err);
+    gp_status st = s.failed ? gp_fail_memory(err, "a prompt table") : gp_table_add_column(table, s.data, &column, err);
     gp_str_clear(&s);
     return st;
 }
@@ -83,7 +78,7 @@ gp_status gp_table_begin(gp_table *table, gp_error *err)
     if (table->strips == table->strip_room) {
         size_t room = table->strip_room ? table->strip_room + table->strip_room / 4 : 64;
         void *grown = gp_mem_resize(table->starts, room, sizeof *table->starts);
-        if (!grown) return no_memory(err);
+        if (!grown) return gp_fail_memory(err, "a prompt table");
         table->starts = grown, table->strip_room = room;
     }
     table->starts[table->strips++] = (uint32_t)table->size;
@@ -99,7 +94,7 @@ static gp_status reserve(gp_table *table, size_t more, gp_error *err)
         return gp_fail_path(err, GP_ERR_LIMIT, "'%s' contains more than 4 GiB of text", table->label);
     size_t room = table->size + more + table->size / 4 + 64;
     char *grown = gp_mem_resize(table->text, room, 1);
-    if (!grown) return no_memory(err);
+    if (!grown) return gp_fail_memory(err, "a prompt table");
     table->text = grown, table->room = room;
     return GP_OK;
 }
@@ -203,7 +198,7 @@ static const char *cell_of(const gp_table *t, size_t index, size_t wanted)
 static gp_status shrink(void **block, size_t count, size_t size, gp_error *err)
 {
     void *less = count ? gp_mem_resize(*block, count, size) : *block;
-    if (count && !less) return no_memory(err);
+    if (count && !less) return gp_fail_memory(err, "a prompt table");
     *block = less;
     return GP_OK;
 }
@@ -248,7 +243,7 @@ gp_status gp_table_remark_text(gp_table *table, gp_remark kind, size_t line, con
     if (table->remark_text[kind]) gp_str_printf(&s, "%s, ", table->remark_text[kind]);
     gp_str_puts(&s, text);
     char *joined = gp_str_take(&s);
-    if (!joined) return no_memory(err);
+    if (!joined) return gp_fail_memory(err, "a prompt table");
     gp_mem_free(table->remark_text[kind]);
     table->remark_text[kind] = joined;
     return GP_OK;
@@ -283,7 +278,7 @@ static void put_remark(gp_str *s, const gp_table *t, gp_remark kind)
         put_rows(s, t, kind, "row", "fewer cells than the header; the cells that are missing stay empty");
         break;
     case GP_REMARK_OPEN_QUOTES:
-        put_rows(s, t, kind, "cell", "a quote that never closes; the quote is taken as a letter");
+        put_rows(s, t, kind, "cell", "a quote that never closes; the quote is read as a letter");
         break;
     case GP_REMARK_CUT_ROW:
         gp_str_printf(s, "'%s': the last row (line %zu) ends inside quotes and is left out", name,
@@ -330,12 +325,12 @@ static gp_status take_text(gp_table *table, gp_bytes *bytes, gp_error *err)
     GP_TRY(gp_text_decode(table->label, bytes, &encoding, table->watch, err));
     if (encoding == GP_ENCODING_1252) GP_TRY(gp_table_remark_text(table, GP_REMARK_ENCODING, 0, "code page 1252", err));
     if (encoding == GP_ENCODING_UTF8_DAMAGED)
-        GP_TRY(gp_table_remark_text(table, GP_REMARK_ENCODING, 0, "UTF-8 with U+FFFD for each broken byte", err));
+        GP_TRY(gp_table_remark_text(table, GP_REMARK_ENCODING, 0, "UTF-8 with U+FFFD for each invalid byte", err));
     const char *text = (const char *)bytes->data, *zero = memchr(text, 0, bytes->size);
     if (!zero) return GP_OK;
     size_t line = 1;
     for (const char *p = text; p < zero; p++) line += *p == '\n';
-    return gp_table_wrong(table, line, err, "a NUL byte: not a text table");
+    return gp_table_wrong(table, line, err, "a NUL byte, so the file is not a text table");
 }
 
 /* Finds the kind of a table by its text. */
@@ -368,13 +363,13 @@ static gp_status read_bytes(const char *name, gp_bytes *bytes, const char *kind,
     gp_status st;
     gp_table *table = gp_mem_zero(1, sizeof *table);
     char *absolute = NULL;
-    if (!table) return no_memory(err);
+    if (!table) return gp_fail_memory(err, "a prompt table");
     table->index_column = SIZE_MAX, table->watch = watch;
     if (bytes->size > MAX_FILE) GP_TRY_GOTO(gp_fail_path(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB", name));
     table->label = gp_str_dup(name);
     absolute = gp_path_absolute(name);
     table->folder = absolute ? gp_path_folder(absolute) : NULL;
-    if (!table->label || !table->folder) GP_TRY_GOTO(no_memory(err));
+    if (!table->label || !table->folder) GP_TRY_GOTO(gp_fail_memory(err, "a prompt table"));
     if (bytes->size >= 4 && memcmp(bytes->data, "PAR1", 4) == 0)
         GP_TRY_GOTO(gp_table_read_parquet(table, bytes->data, bytes->size, err));
     else
@@ -395,7 +390,7 @@ gp_status gp_table_parse(const char *name, const void *bytes, size_t size, const
 {
     if (size > MAX_FILE) return gp_fail_path(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB", name);
     gp_bytes copy = {(uint8_t *)gp_str_dup_n(bytes, size), size};
-    if (!copy.data) return no_memory(err);
+    if (!copy.data) return gp_fail_memory(err, "a prompt table");
     gp_status st = read_bytes(name, &copy, kind, NULL, out, err);
     gp_bytes_clear(&copy);
     return st;

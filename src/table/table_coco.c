@@ -20,11 +20,6 @@ typedef struct coco {
     bool captions; /* an annotation has a caption */
 } coco;
 
-static gp_status no_memory(const gp_scan *c)
-{
-    return gp_fail(c->err, GP_ERR_MEMORY, "out of memory for a prompt table");
-}
-
 /* Reads an object. found[i]: position of the value of names[i], which then ends with a NUL, or 0. */
 static gp_status read_object(gp_scan *c, const char *const names[2], uint32_t found[2])
 {
@@ -54,7 +49,7 @@ static gp_status add_picture(coco *k, const uint32_t found[2])
     if (k->count == k->room) {
         size_t room = k->room ? k->room + k->room / 2 : 64;
         void *grown = gp_mem_resize(k->pictures, room, sizeof *k->pictures);
-        if (!grown) return no_memory(k->scan);
+        if (!grown) return gp_fail_memory(k->scan->err, "a prompt table");
         k->pictures = grown, k->room = room;
     }
     k->pictures[k->count++] = (picture){found[0], found[1], 0};
@@ -87,7 +82,7 @@ static int compare_ids(const void *a, const void *b, void *user)
 static gp_status sort_images(coco *k)
 {
     k->sorted = gp_mem_new(k->count, sizeof *k->sorted);
-    if (!k->sorted) return no_memory(k->scan);
+    if (!k->sorted) return gp_fail_memory(k->scan->err, "a prompt table");
     for (size_t i = 0; i < k->count; i++) k->sorted[i] = (uint32_t)i;
     if (k->count) qsort_r(k->sorted, k->count, sizeof *k->sorted, compare_ids, k);
     return GP_OK;

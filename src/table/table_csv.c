@@ -57,7 +57,7 @@ static bool field_ends(const csv *c, const char *p)
 static char *closing_quote(const csv *c, char *p, bool *needed)
 {
     for (p++; p < c->end; p++) {
-        if (*p == '"' && p[1] != '"') return p; /* text ends with a NUL: p[1] can be read */
+        if (*p == '"' && p[1] != '"') return p; /* p[1] can be read, because the text ends with a NUL */
         if (*p == '"')
             p++, *needed = true;
         else if (*p == c->delimiter || *p == '\n' || *p == '\r')

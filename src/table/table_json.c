@@ -274,11 +274,6 @@ static int compare_labels(const void *a, const void *b, void *user)
     return strcmp(r->scan.text + l->in_order[*(const uint32_t *)a], r->scan.text + l->in_order[*(const uint32_t *)b]);
 }
 
-static gp_status no_memory(const gp_scan *c)
-{
-    return gp_fail(c->err, GP_ERR_MEMORY, "out of memory for a prompt table");
-}
-
 static gp_status add_label(gp_scan *c, labels *l, const char *name)
 {
     if (l->count == l->room) {
@@ -286,7 +281,7 @@ static gp_status add_label(gp_scan *c, labels *l, const char *name)
         void *names = gp_mem_resize(l->in_order, room, sizeof *l->in_order);
         if (names) l->in_order = names;
         void *values = names ? gp_mem_resize(l->values, room, sizeof *l->values) : NULL;
-        if (!values) return no_memory(c);
+        if (!values) return gp_fail_memory(c->err, "a prompt table");
         l->values = values, l->room = room;
     }
     l->numbers &= gp_shape_is_number(name, strlen(name), l->count);
@@ -300,7 +295,7 @@ static gp_status find_label(reader *r, labels *l, const char *name, size_t *row)
 {
     if (!l->sorted) {
         l->sorted = gp_mem_new(l->count, sizeof *l->sorted);
-        if (!l->sorted) return no_memory(&r->scan);
+        if (!l->sorted) return gp_fail_memory(r->scan.err, "a prompt table");
         for (size_t i = 0; i < l->count; i++) l->sorted[i] = (uint32_t)i;
         if (l->count) qsort_r(l->sorted, l->count, sizeof *l->sorted, compare_labels, (void *[]){r, l});
     }
@@ -556,7 +551,7 @@ gp_status gp_table_read_json(gp_table *table, char *text, size_t size, bool line
     gp_shape s = {0};
     bool whole = true;
     reader *r = gp_mem_zero(1, sizeof *r);
-    if (!r) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a prompt table");
+    if (!r) return gp_fail_memory(err, "a prompt table");
     r->scan = (gp_scan){.table = table, .text = text, .at = text, .end = text + size, .line = 1, .err = &reason};
     gp_status st = gp_shape_find(r->scan, lines, &s);
     if (st == GP_OK) st = read_form(r, &s, &whole);

@@ -65,9 +65,10 @@ static gp_status missing(const gp_table *table, const char *wanted, const char *
     if (wanted)
         gp_str_printf(&s, "'%s' has no column '%s'", table->label, wanted);
     else
-        gp_str_printf(&s, "'%s' has no %s column by a usual name (%s); name it with --%s-column", table->label, what,
-                      *what == 'i' ? "file_name, image, path ..." : "prompt, text, caption ...", what);
-    if (prompts_only) gp_str_puts(&s, "; a table of prompts alone does not say which picture is whose");
+        gp_str_printf(&s, "'%s' has no %s column with a usual name (%s); name the column with --%s-column",
+                      table->label, what, *what == 'i' ? "file_name, image, path ..." : "prompt, text, caption ...",
+                      what);
+    if (prompts_only) gp_str_puts(&s, "; without image names goldpan cannot match the prompts to images");
     gp_str_puts(&s, "; its columns: ");
     add_columns(&s, table);
     gp_fail(err, GP_ERR_USAGE, "%s", s.failed || !s.data ? "a column is missing in the prompt table" : s.data);
@@ -87,10 +88,11 @@ static bool lacks_names(const gp_table *table)
 static gp_status nothing_named(const gp_table *table, gp_error *err)
 {
     gp_str s = GP_STR_INIT;
-    gp_str_printf(&s,
-                  "'%s' has no column by a usual name, neither for images (file_name, image, path ...) nor for prompts"
-                  " (prompt, text, caption ...); ",
-                  table->label);
+    gp_str_printf(
+        &s,
+        "'%s' has no column with a usual name, neither for images (file_name, image, path ...) nor for prompts"
+        " (prompt, text, caption ...); ",
+        table->label);
     gp_str_puts(&s, table->headed ? "its first line must name the columns, but holds: " : "its columns: ");
     add_columns(&s, table);
     if (table->alone)

@@ -42,7 +42,7 @@ static void put_field(gp_str *s, const char *text)
 
 static gp_status flush(gp_atomic_file *file, gp_str *line, gp_error *err)
 {
-    if (line->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a row of the tables");
+    if (line->failed) return gp_fail_memory(err, "a row of the tables");
     gp_status st = gp_atomic_file_write(file, line->data, line->size, err);
     gp_str_reset(line);
     return st;
@@ -63,8 +63,9 @@ static gp_status check_ours(const char *path, const char *begin, gp_error *err)
     bool ours = bytes == 0 || (bytes >= size && gp_file_read_at(file, path, 0, first, size, NULL) == GP_OK &&
                                memcmp(first, begin, size) == 0);
     close(file);
-    return ours ? GP_OK
-                : gp_fail_path(err, GP_ERR_USAGE, "'%s' exists and was not written by goldpan: move it away", path);
+    return ours
+               ? GP_OK
+               : gp_fail_path(err, GP_ERR_USAGE, "'%s' exists and was not written by goldpan: move or rename it", path);
 }
 
 static gp_status open_one(const char *folder, const char *name, const char *begin, bool wanted, gp_atomic_file **out,
@@ -72,7 +73,7 @@ static gp_status open_one(const char *folder, const char *name, const char *begi
 {
     if (!wanted) return GP_OK;
     char *path = gp_path_join(folder, name);
-    if (!path) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", name);
+    if (!path) return gp_fail_memory_path(err, "'%s'", name);
     gp_status st = check_ours(path, begin, err);
     if (st == GP_OK) st = gp_atomic_file_open(path, out, err);
     gp_mem_free(path);
@@ -104,7 +105,7 @@ gp_status gp_table_writer_open(const gp_export_options *options, char *const *co
                                gp_table_writer **out, gp_error *err)
 {
     gp_table_writer *t = gp_mem_zero(1, sizeof *t);
-    if (!t) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the tables");
+    if (!t) return gp_fail_memory(err, "the tables");
     gp_status st = GP_OK;
     t->columns = columns;
     t->count = count;

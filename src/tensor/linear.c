@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * y = x W^T + b: brings stored weights to floats, chooses engine and precision, and cuts rows into blocks.
+ * y = x W^T + b: converts stored weights to floats, chooses engine and precision, and divides the rows into blocks.
  *
  *     weight (F32, F16, BF16, unaligned) -> floats [out, in] -> (bf16: rounded) -> engine's packed form
  *     x [m, in] -> blocks of rows -> (bf16: rounded, in scratch) -> engine -> y [m, out]
  *
- * bf16 without instructions for it means the same rounded numbers multiplied as floats: no faster, but scores can be
- * compared with those of a machine that has them. */
+ * On a CPU without bf16 instructions, bf16 rounds the same numbers and multiplies them as floats.  This is not faster
+ * than fp32, but gives scores that can be compared with those of a CPU with bf16. */
 #include "tensor/linear.h"
 
 #include "base/cpu.h"
@@ -20,7 +20,8 @@ enum { CHUNK = 512 }; /* numbers converted at a time on the stack */
 
 struct gp_linear {
     size_t out, in;
-    bool round, bf16; /* x is rounded to bf16; and handed to the engine as bf16 */
+    bool round; /* x is rounded to bf16 */
+    bool bf16;  /* the engine gets x as bf16; else as rounded floats */
     const gp_matmul_engine *engine;
     void *packed;
 };
@@ -62,7 +63,7 @@ void gp_linear_resolve(gp_precision *precision, gp_engine *engine)
         *precision = *engine == GP_ENGINE_ONEDNN && bf16_native() ? GP_PRECISION_BF16 : GP_PRECISION_FP32;
 }
 
-/* 8 bits are goldpan's own business, whatever multiplies the rest. */
+/* int8 always uses goldpan's own engine. */
 static const gp_matmul_engine *engine_of(gp_engine engine, gp_precision precision)
 {
     if (precision == GP_PRECISION_INT8) return gp_matmul_int8();
@@ -97,7 +98,7 @@ void gp_linear_describe(gp_engine engine, gp_precision precision, char *out, siz
         snprintf(out, size, "plain C, %s", gp_kernel_table()->name);
 }
 
-/* to [n] = from [n], each rounded to bf16. */
+/* Rounds from [n] to bf16 values, stored as floats in to [n]. */
 static void round_floats(const float *from, float *to, size_t n)
 {
     const gp_kernels *kernels = gp_kernel_table();
@@ -109,7 +110,7 @@ static void round_floats(const float *from, float *to, size_t n)
     }
 }
 
-/* Stored numbers, at any address, to floats. */
+/* Converts n stored numbers to floats; `from` may be unaligned. */
 static void load(const uint8_t *from, gp_dtype dtype, float *to, size_t n)
 {
     const gp_kernels *kernels = gp_kernel_table();
@@ -125,13 +126,14 @@ static void load(const uint8_t *from, gp_dtype dtype, float *to, size_t n)
     }
 }
 
-/* The engine's packed form; bf16 that the engine refuses (ONEDNN_MAX_CPU_ISA may forbid it) becomes rounded floats. */
+/* Packs the weights for the engine.  If the engine has no bf16, which ONEDNN_MAX_CPU_ISA can cause, packs the rounded
+ * weights as floats. */
 static gp_status pack(gp_linear *l, const float *weight, const float *bias, gp_error *err)
 {
     if (l->bf16) {
         gp_status st = l->engine->pack(weight, bias, l->out, l->in, true, &l->packed, NULL);
         if (st == GP_OK) return GP_OK;
-        if (st == GP_ERR_MEMORY) return gp_fail(err, st, "out of memory for a linear layer");
+        if (st == GP_ERR_MEMORY) return gp_fail_memory(err, "a linear layer");
         l->bf16 = false;
     }
     return l->engine->pack(weight, bias, l->out, l->in, false, &l->packed, err);
@@ -201,21 +203,23 @@ static size_t aligned(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
-/* Rows of a block: a last one of a few rows would cost as much reading of weights as a large one. */
+/* Rows of a block.  With `row_multiple` all blocks are equal, because a small last block reads as many weights as a
+ * large one. */
 static size_t block_rows(const gp_linear *linear, size_t m)
 {
     const size_t most = linear->engine->block, even = linear->engine->row_multiple, blocks = (m + most - 1) / most;
     return even && blocks > 0 ? ((m + blocks - 1) / blocks + even - 1) / even * even : most;
 }
 
-/* Rows that run() gets when `left` are left. */
+/* Rows of the next block if `left` rows are left. */
 static size_t rows_of(const gp_linear *linear, size_t left, size_t block)
 {
     if (left >= block) return block;
     return linear->engine->row_multiple ? left : gp_linear_padded_rows(left);
 }
 
-/* Bytes of x in bf16, for the largest block of m rows or fewer: fewer may make one larger block. */
+/* Bytes of the rounded x of a block, for any call with at most m rows.  Fewer rows can have a larger block than m rows.
+ */
 static size_t rounded_bytes(const gp_linear *linear, size_t m)
 {
     const size_t rows = gp_linear_padded_rows(m < linear->engine->block ? m : linear->engine->block);

@@ -13,15 +13,14 @@ const char *gp_dtype_name(gp_dtype dtype); /* "F32" ... */
 
 /* Replaces AUTO by the precision and engine for this machine, in place. */
 void gp_linear_resolve(gp_precision *precision, gp_engine *engine);
-/* "oneDNN 2.6.3", "plain C", "plain C, avx2" (the same lines built for wider registers), or "8 bits, avx2" */
+/* Describes the engine, like "oneDNN 2.6.3", "plain C", "plain C, avx2" (compiled for AVX2) or "8 bits, avx2". */
 void gp_linear_describe(gp_engine engine, gp_precision precision, char *out, size_t size);
 const char *gp_precision_name(gp_precision precision); /* "fp32" ... */
 
 typedef struct gp_linear gp_linear;
-/* weight [out, in] of `dtype`, may be unaligned (mapped file); bias [out] float or NULL: both copied, may go after the
- * call.  bf16: weight rounded to nearest even, x rounded the same way when used, sums in fp32, y fp32.  int8: see
- * matmul_int8.c; at most GP_INT8_K_MAX columns.
- * Owns: *linear, gp_linear_free. */
+/* Packs weight [out, in] of `dtype`, which may be unaligned, and bias [out], which may be NULL.  Both are copied.
+ * bf16: weight and x are rounded to bf16 (nearest even), sums and y are fp32.  int8: see matmul_int8.c; at most
+ * GP_INT8_K_MAX columns.  Owns: *linear, gp_linear_free. */
 gp_status gp_linear_new(const void *weight, gp_dtype dtype, const float *bias, size_t out_features, size_t in_features,
                         gp_precision precision, gp_engine engine, gp_linear **linear, gp_error *err);
 void gp_linear_free(gp_linear *linear);
@@ -33,8 +32,8 @@ size_t gp_linear_padded_rows(size_t m);
 size_t gp_linear_scratch(const gp_linear *linear, size_t m);
 /* Epilogue: applied in place to each part of y while it is still in cache.  Used for activations. */
 typedef void gp_epilogue(float *x, size_t n);
-/* x [m, in] -> y [m, out], `epilogue` applied unless NULL; both 64-byte aligned with gp_linear_padded_rows(m)
- * rows; scratch 64-byte aligned.  A row's result does not depend on the other rows or on m.  Threads: any. */
+/* x [m, in] -> y [m, out], with `epilogue` applied unless NULL.  x and y have memory for gp_linear_padded_rows(m) rows;
+ * x, y and scratch are 64-byte aligned.  A row's result does not depend on the other rows or on m.  Threads: any. */
 gp_status gp_linear_run(const gp_linear *linear, const float *x, float *y, size_t m, gp_epilogue *epilogue,
                         void *scratch, gp_error *err);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The interface of a matrix engine: packs a matrix once, then multiplies rows by the matrix.  Private to tensor.
+ * Private to tensor: the interface of a matrix engine, which packs a matrix once and then multiplies rows by it.
  *
  * Every engine must compute a row's result from that row alone, whatever the number and order of rows.  Otherwise an
  * image's score would depend on the other images of the batch. */
@@ -12,19 +12,20 @@
 enum { GP_MATMUL_STEP = 16 };
 
 typedef struct gp_matmul_engine {
-    /* weight [out, in], bias [out]; bf16: weight holds bf16 values, and run() will get x as bf16; an engine that cannot
-     * says UNSUPPORTED.  Owns: *packed, released with `free`. */
+    /* weight [out, in], bias [out].  bf16: all weights are bf16 values, and run() will get x as bf16; an engine without
+     * bf16 returns GP_ERR_UNSUPPORTED.  Owns: *packed, released with `free`. */
     gp_status (*pack)(const float *weight, const float *bias, size_t out, size_t in, bool bf16, void **packed,
                       gp_error *err);
     void (*free)(void *packed);
     size_t (*bytes)(const void *packed);
-    size_t (*scratch)(const void *packed); /* bytes that run() needs, any number of rows */
-    /* x [rows, in] float or bf16 -> y [rows, out], `epilogue` applied unless NULL; 64-byte aligned, scratch too.  Any
-     * thread. */
+    size_t (*scratch)(const void *packed); /* bytes of scratch that run() needs, for any number of rows */
+    /* x [rows, in] float or bf16 -> y [rows, out], with `epilogue` applied unless NULL.  x, y and scratch are 64-byte
+     * aligned.  Threads: any. */
     gp_status (*run)(const void *packed, const void *x, float *y, size_t rows, gp_epilogue *epilogue, void *scratch,
                      gp_error *err);
-    size_t block; /* a multiple of STEP, and of `row_multiple` */
-    /* 0: larger blocks are faster.  Else all blocks have equally many rows, rounded up to this multiple. */
+    size_t block; /* largest number of rows of run(): a multiple of GP_MATMUL_STEP and of `row_multiple` */
+    /* 0: linear.c cuts off blocks of `block` rows and a rest.  Else it cuts equal blocks, and rounds their number of
+     * rows up to this multiple. */
     size_t row_multiple;
 } gp_matmul_engine;
 
@@ -32,8 +33,8 @@ const gp_matmul_engine *gp_matmul_plain(void);
 const gp_matmul_engine *gp_matmul_int8(void); /* int8 product; x and y are still floats */
 #ifdef GP_HAVE_ONEDNN
 const gp_matmul_engine *gp_matmul_onednn(void);
-/* Is a row of an fp32 product of usual size the same with any number of rows? The first call tests this. Any thread may
- * call. */
+/* Returns whether a row of an fp32 product of a usual size has the same result with any number of rows.  The first call
+ * tests this.  Threads: any. */
 bool gp_matmul_onednn_keeps_rows(void);
 void gp_matmul_onednn_version(char *out, size_t size);
 #endif

@@ -17,15 +17,17 @@
 #include <math.h>
 #include <string.h>
 
-/* BLOCK: two blocks hold eight images of 50 tokens (400 rows).  ROWS: a multiple of the rows of every kernel's tile. */
-enum { BLOCK = 208, ROWS = 8 };
 enum {
-    STEPS = GP_INT8_PAIR_MAX - 1 /* limit of a pair, less 1: rounding adds up to 1/2 to each number */,
-    COLUMN_BLOCK = 3 * GP_PANEL
+    BLOCK = 208, /* rows; eight images of 50 tokens are 400 rows, which fit into two blocks */
+    ROWS = 8,    /* a multiple of the row count of every micro-kernel */
+    /* A pair is scaled to |a| + |b| <= STEPS.  Rounding adds at most 1/2 to each of the two numbers, so the rounded
+     * pair has at most GP_INT8_PAIR_MAX. */
+    STEPS = GP_INT8_PAIR_MAX - 1,
+    COLUMN_BLOCK = 3 * GP_PANEL /* the VNNI micro-kernel multiplies three panels at a time */
 };
 
-typedef struct eight {
-    size_t out, in, outs, width, bytes; /* outs: rounded up to 16; width: in rounded up to 4 */
+typedef struct packed_int8 {
+    size_t out, in, outs, width, bytes; /* outs: `out` rounded up to 16; width: `in` rounded up to 4 */
     int8_t *panels;
     int32_t *sums;        /* [outs] sum of each packed row */
     float *scales, *bias; /* [outs] */
@@ -42,7 +44,7 @@ static void int8_free(void *packed)
     gp_mem_free(p);
 }
 
-static gp_status int8_room(packed_int8 *p, gp_error *err)
+static gp_status int8_allocate(packed_int8 *p, gp_error *err)
 {
     static const char what[] = "a packed matrix";
     size_t count;
@@ -95,7 +97,7 @@ static gp_status int8_pack(const float *weight, const float *bias, size_t out, s
     GP_TRY_GOTO(gp_alloc((void **)&p, 1, sizeof *p, "a packed matrix", err));
     *p = (packed_int8){
         .out = out, .in = in, .outs = (out + GP_PANEL - 1) / GP_PANEL * GP_PANEL, .width = (in + 3) / 4 * 4};
-    GP_TRY_GOTO(int8_room(p, err));
+    GP_TRY_GOTO(int8_allocate(p, err));
     for (size_t o = 0; o < out; o++) int8_row(p, o, weight + o * in);
     memcpy(p->bias, bias, out * sizeof *bias);
     *packed = p;
@@ -124,7 +126,7 @@ static size_t int8_scratch(const void *packed)
     return BLOCK * (8 + 8 * COLUMN_BLOCK + ((const packed_int8 *)packed)->width);
 }
 
-static room room_of(void *scratch)
+static room split_scratch(void *scratch)
 {
     int32_t *at = scratch;
     room r = {.zeros = at};
@@ -142,7 +144,7 @@ static gp_status int8_run(const void *packed, const void *x, float *y, size_t ro
     const gp_kernels *kernels = gp_kernel_table();
     const packed_int8 *p = packed;
     const float *from = x;
-    room k = room_of(scratch);
+    room k = split_scratch(scratch);
     for (size_t r = 0; r < rows; r++) {
         uint8_t *q = k.q + r * p->width;
         k.scales[r] = kernels->quantise(from + r * p->in, p->in, q, &k.zeros[r]);

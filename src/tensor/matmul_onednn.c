@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The product by oneDNN (C API of 2.x and 3.x): inner_product, weights in the layout that the library asks for, scratch
- * given by the caller, one thread.  The only file that sees dnnl.h.
+ * GEMM by oneDNN's inner_product (C API of 2.x and 3.x).  Weights have the layout that the library chooses, the caller
+ * provides the scratch, and each call uses one thread.  This is the only file that includes dnnl.h.
  *
  * oneDNN does not promise that a row's result is independent of the number of rows, and on AVX2 it is not.  Version 2.6
  * processes six rows at a time, and a remainder of two rows uses a kernel that adds in another order (m = 32, 80, 128
@@ -28,7 +28,7 @@
 enum { PIECES = 3, BLOCK = 192, ALL = (1 << PIECES) - 1, LAST = PIECES - 1 };
 static const dnnl_dim_t piece_rows[PIECES] = {BLOCK, 48, GP_MATMUL_STEP};
 
-/* A memory descriptor is a value in 2.x and a pointer in 3.x; `_ref` is how it is passed on. */
+/* A memory descriptor is a struct in 2.x and a pointer in 3.x.  desc_ref is the type in which functions take it. */
 #if DNNL_VERSION_MAJOR >= 3
 typedef const_dnnl_memory_desc_t desc_ref;
 static desc_ref ref(const dnnl_memory_desc_t *desc)
@@ -63,7 +63,7 @@ static dnnl_status_t desc_make(dnnl_memory_desc_t *desc, int dims, dnnl_dim_t a,
 #endif
 }
 
-/* Packed weights in one layout: as a rule all pieces share one. */
+/* Packed weights in one layout.  Usually all pieces share one layout. */
 typedef struct form {
     void *data;
     size_t bytes;
@@ -73,7 +73,7 @@ typedef struct form {
 typedef struct piece {
     dnnl_primitive_desc_t pd;
     dnnl_primitive_t primitive;
-    dnnl_memory_t weight; /* of one of the forms, borrowed */
+    dnnl_memory_t weight; /* borrowed from one of the forms */
 } piece;
 
 typedef struct onednn {
@@ -107,14 +107,15 @@ static gp_status failed(gp_error *err, const onednn *p, const char *what, dnnl_s
                    p->bf16 ? "bf16" : "fp32", status_name(status), (int)status);
 }
 
-/* Go to out: with the library's status. */
+/* Calls oneDNN; after an error goes to `out` with its status. */
 #define DNNL_GO(call)                                                                                                  \
     do {                                                                                                               \
         status = (call);                                                                                               \
         if (status != dnnl_success) goto out;                                                                          \
     } while (0)
 
-/* oneDNN takes the number of threads from the calling thread's OpenMP setting: 1 while we are inside. */
+/* oneDNN takes the number of threads from the calling thread's OpenMP setting.  Sets it to 1, and returns the old one.
+ */
 static int threads_one(void)
 {
 #ifdef _OPENMP
@@ -154,8 +155,8 @@ static void onednn_free(void *packed)
     gp_mem_free(p);
 }
 
-/* Descriptor of inner_product for `rows` rows; `weight` fixes the layout of the weights, NULL leaves it to oneDNN.
- * Reference implementations are refused: they are correct, but hundreds of times slower. */
+/* Creates the descriptor of inner_product for `rows` rows.  weight: layout of the weights; NULL: oneDNN chooses it.
+ * Rejects oneDNN's reference implementations, which are correct but hundreds of times slower. */
 static dnnl_status_t describe(const onednn *p, dnnl_dim_t rows, desc_ref weight, dnnl_primitive_desc_t *pd)
 {
     dnnl_memory_desc_t x = {0}, y = {0}, any = {0};
@@ -213,7 +214,7 @@ out:
     return status;
 }
 
-/* A new form: weight [out, in] floats in the layout that `wanted` describes. */
+/* Adds a form: packs weight [out, in] in the layout that `wanted` describes. */
 static gp_status form_add(onednn *p, const float *weight, desc_ref wanted, gp_error *err)
 {
     form *f = &p->forms[p->form_count++];
@@ -240,7 +241,7 @@ static desc_ref weights_of(dnnl_primitive_desc_t pd)
     return dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
 }
 
-/* Piece i: in the first form's layout if oneDNN can, else with a form of its own. */
+/* Creates piece i.  It uses the weights of the first form if oneDNN supports their layout, else a form of its own. */
 static gp_status piece_make(onednn *p, size_t i, const float *weight, gp_error *err)
 {
     piece *q = &p->pieces[i];
@@ -296,7 +297,8 @@ static gp_status onednn_make(const float *weight, const float *bias, size_t out,
     return st;
 }
 
-/* One piece; memory objects are small handles, made for each call so that calls share nothing that is written. */
+/* Multiplies the rows of one piece.  Memory objects are small handles.  Each call creates its own, so that concurrent
+ * calls share nothing that is written. */
 static dnnl_status_t piece_run(const onednn *p, const piece *q, dnnl_stream_t stream, const void *x, float *y,
                                void *scratch)
 {
@@ -365,7 +367,7 @@ static void trial_free(trial *t)
     *t = (trial){0};
 }
 
-static gp_status trial_room(trial *t, const onednn *p, gp_error *err)
+static gp_status trial_allocate(trial *t, const onednn *p, gp_error *err)
 {
     static const char what[] = "trying a matrix";
     GP_TRY(gp_alloc_aligned((void **)&t->x, BLOCK * p->in, sizeof *t->x, what, err));
@@ -430,7 +432,7 @@ static gp_status trial_of(size_t out, size_t in, bool bf16, unsigned *mask, gp_e
     for (*mask = ALL; *mask != 0 && *mask != before;) {
         before = *mask;
         GP_TRY_GOTO(onednn_make(t.weight, t.weight + out * in, out, in, bf16, before, &p, err));
-        if (!t.x) GP_TRY_GOTO(trial_room(&t, p, err));
+        if (!t.x) GP_TRY_GOTO(trial_allocate(&t, p, err));
         GP_TRY_GOTO(trial_scratch(&t, p, err));
         for (uint64_t row = 0; row < rows && *mask != 0; row++) {
             trial_row(p, t.x, ~row);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * The product y = x W^T + b by goldpan's own tile (kernel/gemm.c), fp32; with the plain kernel table it is the
- * reference for everything faster.
+ * fp32 GEMM: y = x W^T + b with goldpan's micro-kernel (kernel/gemm.c).  With the table of C reference kernels it is
+ * the reference for the other engines.
  *
- *     W [out, in] -- packed once -> panels [ceil(out/16)][in][16], the last one filled up with zeros
- *     for each panel: near [rows, 16] = bias
- *         for 256 of `in` at a time (which stay in the first-level cache): near += x part by panel part
- *         activation while it is near -> y
+ *     W [out, in] -- packed once -> panels [ceil(out/16)][in][16]; the last panel is padded with zeros
+ *     for each panel: sums [rows, 16] = bias
+ *         for 256 columns of x at a time, so that this part of the panel stays in the L1 cache:
+ *             sums += part of x by part of the panel
+ *         epilogue while the sums are in the cache, then sums -> y
  *
- * Every number of y is bias + the sum of its products in order: rows cannot influence each other. */
+ * Each number of y is the bias plus its products in a fixed order, so rows do not influence each other. */
 #include "tensor/matmul.h"
 
 #include "base/mem.h"
@@ -15,8 +16,12 @@
 
 #include <string.h>
 
-/* BLOCK: eight pictures of 50 tokens are two; FEW: rows, a multiple of every tile's. */
-enum { OUTS = GP_PANEL, DEPTH = 256, BLOCK = 240, FEW = 12 };
+enum {
+    OUTS = GP_PANEL,
+    DEPTH = 256, /* columns of x that are multiplied at a time */
+    BLOCK = 240, /* rows; eight images of 50 tokens are 400 rows, which fit into two blocks */
+    ROWS = 12    /* rows that are multiplied at a time: a multiple of the row count of every micro-kernel */
+};
 
 typedef struct plain {
     size_t out, in, bytes;
@@ -62,43 +67,44 @@ out:
     return st;
 }
 
-/* A panel and what is made of it. */
-typedef struct strip {
+/* The product of x and one panel. */
+typedef struct panel_job {
     const plain *p;
-    size_t first, columns; /* outputs */
+    size_t first, columns; /* columns of y */
     const float *x;        /* [rows, in] */
-    float *near;           /* [rows, 16] sums */
+    float *sums;           /* [rows, 16] */
     float *y;              /* [rows, out] */
     size_t rows;
     gp_epilogue *epilogue;
-} strip;
+} panel_job;
 
-/* Results of a few rows, to y: their stores overlap with the products of the next few. */
-static void put(const strip *s, size_t row, size_t some)
+/* Applies the epilogue to `some` rows and copies them to y.  These stores overlap with the products of the next rows.
+ */
+static void store_rows(const panel_job *s, size_t row, size_t some)
 {
-    const float *from = s->near + row * OUTS;
+    const float *from = s->sums + row * OUTS;
     float *to = s->y + row * s->p->out + s->first;
-    if (s->epilogue) s->epilogue(s->near + row * OUTS, some * OUTS);
+    if (s->epilogue) s->epilogue(s->sums + row * OUTS, some * OUTS);
     if (s->columns == OUTS)
         for (size_t r = 0; r < some; r++) memcpy(to + r * s->p->out, from + r * OUTS, OUTS * sizeof *to);
     else
         for (size_t r = 0; r < some; r++) memcpy(to + r * s->p->out, from + r * OUTS, s->columns * sizeof *to);
 }
 
-/* near += x by the part of the panel that begins at `at`, while `after` lines after it come nearer: they are asked for
- * a few at a time, between a few rows and the next. */
-static void panel_part(const gp_kernels *kernels, const strip *s, size_t at, size_t depth, size_t after)
+/* sums += x by the part of the panel that begins at column `at` of x.  Prefetches the `after` cache lines of weights
+ * that follow this part, a few lines before each group of rows. */
+static void panel_part(const gp_kernels *kernels, const panel_job *s, size_t at, size_t depth, size_t after)
 {
     const plain *p = s->p;
     const float *part = p->panels + s->first * p->in + at * OUTS, *next = part + depth * OUTS;
-    size_t asked = 0; /* lines of next */
-    for (size_t row = 0; row < s->rows; row += FEW) {
-        size_t some = s->rows - row < FEW ? s->rows - row : FEW, until = (row + some) * after / s->rows;
-        float *near = s->near + row * OUTS;
-        for (; asked < until; asked++) __builtin_prefetch(next + asked * OUTS);
-        for (size_t r = 0; at == 0 && r < some; r++) memcpy(near + r * OUTS, p->bias + s->first, OUTS * sizeof *near);
-        kernels->gemm(s->x + row * p->in + at, p->in, part, depth, near, OUTS, some);
-        if (at + depth == p->in) put(s, row, some);
+    size_t fetched = 0; /* cache lines of `next` that are prefetched */
+    for (size_t row = 0; row < s->rows; row += ROWS) {
+        size_t some = s->rows - row < ROWS ? s->rows - row : ROWS, until = (row + some) * after / s->rows;
+        float *sums = s->sums + row * OUTS;
+        for (; fetched < until; fetched++) __builtin_prefetch(next + fetched * OUTS);
+        for (size_t r = 0; at == 0 && r < some; r++) memcpy(sums + r * OUTS, p->bias + s->first, OUTS * sizeof *sums);
+        kernels->gemm(s->x + row * p->in + at, p->in, part, depth, sums, OUTS, some);
+        if (at + depth == p->in) store_rows(s, row, some);
     }
 }
 
@@ -109,7 +115,7 @@ static gp_status plain_run(const void *packed, const void *x, float *y, size_t r
     const gp_kernels *kernels = gp_kernel_table();
     const plain *p = packed;
     const size_t lines = (p->out + OUTS - 1) / OUTS * p->in;
-    strip s = {.p = p, .x = x, .near = scratch, .y = y, .rows = rows, .epilogue = epilogue};
+    panel_job s = {.p = p, .x = x, .sums = scratch, .y = y, .rows = rows, .epilogue = epilogue};
     for (s.first = 0; s.first < p->out; s.first += OUTS) {
         s.columns = p->out - s.first < OUTS ? p->out - s.first : OUTS;
         for (size_t at = 0; at < p->in; at += DEPTH) {
@@ -134,6 +140,6 @@ static size_t plain_scratch(const void *packed)
 
 const gp_matmul_engine *gp_matmul_plain(void)
 {
-    static const gp_matmul_engine engine = {plain_pack, plain_free, plain_bytes, plain_scratch, plain_run, BLOCK, FEW};
+    static const gp_matmul_engine engine = {plain_pack, plain_free, plain_bytes, plain_scratch, plain_run, BLOCK, ROWS};
     return &engine;
 }

@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: MIT
- * Threads that start together, repeat a loop until the time is over, and say how many operations they made in it.  The
- * time is the processor's for the thread: what other programs take does not count, what cores take from each other by
- * heat or by sharing one does. */
+ * All threads start together, repeat a loop for the given time, and report their operations per second.  The time is
+ * the CPU time of the thread.  So other programs do not lower the rate; lower clock speeds and shared cores do. */
 #include "tensor/peak_rate.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
 
-enum { ROUNDS = 1 << 14 }; /* some 50 microseconds between two looks at the clock */
+enum { ROUNDS = 1 << 14 }; /* rounds between two reads of the clock: about 50 microseconds */
 
-typedef struct race {
+typedef struct measurement {
     const gp_peak_loop *loop;
     double seconds;
     double *rates; /* [threads] */
-} race;
+} measurement;
 
 static void run(void *user, int index)
 {
-    race *r = user;
-    r->loop->run(ROUNDS); /* wake the wide registers, which start slowly */
+    measurement *r = user;
+    r->loop->run(ROUNDS); /* warm up: CPUs run the first instructions with wide registers slowly */
     const double start = gp_clock_thread_cpu();
     double now;
     uint64_t calls = 0;
@@ -33,7 +32,7 @@ static void run(void *user, int index)
 
 gp_status gp_peak_measure(const gp_peak_loop *loop, int threads, double seconds, int tries, double *rate, gp_error *err)
 {
-    race r = {.loop = loop, .seconds = seconds};
+    measurement r = {.loop = loop, .seconds = seconds};
     double best = 0;
     const int processors = gp_thread_processors();
     gp_status st = GP_OK;
@@ -45,7 +44,7 @@ gp_status gp_peak_measure(const gp_peak_loop *loop, int threads, double seconds,
         GP_TRY_GOTO(gp_threads_start(threads, run, &r, &group, err));
         gp_threads_join(group);
         for (int k = 0; k < threads; k++) sum += r.rates[k];
-        if (threads > processors) sum *= (double)processors / threads; /* they take turns */
+        if (threads > processors) sum *= (double)processors / threads; /* the threads share the processors */
         if (sum > best) best = sum;
     }
     *rate = best;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * The peak of this machine, measured: the loops of kernel/peak.h on one thread and on several. */
+ * Measures the peak arithmetic rate of this machine: runs the loops of kernel/peak.h on several threads. */
 #ifndef GP_TENSOR_PEAK_RATE_H
 #define GP_TENSOR_PEAK_RATE_H
 
 #include "base/status.h"
 #include "kernel/peak.h"
 
-/* Operations a second of all threads together, a product and its addition being two; the best of `tries`, each of
- * `seconds`.  Threads: any, but two at once disturb each other. */
+/* *rate: operations per second of all threads together; a multiplication and its addition are two operations.  The best
+ * of `tries` measurements of `seconds` each.  threads < 1: all processors.  Two measurements at the same time disturb
+ * each other. */
 gp_status gp_peak_measure(const gp_peak_loop *loop, int threads, double seconds, int tries, double *rate,
                           gp_error *err);
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
- *
- * Text to ids.  The special tokens' literal strings are cut out of the raw text; what lies between is cleaned (clean.c)
- * and split, leftmost, first alternative that matches:
+ * Converts text to token ids. The literal strings of the special tokens are first cut out of the raw text. The text
+ * between them is cleaned (clean.c) and split into pieces. At each position the first alternative that matches is
+ * taken:
  *
  *     <|startoftext|>   <|endoftext|>   's 't 're 've 'm 'll 'd   letters+   one number   (no space, letter, number)+
  *
- * (the first two only arise by lower-casing, and are ordinary text of three pieces).  A piece becomes its UTF-8 bytes,
- * each a byte symbol, the last with </w>; then the adjacent pair of lowest rank is joined, leftmost first, until none
- * is left. Short pieces are searched anew for each join, long ones keep their pairs in a heap: n log n, whatever the
- * text. Source: OpenAI's CLIP and transformers' CLIPTokenizer; byte-pair encoding after Sennrich et al. 2016. */
+ * After cleaning, the first two can only come from other capitalisation, such as <|StartOfText|>. They are ordinary
+ * text and make three pieces. Each byte of a piece's UTF-8 becomes a symbol; the last symbol gets the suffix </w>. Then
+ * the adjacent pair with the lowest rank is merged repeatedly, leftmost first, until no pair has a rank. For short
+ * pieces the pairs are searched again after each merge. Long pieces keep their pairs in a heap, so any text takes
+ * O(n log n).
+ * Source: OpenAI's CLIP and transformers' CLIPTokenizer; byte-pair encoding (BPE) after Sennrich et al. 2016. */
 #include "text/bpe.h"
 #include "base/mem.h"
 #include "text/clean.h"
@@ -17,7 +19,7 @@
 
 enum { SHORT_PIECE = 64, TEXT_LIMIT = 64 << 20 };
 
-/* Growing list of ids. */
+/* Growing list of token ids. */
 typedef struct id_list {
     int32_t *at;
     size_t count, capacity;
@@ -28,16 +30,16 @@ static gp_status reserve(id_list *l, size_t more, gp_error *err)
     if (l->capacity - l->count >= more) return GP_OK;
     const size_t want = l->count + more + l->capacity / 2;
     int32_t *at = gp_mem_resize(l->at, want, sizeof *at);
-    if (!at) return gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu token ids", want);
+    if (!at) return gp_fail_memory(err, "%zu token ids", want);
     l->at = at;
     l->capacity = want;
     return GP_OK;
 }
 
-/* ids [n] in place -> the new n.  n <= SHORT_PIECE */
+/* Merges the pairs of ids [n] in place and returns the new n. n must be at most SHORT_PIECE. */
 static size_t join_short(const gp_bpe *bpe, int32_t *ids, size_t n)
 {
-    int32_t rank[SHORT_PIECE]; /* of the pair i, i + 1 */
+    int32_t rank[SHORT_PIECE]; /* rank of the pair (i, i + 1) */
     for (size_t i = 0; i + 1 < n; i++) rank[i] = gp_bpe_rank(bpe, ids[i], ids[i + 1]);
     for (;;) {
         size_t best = 0;
@@ -54,7 +56,7 @@ static size_t join_short(const gp_bpe *bpe, int32_t *ids, size_t n)
     }
 }
 
-/* A heap of numbers, smallest on top. */
+/* A binary heap with the smallest number on top. */
 static void heap_push(uint64_t *heap, size_t *count, uint64_t v)
 {
     size_t i = (*count)++;
@@ -75,36 +77,37 @@ static uint64_t heap_pop(uint64_t *heap, size_t *count)
     return top;
 }
 
-/* Symbols as a list with holes: joined ones keep the left place.  The heap holds rank << 32 | place; an entry is stale
- * if the pair that stands there now has another rank (a rank names one pair). */
+/* The symbols of a long piece as a doubly linked list in arrays. A merged pair keeps the left symbol's position. The
+ * heap holds rank << 32 | position. An entry is outdated if the pair now at its position has another rank. This test is
+ * exact, because a rank belongs to one pair. */
 typedef struct chain {
     const gp_bpe *bpe;
-    int32_t *ids;          /* [n], -1: joined away */
-    uint32_t *next, *last; /* [n] neighbours; n: none after, UINT32_MAX: none before */
-    uint64_t *heap;        /* [2n] */
-    size_t n, heaped;
+    int32_t *ids;              /* [n]; -1: merged into its left neighbour */
+    uint32_t *next, *previous; /* [n] neighbours; n: there is no next, UINT32_MAX: there is no previous */
+    uint64_t *heap;            /* [2n] */
+    size_t n, heap_count;
 } chain;
 
-static void offer(chain *c, uint32_t i)
+static void push_pair(chain *c, uint32_t i)
 {
     if (i == UINT32_MAX || c->next[i] == c->n) return;
     const int32_t rank = gp_bpe_rank(c->bpe, c->ids[i], c->ids[c->next[i]]);
-    if (rank != GP_BPE_NO_RANK) heap_push(c->heap, &c->heaped, (uint64_t)(uint32_t)rank << 32 | i);
+    if (rank != GP_BPE_NO_RANK) heap_push(c->heap, &c->heap_count, (uint64_t)(uint32_t)rank << 32 | i);
 }
 
 static void join_all(chain *c)
 {
-    while (c->heaped > 0) {
-        const uint64_t top = heap_pop(c->heap, &c->heaped);
+    while (c->heap_count > 0) {
+        const uint64_t top = heap_pop(c->heap, &c->heap_count);
         const uint32_t i = (uint32_t)top, j = c->next[i];
         const int32_t rank = (int32_t)(top >> 32);
         if (c->ids[i] < 0 || j == c->n || gp_bpe_rank(c->bpe, c->ids[i], c->ids[j]) != rank) continue;
         c->ids[i] = c->bpe->merged[rank];
         c->ids[j] = -1;
         c->next[i] = c->next[j];
-        if (c->next[i] != c->n) c->last[c->next[i]] = i;
-        offer(c, c->last[i]);
-        offer(c, i);
+        if (c->next[i] != c->n) c->previous[c->next[i]] = i;
+        push_pair(c, c->previous[i]);
+        push_pair(c, i);
     }
 }
 
@@ -113,10 +116,10 @@ static gp_status join_long(const gp_bpe *bpe, int32_t *ids, size_t *n, gp_error 
     gp_status st;
     chain c = {.bpe = bpe, .ids = ids, .n = *n};
     GP_TRY_GOTO(gp_alloc((void **)&c.next, *n, sizeof *c.next, "a long word", err));
-    GP_TRY_GOTO(gp_alloc((void **)&c.last, *n, sizeof *c.last, "a long word", err));
+    GP_TRY_GOTO(gp_alloc((void **)&c.previous, *n, sizeof *c.previous, "a long word", err));
     GP_TRY_GOTO(gp_alloc((void **)&c.heap, *n, 2 * sizeof *c.heap, "a long word", err));
-    for (size_t i = 0; i < *n; i++) c.next[i] = (uint32_t)i + 1, c.last[i] = (uint32_t)i - 1;
-    for (size_t i = 0; i < *n; i++) offer(&c, (uint32_t)i);
+    for (size_t i = 0; i < *n; i++) c.next[i] = (uint32_t)i + 1, c.previous[i] = (uint32_t)i - 1;
+    for (size_t i = 0; i < *n; i++) push_pair(&c, (uint32_t)i);
     join_all(&c);
     size_t kept = 0;
     for (size_t i = 0; i < *n; i++)
@@ -124,7 +127,7 @@ static gp_status join_long(const gp_bpe *bpe, int32_t *ids, size_t *n, gp_error 
     *n = kept;
 out:
     gp_mem_free(c.heap);
-    gp_mem_free(c.last);
+    gp_mem_free(c.previous);
     gp_mem_free(c.next);
     return st;
 }
@@ -139,7 +142,7 @@ static size_t put_utf8(uint32_t cp, uint8_t out[4])
     return n;
 }
 
-/* One piece of the pattern, n > 0 code points, appended to `out`. */
+/* Encodes one piece of n > 0 code points and appends its ids to `out`. */
 static gp_status add_piece(const gp_bpe *bpe, const uint32_t *points, size_t n, id_list *out, gp_error *err)
 {
     GP_TRY(reserve(out, n * 4, err));
@@ -158,8 +161,8 @@ static gp_status add_piece(const gp_bpe *bpe, const uint32_t *points, size_t n, 
     return GP_OK;
 }
 
-/* Does `word` (ASCII) stand at the beginning of points [n]? Its length, or 0. */
-static size_t stands(const uint32_t *points, size_t n, const char *word)
+/* Returns the length of `word` (ASCII) if points [n] begin with it, else 0. */
+static size_t prefix_length(const uint32_t *points, size_t n, const char *word)
 {
     size_t i = 0;
     for (; word[i]; i++)
@@ -167,13 +170,13 @@ static size_t stands(const uint32_t *points, size_t n, const char *word)
     return i;
 }
 
-/* Length of the piece at points [n], n > 0; 0 for a space. */
+/* Returns the length of the piece at the start of points [n], n > 0; 0 for a space. */
 static size_t piece_length(const uint32_t *points, size_t n)
 {
     static const char *const endings[] = {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"};
     if (points[0] == '\'')
         for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-            size_t k = stands(points, n, endings[i]);
+            size_t k = prefix_length(points, n, endings[i]);
             if (k > 0) return k;
         }
     const gp_text_class kind = gp_text_class_of(points[0]);
@@ -184,8 +187,8 @@ static size_t piece_length(const uint32_t *points, size_t n)
     return k;
 }
 
-/* Text between specials. */
-static gp_status add_stretch(const gp_bpe *bpe, const char *text, size_t size, id_list *out, gp_error *err)
+/* Encodes the text between two special tokens. */
+static gp_status add_plain_text(const gp_bpe *bpe, const char *text, size_t size, id_list *out, gp_error *err)
 {
     gp_status st;
     uint32_t *points = NULL;
@@ -193,9 +196,9 @@ static gp_status add_stretch(const gp_bpe *bpe, const char *text, size_t size, i
     if (size == 0) return GP_OK;
     GP_TRY_GOTO(gp_text_clean(text, size, &points, &n, err));
     for (size_t i = 0; i < n;) {
-        size_t k = stands(points + i, n - i, GP_BPE_BOS);
-        if (k == 0) k = stands(points + i, n - i, GP_BPE_EOS);
-        if (k > 0) { /* <| letters |> */
+        size_t k = prefix_length(points + i, n - i, GP_BPE_BOS);
+        if (k == 0) k = prefix_length(points + i, n - i, GP_BPE_EOS);
+        if (k > 0) { /* the pieces are "<|", the letters and "|>" */
             GP_TRY_GOTO(add_piece(bpe, points + i, 2, out, err));
             GP_TRY_GOTO(add_piece(bpe, points + i + 2, k - 4, out, err));
             GP_TRY_GOTO(add_piece(bpe, points + i + k - 2, 2, out, err));
@@ -219,7 +222,7 @@ static gp_status add_id(id_list *out, int32_t id, gp_error *err)
     return GP_OK;
 }
 
-static bool begins(const char *text, size_t size, const char *word)
+static bool starts_with(const char *text, size_t size, const char *word)
 {
     const size_t n = strlen(word);
     return size >= n && memcmp(text, word, n) == 0;
@@ -232,23 +235,24 @@ static gp_status add_text(const gp_bpe *bpe, const char *text, size_t size, id_l
         const char *mark = memchr(text + i, '<', size - i);
         if (!mark) break;
         i = (size_t)(mark - text);
-        const bool bos = begins(mark, size - i, GP_BPE_BOS), eos = begins(mark, size - i, GP_BPE_EOS);
+        const bool bos = starts_with(mark, size - i, GP_BPE_BOS), eos = starts_with(mark, size - i, GP_BPE_EOS);
         if (!bos && !eos) {
             i++;
             continue;
         }
-        GP_TRY(add_stretch(bpe, text + from, i - from, out, err));
+        GP_TRY(add_plain_text(bpe, text + from, i - from, out, err));
         GP_TRY(add_id(out, bos ? bpe->bos : bpe->eos, err));
         from = i += strlen(bos ? GP_BPE_BOS : GP_BPE_EOS);
     }
-    return add_stretch(bpe, text + from, size - from, out, err);
+    return add_plain_text(bpe, text + from, size - from, out, err);
 }
 
 gp_status gp_bpe_encode(const gp_bpe *bpe, const char *text, size_t size, int32_t **ids, size_t *count, gp_error *err)
 {
     gp_status st;
     id_list out = {0};
-    if (size > TEXT_LIMIT) return gp_fail(err, GP_ERR_LIMIT, "a text of %zu bytes is longer than %d", size, TEXT_LIMIT);
+    if (size > TEXT_LIMIT)
+        return gp_fail(err, GP_ERR_LIMIT, "a text must have at most %d bytes, not %zu", TEXT_LIMIT, size);
     GP_TRY_GOTO(reserve(&out, size + 2, err));
     GP_TRY_GOTO(add_id(&out, bpe->bos, err));
     GP_TRY_GOTO(add_text(bpe, text, size, &out, err));
@@ -266,8 +270,7 @@ gp_status gp_bpe_encode_cut(const gp_bpe *bpe, const char *text, size_t size, si
 {
     int32_t *all;
     size_t n;
-    if (context < 2)
-        return gp_fail(err, GP_ERR_USAGE, "a context of %zu tokens is too short: it must be at least 2", context);
+    if (context < 2) return gp_fail(err, GP_ERR_USAGE, "the context must be at least 2 tokens, not %zu", context);
     GP_TRY(gp_bpe_encode(bpe, text, size, &all, &n, err));
     const size_t kept = n < context ? n : context;
     memcpy(ids, all, kept * sizeof *ids);

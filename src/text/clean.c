@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
+ * The normaliser of CLIP's fast tokenizer: bytes in, code points out.
  *
- * The normaliser of CLIP's fast tokenizer, bytes in, code points out:
+ *     UTF-8 -> NFC -> every run of white space becomes one space -> each code point is lower-cased by itself
  *
- *     UTF-8 -> NFC -> every run of white space becomes one space -> each code point lower-cased by itself
- *
- * NFC is not applied again after lower-casing, so U+0130 stays i + U+0307.  Nothing is stripped or repaired: control
- * characters are ordinary here.  Text below U+0300 is NFC already and skips that step, which is nearly every prompt.
- * utf8proc gives decompositions, combining classes and compositions; the ordering of marks is done here, because a text
- * of nothing but marks must not take quadratic time.
- * Source: transformers' CLIPTokenizer (the serialised pipeline is described in tests/golden/tokenizer). */
+ * NFC is not applied again after lower-casing, so U+0130 stays i + U+0307. Nothing is stripped or repaired; control
+ * characters are treated like any scratch character. Text below U+0300 is always NFC and skips that step; nearly every
+ * prompt is such text. utf8proc provides decompositions, combining classes and compositions. The combining marks are
+ * sorted here in linear time; a text of nothing but marks must not take quadratic time.
+ * Source: transformers' CLIPTokenizer (tests/golden/tokenizer describes the serialised pipeline). */
 #include "text/clean.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -17,7 +16,7 @@
 #include <utf8proc.h>
 
 enum {
-    FIRST_MARK = 0x300, /* below: no marks, nothing that composes or decomposes under NFC */
+    FIRST_MARK = 0x300, /* code points below this are not marks and do not change under NFC */
     DOTTED_I = 0x130,
     FEW_MARKS = 24
 };
@@ -26,7 +25,7 @@ gp_text_class gp_text_class_of(uint32_t cp)
 {
     if (cp < 128) return (gp_text_class)gp_text_ascii_class[cp];
     size_t low = 0, high = gp_text_class_range_count;
-    while (low < high) { /* the first range that does not end before cp */
+    while (low < high) { /* finds the first range that does not end before cp */
         size_t mid = low + (high - low) / 2;
         if (gp_text_class_ranges[mid].last < cp)
             low = mid + 1;
@@ -62,7 +61,8 @@ size_t gp_text_lower(uint32_t cp, uint32_t out[2])
     return 1;
 }
 
-/* points [size] is enough: a code point has at least one byte. */
+/* Decodes UTF-8 to code points and sets *marks if one is at or above FIRST_MARK. `points` needs at most `size`
+ * elements, because a code point has at least one byte. */
 static size_t decode(const char *text, size_t size, int32_t *points, bool *marks)
 {
     size_t n = 0;
@@ -84,8 +84,9 @@ static unsigned mark_class(int32_t cp)
     return (unsigned)utf8proc_get_property(cp)->combining_class;
 }
 
-/* A run of marks in order of their class, equal ones as they stood.  other [n] is scratch for long runs. */
-static void order_run(int32_t *run, size_t n, int32_t *other)
+/* Sorts a run of marks by combining class and keeps the order of equal classes. `scratch` [n] is scratch for long
+ * runs. */
+static void order_run(int32_t *run, size_t n, int32_t *scratch)
 {
     if (n <= FEW_MARKS) {
         for (size_t i = 1; i < n; i++) {
@@ -99,44 +100,44 @@ static void order_run(int32_t *run, size_t n, int32_t *other)
     size_t start[257] = {0};
     for (size_t i = 0; i < n; i++) start[mark_class(run[i]) + 1]++;
     for (size_t c = 0; c < 256; c++) start[c + 1] += start[c];
-    for (size_t i = 0; i < n; i++) other[start[mark_class(run[i])]++] = run[i];
-    memcpy(run, other, n * sizeof *run);
+    for (size_t i = 0; i < n; i++) scratch[start[mark_class(run[i])]++] = run[i];
+    memcpy(run, scratch, n * sizeof *run);
 }
 
-static void order_marks(int32_t *points, size_t n, int32_t *other)
+static void order_marks(int32_t *points, size_t n, int32_t *scratch)
 {
     for (size_t i = 0; i < n;) {
         size_t end = i;
         while (end < n && mark_class(points[end]) != 0) end++;
-        order_run(points + i, end - i, other);
+        order_run(points + i, end - i, scratch);
         i = end + 1;
     }
 }
 
-/* NFC of *points [*n], which may be replaced by a larger block. */
+/* Converts *points [*n] to NFC. May replace *points by a larger block. */
 static gp_status compose(int32_t **points, size_t *n, gp_error *err)
 {
     gp_status st;
-    int32_t *apart = NULL, *other = NULL;
+    int32_t *decomposed = NULL, *scratch = NULL;
     size_t total = 0;
     int boundary = 0;
     for (size_t i = 0; i < *n; i++)
         total +=
             (size_t)utf8proc_decompose_char((*points)[i], NULL, 0, UTF8PROC_DECOMPOSE | UTF8PROC_STABLE, &boundary);
-    GP_TRY_GOTO(gp_alloc((void **)&apart, total, sizeof *apart, "text", err));
-    GP_TRY_GOTO(gp_alloc((void **)&other, total, sizeof *other, "text", err));
+    GP_TRY_GOTO(gp_alloc((void **)&decomposed, total, sizeof *decomposed, "text", err));
+    GP_TRY_GOTO(gp_alloc((void **)&scratch, total, sizeof *scratch, "text", err));
     size_t at = 0;
     for (size_t i = 0; i < *n; i++)
-        at += (size_t)utf8proc_decompose_char((*points)[i], apart + at, (utf8proc_ssize_t)(total - at),
+        at += (size_t)utf8proc_decompose_char((*points)[i], decomposed + at, (utf8proc_ssize_t)(total - at),
                                               UTF8PROC_DECOMPOSE | UTF8PROC_STABLE, &boundary);
-    order_marks(apart, at, other);
-    *n = (size_t)utf8proc_normalize_utf32(apart, (utf8proc_ssize_t)at, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+    order_marks(decomposed, at, scratch);
+    *n = (size_t)utf8proc_normalize_utf32(decomposed, (utf8proc_ssize_t)at, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
     gp_mem_free(*points);
-    *points = apart;
-    apart = NULL;
+    *points = decomposed;
+    decomposed = NULL;
 out:
-    gp_mem_free(other);
-    gp_mem_free(apart);
+    gp_mem_free(scratch);
+    gp_mem_free(decomposed);
     return st;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The table of tokenizer kinds, and the calls through it. */
+ * The table of tokenizer kinds, and the functions that call through it. */
 #include "text/tokenizer.h"
 
 #include "base/mem.h"
@@ -7,7 +7,7 @@
 
 struct gp_tokenizer {
     const gp_tokenizer_kind *kind;
-    void *data; /* of the kind */
+    void *data; /* belongs to the kind */
 };
 
 /* ------------------------------------------------------------------ CLIP's byte-level BPE */
@@ -73,7 +73,7 @@ static gp_status open_kind(const char *folder, const gp_tokenizer_kind *kind, gp
 gp_status gp_tokenizer_open_folder(const char *folder, const gp_tokenizer_kind *kind, gp_tokenizer **out, gp_error *err)
 {
     gp_tokenizer *tokenizer = gp_mem_zero(1, sizeof *tokenizer);
-    if (!tokenizer) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the tokenizer");
+    if (!tokenizer) return gp_fail_memory(err, "the tokenizer");
     gp_status st = GP_ERR_NOT_FOUND;
     if (kind) st = open_kind(folder, kind, tokenizer, err);
     for (size_t i = 0; !kind && i < KINDS && st == GP_ERR_NOT_FOUND; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Tokenizers by kind.  A kind is one entry of the table in tokenizer.c: a set of functions, and the rule that scorer
- * ids contain.  `model` names the kind that an encoder needs and opens it; `encode` and `api` call the functions below
- * and know no kind.  Text in, ids out. */
+ * Tokenizers by kind: text in, ids out. A kind is an entry of the table in tokenizer.c: a set of functions, and the
+ * rule name that scorer ids contain. `model` names and opens the kind that an encoder needs. `encode` and `api` use the
+ * functions below and do not depend on a kind. */
 #ifndef GP_TEXT_TOKENIZER_H
 #define GP_TEXT_TOKENIZER_H
 
@@ -9,9 +9,10 @@
 
 typedef struct gp_tokenizer_kind {
     const char *name;  /* such as "clip-bpe" */
-    const char *rule;  /* kind and rule for long texts, part of the id of a scorer: never changes */
-    const char *files; /* what a model folder must contain, for messages */
-    /* NOT_FOUND: the folder has no such tokenizer.  Owns: *data, free. */
+    const char *rule;  /* names the kind and how long texts are truncated; part of a scorer's id, so it must never
+                          change */
+    const char *files; /* files that a model folder must contain, for messages */
+    /* Returns NOT_FOUND if the folder has no such tokenizer. The caller owns *data and frees it with `free`. */
     gp_status (*open)(const char *folder, void **data, gp_error *err);
     void (*free)(void *data);
     gp_status (*encode)(const void *data, const char *text, size_t size, int32_t **ids, size_t *count, gp_error *err);
@@ -23,17 +24,18 @@ typedef struct gp_tokenizer_kind {
 
 extern const gp_tokenizer_kind gp_tokenizer_clip_bpe;
 
-/* Opens the tokenizer of a model folder.  kind NULL: the first kind whose files are there.  Owns: *out,
- * gp_tokenizer_free.  Errors: NOT_FOUND, FORMAT (names file and entry), LIMIT. */
+/* Opens the tokenizer of a model folder. kind NULL: the first kind whose files exist. The caller owns *out:
+ * gp_tokenizer_free. Errors: NOT_FOUND, FORMAT (the message names file and entry), LIMIT. */
 gp_status gp_tokenizer_open_folder(const char *folder, const gp_tokenizer_kind *kind, gp_tokenizer **out,
                                    gp_error *err);
 void gp_tokenizer_free(gp_tokenizer *tokenizer);
 
-/* All ids of a text, with the special tokens at its start and end.  text: any bytes.  Owns: *ids, gp_mem_free.
- * Threads: any. */
+/* Returns all ids of a text, including the special tokens at its start and end. `text` may be any bytes. The caller
+ * owns *ids: gp_mem_free. Threads: any. */
 gp_status gp_tokenizer_encode(const gp_tokenizer *tokenizer, const char *text, size_t size, int32_t **ids,
                               size_t *count, gp_error *err);
-/* The same, cut to `context` ids by the kind's rule: ids [capacity >= context]; *full: number of ids before the cut. */
+/* Like gp_tokenizer_encode, but truncated to `context` ids by the kind's rule. ids: [at least context]; *full: number
+ * of ids before truncation. */
 gp_status gp_tokenizer_encode_cut(const gp_tokenizer *tokenizer, const char *text, size_t size, size_t context,
                                   int32_t *ids, size_t *count, size_t *full, gp_error *err);
 const char *gp_tokenizer_token(const gp_tokenizer *tokenizer, int32_t id); /* borrowed; NULL: no such id */

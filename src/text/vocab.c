@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- *
- * A tokenizer from its files: vocab.json {"entry": id} and merges.txt ("left right" a line, in order of rank), or both
- * out of a tokenizer.json, of which only model.vocab, model.merges and added_tokens are read: the pipeline is always
- * CLIP's. Demanded: ids used once, all 256 byte symbols with and without </w>, both special tokens, and for every merge
- * that its parts and their join are entries.  What is wrong is said with file and entry. The entries are one block of
- * text; a table of their hashes lives only while the merges are read. */
+ * Builds a tokenizer from vocab.json {"entry": id} and merges.txt (one "left right" per line, in order of rank), or
+ * from a tokenizer.json. Of tokenizer.json only model.vocab, model.merges and added_tokens are used; the steps are
+ * always CLIP's. The files must meet these conditions, and errors name file and entry:
+ * - no id is used twice;
+ * - all 256 byte symbols exist, with and without </w>;
+ * - both special tokens exist;
+ * - both parts of every merge, and their concatenation, are entries. */
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -15,8 +16,9 @@ enum { ID_LIMIT = 1 << 22, FILE_LIMIT = 64 << 20, DEPTH = 64 };
 
 typedef struct builder {
     gp_bpe *bpe;
-    const char *vocab_name, *merges_name; /* of the files, for messages */
-    int32_t *found;                       /* [found_mask + 1] id by hash of entry, -1: empty */
+    const char *vocab_name, *merges_name; /* file names, for messages */
+    int32_t *found;                       /* [found_mask + 1] hash table of ids by entry, -1: empty; used only while the
+                                             files are read */
     size_t found_mask;
     gp_str joined; /* scratch */
     gp_status st;
@@ -30,7 +32,7 @@ static uint64_t hash_text(const char *text, size_t size) /* FNV-1a */
     return h ^ h >> 32;
 }
 
-/* The id of an entry, -1 if there is none. */
+/* Returns the id of an entry, or -1 if there is none. */
 static int32_t find(const builder *b, const char *text, size_t size)
 {
     for (size_t i = (size_t)hash_text(text, size);; i++) {
@@ -53,8 +55,8 @@ static bool visit_largest(void *user, const char *key, const gp_json *value)
     builder *b = user;
     uint64_t id;
     if (!read_id(value, &id)) {
-        b->st = gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entry '%.80s' has no id from 0 to %d", b->vocab_name, key,
-                             ID_LIMIT - 1);
+        b->st = gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': the id of entry '%.80s' must be a whole number from 0 to %d",
+                             b->vocab_name, key, ID_LIMIT - 1);
         return false;
     }
     if (id >= b->bpe->size) b->bpe->size = (size_t)id + 1;
@@ -67,11 +69,11 @@ static gp_status add_entry(builder *b, const char *text, uint64_t id)
     if (bpe->offset[id] != UINT32_MAX)
         return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entries '%.80s' and '%.80s' have the same id %u",
                             b->vocab_name, bpe->pool.data + bpe->offset[id], text, (unsigned)id);
-    if (find(b, text, strlen(text)) >= 0) /* only the lax reader lets a key come twice */
-        return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entry '%.80s' comes twice", b->vocab_name, text);
+    if (find(b, text, strlen(text)) >= 0) /* the JSON parser runs in its lax mode, which allows duplicate keys */
+        return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entry '%.80s' occurs twice", b->vocab_name, text);
     const size_t at = bpe->pool.size;
     gp_str_add(&bpe->pool, text, strlen(text) + 1);
-    if (bpe->pool.failed) return gp_fail(b->err, GP_ERR_MEMORY, "out of memory for the vocabulary");
+    if (bpe->pool.failed) return gp_fail_memory(b->err, "the vocabulary");
     bpe->offset[id] = (uint32_t)at;
     size_t i = (size_t)hash_text(text, strlen(text));
     while (b->found[i & b->found_mask] >= 0) i++;
@@ -83,12 +85,13 @@ static bool visit_entry(void *user, const char *key, const gp_json *value)
 {
     builder *b = user;
     uint64_t id = 0;
-    (void)read_id(value, &id); /* known to be one */
+    (void)read_id(value, &id); /* visit_largest has checked it */
     b->st = add_entry(b, key, id);
     return b->st == GP_OK;
 }
 
-/* added: [{"id", "content"}] of a tokenizer.json, which may repeat entries of the vocabulary; NULL: none */
+/* Reads added_tokens of a tokenizer.json: [{"id", "content"}]. They may repeat entries of the vocabulary. NULL:
+ * none. */
 static gp_status read_added(builder *b, const gp_json *added, bool sizes_only)
 {
     for (size_t i = 0; i < gp_json_count(added); i++) {
@@ -129,8 +132,8 @@ static gp_status read_vocab(builder *b, const gp_json *vocab, const gp_json *add
     return read_added(b, added, false);
 }
 
-/* The character that stands for a byte: printable ones of Latin-1 for themselves, the other 68 in order from U+0100 on.
- */
+/* Returns the character that represents a byte. Printable Latin-1 characters represent themselves; the other 68 bytes
+ * are numbered from U+0100 on. */
 static uint32_t byte_character(unsigned byte)
 {
     unsigned before = 0;
@@ -149,37 +152,37 @@ static gp_status find_symbols(builder *b)
             gp_str_reset(&b->joined);
             gp_utf8_put(&b->joined, byte_character(byte));
             if (last) gp_str_puts(&b->joined, "</w>");
-            if (b->joined.failed) return gp_fail(b->err, GP_ERR_MEMORY, "out of memory for the vocabulary");
+            if (b->joined.failed) return gp_fail_memory(b->err, "the vocabulary");
             bpe->byte_id[last][byte] = find(b, b->joined.data, b->joined.size);
             if (bpe->byte_id[last][byte] < 0)
-                return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': no entry '%s' (byte %u)", b->vocab_name,
+                return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entry '%s' (byte %u) is missing", b->vocab_name,
                                     b->joined.data, byte);
         }
     bpe->bos = find(b, GP_BPE_BOS, strlen(GP_BPE_BOS));
     bpe->eos = find(b, GP_BPE_EOS, strlen(GP_BPE_EOS));
     if (bpe->bos >= 0 && bpe->eos >= 0) return GP_OK;
-    return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': no entry '%s'", b->vocab_name,
+    return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entry '%s' is missing", b->vocab_name,
                         bpe->bos < 0 ? GP_BPE_BOS : GP_BPE_EOS);
 }
 
 /* ------------------------------------------------------------------ merges */
 
-static gp_status reserve_merges(builder *b, size_t most)
+static gp_status reserve_merges(builder *b, size_t count)
 {
     gp_bpe *bpe = b->bpe;
     size_t slots = 16;
-    if (most > ID_LIMIT)
+    if (count > ID_LIMIT)
         return gp_fail_path(b->err, GP_ERR_LIMIT, "'%s': more than %d merges", b->merges_name, ID_LIMIT);
-    while (slots < 2 * most) slots *= 2;
-    GP_TRY(gp_alloc((void **)&bpe->merged, most, sizeof *bpe->merged, "the merges", b->err));
+    while (slots < 2 * count) slots *= 2;
+    GP_TRY(gp_alloc((void **)&bpe->merged, count, sizeof *bpe->merged, "the merges", b->err));
     GP_TRY(gp_alloc((void **)&bpe->pairs, slots, sizeof *bpe->pairs, "the merges", b->err));
     memset(bpe->pairs, 0xFF, slots * sizeof *bpe->pairs);
     bpe->mask = slots - 1;
     return GP_OK;
 }
 
-/* The next merge; `where` counts lines or elements. A pair that comes again takes the later rank, as in the reference.
- */
+/* Adds the next merge; `where` is the line or element number. If a pair is repeated, the later rank counts, as in the
+ * reference. */
 static gp_status add_merge(builder *b, const char *left, size_t left_size, const char *right, size_t right_size,
                            size_t where)
 {
@@ -187,7 +190,7 @@ static gp_status add_merge(builder *b, const char *left, size_t left_size, const
     gp_str_reset(&b->joined);
     gp_str_add(&b->joined, left, left_size);
     gp_str_add(&b->joined, right, right_size);
-    if (b->joined.failed) return gp_fail(b->err, GP_ERR_MEMORY, "out of memory for the merges");
+    if (b->joined.failed) return gp_fail_memory(b->err, "the merges");
     const int32_t l = find(b, left, left_size), r = find(b, right, right_size);
     const int32_t m = find(b, b->joined.data, b->joined.size);
     if (l < 0 || r < 0 || m < 0) {
@@ -205,7 +208,7 @@ static gp_status add_merge(builder *b, const char *left, size_t left_size, const
     return GP_OK;
 }
 
-/* "left right" */
+/* Adds a merge from a line "left right". */
 static gp_status add_merge_line(builder *b, const char *line, size_t size, size_t where)
 {
     const char *space = memchr(line, ' ', size);
@@ -235,7 +238,7 @@ static gp_status read_merges_text(builder *b, const char *text, size_t size)
     return GP_OK;
 }
 
-/* ["a b", ..] or [["a", "b"], ..] */
+/* Reads the merges from ["a b", ..] or [["a", "b"], ..]. */
 static gp_status read_merges_json(builder *b, const gp_json *merges)
 {
     if (gp_json_kind_of(merges) != GP_JSON_ARRAY)
@@ -258,13 +261,13 @@ static gp_status read_merges_json(builder *b, const gp_json *merges)
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ doors */
+/* ------------------------------------------------------------------ entry points */
 
 static gp_status begin(builder *b, const char *vocab_name, const char *merges_name, gp_error *err)
 {
     *b = (builder){.vocab_name = vocab_name, .merges_name = merges_name, .joined = GP_STR_INIT, .err = err};
     b->bpe = gp_mem_zero(1, sizeof *b->bpe);
-    return b->bpe ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a tokenizer");
+    return b->bpe ? GP_OK : gp_fail_memory(err, "a tokenizer");
 }
 
 static gp_status finish(builder *b, gp_status st, gp_bpe **out)
@@ -300,7 +303,7 @@ out:
     return finish(&b, st, out);
 }
 
-/* Of the model only its kind is checked: another kind would give other ids without any error. */
+/* Checks the model's type and suffix, because another kind would give other ids without any error. */
 static gp_status check_model(const builder *b, const gp_json *model)
 {
     const char *type = gp_json_text(gp_json_get(model, "type"), NULL);
@@ -348,12 +351,12 @@ gp_status gp_bpe_open(const char *folder, gp_bpe **out, gp_error *err)
     gp_bytes a = {0}, m = {0};
     char *vocab = gp_path_join(folder, "vocab.json"), *merges = gp_path_join(folder, "merges.txt");
     char *tokenizer = gp_path_join(folder, "tokenizer.json");
-    if (!vocab || !merges || !tokenizer) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a path"));
+    if (!vocab || !merges || !tokenizer) GP_TRY_GOTO(gp_fail_memory(err, "a path"));
     st = gp_file_read(vocab, FILE_LIMIT, &a, err);
     if (st == GP_OK) st = gp_file_read(merges, FILE_LIMIT, &m, err);
     if (st == GP_OK) {
         st = from_vocab(vocab, (const char *)a.data, a.size, merges, (const char *)m.data, m.size, out, err);
-    } else if (st == GP_ERR_NOT_FOUND) { /* one of the two is not there */
+    } else if (st == GP_ERR_NOT_FOUND) { /* at least one of the two files does not exist */
         gp_bytes_clear(&a);
         GP_TRY_GOTO(gp_file_read(tokenizer, FILE_LIMIT, &a, err));
         st = from_tokenizer(tokenizer, (const char *)a.data, a.size, out, err);

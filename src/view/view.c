@@ -49,7 +49,7 @@ gp_status gp_view_index_hashes(gp_view *v, gp_error *err)
     v->slot_count = 16;
     while (v->slot_count < 2 * v->n) v->slot_count *= 2;
     v->slots = gp_mem_zero(v->slot_count, sizeof *v->slots);
-    if (!v->slots) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the view");
+    if (!v->slots) return gp_fail_memory(err, "the view");
     for (size_t i = 0; i < v->n; i++) {
         size_t at = hash_slot(gp_view_hash(v, i)->bytes, v->slot_count);
         while (v->slots[at]) at = (at + 1) & (v->slot_count - 1);
@@ -83,9 +83,9 @@ size_t gp_view_row_of(const gp_view *v, int64_t image)
 gp_status gp_view_new(gp_catalog *cat, const char *scorer, gp_view **out, gp_error *err)
 {
     gp_view *v = gp_mem_zero(1, sizeof *v);
-    if (!v) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the view");
+    if (!v) return gp_fail_memory(err, "the view");
     v->catalog = gp_str_dup(gp_cat_path(cat));
-    gp_status st = v->catalog ? gp_cat_read_begin(cat, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory for the view");
+    gp_status st = v->catalog ? gp_cat_read_begin(cat, err) : gp_fail_memory(err, "the view");
     if (st == GP_OK) {
         st = gp_view_read(v, cat, scorer, err);
         gp_cat_read_end(cat);
@@ -181,7 +181,7 @@ gp_status gp_view_path(const gp_view *v, size_t row, char **path, gp_error *err)
     const gp_texts *t = &v->columns[GP_VIEW_PATH].words->texts;
     uint32_t from = row ? t->ends[row - 1] : 0;
     *path = gp_str_dup_n(t->bytes.data + from, t->ends[row] - from);
-    return *path ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
+    return *path ? GP_OK : gp_fail_memory(err, "a path");
 }
 
 const char *gp_view_column_name(const gp_view *v, size_t column)

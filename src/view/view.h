@@ -37,7 +37,7 @@ const void *gp_view_column(const gp_view *view, size_t column, size_t *size);
 const void *gp_view_words(const gp_view *view, size_t column, size_t *size);
 const void *gp_view_slices(const gp_view *view, size_t *size); /* the bytes of data/slices.bin */
 
-/* Values in the manifest that the view does not know. */
+/* Values of the manifest that the caller provides. */
 typedef struct gp_view_manifest {
     bool live, readonly, search_text, search_image, search_like;
     uint64_t revision;

@@ -115,8 +115,7 @@ gp_status gp_view_read_found(gp_view *v, gp_catalog *cat, gp_error *err)
     }
     gp_str_putc(&v->categories_json, ']');
     gp_str_putc(&v->slices_json, ']');
-    if (m.failed || v->categories_json.failed || v->slices_json.failed)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the view"));
+    if (m.failed || v->categories_json.failed || v->slices_json.failed) GP_TRY_GOTO(gp_fail_memory(err, "the view"));
     GP_TRY_GOTO(pack_slices(v, &m, err));
 out:
     gp_mem_free(m.first);

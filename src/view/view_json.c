@@ -43,7 +43,7 @@ static gp_status put_name(const gp_view *v, gp_str *out, gp_error *err)
 {
     char *absolute = gp_path_absolute(v->catalog), *folder = absolute ? gp_path_folder(absolute) : NULL;
     char *above = folder && !strcmp(gp_path_base(folder), ".goldpan") ? gp_path_folder(folder) : NULL;
-    gp_status st = folder ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the view");
+    gp_status st = folder ? GP_OK : gp_fail_memory(err, "the view");
     if (st == GP_OK) {
         const char *base = gp_path_base(above ? above : folder);
         put_member(out, "name", *base ? base : "goldpan");
@@ -89,7 +89,7 @@ gp_status gp_view_write_manifest(const gp_view *v, const gp_view_manifest *m, gp
     gp_str_printf(out, ", \"groups\": %zu, \"failures\": %llu", v->groups, (unsigned long long)v->facts.failures);
     put_member(out, "remark", v->facts.note ? v->facts.note : "");
     gp_str_puts(out, "}\n");
-    return out->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the manifest") : GP_OK;
+    return out->failed ? gp_fail_memory(err, "the manifest") : GP_OK;
 }
 
 /* ------------------------------------------------------------------ detail */
@@ -183,5 +183,5 @@ gp_status gp_view_write_detail(const gp_view *v, gp_catalog *cat, size_t shard, 
         gp_str_putc(out, '}');
     }
     gp_str_puts(out, "]\n");
-    return out->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for rows in full") : GP_OK;
+    return out->failed ? gp_fail_memory(err, "rows in full") : GP_OK;
 }

@@ -70,7 +70,7 @@ static gp_status add_fixed(gp_view *v, gp_error *err)
 {
     for (size_t i = 0; i < GP_VIEW_FOUND; i++)
         if (!gp_view_add(v, fixed[i].name, fixed[i].title, fixed[i].type, fixed[i].group, fixed[i].about))
-            return gp_fail(err, GP_ERR_MEMORY, "out of memory for the view");
+            return gp_fail_memory(err, "the view");
     return GP_OK;
 }
 
@@ -134,7 +134,7 @@ static gp_status put_other(gp_view *v, const gp_cat_full_row *r, gp_error *err)
     if (v->other_count == v->other_room) {
         size_t room = v->other_room ? v->other_room * 2 : 16;
         gp_view_other *grown = gp_mem_resize(v->others, room, sizeof *grown);
-        if (!grown) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the view");
+        if (!grown) return gp_fail_memory(err, "the view");
         v->others = grown, v->other_room = room;
     }
     v->others[v->other_count++] = (gp_view_other){v->n, r->file_hash};
@@ -145,7 +145,7 @@ static gp_status put_row(reading *rd, const gp_cat_full_row *r, gp_error *err)
 {
     gp_view *v = rd->view;
     char group[24];
-    if (v->n == v->room) return GP_OK; /* images added since the count: the next snapshot has them */
+    if (v->n == v->room) return GP_OK; /* images that were added after the count belong to the next snapshot */
     put_numbers(v, r);
     GP_TRY(put_other(v, r, err));
     GP_TRY(gp_texts_add(&v->columns[GP_VIEW_PATH].words->texts, r->path, err));
@@ -223,7 +223,7 @@ out:
 
 typedef struct ranked {
     int64_t prompt;
-    double worth;
+    double key;
     uint32_t row;
     const uint8_t *hash;
 } ranked;
@@ -232,7 +232,7 @@ static int compare_ranked(const void *a, const void *b)
 {
     const ranked *x = a, *y = b;
     if (x->prompt != y->prompt) return x->prompt < y->prompt ? -1 : 1;
-    if (x->worth != y->worth) return x->worth > y->worth ? -1 : 1;
+    if (x->key != y->key) return x->key > y->key ? -1 : 1;
     return memcmp(x->hash, y->hash, 16);
 }
 
@@ -246,8 +246,8 @@ static gp_status rank_rows(gp_view *v, gp_error *err)
     for (size_t i = 0; i < v->n; i++) {
         rank[i] = candidates[i] = GP_VIEW_NONE;
         if (v->prompt_ids[i] == 0 || isnan(score[i])) continue;
-        double worth = v->facts.higher_better ? (double)score[i] : -(double)score[i];
-        list[n++] = (ranked){v->prompt_ids[i], worth, (uint32_t)i, (uint8_t *)v->columns[GP_VIEW_HASH].data + i * 16};
+        double key = v->facts.higher_better ? (double)score[i] : -(double)score[i];
+        list[n++] = (ranked){v->prompt_ids[i], key, (uint32_t)i, (uint8_t *)v->columns[GP_VIEW_HASH].data + i * 16};
     }
     qsort(list, n, sizeof *list, compare_ranked);
     for (size_t from = 0, to; from < n; from = to) {

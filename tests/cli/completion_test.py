@@ -13,7 +13,7 @@ import tempfile
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHARE = os.path.join(SOURCE, "share")
-# typed, offered, not offered; a typed text that ends with a blank begins a new word
+# typed text, text that must be offered, text that must not be offered; after a blank at the end a new word begins
 CASES = (
     ("goldpan sco", {"score"}, {"pick"}),
     ("goldpan help sl", {"slices"}, {"score"}),
@@ -36,7 +36,7 @@ BASH = '''source "$1"; line=$2
 COMP_WORDS=($line); [[ $line == *" " ]] && COMP_WORDS+=("")
 COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 _goldpan; printf '%s\\n' "${COMPREPLY[@]}"'''
-# A pseudo terminal: the widget on ^X prints the candidates, which a wrapper of compadd collects.
+# Runs zsh in a pseudo terminal.  The widget on ^X prints the candidates, which a wrapper of compadd collects.
 ZSH = r'''zmodload zsh/zpty
 zpty z zsh -f -i
 zpty -w z "PS1=; stty -echo; fpath=($1 \$fpath); autoload -U compinit; compinit -u -D; setopt rcquotes"

@@ -32,7 +32,7 @@ def environment(folder):
 
 
 def matches(wanted, got):
-    """wanted: list of (is_pattern, text)."""
+    """Returns true if the lines equal, or match, the expected lines. wanted: list of (is_pattern, text)."""
     return len(wanted) == len(got) and all(
         fnmatch.fnmatchcase(g, w) if pattern else g == w for (pattern, w), g in zip(wanted, got))
 
@@ -85,7 +85,7 @@ def setting(words, folder, env, step):
 
 
 def read_case(path):
-    """The file as a list of ("step", Step) and ("text", line), in order."""
+    """Returns the file as a list of ("step", Step) and ("text", line), in order."""
     parts, step = [], None
     with open(path, encoding="utf-8") as file:
         for line in file.read().splitlines():
@@ -110,7 +110,7 @@ def joined(mark, text):
 
 
 def written(step, out, err, code):
-    """The step as it should be written down: patterns that fit are kept."""
+    """Returns the lines of a step with its new output.  A pattern that matches stays a pattern."""
     lines = ["$ " + step.command]
     for mark, wanted, got in ((">", step.stdout, out), ("!", step.stderr, err)):
         for i, text in enumerate(got):

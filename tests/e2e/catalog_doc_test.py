@@ -67,7 +67,8 @@ class CatalogPage(unittest.TestCase):
         self.assertIn(".png", run.stdout)
 
     def documented(self):
-        """{table: columns} of the page: bold names, then a table whose first cells are columns."""
+        """Returns {table: columns} as the page documents them: a bold name, then a table whose first cells are
+        columns."""
         found = {}
         for head, rows in re.findall(r"^(\*\*`.*)\n(?:.+\n)*\n\| column \| \|\n\|---\|---\|\n((?:\|.*\n)+)", self.page, re.M):
             columns = [c.strip() for row in rows.splitlines() for c in row.split("|")[1].split(",")]
@@ -100,7 +101,7 @@ class CatalogPage(unittest.TestCase):
 
 
 def bare_png():
-    """A grey picture that says nothing of a prompt."""
+    """Returns a grey PNG without metadata."""
     def chunk(kind, body):
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
     rows = zlib.compress(b"".join(b"\0" + b"\x80" * 32 for _ in range(32)))
@@ -109,8 +110,8 @@ def bare_png():
 
 
 class CatalogOfARun(CatalogPage):
-    """The same page against what the command makes of sample pictures: some with a prompt of their own, some with one
-    from a table, a copy, one without prompt, and one that is no picture."""
+    """Tests the page on a catalog that the command makes.  Its images have a prompt in the file, a prompt from a
+    table, or no prompt; one is a copy, and one file is not an image."""
     models = 1
 
     @classmethod

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * catalog_fill FILE: a small catalog with something of everything, for the test of docs/catalog.md. */
+ * catalog_fill FILE: makes a small catalog with rows in every table, for the test of docs/catalog.md. */
 #include "catalog/analysis.h"
 #include "catalog/catalog.h"
 #include <stdio.h>
@@ -48,7 +48,7 @@ static void images_put(gp_catalog *cat, int64_t *images)
     must(gp_cat_failure_put(cat, "/pictures/bad.png", 5, 1, 0, "add", "is a text file", false, &err), &err);
 }
 
-/* A model's embeddings and scores; `turn` shifts which image of a prompt is best. */
+/* Writes embeddings and scores of a model; `turn` shifts which image of a prompt has the best score. */
 static void model_put(gp_catalog *cat, const char *model, unsigned turn, const int64_t *images)
 {
     gp_error err = {0};
@@ -70,7 +70,7 @@ static void model_put(gp_catalog *cat, const char *model, unsigned turn, const i
     gp_cat_todo_clear(&todo);
 }
 
-/* Two categories, one slice, one pair of near copies. */
+/* Writes two categories, one slice and one pair of near-duplicates. */
 static void analysis_put(gp_catalog *cat, const int64_t *images)
 {
     enum { N = PROMPTS * EACH };

@@ -75,7 +75,7 @@ class DiffusersTest(unittest.TestCase):
         return generate_test.rows(self.home / name, sql)
 
     def pixels(self, name):
-        """{(prompt, seed): the file's bytes}"""
+        """Returns {(prompt, seed): the bytes of the file}."""
         return {(prompt, seed): Path(path).read_bytes() for prompt, seed, path in self.rows(name, "SELECT prompt, seed, path FROM v_generations")}
 
     def test_base_and_refiner(self):

@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 BUILD = os.path.abspath(sys.argv.pop(2))
-from command import SAMPLE, SOURCE, environment, goldpan  # noqa: E402  (takes its argument away)
+from command import SAMPLE, SOURCE, environment, goldpan  # noqa: E402  (removes its argument from sys.argv)
 
 EXAMPLES = os.path.join(SOURCE, "examples")
 FOLDER = os.path.join(SAMPLE, "shapes")
@@ -40,7 +40,8 @@ class Examples(unittest.TestCase):
         return [program]
 
     def check(self, program, catalog):
-        """The picks of the command, twice (the second run finds all done), and one line for a model that is not there."""
+        """The program prints the picks of the command, also on a second run without new images, and one line if the
+        model does not exist."""
         env = {**environment(), "GOLDPAN_LIBRARY": os.path.join(BUILD, "libgoldpan.so")}
         def run(model):
             return subprocess.run([*program, FOLDER, model, self.at(catalog)], env=env, capture_output=True, text=True, timeout=600)
@@ -64,7 +65,7 @@ class Examples(unittest.TestCase):
         self.check(self.build("c++", "picks.cpp", "-std=c++11"), "cpp.db")
 
     def test_python(self):
-        """Through ctypes; it takes the defaults from gp_add_options_init, which the library must have."""
+        """The Python example gets its defaults from gp_add_options_init by ctypes."""
         if not hasattr(ctypes.CDLL(os.path.join(BUILD, "libgoldpan.so")), "gp_add_options_init"):
             return
         self.check([sys.executable, os.path.join(EXAMPLES, "picks.py")], "python.db")

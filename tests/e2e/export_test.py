@@ -26,7 +26,7 @@ def write(path, data):
 
 
 def vectors_file():
-    """Writes 60 x 2 numbers as NumPy saves them."""
+    """Writes 60 x 2 numbers as a NumPy file."""
     head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (60, 2), }".ljust(117) + b"\n"
     return b"\x93NUMPY\x01\0v\0" + head + struct.pack("<120f", *[(i * 7919 % 1009) / 500 - 1 for i in range(120)])
 
@@ -53,7 +53,8 @@ class Case(unittest.TestCase):
 
 
 class Strangers(Case):
-    """A stranger's catalog may name any path, but cannot hold the hash of a file that the stranger does not have."""
+    """A catalog of a stranger may name any path, but cannot contain the hash of a file that the stranger does not
+    have."""
 
     def outside(self):
         kinds = {"text": write(self.path("secret"), b"root:x:0:0\n"), "image": self.path("other.png"), "link": self.path("link.png"), "fifo": self.path("fifo.png"), "folder": self.path("p")}
@@ -83,7 +84,7 @@ class Strangers(Case):
             self.assertIn("1 image is not drawn", goldpan("sheet", self.path("s-" + kind + ".png"), "--catalog", catalog, code=3).stderr)
 
     def test_what_is_in_the_way_is_not_taken_for_the_image(self):
-        """A link in the folder to the stranger's target counts as another file, not as the image already exported."""
+        """A link in the export folder to another file counts as another file, not as the exported image."""
         catalog = self.catalog("a.png", "b.png")
         secret = self.outside()["text"]
         with sqlite3.connect(catalog) as db:
@@ -153,7 +154,7 @@ class Leftovers(Case):
 class Names(Case):
     def exported(self, *names):
         catalog = self.catalog(*names)
-        for _ in range(2):  # the second run finds the same names again
+        for _ in range(2):  # a second run finds the same names
             goldpan("export", self.path("out"), "--all", "--catalog", catalog, "-q")
         found = sorted(n for n in os.listdir(os.fsencode(self.path("out"))) if n.endswith(b".png"))
         originals = sorted(read(self.path("p", n)) for n in names)

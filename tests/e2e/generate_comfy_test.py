@@ -21,7 +21,7 @@ from generate_test import GRAPH, TOOL, Server, Stub, serving
 
 
 def graph_of(path):
-    """The graph in a PNG of ComfyUI."""
+    """Returns the graph in a PNG of ComfyUI."""
     for kind, data in generate_test.chunks(path):
         if kind == b"tEXt" and data.startswith(b"prompt\0"):
             return json.loads(data[7:])
@@ -109,7 +109,7 @@ class ComfyTest(unittest.TestCase):
                                   "-b", url], capture_output=True, text=True)
         said = json.loads(run.stdout)
         self.assertEqual((run.returncode, said["got"], said["failed"]), (3, 0, 1))
-        self.assertEqual(said["why"], "the image was drawn from 'two blue cars in the snow'")
+        self.assertEqual(said["why"], "the image was generated from the prompt 'two blue cars in the snow'")
         self.assertEqual(self.files("wrong"), [])
 
     # ---- batches
@@ -129,7 +129,8 @@ class ComfyTest(unittest.TestCase):
             self.assertEqual((said["planned"], said["got"], said["had"], server.drawn()), (6, 0, 6, drawn))
 
     def test_a_batch_whose_rows_were_not_written(self):
-        """goldpan is killed after it wrote the files and before it stored the rows: the next run finds the whole batch."""
+        """goldpan is killed after it wrote the files and before it stored the rows: the next run finds the whole
+        batch."""
         graph = self.graph("batch.json", lambda g: g["5"]["inputs"].update(batch_size=3))
         with Server(self.home) as server:
             self.run_it(server, "batch", graph=graph)
@@ -171,13 +172,13 @@ class ComfyTest(unittest.TestCase):
                 self.assertEqual(len({generate_test.pixels(p) for p in self.files(out)}), 3)
 
     def cloud(self, g):
-        """A graph without a seed: a node of a web API draws the image."""
+        """Returns a graph without a seed, in which a node of a web API generates the image."""
         g.clear()
         g.update({"6": {"class_type": "TestCloud", "inputs": {"prompt": "old words"}},
                   "9": {"class_type": "SaveImage", "inputs": {"images": ["6", 0], "filename_prefix": "cloud"}}})
 
     def test_a_graph_without_a_seed(self):
-        """An image whose seed is not known has no seed in the catalog, and can be listed, but not drawn again."""
+        """An image without a known seed has no seed in the catalog.  It is listed, but cannot be regenerated."""
         with Server(self.home) as server:
             graph = self.graph("cloud.json", self.cloud)
             for n in (1, 2):
@@ -195,7 +196,7 @@ class ComfyTest(unittest.TestCase):
             self.assertNotIn("seed", shown.lower())
 
     def test_no_seed_for_a_graph_that_has_one(self):
-        """One image from the graph's own seed is possible; several would be the same."""
+        """A graph with a fixed seed allows one image per prompt; several images would be equal."""
         graph = self.graph("own.json", lambda g: g["3"]["inputs"].update(seed=4711))
         with Server(self.home) as server:
             self.assertIn("own seed 4711", self.run_it(server, "own", "--no-seed", graph=graph, n=2, code=2)["error"]["message"])
@@ -215,7 +216,7 @@ class ComfyTest(unittest.TestCase):
         with Server(self.home) as server:
             said = self.run_it(server, "place", "--negative", "blurry", "--refiner", "second", "--steps", "9", graph=self.graph("zero.json", self.no_negative))
             self.assertEqual(self.codes(said), ["graph-no-place"] * 2)
-            self.assertIn("--negative: the workflow has no place for it", said["notes"][0]["message"])
+            self.assertIn("--negative: the workflow has no input for it", said["notes"][0]["message"])
             self.assertEqual(server.posts()[0]["prompt"]["3"]["inputs"]["steps"], 9)
 
     def test_a_value_without_a_place_is_not_recorded(self):
@@ -256,7 +257,7 @@ class ComfyTest(unittest.TestCase):
             self.assertIn("contains no ComfyUI graph", self.run_it(server, "third", graph=bare, code=2)["error"]["message"])
 
     def test_the_winners_again_by_their_own_graphs(self):
-        """Without address and graph on the command line, goldpan reads them from the catalog and the images."""
+        """Without address and graph on the command line, goldpan reads both from the catalog and the images."""
         with Server(self.home) as server:
             graph = self.graph("two.json", lambda g: g["3"]["inputs"].update(steps=11))
             self.run_it(server, "first", "--score", "--model", generate_test.MODEL, graph=graph, n=2)
@@ -301,7 +302,8 @@ class ComfyTest(unittest.TestCase):
             self.assertEqual(len(server.posts()), 1)
 
     def test_the_words_of_other_answers(self):
-        """The message in an error answer is passed on, from JSON of several servers or plain text, but not from HTML."""
+        """goldpan passes on the message of an error response, from JSON of several servers or from plain text, but
+        not from HTML."""
 
         class Wrong(Stub):
             code, body, asked = 500, b"", 0
@@ -357,12 +359,12 @@ class ComfyTest(unittest.TestCase):
             self.assertEqual((child.returncode, said["got"], said["interrupted"], said["failed"]), (3, 2, 1, 0))
             self.assertIn("interrupted", said["why"])
             states = "SELECT state, count(*), group_concat(message) FROM v_generations GROUP BY state ORDER BY 1"
-            self.assertEqual(self.rows("stopped", states), [("got", 2, None), ("interrupted", 1, "somebody interrupted the job in ComfyUI")])
+            self.assertEqual(self.rows("stopped", states), [("got", 2, None), ("interrupted", 1, "the job was interrupted in ComfyUI")])
             status = [generate_test.GOLDPAN, "status", self.home / "stopped"]
             self.assertIn("  interrupted        1\n", subprocess.run(status, check=True, capture_output=True, text=True).stdout)
             told = json.loads(subprocess.run([*status, "--json"], check=True, capture_output=True, text=True).stdout)
             self.assertEqual(told["generations"], {"planned": 0, "got": 2, "failed": 0, "refused": 0, "interrupted": 1})
-            # the state is in the journal of marks too
+            # the journal of marks contains the state too
             shutil.rmtree(self.home / "other", ignore_errors=True)
             (self.home / "other").mkdir()
             shutil.copy(self.home / "stopped/.goldpan/catalog.marks.jsonl", self.home / "other/c.marks.jsonl")

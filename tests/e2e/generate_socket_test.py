@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""goldpan generate listens to ComfyUI's WebSocket, and does without it where it is broken.
-Usage: generate_socket_test.py GOLDPAN"""
+"""goldpan generate uses ComfyUI's WebSocket, and works without it if it fails.  Usage: generate_socket_test.py
+GOLDPAN"""
 import ctypes
 import json
 import os
@@ -27,7 +27,7 @@ class Version(ctypes.Structure):
 
 
 def why_not(goldpan):
-    """Why goldpan's libcurl has no WebSocket, or "" if it has one."""
+    """Returns why goldpan's libcurl has no WebSocket, or "" if it has one."""
     said = subprocess.run(["ldd", goldpan], capture_output=True, text=True).stdout
     path = re.search(r"=> (\S*/libcurl\.so\S*)", said)
     if not path:
@@ -73,7 +73,8 @@ class SocketTest(unittest.TestCase):
             posts = server.posts()
             self.assertEqual({p["client_id"] for p in posts}, {r["query"]["clientId"] for r in sockets})
             self.assertEqual(len(sockets), len({p["client_id"] for p in posts}), "one connection for each worker")
-            # One look before each job and one after it; what else is asked may only be in the queue of a first job.
+            # One request to /history before each job and one after it.  Other requests can only come from the wait for
+            # the first job.
             few = self.count(server, "/history/")
         shutil.rmtree(self.home / "out")
         with Server(self.home, "--latency", "0.8", "--socket", "refused") as server:
@@ -101,7 +102,8 @@ class SocketTest(unittest.TestCase):
         with Server(self.home, "--socket", "hangs") as server:
             begin = time.monotonic()
             self.draw(server)
-            self.assertLess(time.monotonic() - begin, 20)  # it is waited for 2 seconds, and not before each picture
+            # the wait for the WebSocket is 2 seconds, once and not before each image
+            self.assertLess(time.monotonic() - begin, 20)
 
     def test_failed_jobs_are_told_of(self):
         with Server(self.home, "--fault", "failed:4") as server:

@@ -42,7 +42,7 @@ GRAPH = {
 
 
 def chunks(path):
-    """(kind, data) of each chunk of a PNG."""
+    """Returns (kind, data) of each chunk of a PNG."""
     data, at = path.read_bytes(), 8
     while at < len(data):
         size, kind = struct.unpack(">I4s", data[at:at + 8])
@@ -51,12 +51,13 @@ def chunks(path):
 
 
 def pixels(path):
-    """The packed pixels of a PNG, which are equal when the pixels are (one writer)."""
+    """Returns the compressed pixels of a PNG. They are equal if the pixels are equal, because one program wrote all
+    files."""
     return b"".join(data for kind, data in chunks(path) if kind == b"IDAT")
 
 
 def rows(folder, sql):
-    """The result of a query of the folder's catalog, which must be intact."""
+    """Returns the result of a query to the folder's catalog, after an integrity check."""
     db = sqlite3.connect(folder / ".goldpan" / "catalog.db")
     try:
         intact = db.execute("PRAGMA integrity_check").fetchone()[0]
@@ -67,7 +68,7 @@ def rows(folder, sql):
 
 
 def http_date(ahead):
-    """The time `ahead` seconds from now, as a Retry-After header writes it."""
+    """Returns the time `ahead` seconds from now in the format of a Retry-After header."""
     return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + ahead))
 
 
@@ -82,7 +83,7 @@ class Server:
         return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
 
     def posts(self):
-        """The bodies of the jobs sent in ComfyUI's protocol."""
+        """Returns the bodies of the jobs sent in ComfyUI's protocol."""
         return [r["body"] for r in self.requests() if r["path"] == "/prompt" and r["method"] == "POST"]
 
     def drawn(self):
@@ -101,7 +102,7 @@ class Server:
 
 
 class Stub(http.server.BaseHTTPRequestHandler):
-    """The base of handlers for a server that is no real generator."""
+    """The base class of handlers for servers that are not generators."""
 
     def answer(self, code, body):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -116,7 +117,7 @@ class Stub(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serving(handler):
-    """Runs a server with this handler; its value is the server's URL."""
+    """Runs a server with this handler, and yields the server's URL."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
@@ -153,7 +154,8 @@ class GenerateTest(unittest.TestCase):
         return rows(out, sql)
 
     def pictures(self, out):
-        """{(prompt, number): pixels} of what the catalog says was got; and there is no other file."""
+        """Returns {(prompt, number): pixels} of the images that the catalog lists, and checks that there is no other
+        file."""
         rows = self.rows(out, "SELECT prompt, number, path FROM v_generations WHERE state = 'got'")
         files = {str(p.resolve()) for p in out.rglob("*") if p.is_file() and ".goldpan" not in p.parts}
         self.assertEqual({str(Path(p).resolve()) for _, _, p in rows}, files)
@@ -188,7 +190,7 @@ class GenerateTest(unittest.TestCase):
     def test_what_is_set_in_a_graph_must_be_there(self):
         with Server(self.home) as server:
             for words, said in ((("6.txt=@prompt",), "no such node and input"), (("My Prompt.text=@prompt",), "no such node and input"),
-                                (("6.text=@promt",), "there is no variable '@promt'"), (("6.text=a fixed text",), "where the prompt goes")):
+                                (("6.text=@promt",), "unknown variable '@promt'"), (("6.text=a fixed text",), "where the prompt goes")):
                 more = [word for w in words for word in ("--set", w)]
                 told = self.generate(server.url, self.home / "set", "--protocol", "comfyui", "--workflow", self.home / "graph.json", *more, code=2)
                 self.assertIn(said, told["error"]["message"])
@@ -243,7 +245,7 @@ class GenerateTest(unittest.TestCase):
         out = self.home / "failing"
         said = self.generate("sh -c 'exit 7' {prompt} {seed} {out}", out, "--tries", "2", n=1, code=3)
         self.assertEqual((said["got"], said["failed"]), (0, 4))
-        self.assertIn("ends with 7", self.rows(out, "SELECT message FROM v_generations")[0][0])
+        self.assertIn("ended with exit code 7", self.rows(out, "SELECT message FROM v_generations")[0][0])
         self.assertIn("must contain {prompt} and {out}", self.generate("draw {prompt}", out, code=2)["error"]["message"])
 
     # ---- requests
@@ -269,7 +271,8 @@ class GenerateTest(unittest.TestCase):
             self.assertIn(settings["Category"], ("animals", "vehicles", "people"))
 
     def test_the_file_alone_is_enough(self):
-        """What a back end does not write into the file is written: a new catalog knows prompt, seed and settings."""
+        """goldpan adds the text that a back end does not write into the file: a new catalog gets prompt, seed and
+        settings from the file."""
         with Server(self.home) as server:
             out, alone = self.home / "swarm", self.home / "alone"
             self.generate(server.url, out, "--protocol", "swarmui", "--steps", "9", n=1)
@@ -331,7 +334,8 @@ class GenerateTest(unittest.TestCase):
             self.assertLessEqual(server.drawn(), 12 + kills, "at most the picture under way is drawn twice")
 
     def test_a_file_without_its_row_is_found(self):
-        """A kill between the rename and the row: the file is there, the row says submitted."""
+        """A kill between the rename of a file and the update of its row: the file exists, and the state of the row
+        is `submitted`."""
         with Server(self.home) as server:
             out = self.home / "found"
             self.generate(server.url, out, "--protocol", "a1111")
@@ -421,13 +425,13 @@ class GenerateTest(unittest.TestCase):
                 out = Path(tempfile.mkdtemp(dir=self.home))
                 said = self.generate(server.url, out, "--protocol", protocol, *given, "--timeout", "0.7", "--tries", "1", prompts=one.name, n=1, code=3)
                 self.assertEqual((said["got"], said["failed"]), (0, 1))
-                self.assertIn("no whole answer within 0.7 seconds", said["why"])
+                self.assertIn("the answer was not complete after 0.7 seconds", said["why"])
 
     def test_who_trickles_when_asked_who_it_is(self):
         with Server(self.home, "--trickle", "/") as server:
             out = self.home / "who"
             told = self.generate(server.url, out, "--timeout", "0.5", code=1)
-            self.assertIn("no whole answer within 0.5 seconds", told["error"]["message"])
+            self.assertIn("the answer was not complete after 0.5 seconds", told["error"]["message"])
             self.nothing_is_left(out)
 
     def test_progress_that_trickles_does_not_hold_up_the_answer(self):
@@ -458,7 +462,7 @@ class GenerateTest(unittest.TestCase):
                 self.assertEqual([note["code"] for note in said["notes"]], ["generator-waits"] if wanted else [])
 
     def test_a_poll_waits_as_it_is_asked(self):
-        """A proxy before the server rejects a poll of the job, and goldpan polls again."""
+        """A proxy in front of the server rejects a poll of the job, and goldpan polls again."""
         one = self.home / "polled.txt"
         one.write_text("a red cat on a beach\n")
         for protocol, given in (("comfyui", ("--workflow", self.home / "graph.json")), ("sdcpp", ())):
@@ -493,7 +497,7 @@ class GenerateTest(unittest.TestCase):
                 self.assertIn("start it with --api", told["error"]["message"])
 
     def test_a_page_of_swarmui(self):
-        """The hint "give --protocol swarmui" is left out where that protocol is given."""
+        """The hint "give --protocol swarmui" is missing if that protocol was given."""
 
         class Page(Stub):
             def do_GET(self):
@@ -505,9 +509,9 @@ class GenerateTest(unittest.TestCase):
         with serving(Page) as url:
             for words in ((), ("--protocol", "a1111")):
                 told = self.generate(url, self.home / "swarm", *words, code=2)
-                self.assertIn("that is SwarmUI: give --protocol swarmui", told["error"]["message"])
+                self.assertIn("the server is SwarmUI: give --protocol swarmui", told["error"]["message"])
             said = self.generate(url, self.home / "swarm", "--protocol", "swarmui", "--tries", "1", n=1, code=3)
-            self.assertIn("that is SwarmUI's page, but its API does not answer as expected", said["why"])
+            self.assertIn("the server is SwarmUI, but its API does not answer as expected", said["why"])
             self.assertNotIn("--protocol", said["why"])
 
     def test_an_address_without_its_scheme(self):
@@ -520,7 +524,8 @@ class GenerateTest(unittest.TestCase):
             self.assertEqual(self.rows(self.home / "bare-2", "SELECT DISTINCT protocol FROM v_generations"), [("comfyui",)])
 
     def test_the_usual_ports(self):
-        """Without -b each protocol is expected at its own port.  Ports where a program listens on this machine are skipped."""
+        """Without -b, goldpan tries each protocol's own port.  Ports that a program on this machine uses are
+        skipped."""
         for port, words in ((8188, ("--workflow", self.home / "graph.json")), (8188, ("--protocol", "comfyui", "--workflow", self.home / "graph.json")),
                             (7860, ("--protocol", "a1111")), (7860, ()), (1234, ("--protocol", "sdcpp")), (7801, ("--protocol", "swarmui"))):
             with self.subTest(port=port, words=words), socket.socket() as probe:

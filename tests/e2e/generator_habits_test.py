@@ -55,7 +55,8 @@ class HabitsTest(unittest.TestCase):
                 for prompt, number, path in self.rows(out, "SELECT prompt, number, path FROM v_generations WHERE state = 'got'")}
 
     def right(self, *prompts, n=1):
-        """The expected pixels of these prompts, drawn by a server without special behaviour (AUTOMATIC1111's protocol)."""
+        """Returns the expected pixels of these prompts, from a server without special behaviour (AUTOMATIC1111's
+        protocol)."""
         with self.server() as server:
             self.generate(server.url, "right", prompts, "--protocol", "a1111", n=n)
         return self.pixels("right")
@@ -63,7 +64,7 @@ class HabitsTest(unittest.TestCase):
     # ---- ComfyUI
 
     def test_what_is_cached_is_no_new_picture(self):
-        """For the same graph under another id, the server returns the old file's name."""
+        """For the same graph under another id, the server returns the name of the old file."""
         with self.server("--output", self.output) as server:
             for out, more in (("first", ()), ("second", ("--set", "6.text=@prompt", "--set", "3.seed=@seed", "--set", "5.width=96", "--set", "5.height=96"))):
                 self.assertEqual(self.generate(server.url, out, ["a red cat on a beach"], *more, graph=GRAPH)["got"], 1)
@@ -91,17 +92,17 @@ class HabitsTest(unittest.TestCase):
     # ---- AUTOMATIC1111 and its heirs
 
     def test_an_empty_info(self):
-        """stable-diffusion.cpp's server says nothing in `info`; the seed is in the picture."""
+        """stable-diffusion.cpp's server sends an empty `info`; the seed is in the image file."""
         with self.server("--empty-info") as server:
             self.generate(server.url, "info", ["a red cat on a beach"], "--protocol", "a1111", "--seed", "77", n=2)
         self.assertEqual(self.rows("info", "SELECT json_extract(settings, '$.seed'), json_extract(settings, '$.model') FROM v_images ORDER BY 1"),
                          [(77, "drawn-world"), (78, "drawn-world")])
 
     def test_a_sampler_that_the_server_would_pass_over(self):
-        """stable-diffusion.cpp's server draws with its default if it does not know a name."""
+        """stable-diffusion.cpp's server uses its default sampler if it does not know the requested name."""
         with self.server() as server:
-            for words, wanted in ((("--sampler", "Euler a"), "no sampler 'Euler a'; it has: euler, euler_a"),
-                                  (("--scheduler", "Karras"), "no scheduler 'Karras'; it has: discrete, karras")):
+            for words, wanted in ((("--sampler", "Euler a"), "no sampler 'Euler a'; choose one of: euler, euler_a"),
+                                  (("--scheduler", "Karras"), "no scheduler 'Karras'; choose one of: discrete, karras")):
                 said = self.generate(server.url, "passed-over", ["a red cat on a beach"], "--protocol", "sdcpp", *words, code=2)
                 self.assertIn(wanted, said["error"]["message"])
             self.generate(server.url, "known", ["a red cat on a beach"], "--protocol", "sdcpp", "--sampler", "euler_a", "--scheduler", "karras")
@@ -120,7 +121,7 @@ class HabitsTest(unittest.TestCase):
                          [("a red cat on a beach", "A detailed view: a red cat on a beach.")])
 
     def test_a_server_that_draws_from_one_seed(self):
-        """stable-diffusion.cpp's server over this protocol: all images of a prompt would be the same."""
+        """stable-diffusion.cpp's server over this protocol would generate equal images for a prompt."""
         with self.server("--one-seed", "42") as server:
             for url in (server.url, server.url + "/v1"):
                 said = self.generate(url, "one-seed", ["a red cat on a beach"], "--protocol", "openai", n=2, code=2)
@@ -129,7 +130,7 @@ class HabitsTest(unittest.TestCase):
             self.assertEqual(self.generate(server.url, "one", ["a red cat on a beach"], "--protocol", "openai")["got"], 1)
 
     def test_no_money_left(self):
-        """A 429 with insufficient_quota: waiting does not help, so it is not tried five times."""
+        """A 429 with insufficient_quota: waiting does not help, so goldpan does not retry."""
         with self.server("--fault", "quota:1") as server:
             self.generate(server.url + "/v1", "quota", ["a red cat on a beach"], "--checkpoint", "gpt-image-1", code=3)
             self.assertEqual(sum(r["method"] == "POST" for r in server.requests()), 1)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`goldpan model get` against the hub of hub_server.py: what it prints, progress, Ctrl-C and how it goes on.
-Usage: get_test.py GOLDPAN [unittest options]"""
+"""`goldpan model get` against the hub of hub_server.py: its output, the progress line, Ctrl-C, and continuing
+afterwards.  Usage: get_test.py GOLDPAN [unittest options]"""
 import hashlib
 import json
 import os
@@ -40,7 +40,7 @@ class GetTest(unittest.TestCase):
     @staticmethod
     def end(process):
         out, said = process.communicate(timeout=1800)
-        return out.decode(), said.decode()  # not text=True, which would make newlines of the carriage returns
+        return out.decode(), said.decode()  # without text=True, which would turn carriage returns into newlines
 
     def run_goldpan(self, *args, code=0, **more):
         process = self.start(*args, **more)
@@ -96,7 +96,7 @@ class GetTest(unittest.TestCase):
         self.assertIn("range", self.hub.requests("GET", "/signed/")[0]["headers"])
 
     def test_a_model_without_its_tokenizer(self):
-        """transformers leaves such a cache if only the weights were requested."""
+        """transformers leaves such a cache if a program requested only the weights."""
         folder = SOURCE / "models" / "drawn-world-mini"
         commit = self.hub.add("org/mini", {f.name: f.read_bytes() for f in folder.iterdir()})
         self.run_goldpan("get", "org/mini")

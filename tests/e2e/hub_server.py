@@ -18,29 +18,29 @@ def git_sha1(data):
 
 
 class Faults:
-    """What goes wrong, per request path's last part ("model.safetensors") unless said otherwise."""
+    """Faults, by the last part of the request path ("model.safetensors") unless stated otherwise."""
 
     def __init__(self):
-        self.cut = {}          # file -> list of byte counts: each GET sends so many, then the connection breaks
-        self.status = {}       # file -> list of (code, headers): each request is answered so, one after the other
-        self.wrong = {}        # file -> bytes sent in place of the right ones (same length expected by the headers)
-        self.etag = {}         # file -> etag header in place of the right one
-        self.size = {}         # file -> x-linked-size / content-length of HEAD in place of the right one
-        self.commit = None     # x-repo-commit in place of the right one
+        self.cut = {}  # file -> list of byte counts: each GET sends this many bytes, then the connection breaks
+        self.status = {}  # file -> list of (code, headers): responses to successive requests
+        self.wrong = {}  # file -> bytes sent instead of the right bytes (the headers announce the same length)
+        self.etag = {}  # file -> etag header instead of the right header
+        self.size = {}  # file -> x-linked-size and content-length of HEAD instead of the right values
+        self.commit = None  # x-repo-commit instead of the right commit
         self.no_range = False  # the CDN ignores Range
-        self.bad_range = False # the CDN answers 206 with another part
-        self.hang = {}         # file -> seconds that a GET stays silent
+        self.bad_range = False  # the CDN responds with 206 and another range
+        self.hang = {}  # file -> seconds in which a GET sends nothing
         self.slow = {}         # file -> seconds between pieces of 16 KiB
         self.trickle = {}      # file -> seconds between bytes
-        self.plain_404 = False # no x-error-code, as some mirrors
-        self.redirect = {}     # file -> Location of a GET, as it stands
+        self.plain_404 = False  # 404 without x-error-code, as from some mirrors
+        self.redirect = {}  # file -> Location header of a GET, sent unchanged
 
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        """A client that is killed or stopped hangs up: part of the tests, not worth a traceback."""
+        """A client that is killed or stopped closes its connection.  The tests do this, so no traceback is printed."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 

@@ -32,7 +32,7 @@ def shards(*names):
 
 
 def tree(folder):
-    """Every file and link below a folder; links as "path -> target"."""
+    """Returns every file and link below a folder; links as "path -> target"."""
     found = []
     for at, _, files in os.walk(folder):
         for file in files:
@@ -243,7 +243,7 @@ class HubTest(unittest.TestCase):
         self.add()
         self.hub.faults.cut["model.safetensors"] = [100_000]
         self.hub.faults.bad_range = True
-        self.assertIn("another part", self.fetch(status="network")["message"])
+        self.assertIn("another range of bytes", self.fetch(status="network")["message"])
 
     def test_a_wrong_or_too_long_beginning_is_replaced(self):
         self.add()
@@ -260,10 +260,11 @@ class HubTest(unittest.TestCase):
         self.hub.faults.status["model.safetensors"] = [(429, {"Retry-After": "2"}), (503, {})]
         begun = time.time()
         self.fetch()
-        self.assertGreater(time.time() - begun, 3.2)  # 0.5 + 2 + 1; by our own pauses alone 0.5 + 0.5 + 1
+        # 0.5 + 2 + 1 with Retry-After; goldpan's own pauses are only 0.5 + 0.5 + 1
+        self.assertGreater(time.time() - begun, 3.2)
         self.hub.forget()
         self.hub.faults.status["config.json"] = [(429, {"Retry-After": "3600"})]
-        self.assertIn("come back in 3600 seconds", self.fetch("force", status="network")["message"])
+        self.assertIn("wait for 3600 seconds", self.fetch("force", status="network")["message"])
 
     def test_a_server_that_stays_broken(self):
         self.add()
@@ -276,13 +277,13 @@ class HubTest(unittest.TestCase):
         self.add()
         self.hub.faults.hang["config.json"] = 30
         begun = time.time()
-        # the budget of attempts is spent on silence: 5 times 0.2 s and 7.5 s of pauses between
+        # five attempts without data: 5 times 0.2 s, and 7.5 s of pauses between them
         message = self.fetch(status="network", HF_HUB_DOWNLOAD_TIMEOUT="0.2")["message"]
         self.assertIn("no answer for 0.2 seconds (tried 5 times)", message)
-        self.assertLess(time.time() - begun, 120)  # the whole answers would take 150 s
+        self.assertLess(time.time() - begun, 120)  # complete responses would take 150 s
 
     def test_a_trickle_times_out(self):
-        """Single bytes are no progress: without a minimum speed this download would take an hour."""
+        """Single bytes do not count as progress: without a minimum speed this download would take an hour."""
         self.add()
         self.hub.faults.trickle["model.safetensors"] = 0.05
         message = self.fetch(status="network", HF_HUB_DOWNLOAD_TIMEOUT="0.4")["message"]
@@ -318,7 +319,7 @@ class HubTest(unittest.TestCase):
     def test_longer_or_shorter_than_stated(self):
         self.add()
         self.hub.faults.size["model.safetensors"] = 1000
-        self.assertIn("longer than the hub stated", self.fetch(status="format")["message"])
+        self.assertIn("longer than the size that the hub states", self.fetch(status="format")["message"])
         self.hub.faults.size["model.safetensors"] = len(WEIGHTS) + 10
         self.assertIn("ended early", self.fetch(status="network")["message"])
         self.hub.faults.size["model.safetensors"] = 1 << 60
@@ -361,7 +362,7 @@ class HubTest(unittest.TestCase):
         self.hub.faults.redirect["model.safetensors"] = loop
         self.assertIn("too many redirects", self.fetch(status="network")["message"])
         self.hub.faults.redirect["model.safetensors"] = "file:///etc/passwd"
-        self.assertIn("no web address", self.fetch(status="network")["message"])
+        self.assertIn("an address that is not http or https", self.fetch(status="network")["message"])
 
     # ---- who may read
 
@@ -391,7 +392,7 @@ class HubTest(unittest.TestCase):
         self.assertIn("gated", message)
         self.assertIn("HF_TOKEN", message)
         self.assertIn(self.hub.url + "/" + NAME, message)
-        self.assertIn("account that did", self.fetch(status="network", HF_TOKEN="hf_other")["message"])
+        self.assertIn("account that accepted them", self.fetch(status="network", HF_TOKEN="hf_other")["message"])
         self.assertIn("no model 'org/nothing'", self.fetch(status="not found", name="org/nothing")["message"])
         self.hub.faults.plain_404 = True
         self.assertIn("no model 'org/nothing'", self.fetch(status="not found", name="org/nothing")["message"])
@@ -445,7 +446,7 @@ from huggingface_hub import hf_hub_download, snapshot_download, try_to_load_from
 
 
 class PeerTest(HubTest):
-    """Against huggingface_hub itself."""
+    """Tests with the real huggingface_hub."""
 
     python = os.environ.get("GOLDPAN_HF_PYTHON") or sys.executable
 
@@ -499,7 +500,7 @@ print(json.dumps(path))""", **disable)
 
 
 for _name in [n for n in dir(HubTest) if n.startswith("test_")]:
-    setattr(PeerTest, _name, None)  # inherited helpers, not inherited tests
+    setattr(PeerTest, _name, None)  # removes the inherited tests; the helpers stay
 
 if __name__ == "__main__":
     DRIVER = os.path.abspath(sys.argv.pop(1))

@@ -28,7 +28,8 @@ def write_npy(path, rows, kind="f4"):
 
 
 def scaled_model(folder, factor):
-    """The bundled model with its image projection times `factor`: finite weights whose sums may not be."""
+    """Writes the bundled model with its image projection multiplied by `factor`: all weights are finite, but sums
+    may overflow."""
     shutil.copytree(MODEL, folder)
     path = os.path.join(folder, "model.safetensors")
     with open(path, "rb") as file:
@@ -84,7 +85,7 @@ class NotFinite(unittest.TestCase):
             db.close()
 
     def stored(self):
-        """(embeddings, scores), all of them finite."""
+        """Returns (number of embeddings, number of scores), and checks that all are finite."""
         for block, in self.query("SELECT vector FROM image_embeddings"):
             self.assertTrue(all(math.isfinite(x) for x in struct.unpack("<%df" % (len(block) // 4), block)))
         scores = self.query("SELECT value FROM scores")
@@ -96,7 +97,8 @@ class NotFinite(unittest.TestCase):
                                       "--engine", "plain", "--no-sheet", "--no-analysis", "--json", code=code))
 
     def test_model_that_overflows_for_some_images(self):
-        """These images fail, with the model's name; the others are scored; the next model tries them again."""
+        """The images that overflow fail with the model's name.  The other images are scored.  The next model tries
+        the failed images again."""
         for step in range(24):
             self.catalog = self.at(f"catalog{step}.db")
             model = self.at(f"model{step}")
@@ -115,7 +117,7 @@ class NotFinite(unittest.TestCase):
         self.assertEqual(len(got["failures"]), failed)
         self.assertIn(f"model '{model}' gives image embeddings that are not finite", got["failures"][0]["message"])
         self.assertEqual(self.stored(), (COUNT - failed, COUNT - failed))
-        again = self.score(model, 3)  # tried again, not stored again, and the run does not stop at them
+        again = self.score(model, 3)  # the failed images are tried again and not stored, and the run does not stop
         self.assertEqual((again["score"]["done"], again["score"]["failed"]), (0, failed))
         other = self.score(MODEL, 0)
         self.assertEqual((other["score"]["done"], other["score"]["failed"], other["failures"]), (COUNT, 0, []))
@@ -124,7 +126,7 @@ class NotFinite(unittest.TestCase):
         self.assertIn(f"wrote {COUNT - failed} rows", self.said)
 
     def test_model_that_overflows_always(self):
-        """The run stops at once: a model without one finite embedding is damaged."""
+        """A model without a single finite embedding is damaged, so the run stops at once."""
         model = self.at("model")
         scaled_model(model, 2e38)
         got = self.score(model, 1)
@@ -151,7 +153,7 @@ class NotFinite(unittest.TestCase):
         for odd in ("inf", "-Infinity", "1e999"):
             self.catalog = self.at(f"{len(odd)}.db")
             self.bring({2: odd}, code=2)
-            self.assertIn(f"row 3 of 't.csv' has '{odd}' as 'value', which is no number\n", self.said)
+            self.assertIn(f"row 3 of 't.csv': '{odd}' in column 'value' is not a number\n", self.said)
 
     def test_embeddings_from_outside(self):
         for k, (row, kind) in enumerate((([1, NAN, 1, 1], "f4"), ([INF, 1, 1, 1], "f4"), ([0, 0, 0, 0], "f4"),
@@ -173,7 +175,7 @@ class NotFinite(unittest.TestCase):
         with open(self.at("v.csv"), "w") as file:
             file.write('v,score,none\n"[1, 2]",1,nan\n"[1, 1e300]",2,\n')
         self.run_it("slices", "--table", "v.csv", "--metric", "score", "--feature", "v", code=2)
-        self.assertIn("row 2 of 'v.csv' has '[1, 1e300]' as 'v', which is too large for a vector of floats", self.said)
+        self.assertIn("row 2 of 'v.csv': '[1, 1e300]' in column 'v' is too large for a vector of floats", self.said)
         self.run_it("slices", "--table", "v.csv", "--metric", "none", "--feature", "score", code=2)
         self.assertIn("no row of 'v.csv' has a number in 'none'", self.said)
 

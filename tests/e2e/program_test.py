@@ -16,7 +16,7 @@ from pathlib import Path
 import generate_test
 
 GOLDPAN = None
-# A program as a user would write one.  Its first word says what it does wrong.
+# A program as a user might write it.  Its first argument selects a fault.
 PROGRAM = r'''
 import json, os, struct, sys, time, zlib
 kind, log = sys.argv[1], sys.argv[3]
@@ -108,11 +108,11 @@ class ProgramTest(unittest.TestCase):
             with self.subTest(kind):
                 said = self.generate(kind)
                 self.assertEqual((said["got"], said["failed"]), (4, 0))
-                # The program fails at its second request, so each start of the program draws one image.
+                # The program fails at its second request, so each start of the program generates one image.
                 self.assertEqual(self.lines().count("started"), starts)
 
     def test_why_it_failed(self):
-        for kind, words in (("dies", "ended with 7 without an answer"), ("killed", "was killed by signal 9"), ("endless", "a line that is too long"),
+        for kind, words in (("dies", "ended with exit code 7 before it answered"), ("killed", "was killed by signal 9"), ("endless", "a line that is too long"),
                             ("babbles", "answered with a line that is not a JSON object: 'Loading pipeline components...'"), ("passing", "out of memory"),
                             ("forgets", "wrote no image"), ("hangs", "did not answer within 1 seconds")):
             with self.subTest(kind):
@@ -142,7 +142,7 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(left, "")
 
     def test_a_command_without_a_place_for_what_is_asked(self):
-        """goldpan once dropped the value without a note, and stored it as if it had been used."""
+        """goldpan once dropped a value without a note, and stored it as if the program had used it."""
         (self.home / "draw.py").write_text("import sys; sys.argv[1:1] = ['good', '', '/dev/null']\n" + PROGRAM.split("for n, line")[0]
                                            + "open(sys.argv[5], 'wb').write(png(1))\n")
         self.out = self.home / "places"

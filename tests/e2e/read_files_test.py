@@ -21,7 +21,7 @@ try:
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 except ImportError:
-    # The first python3 of PATH may be another build than the one that Debian's packages are for.
+    # The first python3 in PATH may differ from the Python that Debian's packages are built for.
     if os.path.realpath(sys.executable) != os.path.realpath(SYSTEM):
         os.execv(SYSTEM, [SYSTEM, os.path.abspath(__file__), *sys.argv[1:]])
     raise
@@ -50,7 +50,7 @@ class Read(unittest.TestCase):
         return os.path.join(self.folder, name)
 
     def read(self, kind, names):
-        """The lines of each file."""
+        """Returns the lines that read_files prints for each file."""
         run = subprocess.run([READ_FILES, kind, *map(self.at, names)], stdout=subprocess.PIPE, check=True, timeout=600)
         blocks = run.stdout.decode().split("end\n")
         self.assertEqual(blocks.pop(), "")
@@ -60,7 +60,7 @@ class Read(unittest.TestCase):
 
 class Pixels(Read):
     def image(self, mode, width, height):
-        """Cells of random colour with noise, in any mode."""
+        """Returns an image of random colour cells with noise, in any Pillow mode."""
         bands = len(Image.new(mode, (1, 1)).getbands()) if mode not in ("1", "P") else 1
         def plane():
             coarse = Image.frombytes("L", (8, 8), self.rng.randbytes(64)).resize((width, height), Image.BILINEAR)
@@ -102,7 +102,8 @@ class Pixels(Read):
             self.assertEqual(lines, ["%dx%d %s" % (*rgb.size, crc(rgb.tobytes()))], name)
 
     def test_damage_is_an_error_or_pixels(self):
-        """A file that ends early is an error, as for Pillow; other damage gives one line or an image, never a crash."""
+        """A truncated file is an error, as for Pillow.  Other damage gives an error message or an image, never a
+        crash."""
         whole = [name for name in self.files() if os.path.getsize(self.at(name)) > 600]
         short, damaged = [], []
         for name in whole[::3]:
@@ -126,7 +127,7 @@ class Pixels(Read):
 
 
 def exif_of(comment, big, make=""):
-    """An EXIF block with a UserComment in UTF-16, as WebUIs write it into JPEG and WebP, and a Make."""
+    """Returns an EXIF block with a UserComment in UTF-16, as web UIs write it into JPEG and WebP, and a Make."""
     order = ">" if big else "<"
     comment = b"UNICODE\0" + comment.encode("utf-16-be" if big else "utf-16-le")
     make = make.encode() + bytes(9)
@@ -139,7 +140,7 @@ def exif_of(comment, big, make=""):
 
 class Texts(Read):
     def test_texts_in_png(self):
-        """tEXt, iTXt and zTXt, before and after the pixels."""
+        """Texts in tEXt, iTXt and zTXt chunks, before and after the pixels."""
         names, wanted = [], []
         for i in range(60):
             info, texts = PngInfo(), []
@@ -184,7 +185,7 @@ class Texts(Read):
             self.assertEqual(given.get(key), value, (name, key, given))
 
     def test_prompts_of_web_uis(self):
-        """The infotext of AUTOMATIC1111 and its compatible programs, in each of the three formats."""
+        """The infotext of AUTOMATIC1111 and compatible programs, in each of the three file formats."""
         for i in range(90):
             prompt, negative = sentence(self.rng, 3, 60), sentence(self.rng, 2, 20) if i % 3 else None
             settings = {"steps": self.rng.randint(1, 60), "sampler": self.rng.choice(("Euler a", "DPM++ 2M Karras", "UniPC")),
@@ -203,7 +204,7 @@ class Texts(Read):
             self.prompt(name, prompt, negative, "stated", "a1111", settings)
 
     def test_prompts_of_comfyui(self):
-        """Graphs of one sampler whose nodes have random numbers, with the two texts in any order."""
+        """Graphs with one sampler, with random node numbers and the two texts in either order."""
         for i in range(40):
             prompt, negative = sentence(self.rng, 3, 40), sentence(self.rng, 2, 20)
             ids = [str(n) for n in self.rng.sample(range(1, 300), 7)]
@@ -227,7 +228,7 @@ class Texts(Read):
                         {"seed": seed, "steps": steps, "width": 512, "height": 768})
 
     def test_no_prompt(self):
-        """Texts of other programs: nothing is found, rather than something wrong."""
+        """Texts of other programs: goldpan finds no prompt instead of a wrong one."""
         for i, (key, text) in enumerate((("Software", "a paint program"), ("Comment", "holiday"), ("parameters", "no settings in here"),
                                          ("prompt", "not a graph"), ("workflow", "{}"), ("Description", "a cat"))):
             info = PngInfo()
@@ -239,7 +240,7 @@ class Texts(Read):
 
 class Tables(Read):
     def rows(self, count):
-        """Cells with quotes, separators, line ends and letters of other scripts."""
+        """Returns rows with quotes, separators, line ends and letters of other scripts."""
         odd = ['say "hi"', "a, b", "two\nlines", "tab\tinside", "", "  spaces  ", "ends with \"", "猫, città", "'single'", "0012", "-1e5"]
         return [{"id": str(i), "prompt": sentence(self.rng), "odd": self.rng.choice(odd), "note": self.rng.choice(("", sentence(self.rng)))}
                 for i in range(count)]
@@ -277,11 +278,11 @@ class Tables(Read):
 
 
 class Ids(Read):
-    """A vocabulary of 49,408 entries, composed of syllables, against the plain algorithm."""
+    """A vocabulary of 49,408 entries made of syllables, compared with the plain algorithm."""
     SIZE = 49408
 
     def compose(self):
-        """-> letters, merges; writes vocab.json and merges.txt as CLIP's tokenizers have them."""
+        """Writes vocab.json and merges.txt in the format of CLIP's tokenizers.  Returns letters and merges."""
         printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
         letters = [chr(b) for b in printable] + [chr(256 + i) for i in range(256 - len(printable))]
         known = [*letters, *(c + "</w>" for c in letters)]
@@ -306,7 +307,8 @@ class Ids(Read):
         return {entry: i for i, entry in enumerate(known)}, {pair: i for i, pair in enumerate(merges)}, syllables
 
     def encode(self, text, ids, ranks):
-        """Sennrich, Haddow and Birch 2016: join the pair of the lowest rank until there is none."""
+        """The algorithm of Sennrich, Haddow and Birch (2016): joins the pair with the lowest rank until no pair has
+        a rank."""
         out = [ids["<|startoftext|>"]]
         for piece in re.findall(r"'s|'t|'re|'ve|'m|'ll|'d|[a-z]+|[0-9]|[^\sa-z0-9]+", text.lower()):
             parts = [*piece[:-1], piece[-1] + "</w>"]

@@ -17,7 +17,7 @@ MODEL = os.path.join(SOURCE, "models", "drawn-world-mini")
 
 
 def by_prompt():
-    """Files of the sample by prompt."""
+    """Returns the files of the sample by prompt."""
     out = collections.OrderedDict()
     with open(os.path.join(SAMPLE, "answers.csv"), newline="") as file:
         for row in csv.DictReader(file):
@@ -26,7 +26,7 @@ def by_prompt():
 
 
 def bare(path):
-    """The image without its metadata."""
+    """Returns the image without its metadata."""
     with open(path, "rb") as file:
         data = file.read()
     out, at = data[:8], 8
@@ -72,7 +72,7 @@ class Run(unittest.TestCase):
         return [n["code"] for n in got["notes"]]
 
     def test_one_image_of_each_prompt(self):
-        """As wildcards and PartiPrompts with one seed give: only categories can choose."""
+        """One image of each prompt, as from wildcards or PartiPrompts with one seed: `run` picks by category."""
         for files in self.prompts.values():
             self.put(files[0])
         n = self.count
@@ -86,11 +86,11 @@ class Run(unittest.TestCase):
         self.assertTrue(0 < len(got["picks"]) < n)
         self.assertLessEqual(len(got["picks"]), 5 * got["find"]["categories"])
         self.assertTrue(os.path.exists(got["sheet"]))
-        # the same as the strategy by name
+        # the result equals that of --strategy category
         named = self.run_it("--strategy", "category")
         self.assertEqual([p["path"] for p in named["picks"]], [p["path"] for p in got["picks"]])
         self.assertEqual(len(self.run_it("--top-per-category", "1")["picks"]), got["find"]["categories"])
-        # options that say what to choose are obeyed
+        # with an option that selects picks, `run` keeps the strategy
         for words, picks in ((("--strategy", "prompt"), n), (("--per-prompt", "0"), n), (("--top", "7"), 7),
                              (("--no-analysis",), n)):
             other = self.run_it(*words)
@@ -113,7 +113,8 @@ class Run(unittest.TestCase):
         self.assertIn("no image has a prompt, so no image has a score", self.said)
 
     def test_mixed(self):
-        """Prompts with several candidates, prompts with one, images without, and files that are no candidates."""
+        """A mix of prompts with several candidates, prompts with one, images without a prompt, and files that are
+        not candidates."""
         names = list(self.prompts)
         for name in names[:8]:
             for file in self.prompts[name]:
@@ -139,7 +140,7 @@ class Run(unittest.TestCase):
         self.assertIn(", 1 grid set apart, 1 drawn by goldpan, 1 failed", self.said)
 
     def test_prompts_of_one_kind_only(self):
-        """Whole categories without a score."""
+        """Some categories have no scored image."""
         for k, files in enumerate(self.prompts.values()):
             self.put(files[0], prompt=k < 7)
         got = self.run_it()
@@ -159,7 +160,7 @@ class Run(unittest.TestCase):
         self.assertIn("--prompts FILE", self.said)
 
     def test_few_images_of_a_prompt_each(self):
-        """No category has more than are picked, so nothing is chosen, which a line says."""
+        """No category has more images than would be picked, so all are picked, and a line says so."""
         for files in list(self.prompts.values())[:3]:
             self.put(files[0])
         got = self.run_it()

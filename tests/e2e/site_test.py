@@ -21,7 +21,7 @@ import zlib
 from command import GOLDPAN, SAMPLE, SOURCE, environment, goldpan, read
 
 NONE = 0xFFFFFFFF
-LARGEST = 1 << 20  # no file of a site's data or page is as large
+LARGEST = 1 << 20  # no file of a site's data or page is larger
 SIZES = {"f32": 4, "f64": 8, "u32": 4, "u8": 1, "i8": 1, "code": 4, "hash": 16}
 
 
@@ -34,7 +34,7 @@ def texts(table):
 
 
 def jpeg_size(data):
-    """Width and height, walking over the segments to the end: a file cut short fails."""
+    """Returns width and height, and reads all segments to the end, so that a truncated file fails."""
     assert data[:2] == b"\xff\xd8" and data[-2:] == b"\xff\xd9"
     at = 2
     while True:
@@ -47,7 +47,7 @@ def jpeg_size(data):
 
 
 def fingerprint(folder):
-    """Every file with its content."""
+    """Returns every file with its content."""
     found = {}
     for where, _, names in os.walk(folder):
         for name in names:
@@ -84,7 +84,8 @@ class Site(unittest.TestCase):
 
     @staticmethod
     def write_big(path):
-        """A PNG of 1600 x 900, larger than what a site resizes to, and more than LARGEST bytes: a part of it is noise."""
+        """Writes a PNG of 1600 x 900, larger than a site's resized images, and of more than LARGEST bytes because a
+        part of it is noise."""
 
         def chunk(kind, body):
             return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -111,7 +112,8 @@ class Site(unittest.TestCase):
     # -- what is in it
 
     def check(self, site):
-        """Everything that the manifest names is there and as large as it should be; -> manifest, columns by name."""
+        """Checks that all files of the manifest exist and have the right size.  Returns the manifest and the columns
+        by name."""
         with open(os.path.join(site, "data", "catalog.json"), encoding="utf-8") as file:
             manifest = json.load(file)
         self.assertEqual((manifest["live"], manifest["readonly"], manifest["catalog"]), (False, True, None))
@@ -221,13 +223,14 @@ class Site(unittest.TestCase):
             found = near[at * k:(at + 1) * k]
             self.assertEqual(len(set(found) - {at, NONE}), k)
             best = sorted((likeness[other] for other in candidates if other != at), reverse=True)[:k]
-            for row, value in zip(found, best):  # the value, not the row: two may be equally near
+            # compare similarities, not rows, because two rows may be equally similar
+            for row, value in zip(found, best):
                 self.assertAlmostEqual(likeness[row], value, delta=1e-6)
 
     def test_nothing_tells_where_it_came_from(self):
         for h in fingerprint(self.originals):
             if h.startswith("image/"):
-                continue  # the files themselves, byte for byte
+                continue  # originals are exact copies
             data = read(self.originals, h)
             for secret in (self.folder.name, self.pictures, "where it lies/", SOURCE, os.path.expanduser("~/")):
                 self.assertNotIn(secret.encode(), data, h)
@@ -278,7 +281,7 @@ class Site(unittest.TestCase):
         os.mkdir(hidden)
         shutil.copy(os.path.join(foreign, "index.html"), hidden)
         run = goldpan("export", "--site", self.place("other"), "--catalog", self.catalog, code=2)
-        self.assertIn("was not written by goldpan: move it away", run.stderr)
+        self.assertIn("was not written by goldpan: move or rename it", run.stderr)
         self.assertEqual(os.listdir(hidden), ["index.html"])
         shutil.rmtree(hidden)
         self.assertEqual(self.beside(), [])
@@ -328,11 +331,13 @@ class Site(unittest.TestCase):
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(0.04 * part)
             run.send_signal(signal.SIGINT)
-            self.assertIn(run.wait(), (0, 130, -signal.SIGINT))  # before or after goldpan takes signals, or in between
+            # the signal may arrive before or after goldpan sets its handler, or in between
+            self.assertIn(run.wait(), (0, 130, -signal.SIGINT))
             self.assertEqual(self.beside(), [])
 
     def test_two_at_once_do_not_meet(self):
-        """The second is refused, or comes after the first; never is one's work the other's."""
+        """Of two exports at once, the second stops with an error or runs after the first; they never mix their
+        files."""
         site = self.place("twice")
         words = [GOLDPAN, "export", "--site", site, "--catalog", self.catalog]
         for _ in range(3):
@@ -364,7 +369,7 @@ class Site(unittest.TestCase):
         record = "SELECT path, stage FROM failures ORDER BY path"
         self.assertEqual(self.sql(record), sorted([(gone[1], "export"), (changed[1], "export")]))
         goldpan("export", "--site", site, "--catalog", self.catalog)
-        self.assertEqual(self.sql(record), [])  # what works again is off the record
+        self.assertEqual(self.sql(record), [])  # an image that can be read again is no longer recorded as failed
         self.check(site)
 
     def test_says_how_to_look_at_it(self):

@@ -48,7 +48,7 @@ def found(*words):
 
 
 def cases():
-    """(kind, parameters, issues) of each golden case."""
+    """Returns (kind, parameters, issues) of each golden case."""
     out = []
     with open(os.path.join(GOLDEN, "cases.tsv")) as file:
         lines = file.read().splitlines()
@@ -98,7 +98,7 @@ for kind in FEATURES:
 
 
 class Words(unittest.TestCase):
-    """What --feature and --embedding accept and refuse."""
+    """Tests which values --feature and --embedding accept and reject."""
 
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -135,7 +135,7 @@ class Words(unittest.TestCase):
         self.accepts("--feature", "ratio:w/h:ordinal=0:1|1,2")  # and in values
 
     def test_groups(self):
-        """Scores that differ between groups only: beyond chance row by row, not group by group."""
+        """Scores that differ only between groups: significant if rows are independent, not significant with --group."""
         with open(os.path.join(self.folder.name, "g.csv"), "w") as file:
             file.write("kind,prompt,score\n")
             for i in range(60):
@@ -147,7 +147,7 @@ class Words(unittest.TestCase):
         self.assertIn("has no column 'colour'", done.stderr)
 
     def test_refuses(self):
-        self.refuses("row 3 has 'thirties' as 'age', which is not in its order teens|twenties",
+        self.refuses("row 3: 'thirties' in column 'age' is not one of its ordered values teens|twenties",
                      "--feature", "age:ordinal=teens|twenties")
         self.refuses("an ordinal feature needs its order, from low to high: 'age:ordinal=LOW|...|HIGH'", "--feature", "age:ordinal")
         self.refuses("the order of 'age' has 'teens' twice", "--feature", "age:ordinal=teens|twenties|teens")
@@ -165,10 +165,10 @@ class Words(unittest.TestCase):
         self.write("gaps.csv", "age,score\nteens,1\n,2\n")
         done = slices("--table", "gaps.csv", "--metric", "score", "--feature", "age:ordinal=teens|twenties",
                       cwd=self.folder.name)
-        self.assertIn("row 2 has no value in 'age', so it has no place in the order teens|twenties", done.stderr)
+        self.assertIn("row 2 has no value in column 'age', which needs one of its ordered values teens|twenties", done.stderr)
 
     def test_embedding_names(self):
-        """Colons and equals signs of a file's name; the weight is the last word only."""
+        """Colons and equals signs in a file's name; only the last word can be a weight."""
         with open(os.path.join(GOLDEN, "embedding.reduced0.npy"), "rb") as file:
             data = file.read()
         os.makedirs(os.path.join(self.folder.name, "lr=0.1"))

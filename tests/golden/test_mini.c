@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The bundled model on the bundled sample, through goldpan.h, against transformers (tools/reference.py mini), and what
- * the sample's answer key says of the picks. */
+ * The bundled model on the bundled sample, through goldpan.h: compares scores with transformers (tools/reference.py
+ * mini) and picks with the sample's answer key. */
 #include "../npy.h"
 #include "base/str.h"
 #include "ingest/match.h"
@@ -13,7 +13,7 @@
 enum { D = 128, KEPT = 32, MOST = 1000 };
 
 typedef struct sample {
-    gp_table *rows; /* file, prompt, score */
+    gp_table *rows; /* columns: file, prompt, score */
     size_t n;
     char *paths[MOST];
     float *images, *texts; /* [n, D] */
@@ -65,7 +65,7 @@ static double cosine(const float *a, const float *b)
     return sum;
 }
 
-/* Largest and mean difference from the golden scores, which are not clamped at 0. */
+/* Returns the largest and the mean difference from the golden scores, which are not clamped at 0. */
 static double score_differences(const sample *s, double *mean)
 {
     double worst = 0, sum = 0;
@@ -92,7 +92,8 @@ static void test_fp32(void **state)
     for (size_t i = 0; i < KEPT; i++) least = fmin(least, cosine(s.images + i * D, (const float *)images.data + i * D));
     npy_free(&images);
     npy texts = npy_load(source_path("tests/golden/mini/texts.npy"));
-    for (size_t i = 0, k = 0; i < s.n; i++) { /* in order of first appearance: a sample's prompts come in runs */
+    for (size_t i = 0, k = 0; i < s.n; i++) { /* prompts in order of first appearance; images of one prompt are
+                                               * adjacent */
         if (i && strcmp(gp_table_cell(s.rows, i, 1), gp_table_cell(s.rows, i - 1, 1)) != 0) k++;
         least = fmin(least, cosine(s.texts + i * D, (const float *)texts.data + k * D));
         assert_true(k < texts.shape[0]);
@@ -102,7 +103,7 @@ static void test_fp32(void **state)
     if (worst > 0.01) print_message("are these values of other weights?  python tools/reference.py mini\n");
     assert_true(worst <= 0.01);
     assert_true(least >= 0.99999);
-    /* the score that users see is clamped */
+    /* the score that users see is clamped at 0 */
     double *scores = calloc(s.n, sizeof *scores);
     gp_clip_score(s.images, s.texts, s.n, D, scores);
     for (size_t i = 0; i < s.n; i++) assert_true(scores[i] >= 0);
@@ -119,12 +120,13 @@ static void test_bf16(void **state)
     encode(&s, GP_PRECISION_BF16);
     double worst = score_differences(&s, &mean);
     printf("bf16: score differs by %.2g at most, %.2g on average\n", worst, mean);
-    assert_true(worst <= 1.0); /* 0.73 */
-    assert_true(mean <= 0.3);  /* 0.045 */
+    assert_true(worst <= 1.0); /* measured 0.73 */
+    assert_true(mean <= 0.3);  /* measured 0.045 */
     sample_close(&s);
 }
 
-/* The whole pipeline on the sample: prompts out of the files, picks into the catalog, and the answer key. */
+/* The whole pipeline on the sample: reads prompts from the files, picks images, and compares the picks with the answer
+ * key. */
 static void test_picks_are_faithful(void **state)
 {
     (void)state;

@@ -14,7 +14,7 @@
 
 typedef struct shape {
     const char *name;
-    unsigned side, images; /* of the golden four, by number: */
+    unsigned side, images; /* of the four golden images, by number: */
     unsigned which[4];
     bool bf16;
 } shape;
@@ -33,7 +33,7 @@ static const char *golden_path(const char *name, const char *rest)
     return source_path(relative);
 }
 
-/* The first values of some tensors, from Python. */
+/* Compares the first values of some tensors with those computed by Python. */
 static void check_weights(const char *name)
 {
     gp_error err = {0};
@@ -63,7 +63,7 @@ static void check_weights(const char *name)
     gp_bytes_clear(&text);
 }
 
-/* One forward pass, pictures and texts dealt to threads, each with a worker of its own. */
+/* One forward pass.  Images and texts are divided among threads; each thread has its own worker. */
 typedef struct job {
     const gp_encoder *clip;
     const float *planes;

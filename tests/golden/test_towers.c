@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Small models of many kinds (tests/golden/towers, made by tools/reference.py), written to disk from the recipe. */
+ * Small models of many kinds (tests/golden/towers, made by tools/reference.py), written to disk by the recipe. */
 #include "towers.h"
 
 #include "base/file.h"
@@ -10,9 +10,12 @@ static recipe_sizes sizes_of(const char *config_path)
 {
     gp_error err = {0};
     gp_bytes text;
+    gp_json *root;
     gp_clip_config c;
     assert_ok(gp_file_read(config_path, 1 << 20, &text, &err));
-    assert_ok(gp_clip_config_parse((char *)text.data, text.size, config_path, &c, &err));
+    assert_ok(gp_encoder_parse_config((char *)text.data, text.size, config_path, &root, &err));
+    assert_ok(gp_clip_config_read(root, config_path, &c, &err));
+    gp_json_free(root);
     gp_bytes_clear(&text);
     return (recipe_sizes){c.has_image,  c.has_text,    c.image.width, c.image.layers, c.image.mlp, c.side,     c.patch,
                           c.text.width, c.text.layers, c.text.mlp,    c.vocabulary,   c.context,   c.embedding};

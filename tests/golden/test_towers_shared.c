@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The 17 tiny models with weights of the shared golden values, where these are present. */
+ * The 17 tiny models with weights of the shared golden values, if these are present. */
 #include "towers.h"
 
 static const struct {

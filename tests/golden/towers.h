@@ -16,13 +16,13 @@
 #include <math.h>
 
 typedef struct towers_case {
-    const char *label, *folder, *golden; /* folder of the model; of ids.npy, image_embeds.npy ... */
+    const char *label, *folder, *golden; /* folder of the model; folder of ids.npy, image_embeds.npy ... */
     const float *planes;                 /* [images, 3, s, s] */
     size_t images;
 } towers_case;
 
 typedef struct towers_worst {
-    double cosine, element, pooled, score, mean_score; /* worst of each seen so far */
+    double cosine, element, pooled, score, mean_score; /* worst values so far */
 } towers_worst;
 
 static const struct {
@@ -44,7 +44,7 @@ static inline double largest_difference(const float *a, const float *b, size_t n
     *scale = 1;
     for (size_t i = 0; i < n; i++) {
         double d = fabs((double)a[i] - b[i]);
-        if (!(d <= most)) most = d; /* NaN counts */
+        if (!(d <= most)) most = d; /* the negation also catches NaN */
         if (fabs((double)b[i]) > *scale) *scale = fabs((double)b[i]);
     }
     return most;
@@ -57,7 +57,7 @@ static inline npy towers_golden(const towers_case *c, const char *name)
     return npy_load(path);
 }
 
-/* Run one tower both ways ("pooled" and projected), compare, give back the embeddings [n,e] (free). */
+/* Runs one tower with and without projection and compares both results.  Returns the embeddings [n,e] (free). */
 static inline float *towers_compare(const towers_case *c, gp_encoder_worker *w, bool image, gp_precision precision,
                                     const npy *ids, towers_worst *worst)
 {
@@ -93,7 +93,7 @@ static inline float *towers_compare(const towers_case *c, gp_encoder_worker *w, 
     return out;
 }
 
-/* All pairs: 100 * cosine against the golden one. */
+/* Compares 100 * cosine of all pairs with the golden scores. */
 static inline void towers_scores(const towers_case *c, const float *images, const float *texts, gp_precision precision,
                                  towers_worst *worst)
 {
@@ -135,7 +135,7 @@ static inline void towers_check(const towers_case *c, gp_precision precision, gp
     gp_encoder_close(clip);
 }
 
-/* Every precision with every engine that is built in; prints the worst of each. */
+/* Every precision with every engine of this build; prints the worst values of each. */
 static const struct {
     const char *name;
     gp_precision precision;

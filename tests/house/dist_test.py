@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The archive of tools/dist.py holds the page, and a build from it takes that page without node and npm."""
+"""The archive of tools/dist.py contains the page, and a build from the archive uses this page without node and npm."""
 import os
 import shutil
 import subprocess
@@ -46,5 +46,5 @@ with tempfile.TemporaryDirectory() as folder:
         assert '"index.html"' in file.read()
     with open(os.path.join(root, "web/index.html"), "a", encoding="utf-8") as file:
         file.write("<!-- changed -->\n")
-    run = page(root, out, PATH=bare)  # the page is of other sources now
+    run = page(root, out, PATH=bare)  # the sources have changed since the page was built
     assert run.returncode == 1 and "node and npm are not installed" in run.stderr, (run.returncode, run.stderr)

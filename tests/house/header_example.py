@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The example at the top of goldpan.h compiles without a warning, links against the shared library and, with an empty
-model cache, says that there is no model.  header_example.py SOURCE BUILD"""
+"""The example at the top of goldpan.h compiles without a warning, links against the shared library and, with an
+empty model cache, prints that there is no model. header_example.py SOURCE BUILD"""
 import os
 import re
 import subprocess

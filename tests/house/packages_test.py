@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""tools/deps.sh on systems that are made up: which names it takes, what it leaves out, when it asks for nothing."""
+"""Runs tools/deps.sh on simulated systems: which package names it selects, which it leaves out, and when it asks for
+nothing."""
 import os
 import pty
 import re
@@ -12,7 +13,7 @@ import unittest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TOOLS = "sh awk cat cut dirname env find grep head id ls mktemp rm sed sha256sum sort tail tr xargs echo".split()
 STUBS = {
-    # what the package sources have is in the file `known`, what is installed in `installed`
+    # the file `known` lists the packages in the sources, the file `installed` the installed packages
     "dpkg-query": 'for name; do :; done; grep -qx "$name" "$SYSTEM/installed" && echo "install ok installed"',
     "apt-cache": 'case $1 in policy) grep -qx "$2" "$SYSTEM/known" && echo "  Candidate: 1" || echo "  Candidate: (none)" ;;\n'
                  'depends) echo "  Depends: clang-$(cat "$SYSTEM/clang")" ;; esac',
@@ -23,7 +24,7 @@ STUBS = {
 
 
 def required(purpose):
-    """Each line's names, for the purposes that deps.sh takes."""
+    """Returns the names of each line for the purposes of deps.sh."""
     with open(os.path.join(ROOT, "tools", "packages.txt"), encoding="utf-8") as file:
         lines = [line.split() for line in file if line.strip() and not line.startswith("#")]
     return [[w for w in words[1:] if w != "|" and not w.startswith("command:") and w != "optional"]
@@ -122,7 +123,7 @@ class Packages(unittest.TestCase):
         self.assertIn("no package source here has: libdnnl-dev\n", said)
 
     def on_a_terminal(self, answer, **env):
-        """As somebody who is not root, with a terminal that types `answer`."""
+        """Runs deps.sh as a user without root rights, on a terminal that types `answer`."""
         self.known(*self.all_but("build"))
         ours, theirs = pty.openpty()
         os.write(ours, answer)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Each check of tools/house.py finds what it is for: a small clean tree is broken in one way at a time."""
+"""Each check of tools/house.py finds its fault: breaks a small clean tree in one way at a time."""
 import os
 import shutil
 import subprocess
@@ -60,7 +60,8 @@ class Checks(unittest.TestCase):
         return here.found
 
     def broken(self, check, path, text, expected, add=True):
-        """Clean before; after the change exactly one finding, which names the file and says `expected`."""
+        """The check finds nothing before the change and exactly one fault after it, with the file's name and the
+        text `expected`."""
         self.assertEqual(self.run_check(check), [])
         self.write(path, text, add)
         found = self.run_check(check)
@@ -199,6 +200,18 @@ class Checks(unittest.TestCase):
     def test_banned_is_a_word(self):
         self.write("src/model/clip.c", "void f(void) { gp_printf(snprintf(a), x.exit(1), y->puts(2)); }\n", True)
         self.assertEqual(self.run_check("banned"), [])
+
+    def test_memory_has_one_idiom(self):
+        self.broken("memory", "src/base/hash.c",
+                    'int f(void) { return gp_fail(err, GP_ERR_MEMORY,\n    "out of memory for a hash"); }\n', "gp_fail_memory")
+
+    def test_memory_by_a_status(self):
+        self.broken("memory", "src/model/clip.c",
+                    'int f(void) { return gp_fail_path(err, st, "no memory for \'%s\'", path); }\n', "gp_fail_memory")
+
+    def test_memory_elsewhere_is_fine(self):
+        self.write("src/model/clip.c", 'int f(void) { return gp_fail_memory(err, "a view"), strcmp(x, "out of memory"); }\n', True)
+        self.assertEqual(self.run_check("memory"), [])
 
     def test_clip_outside_model(self):
         self.broken("encoders", "src/cli/main.c", "void gp_clip_open(void);\n", "gp_clip_open outside model")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The kernels of 8-bit numbers: exact sums against sums in 64 bits, rounding against its definition in double, every
- * table against the twin in every bit. */
+ * Checks the int8 kernels: exact sums against sums in 64 bits, rounding against its definition in double, and every
+ * table against the C reference, bit for bit. */
 #include "harness.h"
 
 #include <math.h>
@@ -26,7 +26,7 @@ void check_quantise(const gp_kernels *k)
     same(q, twin, n);
     near((double)scale, (most - least) / 255, (most - least) / 255 + 1e-30, 1e-6);
     if (zero < 0 || zero > 255) complain("zero lies outside");
-    /* half a step, and half of one more at the ends, where zero itself was rounded */
+    /* at most half a step; at the ends, where zero itself was rounded, at most one step */
     for (size_t i = 0; i < n; i++)
         near((double)scale * (q[i] - zero), (double)x[i], (double)scale + 1e-30,
              q[i] == 0 || q[i] == 255 ? 1.001 : 0.501); /* measured 0.9999, 0.5000 */
@@ -38,7 +38,7 @@ void check_multiply8(const gp_kernels *k)
 {
     size_t rows = 1 + below(20), in = 4 * (1 + below(150)), count = 1 + below(7), x_stride = in + below(9);
     size_t panel_stride = in * GP_PANEL + 64 * below(3), y_stride = count * GP_PANEL + below(20);
-    bool full = below(8) == 0; /* the largest sums there can be */
+    bool full = below(8) == 0; /* the largest possible sums */
     uint8_t *x = take(rows * x_stride, 1);
     int8_t *panels = take(count * panel_stride, 1);
     int32_t *y = take(rows * y_stride * 4, 4), *start = take(rows * y_stride * 4, 4);

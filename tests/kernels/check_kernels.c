@@ -39,8 +39,8 @@ float draw_float(void)
 
 enum { CANARY = 64, BUFFERS = 8, LARGEST = 1 << 21 };
 
-/* `bytes` bytes at an address that is a multiple of `align` but of nothing larger (0: 64-byte aligned), between
- * canaries.  Freed all together by buffers_done, which also looks at the canaries. */
+/* A block of `bytes` bytes between canaries, at an address that is a multiple of `align` and of no larger power of two
+ * (0: 64-byte aligned). buffers_done frees all blocks and checks the canaries. */
 typedef struct buffer {
     uint8_t *block, *data;
     size_t bytes;
@@ -68,7 +68,7 @@ float *take_floats(size_t n, size_t align)
 
 static const char *table_name, *entry_name;
 static int failures;
-static double worst; /* of this entry and table */
+static double worst; /* worst error of this entry and table */
 
 void complain(const char *what)
 {
@@ -104,7 +104,7 @@ void near(double value, double wanted, double unit, double tolerance)
 
 /* ------------------------------------------------------------------ bytes */
 
-/* PNG's own definition, forward: a filtered row must come back as it was. */
+/* Applies the filters as PNG defines them; unfiltering must give the original row. */
 static void check_unfilter(const gp_kernels *k)
 {
     static const size_t widths[] = {1, 2, 3, 4, 6, 8};
@@ -122,7 +122,8 @@ static void check_unfilter(const gp_kernels *k)
         row[i] = (uint8_t)(raw[i] - guess);
     }
     uint8_t *in = take(bytes, 1), *out = take(bytes + 40, 1);
-    size_t gap = below(40); /* the row begins `gap` bytes behind what becomes of it, as in a block that is packed */
+    size_t gap = below(40); /* the source row begins `gap` bytes after the destination row, as in a block that is packed
+                             * in place */
     memcpy(in, row, bytes);
     memcpy(out + gap, row, bytes);
     k->unfilter(in, in, prior, bytes, bpp, type);
@@ -141,7 +142,7 @@ static uint8_t resampled(const uint8_t *in, size_t step, const int32_t *weight, 
     return (uint8_t)(sum > 255 ? 255 : sum);
 }
 
-/* Weights as a bicubic makes them: some negative, sum 2^22. */
+/* Draws weights like those of a bicubic filter: some are negative, and their sum is 2^22. */
 static void draw_weights(int32_t *weight, int32_t count)
 {
     int32_t left = 1 << 22;
@@ -156,7 +157,7 @@ static void check_resample_h(const gp_kernels *k)
 {
     size_t in_w = 1 + below(400), out_w = 1 + below(100), most = below(9) ? 40 : 200;
     size_t taps = 1 + below(in_w < most ? in_w : most), rows = 1 + below(40), in_gap = below(5), out_gap = below(5);
-    size_t in_row = in_w * 3 + in_gap, out_row = out_w * 3 + out_gap; /* behind the last row there is no gap */
+    size_t in_row = in_w * 3 + in_gap, out_row = out_w * 3 + out_gap; /* there is no gap after the last row */
     uint8_t *in = take(in_row * rows - in_gap, 1), *out = take(out_row * rows - out_gap, 1);
     int32_t *first = take(out_w * 4, 4), *count = take(out_w * 4, 4), *weight = take(out_w * taps * 4, 4);
     for (size_t i = 0; i < in_row * rows - in_gap; i++) in[i] = (uint8_t)(below(8) ? draw() : 255);
@@ -229,7 +230,7 @@ static void check_f16_to_f32(const gp_kernels *k)
         uint32_t bits = bits_of((float)value);
         if (exponent == 31) bits = 0x7f800000u | (uint32_t)fraction << 13;
         uint32_t got = bits_of(out[i]) & ~(1u << 22), wanted = (bits | (uint32_t)(i & 0x8000) << 16) & ~(1u << 22);
-        bool nan = exponent == 31 && fraction; /* hardware makes it quiet: bit 22 is free */
+        bool nan = exponent == 31 && fraction; /* hardware sets bit 22, which makes the NaN quiet */
         if (nan ? got != wanted || !isnan(out[i]) : bits_of(out[i]) != (bits | (uint32_t)(i & 0x8000) << 16)) {
             complain("differs");
             return;
@@ -248,12 +249,12 @@ static void check_bf16_to_f32(const gp_kernels *k)
         if (bits_of(out[i]) != (uint32_t)in[i] << 16) complain("differs");
 }
 
-/* Nearest of the two neighbours, by distance in double; a tie goes to the even one. */
+/* Returns the nearer of the two neighbours, by distance in double; a tie goes to the even number. */
 static uint16_t bf16_nearest(uint32_t bits)
 {
     uint32_t low = bits >> 16, rest = bits & 0xffff;
     if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(low | 0x40);
-    if (rest > 0x8000 || (rest == 0x8000 && (low & 1))) low++; /* carries into infinity as it should */
+    if (rest > 0x8000 || (rest == 0x8000 && (low & 1))) low++; /* the carry may correctly give infinity */
     return (uint16_t)low;
 }
 
@@ -278,14 +279,14 @@ static void check_f32_to_bf16(const gp_kernels *k)
 
 /* ------------------------------------------------------------------ floats */
 
-/* The twin against double, variants against the twin, bit for bit. */
+/* Checks the C reference against double, and all variants against the C reference, bit for bit. */
 
 static bool is_twin(const gp_kernels *k)
 {
     return k == gp_kernel_table_c();
 }
 
-/* e^x: at most 2 ulp, measured 1.0. */
+/* Checks e^x: at most 2 ulp, measured 1.0. */
 static void check_exp(const gp_kernels *k)
 {
     if (!is_twin(k)) return;
@@ -358,14 +359,14 @@ static void check_layer_norm(const gp_kernels *k)
         for (size_t i = 0; i < d; i++) {
             double wanted =
                 ((double)x[r * d + i] - mean) / sqrt(variance + (double)eps) * (double)gain[i] + (double)bias[i];
-            /* The mean is rounded to float once: 2^-24 of |mean| over the deviation. */
+            /* The mean is rounded to float once, which adds 2^-24 of |mean|, divided by the deviation. */
             double unit = 1 + fabs(mean) / sqrt(variance + (double)eps);
             near((double)y[r * d + i], wanted, unit, 1e-6); /* measured 2e-7 */
         }
     }
     gp_kernel_table_c()->layer_norm(x, z, n, d, gain, bias, eps);
     same(y, z, n * d * 4);
-    k->layer_norm(x, x, n, d, gain, bias, eps); /* in place */
+    k->layer_norm(x, x, n, d, gain, bias, eps); /* the same in place */
     same(x, z, n * d * 4);
 }
 
@@ -427,7 +428,7 @@ static void check_multiply(const gp_kernels *k)
             }
             near((double)y[r * y_stride + o], sum, size, o < GP_PANEL ? 2e-6 : 0); /* measured 4e-7 */
         }
-    size_t r = below(rows); /* a row depends on no other */
+    size_t r = below(rows); /* the result of a row does not depend on the other rows */
     memcpy(alone, start + r * y_stride, GP_PANEL * 4);
     k->gemm(x + r * x_stride, x_stride, panel, in, alone, GP_PANEL, 1);
     same(alone, y + r * y_stride, GP_PANEL * 4);
@@ -442,7 +443,7 @@ static void check_dot_float(const gp_kernels *k)
     near((double)k->dot_float(a, b, n), sum, size, 2e-6); /* measured 1.5e-7 */
 }
 
-/* Softmax of row i over the columns it sees, in double. */
+/* Computes the softmax of row i over its unmasked columns, in double. */
 static void exact_attention(const gp_attention *a, size_t i, double *weight, double *out)
 {
     size_t seen = a->causal ? a->first_position + i + 1 : a->t;
@@ -470,7 +471,7 @@ static void check_attend(const gp_kernels *k)
     a.first_position = a.causal ? below(a.t - a.rows + 1) : 0;
     a.q_stride = a.e + below(20), a.kv_stride = a.e + below(20), a.out_stride = a.e + below(20);
     a.scale = 1.0f / sqrtf((float)a.e);
-    float loud = (float[]){1, 3, 12}[below(3)]; /* up to one-hot softmax */
+    float loud = (float[]){1, 3, 12}[below(3)]; /* factors up to one that makes the softmax one-hot */
     float *q = take_floats(a.rows * a.q_stride, 4), *kk = take_floats(a.t * a.kv_stride, 4);
     float *out = take(a.rows * a.out_stride * 4, 4), *again = take(a.rows * a.out_stride * 4, 4);
     for (size_t i = 0; i < a.rows * a.q_stride; i++) q[i] *= loud;
@@ -480,14 +481,14 @@ static void check_attend(const gp_kernels *k)
     double weight[600], wanted[128];
     for (size_t i = 0; is_twin(k) && i < a.rows; i++) {
         exact_attention(&a, i, weight, wanted);
-        /* scores are float: their error grows with their size, loud * sqrt(e) */
+        /* scores are floats, so their error grows with their size, loud * sqrt(e) */
         for (size_t c = 0; c < a.e; c++)
             near((double)out[i * a.out_stride + c], wanted[c], 1 + (double)loud, 2e-6); /* measured 4e-7 */
     }
     a.out = again;
     gp_kernel_table_c()->attend(&a);
     same(out, again, a.rows * a.out_stride * 4);
-    /* One query by itself gives the same bits: it must not depend on its neighbours. */
+    /* A query alone must give the same bits, so no query depends on its neighbours. */
     size_t i = below(a.rows);
     a.q = q + i * a.q_stride, a.first_position += a.causal ? i : 0, a.rows = 1;
     memset(again, 0, a.e * 4);
@@ -498,25 +499,27 @@ static void check_attend(const gp_kernels *k)
 static void check_reach(const gp_kernels *k)
 {
     size_t rows = 1 + below(64), stride = GP_PANEL + below(20);
-    float *tile = take_floats(rows * stride, 4), *offset = take_floats(64, 4), *floors = take_floats(64, 4);
+    float *tile = take_floats(rows * stride, 4), *offset = take_floats(64, 4), *thresholds = take_floats(64, 4);
     uint64_t by_rows = 0, by_columns = 0;
-    for (size_t i = 0; i < 64; i++) floors[i] += below(4) ? 1.2f : -0.5f; /* none, one, many */
-    for (size_t i = 0; i < 64; i++) floors[i] = below(9) ? floors[i] : (float[]){-INFINITY, INFINITY, NAN}[below(3)];
+    /* so that no, one or many columns reach the threshold */
+    for (size_t i = 0; i < 64; i++) thresholds[i] += below(4) ? 1.2f : -0.5f;
+    for (size_t i = 0; i < 64; i++)
+        thresholds[i] = below(9) ? thresholds[i] : (float[]){-INFINITY, INFINITY, NAN}[below(3)];
     for (size_t i = 0; i < rows; i++)
         for (size_t o = 0; o < GP_PANEL; o++) {
-            if (below(50) == 0) floors[i] = tile[i * stride + o] + offset[o]; /* just reached */
+            if (below(50) == 0) thresholds[i] = tile[i * stride + o] + offset[o]; /* exactly at the threshold */
             if (below(999) == 0) tile[i * stride + o] = NAN;
         }
     for (size_t i = 0; i < rows; i++)
         for (size_t o = 0; o < GP_PANEL; o++) {
-            by_rows |= (uint64_t)(tile[i * stride + o] + offset[o] >= floors[i]) << i;
-            by_columns |= (uint64_t)(tile[i * stride + o] + offset[i] >= floors[o]) << i;
+            by_rows |= (uint64_t)(tile[i * stride + o] + offset[o] >= thresholds[i]) << i;
+            by_columns |= (uint64_t)(tile[i * stride + o] + offset[i] >= thresholds[o]) << i;
         }
-    if (k->mask_rows(tile, stride, rows, offset, floors) != by_rows) complain("other rows");
-    if (k->mask_columns(tile, stride, rows, offset, floors) != by_columns) complain("other columns");
+    if (k->mask_rows(tile, stride, rows, offset, thresholds) != by_rows) complain("other rows");
+    if (k->mask_columns(tile, stride, rows, offset, thresholds) != by_columns) complain("other columns");
 }
 
-/* The forces of one lane in double, by the paper's formulas; d^2 is at least 1e-12. */
+/* Computes the gradient of one lane in double, by the formulas of the paper; d^2 is at least 1e-12. */
 static void exact_forces(const gp_umap_gradient *f, const float *head, const float *tail, const float *others,
                          size_t lane, double *moved, double *tail_moved)
 {
@@ -634,7 +637,7 @@ static void bench_attend(const gp_kernels *k)
     static const size_t shapes[][3] = {{50, 64, 0}, {257, 64, 0}, {257, 80, 0}, {577, 64, 0}, {12, 64, 1}, {77, 64, 1}};
     for (size_t s = 0; s < 6; s++) {
         size_t t = shapes[s][0], e = shapes[s][1];
-        const size_t d = 12 * e; /* rows as far apart as in a tower of twelve heads */
+        const size_t d = 12 * e; /* stride of the rows as in a tower of twelve heads */
         float *qkv = take_floats(t * 3 * d, 0), *out = take_floats(t * d, 0);
         float *scratch = take(gp_attention_scratch(t, e) * 4, 0);
         gp_attention a = {qkv, qkv + d, qkv + 2 * d,       out,    3 * d,  3 * d, d, t, t,
@@ -663,7 +666,7 @@ static void bench_forces(const gp_kernels *k)
 static const struct entry {
     const char *name;
     void (*check)(const gp_kernels *k);
-    int rounds; /* of a hundred */
+    int rounds; /* number of rounds, default 100 */
 } entries[] = {
     {"unfilter", check_unfilter, 100},
     {"resample_h", check_resample_h, 100},
@@ -726,7 +729,7 @@ static void check_table(const gp_kernels *k, int rounds)
     }
 }
 
-/* A loop that shows a machine's peak must have made every product that it is credited with. */
+/* A loop that measures a machine's peak must perform every product that it counts. */
 static void check_peak(const gp_peak_loop *loop, int rounds)
 {
     int before = failures, number = sigsetjmp(escape, 1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the checks of kernels share: random numbers, buffers with canaries, the score, the clock (check_kernels.c). */
+ * Shared by the checks of kernels (check_kernels.c): random numbers, buffers with canaries, error statistics, and
+ * timing. */
 #ifndef GP_TESTS_KERNELS_HARNESS_H
 #define GP_TESTS_KERNELS_HARNESS_H
 
@@ -8,7 +9,8 @@
 uint64_t draw(void);
 size_t below(size_t n);
 float draw_float(void); /* -1..1 */
-/* `bytes` bytes at an address that is a multiple of `align` but of nothing larger (0: 64-byte aligned). */
+/* Returns `bytes` bytes at an address that is a multiple of `align` and of no larger power of two (0: 64-byte
+ * aligned). */
 void *take(size_t bytes, size_t align);
 float *take_floats(size_t n, size_t align);
 void buffers_done(void);
@@ -17,7 +19,7 @@ void same(const void *a, const void *b, size_t bytes);
 void near(double value, double wanted, double unit, double tolerance);
 double cpu_now(void);
 
-/* Times `call` and prints amount/second in billions. */
+/* Times `call` and prints amount / second in billions. */
 #define BENCH(label, amount, unit, call)                                                                               \
     do {                                                                                                               \
         double bench_best = 1e9;                                                                                       \
@@ -30,7 +32,7 @@ double cpu_now(void);
         printf("%-22s %-6s %8.2f %s\n", label, k->name, (double)(amount) / bench_best * 1e-9, unit);                   \
     } while (0)
 
-/* check_eight.c */
+/* defined in check_eight.c */
 void check_quantise(const gp_kernels *k);
 void check_multiply8(const gp_kernels *k);
 void check_dequantise(const gp_kernels *k);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a page does: ratings that no crash of either side loses, search, saved views, export, and the news of it."""
+"""What a page can do: ratings that survive a crash of the server or the page, search, saved views, export, and the
+events about them."""
 import concurrent.futures
 import json
 import math
@@ -35,7 +36,7 @@ class Ratings(unittest.TestCase):
         with Server(place) as server:
             flags, stars = server.column("flag"), server.column("stars")
             self.assertEqual({h: (f, s) for h, f, s in zip(hashes, flags, stars) if f or s}, want)
-            # what is absent stays
+            # a field that is missing in the request keeps its value
             server.post("api/rate", {"changes": [{"hash": hashes[1], "stars": 5}]})
             server.post("api/rate", {"changes": [{"hash": hashes[1], "flag": 0}]})
             self.assertEqual(ratings(place)[hashes[1]], (0, 5))
@@ -328,7 +329,7 @@ class News(unittest.TestCase):
             server.post("api/rate", {"changes": [{"hash": h, "flag": -1}]})  # nobody listens
             with Events(server, Last_Event_ID=str(seen)) as page:
                 self.assertEqual(page.next()[0], "revision")
-            with Events(server) as page:  # a first visit is told nothing
+            with Events(server) as page:  # the first connection gets no events about earlier changes
                 server.post("api/rate", {"changes": [{"hash": h, "stars": 2}]})
                 self.assertEqual(page.next()[1]["changes"][0]["stars"], 2)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a page reads: every address of docs/api.md, its size and its meaning against the catalog, and the headers."""
+"""What a page reads: every address of docs/api.md, its size and its content compared with the catalog, and the
+headers."""
 import gzip
 import os
 import re
@@ -215,7 +216,7 @@ class Thumbnails(unittest.TestCase):
 
 
 class Changed(unittest.TestCase):
-    """Files that are not any more what was added."""
+    """Files that have changed since they were added."""
 
     def test_give_nothing_away(self):
         place = served.copy("changed")

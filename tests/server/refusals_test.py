@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What is refused: other sites' pages, other users, strange addresses, too much, too slow; and nothing of it stops the
-server."""
+"""Requests that the server rejects: pages of other sites, other users, malformed addresses, requests that are too
+large or too slow.  No such request stops the server."""
 import http.client
 import json
 import os
@@ -125,7 +125,7 @@ class Refusals(unittest.TestCase):
             self.assertIn(self.status(got), (400, 413), length)
 
     def test_a_refusal_reaches_who_is_still_sending(self):
-        """The client sends the whole body before it reads the answer, as browsers do."""
+        """The client sends the whole body before it reads the response, as browsers do."""
         for address, size in (("api/search", (64 << 10) + 1), ("api/saved", (1 << 20) + 1), ("api/rate", (8 << 20) + 1), ("api/upload", (64 << 20) + 1),
                               ("api/search", 20 << 20)):
             self.assertIn("too large", self.refused(self.server.post(address, b" " * size), 413))
@@ -169,7 +169,7 @@ class Refusals(unittest.TestCase):
         path = self.server.path("data/slices.bin").encode()
         got = self.server.raw(one % (path, self.server.port, b"") + one % (path, self.server.port, b"Connection: close\r\n"))
         self.assertEqual(got.count(b"HTTP/1.1 200 OK"), 2)
-        # a body that hides a request: its length is what counts
+        # the body looks like a request, but only Content-Length determines where it ends
         body = b'{"more": []}'
         got = self.server.raw(self.head("api/search", "Content-Length: %d" % len(body)) + body + one % (path, self.server.port, b"Connection: close\r\n"))
         self.assertEqual((self.status(got), got.count(b"HTTP/1.1 ")), (400, 2))
@@ -186,7 +186,7 @@ class Slow(unittest.TestCase):
             pass
 
     def drip(self, begin, byte):
-        """One byte now and then; what came back, and after how long."""
+        """Sends one byte now and then.  Returns the response and the time until it came."""
         started = time.time()
         with socket.create_connection(("127.0.0.1", self.server.port)) as line:
             line.sendall(begin)
@@ -234,10 +234,10 @@ def receive_first(line):
 
 
 class Strangers(unittest.TestCase):
-    """Clients that do not know the key."""
+    """Clients that do not have the token."""
 
     def test_many_of_them_do_not_keep_out_who_has_the_key(self):
-        # no time limit ends a connection here: only the limit on connections does
+        # the time limits are long, so only the limit on connections can close a connection
         with Server(served.pictures, GOLDPAN_SERVE_LIMITS="request_seconds=3600,body_seconds=3600,idle_seconds=3600") as server:
             known = server.connect()
             known.request("GET", server.path("data/slices.bin"))
@@ -330,7 +330,7 @@ class Ends(unittest.TestCase):
         port = int(json.loads(child.stdout.readline())["url"].split(":")[2].split("/")[0])
         child.send_signal(signal.SIGINT)
         child.communicate()
-        # AUTOMATIC1111 and gradio, ComfyUI, SwarmUI, sd-server, InvokeAI, Jupyter, web servers
+        # ports of AUTOMATIC1111 and gradio, ComfyUI, SwarmUI, sd-server, InvokeAI, Jupyter and web servers
         self.assertNotIn(port, [*range(7860, 7960), 8188, 7801, 1234, 9090, 8888, 8000, 8080, 5000, 3000])
 
     def test_each_server_has_its_own_token(self):

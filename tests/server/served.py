@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of the server share: a catalog of part of the sample, `goldpan explore` over it, and clients, one that
-speaks HTTP properly and one that sends any bytes."""
+"""Shared by the tests of the server: a catalog with part of the sample, `goldpan explore` on this catalog, and two
+clients: one for correct HTTP, one that sends any bytes."""
 import http.client
 import json
 import os
@@ -23,8 +23,8 @@ NONE = 0xFFFFFFFF
 KINDS = {"f32": "f", "f64": "d", "u32": "I", "u8": "B", "i8": "b", "code": "I"}
 
 goldpan = None  # path of the command
-folder = None  # where everything of this run lies
-pictures = None  # a catalog that nobody changes
+folder = None  # folder for all files of this run
+pictures = None  # a catalog that no test changes
 
 
 def environment(**more):
@@ -58,7 +58,7 @@ def end():
 
 
 def copy(name):
-    """The catalog with its pictures once more, to be changed."""
+    """Copies the catalog and its images for a test that changes them."""
     place = os.path.join(folder, name)
     shutil.copytree(pictures, place)
     with sqlite3.connect(catalog_of(place)) as catalog:
@@ -86,7 +86,7 @@ class Answer:
 
 
 class Server:
-    """goldpan explore, until stop()."""
+    """Runs goldpan explore until stop()."""
 
     def __init__(self, place, *options, **env):
         self.place = place
@@ -108,7 +108,8 @@ class Server:
             code = self.stop()
         self.process.stdout.close()
         self.process.stderr.close()
-        assert code in (0, -signal.SIGKILL, -signal.SIGTERM), (code, self.said)  # a sanitizer's report is another
+        # any other exit code is a report of a sanitizer
+        assert code in (0, -signal.SIGKILL, -signal.SIGTERM), (code, self.said)
 
     def stop(self, how=signal.SIGINT):
         self.process.send_signal(how)
@@ -122,7 +123,7 @@ class Server:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
 
     def ask(self, method, path, body=None, headers=()):
-        """One request on a connection of its own, to any path."""
+        """Sends one request on its own connection, to any path."""
         line = self.connect()
         try:
             line.request(method, path, body, dict(headers))
@@ -142,7 +143,8 @@ class Server:
         return self.get("data/catalog.json").json()
 
     def raw(self, data, seconds=PATIENCE):
-        """Send the bytes, give back all that comes until the server hangs up (or the time is over)."""
+        """Sends the bytes, and returns everything that the server sends until it closes the connection or the time
+        is over."""
         with socket.create_connection(("127.0.0.1", self.port)) as line:
             line.settimeout(seconds)
             line.sendall(data)
@@ -194,7 +196,7 @@ def until(test, why, seconds=PATIENCE):
 
 
 class Events:
-    """The line of events, read as they come."""
+    """Reads server-sent events."""
 
     def __init__(self, server, **headers):
         self.line = server.connect()
@@ -209,7 +211,7 @@ class Events:
         self.line.close()
 
     def next(self):
-        """(name, data, id) of the next event; comments are passed over."""
+        """Returns (name, data, id) of the next event; skips comments."""
         name, data, number = None, None, None
         while True:
             line = self.response.readline().decode().rstrip("\n")

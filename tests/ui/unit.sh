@@ -1,5 +1,5 @@
 #!/bin/sh
-# The page's types (warnings are errors) and its unit tests.
+# Checks the page's types (warnings are errors) and runs its unit tests.
 set -eu
 cd "$1/web"
 said=$(sh ../tools/page.sh --packages 2>&1) || {

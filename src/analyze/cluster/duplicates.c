@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Groups of near-duplicates.  Every member is similar to the group's representative, so a chain of small steps never
- * joins distant rows.  Rows are taken from best to worst.  A row without a group becomes a representative and takes all
- * rows without a group within the distance limit, so the representative is the image to keep.
+ * Groups of near-duplicates.  Rows are processed from best to worst.  A row without a group becomes a representative,
+ * and all rows without a group that are near-duplicates of it join its group.  So the representative is the image to
+ * keep.  Each member is compared with the representative itself, so a chain of small differences never joins two rows
+ * that differ much.
  *
- * All rows within the limit are among the nearest neighbours of a row.  A k-NN search with small k decides nearly all
- * rows; rows with more near-duplicates than k are compared with every row. */
+ * Near-duplicates of a row are among its nearest neighbours.  For nearly all rows a k-NN search with a small k finds
+ * all of them.  A row whose k neighbours are all near-duplicates is compared with every row. */
 #include "analyze/analyze.h"
 
 #include "base/clock.h"
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NEAR = 12 };
+enum { NEAR = 12 }; /* neighbours of the k-NN search */
 
 typedef struct finder {
     const float *rows;
@@ -34,7 +35,7 @@ typedef struct ranked {
     uint32_t row;
 } ranked;
 
-static int by_worth(const void *a, const void *b)
+static int by_priority(const void *a, const void *b)
 {
     const ranked *p = a, *q = b;
     if (isnan(p->priority) != isnan(q->priority)) return isnan(p->priority) ? 1 : -1;
@@ -48,7 +49,7 @@ static gp_status sort_rows(finder *f, const double *priority, const uint64_t *pi
     ranked *list;
     GP_TRY(gp_alloc((void **)&list, f->n, sizeof *list, "duplicates", err));
     for (uint32_t i = 0; i < f->n; i++) list[i] = (ranked){priority ? priority[i] : NAN, pixels ? pixels[i] : 0, i};
-    qsort(list, f->n, sizeof *list, by_worth);
+    qsort(list, f->n, sizeof *list, by_priority);
     for (size_t i = 0; i < f->n; i++) f->order[i] = list[i].row;
     gp_mem_free(list);
     return GP_OK;
@@ -60,28 +61,29 @@ static double cosine(const finder *f, size_t a, size_t b)
     return both > 0 ? gp_kernel_table()->dot(f->rows + a * f->d, f->rows + b * f->d, f->d) / both : 0;
 }
 
-static unsigned bits_apart(uint64_t a, uint64_t b)
+static unsigned differing_bits(uint64_t a, uint64_t b)
 {
     return (unsigned)__builtin_popcountll(a ^ b);
 }
 
-static bool within_reach(const finder *f, size_t a, size_t b, double *likeness)
+static bool is_near_duplicate(const finder *f, size_t a, size_t b, double *likeness)
 {
     *likeness = cosine(f, a, b);
-    return *likeness >= f->o->min_cosine && (!f->phashes || bits_apart(f->phashes[a], f->phashes[b]) <= f->o->max_bits);
+    return *likeness >= f->o->min_cosine &&
+           (!f->phashes || differing_bits(f->phashes[a], f->phashes[b]) <= f->o->max_bits);
 }
 
-/* Free rows within reach of `best` join group g; how many. */
+/* Adds to group g all rows without a group that are near-duplicates of `best`.  Returns their number. */
 static size_t gather(const finder *f, uint32_t best, int32_t g, gp_duplicates *out)
 {
     const uint32_t *ids = f->ids + best * f->k;
     size_t joined = 0;
-    /* a hair more than the reach: float distances are rounded */
+    /* true if even the k-th neighbour may be a near-duplicate; 1e-6 allows for the rounding of float distances */
     bool all = f->k < f->n - 1 && (double)f->distances[best * f->k + f->k - 1] <= 1 - f->o->min_cosine + 1e-6;
     for (size_t i = 0; i < (all ? f->n : f->k); i++) {
         uint32_t row = all ? (uint32_t)i : ids[i];
         double likeness;
-        if (row == best || out->group[row] >= 0 || !within_reach(f, best, row, &likeness)) continue;
+        if (row == best || out->group[row] >= 0 || !is_near_duplicate(f, best, row, &likeness)) continue;
         out->group[row] = g;
         out->likeness[row] = (float)likeness;
         joined++;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * HDBSCAN* (Campello, Moulavi, Sander 2013; McInnes and Healy 2017):
- *   rows -> minimum spanning tree of mutual reachability (mst.c) -> merges -> condensed tree
+ *
+ *   rows -> minimum spanning tree under the mutual reachability distance (mst.c) -> merges -> condensed tree
  *   -> clusters (hdbscan_select.c)
- * Edges of equal length are merged in the order in which they were found. */
+ *
+ * Edges of equal length are merged in the order in which Prim's algorithm added them. */
 #include "analyze/cluster/hdbscan.h"
 
 #include "analyze/analyze.h"
@@ -63,9 +65,9 @@ typedef struct condenser {
     const gp_merge *merges;
     size_t n, min_size, edges;
     gp_hdbscan_edge *edge;
-    uint32_t *queue; /* [2n] breadth first */
-    uint32_t *name;  /* [2n] node of the condensed tree that a merge belongs to */
-    bool *gone;      /* [2n] fell out with a small branch */
+    uint32_t *queue; /* [2n] nodes in breadth-first order */
+    uint32_t *name;  /* [2n] cluster of the condensed tree to which each merge belongs */
+    bool *gone;      /* [2n] whether the node left its cluster with a side that is too small */
 } condenser;
 
 static uint32_t size_of(const condenser *c, uint32_t node)
@@ -73,8 +75,8 @@ static uint32_t size_of(const condenser *c, uint32_t node)
     return node < c->n ? 1 : c->merges[node - c->n].size;
 }
 
-/* Nodes under `root`, breadth first, into out; their number. */
-static size_t below(const condenser *c, uint32_t root, uint32_t *out)
+/* Writes `root` and all nodes below it to `out` in breadth-first order.  Returns their number. */
+static size_t list_nodes(const condenser *c, uint32_t root, uint32_t *out)
 {
     size_t head = 0, tail = 0;
     out[tail++] = root;
@@ -87,15 +89,18 @@ static size_t below(const condenser *c, uint32_t root, uint32_t *out)
     return tail;
 }
 
-static void fall_out(condenser *c, uint32_t branch, uint32_t parent, double lambda, uint32_t *scratch)
+/* The rows of a side that is too small leave cluster `parent` at density `lambda`. */
+static void remove_side(condenser *c, uint32_t side, uint32_t parent, double lambda, uint32_t *scratch)
 {
-    size_t count = below(c, branch, scratch);
+    size_t count = list_nodes(c, side, scratch);
     for (size_t i = 0; i < count; i++) {
         c->gone[scratch[i]] = true;
         if (scratch[i] < c->n) c->edge[c->edges++] = (gp_hdbscan_edge){parent, scratch[i], 1, lambda};
     }
 }
 
+/* Undoes the merge `node`: splits its cluster, or lets the smaller side leave it.  *next: number of the next cluster.
+ * lambda = 1 / distance is the density at which this happens. */
 static void split(condenser *c, uint32_t node, uint32_t *next, uint32_t *scratch)
 {
     const gp_merge *m = &c->merges[node - c->n];
@@ -109,7 +114,7 @@ static void split(condenser *c, uint32_t node, uint32_t *next, uint32_t *scratch
         } else if (big[i]) {
             c->name[side[i]] = parent;
         } else {
-            fall_out(c, side[i], parent, lambda, scratch);
+            remove_side(c, side[i], parent, lambda, scratch);
         }
     }
 }
@@ -125,9 +130,9 @@ gp_status gp_an_condense(const gp_merge *merges, size_t n, size_t min_size, gp_h
     GP_TRY_GOTO(gp_alloc((void **)&c.name, 2 * n, sizeof *c.name, "the clusters", err));
     GP_TRY_GOTO(gp_alloc((void **)&scratch, 2 * n, sizeof *scratch, "the clusters", err));
     c.gone = gp_mem_zero(2 * n, sizeof *c.gone);
-    if (!c.gone) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the clusters"));
+    if (!c.gone) GP_TRY_GOTO(gp_fail_memory(err, "the clusters"));
     c.name[root] = (uint32_t)n;
-    size_t count = below(&c, root, c.queue);
+    size_t count = list_nodes(&c, root, c.queue);
     for (size_t i = 0; i < count; i++)
         if (c.queue[i] >= n && !c.gone[c.queue[i]]) split(&c, c.queue[i], &next, scratch);
     *edge = c.edge, *edges = c.edges;
@@ -141,7 +146,7 @@ out:
     return st;
 }
 
-/* ------------------------------------------------------------------ the whole */
+/* ------------------------------------------------------------------ entry point */
 
 gp_status gp_an_hdbscan(const float *rows, size_t n, size_t d, const gp_hdbscan_options *options, gp_hdbscan_tree *out,
                         gp_error *err)

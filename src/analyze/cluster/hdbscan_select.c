@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * From the condensed tree to flat clusters: excess of mass or leaves, the epsilon rule (Malzer and Baum 2020),
- * strengths of membership, and GLOSH outlier scores (Campello et al. 2015).  Clusters of the tree are numbered from n
- * (the root); here they are counted from 0. */
+ * Selects flat clusters from the condensed tree, by excess of mass (Campello, Moulavi, Sander 2013) or as the leaves of
+ * the tree.  Then applies the epsilon rule (Malzer and Baum 2020), and computes the membership strength and the GLOSH
+ * outlier score (Campello et al. 2015) of each row.  lambda is a density, 1 / distance.
+ * gp_hdbscan_tree numbers clusters from n; this file numbers them from 0.  The root is cluster 0 here, and parents have
+ * smaller numbers than their children. */
 #include "analyze/cluster/hdbscan.h"
 
 #include "base/mem.h"
@@ -12,12 +14,12 @@
 typedef struct selector {
     const gp_hdbscan_tree *t;
     const gp_hdbscan_options *o;
-    size_t clusters;   /* of the tree, the root among them */
-    uint32_t *parent;  /* [clusters] */
-    double *birth;     /* [clusters] lambda at which it splits off */
-    double *stability; /* [clusters] */
-    double *death;     /* [clusters] largest lambda of its own edges */
-    bool *has_children, *chosen;
+    size_t clusters;             /* clusters of the tree, including the root */
+    uint32_t *parent;            /* [clusters] */
+    double *birth;               /* [clusters] lambda at which the cluster splits from its parent */
+    double *stability;           /* [clusters] excess of mass: sum over rows of (lambda of leaving - birth) */
+    double *death;               /* [clusters] largest lambda at which a row or child leaves the cluster */
+    bool *has_children, *chosen; /* [clusters] */
 } selector;
 
 static void read_tree(selector *s)
@@ -37,13 +39,15 @@ static void read_tree(selector *s)
     }
     for (size_t i = 0; i < t->edges; i++) {
         size_t c = t->edge[i].parent - n;
-        s->stability[c] += (t->edge[i].lambda - s->birth[c]) * t->edge[i].size; /* inf - inf: NaN, which never wins */
+        /* inf - inf is NaN; the comparison in excess_of_mass is false for NaN */
+        s->stability[c] += (t->edge[i].lambda - s->birth[c]) * t->edge[i].size;
         if (t->edge[i].lambda > s->death[c]) s->death[c] = t->edge[i].lambda;
     }
 }
 
-/* From the leaves up, a cluster stays if it is worth more than the best of what is below it.  Children have larger
- * numbers than their parents.  scratch [clusters]. */
+/* Chooses the disjoint clusters with the largest sum of stabilities.  From the leaves to the root, a cluster is chosen
+ * unless the best choice among its descendants has a larger sum.  best, below [clusters] are scratch: the best sum of
+ * the cluster with its descendants, and of its descendants alone. */
 static void excess_of_mass(selector *s, double *best, double *below)
 {
     size_t first = s->o->allow_single ? 0 : 1;
@@ -55,7 +59,7 @@ static void excess_of_mass(selector *s, double *best, double *below)
         }
         if (c) below[s->parent[c]] += best[c];
     }
-    /* what lies below a chosen one is not chosen: parents come first */
+    /* a cluster with a chosen ancestor is not chosen; parents are visited before their children */
     for (size_t c = 1; c < s->clusters; c++) {
         size_t above = s->parent[c];
         while (above && !s->chosen[above]) above = s->parent[above];
@@ -63,14 +67,15 @@ static void excess_of_mass(selector *s, double *best, double *below)
     }
 }
 
-static void leaves(selector *s)
+static void choose_leaves(selector *s)
 {
     for (size_t c = 0; c < s->clusters; c++) s->chosen[c] = c > 0 && !s->has_children[c];
     if (s->clusters == 1) s->chosen[0] = true;
 }
 
-/* The cluster that `c` grows to: up to the first one that is wider than epsilon. */
-static size_t grow(const selector *s, size_t c)
+/* Returns the nearest ancestor of `c` that split from its parent at a distance above epsilon.  If there is none,
+ * returns the root with allow_single, else the last ancestor below the root (or `c` itself). */
+static size_t ancestor_beyond_epsilon(const selector *s, size_t c)
 {
     for (;;) {
         size_t above = s->parent[c];
@@ -80,18 +85,19 @@ static size_t grow(const selector *s, size_t c)
     }
 }
 
-/* Does `c` lie below one of these? */
-static bool lies_in(const selector *s, size_t c, const bool *those)
+/* Returns whether an ancestor of `c` is in the set. */
+static bool has_ancestor_in(const selector *s, size_t c, const bool *set)
 {
     while (c) {
         c = s->parent[c];
-        if (those[c]) return true;
+        if (set[c]) return true;
     }
     return false;
 }
 
-/* grown, narrow [clusters] scratch; narrow: what narrow clusters grew to. */
-static void epsilon_rule(selector *s, bool *grown, bool *narrow)
+/* Replaces each chosen cluster that split from its parent at a distance below epsilon by ancestor_beyond_epsilon.
+ * kept [clusters], merged [clusters] are scratch: the new choice, and the ancestors in it that replace clusters. */
+static void epsilon_rule(selector *s, bool *kept, bool *merged)
 {
     size_t chosen = 0;
     if (s->o->epsilon == 0) return;
@@ -104,22 +110,23 @@ static void epsilon_rule(selector *s, bool *grown, bool *narrow)
         s->chosen[0] = s->o->allow_single;
         return;
     }
-    memset(narrow, 0, s->clusters * sizeof *narrow);
-    memset(grown, 0, s->clusters * sizeof *grown);
+    memset(merged, 0, s->clusters * sizeof *merged);
+    memset(kept, 0, s->clusters * sizeof *kept);
     for (size_t c = 1; c < s->clusters; c++) {
         if (!s->chosen[c]) continue;
         if (!(1 / s->birth[c] < s->o->epsilon))
-            grown[c] = true;
-        else if (!lies_in(s, c, narrow))
-            grown[grow(s, c)] = narrow[grow(s, c)] = true;
+            kept[c] = true;
+        else if (!has_ancestor_in(s, c, merged))
+            kept[ancestor_beyond_epsilon(s, c)] = merged[ancestor_beyond_epsilon(s, c)] = true;
     }
-    memcpy(s->chosen, grown, s->clusters * sizeof *grown);
+    memcpy(s->chosen, kept, s->clusters * sizeof *kept);
 }
 
 /* ------------------------------------------------------------------ rows */
 
-/* Rows that left the root itself belong to it only when it is the one cluster and they stayed to the end. */
-static bool root_keeps(const selector *s, double lambda, size_t chosen)
+/* Returns whether a row that left the root at `lambda` belongs to the root cluster.  The root must be the only cluster,
+ * and the row must have left it last; with epsilon, at a distance of at most epsilon. */
+static bool in_root_cluster(const selector *s, double lambda, size_t chosen)
 {
     if (chosen != 1 || !s->o->allow_single) return false;
     return s->o->epsilon != 0 ? lambda >= 1 / s->o->epsilon : lambda >= s->death[0];
@@ -133,14 +140,14 @@ static void label_rows(const selector *s, gp_hdbscan_tree *out, const int32_t *l
         if (e->child >= n) continue;
         size_t c = e->parent - n;
         while (c && !s->chosen[c]) c = s->parent[c];
-        bool in = s->chosen[c] && (c > 0 || root_keeps(s, e->lambda, chosen));
+        bool in = s->chosen[c] && (c > 0 || in_root_cluster(s, e->lambda, chosen));
         out->labels[e->child] = in ? label[c] : -1;
         double death = s->death[c];
         out->strength[e->child] = !in ? 0 : death == 0 || isinf(e->lambda) ? 1 : fmin(e->lambda, death) / death;
     }
 }
 
-/* How much thinner a row's place is than the densest of its cluster and what is below it. */
+/* GLOSH: (max lambda - lambda of the row) / max lambda.  The maximum is over the row's cluster and its descendants. */
 static void score_outliers(const selector *s, gp_hdbscan_tree *out, double *death)
 {
     memcpy(death, s->death, s->clusters * sizeof *death);
@@ -154,7 +161,7 @@ static void score_outliers(const selector *s, gp_hdbscan_tree *out, double *deat
     }
 }
 
-static gp_status make_room(selector *s, gp_error *err)
+static gp_status allocate(selector *s, gp_error *err)
 {
     size_t k = s->clusters;
     GP_TRY(gp_alloc((void **)&s->parent, k, sizeof *s->parent, "the clusters", err));
@@ -185,35 +192,35 @@ gp_status gp_an_select(gp_hdbscan_tree *out, const gp_hdbscan_options *options, 
     selector s = {.t = out, .o = options, .clusters = 1};
     double *a = NULL, *b = NULL;
     int32_t *label = NULL;
-    bool *grown = NULL, *narrow = NULL;
+    bool *kept = NULL, *merged = NULL;
     gp_status st = GP_OK;
     for (size_t i = 0; i < out->edges; i++) s.clusters += out->edge[i].child >= out->n;
-    GP_TRY_GOTO(make_room(&s, err));
+    GP_TRY_GOTO(allocate(&s, err));
     GP_TRY_GOTO(gp_alloc((void **)&a, s.clusters, sizeof *a, "the clusters", err));
     GP_TRY_GOTO(gp_alloc((void **)&b, s.clusters, sizeof *b, "the clusters", err));
     GP_TRY_GOTO(gp_alloc((void **)&label, s.clusters, sizeof *label, "the clusters", err));
-    GP_TRY_GOTO(gp_alloc((void **)&grown, s.clusters, sizeof *grown, "the clusters", err));
-    GP_TRY_GOTO(gp_alloc((void **)&narrow, s.clusters, sizeof *narrow, "the clusters", err));
+    GP_TRY_GOTO(gp_alloc((void **)&kept, s.clusters, sizeof *kept, "the clusters", err));
+    GP_TRY_GOTO(gp_alloc((void **)&merged, s.clusters, sizeof *merged, "the clusters", err));
     GP_TRY_GOTO(gp_alloc((void **)&out->labels, out->n, sizeof *out->labels, "the clusters", err));
     GP_TRY_GOTO(gp_alloc((void **)&out->strength, out->n, sizeof *out->strength, "the clusters", err));
     GP_TRY_GOTO(gp_alloc((void **)&out->outlier, out->n, sizeof *out->outlier, "the clusters", err));
     read_tree(&s);
     if (options->leaf)
-        leaves(&s);
+        choose_leaves(&s);
     else
         excess_of_mass(&s, a, b);
-    epsilon_rule(&s, grown, narrow);
+    epsilon_rule(&s, kept, merged);
     GP_TRY_GOTO(number_chosen(&s, out, label, err));
     label_rows(&s, out, label, out->clusters);
     score_outliers(&s, out, a);
-    if (out->clusters == 1 && s.chosen[0]) { /* a root that no row stays in is no cluster */
+    if (out->clusters == 1 && s.chosen[0]) { /* a root cluster without rows does not count */
         bool any = false;
         for (size_t i = 0; i < out->n; i++) any = any || out->labels[i] >= 0;
         if (!any) out->clusters = 0;
     }
 out:
-    gp_mem_free(narrow);
-    gp_mem_free(grown);
+    gp_mem_free(merged);
+    gp_mem_free(kept);
     gp_mem_free(label);
     gp_mem_free(b);
     gp_mem_free(a);

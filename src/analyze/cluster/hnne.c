@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * The first-neighbour hierarchy of FINCH (Sarfraz, Sharma, Stiefelhagen, CVPR 2019) as h-NNE (Sarfraz et al., CVPR
+ * The first-neighbour hierarchy of FINCH (Sarfraz, Sharma, Stiefelhagen, CVPR 2019), as h-NNE (Sarfraz et al., CVPR
  * 2022) builds it:
  *
- *   level 0   every row is tied to its nearest other row; clusters are the connected components
- *   level t   the same over the means of level t - 1's clusters (means of the rows themselves, in double)
- *   end       when a level has one cluster, or joins only one pair of the level before: that level is dropped
+ *   level 0   an edge joins each row to its nearest other row; the clusters are the connected components
+ *   level t   an edge joins each cluster of level t - 1 to the cluster with the nearest mean; the means of rows are
+ *             computed in double
+ *   end       a level with one cluster, or with only one cluster less than the level before, is discarded
  *
- * Every component holds a pair that are each other's nearest, so each level at least halves the number of clusters: the
- * whole costs little more than its first level.  Clusters are numbered by their smallest row. */
+ * Each component has at least two members, so each level has at most half as many clusters as the one before.  Nearly
+ * all of the time is therefore spent on the first level.  Clusters are numbered by their smallest row. */
 #include "analyze/analyze.h"
 
 #include "analyze/neighbour/neighbours.h"
@@ -16,7 +17,9 @@
 
 #include <string.h>
 
-enum { LEAST_CLUSTERS = 3, MOST_LEVELS = 40 };
+/* MIN_CLUSTERS: levels with fewer clusters are left out.  MAX_LEVELS: never reached, because each level has at most
+ * half as many clusters as the one before, and there are less than 2^32 rows. */
+enum { MIN_CLUSTERS = 3, MAX_LEVELS = 40 };
 
 /* ------------------------------------------------------------------ components */
 
@@ -26,7 +29,9 @@ static uint32_t root_of(uint32_t *above, uint32_t i)
     return i;
 }
 
-/* label [n] <- components of i -- nearest[i], numbered by smallest member; above [n] is scratch.  Their number. */
+/* Writes to label [n] the connected component of each node in the graph with the edges i -- nearest[i].  Components are
+ * numbered by their smallest member.  Returns their number.  above [n] is scratch: the parents of a union-find forest.
+ */
 static uint32_t components(const uint32_t *nearest, size_t n, uint32_t *above, uint32_t *label)
 {
     uint32_t count = 0;
@@ -51,9 +56,9 @@ typedef struct builder {
     uint32_t *nearest, *above, *join; /* [n] scratch */
     float *distance;                  /* [n] scratch */
     double *means;                    /* [clusters of level 0, d] */
-    uint32_t *labels[MOST_LEVELS];    /* [n] each */
-    uint32_t *parents[MOST_LEVELS];   /* parents[t]: level t -> level t + 1 */
-    uint32_t sizes[MOST_LEVELS];
+    uint32_t *labels[MAX_LEVELS];     /* [n] each */
+    uint32_t *parents[MAX_LEVELS];    /* parents[t] [sizes[t]]: cluster of level t + 1 that contains each cluster */
+    uint32_t sizes[MAX_LEVELS];
     size_t levels;
 } builder;
 
@@ -82,13 +87,13 @@ static gp_status first_level(builder *b, gp_error *err)
     return gp_alloc((void **)&b->means, b->sizes[0] * b->d, sizeof(double), "the hierarchy", err);
 }
 
-/* One level more; *more false when there is none. */
+/* Adds one level.  *more: false if no further level can be built. */
 static gp_status next_level(builder *b, bool *more, gp_error *err)
 {
     size_t t = b->levels;
     uint32_t clusters = b->sizes[t - 1];
     *more = false;
-    if (clusters < 2 || t == MOST_LEVELS) return GP_OK;
+    if (clusters < 2 || t == MAX_LEVELS) return GP_OK;
     take_means(b, b->labels[t - 1], clusters);
     GP_TRY(gp_an_nearest(b->means, clusters, b->d, b->options, b->nearest, b->distance, err));
     uint32_t joined = components(b->nearest, clusters, b->above, b->join);
@@ -103,12 +108,12 @@ static gp_status next_level(builder *b, bool *more, gp_error *err)
     return GP_OK;
 }
 
-/* The levels with enough clusters, as one hierarchy. */
-static gp_status hand_over(builder *b, gp_hierarchy *out, gp_error *err)
+/* Moves the levels with at least MIN_CLUSTERS clusters to `out`. */
+static gp_status make_hierarchy(builder *b, gp_hierarchy *out, gp_error *err)
 {
     gp_hierarchy h = {.n = b->n};
     gp_status st = GP_OK;
-    while (h.levels < b->levels && b->sizes[h.levels] >= LEAST_CLUSTERS) h.levels++;
+    while (h.levels < b->levels && b->sizes[h.levels] >= MIN_CLUSTERS) h.levels++;
     if (h.levels == 0)
         return gp_fail(err, GP_ERR_NOT_FOUND, "too few rows for a hierarchy: %zu %s %u %s, and 3 are needed", b->n,
                        gp_plural(b->n, "row makes", "rows make"), b->sizes[0],
@@ -116,7 +121,7 @@ static gp_status hand_over(builder *b, gp_hierarchy *out, gp_error *err)
     GP_TRY_GOTO(gp_alloc((void **)&h.sizes, h.levels, sizeof *h.sizes, "the hierarchy", err));
     GP_TRY_GOTO(gp_alloc((void **)&h.labels, h.levels * b->n, sizeof *h.labels, "the hierarchy", err));
     h.parents = gp_mem_zero(h.levels, sizeof *h.parents);
-    if (!h.parents) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the hierarchy"));
+    if (!h.parents) GP_TRY_GOTO(gp_fail_memory(err, "the hierarchy"));
     for (size_t t = 0; t < h.levels; t++) {
         h.sizes[t] = b->sizes[t];
         memcpy(h.labels + t * b->n, b->labels[t], b->n * sizeof *h.labels);
@@ -143,9 +148,9 @@ gp_status gp_an_hierarchy(const float *rows, size_t n, size_t d, const gp_neighb
     GP_TRY_GOTO(gp_alloc((void **)&b.distance, n, sizeof *b.distance, "the hierarchy", err));
     GP_TRY_GOTO(first_level(&b, err));
     for (bool more = true; more;) GP_TRY_GOTO(next_level(&b, &more, err));
-    GP_TRY_GOTO(hand_over(&b, out, err));
+    GP_TRY_GOTO(make_hierarchy(&b, out, err));
 out:
-    for (size_t t = 0; t < MOST_LEVELS; t++) {
+    for (size_t t = 0; t < MAX_LEVELS; t++) {
         gp_mem_free(b.labels[t]);
         gp_mem_free(b.parents[t]);
     }

@@ -58,13 +58,13 @@ typedef struct spanner {
     double *best;   /* [n] rows outside: mutual reachability of the shortest offered edge */
     uint32_t *from; /* [n] the other end of that edge */
     int64_t *order; /* [n] position at which the row entered the tree, or OUTSIDE */
-    heap outside;   /* by best */
-    heap unseen;    /* rows in the tree that were compared with their neighbours only; by bound */
+    heap outside;   /* rows outside the tree, by `best` */
+    heap unseen;    /* rows in the tree that were compared only with their neighbours, by `bound` */
     double *mean;   /* [d] */
     double scale;   /* rows times this have length 1 at most */
     float *panels;  /* [packed / 16][d][16] rows that were outside at the last packing */
     uint32_t *lane; /* [packed] row of each packed place */
-    double *half;   /* [packed] |y|^2 / 2 as packed */
+    double *half;   /* [packed] |y|^2 / 2 of each packed row y */
     size_t packed;
     float *block;            /* [BLOCK, d] */
     uint32_t blocked[BLOCK]; /* rows of the block */
@@ -142,14 +142,14 @@ static double distance(const spanner *s, uint32_t i, uint32_t j)
 static bool offer(spanner *s, uint32_t u, uint32_t i)
 {
     if (s->core[u] > s->best[i]) return false;
-    double reach = fmax(fmax(s->core[u], s->core[i]), distance(s, u, i));
-    if (reach > s->best[i] || (reach == s->best[i] && s->order[u] >= s->order[s->from[i]])) return false;
-    s->best[i] = reach, s->from[i] = u;
+    double mutual = fmax(fmax(s->core[u], s->core[i]), distance(s, u, i));
+    if (mutual > s->best[i] || (mutual == s->best[i] && s->order[u] >= s->order[s->from[i]])) return false;
+    s->best[i] = mutual, s->from[i] = u;
     return true;
 }
 
 /* Neighbours, cores and bounds. */
-static gp_status look_around(spanner *s, const gp_hdbscan_options *o, gp_error *err)
+static gp_status find_neighbours(spanner *s, const gp_hdbscan_options *o, gp_error *err)
 {
     size_t samples = o->min_samples ? o->min_samples : o->min_cluster_size;
     gp_neighbours_options near = GP_NEIGHBOURS_DEFAULTS;
@@ -266,11 +266,11 @@ static void compare_panel(spanner *s, size_t panel, float *tile)
     }
     for (size_t b = 0; b < s->block_rows; b++) {
         const float *row = tile + b * GP_PANEL;
-        float floor = s->thresholds[b];
+        float threshold = s->thresholds[b];
         int some = 0;
-        for (size_t o = 0; o < GP_PANEL; o++) some |= row[o] + offset[o] >= floor;
+        for (size_t o = 0; o < GP_PANEL; o++) some |= row[o] + offset[o] >= threshold;
         for (size_t o = 0; some && o < GP_PANEL; o++)
-            if (row[o] + offset[o] >= floor && offer(s, s->blocked[b], s->lane[panel * GP_PANEL + o]))
+            if (row[o] + offset[o] >= threshold && offer(s, s->blocked[b], s->lane[panel * GP_PANEL + o]))
                 offset[o] = offset_of(s, panel * GP_PANEL + o);
     }
 }
@@ -386,7 +386,7 @@ gp_status gp_an_spanning(const float *rows, size_t n, size_t d, const gp_hdbscan
     if (s.k < NEAR) s.k = NEAR;
     if (s.k > n - 1) s.k = n - 1;
     GP_TRY_GOTO(spanner_init(&s, err));
-    GP_TRY_GOTO(look_around(&s, options, err));
+    GP_TRY_GOTO(find_neighbours(&s, options, err));
     find_frame(&s);
     GP_TRY_GOTO(grow(&s, tree, options, err));
 out:

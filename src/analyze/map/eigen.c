@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Eigenvectors: cyclic Jacobi for what is small, filtered subspace iteration for the few largest of what is not.
+ * Eigenvectors: the cyclic Jacobi method for small matrices, Chebyshev-filtered subspace iteration (Zhou, Saad et al.
+ * 2006) for the leading eigenvectors of large operators.
  *
- * A block of a few vectors more than wanted is multiplied by a Chebyshev polynomial of the operator, which is small on
- * [least, cut] and grows fast above; then Rayleigh-Ritz; cut is the smallest Ritz value of the block, so it sharpens
- * by itself. */
+ * Subspace iteration keeps a block of vectors, a few more than requested.  Each round multiplies the block by a
+ * Chebyshev polynomial of the operator.  The polynomial is small on [lower_bound, cut] and grows fast above `cut`, so
+ * it amplifies the leading eigenvectors.  Then the Rayleigh-Ritz procedure rotates the block to approximate
+ * eigenvectors. `cut` is the smallest Ritz value of the block, so the filter improves from round to round. */
 #include "analyze/map/eigen.h"
 
 #include "base/mem.h"
@@ -12,7 +14,9 @@
 #include <math.h>
 #include <string.h>
 
-enum { SPARE = 8, DEGREE = 12 };
+/* GUARD_VECTORS: vectors of the block beyond the requested ones; they make the last requested vectors converge faster.
+ * DEGREE: degree of the Chebyshev polynomial. */
+enum { GUARD_VECTORS = 8, DEGREE = 12 };
 
 /* ------------------------------------------------------------------ Jacobi */
 
@@ -37,7 +41,7 @@ static void rotate(double *a, double *v, size_t n, size_t p, size_t q)
     }
 }
 
-/* Largest first; columns of v move along. */
+/* Sorts the eigenvalues in descending order, and the columns of v with them. */
 static void sort_pairs(double *values, double *v, size_t n)
 {
     for (size_t i = 0; i + 1 < n; i++) {
@@ -76,13 +80,14 @@ void gp_an_jacobi(double *a, size_t n, double *values, double *vectors)
 typedef struct subspace {
     gp_an_operator apply;
     void *user;
-    size_t n, m;          /* m: vectors of the block */
-    double *x, *y, *z;    /* [n, m] */
-    double *small, *turn; /* [m, m] */
-    double *values;       /* [m] */
+    size_t n, m;                  /* m: vectors of the block */
+    double *x, *y, *z;            /* [n, m] x: the block */
+    double *projected, *rotation; /* [m, m] */
+    double *values;               /* [m] Ritz values */
 } subspace;
 
-/* Gram-Schmidt, twice, columns of x. */
+/* Orthonormalises the columns of x by the Gram-Schmidt process.  Each step runs twice, because rounding makes the
+ * result of a single pass inexact. */
 static void orthonormalise(subspace *s)
 {
     for (size_t c = 0; c < s->m; c++) {
@@ -99,10 +104,11 @@ static void orthonormalise(subspace *s)
     }
 }
 
-/* x <- T_DEGREE of the operator scaled so that [least, cut] is [-1, 1]. */
-static void filter(subspace *s, double least, double cut)
+/* Multiplies x by the Chebyshev polynomial of the operator, which is scaled so that [lower_bound, cut] becomes [-1, 1].
+ */
+static void filter(subspace *s, double lower_bound, double cut)
 {
-    double centre = (cut + least) / 2, half = (cut - least) / 2;
+    double centre = (cut + lower_bound) / 2, half = (cut - lower_bound) / 2;
     size_t count = s->n * s->m;
     if (!(half > 0)) return;
     s->apply(s->user, s->x, s->y, s->m);
@@ -114,13 +120,13 @@ static void filter(subspace *s, double least, double cut)
             s->z[i] = 2 * (s->z[i] - centre * s->y[i]) / half - s->x[i];
             if (fabs(s->z[i]) > most) most = fabs(s->z[i]);
         }
-        double scale = most > 1e100 ? 1 / most : 1; /* two steps of the recurrence keep one scale */
+        double scale = most > 1e100 ? 1 / most : 1; /* both terms of the recurrence get the same factor */
         for (size_t i = 0; i < count; i++) s->x[i] = s->y[i] * scale, s->y[i] = s->z[i] * scale;
     }
     memcpy(s->x, s->y, count * sizeof *s->x);
 }
 
-/* Rotate the block to Ritz vectors; y <- operator * x, rotated along. */
+/* Rotates the block x to its Ritz vectors, and sets y to operator * x. */
 static void rayleigh_ritz(subspace *s)
 {
     size_t m = s->m;
@@ -129,18 +135,18 @@ static void rayleigh_ritz(subspace *s)
         for (size_t b = a; b < m; b++) {
             double dot = 0;
             for (size_t i = 0; i < s->n; i++) dot += s->x[i * m + a] * s->y[i * m + b];
-            s->small[a * m + b] = s->small[b * m + a] = dot;
+            s->projected[a * m + b] = s->projected[b * m + a] = dot;
         }
-    gp_an_jacobi(s->small, m, s->values, s->turn);
+    gp_an_jacobi(s->projected, m, s->values, s->rotation);
     for (size_t i = 0; i < s->n; i++) {
         double *x = s->x + i * m, *y = s->y + i * m, *z = s->z + i * m;
         for (size_t b = 0; b < m; b++) {
             double u = 0, v = 0;
-            for (size_t a = 0; a < m; a++) u += x[a] * s->turn[a * m + b], v += y[a] * s->turn[a * m + b];
-            z[b] = u, s->small[b] = v;
+            for (size_t a = 0; a < m; a++) u += x[a] * s->rotation[a * m + b], v += y[a] * s->rotation[a * m + b];
+            z[b] = u, s->projected[b] = v;
         }
         memcpy(x, z, m * sizeof *x);
-        memcpy(y, s->small, m * sizeof *y);
+        memcpy(y, s->projected, m * sizeof *y);
     }
 }
 
@@ -158,24 +164,24 @@ static double worst_residual(const subspace *s, size_t count)
     return worst;
 }
 
-gp_status gp_an_largest(gp_an_operator apply, void *user, size_t n, size_t count, double least, double tolerance,
+gp_status gp_an_largest(gp_an_operator apply, void *user, size_t n, size_t count, double lower_bound, double tolerance,
                         unsigned rounds, uint64_t seed, double *values, double *vectors, double *residual,
                         gp_error *err)
 {
-    subspace s = {.apply = apply, .user = user, .n = n, .m = count + SPARE < n ? count + SPARE : n};
+    subspace s = {.apply = apply, .user = user, .n = n, .m = count + GUARD_VECTORS < n ? count + GUARD_VECTORS : n};
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_alloc((void **)&s.x, n * s.m, sizeof(double), "eigenvectors", err));
     GP_TRY_GOTO(gp_alloc((void **)&s.y, n * s.m, sizeof(double), "eigenvectors", err));
     GP_TRY_GOTO(gp_alloc((void **)&s.z, n * s.m, sizeof(double), "eigenvectors", err));
-    GP_TRY_GOTO(gp_alloc((void **)&s.small, s.m * s.m, sizeof(double), "eigenvectors", err));
-    GP_TRY_GOTO(gp_alloc((void **)&s.turn, s.m * s.m, sizeof(double), "eigenvectors", err));
+    GP_TRY_GOTO(gp_alloc((void **)&s.projected, s.m * s.m, sizeof(double), "eigenvectors", err));
+    GP_TRY_GOTO(gp_alloc((void **)&s.rotation, s.m * s.m, sizeof(double), "eigenvectors", err));
     GP_TRY_GOTO(gp_alloc((void **)&s.values, s.m, sizeof(double), "eigenvectors", err));
     for (size_t i = 0; i < n * s.m; i++) s.x[i] = (double)(gp_rng_at(seed, i) >> 11) / 9007199254740992.0 - 0.5;
     orthonormalise(&s);
     rayleigh_ritz(&s);
     *residual = worst_residual(&s, count);
     for (unsigned r = 0; r<rounds && * residual> tolerance * fmax(fabs(s.values[0]), 1e-300); r++) {
-        filter(&s, least, s.values[s.m - 1]);
+        filter(&s, lower_bound, s.values[s.m - 1]);
         orthonormalise(&s);
         rayleigh_ritz(&s);
         *residual = worst_residual(&s, count);
@@ -185,8 +191,8 @@ gp_status gp_an_largest(gp_an_operator apply, void *user, size_t n, size_t count
         for (size_t c = 0; c < count; c++) vectors[i * count + c] = s.x[i * s.m + c];
 out:
     gp_mem_free(s.values);
-    gp_mem_free(s.turn);
-    gp_mem_free(s.small);
+    gp_mem_free(s.rotation);
+    gp_mem_free(s.projected);
     gp_mem_free(s.z);
     gp_mem_free(s.y);
     gp_mem_free(s.x);

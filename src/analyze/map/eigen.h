@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * Private to analyze: eigenvectors, of small dense matrices and of the largest of an operator. */
+ * Private to analyze: all eigenvectors of a small dense matrix, and the leading eigenvectors of an operator. */
 #ifndef GP_ANALYZE_MAP_EIGEN_H
 #define GP_ANALYZE_MAP_EIGEN_H
 
 #include "base/status.h"
 
-/* Symmetric a [n, n] (overwritten) -> values [n] falling, vectors [n, n] in columns.  Cyclic Jacobi. */
+/* Eigenvalues of symmetric a [n, n] (overwritten) in descending order, and eigenvectors as columns of vectors [n, n].
+ * Cyclic Jacobi method. */
 void gp_an_jacobi(double *a, size_t n, double *values, double *vectors);
 
-/* out [n, m] = operator * in [n, m] */
+/* Computes out [n, m] = operator * in [n, m]. */
 typedef void (*gp_an_operator)(void *user, const double *in, double *out, size_t m);
-/* The `count` algebraically largest eigenvectors of a symmetric operator on n numbers whose eigenvalues are >= least,
- * by Chebyshev-filtered subspace iteration (Zhou, Saad et al. 2006) until the residuals are below tolerance * largest,
- * or `rounds`.  vectors [n, count] in columns (row-major), values [count]; *residual the largest.  Seeded, one thread.
- */
-gp_status gp_an_largest(gp_an_operator apply, void *user, size_t n, size_t count, double least, double tolerance,
+/* Finds the `count` eigenvectors with the largest eigenvalues of a symmetric operator on vectors of n numbers.
+ * lower_bound: no eigenvalue is smaller.  Method: Chebyshev-filtered subspace iteration (Zhou, Saad et al. 2006).  It
+ * stops after `rounds`, or when all residuals are below tolerance * largest eigenvalue.  vectors [n, count]: one column
+ * per eigenvector, stored by rows.  *residual: the largest residual.  Runs in one thread. */
+gp_status gp_an_largest(gp_an_operator apply, void *user, size_t n, size_t count, double lower_bound, double tolerance,
                         unsigned rounds, uint64_t seed, double *values, double *vectors, double *residual,
                         gp_error *err);
 

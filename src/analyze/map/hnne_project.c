@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * h-NNE's projection, version 1 (Sarfraz et al., CVPR 2022): principal components of the standardised columns say where
- * things are; then, from the coarsest level down, each cluster's children are spread around its anchor, within a radius
- * that its nearest neighbour leaves free. */
+ * The projection of h-NNE, version 1 (Sarfraz et al., CVPR 2022).
+ *
+ *   principal components of the standardised columns -> first positions of all rows
+ *   coarsest level: the anchor of each cluster is the mean position of its rows
+ *   each level, coarse to fine: the children of a cluster are placed in a circle around its anchor; their positions are
+ *   the anchors of the next level
+ *
+ * The radius of a circle is a share of the distance to the nearest other anchor, so circles do not overlap. */
 #include "analyze/analyze.h"
 
 #include "analyze/map/pca.h"
@@ -14,7 +19,7 @@ static const double pi = 3.14159265358979323846;
 
 /* ------------------------------------------------------------------ inflation */
 
-/* Per parent, to zero mean and unit spread of each coordinate. */
+/* Standardises the coordinates of each parent's children to mean 0 and standard deviation 1. */
 static void z_score(double *x, size_t n, size_t dims, const uint32_t *parent, size_t parents, double *mean,
                     double *spread, double *members)
 {
@@ -37,8 +42,8 @@ static void z_score(double *x, size_t n, size_t dims, const uint32_t *parent, si
             x[i * dims + k] /= sqrt(spread[parent[i] * dims + k] / members[parent[i]]) + 1e-12;
 }
 
-/* Each row vector times r [dims, dims], or its transpose. */
-static void turn(double *x, size_t n, size_t dims, const double *r, bool back)
+/* Multiplies each row vector of x by the rotation matrix r [dims, dims].  back: by its transpose, the inverse. */
+static void rotate(double *x, size_t n, size_t dims, const double *r, bool back)
 {
     for (size_t i = 0; i < n; i++) {
         double out[2] = {0};
@@ -48,7 +53,8 @@ static void turn(double *x, size_t n, size_t dims, const double *r, bool back)
     }
 }
 
-/* Unit spread of both axes at six angles in turn. */
+/* The inflation step of h-NNE: standardises the children of each parent along axes rotated by 0, 18, ... 90 degrees,
+ * one angle after another.  So the children fill their circle in all directions. */
 static void inflate(double *x, size_t n, size_t dims, const uint32_t *parent, size_t parents, double *scratch)
 {
     double *mean = scratch, *spread = mean + parents * dims, *members = spread + parents * dims;
@@ -56,15 +62,15 @@ static void inflate(double *x, size_t n, size_t dims, const uint32_t *parent, si
         double angle = step * 18 * pi / 180;
         double r[4] = {cos(angle), sin(angle), -sin(angle), cos(angle)};
         z_score(x, n, dims, parent, parents, mean, spread, members);
-        turn(x, n, dims, r, false);
+        rotate(x, n, dims, r, false);
         z_score(x, n, dims, parent, parents, mean, spread, members);
-        turn(x, n, dims, r, true);
+        rotate(x, n, dims, r, true);
     }
 }
 
 /* ------------------------------------------------------------------ placing */
 
-/* radius [n]: share of the distance to the nearest other anchor. */
+/* radius [n]: `share` times the distance from each anchor to the nearest other anchor. */
 static void find_radii(const double *anchor, size_t n, size_t dims, double share, double *radius)
 {
     for (size_t i = 0; i < n; i++) {
@@ -79,9 +85,9 @@ static void find_radii(const double *anchor, size_t n, size_t dims, double share
     }
 }
 
-/* Children x [n, dims] (overwritten) around their parents' anchors. */
-static void place(double *x, size_t n, size_t dims, const uint32_t *parent, const double *anchor, const double *radius,
-                  size_t parents, double *scratch)
+/* Centres the children x [n, dims] on their parent's anchor.  The farthest child lies at the radius. */
+static void place_children(double *x, size_t n, size_t dims, const uint32_t *parent, const double *anchor,
+                           const double *radius, size_t parents, double *scratch)
 {
     double *mean = scratch, *most = mean + parents * dims, *members = most + parents;
     memset(scratch, 0, parents * (dims + 2) * sizeof *scratch);
@@ -104,7 +110,7 @@ static void place(double *x, size_t n, size_t dims, const uint32_t *parent, cons
     }
 }
 
-/* Means of the projected rows per cluster of a level. */
+/* mean [clusters, dims]: mean position of the rows of each cluster of a level. */
 static void level_means(const double *points, size_t n, size_t dims, const uint32_t *label, size_t clusters,
                         double *mean, double *members)
 {
@@ -118,7 +124,7 @@ static void level_means(const double *points, size_t n, size_t dims, const uint3
         for (size_t k = 0; k < dims; k++) mean[c * dims + k] /= members[c];
 }
 
-static gp_status spread_out(const gp_hierarchy *h, size_t dims, double share, double *points, gp_error *err)
+static gp_status place_levels(const gp_hierarchy *h, size_t dims, double share, double *points, gp_error *err)
 {
     size_t most = h->sizes[0];
     double *anchor = NULL, *child = NULL, *radius = NULL, *scratch = NULL;
@@ -129,14 +135,14 @@ static gp_status spread_out(const gp_hierarchy *h, size_t dims, double share, do
     GP_TRY_GOTO(gp_alloc((void **)&scratch, most * (2 * dims + 2), sizeof(double), "the projection", err));
     size_t top = h->levels - 1;
     level_means(points, h->n, dims, h->labels + top * h->n, h->sizes[top], anchor, scratch);
-    for (size_t level = top + 1; level-- > 0;) { /* children of the clusters of `level` */
+    for (size_t level = top + 1; level-- > 0;) { /* places the children of the clusters of `level` */
         size_t parents = h->sizes[level], n = level ? h->sizes[level - 1] : h->n;
         const uint32_t *parent = level ? h->parents[level - 1] : h->labels;
         double *x = level ? child : points;
         if (level) level_means(points, h->n, dims, h->labels + (level - 1) * h->n, n, child, scratch);
         find_radii(anchor, parents, dims, share, radius);
         inflate(x, n, dims, parent, parents, scratch);
-        place(x, n, dims, parent, anchor, radius, parents, scratch);
+        place_children(x, n, dims, parent, anchor, radius, parents, scratch);
         if (level) memcpy(anchor, child, n * dims * sizeof *anchor);
     }
 out:
@@ -158,7 +164,7 @@ gp_status gp_an_hierarchy_project(const gp_hierarchy *hierarchy, const float *ro
     GP_TRY_GOTO(gp_an_pca_fit(rows, hierarchy->n, d, dims, true, &f, err));
     GP_TRY_GOTO(gp_alloc((void **)&points, hierarchy->n * dims, sizeof *points, "the projection", err));
     gp_an_pca_apply(&f, rows, hierarchy->n, points);
-    GP_TRY_GOTO(spread_out(hierarchy, dims, radius > 0 ? radius : 0.4, points, err));
+    GP_TRY_GOTO(place_levels(hierarchy, dims, radius > 0 ? radius : 0.4, points, err));
     for (size_t i = 0; i < hierarchy->n * dims; i++) out[i] = (float)points[i];
 out:
     gp_mem_free(points);

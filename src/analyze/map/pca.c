@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Principal components by the covariance matrix, in double: exact eigenvectors, no randomised solver, signs fixed. */
+ * Principal components from the covariance matrix in double.  The solver is deterministic, and the sign of each
+ * component is fixed, so the result can be repeated. */
 #include "analyze/map/pca.h"
 
 #include "analyze/analyze.h"
@@ -10,7 +11,9 @@
 #include <math.h>
 #include <string.h>
 
-enum { DENSE = 48, ROUNDS = 400 }; /* up to DENSE columns Jacobi is the faster way */
+/* JACOBI_COLUMNS: up to this number of columns the Jacobi method is faster than subspace iteration.  ROUNDS: maximum
+ * rounds of subspace iteration. */
+enum { JACOBI_COLUMNS = 48, ROUNDS = 400 };
 
 static void find_scale(const float *rows, size_t n, size_t d, bool standardise, gp_pca_fit *f)
 {
@@ -26,11 +29,11 @@ static void find_scale(const float *rows, size_t n, size_t d, bool standardise, 
         }
     for (size_t j = 0; j < d; j++) {
         f->scale[j] = sqrt(f->scale[j] / (double)n);
-        if (!(f->scale[j] > 1e-12 * fabs(f->mean[j]))) f->scale[j] = 1; /* a constant column but for rounding */
+        if (!(f->scale[j] > 1e-12 * fabs(f->mean[j]))) f->scale[j] = 1; /* a constant column; the rest is rounding */
     }
 }
 
-/* c [d, d], upper triangle, then mirrored; rows centred once into `row`. */
+/* c [d, d]: covariance matrix.  row [d] is scratch for one standardised row. */
 static void covariance(const float *rows, size_t n, size_t d, const gp_pca_fit *f, double *c, double *row)
 {
     memset(c, 0, d * d * sizeof *c);
@@ -65,11 +68,11 @@ static void apply_dense(void *user, const double *in, double *out, size_t m)
 static gp_status components(double *c, size_t d, gp_pca_fit *f, gp_error *err)
 {
     double *values = NULL, *vectors = NULL, residual;
-    size_t columns = d <= DENSE ? d : f->dims;
+    size_t columns = d <= JACOBI_COLUMNS ? d : f->dims;
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_alloc((void **)&values, columns, sizeof *values, "components", err));
     GP_TRY_GOTO(gp_alloc((void **)&vectors, d * columns, sizeof *vectors, "components", err));
-    if (d <= DENSE)
+    if (d <= JACOBI_COLUMNS)
         gp_an_jacobi(c, d, values, vectors);
     else
         GP_TRY_GOTO(gp_an_largest(apply_dense, &(dense){c, d}, d, columns, 0, 1e-11, ROUNDS, 1, values, vectors,

@@ -7,9 +7,10 @@
 
 typedef struct gp_pca_fit {
     size_t d, dims;
-    double *mean, *scale; /* [d]; scale 1 unless standardised: population standard deviation, 0 counts as 1 */
-    double *components;   /* [dims, d] of length 1, the largest loading of each positive */
-    double *variances;    /* [dims] */
+    double *mean;  /* [d] */
+    double *scale; /* [d] divisor of each column: 1, or if standardised the population standard deviation (1 if 0) */
+    double *components; /* [dims, d] unit vectors; the loading with the largest absolute value is positive */
+    double *variances;  /* [dims] */
 } gp_pca_fit;
 /* rows [n, d], dims <= d.  Owns: *out, gp_an_pca_clear.  Cost: n * d * d operations, d * d doubles. */
 gp_status gp_an_pca_fit(const float *rows, size_t n, size_t d, size_t dims, bool standardise, gp_pca_fit *out,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * UMAP (McInnes, Healy, Melville 2018): neighbours -> fuzzy graph -> a start -> a layout in which what is joined
- * attracts and what is drawn at random repels.
- (umap_layout.c). */
+ * UMAP (McInnes, Healy, Melville 2018):
+ *
+ *   rows -> k nearest neighbours -> fuzzy graph (umap_graph.c) -> initial positions (umap_init.c)
+ *   -> optimisation: edges of the graph attract, randomly drawn points repel (umap_layout.c) */
 #include "analyze/map/umap.h"
 
 #include "analyze/analyze.h"
@@ -13,17 +14,24 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_DIMS = 64, MOST_NEGATIVES = 1000, PLACE_EPOCHS = 30, FITTED = 20000 };
+enum {
+    MAX_DIMS = 64,
+    MAX_NEGATIVES = 1000,
+    PLACE_EPOCHS = 30, /* epochs for new rows on an existing map */
+    PCA_ROWS = 20000   /* rows that determine the components of the initial positions; with 20,000 of 100,000 rows the
+                        * map takes 15 s instead of 23 (docs/performance.md) */
+};
 
-/* ------------------------------------------------------------------ the start */
+/* ------------------------------------------------------------------ initial positions */
 
-/* To at most 10 in size, a little noise, then each axis over 0..10, as the reference does. */
+/* Scales the positions to at most 10 in absolute value, adds noise of standard deviation 1e-4, and stretches each axis
+ * to 0..10, as umap-learn does. */
 static void scale_start(double *start, size_t n, size_t dims, uint64_t seed, float *at)
 {
     double most = 0;
     for (size_t i = 0; i < n * dims; i++) most = fmax(most, fabs(start[i]));
     for (size_t i = 0; i < n * dims; i++) {
-        double u = 0; /* the sum of twelve uniforms is nearly normal (Irwin, Hall) */
+        double u = 0; /* sum of twelve uniform numbers: nearly normal with variance 1 (Irwin-Hall distribution) */
         for (uint64_t r = 0; r < 12; r++) u += (double)(gp_rng_at(seed, i * 12 + r) >> 11) / 9007199254740992.0;
         start[i] = (most > 0 ? start[i] * 10 / most : 0) + (u - 6) * 1e-4;
     }
@@ -35,10 +43,11 @@ static void scale_start(double *start, size_t n, size_t dims, uint64_t seed, flo
     }
 }
 
-/* Islands have no common eigenvectors; components, of so many rows as are enough to know them, say where they lie. */
+/* Initial positions by principal components: for a graph with several connected components, whose leading eigenvectors
+ * only tell these components apart.  The principal components are computed from at most PCA_ROWS rows. */
 static gp_status start_from_components(const float *rows, size_t n, size_t d, size_t dims, double *start, gp_error *err)
 {
-    size_t columns = dims < d ? dims : d, m = n < FITTED ? n : FITTED;
+    size_t columns = dims < d ? dims : d, m = n < PCA_ROWS ? n : PCA_ROWS;
     float *some = NULL;
     double *flat = NULL;
     gp_pca_fit fit = {0};
@@ -76,17 +85,17 @@ out:
     return st;
 }
 
-/* ------------------------------------------------------------------ the whole */
+/* ------------------------------------------------------------------ entry point */
 
 static gp_status check(size_t n, size_t d, const gp_umap_options *o, size_t most, gp_error *err)
 {
-    if (o->dims == 0 || o->dims > MOST_DIMS)
-        return gp_fail(err, GP_ERR_USAGE, "the map's dimensions must be 1 to %d", MOST_DIMS);
+    if (o->dims == 0 || o->dims > MAX_DIMS)
+        return gp_fail(err, GP_ERR_USAGE, "the map's dimensions must be 1 to %d", MAX_DIMS);
     if (o->neighbours < 2 || o->neighbours > most)
         return gp_fail(err, GP_ERR_USAGE, "the neighbours for a map of %zu rows must be 2 to %zu, not %u", n, most,
                        o->neighbours);
-    if (o->negative_samples > MOST_NEGATIVES)
-        return gp_fail(err, GP_ERR_USAGE, "%u negative samples are more than %d", o->negative_samples, MOST_NEGATIVES);
+    if (o->negative_samples > MAX_NEGATIVES)
+        return gp_fail(err, GP_ERR_USAGE, "%u negative samples are more than %d", o->negative_samples, MAX_NEGATIVES);
     if (!(o->recall > 0 && o->recall <= 1)) return gp_fail(err, GP_ERR_USAGE, "recall must be above 0 and at most 1");
     if (d == 0) return gp_fail(err, GP_ERR_USAGE, "rows must have at least 1 column");
     if (!(o->spread > 0) || o->min_dist < 0 || o->min_dist > o->spread)
@@ -141,10 +150,10 @@ out:
 
 /* ------------------------------------------------------------------ new rows */
 
-/* Weighted mean of where the neighbours are. */
+/* Sets x to the weighted mean of the neighbours' positions. */
 static void place_between(const uint32_t *ids, const float *weights, size_t k, const float *map, size_t dims, float *x)
 {
-    double sum = 0, mean[MOST_DIMS] = {0};
+    double sum = 0, mean[MAX_DIMS] = {0};
     for (size_t j = 0; j < k; j++) {
         sum += (double)weights[j];
         for (size_t c = 0; c < dims; c++) mean[c] += (double)weights[j] * (double)map[ids[j] * dims + c];
@@ -171,7 +180,7 @@ gp_status gp_an_umap_place(const float *rows, const float *map, size_t n, size_t
     GP_TRY_GOTO(gp_an_neighbours(rows, n, d, fresh, m, k, &near, ids, distances, err));
     for (size_t i = 0; i < m * k; i++) mean += (double)distances[i] / (double)(m * k);
     for (size_t i = 0; i < m; i++) {
-        float *x = out + i * l.dims, *w = distances + i * k; /* distances become weights */
+        float *x = out + i * l.dims, *w = distances + i * k; /* the weights overwrite the distances */
         uint64_t random = gp_rng_mix(options->seed + i);
         double sigma, rho;
         gp_an_smooth(w, k + 1, mean, &sigma, &rho);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * UMAP's graph (McInnes, Healy, Melville 2018, section 3.1): each row sees its neighbours through its own scale, and
- * the views are joined by a fuzzy union; and the curve that similarities on the map follow. */
+ * The graph of UMAP (McInnes, Healy, Melville 2018, section 3.1).  Each row weights its neighbours by its own distance
+ * scale, so the weights of a pair differ in both directions.  A fuzzy union joins them to one weight.  This file also
+ * fits the curve of similarities on the map. */
 #include "analyze/map/umap.h"
 
 #include "base/mem.h"
@@ -36,15 +37,15 @@ void gp_an_smooth(const float *distances, size_t k, double mean_all, double *sig
 
 /* ------------------------------------------------------------------ union */
 
-typedef struct seen {
+typedef struct directed {
     size_t *first; /* [n + 1] */
     uint32_t *to;  /* ascending within a row */
     float *weight;
-} seen;
+} directed;
 
 static void sort_row(uint32_t *to, float *weight, size_t m)
 {
-    for (size_t i = 1; i < m; i++) { /* k is small */
+    for (size_t i = 1; i < m; i++) { /* insertion sort, because k is small */
         uint32_t t = to[i];
         float w = weight[i];
         size_t j = i;
@@ -53,22 +54,22 @@ static void sort_row(uint32_t *to, float *weight, size_t m)
     }
 }
 
-static void seen_clear(seen *s)
+static void directed_clear(directed *s)
 {
     gp_mem_free(s->first);
     gp_mem_free(s->to);
     gp_mem_free(s->weight);
 }
 
-static gp_status seen_init(seen *s, size_t n, size_t edges, gp_error *err)
+static gp_status directed_init(directed *s, size_t n, size_t edges, gp_error *err)
 {
     GP_TRY(gp_alloc((void **)&s->first, n + 1, sizeof *s->first, "the map", err));
     GP_TRY(gp_alloc((void **)&s->to, edges, sizeof *s->to, "the map", err));
     return gp_alloc((void **)&s->weight, edges, sizeof *s->weight, "the map", err);
 }
 
-/* out <- transposed in; rows come out ascending because they are gone through in order. */
-static void transpose(const seen *in, seen *out, size_t n)
+/* Transposes `in` to `out`.  The rows of `out` are ascending, because the rows of `in` are read in order. */
+static void transpose(const directed *in, directed *out, size_t n)
 {
     memset(out->first, 0, (n + 1) * sizeof *out->first);
     for (size_t e = 0; e < in->first[n]; e++) out->first[in->to[e] + 1]++;
@@ -82,8 +83,8 @@ static void transpose(const seen *in, seen *out, size_t n)
     out->first[0] = 0;
 }
 
-/* Both views of each pair into one weight: mix * (a + b - ab) + (1 - mix) * ab. */
-static gp_status join(const seen *a, const seen *b, size_t n, double mix, gp_umap_graph *out, gp_error *err)
+/* Joins the weights x, y of both directions of a pair to one: mix * (x + y - xy) + (1 - mix) * xy. */
+static gp_status join(const directed *a, const directed *b, size_t n, double mix, gp_umap_graph *out, gp_error *err)
 {
     gp_umap_graph g = {.n = n};
     size_t edges = 0;
@@ -114,12 +115,12 @@ out:
 gp_status gp_an_fuzzy_graph(const uint32_t *ids, const float *distances, size_t n, size_t k, double mix, double *sigmas,
                             double *rhos, gp_umap_graph *out, gp_error *err)
 {
-    seen mine = {0}, theirs = {0};
+    directed outgoing = {0}, incoming = {0};
     size_t m = k - 1, edges = 0;
     double mean = 0;
     gp_status st = GP_OK;
-    GP_TRY_GOTO(seen_init(&mine, n, n * m, err));
-    GP_TRY_GOTO(seen_init(&theirs, n, n * m, err));
+    GP_TRY_GOTO(directed_init(&outgoing, n, n * m, err));
+    GP_TRY_GOTO(directed_init(&incoming, n, n * m, err));
     for (size_t i = 0; i < n * m; i++) mean += (double)distances[i];
     mean /= (double)(n * k);
     for (size_t i = 0; i < n; i++) {
@@ -127,20 +128,20 @@ gp_status gp_an_fuzzy_graph(const uint32_t *ids, const float *distances, size_t 
         gp_an_smooth(distances + i * m, k, mean, &sigma, &rho);
         if (sigmas) sigmas[i] = sigma;
         if (rhos) rhos[i] = rho;
-        mine.first[i] = edges;
+        outgoing.first[i] = edges;
         for (size_t j = 0; j < m; j++) {
             double gap = (double)distances[i * m + j] - rho;
             float w = gap <= 0 || sigma == 0 ? 1 : (float)exp(-gap / sigma);
-            if (w > 0) mine.to[edges] = ids[i * m + j], mine.weight[edges++] = w;
+            if (w > 0) outgoing.to[edges] = ids[i * m + j], outgoing.weight[edges++] = w;
         }
-        sort_row(mine.to + mine.first[i], mine.weight + mine.first[i], edges - mine.first[i]);
+        sort_row(outgoing.to + outgoing.first[i], outgoing.weight + outgoing.first[i], edges - outgoing.first[i]);
     }
-    mine.first[n] = edges;
-    transpose(&mine, &theirs, n);
-    GP_TRY_GOTO(join(&mine, &theirs, n, mix, out, err));
+    outgoing.first[n] = edges;
+    transpose(&outgoing, &incoming, n);
+    GP_TRY_GOTO(join(&outgoing, &incoming, n, mix, out, err));
 out:
-    seen_clear(&theirs);
-    seen_clear(&mine);
+    directed_clear(&incoming);
+    directed_clear(&outgoing);
     return st;
 }
 
@@ -154,7 +155,7 @@ void gp_an_graph_clear(gp_umap_graph *g)
 
 /* ------------------------------------------------------------------ the curve */
 
-/* Least squares on 300 points up to 3 * spread, by Gauss-Newton with damping (Levenberg 1944, Marquardt 1963). */
+/* Least squares on 300 distances from 0 to 3 * spread, by damped Gauss-Newton (Levenberg 1944, Marquardt 1963). */
 void gp_an_curve(double min_dist, double spread, double *a, double *b)
 {
     enum { POINTS = 300 };

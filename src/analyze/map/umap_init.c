@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The start of a map: eigenvectors of the normalised Laplacian I - D^-1/2 W D^-1/2 (Belkin and Niyogi 2003; von Luxburg
- * 2007).  Its smallest are the largest of S = D^-1/2 W D^-1/2, whose spectrum lies in -1..1. */
+ * Initial positions of a map: eigenvectors of the normalised Laplacian I - S, S = D^-1/2 W D^-1/2 (Belkin and Niyogi
+ * 2003; von Luxburg 2007).  W: weights of the graph.  D: sums of the rows of W.  The eigenvectors with the smallest
+ * eigenvalues of I - S are those with the largest eigenvalues of S, which lie in -1..1. */
 #include "analyze/map/eigen.h"
 #include "analyze/map/umap.h"
 
@@ -9,15 +10,15 @@
 #include <math.h>
 #include <string.h>
 
-static const double tolerance = 1e-4; /* a start need not be better */
+static const double tolerance = 1e-4; /* sufficient, because the optimisation moves all points afterwards */
 enum { ROUNDS = 60 };
 
-static gp_status count_parts(const gp_umap_graph *g, size_t *parts, gp_error *err)
+static gp_status count_components(const gp_umap_graph *g, size_t *parts, gp_error *err)
 {
     uint32_t *todo = NULL;
     bool *seen = gp_mem_zero(g->n, sizeof *seen);
     gp_status st = GP_OK;
-    if (!seen) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the map");
+    if (!seen) return gp_fail_memory(err, "the map");
     GP_TRY_GOTO(gp_alloc((void **)&todo, g->n, sizeof *todo, "the map", err));
     *parts = 0;
     for (size_t i = 0; i < g->n; i++) {
@@ -37,14 +38,14 @@ out:
     return st;
 }
 
-typedef struct walk {
+typedef struct normalised {
     const gp_umap_graph *g;
-    double *scale; /* [n] degree^-1/2 */
-} walk;
+    double *scale; /* [n] diagonal of D^-1/2 */
+} normalised;
 
-static void apply_walk(void *user, const double *in, double *out, size_t m)
+static void apply_normalised(void *user, const double *in, double *out, size_t m)
 {
-    const walk *w = user;
+    const normalised *w = user;
     const gp_umap_graph *g = w->g;
     for (size_t i = 0; i < g->n; i++) {
         double *to = out + i * m;
@@ -60,11 +61,11 @@ static void apply_walk(void *user, const double *in, double *out, size_t m)
 gp_status gp_an_spectral(const gp_umap_graph *graph, size_t dims, uint64_t seed, double *out, size_t *parts,
                          gp_error *err)
 {
-    walk w = {.g = graph};
+    normalised w = {.g = graph};
     size_t count = dims + 1;
     double *values = NULL, *vectors = NULL, residual;
     gp_status st = GP_OK;
-    GP_TRY(count_parts(graph, parts, err));
+    GP_TRY(count_components(graph, parts, err));
     if (*parts > 1 || graph->n <= count + 1) return GP_OK;
     GP_TRY_GOTO(gp_alloc((void **)&w.scale, graph->n, sizeof *w.scale, "the map", err));
     GP_TRY_GOTO(gp_alloc((void **)&values, count, sizeof *values, "the map", err));
@@ -74,8 +75,8 @@ gp_status gp_an_spectral(const gp_umap_graph *graph, size_t dims, uint64_t seed,
         for (size_t e = graph->first[i]; e < graph->first[i + 1]; e++) degree += (double)graph->weight[e];
         w.scale[i] = degree > 0 ? 1 / sqrt(degree) : 0;
     }
-    GP_TRY_GOTO(
-        gp_an_largest(apply_walk, &w, graph->n, count, -1, tolerance, ROUNDS, seed, values, vectors, &residual, err));
+    GP_TRY_GOTO(gp_an_largest(apply_normalised, &w, graph->n, count, -1, tolerance, ROUNDS, seed, values, vectors,
+                              &residual, err));
     if (!(residual < 0.1)) GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "the graph's eigenvectors did not converge"));
     for (size_t i = 0; i < graph->n; i++)
         for (size_t k = 0; k < dims; k++) out[i * dims + k] = vectors[i * count + k + 1];

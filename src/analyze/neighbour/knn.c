@@ -184,7 +184,8 @@ void gp_knn_begin(const gp_knn *s, gp_knn_query *q, gp_knn_hit *list, size_t i)
     bool cosine = s->metric == GP_METRIC_COSINE;
     double norm = s->self ? s->norms[i] : norm_of(s->kernels, s->queries + i * s->d, s->d);
     double length = norm * gp_knn_scale(s, norm), u = ldexp(1, -24), most = s->max_norm;
-    /* bound of all rounding: the product and the packing of both rows (d + 4), the offset, its addition, the doubles */
+    /* bounds all rounding errors: of the product and of packing both rows to float (together d + 8), of the offset and
+     * its addition, and of the computations in double (1e-14) */
     double margin =
         1.01 * u * (((double)s->d + 8) * length * most + (cosine ? 2 : 2 * most * most + 2 * length * most)) +
         1e-14 * (length + most) * (length + most);
@@ -217,9 +218,9 @@ void gp_knn_insert_panel(const gp_knn *s, const float *tile, size_t stride, gp_k
                          size_t panel)
 {
     const float *offset = s->offset + panel * GP_PANEL;
-    float floors[GP_QUERIES];
-    for (size_t i = 0; i < count; i++) floors[i] = queries[i]->threshold;
-    uint64_t reached = s->kernels->mask_rows(tile, stride, count, offset, floors);
+    float thresholds[GP_QUERIES];
+    for (size_t i = 0; i < count; i++) thresholds[i] = queries[i]->threshold;
+    uint64_t reached = s->kernels->mask_rows(tile, stride, count, offset, thresholds);
     for (; reached; reached &= reached - 1) {
         size_t i = (size_t)__builtin_ctzll(reached);
         const float *row = tile + i * stride;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * Private to analyze: the parts that exact and approximate k-NN search share.
+ * Private to analyze: the code that exact and approximate k-NN search share.
  *
  *   rows [n,d] -> panels of 16 rows (packed once, shared by all threads)
  *   a block of queries x a panel -> a tile of similarities in float, or in int8 first (sq8.h)
  *   a row whose similarity could be among the k best, allowing for rounding -> candidate
  *   candidates -> distance in double from the rows as given -> the k best by (distance, id)
  *
- * Similarity (`likeness`) is x.y of unit rows for cosine, and x.y - |y|^2/2 for euclidean.  For one x the
- * latter orders as -|x-y|^2 does.
- * A float sum of d products errs by at most (d + 4) u sum|x_i y_i| <= (d + 4) u |x||y|, u = 2^-24 (Higham 2002, 3.5;
- * any order of summation, with or without FMA).  A candidate is removed only if k others are more similar by twice
- * that bound, so the search misses no neighbour among the compared rows.  Rows may reach a list in any order: the list
- * ends with the same k nearest, so results do not depend on the number of threads. */
+ * Similarity (`likeness`) is x.y of unit rows for cosine, and x.y - |y|^2/2 for euclidean.  For a fixed x the latter
+ * sorts rows y as -|x-y|^2 does.
+ * The rounding error of a float sum of d products is at most (d + 4) u sum|x_i y_i| <= (d + 4) u |x||y|, u = 2^-24
+ * (Higham 2002, 3.5; any order of summation, with or without FMA).  A candidate is removed only if k others are more
+ * similar by twice that bound, so the search misses no neighbour among the compared rows.  The list ends with the same
+ * k nearest rows in whatever order they are inserted, so results do not depend on the number of threads. */
 #ifndef GP_ANALYZE_NEIGHBOUR_KNN_H
 #define GP_ANALYZE_NEIGHBOUR_KNN_H
 
@@ -38,8 +38,8 @@ typedef struct gp_knn_query {
 } gp_knn_query;
 
 typedef struct gp_knn {
-    const float *rows, *queries; /* [n, d], [m, d] as given; NULL when they are */
-    const double *wide;          /* [n, d] rows in double, which are also the queries; else NULL */
+    const float *rows, *queries; /* [n, d], [m, d] as given; NULL if the rows are in double */
+    const double *wide;          /* [n, d] rows in double, which are also the queries; NULL if the rows are in float */
     size_t n, m, d, k, capacity; /* capacity of a query's list: gp_knn_capacity */
     size_t full;                 /* length at which a list is pruned, at most capacity; pruning raises `threshold` */
     bool self;                   /* queries are the rows */
@@ -49,8 +49,8 @@ typedef struct gp_knn {
     float *panels;          /* owned: [slots / 16][d][16] */
     float *offset;          /* owned: [slots] -|y|^2/2 for euclidean, 0 for cosine; -inf without a row */
     double *norms;          /* owned: [n] |y| */
-    double scale;           /* euclidean: as packed no row or query is longer than 1, so that no square overflows */
-    double max_norm;        /* largest of |y| as packed */
+    double scale;    /* euclidean: factor that makes all rows and queries at most 1 long, so that no square overflows */
+    double max_norm; /* largest |y| of the scaled rows */
     const gp_kernels *kernels;
 } gp_knn;
 
@@ -64,8 +64,8 @@ gp_status gp_knn_check(const float *x, size_t n, size_t d, const char *what, gp_
 /* gp_knn_measure computes norms, scale and max_norm.  gp_knn_pack then writes panels and offsets. */
 gp_status gp_knn_measure(gp_knn *search, gp_error *err);
 gp_status gp_knn_pack(gp_knn *search, gp_error *err);
-/* gp_knn_scale returns the factor for a row of this length before packing.  gp_knn_offset returns the offset of its
- * similarities. */
+/* gp_knn_scale returns the factor by which a row of length `norm` is multiplied before it is packed.  gp_knn_offset
+ * returns the number to add to the row's products to get similarities. */
 double gp_knn_scale(const gp_knn *search, double norm);
 float gp_knn_offset(const gp_knn *search, double norm);
 void gp_knn_clear(gp_knn *search); /* frees what `search` owns */

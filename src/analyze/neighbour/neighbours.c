@@ -68,14 +68,14 @@ static void load_block(const exact *e, worker *w, gp_knn_query *q, size_t first,
 }
 
 /* Inserts the block's rows into the lists of the panel's rows. */
-static void offer_block(const exact *e, const float *tile, size_t first, size_t count, size_t panel)
+static void insert_block(const exact *e, const float *tile, size_t first, size_t count, size_t panel)
 {
     const gp_knn *s = &e->s;
     gp_knn_query *q = e->all + panel * GP_PANEL;
     size_t width = s->n - panel * GP_PANEL < GP_PANEL ? s->n - panel * GP_PANEL : GP_PANEL;
-    float floors[GP_PANEL];
-    for (unsigned o = 0; o < GP_PANEL; o++) floors[o] = o < width ? q[o].threshold : INFINITY;
-    uint64_t reached = s->kernels->mask_columns(tile, QUERIES, count, s->offset + first, floors);
+    float thresholds[GP_PANEL];
+    for (unsigned o = 0; o < GP_PANEL; o++) thresholds[o] = o < width ? q[o].threshold : INFINITY;
+    uint64_t reached = s->kernels->mask_columns(tile, QUERIES, count, s->offset + first, thresholds);
     for (; reached; reached &= reached - 1) {
         size_t i = (size_t)__builtin_ctzll(reached);
         const float *row = tile + i * QUERIES;
@@ -137,7 +137,7 @@ static void run_pair(exact *e, worker *w, size_t block, size_t other)
             gp_sq8_insert_rows(&e->coarse, &e->s, w->tile + p * GP_PANEL, QUERIES, e->all + (panel + p) * GP_PANEL,
                                first, count, panel + p);
         else
-            offer_block(e, w->tile + p * GP_PANEL, first, count, panel + p);
+            insert_block(e, w->tile + p * GP_PANEL, first, count, panel + p);
     pthread_mutex_unlock(&e->locks[other]);
 }
 
@@ -188,7 +188,7 @@ static void search_thread(void *user, int index)
         else
             run_queries(e, &w, group);
         size_t done = atomic_fetch_add(&e->finished, 1) + 1;
-        /* early groups have more pairs of blocks than late groups */
+        /* early groups have more pairs of blocks than late groups, so the share of the work grows as s (2 - s) */
         double share = (double)done / (double)groups;
         if (e->s.self) share = share * (2 - share);
         /* thread 0 is the caller's thread, which may report progress */
@@ -234,7 +234,7 @@ static gp_status run_threads(exact *e, int threads, gp_error *err)
 {
     if ((size_t)threads > e->blocks) threads = (int)e->blocks;
     GP_TRY(on_threads(e, threads, search_thread, other_thread, err));
-    if (atomic_load(&e->status) != GP_OK) return gp_fail(err, GP_ERR_MEMORY, "out of memory for neighbours");
+    if (atomic_load(&e->status) != GP_OK) return gp_fail_memory(err, "neighbours");
     if (e->ticker.stopped) return gp_fail(err, GP_ERR_STOPPED, "stopped");
     if (e->s.self) GP_TRY(on_threads(e, threads, end_thread, other_end_thread, err));
     gp_progress_meter_finish(&e->ticker);
@@ -250,8 +250,7 @@ static gp_status make_lists(exact *e, gp_error *err)
     GP_TRY(gp_alloc((void **)&e->locks, e->blocks, sizeof *e->locks, "neighbours", err));
     for (size_t i = 0; i < s->n; i++) gp_knn_begin(s, &e->all[i], e->lists + i * s->capacity, i);
     for (; e->blocks_locked < e->blocks; e->blocks_locked++)
-        if (pthread_mutex_init(&e->locks[e->blocks_locked], NULL) != 0)
-            return gp_fail(err, GP_ERR_MEMORY, "out of memory for neighbours");
+        if (pthread_mutex_init(&e->locks[e->blocks_locked], NULL) != 0) return gp_fail_memory(err, "neighbours");
     return GP_OK;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Scalar quantisation (SQ8): a sample determines the step; the rounding error is measured for each row. */
+ * Scalar quantisation (SQ8): a sample of rows determines the step, and the rounding error of each row is measured. */
 #include "analyze/neighbour/sq8.h"
 #include "analyze/slice/features.h"
 
@@ -17,7 +17,7 @@ enum {
     SAMPLE = 256,        /* sample rows that determine the step */
     PIECE = 256,         /* rows that a thread packs at a time */
     SAMPLE_QUERIES = 16, /* sample rows whose candidates are counted */
-    FAR = 16             /* longest rows that the common bound ignores; they become candidates of all rows */
+    FAR = 16             /* longest rows that the common error bound ignores: they get a larger bound of their own */
 };
 
 /* ------------------------------------------------------------------ steps */
@@ -77,25 +77,25 @@ static double median(double *x, size_t n)
  * a few long rows. */
 static float best_step(const gp_knn *s, const double *mean, bool pairs, float *x, int8_t *out)
 {
-    static const double reaches[] = {1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 8, 12, 20, 40};
-    enum { REACHES = sizeof reaches / sizeof *reaches };
+    static const double clips[] = {1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 8, 12, 20, 40};
+    enum { CLIPS = sizeof clips / sizeof *clips };
     size_t rows = s->n < SAMPLE ? s->n : SAMPLE, best = 0;
-    double row[SAMPLE], lost[REACHES];
+    double row[SAMPLE], lost[CLIPS];
     for (size_t r = 0; r < rows; r++) {
         load_centred(s, mean, r * s->n / rows, x);
         row[r] = s->kernels->dot(x, x, s->d);
     }
     double usual = sqrt(median(row, rows) / (double)s->d);
     if (!(usual > 1e-30)) return 1;
-    for (size_t c = 0; c < REACHES; c++) {
+    for (size_t c = 0; c < CLIPS; c++) {
         for (size_t r = 0; r < rows; r++) {
             load_centred(s, mean, r * s->n / rows, x);
-            row[r] = quantise(x, s->d, (float)(reaches[c] * usual / (double)STEPS), pairs, out);
+            row[r] = quantise(x, s->d, (float)(clips[c] * usual / (double)STEPS), pairs, out);
         }
         lost[c] = median(row, rows);
         if (lost[c] < lost[best]) best = c;
     }
-    return (float)(reaches[best] * usual / (double)STEPS);
+    return (float)(clips[best] * usual / (double)STEPS);
 }
 
 /* ------------------------------------------------------------------ packing */
@@ -199,7 +199,7 @@ static void finish(gp_sq8 *c, gp_knn *s, const measures *m)
         /* x_i.x_j - |x_j|^2/2 = x'_i.x'_j - |x'_j|^2/2 + (|x_i|^2 - |x'_i|^2)/2; x_i.x_j = x'_i.x'_j + mean.x'_j +
          * mean.x_i */
         double own = cosine ? with_mean + mean2 : (size * size - length * length) / 2;
-        /* a row longer than `usual` carries the surplus of its pairs' bounds itself */
+        /* a row longer than `usual` adds the excess of its pairs' error bounds to its own bound */
         double out = fmax(m->size[i] - usual, 0);
         double row = 1.0001 * (m->lost_row[i] * usual + out * m->most_lost_panel) + slop;
         double panel = 1.0001 * (m->lost_panel[i] * usual + out * m->most_lost_row) + slop;
@@ -258,8 +258,9 @@ static size_t count_candidates(const gp_sq8 *c, const gp_knn *s, size_t i, float
     return count;
 }
 
-/* Compares the mean number of candidates of a few rows with the cost of float products.  Float products of all pairs
- * take as long as a fiftieth of the pairs multiplied one by one. */
+/* Decides from the mean number of candidates of a few rows.  A candidate is multiplied in float on its own, which costs
+ * as much as 50 pairs in a float matrix product.  So the filter saves time only with fewer than about n / 50
+ * candidates. */
 static gp_status is_selective(const gp_sq8 *c, const gp_knn *s, bool *selective, gp_error *err)
 {
     float *likeness = NULL;

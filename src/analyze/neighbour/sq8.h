@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: MIT
  * Private to analyze: scalar quantisation (SQ8).  Products in int8 find candidates at a quarter of the cost of float.
  *
- *   x [n,d] as packed for floats -> x' = x - mean of all rows (a common part distinguishes no rows)
- *   q_i, y_j = x'_i, x'_j rounded to 8 bits; y_j also keeps the limit of pairs (kernel/gemm_int8.c)
- *   |x'_i.x'_j - q_i.y_j| <= |x'_i - q_i| |x'_j| + |q_i| |x'_j - y_j|      (Cauchy and Schwarz)
+ *   x [n,d] scaled as for float products -> x' = x - mean of all rows, because a common part does not distinguish rows
+ *   q_i, y_j = x'_i, x'_j rounded to 8 bits; y_j also obeys GP_INT8_PAIR_MAX (kernel/kernel.h)
+ *   |x'_i.x'_j - q_i.y_j| <= |x'_i - q_i| |x'_j| + |q_i| |x'_j - y_j|      (Cauchy-Schwarz inequality)
  *
- * Both terms are measured for each row, so the error of each pair has a bound.  Pairs that could be among the nearest
- * of either row are multiplied again in float, so the search misses no neighbour.  Similarity is x'_i.x'_j + o_j here,
- * with o_j = mean.x'_j for cosine and -|x'_j|^2/2 for euclidean.  It differs from that of knn.h by a
- * term of i alone. */
+ * The lengths on the right are measured for each row, so the error of each pair has a bound.  Pairs that could be among
+ * the nearest of either row are multiplied again in float, so the search misses no neighbour.  The similarity in this
+ * file is x'_i.x'_j + o_j, with o_j = mean.x'_j for cosine and -|x'_j|^2/2 for euclidean.  It differs from the
+ * similarity of knn.h by a term that depends on i alone. */
 #ifndef GP_ANALYZE_NEIGHBOUR_SQ8_H
 #define GP_ANALYZE_NEIGHBOUR_SQ8_H
 
 #include "analyze/neighbour/knn.h"
 
-/* The bounds of each row as the left row (q) or the right row (y) of a pair.  A pair stays a candidate of a query if
- * product + offset of the other row >= the query's threshold + shift of the query's row.
- * offset: o + the row's term of the error bound.  shift: -(term of the similarity that depends on this row alone)
- * - error term. */
+/* The bounds of each row, as the left row (q) or the right row (y) of a pair.  A row stays a candidate of a query if
+ * product + offset of the row >= threshold of the query + shift of the query's row.
+ * offset: o + error bound of the row.  shift: -(term by which the similarity of knn.h differs) - error bound. */
 typedef struct gp_sq8_side {
     float *offset, *shift; /* owned: [slots] */
 } gp_sq8_side;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Rows that may only be exchanged with their group: groups, strata of groups, one random exchange. */
+ * Exchangeability blocks (Winkler et al. 2014): groups of rows, strata of groups, and one random exchange. */
 #include "analyze/slice/significance.h"
 
 #include "base/mem.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENOUGH_GROUPS = 20 }; /* of a stratum; see the header */
+enum { ENOUGH_GROUPS = 20 }; /* a stratum with fewer groups takes smaller groups too; see gp_blocks */
 
 /* ------------------------------------------------------------------ groups */
 
@@ -25,8 +25,8 @@ static int by_group(const void *x, const void *y)
 }
 
 typedef struct span {
-    uint32_t at, size; /* members */
-    uint32_t row;      /* the first */
+    uint32_t at, size; /* first member and number of members */
+    uint32_t row;      /* row of the first member */
 } span;
 
 static int by_size(const void *x, const void *y)
@@ -35,7 +35,7 @@ static int by_size(const void *x, const void *y)
     return a->size != b->size ? (a->size < b->size) - (a->size > b->size) : (a->row > b->row) - (a->row < b->row);
 }
 
-/* A row without a group is a group of its own: negative numbers, one for each row. */
+/* Lists the scored rows with their groups.  A row without a group gets a group of its own, with a negative number. */
 static size_t collect(const gp_scores *s, const int32_t *group, member *members)
 {
     size_t m = 0;
@@ -57,7 +57,7 @@ static size_t find_spans(const member *members, size_t m, span *spans)
     return count;
 }
 
-/* Strata of groups that fall in size; see the header. */
+/* Divides the groups, sorted by descending size, into strata; see gp_blocks. */
 static void find_strata(gp_blocks *b, const span *spans)
 {
     b->strata = 0;
@@ -121,13 +121,13 @@ void gp_an_blocks_clear(gp_blocks *b)
 
 /* ------------------------------------------------------------------ one exchange */
 
-/* A random number below `end`, of a stream that is counted through. */
+/* Random number `at` of the stream `seed`, in 0 .. end - 1. */
 static size_t below(uint64_t seed, uint64_t at, size_t end)
 {
     return (size_t)(((unsigned __int128)gp_rng_at(seed, at) * end) >> 64);
 }
 
-/* order [first, end): shuffled. */
+/* Writes a random order of the groups first .. end - 1 to the same places of `order`. */
 static void shuffle_groups(uint64_t seed, uint32_t first, uint32_t end, uint32_t *order)
 {
     for (uint32_t g = first; g < end; g++) order[g] = g;
@@ -138,7 +138,7 @@ static void shuffle_groups(uint64_t seed, uint32_t first, uint32_t end, uint32_t
     }
 }
 
-void gp_an_exchange(const gp_blocks *b, uint64_t seed, uint32_t *order, double *hand, double *drawn)
+void gp_an_exchange(const gp_blocks *b, uint64_t seed, uint32_t *order, double *pool, double *drawn)
 {
     uint64_t within = gp_rng_mix(seed ^ 0x9e3779b97f4a7c15U);
     for (size_t s = 0; s < b->strata; s++) shuffle_groups(seed, b->first[s], b->first[s + 1], order);
@@ -150,12 +150,12 @@ void gp_an_exchange(const gp_blocks *b, uint64_t seed, uint32_t *order, double *
             *takes = *gives;
             continue;
         }
-        size_t pool = has > wants ? has : wants;
-        memcpy(hand, gives, has * sizeof *hand);
-        for (size_t i = has; i < wants; i++) hand[i] = gives[below(within, b->rows + b->start[g] + i, has)];
+        size_t count = has > wants ? has : wants;
+        memcpy(pool, gives, has * sizeof *pool);
+        for (size_t i = has; i < wants; i++) pool[i] = gives[below(within, b->rows + b->start[g] + i, has)];
         for (size_t i = 0; i < wants; i++) {
-            size_t other = i + below(within, b->start[g] + i, pool - i);
-            takes[i] = hand[other], hand[other] = hand[i];
+            size_t other = i + below(within, b->start[g] + i, count - i);
+            takes[i] = pool[other], pool[other] = pool[i];
         }
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * A small classification tree in words.  Numbers split at "<=", categories at "=": sliceguard splits categories by the
- * order of their sorted codes, which makes rules that mean nothing; importances are taken as it does. */
+ * A small classification tree (CART, Breiman et al. 1984) whose paths are written as rules.  Numbers split at "<=",
+ * categories at "=".  sliceguard splits categories by the order of their sorted codes, which gives meaningless rules.
+ * Importances are computed as in sliceguard: the sum of a feature's gains in Gini impurity. */
 #include "analyze/slice/reasons.h"
 
 #include "base/mem.h"
@@ -10,21 +11,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH = 3, NODES = 15 };
+enum { DEPTH = 3, NODES = 15 }; /* a tree of depth 3 has at most 15 nodes */
 
 typedef struct node {
     int left, right; /* -1: leaf */
     size_t feature;
-    double threshold; /* numbers: left when <= */
-    const char *word; /* categories: left when equal */
-    double in, out;   /* rows */
+    double threshold; /* numbers: rows with a value <= threshold go left */
+    const char *word; /* categories: rows with this category go left */
+    double in, out;   /* number of the node's rows inside and outside the slice */
 } node;
 
 typedef struct tree {
     const gp_feature *features;
     size_t count, n;
     const bool *inside;
-    uint32_t *rows;       /* [n] those of a node side by side */
+    uint32_t *rows;       /* [n] sorted so that the rows of a node are consecutive */
     struct entry *sorted; /* [n] */
     node nodes[NODES];
     int used;
@@ -55,19 +56,20 @@ static double impurity(double in, double out)
 }
 
 typedef struct split {
-    double gain, threshold, lean; /* lean: share of rows inside on the left */
+    double gain, threshold, left_share; /* left_share: share of the left side's rows that are inside */
     const char *word;
     size_t feature;
 } split;
 
-static void offer(split *best, double all, double in, double out, double total_in, double total_out, size_t feature,
-                  double threshold, const char *word)
+/* Replaces *best by this split if its gain is larger.  in, out: rows on the left side. */
+static void consider_split(split *best, double all, double in, double out, double total_in, double total_out,
+                           size_t feature, double threshold, const char *word)
 {
     double gain = all - impurity(in, out) - impurity(total_in - in, total_out - out);
-    double lean = in / (in + out);
-    /* of the two sides of one split the one that says "=" of those inside */
-    bool same = feature == best->feature && fabs(gain - best->gain) <= 1e-12 && word && lean > best->lean;
-    if (gain > best->gain + 1e-12 || (same && gain > 0)) *best = (split){gain, threshold, lean, word, feature};
+    double left_share = in / (in + out);
+    /* with two categories both give the same split; prefer the one for which the rule of the slice says "=" */
+    bool same = feature == best->feature && fabs(gain - best->gain) <= 1e-12 && word && left_share > best->left_share;
+    if (gain > best->gain + 1e-12 || (same && gain > 0)) *best = (split){gain, threshold, left_share, word, feature};
 }
 
 static void try_feature(tree *t, const uint32_t *rows, size_t m, const node *at, size_t k, split *best)
@@ -79,7 +81,7 @@ static void try_feature(tree *t, const uint32_t *rows, size_t m, const node *at,
     for (size_t i = 0; i < m; i++) {
         double value = number ? f->numbers[rows[i]] : 0;
         const char *word = number ? NULL : f->words[rows[i]];
-        if (number ? isnan(value) : !word) continue; /* what is missing goes right */
+        if (number ? isnan(value) : !word) continue; /* rows without a value go right */
         t->sorted[have++] = (entry){value, word, t->inside[rows[i]]};
     }
     qsort(t->sorted, have, sizeof *t->sorted, number ? by_number : by_word);
@@ -90,10 +92,10 @@ static void try_feature(tree *t, const uint32_t *rows, size_t m, const node *at,
             if (last && have == m) break;
             if (!last && t->sorted[i + 1].number == t->sorted[i].number) continue;
             double border = last ? t->sorted[i].number : (t->sorted[i].number + t->sorted[i + 1].number) / 2;
-            offer(best, all, in, out, at->in, at->out, k, border, NULL);
+            consider_split(best, all, in, out, at->in, at->out, k, border, NULL);
         } else {
             if (!last && !strcmp(t->sorted[i + 1].word, t->sorted[i].word)) continue;
-            if (in + out < (double)m) offer(best, all, in, out, at->in, at->out, k, 0, t->sorted[i].word);
+            if (in + out < (double)m) consider_split(best, all, in, out, at->in, at->out, k, 0, t->sorted[i].word);
             in = out = 0;
         }
     }
@@ -130,7 +132,7 @@ static int grow(tree *t, uint32_t *rows, size_t m, int depth)
     return me;
 }
 
-/* The leaf with the best F1 for "inside". */
+/* Returns the leaf whose rows predict "inside the slice" with the best F1 score, or -1. */
 static int best_leaf(const tree *t)
 {
     int best = -1;
@@ -144,6 +146,8 @@ static int best_leaf(const tree *t)
     return best;
 }
 
+/* Appends the conditions on the path from node `at` to `leaf`.  Returns false, and appends nothing, if `leaf` is not
+ * below `at`. */
 static bool spell_path(const tree *t, int at, int leaf, gp_str *out)
 {
     const node *x = &t->nodes[at];
@@ -184,7 +188,7 @@ gp_status gp_an_rules(const gp_feature *features, size_t count, size_t n, const 
     *share_in = t.nodes[leaf].in / t.nodes[0].in;
     *share_out = t.nodes[0].out > 0 ? t.nodes[leaf].out / t.nodes[0].out : 0;
     *rule = gp_str_take(&text);
-    if (!*rule) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for rules");
+    if (!*rule) st = gp_fail_memory(err, "rules");
 out:
     gp_str_clear(&text);
     gp_mem_free(t.sorted);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Features of mixed kind into one matrix, and the nested clusters that slices are sought among, as sliceguard 0.0.35
- * does both (its quirks are kept where they decide who is in a cluster). */
+ * Encodes features of mixed kinds as one matrix, and computes the nested clusters in which slices are searched.  Both
+ * follow sliceguard 0.0.35, including its peculiarities where they affect the clusters. */
 #include "analyze/slice/features.h"
 
 #include "analyze/analyze.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ------------------------------------------------------------------ words as numbers */
+/* ------------------------------------------------------------------ category codes */
 
 typedef struct worded {
     const char *word;
@@ -24,7 +24,7 @@ static int by_word(const void *a, const void *b)
     return order ? order : (p->row > q->row) - (p->row < q->row);
 }
 
-/* code [n]: place of the row's word among the sorted different words; -1 without one. */
+/* code [n]: index of the row's word in the sorted list of distinct words; -1 for a row without a word. */
 static gp_status code_words(const gp_feature *f, size_t n, int32_t *code, uint32_t *different, gp_error *err)
 {
     worded *list;
@@ -104,8 +104,8 @@ static gp_status encode_words(const gp_feature *f, size_t n, float *out, size_t 
     return st;
 }
 
-/* Mean distance between the centroids (weighted by membership) of HDBSCAN's clusters, over all pairs with the zero
- * diagonal among them, as sliceguard takes it; 1 where that is nothing. */
+/* *out: mean distance between the centroids of HDBSCAN*'s clusters, or 1 if it is 0.  Rows weigh by their membership
+ * strength.  As in sliceguard, the mean includes the zero distances of centroids to themselves. */
 static gp_status cluster_distance(const float *rows, size_t n, size_t d, int threads, double *out, gp_error *err)
 {
     gp_hdbscan_options o = GP_HDBSCAN_DEFAULTS;
@@ -117,7 +117,7 @@ static gp_status cluster_distance(const float *rows, size_t n, size_t d, int thr
     GP_TRY_GOTO(gp_an_hdbscan(rows, n, d, &o, &t, err));
     centre = gp_mem_zero(t.clusters * d, sizeof *centre);
     members = gp_mem_zero(t.clusters, sizeof *members);
-    if (!centre || !members) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the features"));
+    if (!centre || !members) GP_TRY_GOTO(gp_fail_memory(err, "the features"));
     for (size_t i = 0; i < n; i++) {
         if (t.labels[i] < 0) continue;
         members[t.labels[i]] += t.strength[i];
@@ -140,7 +140,7 @@ out:
     return st;
 }
 
-/* Columns that an embedding takes after reduction. */
+/* Number of columns of an encoded embedding.  all: all features are embeddings. */
 static size_t reduced_width(const gp_feature *f, size_t n, bool all, const gp_slices_options *o)
 {
     if (!o->reduce) return f->d;
@@ -232,7 +232,7 @@ static gp_status levels_init(gp_levels *l, size_t n, size_t count, gp_error *err
     return GP_OK;
 }
 
-/* parent [clusters] from the labels: where the first row of a cluster is one level coarser. */
+/* parent [clusters]: the coarser cluster of any row of the cluster, as levels are nested. */
 static gp_status find_parents(gp_levels *l, gp_error *err)
 {
     l->clusters = l->first[l->count];
@@ -245,7 +245,7 @@ static gp_status find_parents(gp_levels *l, gp_error *err)
     return GP_OK;
 }
 
-/* One level from codes, -1 (missing) being a cluster of its own behind the others. */
+/* Makes one level from category codes.  Rows with code -1 (missing) form the last cluster. */
 static gp_status level_of_codes(gp_levels *l, const int32_t *code, size_t n, uint32_t different, gp_error *err)
 {
     bool missing = false;
@@ -269,7 +269,7 @@ static int by_code(const void *a, const void *b)
     return p->code != q->code ? (p->code > q->code) - (p->code < q->code) : (p->row > q->row) - (p->row < q->row);
 }
 
-/* By falling frequency, equal ones by first row. */
+/* Orders pairs by descending frequency, equal frequencies by their first row. */
 static int by_support(const void *a, const void *b)
 {
     const pair *p = a, *q = b;
@@ -277,7 +277,8 @@ static int by_support(const void *a, const void *b)
                                     : (p->row > q->row) - (p->row < q->row);
 }
 
-/* Occurring pairs of two categories, numbered by falling frequency; rows that lack one come first, as one group. */
+/* Makes one level from the pairs of two categories that occur, numbered by descending frequency.  Rows that lack a
+ * category form cluster 0. */
 static gp_status level_of_pairs(const gp_feature *f, size_t n, gp_levels *l, gp_error *err)
 {
     int32_t *a = NULL, *b = NULL, *code = NULL;
@@ -304,7 +305,7 @@ static gp_status level_of_pairs(const gp_feature *f, size_t n, gp_levels *l, gp_
         groups[count - 1].support++;
     }
     qsort(groups, count, sizeof *groups, by_support);
-    for (uint32_t g = 0; g < count; g++) groups[g].support = g + missing; /* its number from here */
+    for (uint32_t g = 0; g < count; g++) groups[g].support = g + missing; /* from here on: number of the cluster */
     qsort(groups, count, sizeof *groups, by_code);
     for (size_t i = 0, g = 0; i < n; i++) {
         while (list[i].code >= 0 && groups[g].code != list[i].code) g++;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Over-represented words and phrases.  texts -> distinct texts -> phrases, numbered; a slice then counts numbers. */
+ * Keywords: words and phrases that are more frequent in the prompts of a slice.
+ *
+ *   texts -> distinct texts -> phrases with numbers (the n-gram index)
+ *   a slice -> counts of phrase numbers inside and outside -> log-odds ratios -> the strongest phrases */
 #include "analyze/slice/reasons.h"
 
 #include "base/hash.h"
@@ -10,12 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_WORDS = 3, LEAST_TEXTS = 2 };
-/* What a word must be to be named: typical; or, when nothing is, at least more frequent than elsewhere. */
+enum { MAX_WORDS = 3, MIN_TEXTS = 2 };
+/* Requirements of a keyword: minimum z, minimum share of the texts inside, minimum ratio of this share to the share of
+ * the texts outside.  The second, weaker set applies if no phrase meets the first. */
 static const struct {
     double z, share, ratio;
-} demands[] = {{1, 0.15, 2}, {1, 0.08, 1.25}};
-static const double prior_share = 0.1, least_prior = 10;
+} requirements[] = {{1, 0.15, 2}, {1, 0.08, 1.25}};
+/* The Dirichlet prior counts as a tenth of all uses of phrases, at least 10. */
+static const double prior_share = 0.1, min_prior = 10;
 
 void gp_an_log_odds(double y_in, double n_in, double y_out, double n_out, double alpha0, double share, double *delta,
                     double *z)
@@ -25,40 +30,40 @@ void gp_an_log_odds(double y_in, double n_in, double y_out, double n_out, double
     *z = *delta / sqrt(1 / (y_in + a) + 1 / (y_out + a));
 }
 
-/* ------------------------------------------------------------------ the lexicon */
+/* ------------------------------------------------------------------ n-gram index */
 
 typedef struct phrase {
     size_t text;     /* offset into `bytes` */
     uint32_t length; /* bytes */
-    uint32_t next;   /* in its bucket, + 1 */
+    uint32_t next;   /* next phrase in the bucket, + 1; 0: end */
     uint64_t hash;
     uint8_t words;
 } phrase;
 
 struct gp_ngram_index {
     size_t n, texts;   /* rows, distinct texts */
-    uint32_t *text_of; /* [n] distinct text of a row; UINT32_MAX none */
-    uint32_t *rows_of; /* [texts] rows that have it */
-    uint32_t *total;   /* [phrase_count] texts that have it */
-    size_t *first;     /* [texts + 1] phrases of a text: used[first[t]] .. */
-    uint32_t *used;    /* phrase numbers, each once a text */
+    uint32_t *text_of; /* [n] distinct text of each row; UINT32_MAX: no text */
+    uint32_t *rows_of; /* [texts] number of rows that have the text */
+    uint32_t *total;   /* [phrase_count] number of texts that have the phrase */
+    size_t *first;     /* [texts + 1] text t has the phrases used[first[t]] .. used[first[t + 1] - 1] */
+    uint32_t *used;    /* phrase numbers; each phrase once for each text */
     size_t used_count, used_capacity;
     phrase *phrases;
     size_t phrase_count, phrase_capacity;
-    uint32_t *buckets; /* [bucket_count] phrase + 1 */
+    uint32_t *buckets; /* [bucket_count] first phrase of the bucket, + 1; 0: empty */
     size_t bucket_count;
     gp_str bytes;
 };
 
-static const char *const small_words[] = {"a",     "an",  "and",  "are",  "as",   "at",    "be",    "by",     "for",
-                                          "from",  "has", "his",  "her",  "in",   "into",  "is",    "it",     "its",
-                                          "of",    "on",  "or",   "over", "that", "the",   "their", "this",   "to",
-                                          "under", "up",  "very", "was",  "were", "which", "with",  "without"};
+static const char *const stop_words[] = {"a",     "an",  "and",  "are",  "as",   "at",    "be",    "by",     "for",
+                                         "from",  "has", "his",  "her",  "in",   "into",  "is",    "it",     "its",
+                                         "of",    "on",  "or",   "over", "that", "the",   "their", "this",   "to",
+                                         "under", "up",  "very", "was",  "were", "which", "with",  "without"};
 
-static bool is_small(const char *word, size_t length)
+static bool is_stop_word(const char *word, size_t length)
 {
-    for (size_t i = 0; i < sizeof small_words / sizeof *small_words; i++)
-        if (strlen(small_words[i]) == length && !memcmp(small_words[i], word, length)) return true;
+    for (size_t i = 0; i < sizeof stop_words / sizeof *stop_words; i++)
+        if (strlen(stop_words[i]) == length && !memcmp(stop_words[i], word, length)) return true;
     return false;
 }
 
@@ -70,10 +75,10 @@ static bool is_letter(unsigned char c)
 typedef struct word {
     const char *start;
     size_t length;
-    bool joins; /* only blanks (or a hyphen, an apostrophe) lie between it and the word before */
+    bool joins; /* between this word and the one before are only blanks, hyphens, apostrophes or underscores */
 } word;
 
-/* The next word at or after *p, or false. */
+/* Reads the next word at or after *p.  Returns false at the end of the text. */
 static bool next_word(const char **p, word *out)
 {
     bool joins = true;
@@ -92,7 +97,7 @@ static gp_status grow_buckets(gp_ngram_index *l, gp_error *err)
 {
     size_t count = l->bucket_count ? l->bucket_count * 2 : 4096;
     uint32_t *buckets = gp_mem_zero(count, sizeof *buckets);
-    if (!buckets) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+    if (!buckets) return gp_fail_memory(err, "the words of prompts");
     for (uint32_t i = 0; i < l->phrase_count; i++) {
         uint32_t *head = &buckets[l->phrases[i].hash & (count - 1)];
         l->phrases[i].next = *head;
@@ -103,7 +108,7 @@ static gp_status grow_buckets(gp_ngram_index *l, gp_error *err)
     return GP_OK;
 }
 
-/* Number of the phrase, new ones at the end. */
+/* *number: number of the phrase.  A new phrase gets the next number. */
 static gp_status phrase_of(gp_ngram_index *l, const char *text, size_t length, unsigned words, uint32_t *number,
                            gp_error *err)
 {
@@ -122,32 +127,33 @@ static gp_status phrase_of(gp_ngram_index *l, const char *text, size_t length, u
     if (l->phrase_count == l->phrase_capacity) {
         size_t capacity = l->phrase_capacity ? l->phrase_capacity * 2 : 4096;
         phrase *grown = gp_mem_resize(l->phrases, capacity, sizeof *grown);
-        if (!grown) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+        if (!grown) return gp_fail_memory(err, "the words of prompts");
         l->phrases = grown, l->phrase_capacity = capacity;
     }
     l->phrases[l->phrase_count] = (phrase){l->bytes.size, (uint32_t)length, *head, hash, (uint8_t)words};
     gp_str_add(&l->bytes, text, length);
-    if (l->bytes.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+    if (l->bytes.failed) return gp_fail_memory(err, "the words of prompts");
     *head = (uint32_t)l->phrase_count + 1;
     *number = (uint32_t)l->phrase_count++;
     return GP_OK;
 }
 
-static gp_status use(gp_ngram_index *l, size_t since, uint32_t number, gp_error *err)
+/* Adds a phrase to those of the current text, which begin at used[since], unless it is already there. */
+static gp_status add_use(gp_ngram_index *l, size_t since, uint32_t number, gp_error *err)
 {
     for (size_t i = since; i < l->used_count; i++)
         if (l->used[i] == number) return GP_OK;
     if (l->used_count == l->used_capacity) {
         size_t capacity = l->used_capacity ? l->used_capacity * 2 : 4096;
         uint32_t *grown = gp_mem_resize(l->used, capacity, sizeof *grown);
-        if (!grown) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+        if (!grown) return gp_fail_memory(err, "the words of prompts");
         l->used = grown, l->used_capacity = capacity;
     }
     l->used[l->used_count++] = number;
     return GP_OK;
 }
 
-/* The last k words of `recent`, joined by blanks, in lower case. */
+/* Writes the k words to `out`, in lower case and separated by blanks. */
 static void spell(const word *recent, size_t k, gp_str *out)
 {
     gp_str_reset(out);
@@ -162,25 +168,25 @@ static void spell(const word *recent, size_t k, gp_str *out)
 
 static gp_status read_text(gp_ngram_index *l, const char *text, gp_str *scratch, gp_error *err)
 {
-    word recent[MOST_WORDS], w; /* the words up to here that join */
+    word recent[MAX_WORDS], w; /* recent: the last words without punctuation between them */
     size_t k = 0, since = l->used_count;
     const char *p = text;
     while (next_word(&p, &w)) {
         if (!w.joins) k = 0;
-        if (k == MOST_WORDS) memmove(recent, recent + 1, --k * sizeof *recent);
+        if (k == MAX_WORDS) memmove(recent, recent + 1, --k * sizeof *recent);
         recent[k++] = w;
         for (size_t from = 0; from < k; from++) {
             uint32_t number = 0;
             spell(recent + k - 1, 1, scratch);
-            if (scratch->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
-            if (is_small(scratch->data, scratch->size)) break;
+            if (scratch->failed) return gp_fail_memory(err, "the words of prompts");
+            if (is_stop_word(scratch->data, scratch->size)) break;
             spell(recent + from, 1, scratch);
-            if (scratch->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
-            if (is_small(scratch->data, scratch->size)) continue;
+            if (scratch->failed) return gp_fail_memory(err, "the words of prompts");
+            if (is_stop_word(scratch->data, scratch->size)) continue;
             spell(recent + from, k - from, scratch);
-            if (scratch->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+            if (scratch->failed) return gp_fail_memory(err, "the words of prompts");
             GP_TRY(phrase_of(l, scratch->data, scratch->size, (unsigned)(k - from), &number, err));
-            GP_TRY(use(l, since, number, err));
+            GP_TRY(add_use(l, since, number, err));
         }
     }
     return GP_OK;
@@ -222,7 +228,7 @@ static gp_status read_all(gp_ngram_index *l, const char *const *texts, gp_error 
     l->first[l->texts] = l->used_count;
     l->rows_of = gp_mem_zero(l->texts, sizeof *l->rows_of);
     l->total = gp_mem_zero(l->phrase_count, sizeof *l->total);
-    if (!l->rows_of || !l->total) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts"));
+    if (!l->rows_of || !l->total) GP_TRY_GOTO(gp_fail_memory(err, "the words of prompts"));
     for (size_t i = 0; i < l->n; i++)
         if (l->text_of[i] != UINT32_MAX) l->rows_of[l->text_of[i]]++;
     for (size_t u = 0; u < l->used_count; u++) l->total[l->used[u]]++;
@@ -232,20 +238,20 @@ out:
     return st;
 }
 
-gp_status gp_an_lexicon_new(const char *const *texts, size_t n, gp_ngram_index **out, gp_error *err)
+gp_status gp_ngram_index_new(const char *const *texts, size_t n, gp_ngram_index **out, gp_error *err)
 {
     gp_ngram_index *l = gp_mem_zero(1, sizeof *l);
-    if (!l) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+    if (!l) return gp_fail_memory(err, "the words of prompts");
     l->n = n;
     gp_status st = read_all(l, texts, err);
     if (st == GP_OK)
         *out = l;
     else
-        gp_an_lexicon_free(l);
+        gp_ngram_index_free(l);
     return st;
 }
 
-void gp_an_lexicon_free(gp_ngram_index *l)
+void gp_ngram_index_free(gp_ngram_index *l)
 {
     if (!l) return;
     gp_mem_free(l->total);
@@ -259,12 +265,12 @@ void gp_an_lexicon_free(gp_ngram_index *l)
     gp_mem_free(l);
 }
 
-gp_ngram_index_uses gp_an_lexicon_uses(const gp_ngram_index *l)
+gp_ngram_uses gp_ngram_index_uses(const gp_ngram_index *l)
 {
-    return (gp_ngram_index_uses){l->texts, l->phrase_count, l->text_of, l->first, l->used, l->total};
+    return (gp_ngram_uses){l->texts, l->phrase_count, l->text_of, l->first, l->used, l->total};
 }
 
-const char *gp_an_lexicon_phrase(const gp_ngram_index *l, uint32_t number, size_t *length, unsigned *words)
+const char *gp_ngram_index_phrase(const gp_ngram_index *l, uint32_t number, size_t *length, unsigned *words)
 {
     const phrase *p = &l->phrases[number];
     *length = p->length;
@@ -272,11 +278,11 @@ const char *gp_an_lexicon_phrase(const gp_ngram_index *l, uint32_t number, size_
     return l->bytes.data + p->text;
 }
 
-/* ------------------------------------------------------------------ what sets a slice apart */
+/* ------------------------------------------------------------------ keywords of a slice */
 
 typedef struct scored {
     uint32_t phrase;
-    uint32_t in, out; /* texts inside and outside that have it */
+    uint32_t in, out; /* number of texts inside and outside that have the phrase */
     double z;
 } scored;
 
@@ -284,13 +290,13 @@ static int compare(const gp_ngram_index *l, const scored *p, const scored *q)
 {
     const phrase *a = &l->phrases[p->phrase], *b = &l->phrases[q->phrase];
     if (p->z != q->z) return p->z > q->z ? -1 : 1;
-    if (a->words != b->words) return a->words > b->words ? -1 : 1; /* of equal strength the longer says more */
+    if (a->words != b->words) return a->words > b->words ? -1 : 1; /* prefer the longer phrase: it is more specific */
     size_t common = a->length < b->length ? a->length : b->length;
     int order = memcmp(l->bytes.data + a->text, l->bytes.data + b->text, common);
     return order ? order : (a->length > b->length) - (a->length < b->length);
 }
 
-/* Is the shorter a part of the longer, at borders of words? */
+/* Returns whether the shorter phrase is part of the longer one, as whole words. */
 static bool overlaps(const gp_ngram_index *l, uint32_t p, uint32_t q)
 {
     const phrase *a = &l->phrases[p], *b = &l->phrases[q];
@@ -306,10 +312,10 @@ static bool overlaps(const gp_ngram_index *l, uint32_t p, uint32_t q)
     return false;
 }
 
-/* Use of a phrase by a text that has rows inside. */
+/* A phrase in a text that has rows inside the slice. */
 typedef struct use_inside {
     uint32_t phrase;
-    bool whole; /* the text has no row outside */
+    bool whole; /* the text has no rows outside */
 } use_inside;
 
 static int by_phrase(const void *a, const void *b)
@@ -319,17 +325,19 @@ static int by_phrase(const void *a, const void *b)
 }
 
 typedef struct sides {
-    double texts_in, texts_out, in, out; /* texts, and uses of phrases by them */
-    use_inside *uses;                    /* [count] by phrase */
+    double texts_in, texts_out; /* texts with rows inside, and with rows outside */
+    double in, out;             /* uses of phrases in these texts */
+    use_inside *uses;           /* [count] uses in texts with rows inside, sorted by phrase */
     size_t count;
 } sides;
 
-/* Only texts inside are gone through: what the others have is the total less what is wholly inside. */
+/* Counts the uses on both sides.  Reads only the texts with rows inside: the uses outside are all uses less those in
+ * texts without rows outside. */
 static gp_status find_sides(const gp_ngram_index *l, const bool *inside, sides *s, gp_error *err)
 {
     uint32_t *rows = gp_mem_zero(l->texts, sizeof *rows);
     size_t room = 0, whole_uses = 0, whole_texts = 0, texts = 0;
-    gp_status st = rows ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+    gp_status st = rows ? GP_OK : gp_fail_memory(err, "the words of prompts");
     if (st != GP_OK) goto out;
     for (size_t i = 0; i < l->n; i++)
         if (inside[i] && l->text_of[i] != UINT32_MAX) rows[l->text_of[i]]++;
@@ -354,25 +362,25 @@ out:
     return st;
 }
 
-/* The phrases inside that meet a demand, into list; how many. */
-static size_t candidates(const gp_ngram_index *l, const sides *s, size_t demand, scored *list)
+/* Lists the phrases that meet set `set` of the requirements.  Returns their number. */
+static size_t candidates(const gp_ngram_index *l, const sides *s, size_t set, scored *list)
 {
     size_t n = 0;
-    double prior = fmax(prior_share * (s->in + s->out), least_prior);
+    double prior = fmax(prior_share * (s->in + s->out), min_prior);
     for (size_t from = 0, to; from < s->count; from = to) {
         uint32_t number = s->uses[from].phrase, whole = 0;
         for (to = from; to < s->count && s->uses[to].phrase == number; to++) whole += s->uses[to].whole;
         uint32_t in = (uint32_t)(to - from), out = l->total[number] - whole;
         double delta, z, share_in = in / fmax(s->texts_in, 1), share_out = out / fmax(s->texts_out, 1);
-        if (in < LEAST_TEXTS && in < s->texts_in) continue;
-        if (share_in < demands[demand].share || !(share_in > demands[demand].ratio * share_out)) continue;
+        if (in < MIN_TEXTS && in < s->texts_in) continue;
+        if (share_in < requirements[set].share || !(share_in > requirements[set].ratio * share_out)) continue;
         gp_an_log_odds(in, s->in, out, s->out, prior, (in + out) / (s->in + s->out), &delta, &z);
-        if (z > demands[demand].z) list[n++] = (scored){number, in, out, z};
+        if (z > requirements[set].z) list[n++] = (scored){number, in, out, z};
     }
     return n;
 }
 
-/* Of n candidates the strongest `most`, none within another. */
+/* Adds the `most` strongest of n candidates as reasons.  Skips phrases that overlap a stronger one. */
 static gp_status take_best(const gp_ngram_index *l, scored *list, size_t n, const sides *s, size_t most,
                            gp_reason_list *reasons, gp_error *err)
 {
@@ -401,7 +409,8 @@ static gp_status take_best(const gp_ngram_index *l, scored *list, size_t n, cons
     return GP_OK;
 }
 
-gp_status gp_an_words(const gp_ngram_index *l, const bool *inside, size_t most, gp_reason_list *reasons, gp_error *err)
+gp_status gp_an_keywords(const gp_ngram_index *l, const bool *inside, size_t most, gp_reason_list *reasons,
+                         gp_error *err)
 {
     sides s = {0};
     scored *list = NULL;
@@ -409,8 +418,7 @@ gp_status gp_an_words(const gp_ngram_index *l, const bool *inside, size_t most, 
     gp_status st = GP_OK;
     GP_TRY_GOTO(find_sides(l, inside, &s, err));
     GP_TRY_GOTO(gp_alloc((void **)&list, s.count, sizeof *list, "the words of prompts", err));
-    for (size_t demand = 0; demand < 2 && n == 0 && s.in > 0 && s.out > 0; demand++)
-        n = candidates(l, &s, demand, list);
+    for (size_t set = 0; set < 2 && n == 0 && s.in > 0 && s.out > 0; set++) n = candidates(l, &s, set, list);
     GP_TRY_GOTO(take_best(l, list, n, &s, most, reasons, err));
 out:
     gp_mem_free(list);

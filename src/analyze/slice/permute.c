@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The permutation test of all clusters of all spaces at once. */
+ * The permutation test of the clusters of all searches at once (significance.h describes the method). */
 #include "analyze/slice/significance.h"
 
 #include "base/clock.h"
@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* AT_A_TIME: rounds between two reports of progress.  TRIAL: exchanges that measure the spread of each cluster.  PIECE:
- * exchanges of the trial that one thread adds up at a time. */
+/* AT_A_TIME: rounds between two progress reports.  TRIAL: exchanges that measure the standard deviation of each
+ * cluster's mean.  PIECE: exchanges of the trial that one thread sums at a time. */
 enum { AT_A_TIME = 100, PIECE = 25, TRIAL = 500 };
 
 /* Arrays of [clusters] hold the clusters of all spaces: space after space, and within a space level after level. */
@@ -22,21 +22,21 @@ typedef struct permutation {
     size_t clusters;
     size_t *first;    /* [spaces] index of the space's first cluster */
     double **weight;  /* [spaces] NULL: a row is an item; else [blocks->rows], see weigh_rows */
-    double *observed; /* [clusters] z: (the cluster's sum - middle) * scale - handicap */
-    double *middle;   /* [clusters] mean of the cluster's sum over random exchanges */
-    double *handicap; /* [clusters] see handicap_of */
+    double *observed; /* [clusters] z: (the cluster's sum - expected) * scale - penalty */
+    double *expected; /* [clusters] mean of the cluster's sum over random exchanges */
+    double *penalty;  /* [clusters] see penalty_of */
     double *scale;    /* [clusters] 1 / standard deviation of the cluster's sum; 0: not tested */
     double *trial;    /* [pieces, clusters, 2] totals of the cluster's sum and of its square */
     atomic_uint next;
     uint32_t last; /* the threads stop before this round or piece */
     atomic_int status;
-    atomic_uint *alone; /* [clusters] rounds in which the cluster's z reached `observed` */
-    double *best;       /* [spaces, rounds] largest z of the space's clusters */
+    atomic_uint *reached; /* [clusters] rounds in which the cluster's z reached `observed` */
+    double *best;         /* [spaces, rounds] largest z of the space's clusters */
 } permutation;
 
 typedef struct permutation_thread {
     uint32_t *order; /* [groups] */
-    double *hand;    /* [largest group] */
+    double *pool;    /* [largest group] */
     double *drawn;   /* [rows] */
     double *sums;    /* [clusters] */
 } permutation_thread;
@@ -57,7 +57,7 @@ static void add_rows(const gp_permute_space *s, const double *weight, const gp_b
 /* Computes the clusters' sums in one random exchange. */
 static void draw_sums(const permutation *p, permutation_thread *t, uint64_t seed)
 {
-    gp_an_exchange(p->in->blocks, seed, t->order, t->hand, t->drawn);
+    gp_an_exchange(p->in->blocks, seed, t->order, t->pool, t->drawn);
     memset(t->sums, 0, p->clusters * sizeof *t->sums);
     for (size_t k = 0; k < p->in->count; k++) {
         const gp_levels *l = p->in->spaces[k].levels;
@@ -80,9 +80,9 @@ static void count_round(permutation *p, permutation_thread *t, uint32_t round)
         double most = -INFINITY;
         for (size_t c = p->first[k]; c < end; c++) {
             if (p->scale[c] == 0) continue;
-            double z = (t->sums[c] - p->middle[c]) * p->scale[c] - p->handicap[c];
+            double z = (t->sums[c] - p->expected[c]) * p->scale[c] - p->penalty[c];
             if (z > most) most = z;
-            if (z >= p->observed[c] - equal_sums) atomic_fetch_add_explicit(&p->alone[c], 1, memory_order_relaxed);
+            if (z >= p->observed[c] - equal_sums) atomic_fetch_add_explicit(&p->reached[c], 1, memory_order_relaxed);
         }
         p->best[k * p->in->rounds + round] = most;
     }
@@ -107,16 +107,16 @@ static void run_thread(void *user, int index)
     uint32_t at;
     (void)index;
     t.order = gp_mem_new(b->count, sizeof *t.order);
-    t.hand = gp_mem_new(b->largest, sizeof *t.hand);
+    t.pool = gp_mem_new(b->largest, sizeof *t.pool);
     t.drawn = gp_mem_new(b->rows, sizeof *t.drawn);
     t.sums = gp_mem_new(p->clusters, sizeof *t.sums);
-    if (!t.order || !t.hand || !t.drawn || !t.sums)
+    if (!t.order || !t.pool || !t.drawn || !t.sums)
         atomic_store(&p->status, GP_ERR_MEMORY);
     else
         while ((at = atomic_fetch_add(&p->next, 1)) < p->last) (p->trial ? try_piece : count_round)(p, &t, at);
     gp_mem_free(t.sums);
     gp_mem_free(t.drawn);
-    gp_mem_free(t.hand);
+    gp_mem_free(t.pool);
     gp_mem_free(t.order);
 }
 
@@ -128,7 +128,7 @@ static gp_status run_threads(permutation *p, uint32_t first, uint32_t last, gp_e
     GP_TRY(
         gp_threads_start(p->in->threads > 0 ? p->in->threads : gp_thread_processors(), run_thread, p, &running, err));
     gp_threads_join(running);
-    if (atomic_load(&p->status) != GP_OK) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    if (atomic_load(&p->status) != GP_OK) return gp_fail_memory(err, "the slices");
     return GP_OK;
 }
 
@@ -145,9 +145,9 @@ static gp_status run_rounds(permutation *p, gp_error *err)
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ the spread of each cluster */
+/* ------------------------------------------------------------------ standard deviation of each cluster's mean */
 
-static bool looked_at(const permutation *p, const gp_permute_space *s, size_t c)
+static bool is_tested(const permutation *p, const gp_permute_space *s, size_t c)
 {
     return s->eligible[c] && s->support[c] > 0 && s->support[c] < p->in->scores->scored;
 }
@@ -160,33 +160,34 @@ static void spread_of_rows(permutation *p)
         const gp_permute_space *s = &p->in->spaces[k];
         for (size_t c = 0; c < s->levels->clusters; c++) {
             double m = s->support[c];
-            if (looked_at(p, s, c)) s->spread[c] = p->in->scores->sd * sqrt((1 - m / n) / m);
+            if (is_tested(p, s, c)) s->spread[c] = p->in->scores->sd * sqrt((1 - m / n) / m);
         }
     }
 }
 
-/* Sets `middle` and the space's `spread` of its cluster c from the trial.  at: its index among all clusters. */
+/* Sets `expected` and the space's `spread` of cluster c from the trial.  at: index of c among the clusters of all
+ * spaces. */
 static void spread_in_trial(permutation *p, const gp_permute_space *s, size_t c, size_t at)
 {
     double sum = 0, squares = 0, m = s->support[c], sd = p->in->scores->sd;
-    if (!looked_at(p, s, c)) return;
+    if (!is_tested(p, s, c)) return;
     for (size_t i = 0; i < TRIAL / PIECE; i++) {
         const double *piece = p->trial + (i * p->clusters + at) * 2;
         sum += piece[0], squares += piece[1];
     }
-    p->middle[at] = sum / TRIAL;
-    double variance = (squares - sum * p->middle[at]) / (TRIAL - 1);
+    p->expected[at] = sum / TRIAL;
+    double variance = (squares - sum * p->expected[at]) / (TRIAL - 1);
     /* if no exchange changes the cluster's sum, the variance is only rounding */
     if (variance > 1e-18 * sd * sd * m * m) s->spread[c] = sqrt(variance) / m;
 }
 
-/* With groups: measures the spread of each cluster in a trial of 500 exchanges.  The test draws other exchanges, so it
- * stays valid. */
+/* With groups: measures the standard deviation of each cluster's mean in a trial of 500 exchanges.  The test draws
+ * other exchanges, so it stays valid. */
 static gp_status spread_of_groups(permutation *p, gp_error *err)
 {
     size_t pieces = TRIAL / PIECE;
     p->trial = gp_mem_zero(pieces * p->clusters, 2 * sizeof *p->trial);
-    if (!p->trial) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    if (!p->trial) return gp_fail_memory(err, "the slices");
     GP_TRY(run_threads(p, 0, (uint32_t)pieces, err));
     for (size_t k = 0; k < p->in->count; k++)
         for (size_t c = 0; c < p->in->spaces[k].levels->clusters; c++)
@@ -196,7 +197,7 @@ static gp_status spread_of_groups(permutation *p, gp_error *err)
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ the whole */
+/* ------------------------------------------------------------------ entry point */
 
 /* weight [blocks->rows]: 1 / number of scored rows in the row's item; 0 for a row without an item. */
 static gp_status weigh_rows(const gp_permute_space *s, const gp_blocks *b, double **weight, gp_error *err)
@@ -204,7 +205,7 @@ static gp_status weigh_rows(const gp_permute_space *s, const gp_blocks *b, doubl
     uint32_t *rows; /* [items] scored rows */
     GP_TRY(gp_alloc((void **)weight, b->rows, sizeof **weight, "slices", err));
     rows = gp_mem_zero(s->levels->n, sizeof *rows);
-    if (!rows) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    if (!rows) return gp_fail_memory(err, "the slices");
     for (size_t i = 0; i < b->rows; i++)
         if (s->item[b->row[i]] != UINT32_MAX) rows[s->item[b->row[i]]]++;
     for (size_t i = 0; i < b->rows; i++) {
@@ -215,11 +216,11 @@ static gp_status weigh_rows(const gp_permute_space *s, const gp_blocks *b, doubl
     return GP_OK;
 }
 
-static gp_status make_room(permutation *p, gp_error *err)
+static gp_status allocate(permutation *p, gp_error *err)
 {
     const gp_permute_input *in = p->in;
     p->weight = gp_mem_zero(in->count, sizeof *p->weight);
-    if (!p->weight) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    if (!p->weight) return gp_fail_memory(err, "the slices");
     GP_TRY(gp_alloc((void **)&p->first, in->count, sizeof *p->first, "slices", err));
     for (size_t k = 0; k < in->count; k++) {
         p->first[k] = p->clusters;
@@ -227,33 +228,33 @@ static gp_status make_room(permutation *p, gp_error *err)
         if (in->spaces[k].item) GP_TRY(weigh_rows(&in->spaces[k], in->blocks, &p->weight[k], err));
     }
     GP_TRY(gp_alloc((void **)&p->observed, p->clusters, sizeof *p->observed, "slices", err));
-    GP_TRY(gp_alloc((void **)&p->handicap, p->clusters, sizeof *p->handicap, "slices", err));
+    GP_TRY(gp_alloc((void **)&p->penalty, p->clusters, sizeof *p->penalty, "slices", err));
     GP_TRY(gp_alloc((void **)&p->scale, p->clusters, sizeof *p->scale, "slices", err));
-    p->middle = gp_mem_zero(p->clusters, sizeof *p->middle);
-    p->alone = gp_mem_zero(p->clusters, sizeof *p->alone);
+    p->expected = gp_mem_zero(p->clusters, sizeof *p->expected);
+    p->reached = gp_mem_zero(p->clusters, sizeof *p->reached);
     GP_TRY(gp_alloc((void **)&p->best, in->count * in->rounds, sizeof *p->best, "slices", err));
-    return p->middle && p->alone ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    return p->expected && p->reached ? GP_OK : gp_fail_memory(err, "the slices");
 }
 
-static void clear_room(permutation *p)
+static void release(permutation *p)
 {
     for (size_t k = 0; p->weight && k < p->in->count; k++) gp_mem_free(p->weight[k]);
     gp_mem_free(p->weight);
     gp_mem_free(p->first);
     gp_mem_free(p->observed);
-    gp_mem_free(p->handicap);
+    gp_mem_free(p->penalty);
     gp_mem_free(p->scale);
-    gp_mem_free(p->middle);
-    gp_mem_free(p->alone);
+    gp_mem_free(p->expected);
+    gp_mem_free(p->reached);
     gp_mem_free(p->best);
     gp_mem_free(p->trial);
 }
 
-/* There are many more small clusters than large ones, so the best of all would nearly always be a small one, and a large
- * cluster would have to stand out as far as the best of hundreds of small ones.  So z is lowered by what the best of
- * n / m clusters of m items reaches by chance (the penalty of multiscale tests: Duembgen and Spokoiny 2001).  The test
- * stays exact: the exchanges lower z alike. */
-static double handicap_of(double m, double n)
+/* The penalty of multiscale tests (Duembgen and Spokoiny 2001).  There are many more small clusters than large ones.
+ * Without a penalty the best cluster would nearly always be a small one, and a large cluster would need as large a z as
+ * the best of hundreds of small ones.  So z is lowered by the largest z that n / m clusters of m items reach by chance.
+ * The test stays exact, because the penalty is the same in all exchanges. */
+static double penalty_of(double m, double n)
 {
     return m > 0 && m < n ? sqrt(2 * log(n / m)) : 0;
 }
@@ -264,8 +265,8 @@ static void observe(permutation *p, const gp_permute_space *s, size_t first)
         double m = s->support[c], spread = s->spread[c];
         double sum = (s->value[c] - p->in->scores->mean) * m;
         p->scale[first + c] = spread > 0 ? 1 / (spread * m) : 0;
-        p->handicap[first + c] = handicap_of(m, (double)s->scored);
-        p->observed[first + c] = (sum - p->middle[first + c]) * p->scale[first + c] - p->handicap[first + c];
+        p->penalty[first + c] = penalty_of(m, (double)s->scored);
+        p->observed[first + c] = (sum - p->expected[first + c]) * p->scale[first + c] - p->penalty[first + c];
     }
 }
 
@@ -307,8 +308,8 @@ static void least_of_rounds(const permutation *p, const double *sorted, double *
     }
 }
 
-/* Writes p and corrected of the clusters of space k.  corrected: how often `least` is at most the cluster's own
- * number, which is its p against the best clusters of the space, divided by the space's share. */
+/* Writes p and corrected of the clusters of space k.  corrected: share of rounds in which `least` is at most the
+ * cluster's number: its p against the best clusters of the space, divided by the space's share. */
 static void report_space(const permutation *p, size_t k, const double *sorted, const double *least)
 {
     const gp_permute_space *s = &p->in->spaces[k];
@@ -318,8 +319,8 @@ static void report_space(const permutation *p, size_t k, const double *sorted, c
         size_t at = p->first[k] + c;
         if (p->scale[at] == 0) continue;
         double among_own = (1 + (double)count_from(sorted, m, p->observed[at] - equal_sums)) / all / s->share;
-        s->p[c] = (1 + (double)p->alone[at]) / all;
-        /* two divisions by one share may differ in the last bit */
+        s->p[c] = (1 + (double)p->reached[at]) / all;
+        /* (1 + 1e-12): equal numbers may differ in the last bit after the division by `share` */
         s->corrected[c] = (1 + (double)(m - count_from(least, m, among_own * (1 + 1e-12)))) / all;
     }
 }
@@ -350,7 +351,7 @@ gp_status gp_an_permutation_test(const gp_permute_input *in, gp_error *err)
         for (size_t c = 0; c < in->spaces[k].levels->clusters; c++)
             in->spaces[k].p[c] = in->spaces[k].corrected[c] = 1, in->spaces[k].spread[c] = 0;
     if (in->scores->scored < 2 || !(in->scores->sd > 0)) return GP_OK;
-    GP_TRY_GOTO(make_room(&p, err));
+    GP_TRY_GOTO(allocate(&p, err));
     if (p.clusters == 0) goto out;
     if (in->blocks->largest > 1)
         GP_TRY_GOTO(spread_of_groups(&p, err));
@@ -360,6 +361,6 @@ gp_status gp_an_permutation_test(const gp_permute_input *in, gp_error *err)
     GP_TRY_GOTO(run_rounds(&p, err));
     GP_TRY_GOTO(report(&p, err));
 out:
-    clear_room(&p);
+    release(&p);
     return st;
 }

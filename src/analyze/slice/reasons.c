@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What tells the rows inside a slice from the others, in words: words and phrases of prompts, categories and settings,
- * text probes, a rule; and a title made of the strongest of them. */
+ * Reasons: describes in words how the rows of a slice differ from the other rows.  Kinds of reasons: words and phrases
+ * of prompts, categories, settings, text probes, a rule.  The title consists of the strongest reasons. */
 #include "analyze/slice/reasons.h"
 
 #include "analyze/analyze.h"
@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TITLE_PARTS = 3, SOME = 1 };
-static const double least_z = 1.96, least_gap = 0.01;
-static const double least_effect = 0.5; /* of a setting, in standard deviations */
+enum { TITLE_PARTS = 3 };
+static const double min_z = 1.96;     /* of a category: two-sided p below 0.05 */
+static const double min_gap = 0.01;   /* of a probe: difference of cosines */
+static const double min_effect = 0.5; /* of a setting: difference of means in standard deviations */
 
 gp_status gp_an_reason_add(gp_reason_list *list, const char *kind, const char *text, double strength, double inside,
                            double outside, gp_error *err)
@@ -23,11 +24,11 @@ gp_status gp_an_reason_add(gp_reason_list *list, const char *kind, const char *t
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? list->capacity * 2 : 16;
         gp_reason *grown = gp_mem_resize(list->items, capacity, sizeof *grown);
-        if (!grown) return gp_fail(err, GP_ERR_MEMORY, "out of memory for reasons");
+        if (!grown) return gp_fail_memory(err, "reasons");
         list->items = grown, list->capacity = capacity;
     }
     char *own = gp_str_dup(text);
-    if (!own) return gp_fail(err, GP_ERR_MEMORY, "out of memory for reasons");
+    if (!own) return gp_fail_memory(err, "reasons");
     gp_reason *r = &list->items[list->count++];
     *r = (gp_reason){.text = own, .strength = strength, .inside = inside, .outside = outside};
     snprintf(r->kind, sizeof r->kind, "%s", kind);
@@ -41,7 +42,7 @@ static int by_strength(const void *a, const void *b)
     return strcmp(p->text, q->text);
 }
 
-/* Strongest first from `since` on, and no more than `most`. */
+/* Sorts the reasons from index `since` on, the strongest first, and keeps at most `most` of them. */
 static void trim(gp_reason_list *list, size_t since, size_t most)
 {
     if (list->count > since) qsort(list->items + since, list->count - since, sizeof *list->items, by_strength);
@@ -77,10 +78,10 @@ static gp_status explain_category(const gp_feature *f, size_t n, const bool *ins
         for (; i < k && !strcmp(list[i].word, list[from].word); i++) y_in += list[i].in, y_out += !list[i].in;
         if (y_in == 0 || in == 0 || rest == 0) continue;
         gp_an_log_odds(y_in, in, y_out, rest, fmin(in + rest, 100), (y_in + y_out) / (in + rest), &delta, &z);
-        if (!(z > least_z)) continue;
+        if (!(z > min_z)) continue;
         gp_str text = GP_STR_INIT;
         gp_str_printf(&text, "%s = %s", f->name, list[from].word);
-        gp_status st = text.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for reasons")
+        gp_status st = text.failed ? gp_fail_memory(err, "reasons")
                                    : gp_an_reason_add(out, "category", text.data, z, y_in / in, y_out / rest, err);
         gp_str_clear(&text);
         GP_TRY(st);
@@ -88,7 +89,8 @@ static gp_status explain_category(const gp_feature *f, size_t n, const bool *ins
     return GP_OK;
 }
 
-/* Means apart by half a standard deviation and beyond chance (Welch's t above 3): the range that holds most of them. */
+/* Adds a setting if the means differ by at least half a standard deviation and Welch's t is at least 3.  Its text is
+ * the range of the middle 90 % of the values inside. */
 static gp_status explain_number(const gp_feature *f, size_t n, const bool *inside, double *sorted, gp_reason_list *out,
                                 gp_error *err)
 {
@@ -107,7 +109,7 @@ static gp_status explain_number(const gp_feature *f, size_t n, const bool *insid
     }
     double gap = sum[1] / m[1] - sum[0] / m[0], pooled = sqrt((squares[0] + squares[1]) / (m[0] + m[1] - 2));
     double error = sqrt(squares[0] / (m[0] - 1) / m[0] + squares[1] / (m[1] - 1) / m[1]);
-    if (gap == 0 || fabs(gap) < least_effect * pooled || fabs(gap) < 3 * error) return GP_OK;
+    if (gap == 0 || fabs(gap) < min_effect * pooled || fabs(gap) < 3 * error) return GP_OK;
     qsort(sorted, k, sizeof *sorted, gp_an_by_number);
     double low = sorted[k / 20], high = sorted[k - 1 - k / 20];
     if (low == high)
@@ -144,7 +146,7 @@ out:
 
 /* ------------------------------------------------------------------ probes and rules */
 
-/* How much nearer the rows inside are to a probe than the others, in cosine. */
+/* Adds probes by the difference of mean cosines: rows inside with the probe, less other rows with the probe. */
 static gp_status explain_probes(const gp_reasons_input *in, const bool *inside, size_t most, gp_reason_list *out,
                                 gp_error *err)
 {
@@ -153,7 +155,7 @@ static gp_status explain_probes(const gp_reasons_input *in, const bool *inside, 
     gp_status st = GP_OK;
     if (!in->vectors || !in->probe_count) return GP_OK;
     mean = gp_mem_zero(2 * d, sizeof *mean);
-    if (!mean) return gp_fail(err, GP_ERR_MEMORY, "out of memory for reasons");
+    if (!mean) return gp_fail_memory(err, "reasons");
     for (size_t i = 0; i < in->n; i++) {
         double *to = mean + inside[i] * d;
         m[inside[i]]++;
@@ -165,7 +167,7 @@ static gp_status explain_probes(const gp_reasons_input *in, const bool *inside, 
             dot[0] += mean[j] / m[0] * (double)in->probes[p * d + j];
             dot[1] += mean[d + j] / m[1] * (double)in->probes[p * d + j];
         }
-        if (dot[1] - dot[0] > least_gap)
+        if (dot[1] - dot[0] > min_gap)
             GP_TRY_GOTO(gp_an_reason_add(out, "probe", in->probe_names[p], dot[1] - dot[0], dot[1], dot[0], err));
     }
     trim(out, since, most);
@@ -182,7 +184,7 @@ static gp_status explain_rule(const gp_reasons_input *in, const bool *inside, gp
     GP_TRY(gp_alloc((void **)&importance, in->feature_count, sizeof *importance, "reasons", err));
     gp_status st =
         gp_an_rules(in->features, in->feature_count, in->n, inside, importance, &rule, &share_in, &share_out, err);
-    /* a rule that most of the rest follows too, or few of these, says nothing */
+    /* the rule must hold for 30 % of the rows inside, and for more than twice the share of the rows outside */
     if (st == GP_OK && rule && share_in >= 0.3 && share_in > 2 * share_out)
         st = gp_an_reason_add(out, "rule", rule, share_in - share_out, share_in, share_out, err);
     gp_mem_free(rule);
@@ -192,7 +194,7 @@ static gp_status explain_rule(const gp_reasons_input *in, const bool *inside, gp
 
 /* ------------------------------------------------------------------ the title */
 
-static const char *bare(const char *probe)
+static const char *without_article(const char *probe)
 {
     return gp_str_starts(probe, "a ") ? probe + 2 : gp_str_starts(probe, "an ") ? probe + 3 : probe;
 }
@@ -209,18 +211,18 @@ static char *make_title(const gp_reason_list *list, size_t members)
     static const char *const order[] = {"phrase", "word", "category", "probe", "setting"};
     gp_str s = GP_STR_INIT;
     size_t parts = 0;
-    /* words and phrases first, as they come: strongest first among both */
+    /* words and phrases come first; they are already sorted by strength */
     for (size_t i = 0; i < list->count; i++)
         if (!strcmp(list->items[i].kind, "phrase") || !strcmp(list->items[i].kind, "word"))
             title_part(&s, list->items[i].text, &parts);
     for (size_t o = 2; o < sizeof order / sizeof *order && parts < 2; o++)
         for (size_t i = 0; i < list->count && parts < 2; i++)
-            if (!strcmp(list->items[i].kind, order[o])) title_part(&s, bare(list->items[i].text), &parts);
-    if (parts == 0) gp_str_printf(&s, "%zu image%s", members, members == SOME ? "" : "s");
+            if (!strcmp(list->items[i].kind, order[o])) title_part(&s, without_article(list->items[i].text), &parts);
+    if (parts == 0) gp_str_printf(&s, "%zu image%s", members, members == 1 ? "" : "s");
     return gp_str_take(&s);
 }
 
-gp_status gp_an_reasons_by(const gp_reasons_input *input, const gp_ngram_index *lexicon, const bool *inside,
+gp_status gp_an_reasons_by(const gp_reasons_input *input, const gp_ngram_index *ngrams, const bool *inside,
                            size_t max_each, gp_reasons *out, gp_error *err)
 {
     gp_reason_list list = {0};
@@ -228,22 +230,22 @@ gp_status gp_an_reasons_by(const gp_reasons_input *input, const gp_ngram_index *
     size_t members = 0;
     gp_status st = GP_OK;
     for (size_t i = 0; i < input->n; i++) members += inside[i];
-    if (!lexicon && input->texts) {
-        GP_TRY_GOTO(gp_an_lexicon_new(input->texts, input->n, &own, err));
-        lexicon = own;
+    if (!ngrams && input->texts) {
+        GP_TRY_GOTO(gp_ngram_index_new(input->texts, input->n, &own, err));
+        ngrams = own;
     }
-    if (lexicon) GP_TRY_GOTO(gp_an_words(lexicon, inside, max_each, &list, err));
+    if (ngrams) GP_TRY_GOTO(gp_an_keywords(ngrams, inside, max_each, &list, err));
     GP_TRY_GOTO(explain_features(input, inside, max_each, &list, err));
     GP_TRY_GOTO(explain_probes(input, inside, max_each, &list, err));
     GP_TRY_GOTO(explain_rule(input, inside, &list, err));
     char *title = make_title(&list, members);
-    if (!title) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for reasons"));
+    if (!title) GP_TRY_GOTO(gp_fail_memory(err, "reasons"));
     *out = (gp_reasons){.count = list.count, .reason = list.items, .title = title};
     list = (gp_reason_list){0};
 out:
     for (size_t i = 0; i < list.count; i++) gp_mem_free(list.items[i].text);
     gp_mem_free(list.items);
-    gp_an_lexicon_free(own);
+    gp_ngram_index_free(own);
     return st;
 }
 

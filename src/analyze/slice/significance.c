@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Bootstrap and effect size; p-values without rounds, and of many at once.  Permutation: permute.c. */
+ * Bootstrap interval, effect size, closed-form p-values and their adjustment for multiple tests.  The permutation test
+ * is in permute.c. */
 #include "analyze/slice/significance.h"
 
 #include "base/mem.h"
@@ -57,9 +58,10 @@ double gp_an_hedges_g(double mean_in, double var_in, size_t m, double mean_out, 
     return pooled > 0 ? (mean_in - mean_out) / pooled * (1 - 3 / (4 * df - 1)) : NAN;
 }
 
-/* ------------------------------------------------------------------ without rounds, and for many at once */
+/* ------------------------------------------------------------------ p-values in closed form */
 
-/* log of the gamma function by Stirling's series (DLMF 5.11.1); the C library's writes to a global. */
+/* Logarithm of the gamma function by Stirling's series (DLMF 5.11.1).  lgamma of the C library writes to the global
+ * variable signgam, so threads may not use it. */
 static double log_gamma(double x)
 {
     double shift = 0;
@@ -69,13 +71,14 @@ static double log_gamma(double x)
     return (x - 0.5) * log(x) - x + 0.91893853320467274 + series - shift;
 }
 
-/* The regularised incomplete beta function, by its continued fraction (DLMF 8.17.22, evaluated as Lentz has it). */
-static double beta_below(double x, double a, double b)
+/* Regularised incomplete beta function I_x(a, b) by its continued fraction (DLMF 8.17.22), evaluated by Lentz's method.
+ */
+static double incomplete_beta(double x, double a, double b)
 {
     const double tiny = 1e-300;
     if (x <= 0) return 0;
     if (x >= 1) return 1;
-    if (x > (a + 1) / (a + b + 2)) return 1 - beta_below(1 - x, b, a);
+    if (x > (a + 1) / (a + b + 2)) return 1 - incomplete_beta(1 - x, b, a);
     double front = exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * log(x) + b * log1p(-x)) / a;
     double c = 1, d = 0, f = 1;
     for (int i = 0; i < 500; i++) {
@@ -96,15 +99,15 @@ double gp_an_permutation_p(double z, size_t m, size_t n)
     if (n < 3 || m == 0 || m >= n || isnan(z)) return 1;
     double r2 = z * z / (double)(n - 1), in = (double)m, all = (double)n;
     double ways = log_gamma(all + 1) - log_gamma(in + 1) - log_gamma(all - in + 1);
-    return fmin(fmax(beta_below(1 - fmin(r2, 1), all / 2 - 1, 0.5), exp(-ways)), 1);
+    return fmin(fmax(incomplete_beta(1 - fmin(r2, 1), all / 2 - 1, 0.5), exp(-ways)), 1);
 }
 
 double gp_an_t_95(double df)
 {
-    double low = 1.9, high = 13; /* 12.71 for df 1, 1.96 for many */
+    double low = 1.9, high = 13; /* the value is 12.71 for df = 1 and falls to 1.96 */
     for (int i = 0; i < 60; i++) {
         double t = (low + high) / 2;
-        if (beta_below(df / (df + t * t), df / 2, 0.5) > 0.05)
+        if (incomplete_beta(df / (df + t * t), df / 2, 0.5) > 0.05)
             low = t;
         else
             high = t;

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * Slices: clusters whose mean metric stands out.
+ * Slices: clusters whose mean metric is higher (or lower) than the reference.
  *
- *   features -> nested clusters (features.c) -> mean, support, lift of each -> candidates -> slices
+ *   features -> nested clusters (features.c) -> mean, support, lift of each cluster -> candidates -> slices
  *
- * Candidates by profile: FINAL and ARTICLE are sliceguard's find_issues (0.0.35 and 0.0.8), thresholds inclusive,
- * joined by label (0.0.8 to 0.0.35 joined HDBSCAN's clusters by position and so judged each by its neighbour).  GOLDPAN
- * asks first whether a cluster is beyond chance (significance.h; those of more than a quarter of the rows say too
- * little to be looked at), and merges nested ones to the level that says most: a coarse cluster stays whole unless a
- * part of it stands out from it by two standard errors; then it gives way to its parts.  No row is in two slices.
- * Rows of one group (images of one prompt) are shuffled and resampled together.  Searches of rows and of items that
- * group the rows (prompts) share one permutation test. */
+ * Lift: mean of the cluster less mean of all rows (or of the parent cluster).  The profile determines the slices:
+ *
+ * - FINAL and ARTICLE follow find_issues of sliceguard 0.0.35 and 0.0.8.  Thresholds are inclusive.  Clusters are
+ * joined
+ *   with their metrics by label; sliceguard joins HDBSCAN's clusters by position, so each gets the metrics of another.
+ * - GOLDPAN takes significant clusters (significance.h) of at most a quarter of the rows; larger ones are too general.
+ *   Of nested significant clusters it keeps the coarse one, unless the mean of a part exceeds it by two standard
+ * errors;
+ *   then it keeps the parts.  No row is in two slices.
+ *
+ * Rows of one group (images of one prompt) are exchanged and resampled together.  Searches of rows and of items
+ * (prompts) share one permutation test. */
 #include "analyze/analyze.h"
 
 #include "analyze/slice/features.h"
@@ -21,26 +26,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SHARE = 4, LEAST_GROUPS = 3 };
-static const double clear_errors = 2;
+/* MAX_SHARE: a tested cluster has at most 1 / MAX_SHARE of the scored rows.  MIN_GROUPS: it has rows of at least so
+ * many groups. */
+enum { MAX_SHARE = 4, MIN_GROUPS = 3 };
+static const double part_errors = 2; /* standard errors by which the mean of a part must exceed that of the whole */
 
 typedef struct finder {
     const gp_slices_options *o;
     const uint32_t *item; /* [rows] item of each row, if items are searched; NULL: rows are searched */
-    double share;         /* of alpha, at most 1 */
+    double share;         /* share of alpha for this search, at most 1 */
     gp_levels levels;
-    gp_scores scores;                 /* turned so that higher stands out */
-    double *score;                    /* [n] what scores points to */
-    double *value;                    /* [clusters] mean of scored rows, turned; NaN */
-    double *lift;                     /* [clusters] */
-    double *true_lift;                /* [clusters] what the thresholds see: without outliers if so asked */
-    uint32_t *support, *true_support; /* [clusters] scored rows */
-    double *p, *corrected;            /* [clusters] */
-    double *spread;                   /* [clusters] of the mean under chance; see gp_an_permutation_test */
-    gp_blocks blocks;                 /* groups of rows that are not independent */
-    bool *marked;                     /* [clusters] a slice */
-    double min_lift;                  /* as used; NaN: none */
-    uint32_t min_support, n_slices;   /* 0: none */
+    gp_scores scores;       /* negated in mode LOW, so that slices always have high scores */
+    double *score;          /* [n] the memory of scores.score */
+    double *value;          /* [clusters] mean of the scored rows, negated in mode LOW; NaN without scored rows */
+    double *lift;           /* [clusters] */
+    double *used_lift;      /* [clusters] lift for the thresholds: without outliers if o->remove_outliers */
+    uint32_t *support;      /* [clusters] scored rows */
+    uint32_t *used_support; /* [clusters] support for the thresholds, likewise */
+    double *p, *corrected;  /* [clusters] */
+    double *spread;         /* [clusters] standard deviation of the mean; see gp_permute_space */
+    gp_blocks blocks;       /* groups of rows that are not independent */
+    bool *marked;           /* [clusters] candidate, in the end slice */
+    double min_lift;        /* threshold; NaN: none */
+    uint32_t min_support;   /* threshold; 0: none */
+    uint32_t n_slices;      /* maximum number of slices; 0: no limit */
 } finder;
 
 static uint32_t level_of(const gp_levels *l, size_t c)
@@ -50,7 +59,7 @@ static uint32_t level_of(const gp_levels *l, size_t c)
     return level;
 }
 
-/* ------------------------------------------------------------------ means and drops */
+/* ------------------------------------------------------------------ means and lifts */
 
 static void take_means(finder *f)
 {
@@ -67,8 +76,8 @@ static void take_means(finder *f)
     for (size_t c = 0; c < l->clusters; c++) {
         bool above = f->o->parent_reference && l->parent[c] >= 0;
         f->lift[c] = f->value[c] - (above ? f->value[l->parent[c]] : f->scores.mean);
-        f->true_lift[c] = f->lift[c];
-        f->true_support[c] = f->support[c];
+        f->used_lift[c] = f->lift[c];
+        f->used_support[c] = f->support[c];
     }
 }
 
@@ -78,56 +87,58 @@ static double median(double *sorted, size_t n)
     return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
-/* Only rows within two median deviations of the median count; the reference is the mean over all. */
-static void without_outliers(finder *f, size_t c, double *drops, double *scratch)
+/* Computes used_lift and used_support of cluster c.  Only rows within two median absolute deviations of the cluster's
+ * median count.  The reference is the mean of all rows, as in sliceguard.  lifts, scratch [n] are scratch. */
+static void without_outliers(finder *f, size_t c, double *lifts, double *scratch)
 {
     const gp_levels *l = &f->levels;
     uint32_t level = level_of(l, c), label = (uint32_t)c - l->first[level];
     size_t m = 0, kept = 0;
     double sum = 0;
     for (size_t i = 0; i < l->n; i++)
-        if (l->labels[level * l->n + i] == label && !isnan(f->score[i])) drops[m++] = f->score[i] - f->scores.mean;
+        if (l->labels[level * l->n + i] == label && !isnan(f->score[i])) lifts[m++] = f->score[i] - f->scores.mean;
     if (m == 0) return;
-    memcpy(scratch, drops, m * sizeof *drops);
+    memcpy(scratch, lifts, m * sizeof *lifts);
     double middle = median(scratch, m);
-    for (size_t i = 0; i < m; i++) scratch[i] = fabs(drops[i] - middle);
+    for (size_t i = 0; i < m; i++) scratch[i] = fabs(lifts[i] - middle);
     double spread = median(scratch, m);
     for (size_t i = 0; i < m; i++)
-        if (drops[i] >= middle - 2 * spread && drops[i] <= middle + 2 * spread) sum += drops[i], kept++;
-    f->true_support[c] = (uint32_t)kept;
-    f->true_lift[c] = kept ? sum / (double)kept : -INFINITY;
+        if (lifts[i] >= middle - 2 * spread && lifts[i] <= middle + 2 * spread) sum += lifts[i], kept++;
+    f->used_support[c] = (uint32_t)kept;
+    f->used_lift[c] = kept ? sum / (double)kept : -INFINITY;
 }
 
 static gp_status drop_outliers(finder *f, gp_error *err)
 {
-    double *drops = NULL, *scratch = NULL;
+    double *lifts = NULL, *scratch = NULL;
     gp_status st = GP_OK;
     if (!f->o->remove_outliers) return GP_OK;
-    GP_TRY_GOTO(gp_alloc((void **)&drops, f->levels.n, sizeof *drops, "slices", err));
+    GP_TRY_GOTO(gp_alloc((void **)&lifts, f->levels.n, sizeof *lifts, "slices", err));
     GP_TRY_GOTO(gp_alloc((void **)&scratch, f->levels.n, sizeof *scratch, "slices", err));
-    for (size_t c = 0; c < f->levels.clusters; c++) without_outliers(f, c, drops, scratch);
+    for (size_t c = 0; c < f->levels.clusters; c++) without_outliers(f, c, lifts, scratch);
 out:
     gp_mem_free(scratch);
-    gp_mem_free(drops);
+    gp_mem_free(lifts);
     return st;
 }
 
 /* ------------------------------------------------------------------ candidates */
 
-static bool passes(const finder *f, size_t c)
+static bool passes_thresholds(const finder *f, size_t c)
 {
-    if (f->support[c] == 0 || isnan(f->true_lift[c])) return false;
-    return f->true_support[c] >= f->min_support && (isnan(f->min_lift) || f->true_lift[c] >= f->min_lift);
+    if (f->support[c] == 0 || isnan(f->used_lift[c])) return false;
+    return f->used_support[c] >= f->min_support && (isnan(f->min_lift) || f->used_lift[c] >= f->min_lift);
 }
 
-static uint32_t banker(double x)
+/* Rounds to the nearest integer, and halves to the even one, like Python's round(). */
+static uint32_t round_half_even(double x)
 {
     double down = floor(x), rest = x - down;
     if (rest > 0.5 || (rest == 0.5 && fmod(down, 2) != 0)) down++;
     return (uint32_t)down;
 }
 
-static void thresholds(finder *f)
+static void set_thresholds(finder *f)
 {
     const gp_slices_options *o = f->o;
     double n = (double)f->levels.n;
@@ -137,40 +148,41 @@ static void thresholds(finder *f)
     if (o->profile == GP_SLICE_ARTICLE) {
         double overall = o->mode == GP_SLICE_LOW ? -f->scores.mean : f->scores.mean;
         if (!o->has_min_lift) f->min_lift = 0.1 * overall;
-        if (!o->min_support) f->min_support = banker(fmax(0.0025 * n, 5));
+        if (!o->min_support) f->min_support = round_half_even(fmax(0.0025 * n, 5));
         f->n_slices = 0;
     } else if (o->profile == GP_SLICE_FINAL) {
         if (!o->has_min_lift && !o->min_support && !o->n_slices) f->n_slices = 20;
     } else if (!o->min_support) {
-        f->min_support = banker(fmax(0.0025 * n, 3));
+        f->min_support = round_half_even(fmax(0.0025 * n, 3));
     }
 }
 
-/* 0.0.8: from coarse to fine, a finer cluster strictly beyond both thresholds takes the mark from its direct parent,
- * any other loses its own. */
-static void resolve_article(finder *f)
+/* The rule of sliceguard 0.0.8, from coarse to fine.  A cluster strictly above both thresholds replaces its direct
+ * parent; any other cluster with a parent is not marked. */
+static void mark_by_article(finder *f)
 {
     const gp_levels *l = &f->levels;
     for (size_t c = 0; c < l->clusters; c++) {
-        f->marked[c] = passes(f, c);
+        f->marked[c] = passes_thresholds(f, c);
         if (l->parent[c] < 0) continue;
-        if (f->true_support[c] > f->min_support && f->true_lift[c] > f->min_lift)
+        if (f->used_support[c] > f->min_support && f->used_lift[c] > f->min_lift)
             f->marked[l->parent[c]] = false;
         else
             f->marked[c] = false;
     }
 }
 
-static double worth(const finder *f, size_t c)
+static double criterion_value(const finder *f, size_t c)
 {
     switch (f->o->criterion) {
     case GP_SLICE_SUPPORT: return f->support[c];
-    case GP_SLICE_LIFT_SUPPORT: return f->true_lift[c] * f->true_support[c]; /* only this one without outliers */
+    case GP_SLICE_LIFT_SUPPORT: return f->used_lift[c] * f->used_support[c]; /* as in sliceguard, without outliers */
     default: return f->lift[c];
     }
 }
 
-/* Of the marked, the n best; equal ones: coarse first, then by label. */
+/* Keeps the marks of the n_slices best clusters by the criterion.  Of equal clusters it keeps the first ones: the
+ * coarser level, then the smaller label. */
 static gp_status keep_best(finder *f, gp_error *err)
 {
     size_t marks = 0, clusters = f->levels.clusters;
@@ -180,24 +192,24 @@ static gp_status keep_best(finder *f, gp_error *err)
     GP_TRY(gp_alloc((void **)&all, marks, sizeof *all, "slices", err));
     marks = 0;
     for (size_t c = 0; c < clusters; c++)
-        if (f->marked[c]) all[marks++] = worth(f, c);
+        if (f->marked[c]) all[marks++] = criterion_value(f, c);
     qsort(all, marks, sizeof *all, gp_an_by_number);
     double last = all[marks - f->n_slices];
     size_t above = 0;
     for (size_t i = 0; i < marks; i++) above += all[i] > last;
     for (size_t c = 0; c < clusters; c++) {
-        if (!f->marked[c] || worth(f, c) > last) continue;
-        f->marked[c] = worth(f, c) == last && above < f->n_slices;
+        if (!f->marked[c] || criterion_value(f, c) > last) continue;
+        f->marked[c] = criterion_value(f, c) == last && above < f->n_slices;
         above += f->marked[c];
     }
     gp_mem_free(all);
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ beyond chance */
+/* ------------------------------------------------------------------ significance */
 
-/* Does a hold b, a being the coarser? */
-static bool holds(const gp_levels *l, size_t a, size_t b)
+/* Returns whether cluster a, the coarser one, contains cluster b. */
+static bool contains(const gp_levels *l, size_t a, size_t b)
 {
     while (b > a) { /* finer clusters have larger numbers */
         if (l->parent[b] < 0) return false;
@@ -206,33 +218,33 @@ static bool holds(const gp_levels *l, size_t a, size_t b)
     return a == b;
 }
 
-/* Does some marked part of c stand out from it? */
-static bool part_stands_out(const finder *f, size_t c)
+/* Returns whether the mean of a marked part of c exceeds the mean of c by part_errors standard errors. */
+static bool has_better_part(const finder *f, size_t c)
 {
     for (size_t d = c + 1; d < f->levels.clusters; d++) {
-        if (!f->marked[d] || f->support[d] == f->support[c] || !holds(&f->levels, c, d)) continue;
+        if (!f->marked[d] || f->support[d] == f->support[c] || !contains(&f->levels, c, d)) continue;
         double error = sqrt(fmax(f->spread[d] * f->spread[d] - f->spread[c] * f->spread[c], 0));
-        if (f->value[d] - f->value[c] > clear_errors * error) return true;
+        if (f->value[d] - f->value[c] > part_errors * error) return true;
     }
     return false;
 }
 
-/* From coarse to fine: what lies in one that was kept goes; what has a part that says more gives way to it. */
+/* From coarse to fine, removes the mark of a cluster that has a better part; else the marks of all its parts. */
 static void merge_nested(finder *f)
 {
     const gp_levels *l = &f->levels;
     for (size_t c = 0; c < l->clusters; c++) {
         if (!f->marked[c]) continue;
-        if (part_stands_out(f, c)) {
+        if (has_better_part(f, c)) {
             f->marked[c] = false;
             continue;
         }
         for (size_t d = c + 1; d < l->clusters; d++)
-            if (f->marked[d] && holds(l, c, d)) f->marked[d] = false;
+            if (f->marked[d] && contains(l, c, d)) f->marked[d] = false;
     }
 }
 
-/* groups [clusters]: of how many groups a cluster has scored rows.  last [clusters]: scratch. */
+/* groups [clusters]: number of groups that have scored rows in the cluster.  last [clusters]: scratch. */
 static void count_groups(const finder *f, uint32_t *groups, uint32_t *last)
 {
     const gp_levels *l = &f->levels;
@@ -242,14 +254,14 @@ static void count_groups(const finder *f, uint32_t *groups, uint32_t *last)
         for (uint32_t i = 0; i < b->rows; i++) {
             size_t c = l->first[level] + l->labels[level * l->n + b->row[i]];
             if (last[c] == b->of[b->row[i]]) continue;
-            last[c] = b->of[b->row[i]]; /* rows of a group follow each other */
+            last[c] = b->of[b->row[i]]; /* the rows of a group are consecutive */
             groups[c]++;
         }
 }
 
-/* Marks the clusters to be tested.  One level that is not HDBSCAN's is categories, which are as large as they are.  A
- * cluster of one or two prompts says that these prompts are easy, not what kind of image scores well; only where there
- * are few prompts, clusters within them are all there is. */
+/* Marks the clusters to be tested: those with min_support to `most` rows of at least MIN_GROUPS groups.  A cluster of
+ * one or two prompts shows only that these prompts are easy, not which kind of image scores well.  With fewer than
+ * GP_AN_FEW_GROUPS prompts there are hardly any other clusters, so the number of groups is not required. */
 static gp_status mark_eligible(finder *f, size_t most, gp_error *err)
 {
     uint32_t *groups = NULL, *last = NULL;
@@ -258,7 +270,7 @@ static gp_status mark_eligible(finder *f, size_t most, gp_error *err)
     GP_TRY_GOTO(gp_alloc((void **)&last, f->levels.clusters, sizeof *last, "slices", err));
     count_groups(f, groups, last);
     for (size_t c = 0; c < f->levels.clusters; c++) {
-        bool enough = f->blocks.largest == 1 || f->blocks.count < GP_AN_FEW_GROUPS || groups[c] >= LEAST_GROUPS;
+        bool enough = f->blocks.largest == 1 || f->blocks.count < GP_AN_FEW_GROUPS || groups[c] >= MIN_GROUPS;
         f->marked[c] = enough && f->support[c] >= f->min_support && f->support[c] <= most;
     }
 out:
@@ -300,13 +312,14 @@ static gp_status test_together(finder *f, size_t count, gp_error *err)
 static gp_status mark_significant(finder *f, size_t count, gp_error *err)
 {
     for (size_t k = 0; k < count; k++) {
+        /* a single level that is not HDBSCAN's consists of categories, which have no maximum size */
         bool categories = f[k].levels.count == 1 && !f[k].levels.fallback;
-        GP_TRY(mark_eligible(&f[k], categories ? f[k].scores.scored : f[k].scores.scored / MOST_SHARE, err));
+        GP_TRY(mark_eligible(&f[k], categories ? f[k].scores.scored : f[k].scores.scored / MAX_SHARE, err));
     }
     GP_TRY(test_together(f, count, err));
     for (size_t k = 0; k < count; k++) {
         for (size_t c = 0; c < f[k].levels.clusters; c++)
-            f[k].marked[c] = f[k].marked[c] && passes(&f[k], c) && f[k].true_lift[c] > 0 &&
+            f[k].marked[c] = f[k].marked[c] && passes_thresholds(&f[k], c) && f[k].used_lift[c] > 0 &&
                              f[k].value[c] > f[k].scores.mean && f[k].corrected[c] < f[k].o->alpha;
         merge_nested(&f[k]);
     }
@@ -319,19 +332,19 @@ static gp_status choose(finder *f, size_t count, gp_error *err)
     if (f->o->profile == GP_SLICE_GOLDPAN) GP_TRY(mark_significant(f, count, err));
     for (size_t k = 0; k < count; k++) {
         if (f->o->profile == GP_SLICE_ARTICLE) {
-            resolve_article(&f[k]);
+            mark_by_article(&f[k]);
             continue;
         }
         for (size_t c = 0; f->o->profile == GP_SLICE_FINAL && c < f[k].levels.clusters; c++)
-            f[k].marked[c] = passes(&f[k], c);
+            f[k].marked[c] = passes_thresholds(&f[k], c);
         GP_TRY(keep_best(&f[k], err));
     }
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ what is handed over */
+/* ------------------------------------------------------------------ result */
 
-/* Scores of a slice by group.  units [groups] out, place [groups] scratch.  Returns the number of groups. */
+/* Sums the scores of a slice by group.  units [groups] out, place [groups] scratch.  Returns the number of groups. */
 static size_t units_of(const finder *f, const gp_slice *s, gp_unit *units, uint32_t *place)
 {
     size_t m = 0;
@@ -352,7 +365,7 @@ typedef struct measuring {
     uint32_t *place; /* [groups] */
 } measuring;
 
-/* Interval and effect of one slice whose rows are known. */
+/* Computes interval and effect size of a slice whose rows are already listed. */
 static void measure(const finder *f, size_t c, gp_slice *s, const measuring *room)
 {
     const gp_slices_options *o = f->o;
@@ -362,7 +375,7 @@ static void measure(const finder *f, size_t c, gp_slice *s, const measuring *roo
         if (!isnan(f->score[s->rows[i]])) sample[m++] = f->score[s->rows[i]], in += sample[m - 1];
     mean_out = k ? (f->scores.mean * (double)f->scores.scored - in) / (double)k : NAN;
     for (size_t i = 0; i < m; i++) var_in += (sample[i] - f->value[c]) * (sample[i] - f->value[c]);
-    /* the rest of the sum of squares lies outside and between */
+    /* total sum of squares = inside + outside + between the means */
     double total = f->scores.sd * f->scores.sd * (double)(f->scores.scored - 1);
     double between = (double)m * (f->value[c] - f->scores.mean) * (f->value[c] - f->scores.mean) +
                      (k ? (double)k * (mean_out - f->scores.mean) * (mean_out - f->scores.mean) : 0);
@@ -373,7 +386,7 @@ static void measure(const finder *f, size_t c, gp_slice *s, const measuring *roo
     s->low = s->high = NAN;
     if (o->profile != GP_SLICE_GOLDPAN) return;
     size_t units = units_of(f, s, room->units, room->place);
-    if (units > 1 || f->blocks.largest == 1) /* one group of several rows says nothing about other groups */
+    if (units > 1 || f->blocks.largest == 1) /* a single group does not show how groups vary */
         gp_an_bootstrap(room->units, units, f->value[c] - f->lift[c], o->resamples, gp_rng_mix(o->seed ^ (c + 1)),
                         room->scratch, &s->low, &s->high);
 }
@@ -394,7 +407,7 @@ static void fill_clusters(const finder *f, gp_slices *out)
     }
 }
 
-/* The nearest marked cluster above, as the place of its slice. */
+/* Returns the slice of the nearest marked ancestor of cluster c, or -1. */
 static int32_t parent_slice(const finder *f, size_t c, const int32_t *place)
 {
     for (int32_t above = f->levels.parent[c]; above >= 0; above = f->levels.parent[above])
@@ -440,7 +453,7 @@ out:
     return st;
 }
 
-static int by_worth(const void *a, const void *b)
+static int by_lift(const void *a, const void *b)
 {
     const gp_slice *p = a, *q = b;
     if (p->lift != q->lift) return p->lift > q->lift ? -1 : 1;
@@ -448,7 +461,7 @@ static int by_worth(const void *a, const void *b)
                                 : (p->cluster > q->cluster) - (p->cluster < q->cluster);
 }
 
-static gp_status hand_over(finder *f, gp_slices *out, gp_error *err)
+static gp_status make_result(finder *f, gp_slices *out, gp_error *err)
 {
     size_t marks = 0, rows = 0;
     gp_slices s = {.n = f->levels.n, .levels = f->levels.count, .cluster_count = f->levels.clusters};
@@ -461,8 +474,8 @@ static gp_status hand_over(finder *f, gp_slices *out, gp_error *err)
     GP_TRY_GOTO(gp_alloc((void **)&s.row_block, rows, sizeof *s.row_block, "slices", err));
     fill_clusters(f, &s);
     GP_TRY_GOTO(fill_slices(f, &s, err));
-    /* sliceguard's order is by level and label; ours is for reading */
-    if (f->o->profile == GP_SLICE_GOLDPAN) qsort(s.slices, s.count, sizeof *s.slices, by_worth);
+    /* the other profiles keep the order of sliceguard, by level and label */
+    if (f->o->profile == GP_SLICE_GOLDPAN) qsort(s.slices, s.count, sizeof *s.slices, by_lift);
     s.labels = f->levels.labels;
     f->levels.labels = NULL;
     s.overall = f->o->mode == GP_SLICE_LOW ? -f->scores.mean : f->scores.mean;
@@ -476,16 +489,16 @@ out:
     return st;
 }
 
-/* ------------------------------------------------------------------ the whole */
+/* ------------------------------------------------------------------ entry point */
 
-static gp_status make_room(finder *f, gp_error *err)
+static gp_status allocate(finder *f, gp_error *err)
 {
     size_t k = f->levels.clusters;
     GP_TRY(gp_alloc((void **)&f->value, k, sizeof *f->value, "slices", err));
     GP_TRY(gp_alloc((void **)&f->lift, k, sizeof *f->lift, "slices", err));
-    GP_TRY(gp_alloc((void **)&f->true_lift, k, sizeof *f->true_lift, "slices", err));
+    GP_TRY(gp_alloc((void **)&f->used_lift, k, sizeof *f->used_lift, "slices", err));
     GP_TRY(gp_alloc((void **)&f->support, k, sizeof *f->support, "slices", err));
-    GP_TRY(gp_alloc((void **)&f->true_support, k, sizeof *f->true_support, "slices", err));
+    GP_TRY(gp_alloc((void **)&f->used_support, k, sizeof *f->used_support, "slices", err));
     GP_TRY(gp_alloc((void **)&f->p, k, sizeof *f->p, "slices", err));
     GP_TRY(gp_alloc((void **)&f->corrected, k, sizeof *f->corrected, "slices", err));
     GP_TRY(gp_alloc((void **)&f->spread, k, sizeof *f->spread, "slices", err));
@@ -505,10 +518,10 @@ static gp_status prepare(finder *f, const gp_slices_search *search, const int32_
     if (f->scores.scored == 0) return gp_fail(err, GP_ERR_NOT_FOUND, "no row has a number in the metric");
     GP_TRY(gp_an_blocks(&f->scores, group, &f->blocks, err));
     GP_TRY(gp_an_levels(search->features, search->count, n, tree, f->o, &f->levels, err));
-    GP_TRY(make_room(f, err));
+    GP_TRY(allocate(f, err));
     take_means(f);
     GP_TRY(drop_outliers(f, err));
-    thresholds(f);
+    set_thresholds(f);
     return GP_OK;
 }
 
@@ -518,9 +531,9 @@ static void clear_finder(finder *f)
     gp_mem_free(f->spread);
     gp_mem_free(f->corrected);
     gp_mem_free(f->p);
-    gp_mem_free(f->true_support);
+    gp_mem_free(f->used_support);
     gp_mem_free(f->support);
-    gp_mem_free(f->true_lift);
+    gp_mem_free(f->used_lift);
     gp_mem_free(f->lift);
     gp_mem_free(f->value);
     gp_mem_free(f->score);
@@ -535,14 +548,14 @@ gp_status gp_an_slices_together(const gp_slices_search *searches, size_t count, 
     size_t done = 0;
     double shares = 0;
     finder *f = gp_mem_zero(count, sizeof *f);
-    if (!f) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    if (!f) return gp_fail_memory(err, "the slices");
     for (size_t k = 0; k < count; k++) shares += searches[k].share;
     for (size_t k = 0; k < count; k++) {
         f[k].o = options, f[k].item = searches[k].item, f[k].share = searches[k].share / shares;
         GP_TRY_GOTO(prepare(&f[k], &searches[k], k ? NULL : options->group, err));
     }
     GP_TRY_GOTO(choose(f, count, err));
-    for (; done < count; done++) GP_TRY_GOTO(hand_over(&f[done], &out[done], err));
+    for (; done < count; done++) GP_TRY_GOTO(make_result(&f[done], &out[done], err));
 out:
     while (st != GP_OK && done > 0) gp_an_slices_clear(&out[--done]);
     for (size_t k = 0; k < count; k++) clear_finder(&f[k]);

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT
- * Words of prompts and the scores of their images.  Images of one prompt are not independent, so a prompt counts once,
- * by the mean of its images.  Of each word:
+ * Effects of the words of prompts on the scores of their images.  Images of one prompt are not independent, so each
+ * prompt counts once, with the mean score of its images.  Computed for each word:
  *
- * - the difference of the mean with it and the mean without it;
- * - its 95 % interval: a bootstrap over prompts.  Each round weighs every prompt by a draw from the exponential
- *   distribution (the Bayesian bootstrap, Rubin 1981): unlike counts of draws, the weights never leave a rare word
- *   without a prompt.  Percentile intervals of few values are too narrow; each side's deviations are widened by
- *   sqrt((m + 1) / (m - 1)) * t / z, which makes the variance unbiased and allows for its own error, as Hesterberg
- *   (2015) does by expanding the percentiles;
- * - p by Pitman's approximation of the permutation test, corrected for the number of words (significance.h);
- * - the adjusted effect: ridge regression (Hoerl and Kennard 1970) of the prompts' means on all words at once,
- *   min |y - Xb|^2 + penalty |b|^2 over columns less their means, by conjugate gradients on the normal equations
- *   (Hestenes and Stiefel 1952) with their diagonal as preconditioner.  Words in just the same prompts are one column:
- *   nothing tells them apart, so each of them has the whole effect.
+ * - the difference: mean of the prompts with the word less mean of the prompts without it;
+ * - a 95 % interval of the difference, by a Bayesian bootstrap over prompts (Rubin 1981).  Each round weights every
+ *   prompt by a random number with exponential distribution.  The weights are never 0, so even a rare word keeps its
+ *   prompts in every round.  Percentile intervals of small samples are too narrow.  So the deviations of each side,
+ * with
+ *   and without the word, are widened by sqrt((m + 1) / (m - 1)) * t / z for its m prompts.  The root makes the
+ * variance
+ *   unbiased, and t / z allows for the error of the variance.  Hesterberg (2015) expands the percentiles instead;
+ * - p, by Pitman's approximation of the permutation test, corrected for the number of words (significance.h);
+ * - the adjusted effect, by ridge regression (Hoerl and Kennard 1970) of the prompts' means on all words at once:
+ *   min |y - Xb|^2 + penalty |b|^2, columns of X centred.  The solver is conjugate gradients (Hestenes and Stiefel
+ * 1952)
+ *   on the normal equations, preconditioned by their diagonal.  Words that occur in exactly the same prompts share a
+ *   column, and each of them gets the effect of the column.
  *
- * Prompts are numbered in order of their bytes, and random numbers belong to prompt and round: neither rows nor threads
- * matter. */
+ * Prompts are numbered in byte order, and each random number is computed from prompt and round.  So the result does not
+ * depend on the order of the rows or the number of threads. */
 #include "analyze/slice/word_effects.h"
 
 #include "analyze/slice/reasons.h"
@@ -32,36 +35,36 @@
 #include <string.h>
 
 enum {
-    MOST_WORDS = 2, /* of a phrase */
-    LEAST_WITHOUT = 3 /* prompts */,
-    AT_ONCE = 5 /* rounds from one random number */,
-    ROUNDS = 2000,
-    LEVELS = 4096, /* of the exponential distribution */
-    MOST_STEPS = 2000
+    MAX_WORDS = 2,   /* words of a phrase */
+    MIN_WITHOUT = 3, /* prompts without the word */
+    AT_ONCE = 5,     /* rounds whose weights come from one random number: 12 bits each of 64 */
+    ROUNDS = 2000,   /* rounds of the bootstrap */
+    LEVELS = 4096,   /* distinct weights: quantiles of the exponential distribution */
+    MAX_STEPS = 2000 /* steps of conjugate gradients */
 };
-static const double ridge_penalty = 4; /* said in goldpan.h, the command's help and docs/method.md */
+static const double ridge_penalty = 4; /* documented in goldpan.h, the help of the command and docs/method.md */
 static const double z_95 = 1.9599639845400545;
 
 /* ------------------------------------------------------------------ prompts and their words */
 
 typedef struct table {
     size_t prompts, words;
-    double *mean;      /* [prompts] of its images, less the mean of all prompts */
-    uint32_t *images;  /* [prompts] */
-    double overall;    /* mean of all prompts */
+    double *mean;      /* [prompts] mean score of the prompt's images - `overall` */
+    uint32_t *images;  /* [prompts] number of scored images */
+    double overall;    /* mean over all prompts of their mean scores */
     size_t *first;     /* [words + 1] */
-    uint32_t *rows;    /* prompts that have the word, ascending: rows[first[w]] .. */
-    uint32_t *number;  /* [words] in the lexicon */
+    uint32_t *rows;    /* prompts that have word w, ascending: rows[first[w]] .. rows[first[w + 1] - 1] */
+    uint32_t *number;  /* [words] in the n-gram index */
     double *sum;       /* [words] for each word, the sum of `mean` over its prompts */
-    uint32_t *column;  /* [words] of the regression; words in the same prompts share one */
-    uint32_t *word_of; /* [columns] one of its words */
+    uint32_t *column;  /* [words] column of the regression; words in exactly the same prompts share a column */
+    uint32_t *word_of; /* [columns] one of the column's words */
     size_t columns;
-    gp_ngram_index *lexicon;
+    gp_ngram_index *ngrams;
 } table;
 
 static void table_clear(table *t)
 {
-    gp_an_lexicon_free(t->lexicon);
+    gp_ngram_index_free(t->ngrams);
     gp_mem_free(t->word_of);
     gp_mem_free(t->column);
     gp_mem_free(t->sum);
@@ -89,7 +92,8 @@ static int by_prompt(const void *a, const void *b)
                                   : (p->score > q->score) - (p->score < q->score);
 }
 
-/* Sums run in order of score, so that the order of the rows does not reach the last bit. */
+/* Computes the means of the prompts.  Scores are summed in ascending order, so that the order of the rows does not
+ * change the rounding. */
 static gp_status take_scores(table *t, const uint32_t *text_of, const double *scores, size_t n, gp_error *err)
 {
     scored *list;
@@ -111,48 +115,48 @@ static gp_status read_prompts(table *t, const char *const *texts, const double *
     const char **kept;
     GP_TRY(gp_alloc((void **)&kept, n, sizeof *kept, "the prompts", err));
     for (size_t i = 0; i < n; i++) kept[i] = isnan(scores[i]) ? NULL : texts[i];
-    gp_status st = gp_an_lexicon_new(kept, n, &t->lexicon, err);
+    gp_status st = gp_ngram_index_new(kept, n, &t->ngrams, err);
     gp_mem_free(kept);
     GP_TRY(st);
-    gp_ngram_index_uses l = gp_an_lexicon_uses(t->lexicon);
+    gp_ngram_uses l = gp_ngram_index_uses(t->ngrams);
     t->prompts = l.texts;
     t->mean = gp_mem_zero(l.texts, sizeof *t->mean);
     t->images = gp_mem_zero(l.texts, sizeof *t->images);
-    if (!t->mean || !t->images) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompts");
+    if (!t->mean || !t->images) return gp_fail_memory(err, "the prompts");
     return take_scores(t, l.text_of, scores, n, err);
 }
 
-/* Order of the phrases' bytes; `user` is the table. */
+/* Orders phrases by their bytes; `user` is the table. */
 static int by_spelling(const void *p, const void *q, void *user)
 {
     const table *t = user;
     size_t a, b;
     unsigned words;
-    const char *x = gp_an_lexicon_phrase(t->lexicon, *(const uint32_t *)p, &a, &words);
-    const char *y = gp_an_lexicon_phrase(t->lexicon, *(const uint32_t *)q, &b, &words);
+    const char *x = gp_ngram_index_phrase(t->ngrams, *(const uint32_t *)p, &a, &words);
+    const char *y = gp_ngram_index_phrase(t->ngrams, *(const uint32_t *)q, &b, &words);
     int order = memcmp(x, y, a < b ? a : b);
     return order ? order : (a > b) - (a < b);
 }
 
 static gp_status choose_words(table *t, uint32_t min_support, gp_error *err)
 {
-    gp_ngram_index_uses l = gp_an_lexicon_uses(t->lexicon);
+    gp_ngram_uses l = gp_ngram_index_uses(t->ngrams);
     size_t length;
     unsigned words;
     GP_TRY(gp_alloc((void **)&t->number, l.phrases, sizeof *t->number, "the words of prompts", err));
     for (uint32_t i = 0; i < l.phrases; i++) {
-        gp_an_lexicon_phrase(t->lexicon, i, &length, &words);
-        if (words <= MOST_WORDS && l.total[i] >= min_support && l.texts - l.total[i] >= LEAST_WITHOUT)
+        gp_ngram_index_phrase(t->ngrams, i, &length, &words);
+        if (words <= MAX_WORDS && l.total[i] >= min_support && l.texts - l.total[i] >= MIN_WITHOUT)
             t->number[t->words++] = i;
     }
     if (t->words) qsort_r(t->number, t->words, sizeof *t->number, by_spelling, t);
     return GP_OK;
 }
 
-/* The prompts of each word: the lexicon's uses turned over. */
-static gp_status turn_over(table *t, gp_error *err)
+/* Lists the prompts of each word: inverts the n-gram index, which lists the phrases of each text. */
+static gp_status invert_index(table *t, gp_error *err)
 {
-    gp_ngram_index_uses l = gp_an_lexicon_uses(t->lexicon);
+    gp_ngram_uses l = gp_ngram_index_uses(t->ngrams);
     uint32_t *place;
     size_t *end = NULL;
     gp_status st = GP_OK;
@@ -170,7 +174,7 @@ static gp_status turn_over(table *t, gp_error *err)
         for (size_t u = l.first[p]; u < l.first[p + 1]; u++)
             if (place[l.used[u]] != UINT32_MAX) t->rows[end[place[l.used[u]]]++] = p;
     t->sum = gp_mem_zero(t->words, sizeof *t->sum);
-    if (!t->sum) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts"));
+    if (!t->sum) GP_TRY_GOTO(gp_fail_memory(err, "the words of prompts"));
     for (size_t w = 0; w < t->words; w++)
         for (size_t i = t->first[w]; i < t->first[w + 1]; i++) t->sum[w] += t->mean[t->rows[i]];
 out:
@@ -182,7 +186,7 @@ out:
 /* ------------------------------------------------------------------ all words at once */
 
 typedef struct hashed {
-    gp_hash hash; /* of its prompts */
+    gp_hash hash; /* hash of the list of the word's prompts */
     uint32_t word;
 } hashed;
 
@@ -213,7 +217,7 @@ out:
     return st;
 }
 
-/* out = (X'X + penalty) b, X with its columns' means taken off; fit [prompts] is scratch. */
+/* out = (X'X + penalty) b, for X with centred columns; fit [prompts] is scratch. */
 static void normal_product(const table *t, const double *b, double *fit, double *out)
 {
     double mean = 0;
@@ -239,7 +243,7 @@ static double dot(const double *a, const double *b, size_t n)
     return sum;
 }
 
-/* r = D^-1 r elementwise into z, D the diagonal of the normal equations. */
+/* z = D^-1 r, where D is the diagonal of the normal equations. */
 static void precondition(const table *t, const double *r, double *z)
 {
     for (size_t c = 0; c < t->columns; c++) {
@@ -248,24 +252,24 @@ static void precondition(const table *t, const double *r, double *z)
     }
 }
 
-/* effect [columns] */
+/* Solves the ridge regression by preconditioned conjugate gradients.  effect [columns]. */
 static gp_status fit_ridge(const table *t, double *effect, gp_error *err)
 {
     size_t n = t->columns;
-    double *space, *r, *z, *way, *product, *fit;
+    double *space, *r, *z, *direction, *product, *fit;
     GP_TRY(gp_alloc((void **)&space, 4 * n + t->prompts, sizeof *space, "the regression on words", err));
-    r = space, z = r + n, way = z + n, product = way + n, fit = product + n;
+    r = space, z = r + n, direction = z + n, product = direction + n, fit = product + n;
     for (size_t c = 0; c < n; c++) effect[c] = 0, r[c] = t->sum[t->word_of[c]];
     precondition(t, r, z);
-    memcpy(way, z, n * sizeof *way);
+    memcpy(direction, z, n * sizeof *direction);
     double rz = dot(r, z, n), stop = rz * 1e-24;
-    for (int step = 0; step < MOST_STEPS && rz > stop; step++) {
-        normal_product(t, way, fit, product);
-        double a = rz / dot(way, product, n);
-        for (size_t c = 0; c < n; c++) effect[c] += a * way[c], r[c] -= a * product[c];
+    for (int step = 0; step < MAX_STEPS && rz > stop; step++) {
+        normal_product(t, direction, fit, product);
+        double a = rz / dot(direction, product, n);
+        for (size_t c = 0; c < n; c++) effect[c] += a * direction[c], r[c] -= a * product[c];
         precondition(t, r, z);
         double next = dot(r, z, n);
-        for (size_t c = 0; c < n; c++) way[c] = z[c] + next / rz * way[c];
+        for (size_t c = 0; c < n; c++) direction[c] = z[c] + next / rz * direction[c];
         rz = next;
     }
     gp_mem_free(space);
@@ -278,15 +282,16 @@ typedef struct bootstrap {
     const table *table;
     gp_word *words;
     uint64_t seed;
-    double weight[LEVELS];               /* of the exponential distribution, each as likely as the others */
-    double total[ROUNDS], heavy[ROUNDS]; /* of all prompts: sum of weight * mean, of weights */
-    double *wide; /* [prompts] how much the deviations of so many prompts are widened; 0: no word needs it */
+    double weight[LEVELS];       /* equally likely quantiles of the exponential distribution */
+    double total_sum[ROUNDS];    /* sum of weight * mean over all prompts, in each round */
+    double total_weight[ROUNDS]; /* sum of the weights of all prompts, in each round */
+    double *widening; /* [prompts] factor for the deviations of a side with this number of prompts; 0: not needed */
     atomic_size_t next;
     atomic_int status;
 } bootstrap;
 
-/* For the rounds 5 k to 5 k + 4: sets sum[] to the sum of weight * mean over `count` prompts, and weight[] to the sum of
- * the weights.  `rows` lists the prompts; NULL means the first `count`. */
+/* For the rounds 5 k to 5 k + 4: sets sum[] to the sum of weight * mean over `count` prompts, and weight[] to the sum
+ * of the weights.  `rows` lists the prompts; NULL means the first `count`. */
 static void weigh(const bootstrap *b, size_t k, const uint32_t *rows, size_t count, double sum[AT_ONCE],
                   double weight[AT_ONCE])
 {
@@ -308,10 +313,10 @@ static void weigh_all(void *user, int index)
     size_t k;
     (void)index;
     while ((k = atomic_fetch_add(&b->next, 1)) < ROUNDS / AT_ONCE)
-        weigh(b, k, NULL, b->table->prompts, b->total + k * AT_ONCE, b->heavy + k * AT_ONCE);
+        weigh(b, k, NULL, b->table->prompts, b->total_sum + k * AT_ONCE, b->total_weight + k * AT_ONCE);
 }
 
-/* The k-th smallest of x [n], which is partly put in order (Hoare's selection). */
+/* Returns the k-th smallest number of x [n], counted from 0; reorders x (quickselect, Hoare 1961). */
 static double select_value(double *x, size_t n, size_t k)
 {
     ptrdiff_t low = 0, high = (ptrdiff_t)n - 1, at = (ptrdiff_t)k;
@@ -336,40 +341,41 @@ static void find_widening(bootstrap *b)
     for (size_t w = 0; w < b->table->words; w++) {
         size_t sides[2] = {support_of(b->table, w), b->table->prompts - support_of(b->table, w)};
         for (int i = 0; i < 2; i++) {
-            double m = (double)sides[i], *wide = &b->wide[sides[i]];
-            if (*wide == 0) *wide = sqrt((m + 1) / (m - 1)) * gp_an_t_95(m - 1) / z_95;
+            double m = (double)sides[i], *widening = &b->widening[sides[i]];
+            if (*widening == 0) *widening = sqrt((m + 1) / (m - 1)) * gp_an_t_95(m - 1) / z_95;
         }
     }
 }
 
-/* The interval of one word; moved [ROUNDS] is scratch. */
-static void one_interval(const bootstrap *b, size_t w, double *moved)
+/* Computes the interval of one word; deviation [ROUNDS] is scratch. */
+static void one_interval(const bootstrap *b, size_t w, double *deviation)
 {
     const table *t = b->table;
     double m = support_of(t, w), k = (double)t->prompts - m, in = t->sum[w] / m, out = -t->sum[w] / k;
-    double wide_in = b->wide[(size_t)m], wide_out = b->wide[(size_t)k];
+    double widening_in = b->widening[(size_t)m], widening_out = b->widening[(size_t)k];
     for (size_t r = 0; r < ROUNDS; r += AT_ONCE) {
         double sum[AT_ONCE], weight[AT_ONCE];
         weigh(b, r / AT_ONCE, t->rows + t->first[w], support_of(t, w), sum, weight);
         for (size_t j = 0; j < AT_ONCE; j++)
-            moved[r + j] = wide_in * (sum[j] / weight[j] - in) -
-                           wide_out * ((b->total[r + j] - sum[j]) / (b->heavy[r + j] - weight[j]) - out);
+            deviation[r + j] =
+                widening_in * (sum[j] / weight[j] - in) -
+                widening_out * ((b->total_sum[r + j] - sum[j]) / (b->total_weight[r + j] - weight[j]) - out);
     }
-    b->words[w].low = b->words[w].difference + select_value(moved, ROUNDS, (size_t)(0.025 * (ROUNDS - 1)));
-    b->words[w].high = b->words[w].difference + select_value(moved, ROUNDS, (size_t)(0.975 * (ROUNDS - 1) + 0.5));
+    b->words[w].low = b->words[w].difference + select_value(deviation, ROUNDS, (size_t)(0.025 * (ROUNDS - 1)));
+    b->words[w].high = b->words[w].difference + select_value(deviation, ROUNDS, (size_t)(0.975 * (ROUNDS - 1) + 0.5));
 }
 
 static void intervals(void *user, int index)
 {
     bootstrap *b = user;
-    double *moved = gp_mem_new(ROUNDS, sizeof *moved);
+    double *deviation = gp_mem_new(ROUNDS, sizeof *deviation);
     size_t w;
     (void)index;
-    if (!moved)
+    if (!deviation)
         atomic_store(&b->status, GP_ERR_MEMORY);
     else
-        while ((w = atomic_fetch_add(&b->next, 1)) < b->table->words) one_interval(b, w, moved);
-    gp_mem_free(moved);
+        while ((w = atomic_fetch_add(&b->next, 1)) < b->table->words) one_interval(b, w, deviation);
+    gp_mem_free(deviation);
 }
 
 static gp_status run_bootstrap(const table *t, uint64_t seed, int threads, gp_word *words, gp_error *err)
@@ -377,40 +383,39 @@ static gp_status run_bootstrap(const table *t, uint64_t seed, int threads, gp_wo
     bootstrap *b = gp_mem_zero(1, sizeof *b);
     gp_threads *running;
     gp_status st = GP_OK;
-    if (!b) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the intervals of words");
+    if (!b) return gp_fail_memory(err, "the intervals of words");
     if (threads <= 0) threads = gp_thread_processors();
     b->table = t, b->words = words, b->seed = gp_rng_mix(seed);
     for (int i = 0; i < LEVELS; i++) b->weight[i] = -log((i + 0.5) / (double)LEVELS);
-    b->wide = gp_mem_zero(t->prompts, sizeof *b->wide);
-    if (!b->wide) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the intervals of words"));
+    b->widening = gp_mem_zero(t->prompts, sizeof *b->widening);
+    if (!b->widening) GP_TRY_GOTO(gp_fail_memory(err, "the intervals of words"));
     find_widening(b);
     GP_TRY_GOTO(gp_threads_start(threads, weigh_all, b, &running, err));
     gp_threads_join(running);
     atomic_store(&b->next, 0);
     GP_TRY_GOTO(gp_threads_start(threads, intervals, b, &running, err));
     gp_threads_join(running);
-    if (atomic_load(&b->status) != GP_OK)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the intervals of words"));
+    if (atomic_load(&b->status) != GP_OK) GP_TRY_GOTO(gp_fail_memory(err, "the intervals of words"));
 out:
-    gp_mem_free(b->wide);
+    gp_mem_free(b->widening);
     gp_mem_free(b);
     return st;
 }
 
-/* ------------------------------------------------------------------ the whole */
+/* ------------------------------------------------------------------ entry point */
 
 static gp_status spell(const table *t, gp_word_effects *out, gp_error *err)
 {
     size_t bytes = 0, length;
     unsigned words;
     for (size_t w = 0; w < t->words; w++) {
-        gp_an_lexicon_phrase(t->lexicon, t->number[w], &length, &words);
+        gp_ngram_index_phrase(t->ngrams, t->number[w], &length, &words);
         bytes += length + 1;
     }
     GP_TRY(gp_alloc((void **)&out->spelling, bytes, 1, "the words of prompts", err));
     char *at = out->spelling;
     for (size_t w = 0; w < t->words; w++, at += length + 1) {
-        const char *text = gp_an_lexicon_phrase(t->lexicon, t->number[w], &length, &words);
+        const char *text = gp_ngram_index_phrase(t->ngrams, t->number[w], &length, &words);
         memcpy(at, text, length);
         at[length] = 0;
         out->words[w].text = at;
@@ -433,8 +438,8 @@ static void describe(const table *t, gp_word *words)
     }
 }
 
-/* Of all words: the effect in the regression, and p corrected. */
-static gp_status compare(const table *t, gp_word *words, gp_error *err)
+/* Sets the results that depend on all words: corrected p and adjusted effect. */
+static gp_status adjust_words(const table *t, gp_word *words, gp_error *err)
 {
     double *p, *corrected, *effect;
     GP_TRY(gp_alloc((void **)&p, 3 * t->words, sizeof *p, "the words of prompts", err));
@@ -457,14 +462,14 @@ gp_status gp_an_word_effects(const char *const *texts, const double *scores, siz
     if (min_support < 2) return gp_fail(err, GP_ERR_USAGE, "min_support must be at least 2, not %u", min_support);
     GP_TRY_GOTO(read_prompts(&t, texts, scores, n, err));
     GP_TRY_GOTO(choose_words(&t, min_support, err));
-    GP_TRY_GOTO(turn_over(&t, err));
+    GP_TRY_GOTO(invert_index(&t, err));
     GP_TRY_GOTO(find_columns(&t, err));
     made.words = gp_mem_zero(t.words, sizeof *made.words);
-    if (!made.words) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts"));
+    if (!made.words) GP_TRY_GOTO(gp_fail_memory(err, "the words of prompts"));
     made.count = t.words, made.prompts = t.prompts;
     GP_TRY_GOTO(spell(&t, &made, err));
     describe(&t, made.words);
-    GP_TRY_GOTO(compare(&t, made.words, err));
+    GP_TRY_GOTO(adjust_words(&t, made.words, err));
     GP_TRY_GOTO(run_bootstrap(&t, seed, threads, made.words, err));
     made.column = t.column, t.column = NULL;
     *out = made;

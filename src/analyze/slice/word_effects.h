@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Private to analyze (and lent to stage): which words of prompts go with higher or lower scores. */
+ * Private to analyze (and used by stage): the words of prompts whose images score higher or lower. */
 #ifndef GP_ANALYZE_SLICE_WORD_EFFECTS_H
 #define GP_ANALYZE_SLICE_WORD_EFFECTS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The variants for 64-bit Arm by name, for dispatch.c; contracts in kernel.h.  The float twins need none: four lanes
- * are NEON's as they are. */
+ * The variants for 64-bit Arm, for dispatch.c.  kernel.h describes what they do.  Most float kernels need no variant,
+ * because the vectors of four floats of the C reference kernels already compile to NEON. */
 #ifndef GP_KERNEL_ARM_NEON_H
 #define GP_KERNEL_ARM_NEON_H
 

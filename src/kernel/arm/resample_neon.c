@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Resampling with NEON: the twin's sums, four of them side by side. */
+ * Resampling with NEON: computes the sums of resample.c four at a time. */
 #include "kernel/arm/neon.h"
 #include "kernel/reference.h"
 
@@ -13,7 +13,8 @@ static inline uint8x8_t to_bytes(int32x4_t a, int32x4_t b)
     return vqmovun_s16(vcombine_s16(vmovn_s32(vshrq_n_s32(a, WEIGHT_BITS)), vmovn_s32(vshrq_n_s32(b, WEIGHT_BITS))));
 }
 
-/* Channels side by side.  Each tap is read with a byte too many, so the last pixel of the last row is the twin's. */
+/* Sums the channels of a pixel in parallel.  Each tap reads one byte beyond its pixel, so the reference kernel computes
+ * the last pixel of the last row. */
 void gp_resample_h_neon(const uint8_t *in, size_t in_stride, size_t in_w, uint8_t *out, size_t out_stride, size_t rows,
                         size_t out_w, const int32_t *first, const int32_t *count, const int32_t *weight, size_t taps)
 {
@@ -40,7 +41,7 @@ void gp_resample_h_neon(const uint8_t *in, size_t in_stride, size_t in_w, uint8_
     }
 }
 
-/* Sixteen columns at a time. */
+/* Processes sixteen columns at a time. */
 void gp_resample_v_neon(const uint8_t *in, size_t stride, uint8_t *out, size_t width, int32_t first, int32_t count,
                         const int32_t *weight)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * PNG filters undone with NEON: pixels of 3 or 4 bytes one after another, their bytes side by side. */
+ * Undoes PNG filters with NEON: one pixel of 3 or 4 bytes after another, the bytes of a pixel in parallel. */
 #include "kernel/arm/neon.h"
 #include "kernel/reference.h"
 #include "kernel/unfilter.h"
@@ -7,7 +7,7 @@
 #include <arm_neon.h>
 #include <string.h>
 
-/* Four bytes: a pixel, and of three bytes one too many. */
+/* Loads four bytes: a pixel of 4 bytes, or a pixel of 3 bytes and the next byte. */
 static inline uint8x8_t load_pixel(const uint8_t *p)
 {
     uint32_t v;
@@ -24,12 +24,13 @@ static inline void store_pixel(uint8_t *p, uint8x8_t v, size_t bpp)
 static inline uint8x8_t paeth(uint8x8_t a, uint8x8_t b, uint8x8_t c)
 {
     const uint8x8_t pa = vabd_u8(b, c), pb = vabd_u8(a, c);
-    const uint8x8_t pc = vqmovn_u16(vabdq_u16(vaddl_u8(a, b), vshll_n_u8(c, 1))); /* above 255 it is never the least */
+    const uint8x8_t pc = vqmovn_u16(
+        vabdq_u16(vaddl_u8(a, b), vshll_n_u8(c, 1))); /* saturates at 255; larger distances are never the smallest */
     const uint8x8_t take_a = vand_u8(vcle_u8(pa, pb), vcle_u8(pa, pc));
     return vbsl_u8(take_a, a, vbsl_u8(vcle_u8(pb, pc), b, c));
 }
 
-/* Returns how many bytes are done. */
+/* Undoes filter 1, 3 or 4.  Returns the number of bytes done. */
 static inline size_t undo(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp, int type)
 {
     uint8x8_t a = vdup_n_u8(0), c = a;

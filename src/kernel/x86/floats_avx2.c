@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The float twins built for AVX2: the same lines, eight lanes wide.  Built without fused multiply-add, so that every
- * result equals the twin's in every bit (tests/kernels compares them so). */
+ * The float reference kernels compiled for AVX2, with vectors of eight floats.  They are compiled without fused
+ * multiply-add, so that results are bit-identical to the reference; tests/kernels checks this. */
 #define GP_LANES           8
 #define gp_f16_to_f32_c    gp_f16_to_f32_avx2
 #define gp_bf16_to_f32_c   gp_bf16_to_f32_avx2

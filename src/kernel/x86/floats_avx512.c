@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The float twins built for AVX-512: the same lines, sixteen lanes wide.  Built without fused multiply-add, so that
- * every result equals the twin's in every bit (tests/kernels compares them so). */
+ * The float reference kernels compiled for AVX-512, with vectors of sixteen floats.  They are compiled without fused
+ * multiply-add, so that results are bit-identical to the reference; tests/kernels checks this. */
 #define GP_LANES          16
 #define gp_f16_to_f32_c   gp_f16_to_f32_avx512
 #define gp_bf16_to_f32_c  gp_bf16_to_f32_avx512

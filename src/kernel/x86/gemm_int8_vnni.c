@@ -27,9 +27,10 @@ static inline __attribute__((always_inline)) void tile(const uint8_t *x, size_t 
         for (size_t p = 0; p < count; p++) _mm512_storeu_si512(y + r * y_stride + p * GP_PANEL, sum[r][p]);
 }
 
-static inline __attribute__((always_inline)) void strip(const uint8_t *x, size_t x_stride, const int8_t *panels,
-                                                        size_t panel_stride, size_t in, int32_t *y, size_t y_stride,
-                                                        size_t rows, size_t count)
+static inline __attribute__((always_inline)) void multiply_panels(const uint8_t *x, size_t x_stride,
+                                                                  const int8_t *panels, size_t panel_stride, size_t in,
+                                                                  int32_t *y, size_t y_stride, size_t rows,
+                                                                  size_t count)
 {
     size_t row = 0;
     for (; row + 8 <= rows; row += 8)
@@ -43,9 +44,9 @@ void gp_gemm_int8_vnni(const uint8_t *x, size_t x_stride, const int8_t *panels, 
 {
     size_t p = 0;
     for (; p + 3 <= count; p += 3)
-        strip(x, x_stride, panels + p * panel_stride, panel_stride, in, y + p * GP_PANEL, y_stride, rows, 3);
+        multiply_panels(x, x_stride, panels + p * panel_stride, panel_stride, in, y + p * GP_PANEL, y_stride, rows, 3);
     if (count - p == 2)
-        strip(x, x_stride, panels + p * panel_stride, panel_stride, in, y + p * GP_PANEL, y_stride, rows, 2);
+        multiply_panels(x, x_stride, panels + p * panel_stride, panel_stride, in, y + p * GP_PANEL, y_stride, rows, 2);
     if (count - p == 1)
-        strip(x, x_stride, panels + p * panel_stride, panel_stride, in, y + p * GP_PANEL, y_stride, rows, 1);
+        multiply_panels(x, x_stride, panels + p * panel_stride, panel_stride, in, y + p * GP_PANEL, y_stride, rows, 1);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Peaks of AMX: six tiles of sums [16, 16], one tile of each factor, 32 bf16 or 64 bytes a row.  Tiles are set up and
- * given back in each call, so that a thread that does something else afterwards carries none of them. */
+ * Peaks of AMX: six tiles of sums [16, 16] and one tile of each factor, with 32 bf16 numbers or 64 bytes a row.  Each
+ * call configures and releases the tiles, so that the system need not save tiles for the thread afterwards. */
 #include "kernel/peak_loops.h"
 
 #include <immintrin.h>
@@ -8,7 +8,8 @@
 
 enum { ROWS = 16, ROW_BYTES = 64, TILES = 8, SUMS = GP_PEAK_TILES };
 
-/* As TILELOADCONFIG reads it (Intel SDM vol. 1, ch. 18): palette 1, then the bytes a row and the rows of each tile. */
+/* The operand of TILELOADCONFIG (Intel SDM vol. 1, ch. 18): palette 1, bytes of a row and number of rows of each tile.
+ */
 typedef struct tile_config {
     uint8_t palette, start, reserved[14];
     uint16_t row_bytes[16];
@@ -30,7 +31,7 @@ static void begin(const void *factor)
     _tile_loadd(7, factor, ROW_BYTES);
 }
 
-/* The bytes of all sums. */
+/* Stores the tiles of sums, and releases the tiles. */
 static void end(uint8_t out[SUMS][ROWS * ROW_BYTES])
 {
     _tile_stored(0, out[0], ROW_BYTES);

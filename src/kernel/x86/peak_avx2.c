@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Peaks of AVX2: fused multiply-add of floats, and bytes by the three instructions that machines without VNNI need for
- * one sum of four products (pairs to 16 bits, pairs of those to 32, added). */
+ * Peaks of AVX2: fp32 by fused multiply-add, int8 by three instructions.  Without VNNI these are needed to sum four
+ * products: one adds pairs of products in 16 bits, one adds pairs of these in 32 bits, one adds them to the sum. */
 #define GP_LANES       8
 #define gp_peak_fp32_c gp_peak_fp32_avx2
 #include "kernel/peak_fp32.c"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Peaks of AVX-512: fused multiply-add of floats, pairs of bf16 (AVX512-BF16), fours of bytes (VNNI).  Each function is
- * run only where its own instructions are. */
+ * Peaks of AVX-512: fp32 by fused multiply-add, bf16 in pairs (AVX512-BF16), int8 in fours (VNNI).  peak.c calls each
+ * function only on CPUs that have its instructions. */
 #define GP_LANES         16
 #define GP_PEAK_REGISTER "v"
 #define gp_peak_fp32_c   gp_peak_fp32_avx512

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Resampling with AVX2, equal to the twin in every bit.  Weights have up to 30 bits and the fast product, pmaddwd,
- * takes 16: a weight is cut in two, w = high * 2^15 + low with 0 <= low < 2^15, each part is summed by itself and the
- * sums are put together at the end.  All that is modulo 2^32, and the whole sum is known to fit, so nothing is lost.
+ * Resampling with AVX2, bit-identical to the reference kernel.  Weights have up to 30 bits, but the fast multiply-add,
+ * pmaddwd, takes 16.  So a weight is split, w = high * 2^15 + low with 0 <= low < 2^15.  Both parts are summed
+ * separately, and the sums are combined at the end.  All arithmetic is modulo 2^32, and the final sum fits in 32 bits,
+ * so the result is exact.
  *
- * Across: four taps of a pixel at a time, for two rows at once; the parts of an output's weights are laid out once for
- * a block of rows.  Down: 32 columns and two taps at a time.  What would read behind a row or has too many taps is left
- * to the twin. */
+ * Horizontal: four taps of a pixel at a time, for two rows at once; the weights of a pixel are split once for a block
+ * of rows.  Vertical: 32 columns and two taps at a time.  The reference kernel computes pixels that would read beyond a
+ * row, or that have too many taps. */
 #include "kernel/reference.h"
 #include "kernel/x86/variants.h"
 
@@ -13,16 +14,17 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { WEIGHT_BITS = 22, LOW_BITS = 15, MOST_TAPS = 128 /* 255 * 2^15 * taps < 2^31 */, BLOCK = 16 };
+enum { WEIGHT_BITS = 22, LOW_BITS = 15, MAX_TAPS = 128 /* so that 255 * 2^15 * taps < 2^31 */, BLOCK = 16 };
 
-/* ------------------------------------------------------------------ across */
+/* ------------------------------------------------------------------ horizontal */
 
-/* Of each group of four taps: the pair 0, 1 in four lanes of 32 bits, then the pair 2, 3. */
+/* Split weights of each group of four taps: four 32-bit lanes with the weights of taps 0 and 1, then four lanes with
+ * those of taps 2 and 3. */
 typedef struct parts {
-    __m256i low[MOST_TAPS / 4], high[MOST_TAPS / 4];
+    __m256i low[MAX_TAPS / 4], high[MAX_TAPS / 4];
 } parts;
 
-static inline void lay_out(parts *p, const int32_t *weight, size_t count, size_t groups)
+static inline void split_weights(parts *p, const int32_t *weight, size_t count, size_t groups)
 {
     const __m256i pairs = _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1);
     for (size_t g = 0; g < groups; g++) {
@@ -48,12 +50,12 @@ static inline void put(uint8_t *out, __m128i bytes, size_t n)
     memcpy(out, &v, n);
 }
 
-/* One output of two rows.  n: bytes to write, 4 where the last is written again by the next output. */
+/* Computes one output pixel of two rows.  n: bytes to write; with 4, the next pixel overwrites the last byte. */
 static inline void two_rows(const uint8_t *in0, const uint8_t *in1, uint8_t *out0, uint8_t *out1, const parts *p,
                             size_t groups, size_t n)
 {
     __m256i low0 = _mm256_setzero_si256(), high0 = low0, low1 = low0, high1 = low0;
-    for (size_t g = 0; g < groups; g++) { /* lanes r, g, b, 0 of taps 0 and 1, then of taps 2 and 3 */
+    for (size_t g = 0; g < groups; g++) { /* lanes: r, g, b, 0 of taps 0 and 1, then of taps 2 and 3 */
         const __m256i v0 = pixels(in0 + 12 * g), v1 = pixels(in1 + 12 * g), low = p->low[g], high = p->high[g];
         low0 = _mm256_add_epi32(low0, _mm256_madd_epi16(v0, low));
         low1 = _mm256_add_epi32(low1, _mm256_madd_epi16(v1, low));
@@ -63,7 +65,7 @@ static inline void two_rows(const uint8_t *in0, const uint8_t *in1, uint8_t *out
     low0 = _mm256_add_epi32(low0, _mm256_slli_epi32(high0, LOW_BITS));
     low1 = _mm256_add_epi32(low1, _mm256_slli_epi32(high1, LOW_BITS));
     __m256i sum = _mm256_add_epi32(_mm256_permute2x128_si256(low0, low1, 0x20),
-                                   _mm256_permute2x128_si256(low0, low1, 0x31)); /* a row in each half */
+                                   _mm256_permute2x128_si256(low0, low1, 0x31)); /* one row in each half */
     sum = _mm256_srai_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(1 << (WEIGHT_BITS - 1))), WEIGHT_BITS);
     sum = _mm256_packs_epi32(sum, sum);
     sum = _mm256_packus_epi16(sum, sum);
@@ -75,7 +77,7 @@ static inline void column(const uint8_t *in, size_t in_stride, uint8_t *out, siz
                           const parts *p, size_t groups, size_t n)
 {
     for (size_t r = 0; r < rows; r += 2) {
-        const size_t next = r + 1 < rows ? r + 1 : r; /* an odd last row is done twice */
+        const size_t next = r + 1 < rows ? r + 1 : r; /* if the number of rows is odd, the last row is computed twice */
         two_rows(in + r * in_stride, in + next * in_stride, out + r * out_stride, out + next * out_stride, p, groups,
                  n);
     }
@@ -90,14 +92,15 @@ void gp_resample_h_avx2(const uint8_t *in, size_t in_stride, size_t in_w, uint8_
         const size_t n = rows - y < BLOCK ? rows - y : BLOCK;
         for (size_t x = 0; x < out_w; x++) {
             const size_t k = (size_t)count[x], groups = (k + 3) / 4, start = 3 * (size_t)first[x];
-            const bool over = start + 12 * groups + 4 > 3 * in_w; /* into the next row, if there is one */
-            const size_t fast = k > MOST_TAPS || 3 * in_w < 16 ? 0 : n - (over && y + n == rows);
+            const bool over =
+                start + 12 * groups + 4 > 3 * in_w; /* reads beyond the row; allowed before the last row */
+            const size_t fast = k > MAX_TAPS || 3 * in_w < 16 ? 0 : n - (over && y + n == rows);
             uint8_t *to = out + y * out_stride + 3 * x;
             if (fast < n)
                 gp_resample_h_c(top + fast * in_stride, in_stride, in_w, to + fast * out_stride, out_stride, n - fast,
                                 1, first + x, count + x, weight + x * taps, taps);
             if (fast == 0) continue;
-            lay_out(&p, weight + x * taps, k, groups);
+            split_weights(&p, weight + x * taps, k, groups);
             if (x + 1 < out_w)
                 column(top + start, in_stride, to, out_stride, fast, &p, groups, 4);
             else
@@ -106,9 +109,9 @@ void gp_resample_h_avx2(const uint8_t *in, size_t in_stride, size_t in_w, uint8_
     }
 }
 
-/* ------------------------------------------------------------------ down */
+/* ------------------------------------------------------------------ vertical */
 
-/* Weights of two taps, side by side. */
+/* Split weights of two taps, packed as two 16-bit numbers each. */
 typedef struct pair {
     int32_t low, high;
 } pair;
@@ -120,7 +123,7 @@ static inline pair pair_of(int32_t first, int32_t second)
                   (int32_t)(((uint32_t)(first >> LOW_BITS) & 0xffff) | (uint32_t)(second >> LOW_BITS) << 16)};
 }
 
-/* Four times eight columns of two rows, as pairs of 16 bits. */
+/* Loads 32 columns of two rows as pairs of 16-bit numbers, eight columns in each vector. */
 static inline void interleave(const uint8_t *above, const uint8_t *below, __m256i v[4])
 {
     const __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)above), zero = _mm256_setzero_si256();
@@ -130,7 +133,7 @@ static inline void interleave(const uint8_t *above, const uint8_t *below, __m256
     v[2] = _mm256_unpacklo_epi8(right, zero), v[3] = _mm256_unpackhi_epi8(right, zero);
 }
 
-static inline __m256i strip(const uint8_t *in, size_t stride, size_t count, const pair *weight)
+static inline __m256i sum_columns(const uint8_t *in, size_t stride, size_t count, const pair *weight)
 {
     __m256i low[4], high[4], v[4];
     for (int i = 0; i < 4; i++) low[i] = _mm256_set1_epi32(1 << (WEIGHT_BITS - 1)), high[i] = _mm256_setzero_si256();
@@ -152,12 +155,12 @@ void gp_resample_v_avx2(const uint8_t *in, size_t stride, uint8_t *out, size_t w
 {
     const size_t n = (size_t)count;
     size_t x = 0;
-    if (n <= MOST_TAPS) {
+    if (n <= MAX_TAPS) {
         const uint8_t *top = in + (size_t)first * stride;
-        pair pairs[MOST_TAPS / 2];
+        pair pairs[MAX_TAPS / 2];
         for (size_t j = 0; j < n; j += 2) pairs[j / 2] = pair_of(weight[j], j + 1 < n ? weight[j + 1] : 0);
         for (; x + 32 <= width; x += 32)
-            _mm256_storeu_si256((__m256i *)(void *)(out + x), strip(top + x, stride, n, pairs));
+            _mm256_storeu_si256((__m256i *)(void *)(out + x), sum_columns(top + x, stride, n, pairs));
     }
     if (x < width) gp_resample_v_c(in + x, stride, out + x, width - x, first, count, weight);
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * PNG filters undone with AVX2.  Only the left pixel `a` ties a pixel to the one before it, so as little as can be is
- * computed from it, and all else for several pixels at once.
+ * Undoes PNG filters with AVX2.  A pixel depends on the pixel before it only through the left pixel `a`.  So as little
+ * as possible is computed from `a`, and the rest for several pixels at once.
  *
- * Sub is a running sum: each vector is summed by shifts, and its last pixel is carried over.
+ * Sub is a prefix sum: computed within a vector by shifts; the last pixel is added to the next vector.
  *
- * Average keeps the complement: pavgb rounds up, and ~floor((a + b) / 2) = pavgb(~a, ~b), so that from one pixel to the
- * next there are one average and one subtraction, ~(x + guess) = ~guess - x.
+ * Average works on complements.  pavgb rounds up, and ~floor((a + b) / 2) = pavgb(~a, ~b).  So each pixel needs one
+ * average and one subtraction: ~(x + prediction) = ~prediction - x.
  *
- * Paeth as an interval, in 16 bits.  With y = b - c the nearest of a, b, c to a + b - c is
- *     a   where a lies beyond b as seen from c, or beyond b - 3 y (at that distance a wins again, as ties go to a);
- *     b   where a lies between b and b - 1.5 y, both included;        c   in the rest of the way to b - 3 y.
- * b, c and x are known beforehand, so are the ends of the interval and the two results within it; a needs two
- * comparisons and two choices. */
+ * Paeth is computed with an interval, in 16 bits.  Let y = b - c.  The one of a, b, c that is nearest to a + b - c is
+ *     b   if a is between b and b - 1.5 y, both included;
+ *     c   if a is between b - 1.5 y and b - 3 y;
+ *     a   otherwise; also at b - 3 y, because ties go to a.
+ * The ends of the intervals, x + b and x + c do not depend on a, so they are computed before.  Each pixel then needs
+ * two comparisons and two selections. */
 #include "kernel/unfilter.h"
 #include "kernel/reference.h"
 #include "kernel/x86/variants.h"
@@ -29,7 +30,7 @@ static inline void store(uint8_t *p, __m128i v)
     _mm_storeu_si128((__m128i *)(void *)p, v);
 }
 
-/* The first n of 16 bytes, n = 12 or 16: what lies behind them may not have been read yet. */
+/* Stores the first n of 16 bytes, n = 12 or 16.  The bytes behind them may be input that is not read yet. */
 static inline void store_pixels(uint8_t *p, __m128i v, size_t n)
 {
     if (n == 16) {
@@ -41,7 +42,7 @@ static inline void store_pixels(uint8_t *p, __m128i v, size_t n)
     }
 }
 
-/* Four pixels of 3 or 4 bytes to 4 bytes each, and back. */
+/* spread: four pixels of 3 or 4 bytes to 4 bytes each.  gather: back. */
 static inline __m128i spread(__m128i v, size_t bpp)
 {
     return bpp == 4 ? v : _mm_shuffle_epi8(v, _mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1));
@@ -52,7 +53,7 @@ static inline __m128i gather(__m128i v, size_t bpp)
     return bpp == 4 ? v : _mm_shuffle_epi8(v, _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
 }
 
-/* Returns how many bytes are done. */
+/* Returns the number of bytes done. */
 static inline size_t sub(const uint8_t *row, uint8_t *out, size_t bytes, size_t bpp)
 {
     const __m128i last = _mm_setr_epi8(12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15);
@@ -80,7 +81,7 @@ static inline size_t up(const uint8_t *row, uint8_t *out, const uint8_t *prior, 
     return i;
 }
 
-/* Four bytes: a pixel, and of three bytes one too many. */
+/* Loads four bytes: a pixel of 4 bytes, or a pixel of 3 bytes and the next byte. */
 static inline __m128i load_pixel(const uint8_t *p)
 {
     int32_t v;
@@ -88,7 +89,7 @@ static inline __m128i load_pixel(const uint8_t *p)
     return _mm_cvtsi32_si128(v);
 }
 
-/* ~out of one pixel, from ~left. */
+/* Returns the complement of an output pixel; left: complement of the left output pixel. */
 static inline __m128i halfway(__m128i left, const uint8_t *row, const uint8_t *prior)
 {
     const __m128i above = _mm_xor_si128(load_pixel(prior), _mm_set1_epi8(-1));
@@ -111,12 +112,13 @@ static inline size_t average(const uint8_t *row, uint8_t *out, const uint8_t *pr
     return i;
 }
 
-/* What pixels know before their left ones, 4 lanes of 16 bits each. */
+/* Numbers of CHUNK pixels that do not depend on the left pixel; each pixel has 4 lanes of 16 bits. */
 enum { CHUNK = 16, LANES = 4 * CHUNK };
 typedef struct known {
-    int16_t start[LANES], length[LANES]; /* of the interval, moved by 2^15 for comparisons with sign */
-    int16_t middle[LANES];               /* the last value to the left of its middle */
-    int16_t left[LANES], right[LANES];   /* x + the one of b and c that is on this side */
+    int16_t start[LANES], length[LANES]; /* the interval in which b or c is nearest, offset by 2^15 because AVX2 only
+                                          * compares signed numbers */
+    int16_t middle[LANES];               /* largest a in the left half of the interval */
+    int16_t left[LANES], right[LANES];   /* result in the left and right half: x + b or x + c */
     int16_t x[LANES];
 } known;
 
@@ -125,7 +127,8 @@ static inline void put(int16_t *to, __m256i v)
     _mm256_store_si256((__m256i *)(void *)to, v);
 }
 
-/* x [4] pixels and what is above them; before: what is above the four on the left of them. */
+/* Computes `known` for four pixels.  row: filtered pixels; above: the pixels above them; before: the four pixels to the
+ * left of `above`. */
 static inline void know(known *k, size_t pixel, __m128i row, __m128i above, __m128i before)
 {
     const __m256i one = _mm256_set1_epi16(1), half = _mm256_set1_epi16(INT16_MIN);
@@ -149,7 +152,7 @@ static inline __m128i get(const int16_t *p)
     return _mm_loadl_epi64((const __m128i *)(const void *)p);
 }
 
-/* x + guess in the low lanes, from the left pixel there. */
+/* Returns the output pixel, in the low lanes, from the left output pixel a. */
 static inline __m128i choose(const known *k, size_t pixel, __m128i a)
 {
     const size_t i = 4 * pixel;

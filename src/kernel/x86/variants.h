@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The variants for x86 by name, for dispatch.c; contracts in kernel.h. */
+ * The variants for x86, for dispatch.c.  kernel.h describes what they do. */
 #ifndef GP_KERNEL_X86_VARIANTS_H
 #define GP_KERNEL_X86_VARIANTS_H
 
@@ -17,8 +17,9 @@ void gp_quick_gelu_avx2(float *x, size_t n);
 void gp_gelu_avx2(float *x, size_t n);
 void gp_add_avx2(float *x, const float *y, size_t n);
 void gp_attend_avx2(const gp_attention *attention);
-uint64_t gp_mask_rows_avx2(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
-uint64_t gp_mask_columns_avx2(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
+uint64_t gp_mask_rows_avx2(const float *tile, size_t stride, size_t rows, const float *offset, const float *thresholds);
+uint64_t gp_mask_columns_avx2(const float *tile, size_t stride, size_t rows, const float *offset,
+                              const float *thresholds);
 void gp_umap_gradient_avx2(const gp_umap_gradient *parameters, const float *head, const float *tail,
                            const float *others, float *moved, float *tail_moved);
 float gp_quantise_avx2(const float *x, size_t n, uint8_t *q, int32_t *zero);
@@ -37,9 +38,10 @@ double gp_distance2_avx512(const float *a, const float *b, size_t n);
 void gp_quick_gelu_avx512(float *x, size_t n);
 void gp_gelu_avx512(float *x, size_t n);
 void gp_add_avx512(float *x, const float *y, size_t n);
-uint64_t gp_mask_rows_avx512(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
+uint64_t gp_mask_rows_avx512(const float *tile, size_t stride, size_t rows, const float *offset,
+                             const float *thresholds);
 uint64_t gp_mask_columns_avx512(const float *tile, size_t stride, size_t rows, const float *offset,
-                                const float *floors);
+                                const float *thresholds);
 float gp_quantise_avx512(const float *x, size_t n, uint8_t *q, int32_t *zero);
 void gp_dequantise_avx512(const int32_t *sums, size_t sums_stride, size_t rows, size_t columns, const int32_t *zeros,
                           const float *scales, const int32_t *weight_sums, const float *weight_scales,

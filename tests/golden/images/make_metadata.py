@@ -67,7 +67,7 @@ def texts(path):
     raw = path.read_bytes()
     try:
         im = Image.open(path)
-    except Exception:       # noqa: BLE001  (not an image: no texts)
+    except Exception:  # noqa: BLE001  (not an image, so it has no texts)
         return
     if im.format == "PNG":
         yield from png(raw)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * For the tests of analysis: random rows, and neighbours the plain way. */
+ * For the tests of analysis: random rows, and a plain nearest-neighbour search. */
 #ifndef GP_TESTS_ANALYZE_PLAIN_H
 #define GP_TESTS_ANALYZE_PLAIN_H
 
@@ -19,7 +19,8 @@ static inline float normal(uint64_t seed, uint64_t i)
     return (float)(sqrt(-2 * log(u + 1e-300)) * cos(6.283185307179586 * v));
 }
 
-/* rows [n, d]: `blobs` clusters of spread 0.3 (0: one), some rows repeated when `repeats`. Freed with free. */
+/* Returns rows [n, d] in `blobs` clusters of spread 0.3 (0: one cluster); with `repeats` some rows are repeated.  Free
+ * with free. */
 static inline float *random_rows(uint64_t seed, size_t n, size_t d, size_t blobs, bool repeats)
 {
     float *x = malloc((n * d + 1) * sizeof *x);
@@ -45,9 +46,9 @@ static inline double plain_distance(const float *x, const float *y, size_t d, gp
     return xx > 0 && yy > 0 ? 1 - xy / (sqrt(xx) * sqrt(yy)) : 1;
 }
 
-/* Embeddings [*n, 512] of the names of things by CLIP, from four files (1,203, 365, 500, 80 rows) that are not ours to
- * give away: `count` of them from the `first`, as they are or each of length 1.  NULL where they are not; freed with
- * free. */
+/* Reads CLIP embeddings [*n, 512] of names of things, from four files (1,203, 365, 500 and 80 rows) that may not be
+ * distributed: `count` rows from row `first` on, unchanged or scaled to length 1.  Returns NULL if the files are
+ * missing.  Free with free. */
 static inline float *words_by_clip(int first, int count, bool unit, size_t *n)
 {
     static const char *const files[] = {"lvis_v1_clip_a+cname", "o365_clip_a+cnamefix", "oid_clip_a+cname",

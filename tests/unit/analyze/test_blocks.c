@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Rows that are not independent: strata, the exchange of groups, and the test that is built on them: it keeps its level
- * whatever the effect of the groups, finds what is planted, and does not depend on the threads. */
+ * Rows that are not independent: strata, the exchange of groups, and the permutation test on groups.  The test keeps
+ * its error rate for any effect of the groups, finds planted slices, and does not depend on the number of threads. */
 #include "plain.h"
 
 #include "analyze/analyze.h"
@@ -28,7 +28,7 @@ static gp_blocks blocks_of(size_t n, const int32_t *of)
 static void test_strata(void **state)
 {
     (void)state;
-    /* 3 groups of 8, 5 of 4, 2 of 3, 25 of 1, one of 60; one row of group 0 has no score */
+    /* 3 groups of 8 rows, 5 of 4, 2 of 3, 25 of 1, one of 60; one row of group 0 has no score */
     size_t n = 0;
     int32_t g = 0;
     const int sizes[][2] = {{3, 8}, {5, 4}, {2, 3}, {25, 1}, {1, 60}};
@@ -40,7 +40,7 @@ static void test_strata(void **state)
     assert_int_equal(b.rows, n - 1);
     assert_int_equal(b.count, 36);
     assert_int_equal(b.largest, 60);
-    /* 60 is alone; 8, 7 and 4 together, as 4 is half of 8; 3; 1 */
+    /* 60 alone; 8, 7 and 4 together, because 4 is half of 8; 3; 1 */
     assert_int_equal(b.strata, 4);
     const uint32_t first[] = {0, 1, 9, 11, 36};
     for (size_t s = 0; s <= 4; s++) assert_int_equal(b.first[s], first[s]);
@@ -53,7 +53,7 @@ static void test_strata(void **state)
     gp_an_blocks_clear(&b);
 }
 
-/* Whole groups of one size change places: each gets the scores of one other, in another order. */
+/* Whole groups of one size are exchanged: each group gets the scores of one other group, in another order. */
 static void test_groups_stay_together(void **state)
 {
     (void)state;
@@ -82,7 +82,8 @@ static void test_groups_stay_together(void **state)
     gp_an_blocks_clear(&b);
 }
 
-/* A group of 6 in a stratum with groups of 3 gives 3 of its scores, and gets each of the other's at least once. */
+/* In a stratum with groups of 3, a group of 6 passes on 3 of its scores, and gets each score of the other group at
+ * least once. */
 static void test_groups_of_unequal_size(void **state)
 {
     (void)state;
@@ -114,7 +115,7 @@ static void test_groups_of_unequal_size(void **state)
 static gp_hierarchy tree_of(size_t n)
 {
     gp_hierarchy t = {.size = sizeof(gp_hierarchy), .n = n, .levels = 3};
-    static const uint32_t sizes[3] = {125, 25, 5}; /* fine to coarse */
+    static const uint32_t sizes[3] = {125, 25, 5}; /* from fine to coarse */
     t.labels = gp_mem_new(3 * n, sizeof *t.labels);
     t.sizes = gp_mem_new(3, sizeof *t.sizes);
     t.parents = gp_mem_zero(3, sizeof *t.parents);
@@ -147,7 +148,7 @@ static size_t slices_of(size_t n, const int32_t *of, int threads, double *p)
     return count;
 }
 
-/* Scores with an effect of the group that is `share` of their variance, and `shift` on the rows of one cluster. */
+/* Makes scores: the groups explain `share` of their variance, and the rows of one cluster are raised by `shift`. */
 static void make_scores(size_t n, double share, double shift, uint64_t seed)
 {
     for (size_t i = 0; i < n; i++) {
@@ -169,8 +170,9 @@ static void test_the_level_holds_whatever_the_groups(void **state)
             by_group += slices_of(MOST, group, 1, NULL) > 0;
             by_row += slices_of(MOST, NULL, 1, NULL) > 0;
         }
-        assert_in_range(by_group, 0, 3); /* of 60 at alpha 0.01: more than 3 has a chance of 0.3 % */
-        if (share == 80) assert_in_range(by_row, 15, TABLES); /* what goes wrong without groups */
+        assert_in_range(by_group, 0, 3); /* at alpha 0.01, more than 3 of 60 tables have a slice with a probability of
+                                          * 0.3 % */
+        if (share == 80) assert_in_range(by_row, 15, TABLES); /* without groups there are too many slices */
     }
 }
 

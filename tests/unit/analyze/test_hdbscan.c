@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * HDBSCAN* against the hdbscan package (tests/golden/analyze/hdbscan): condensed trees edge by edge, and every flat
- * clustering up to the names of its labels. */
+ * HDBSCAN* compared with the hdbscan package (tests/golden/analyze/hdbscan): condensed trees edge by edge, and every
+ * flat clustering up to the numbering of labels. */
 #include "plain.h"
 
 #include "base/json.h"
@@ -27,7 +27,8 @@ static gp_hdbscan_tree cluster(const float *rows, size_t n, size_t d, const run 
     return t;
 }
 
-/* Of a run's results: in the sources, or in the folder of larger ones that only some machines have. */
+/* Returns the path of a result of a run: in the sources, or in the folder of larger results that only some machines
+ * have. */
 static const char *golden_path(const run *r, const char *what)
 {
     static char full[1024];
@@ -71,7 +72,7 @@ static bool near(double a, double b, double tolerance)
 static void check_tree(const run *r, const gp_hdbscan_tree *t)
 {
     npy golden = npy_load(golden_path(r, "condensed"));
-    const double *want = golden.data; /* parent, child, lambda, size */
+    const double *want = golden.data; /* columns: parent, child, lambda, size */
     assert_int_equal(golden.shape[0], t->edges);
     for (size_t i = 0; i < t->edges; i++) {
         assert_int_equal(t->edge[i].parent, (uint32_t)want[4 * i]);
@@ -93,8 +94,8 @@ static void check_numbers(const run *r, const gp_hdbscan_tree *t)
     if (access(golden_path(r, "outlier_scores"), R_OK) == 0) {
         npy golden = npy_load(golden_path(r, "outlier_scores"));
         const double *want = golden.data;
-        for (size_t i = 0; i < t->n; i++)
-            if (!isnan(want[i])) assert_true(near(t->outlier[i], want[i], 1e-12)); /* inf / inf there is 1 here */
+        for (size_t i = 0; i < t->n; i++) /* here the package computes inf / inf, goldpan 1 */
+            if (!isnan(want[i])) assert_true(near(t->outlier[i], want[i], 1e-12));
         npy_free(&golden);
     }
 }
@@ -173,7 +174,7 @@ static unsigned number_of(const gp_json *object, const char *key)
     return (unsigned)value;
 }
 
-/* Sets of up to 2,148 rows, words by CLIP among them, at every setting. */
+/* Sets of up to 2,148 rows, including CLIP embeddings of words, with every setting. */
 static void test_equals_the_reference_on_larger_sets(void **state)
 {
     (void)state;
@@ -209,7 +210,7 @@ static void test_equals_the_reference_on_larger_sets(void **state)
 static void test_metrics_agree_on_the_sphere(void **state)
 {
     (void)state;
-    /* For unit rows 1 - cos = |x - y|^2 / 2: the same order, so the same tree, for samples of 1. */
+    /* For unit rows 1 - cos = |x - y|^2 / 2 has the same order, so the tree is the same with min_samples 1. */
     float *rows = random_rows(4, 300, 8, 6, false);
     run r = {.set = "sphere", .size = 5, .samples = 5};
     for (size_t i = 0; i < 300; i++) {
@@ -238,7 +239,7 @@ static void test_what_cannot_be(void **state)
     assert_int_equal(gp_hdbscan(rows, 1, 4, NULL, &t, &err), GP_ERR_USAGE);
     o.min_cluster_size = 1;
     assert_int_equal(gp_hdbscan(rows, 4, 1, &o, &t, &err), GP_ERR_USAGE);
-    o.min_cluster_size = 2, o.min_samples = 100; /* more than there are: all of them */
+    o.min_cluster_size = 2, o.min_samples = 100; /* more samples than rows: all rows are used */
     assert_int_equal(gp_hdbscan(rows, 4, 1, &o, &t, &err), GP_OK);
     gp_hdbscan_clear(&t);
 }

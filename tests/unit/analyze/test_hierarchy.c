@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The first-neighbour hierarchy against h-NNE 1.0.2 (tests/golden/analyze/hnne), and what must hold of any. */
+ * The first-neighbour hierarchy compared with h-NNE 1.0.2 (tests/golden/analyze/hnne), and properties of any
+ * hierarchy. */
 #include "plain.h"
 
 #include "base/mem.h"
@@ -25,7 +26,7 @@ static gp_hierarchy build(const float *rows, size_t n, size_t d, gp_metric metri
     return h;
 }
 
-/* Columns of the golden file are levels, fine to coarse, like ours. */
+/* Compares a hierarchy with a golden file, whose columns are levels from fine to coarse, as in goldpan. */
 static void check_golden(const char *path, const float *rows, size_t n, size_t d, gp_metric metric)
 {
     npy golden = npy_load(path);
@@ -92,7 +93,7 @@ static void test_nests(void **state)
         uint32_t next = 0;
         for (size_t i = 0; i < h.n; i++) {
             uint32_t label = h.labels[t * h.n + i];
-            assert_true(label <= next); /* numbered by smallest member */
+            assert_true(label <= next); /* clusters are numbered by their smallest member */
             next += label == next;
             if (t + 1 < h.levels) assert_int_equal(h.parents[t][label], h.labels[(t + 1) * h.n + i]);
         }
@@ -103,7 +104,7 @@ static void test_nests(void **state)
     free(rows);
 }
 
-/* Rows in another order make the same clusters (no ties among random rows); so do other numbers of threads. */
+/* Rows in another order give the same clusters (random rows have no ties), and so do other numbers of threads. */
 static void test_order_and_threads_do_not_matter(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The map: UMAP's graph, curve and start against umap-learn (tests/golden/analyze/umap), layouts by how well they keep
- * neighbours, h-NNE's projection against the package. */
+ * The map: UMAP's graph, curve and initial layout compared with umap-learn (tests/golden/analyze/umap); layouts, by the
+ * share of neighbours that they keep; and h-NNE's projection compared with the package. */
 #include "plain.h"
 
 #include "analyze/map/umap.h"
@@ -48,7 +48,7 @@ static void check_graph(const char *set, size_t k, const char *mix)
         assert_true(fabs(sigmas[i] - (double)((float *)scales.data)[2 * i]) <= 2e-4 * sigmas[i]);
         assert_true(fabs(rhos[i] - (double)((float *)scales.data)[2 * i + 1]) <= 1e-6 * (1 + rhos[i]));
     }
-    /* weights below 1e-30 may be 0 in single precision on either side */
+    /* on either side, weights below 1e-30 may be 0 in single precision */
     for (size_t i = 0; i < n; i++)
         for (size_t x = g.first[i]; x < g.first[i + 1]; x++) {
             if (g.weight[x] < 1e-30f) continue;
@@ -128,8 +128,8 @@ typedef struct quality {
     double trustworthiness, kept;
 } quality;
 
-/* Venna and Kaski 2001: 1 - what rows that are near on the map only by mistake are ranked in truth; and the share of k
- * nearest neighbours that stay. */
+/* Venna and Kaski 2001: trustworthiness, which is 1 minus a penalty for rows that are near only on the map; and the
+ * share of the k nearest neighbours that stay neighbours. */
 static quality measure(const float *rows, const float *map, size_t n, size_t d, size_t dims, size_t k)
 {
     uint32_t *near = malloc(n * k * sizeof *near), *ids = malloc(n * k * sizeof *ids);
@@ -164,7 +164,7 @@ static quality measure(const float *rows, const float *map, size_t n, size_t d, 
     return (quality){1 - penalty * 2 / (nn * kk * (2 * nn - 3 * kk - 1)), kept / (nn * kk)};
 }
 
-/* No worse than umap-learn's mean over five seeds by more than 0.01. */
+/* The map is at most 0.01 worse than the mean of umap-learn over five seeds. */
 static void check_quality(const float *rows, const char *name, size_t n, size_t d, const gp_umap_options *o,
                           double trust, double kept)
 {
@@ -215,7 +215,8 @@ static void test_threads_do_not_matter(void **state)
     gp_free(rows);
 }
 
-/* Enough rows that threads share the layout; a curve of its own, more dimensions, other numbers of random points. */
+/* With enough rows, the threads share the layout.  Also tests another curve, more dimensions, and other numbers of
+ * negative samples. */
 static void test_threads_do_not_matter_to_many_rows(void **state)
 {
     (void)state;
@@ -238,7 +239,7 @@ static void test_threads_do_not_matter_to_many_rows(void **state)
     free(rows);
 }
 
-/* Rows left out land among their own cluster, and nothing else moves. */
+/* New rows are placed in their own cluster, and no other row moves. */
 static void test_new_rows_find_their_place(void **state)
 {
     (void)state;
@@ -266,7 +267,7 @@ static void test_new_rows_find_their_place(void **state)
 
 /* ------------------------------------------------------------------ h-NNE's projection */
 
-/* The package fixes no signs: each axis may be mirrored. */
+/* The package does not determine signs, so each axis may be mirrored. */
 static void check_projection(const char *set, const char *path, const float *rows, size_t n, size_t d)
 {
     float *out = malloc(n * 2 * sizeof *out);
@@ -345,7 +346,7 @@ static void test_projection_of_other_sets(void **state)
     }
 }
 
-/* Twelve points on a line (spec: the original's layout of them); the second axis has no spread of its own. */
+/* Twelve points on a line, with the layout of the original; the second axis has no spread. */
 static void test_projection_by_hand(void **state)
 {
     (void)state;
@@ -369,7 +370,7 @@ static void test_projection_by_hand(void **state)
     gp_hierarchy_clear(&h);
 }
 
-/* A cluster of nothing but copies stays one point (the package pulls copies apart by the noise of its last bits). */
+/* A cluster of equal rows stays one point.  (The package separates equal rows by rounding errors.) */
 static void test_projection_keeps_copies_together(void **state)
 {
     (void)state;
@@ -412,7 +413,7 @@ static void test_projection_runs_out_of_memory(void **state)
 static void test_principal_components(void **state)
 {
     (void)state;
-    enum { N = 300, D = 70 }; /* more columns than Jacobi is used for */
+    enum { N = 300, D = 70 }; /* more columns than the Jacobi method is used for */
     float *rows = random_rows(8, N, D, 0, false), out[N * 3];
     for (size_t i = 0; i < N; i++) rows[i * D] *= 9, rows[i * D + 1] *= 5, rows[i * D + 2] *= 3;
     assert_int_equal(gp_pca(rows, N, D, 3, out, NULL), GP_OK);
@@ -421,7 +422,7 @@ static void test_principal_components(void **state)
         for (size_t k = 0; k < 3; k++) v[k] += (double)out[i * 3 + k] * (double)out[i * 3 + k] / (double)N;
     assert_true(v[0] > 60 && v[0] < 110 && v[1] > 18 && v[1] < 35 && v[2] > 6 && v[2] < 14);
     for (size_t a = 0; a < 3; a++)
-        for (size_t b = 0; b < a; b++) { /* uncorrelated */
+        for (size_t b = 0; b < a; b++) { /* the components are uncorrelated */
             double dot = 0;
             for (size_t i = 0; i < N; i++) dot += (double)out[i * 3 + a] * (double)out[i * 3 + b] / (double)N;
             assert_true(fabs(dot) < 1e-3 * sqrt(v[a] * v[b]));
@@ -439,7 +440,7 @@ static void test_small_and_wrong(void **state)
     float rows[12] = {0, 0, 1, 0, 0, 1, 5, 5, 6, 5, 5, 6}, out[12];
     gp_umap_options o = GP_UMAP_DEFAULTS;
     gp_error err = {0};
-    assert_int_equal(gp_umap(rows, 6, 2, &o, out, &err), GP_ERR_USAGE); /* 15 neighbours of 6 */
+    assert_int_equal(gp_umap(rows, 6, 2, &o, out, &err), GP_ERR_USAGE); /* 15 neighbours of 6 rows */
     o.neighbours = 3, o.metric = GP_METRIC_EUCLIDEAN;
     assert_int_equal(gp_umap(rows, 6, 2, &o, out, &err), GP_OK);
     for (int i = 0; i < 12; i++) assert_true(isfinite(out[i]));

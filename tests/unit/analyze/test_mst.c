@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The spanning tree and what hangs on it: link by link equal to Prim over all pairs, whatever the ties, the scale and
- * the number of threads; clusters do not depend on the order of rows. */
+ * The minimum spanning tree and the clusters from it: edge by edge equal to Prim's algorithm over all pairs, for ties,
+ * any scale and any number of threads.  Clusters do not depend on the order of rows. */
 #include "plain.h"
 
 #include "analyze/cluster/mst.h"
@@ -21,7 +21,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* reach [n, n] */
+/* Returns the mutual reachability distances [n, n] of all pairs. */
 static double *all_reaches(const float *rows, size_t n, size_t d, gp_metric metric, size_t samples)
 {
     double *reach = malloc(n * n * sizeof *reach), *row = malloc(n * sizeof *row), *core = malloc(n * sizeof *core);
@@ -62,7 +62,8 @@ static void plain_prim(const double *reach, size_t n, gp_mst_edge *tree)
     free(best);
 }
 
-/* exact: the distances have no rounding, so that ties are the same in both. */
+/* Compares the tree with the plain algorithm. exact: distances have no rounding errors, so that ties are the same in
+ * both. */
 static void check_tree(const char *what, const float *rows, size_t n, size_t d, gp_metric metric, uint32_t samples)
 {
     gp_mst_edge *want = malloc(n * sizeof *want), *got = malloc(n * sizeof *got);
@@ -101,7 +102,7 @@ static void test_random_rows(void **state)
     }
 }
 
-/* Clusters so far apart and so small that neighbours alone never cross. */
+/* Clusters so small and so far apart that no k nearest neighbours connect them. */
 static void test_far_clusters(void **state)
 {
     (void)state;
@@ -128,11 +129,12 @@ static void test_ties(void **state)
     check_samples("all equal", rows, N, 3, GP_METRIC_EUCLIDEAN);
     for (size_t i = 0; i < 300 * 16; i++) signs[i] = gp_rng_at(3, i) & 1 ? 1 : -1; /* cosines are multiples of 1/8 */
     check_samples("signs", signs, 300, 16, GP_METRIC_COSINE);
-    memset(signs + 16 * 20, 0, 16 * 9 * sizeof *signs); /* rows without a direction are at 1 from all */
+    memset(signs + 16 * 20, 0, 16 * 9 * sizeof *signs); /* rows of zeros have distance 1 to all rows */
     check_samples("zeros", signs, 300, 16, GP_METRIC_COSINE);
 }
 
-/* Far from the origin, huge and tiny: what float products cannot tell, doubles decide. */
+/* Rows far from the origin, very large and very small rows: distances that floats cannot separate are computed in
+ * double. */
 static void test_scales(void **state)
 {
     (void)state;
@@ -141,7 +143,7 @@ static void test_scales(void **state)
     float *rows = random_rows(9, N, D, 5, false), moved[N * D];
     for (size_t i = 0; i < N * D; i++) moved[i] = rows[i] + (i % D == 2 ? 30000 : 0);
     check_samples("moved", moved, N, D, GP_METRIC_EUCLIDEAN);
-    for (size_t i = 0; i < N * D; i++) moved[i] = i < D ? 1e6f * rows[i] : rows[i]; /* one row far away */
+    for (size_t i = 0; i < N * D; i++) moved[i] = i < D ? 1e6f * rows[i] : rows[i]; /* one row is far away */
     check_samples("outlier", moved, N, D, GP_METRIC_EUCLIDEAN);
     for (size_t f = 0; f < sizeof factors / sizeof *factors; f++) {
         for (size_t i = 0; i < N * D; i++) moved[i] = rows[i] * factors[f];
@@ -161,7 +163,7 @@ static void test_two_rows(void **state)
 
 /* ------------------------------------------------------------------ clusters */
 
-/* With one sample no two links are equal by construction, so rows in another order make the same clusters. */
+/* With min_samples 1 no two edges are equal, so rows in another order give the same clusters. */
 static void test_order_and_threads_do_not_matter(void **state)
 {
     (void)state;
@@ -198,7 +200,7 @@ static void test_order_and_threads_do_not_matter(void **state)
     free(rows);
 }
 
-/* The condensed tree nests: every cluster's rows are those that fall out of it and of what is below it, and it begins
+/* The condensed tree is nested: the rows of a cluster are those that leave it or its descendants, and a cluster begins
  * where it leaves its parent. */
 static void test_tree_holds_together(void **state)
 {
@@ -225,7 +227,9 @@ static void test_tree_holds_together(void **state)
     for (size_t c = N; c < 2 * N; c++) assert_int_equal(size[c], given[c]);
     for (size_t i = 0; i < N; i++) {
         assert_true(t.strength[i] >= 0 && t.strength[i] <= 1 && t.outlier[i] >= 0 && t.outlier[i] <= 1);
-        if (t.strength[i] > 0) assert_true(t.labels[i] >= 0); /* 0 beside copies, whose density is infinite */
+        if (t.strength[i] > 0)
+            assert_true(t.labels[i] >= 0); /* 0 in a cluster with equal rows, whose density is
+                                                               * infinite */
     }
     gp_hdbscan_clear(&t);
     free(rows);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Neighbours against brute force in double: every id must be one of the k nearest, up to true ties. */
+ * Neighbours compared with brute force in double: every id must be one of the k nearest, except for exact ties. */
 #include "plain.h"
 
 #include "analyze/neighbour/sq8.h"
@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "npy.h"
 
-/* Every neighbour's distance is the right one of its place, no id twice, none is the row itself. */
+/* Checks that every distance is right for its rank, that no id occurs twice, and that no row is its own neighbour. */
 static void check_rows(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
                        gp_metric metric, int threads)
 {
@@ -58,8 +58,8 @@ static void test_random_shapes(void **state)
     }
 }
 
-/* Far from the origin float products say nothing about distances: the margin must keep everything that might be near.
- */
+/* Far from the origin, distances from float products are useless: the error bound must keep every possible
+ * neighbour. */
 static void test_far_from_the_origin(void **state)
 {
     (void)state;
@@ -70,7 +70,7 @@ static void test_far_from_the_origin(void **state)
     free(x);
 }
 
-/* Squares of floats overflow beyond 1.8e19 and vanish below 1e-23. */
+/* Squares of floats overflow beyond 1.8e19 and become 0 below 1e-23. */
 static void test_any_scale(void **state)
 {
     (void)state;
@@ -178,7 +178,7 @@ static void test_every_allocation_fails_once(void **state)
 
 /* ------------------------------------------------------------------ in 8 bits */
 
-/* Candidates from 8 bits are as good as any: the same neighbours in the same order, same distances. */
+/* Candidates from int8 products give the same neighbours in the same order, with the same distances. */
 static void check_eight(size_t n, size_t d, size_t k, float shift)
 {
     float *x = random_rows(51 + n, n, d, 12, true), *a = malloc(n * k * sizeof *a), *b = malloc(n * k * sizeof *b);
@@ -186,7 +186,7 @@ static void check_eight(size_t n, size_t d, size_t k, float shift)
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
     gp_error err = {0};
     for (size_t i = 0; i < n * d; i++) x[i] += shift;
-    memset(x + 7 * d, 0, d * sizeof *x); /* a row without a direction, and one that lies far away */
+    memset(x + 7 * d, 0, d * sizeof *x); /* a row of zeros, and a row that is far away */
     for (size_t j = 0; j < d; j++) x[11 * d + j] *= j % 2 ? 30 : -20;
     for (int metric = 0; metric < 2; metric++) {
         o.metric = (gp_metric)metric, o.threads = 2;
@@ -213,7 +213,7 @@ static void test_eight_bits_find_the_same(void **state)
     check_eight(640, 512, 20, 0.25f);
 }
 
-/* No product in 8 bits lies farther from the truth than is said of it, and it is worth while on ordinary rows. */
+/* No int8 product has a larger error than its bound, and the bounds are selective for ordinary rows. */
 static void test_bounds_of_eight_bits_hold(void **state)
 {
     (void)state;
@@ -246,7 +246,7 @@ static void test_bounds_of_eight_bits_hold(void **state)
                         double distance = plain_distance(x + i * D, x + j * D, D, (gp_metric)metric);
                         double likeness =
                             metric == GP_METRIC_COSINE ? 1 - distance : -distance * distance * s.scale * s.scale / 2;
-                        /* what knn.h calls likeness, of j to i and of i to j */
+                        /* the value that knn.h calls similarity, of j to i and of i to j */
                         double own[2] = {0, 0}, value = (double)tile[r * GP_QUERIES + o];
                         for (size_t l = 0; metric == GP_METRIC_EUCLIDEAN && l < D; l++) {
                             own[0] += (double)x[i * D + l] * (double)x[i * D + l] * s.scale * s.scale / 2;
@@ -259,14 +259,14 @@ static void test_bounds_of_eight_bits_hold(void **state)
                         least = fmin(least, over_i), sum += over_i, pairs++;
                     }
             }
-        assert_true(least < 0.8 * sum / pairs); /* else the bound says nothing; measured 0.6 */
+        assert_true(least < 0.8 * sum / pairs); /* a larger bound would exclude nothing; measured 0.6 */
         gp_sq8_clear(&c);
         gp_knn_clear(&s);
     }
     free(x);
 }
 
-/* Rows that 8 bits cannot tell apart: floats must do it. */
+/* Rows that int8 cannot separate: float products are used instead. */
 static void test_eight_bits_give_up(void **state)
 {
     (void)state;
@@ -287,7 +287,8 @@ static void test_eight_bits_give_up(void **state)
 
 /* ------------------------------------------------------------------ about all of them */
 
-/* What is found is near as it says, never the row itself nor twice; and how much of what there is. */
+/* Checks that found distances are right, without the row itself and without repeated ids.  Returns the share of true
+ * neighbours that were found. */
 static double share_found(const float *rows, size_t n, size_t d, size_t k, gp_metric metric, double recall)
 {
     uint32_t *all = malloc(n * k * sizeof *all), *ids = malloc(n * k * sizeof *ids),
@@ -330,12 +331,13 @@ static void test_recall_is_kept(void **state)
         double share = share_found(x, 21000, 24, 12, (gp_metric)(i % 2), wanted[i]);
         print_message("recall %.3f asked for, %.4f found\n", wanted[i], share);
         assert_true(share >= wanted[i] - 0.02);
-        assert_true(i || share < 1); /* else nothing was left out, and this tests nothing */
+        assert_true(i || share < 1); /* otherwise nothing was left out, and the test has no effect */
     }
     free(x);
 }
 
-/* Rows without clusters are compared with all of them; copies fill cells of their own; few rows are too few. */
+/* Rows without clusters are compared with all rows, equal rows fill lists of their own, and a few rows are searched
+ * exactly. */
 static void test_recall_where_cells_do_not_help(void **state)
 {
     (void)state;
@@ -348,7 +350,7 @@ static void test_recall_where_cells_do_not_help(void **state)
     free(x);
 }
 
-/* Every allocation fails once, of the later ones every seventh: said, and nothing lost. */
+/* Each allocation fails once (of later allocations, every seventh): an error, and no leak. */
 static void test_recall_without_memory(void **state)
 {
     (void)state;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Words, rules and titles of slices; groups of near copies. */
+ * Words, rules and titles of slices; groups of near-duplicates. */
 #include "plain.h"
 
 #include "analyze/slice/reasons.h"
 #include "base/mem.h"
 #include "base/str.h"
 
-/* Words of the example below, with weak, middling and strong priors. */
+/* The words of the example below, with weak, medium and strong priors. */
 static void test_log_odds(void **state)
 {
     (void)state;
@@ -58,14 +58,14 @@ static void test_words_and_title(void **state)
     const gp_reason *oil = find(&r, "phrase", "oil painting");
     assert_non_null(oil);
     assert_true(oil->inside == 1 && oil->outside == 0 && oil->strength > 1);
-    assert_null(find(&r, "word", "painting")); /* within a phrase already there */
-    assert_null(find(&r, "word", "a"));        /* small words say nothing */
-    assert_null(find(&r, "word", "hat"));      /* as often outside */
+    assert_null(find(&r, "word", "painting")); /* part of a phrase that is already listed */
+    assert_null(find(&r, "word", "a"));        /* a stop word */
+    assert_null(find(&r, "word", "hat"));      /* equally frequent outside */
     assert_non_null(strstr(r.title, "oil painting"));
     gp_reasons_clear(&r);
 }
 
-/* A prompt counts once however many images it has: nine images of one prompt do not make its words typical. */
+/* A prompt counts once, whatever the number of its images: nine images of one prompt do not make its words typical. */
 static void test_a_prompt_counts_once(void **state)
 {
     (void)state;
@@ -168,7 +168,7 @@ static void test_a_title_is_never_empty(void **state)
 
 /* ------------------------------------------------------------------ duplicates */
 
-/* The definition, word for word. */
+/* The definition of the groups, without optimisations. */
 static void plain_groups(const float *rows, size_t n, size_t d, const double *worth, const uint64_t *phashes,
                          double least, unsigned bits, int32_t *group)
 {
@@ -230,7 +230,7 @@ static void test_no_chains(void **state)
         rows[2 * i] = cosf(0.05f * (float)i), rows[2 * i + 1] = sinf(0.05f * (float)i), worth[i] = -i;
     o.min_cosine = cos(0.101);
     assert_int_equal(gp_duplicates_find(rows, N, 2, worth, NULL, NULL, &o, &g, NULL), GP_OK);
-    assert_int_equal(g.groups, 13); /* three to a group, the last row alone */
+    assert_int_equal(g.groups, 13); /* groups of three; the last row is alone */
     gp_duplicates_clear(&g);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Slices against sliceguard 0.0.35 (tests/golden/analyze/slices): encoding, clusters, and the issues of hundreds of
- * settings over features of every kind; then what is ours: no false slices, planted ones found. */
+ * Slices compared with sliceguard 0.0.35 (tests/golden/analyze/slices): encoding, clusters, and the issues for hundreds
+ * of settings with features of every kind.  Then goldpan's own rules: no false slices, and planted slices are found. */
 #include "plain.h"
 
 #include "analyze/slice/features.h"
@@ -65,7 +65,7 @@ static void add(kind *k, const set *s, const char *what)
         f->kind = GP_FEATURE_CATEGORY, f->words = *what == 'c' ? s->category : *what == 's' ? s->style : s->grade;
 }
 
-/* The reference's own reduced vectors stand in for what UMAP would give. */
+/* Uses the reduced vectors of the reference instead of UMAP's result. */
 static void add_vectors(kind *k, const char *name, int place, double weight)
 {
     char path[200];
@@ -126,7 +126,8 @@ static void test_encoding(void **state)
         snprintf(path, sizeof path, "tests/golden/analyze/slices/%s.encoded.npy", names[c]);
         npy golden = npy_load(source_path(path));
         assert_int_equal(gp_an_encode(k.features, k.count, s.n, &o, &rows, &width, NULL), GP_OK);
-        size_t columns = golden.dims > 1 ? golden.shape[1] : 1; /* a lone column has a second one of zeros there */
+        size_t columns = golden.dims > 1 ? golden.shape[1] : 1; /* for a single column the reference adds a column of
+                                                                 * zeros */
         for (size_t i = 0; i < s.n; i++)
             for (size_t j = 0; j < columns; j++) {
                 double want = ((double *)golden.data)[i * columns + j],
@@ -221,7 +222,7 @@ static void test_equals_sliceguard(void **state)
     assert_true(cases > 200);
 }
 
-/* The worked example of twelve points on a line, and what version 0.0.8 makes of it. */
+/* The worked example of twelve points on a line, with the rules of version 0.0.8. */
 static void test_article_profile(void **state)
 {
     (void)state;
@@ -249,7 +250,7 @@ static void test_article_profile(void **state)
 
 /* ------------------------------------------------------------------ ours */
 
-/* Runs on scores that mean nothing, of which at most alpha may show anything. */
+/* Returns the number of runs on random scores that report a slice; the share may be at most alpha. */
 static unsigned false_runs(double alpha, unsigned runs)
 {
     enum { ROWS = 240 };
@@ -280,8 +281,8 @@ static unsigned false_runs(double alpha, unsigned runs)
 static void test_few_false_slices(void **state)
 {
     (void)state;
-    assert_true(false_runs(0, 400) < 20); /* as set by default: fewer than 5 % */
-    /* and the rate is what it says: 60 +- 7 of 300 at 20 % */
+    assert_true(false_runs(0, 400) < 20); /* with the defaults: fewer than 5 % */
+    /* the error rate is right: 60 +- 7 of 300 at 20 % */
     unsigned often = false_runs(0.2, 300);
     assert_true(often >= 35 && often <= 82);
 }
@@ -305,7 +306,7 @@ static void test_planted_slices_are_found(void **state)
         assert_true(s.slices[k].low > 0 && s.slices[k].low < s.slices[k].lift && s.slices[k].lift < s.slices[k].high);
         assert_true(s.slices[k].effect > 0.8 && s.slices[k].p_corrected < 0.05);
         for (uint32_t r = 0; r < s.slices[k].support; r++) {
-            assert_int_equal(seen[s.slices[k].rows[r]]++, 0); /* no row in two slices */
+            assert_int_equal(seen[s.slices[k].rows[r]]++, 0); /* no row is in two slices */
             hits += gp_rng_at(56, s.slices[k].rows[r]) % BLOBS < 3;
             found++;
         }

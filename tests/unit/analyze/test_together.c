@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Slices of rows and of the items that the rows belong to, tested as one: the level holds for both together and for
- * items of unequal size, what is planted is found in either space, and threads change nothing. */
+ * One test for slices of rows and of the items that the rows belong to.  The error rate holds for both together and for
+ * items of unequal size, planted slices are found in either space, and the number of threads has no effect. */
 #include "plain.h"
 
 #include "analyze/analyze.h"
@@ -16,7 +16,7 @@ static float row_vectors[ROWS], item_vectors[ITEMS];
 static gp_hierarchy tree_of(size_t n)
 {
     gp_hierarchy t = {.size = sizeof(gp_hierarchy), .n = n, .levels = 2};
-    static const uint32_t sizes[2] = {32, 8}; /* fine to coarse */
+    static const uint32_t sizes[2] = {32, 8}; /* from fine to coarse */
     t.labels = gp_mem_new(2 * n, sizeof *t.labels);
     t.sizes = gp_mem_new(2, sizeof *t.sizes);
     t.parents = gp_mem_zero(2, sizeof *t.parents);
@@ -57,8 +57,8 @@ static void take_means(void)
     for (size_t k = 0; k < ITEMS; k++) mean[k] = rows[k] > 0 ? mean[k] / rows[k] : NAN;
 }
 
-/* both: searches rows and items together; else only items, which may all be exchanged with each other.
- * out: the slices of rows and of items, zero before.  Owned: gp_an_slices_clear. */
+/* Finds slices. both: tests rows and items together; else only items, which may all be exchanged with each other. out:
+ * slices of rows and of items, zeroed before the call.  Owned: gp_an_slices_clear. */
 static void find(bool both, int threads, gp_slices out[2])
 {
     gp_error err = {0};
@@ -82,7 +82,7 @@ static void find(bool both, int threads, gp_slices out[2])
 
 typedef struct counts {
     size_t rows, items;
-    double p; /* of the first slice of items; without any, of the first slice of rows; else 1 */
+    double p; /* p of the first slice of items; without any, of the first slice of rows; else 1 */
 } counts;
 
 static counts search(bool both, int threads)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Words of prompts and their scores: against plain computations, planted effects, and chance. */
+ * Words of prompts and their scores: compared with plain computations, with planted effects, and with random scores. */
 #include "plain.h"
 
 #include "analyze/slice/significance.h"
@@ -8,7 +8,7 @@
 
 enum { MOST = 400, VOCABULARY = 24, LONGEST = 400 };
 
-/* Prompts "w3, w7, w9" in which word k is with a chance of its own, three images each or so, and their scores. */
+/* Prompts such as "w3, w7, w9": each word has its own probability.  A prompt has about three images with scores. */
 typedef struct sample {
     size_t prompts, n;
     char text[MOST][LONGEST];
@@ -21,7 +21,7 @@ static void write_prompts(sample *s, uint64_t seed, size_t prompts)
 {
     s->prompts = prompts, s->n = 0;
     for (size_t p = 0; p < prompts; p++) {
-        size_t at = (size_t)snprintf(s->text[p], LONGEST, "no. %zu", p); /* no prompt twice */
+        size_t at = (size_t)snprintf(s->text[p], LONGEST, "no. %zu", p); /* every prompt is unique */
         for (size_t k = 0; k < VOCABULARY; k++) {
             s->has[p][k] = uniform(seed + 1, p * VOCABULARY + k) < 0.05 + 0.4 * (double)k / (double)VOCABULARY;
             if (s->has[p][k]) at += (size_t)snprintf(s->text[p] + at, LONGEST - at, ", w%zu", k);
@@ -30,7 +30,7 @@ static void write_prompts(sample *s, uint64_t seed, size_t prompts)
     }
 }
 
-/* Scores of noise: of the prompt, and of its images. */
+/* Writes random scores: an effect of the prompt, plus an effect of the image. */
 static void write_scores(sample *s, uint64_t seed, double of_prompt, double of_image)
 {
     for (size_t i = 0, p = 0; i < s->n; i++) {
@@ -113,12 +113,13 @@ static void test_means_and_differences(void **state)
         assert_true(near(w->difference, in / (double)m - out / (double)(s.prompts - m), 1e-10));
         assert_true(w->low < w->difference && w->difference < w->high);
     }
-    assert_true(looked > 20 && e.count == looked); /* "no" is in all prompts, numbers and pairs in one */
+    assert_true(looked > 20 && e.count == looked); /* "no" is in all prompts, and each number and pair is in one
+                                                    * prompt */
     for (size_t i = 1; i < e.count; i++) assert_true(strcmp(e.words[i - 1].text, e.words[i].text) < 0);
     gp_an_word_effects_clear(&e);
 }
 
-/* The normal equations, centred, by Gauss-Jordan. */
+/* Solves the centred normal equations by Gauss-Jordan elimination. */
 static void plain_ridge(const sample *s, const double *y, const size_t *words, size_t count, double *b)
 {
     static double a[VOCABULARY][VOCABULARY + 1], x[MOST][VOCABULARY];
@@ -171,7 +172,7 @@ static void test_ridge(void **state)
 static void test_p_values(void **state)
 {
     (void)state;
-    /* Student's t, from tables: r = t / sqrt(df + t^2), z = r sqrt(n - 1) */
+    /* quantiles of Student's t: r = t / sqrt(df + t^2), z = r sqrt(n - 1) */
     static const double table[][2] = {{1, 12.7062}, {2, 4.30265}, {5, 2.57058}, {10, 2.22814}, {100, 1.98397}};
     for (size_t i = 0; i < 5; i++) {
         double df = table[i][0], t = table[i][1], r = t / sqrt(df + t * t);
@@ -180,14 +181,14 @@ static void test_p_values(void **state)
             assert_true(near(gp_an_permutation_p(r * sqrt(df + 1), (size_t)df / 2, (size_t)df + 2), 0.05, 1e-5));
     }
     assert_true(near(gp_an_permutation_p(0, 5, 20), 1, 1e-12) && gp_an_permutation_p(0.3, 0, 20) == 1);
-    assert_true(near(gp_an_permutation_p(100, 3, 6), 1.0 / 20, 1e-12)); /* one of C(6, 3) ways, however far */
+    assert_true(near(gp_an_permutation_p(100, 3, 6), 1.0 / 20, 1e-12)); /* one of C(6, 3) selections, whatever z is */
     static const double p[6] = {0.03, 0.001, 0.8, 0.02, 0.04, 0.2}, want[6] = {0.06, 0.006, 0.8, 0.06, 0.06, 0.24};
     double corrected[6];
     assert_int_equal(gp_an_adjust_bh(p, 6, corrected, NULL), GP_OK);
     for (size_t i = 0; i < 6; i++) assert_true(near(corrected[i], want[i], 1e-12));
 }
 
-/* p is what shuffling the prompts' means gives. */
+/* p equals the share of shuffles of the prompts' means. */
 static void test_p_is_that_of_shuffles(void **state)
 {
     (void)state;
@@ -196,7 +197,7 @@ static void test_p_is_that_of_shuffles(void **state)
     double mean[MOST];
     size_t images[MOST];
     write_prompts(&s, 5, 60), write_scores(&s, 6, 3, 1);
-    for (size_t i = 0; i < s.n; i++) s.scores[i] = exp(s.scores[i] / 8); /* skewed */
+    for (size_t i = 0; i < s.n; i++) s.scores[i] = exp(s.scores[i] / 8); /* a skewed distribution */
     prompt_means(&s, mean, images);
     gp_word_effects e = effects_of(&s, 0);
     for (size_t k = 4; k < VOCABULARY; k += 5) {
@@ -241,7 +242,7 @@ static void test_planted_effects_are_found(void **state)
     gp_an_word_effects_clear(&e);
 }
 
-/* "frame" is mostly in prompts of "oil painting", which is what is good; "gold leaf" is always both of its words. */
+/* "frame" is mostly in prompts with "oil painting", which has the effect; "gold leaf" always occurs as both words. */
 static void test_company_is_not_praised(void **state)
 {
     (void)state;
@@ -283,10 +284,10 @@ static void test_shuffled_scores_show_little(void **state)
         false_ones += any;
         gp_an_word_effects_clear(&e);
     }
-    assert_true(false_ones <= 20); /* 10 are expected at most */
+    assert_true(false_ones <= 20); /* at most 10 are expected */
 }
 
-/* The interval holds the true difference (none here) about 95 times of 100, for rare words too. */
+/* The interval contains the true difference (here 0) about 95 times of 100, also for rare words. */
 static void test_intervals_cover(void **state)
 {
     (void)state;
@@ -367,7 +368,7 @@ static void test_what_is_left_out(void **state)
     assert_ok(gp_an_word_effects(texts, scores, 0, 3, 42, 0, &e, &err));
     assert_int_equal(e.prompts, 0);
     gp_an_word_effects_clear(&e);
-    for (int i = 0; i < 9; i++) scores[i] = 7; /* no spread */
+    for (int i = 0; i < 9; i++) scores[i] = 7; /* scores without any spread */
     assert_ok(gp_an_word_effects(texts, scores, 9, 3, 42, 0, &e, &err));
     assert_true(e.count == 1 && e.words[0].p == 1 && e.words[0].low == 0 && e.words[0].high == 0);
     gp_an_word_effects_clear(&e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * goldpan.h as a caller may misuse it: NULL, options that were not initialised, options of an older and of a newer
- * goldpan, closing nothing, and err left out everywhere. */
+ * Wrong use of goldpan.h: NULL, options that were not initialised, options of an older and of a newer goldpan, closing
+ * of NULL, and no gp_error. */
 #include "support.h"
 
 #include <goldpan.h>
@@ -79,7 +79,7 @@ static void test_null(void **state)
     WRONG(gp_embed_files(model, NULL, 1, NULL, x, ok, NULL, &err));
     WRONG(gp_find_images(NULL, 0, &paths, &count, &err));
     assert_int_equal(gp_catalog_open("/tmp/goldpan-nowhere.db", 64, &cat, &err), GP_ERR_UNSUPPORTED);
-    /* and without anyone to tell */
+    /* the same without a gp_error */
     assert_int_equal(gp_catalog_open(NULL, 0, &cat, NULL), GP_ERR_USAGE);
     assert_int_equal(gp_image_decode("/tmp/goldpan-nowhere.png", 0, &pixels, NULL), GP_ERR_NOT_FOUND);
 }
@@ -96,11 +96,11 @@ static void test_sizes_of_options(void **state)
     gp_model *opened = NULL;
     gp_model_facts facts = GP_INIT(gp_model_facts);
     snprintf(folder, sizeof folder, "%s", source_path("models/drawn-world-mini"));
-    /* not initialised: said, not ignored */
+    /* uninitialised options are an error */
     gp_model_options blank = {0};
     assert_int_equal(gp_model_open(folder, &blank, &opened, &err), GP_ERR_USAGE);
     assert_non_null(strstr(err.message, "DEFAULTS"));
-    /* a newer caller's longer struct: what is not known must not be set */
+    /* a newer caller's longer struct: unknown fields must be 0 */
     newer.known.size = sizeof newer;
     newer.known.engine = GP_ENGINE_PLAIN;
     assert_int_equal(gp_model_open(folder, &newer.known, &opened, &err), GP_ERR_UNSUPPORTED);
@@ -110,7 +110,7 @@ static void test_sizes_of_options(void **state)
     gp_model_info(opened, &facts, NULL);
     assert_non_null(strstr(facts.engine, "plain"));
     gp_model_close(opened);
-    /* an older caller's shorter struct: what it lacks keeps its default */
+    /* an older caller's shorter struct: missing fields get their defaults */
     gp_model_options older = {.size = offsetof(gp_model_options, engine),
                               .precision = GP_PRECISION_BF16,
                               .engine = GP_ENGINE_PLAIN,
@@ -164,7 +164,7 @@ static void test_parts(void **state)
     assert_true(scores[0] == 0 && scores[1] > 99.999 && scores[1] < 100.001 && scores[2] == 0);
 }
 
-/* No pictures, no texts: nothing to do is no failure. */
+/* A call with no images or no texts does nothing and succeeds. */
 static void test_none(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Files read, mapped and replaced; what is not a regular file is refused; a failed write leaves nothing behind. */
+ * Reading and replacing files.  Only regular files are accepted, and a failed write leaves nothing behind. */
 #include "support.h"
 
 #include "base/file.h"
@@ -62,7 +62,7 @@ static void reads(void **state)
     put("a", "hello");
     assert_ok(gp_file_read(in("a"), 5, &b, &err));
     assert_int_equal(b.size, 5);
-    assert_memory_equal(b.data, "hello", 6); /* with the zero after it */
+    assert_memory_equal(b.data, "hello", 6); /* including the zero byte after the content */
     gp_bytes_clear(&b);
     assert_int_equal(gp_file_read(in("a"), 4, &b, &err), GP_ERR_LIMIT);
     assert_null(b.data);
@@ -71,7 +71,7 @@ static void reads(void **state)
     assert_int_equal(b.size, 0);
     assert_int_equal(b.data[0], 0);
     gp_bytes_clear(&b);
-    assert_ok(gp_file_read("/proc/self/status", 1 << 20, &b, &err)); /* claims to have 0 bytes */
+    assert_ok(gp_file_read("/proc/self/status", 1 << 20, &b, &err)); /* files in /proc have size 0 */
     assert_true(b.size > 100);
     gp_bytes_clear(&b);
     assert_int_equal(gp_file_read("/proc/self/status", 10, &b, &err), GP_ERR_LIMIT);
@@ -82,7 +82,7 @@ static void reads(void **state)
     assert_int_equal(gp_file_read(in("a/b"), 10, &b, NULL), GP_ERR_NOT_FOUND);
 }
 
-/* A file that grows past its hint: blocks double until the end. */
+/* A file that is larger than its stated size: the buffer grows until the end of the file. */
 static void reads_large(void **state)
 {
     (void)state;
@@ -99,7 +99,7 @@ static void reads_large(void **state)
     gp_mem_free(bytes);
 }
 
-/* A sparse file that claims 8 TB must cost nothing but a message. */
+/* A sparse file of 8 TB gives an error and needs no memory. */
 static void sparse(void **state)
 {
     (void)state;
@@ -120,7 +120,7 @@ static void not_regular(void **state)
     int file = -1;
     uint64_t size = 0;
     assert_int_equal(mkfifo(in("fifo"), 0600), 0);
-    alarm(1800); /* a blocked open would hang the test */
+    alarm(1800); /* ends the test if an open blocks */
     assert_int_equal(gp_file_read(in("fifo"), 10, &b, &err), GP_ERR_IO);
     assert_non_null(strstr(err.message, "is not a regular file"));
     assert_int_equal(gp_file_open(in("fifo"), &file, &size, &err), GP_ERR_IO);
@@ -150,7 +150,7 @@ static void reads_parts(void **state)
     assert_ok(gp_file_read_at(file, "a", 2, part, 3, &err));
     assert_string_equal(part, "llo");
     assert_ok(gp_file_read_at(file, "a", 5, part, 0, &err));
-    assert_int_equal(truncate(in("a"), 3), 0); /* stands for another program that truncates the file during the read */
+    assert_int_equal(truncate(in("a"), 3), 0); /* simulates another program that truncates the file during the read */
     assert_int_equal(gp_file_read_at(file, "a", 2, part, 3, &err), GP_ERR_IO);
     assert_non_null(strstr(err.message, "'a' became shorter"));
     assert_int_equal(gp_file_read_at(file, "a", UINT64_MAX, part, 3, &err), GP_ERR_LIMIT);
@@ -175,13 +175,14 @@ static void replaces(void **state)
     assert_ok(gp_file_read(in("old"), 100, &b, &err));
     assert_string_equal((char *)b.data, "new");
     gp_bytes_clear(&b);
-    assert_true(stat(in("old"), &about) == 0 && (about.st_mode & 0777) == 0640); /* permissions stay */
+    /* the new file has the old permissions */
+    assert_true(stat(in("old"), &about) == 0 && (about.st_mode & 0777) == 0640);
     assert_int_equal(entries(), before);
     mode_t mask = umask(027);
     assert_ok(gp_file_replace(in("fresh"), "", 0, &err));
     umask(mask);
     assert_true(stat(in("fresh"), &about) == 0 && (about.st_mode & 0777) == 0640 && about.st_size == 0);
-    /* through a link: the link stays, its target changes */
+    /* through a link: the link stays, and its target is replaced */
     assert_int_equal(symlink("old", in("link")), 0);
     assert_ok(gp_file_replace(in("link"), "by link", 7, &err));
     assert_true(lstat(in("link"), &about) == 0 && S_ISLNK(about.st_mode));
@@ -207,7 +208,7 @@ static void writes_in_parts(void **state)
         total += sizes[k];
     }
     assert_ok(gp_file_read(in("parts"), 100, &b, &err));
-    assert_string_equal((char *)b.data, "old"); /* nothing is seen before the commit */
+    assert_string_equal((char *)b.data, "old"); /* before the commit the old content is visible */
     gp_bytes_clear(&b);
     assert_ok(gp_atomic_file_commit(file, &err));
     assert_ok(gp_file_read(in("parts"), 1 << 20, &b, &err));
@@ -224,7 +225,7 @@ static void writes_in_parts(void **state)
     assert_int_equal(entries(), before);
 }
 
-/* What a killed process left goes, what is being written and what only looks alike stays. */
+/* Temporary files of killed processes are removed; files being written, and files with similar names, stay. */
 static void sweeps_leftovers(void **state)
 {
     (void)state;
@@ -279,7 +280,7 @@ static void commits_only_new(void **state)
     assert_int_equal(unlink(in("taken")) + unlink(in("free")), 0);
 }
 
-/* The system's permissions do not hold root back, so these run as another user where the test is root. */
+/* root ignores permissions, so these tests run as another user if the test runs as root */
 static void as_nobody(void (*body)(void))
 {
     pid_t child = fork();
@@ -333,7 +334,7 @@ static void disappearing(void **state)
 
 static void try_full(void)
 {
-    struct rlimit limit = {100000, 100000}; /* the file system "fills" at this size of a file */
+    struct rlimit limit = {100000, 100000}; /* a limit on the file size acts like a full disk */
     gp_error err = {0};
     static uint8_t block[200000];
     signal(SIGXFSZ, SIG_IGN);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * JSON in and out: what must be exact, what must be refused and where. */
+ * Reading and writing JSON: values that must be exact, and text that must be rejected, with the position of the
+ * error. */
 #include "support.h"
 
 #include "base/json.h"
@@ -81,14 +82,14 @@ static void lax(void **state)
         parse("\xEF\xBB\xBF /* c */ {\"a\": NaN, \"b\": -Infinity, \"c\": [Infinity,], \"a\": 2,} // end", false);
     double d;
     assert_int_equal(gp_json_count(root), 3);
-    assert_true(gp_json_real(gp_json_get(root, "a"), &d) && d == 2); /* the last wins */
+    assert_true(gp_json_real(gp_json_get(root, "a"), &d) && d == 2); /* the last of several equal names counts */
     assert_true(gp_json_real(gp_json_get(root, "b"), &d) && d < 0 && isinf(d));
     assert_true(gp_json_real(gp_json_at(gp_json_get(root, "c"), 0), &d) && d > 0 && isinf(d));
     gp_json_free(root);
     root = parse("NaN", false);
     assert_true(gp_json_real(root, &d) && isnan(d));
     gp_json_free(root);
-    root = parse("[\"\t\xFF\"]", false); /* bytes as they are */
+    root = parse("[\"\t\xFF\"]", false); /* bytes are kept as they are */
     assert_string_equal(gp_json_text(gp_json_at(root, 0), NULL), "\t\xFF");
     gp_json_free(root);
 }
@@ -97,7 +98,7 @@ static void refusals(void **state)
 {
     (void)state;
     static const struct {
-        const char *text, *strict, *lax; /* messages; lax NULL: accepted */
+        const char *text, *strict, *lax; /* expected messages; lax NULL: accepted */
     } table[] = {
         {"", "JSON: unexpected end at byte 0", "JSON: unexpected end at byte 0"},
         {"  ", "JSON: unexpected end at byte 2", "JSON: unexpected end at byte 2"},
@@ -112,9 +113,9 @@ static void refusals(void **state)
         {"{a:1}", "JSON: member name expected at byte 1", "JSON: member name expected at byte 1"},
         {"{'a':1}", "JSON: member name expected at byte 1", "JSON: member name expected at byte 1"},
         {"{\"a\" 1}", "JSON: ':' expected at byte 5", "JSON: ':' expected at byte 5"},
-        {"1 2", "JSON: more after the value at byte 2", "JSON: more after the value at byte 2"},
-        {"{}x", "JSON: more after the value at byte 2", "JSON: more after the value at byte 2"},
-        {"[] // c", "JSON: more after the value at byte 3", NULL},
+        {"1 2", "JSON: unexpected text after the value at byte 2", "JSON: unexpected text after the value at byte 2"},
+        {"{}x", "JSON: unexpected text after the value at byte 2", "JSON: unexpected text after the value at byte 2"},
+        {"[] // c", "JSON: unexpected text after the value at byte 3", NULL},
         {"[/*", "JSON: bad value at byte 1", "JSON: comment without end at byte 1"},
         {"01", "JSON: number with leading zero at byte 0", "JSON: number with leading zero at byte 0"},
         {"1.", "JSON: bad number at byte 0", "JSON: bad number at byte 0"},
@@ -123,7 +124,7 @@ static void refusals(void **state)
         {"-", "JSON: bad value at byte 0", "JSON: bad value at byte 0"},
         {"1e", "JSON: bad number at byte 0", "JSON: bad number at byte 0"},
         {"nul", "JSON: bad value at byte 0", "JSON: bad value at byte 0"},
-        {"nulll", "JSON: more after the value at byte 4", "JSON: more after the value at byte 4"},
+        {"nulll", "JSON: unexpected text after the value at byte 4", "JSON: unexpected text after the value at byte 4"},
         {"True", "JSON: bad value at byte 0", "JSON: bad value at byte 0"},
         {"[NaN]", "JSON: bad value at byte 1", NULL},
         {"-Infinity", "JSON: bad value at byte 0", NULL},
@@ -148,8 +149,9 @@ static void refusals(void **state)
     }
     refused("[1\0]", 4, false, "JSON: ',' or ']' expected at byte 2");
     refused("\"\0\"", 3, false, "JSON: control character in a string at byte 1");
-    refused("1\0", 2, true, "JSON: more after the value at byte 1");
-    gp_json_free(parse("[{\"a\":1},{\"a\":2,\"b\":{\"a\":3}}]", true)); /* the same name in several objects is fine */
+    refused("1\0", 2, true, "JSON: unexpected text after the value at byte 1");
+    /* equal names in different objects are allowed */
+    gp_json_free(parse("[{\"a\":1},{\"a\":2,\"b\":{\"a\":3}}]", true));
 }
 
 static void depth(void **state)
@@ -164,7 +166,7 @@ static void depth(void **state)
     assert_string_equal(err.message, "JSON: nested too deeply at byte 64");
     for (size_t i = 0; i < BOMB; i++) text[i] = "{\"\":"[i % 4];
     assert_int_equal(gp_json_parse(text, BOMB, false, INT32_MAX, &root, &err), GP_ERR_FORMAT);
-    assert_string_equal(err.message, "JSON: nested too deeply at byte 4000"); /* 1000 is the most one may ask for */
+    assert_string_equal(err.message, "JSON: nested too deeply at byte 4000"); /* 1000 is the largest allowed depth */
     memset(text, '[', 64);
     memset(text + 64, ']', 64);
     assert_ok(gp_json_parse(text, 128, true, 0, &root, &err));
@@ -212,7 +214,7 @@ static void lookups(void **state)
     gp_json *root = parse("{\"z\":true,\"a\":null,\"m\":{},\"q\":[1,[]]}", true);
     gp_str seen = GP_STR_INIT;
     gp_json_each(root, first_two, &seen);
-    assert_string_equal(seen.data, "z=1 a=0 "); /* file order, ended early */
+    assert_string_equal(seen.data, "z=1 a=0 "); /* members in file order, ended early */
     gp_str_clear(&seen);
     assert_int_equal(gp_json_count(root), 4);
     assert_int_equal(gp_json_count(gp_json_get(root, "q")), 2);
@@ -275,7 +277,7 @@ static void writes_values(void **state)
     gp_json_free(root);
 }
 
-/* Every allocation of ours that can fail; json-c has its own. */
+/* Makes each of goldpan's allocations fail; json-c has its own allocations. */
 static void out_of_memory(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Sizes, allocations that fail on demand, and the arena (its red zones where AddressSanitizer watches). */
+ * Sizes, allocations that fail on request, and the arena (with its red zones under AddressSanitizer). */
 #include "support.h"
 
 #include "base/mem.h"
@@ -37,7 +37,7 @@ static void too_large(void **state)
     assert_null(gp_mem_resize(NULL, SIZE_MAX, SIZE_MAX));
     assert_int_equal(gp_alloc(&out, SIZE_MAX, 16, "pixels", &err), GP_ERR_MEMORY);
     assert_string_equal(err.message, "pixels: size out of range");
-    assert_ptr_equal(out, &err); /* written on success only */
+    assert_ptr_equal(out, &err); /* `out` is written only on success */
     assert_int_equal(gp_alloc(&out, SIZE_MAX, 1, "pixels", NULL), GP_ERR_MEMORY);
 }
 
@@ -70,7 +70,7 @@ static void fails_on_demand(void **state)
     gp_mem_fail_at(2);
     void *first = gp_mem_new(1, 1);
     assert_non_null(first);
-    assert_null(gp_mem_resize(kept, 2, 1)); /* the second; kept stays valid */
+    assert_null(gp_mem_resize(kept, 2, 1)); /* the second allocation fails; `kept` stays valid */
     void *third = gp_mem_zero(1, 1);
     assert_non_null(third);
     assert_int_equal(gp_mem_fail_at(1), 3);
@@ -101,7 +101,7 @@ static void arena(void **state)
     memset(x, 1, 40);
     memset(z, 1, 64);
     assert_int_equal(a.used, need);
-    assert_null(gp_arena_take(&a, 0, 0)); /* full */
+    assert_null(gp_arena_take(&a, 0, 0)); /* the arena is full */
     assert_int_equal(gp_arena_part(SIZE_MAX, 2), SIZE_MAX);
     assert_int_equal(gp_arena_part(SIZE_MAX - 100, 1), SIZE_MAX);
     assert_null(gp_arena_take(&a, SIZE_MAX, 2));

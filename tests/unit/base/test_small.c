@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-/* XXH3-128, seed 0, of byte i = 7 i + 3, by the python package xxhash 4.1 (xxHash 0.8.4); lengths at which the
- * algorithm changes its way. */
+/* XXH3-128 with seed 0 of the bytes 7 i + 3, by the Python package xxhash 4.1 (xxHash 0.8.4).  At these lengths the
+ * algorithm changes. */
 static const struct {
     size_t size;
     const char *hex;
@@ -97,11 +97,11 @@ static void cpu_words(void **state)
     assert_int_equal(gp_cpu_limit(EVERYTHING, "-sse4.1"), 0);
     assert_int_equal(gp_cpu_limit(EVERYTHING, "avx,plainer,-plain,"), EVERYTHING);
     assert_int_equal(gp_cpu_limit(GP_CPU_NEON, "-neon"), 0);
-    for (unsigned has = 0; has < 256; has++) /* never adds */
+    for (unsigned has = 0; has < 256; has++) /* a limit never adds features */
         assert_int_equal(gp_cpu_limit(has, "amx") & ~has, 0);
 }
 
-/* gp_cpu_features in a process of its own that was given GOLDPAN_CPU=text. */
+/* Returns gp_cpu_features of a new process with GOLDPAN_CPU=text. */
 static unsigned features_with(const char *text)
 {
     int ends[2];
@@ -132,7 +132,7 @@ static void cpu_switch(void **state)
     assert_int_equal(features_with("-avx2"), gp_cpu_limit(all, "-avx2"));
     assert_int_equal(features_with("amx"), all & EVERYTHING);
 #if defined(__x86_64__)
-    /* the compiler's own reading of CPUID and XCR0 */
+    /* the compiler's runtime also reads CPUID and XCR0 */
     assert_int_equal((all & GP_CPU_SSE41) != 0, __builtin_cpu_supports("sse4.1") != 0);
     assert_int_equal((all & GP_CPU_AVX2) != 0, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
     assert_int_equal((all & GP_CPU_AVX512) != 0,
@@ -168,11 +168,11 @@ static void messages(void **state)
     assert_int_equal(gp_fail_within(&err, GP_ERR_IO, "model '%s'", "m"), GP_ERR_IO);
     assert_string_equal(err.message, "model 'm': 'a.png' is cut at byte 7");
     assert_int_equal(err.status, GP_ERR_IO);
-    gp_fail(&err, GP_ERR_USAGE, "again: %s", err.message); /* may quote itself */
+    gp_fail(&err, GP_ERR_USAGE, "again: %s", err.message); /* a message may contain the message that it replaces */
     assert_string_equal(err.message, "again: model 'm': 'a.png' is cut at byte 7");
     gp_fail_errno(&err, GP_ERR_NOT_FOUND, ENOENT, "cannot open '%s'", "b");
     assert_string_equal(err.message, "cannot open 'b': No such file or directory");
-    assert_string_equal(err.path, ""); /* a path is known only if the caller says which argument it is */
+    assert_string_equal(err.path, ""); /* err->path is empty unless the caller uses gp_fail_path */
     assert_string_equal(err.detail, err.message);
     /* with a path: the message names it, the detail does not */
     assert_int_equal(gp_fail_path(&err, GP_ERR_IO, "'%s' is a folder of %d", "/a", 3), GP_ERR_IO);
@@ -198,6 +198,17 @@ static void messages(void **state)
     assert_string_equal(err.path, "/c");
     gp_fail_path(&err, GP_ERR_FORMAT, "'%s': tensor '%s' has no shape", "/d", "x");
     assert_string_equal(err.detail, "tensor 'x' has no shape");
+    assert_int_equal(gp_fail_memory(&err, "%d rows", 3), GP_ERR_MEMORY);
+    assert_string_equal(err.message, "out of memory for 3 rows");
+    assert_string_equal(err.detail, err.message);
+    assert_string_equal(err.path, "");
+    assert_int_equal(err.status, GP_ERR_MEMORY);
+    assert_int_equal(gp_fail_memory_path(&err, "'%s' (%d bytes)", "/d", 7), GP_ERR_MEMORY);
+    assert_string_equal(err.message, "out of memory for '/d' (7 bytes)");
+    assert_string_equal(err.detail, "out of memory");
+    assert_string_equal(err.path, "/d");
+    assert_int_equal(gp_fail_memory(NULL, "x"), GP_ERR_MEMORY);
+    gp_fail_path(&err, GP_ERR_FORMAT, "'%s': tensor '%s' has no shape", "/d", "x");
     gp_error again = {0};
     assert_int_equal(gp_fail_as(&again, GP_ERR_IO, &err), GP_ERR_IO);
     assert_string_equal(again.path, "/d");
@@ -205,7 +216,7 @@ static void messages(void **state)
     assert_int_equal(gp_fail(NULL, GP_ERR_IO, "x"), GP_ERR_IO);
     assert_int_equal(gp_fail_within(NULL, GP_ERR_IO, "x"), GP_ERR_IO);
     assert_int_equal(gp_fail_errno(NULL, GP_ERR_IO, ENOENT, "x"), GP_ERR_IO);
-    /* long ones are cut, and not inside a character */
+    /* long messages are cut, but never inside a character */
     char text[1200];
     for (size_t shift = 0; shift < 2; shift++) {
         memset(text, 'x', sizeof text);
@@ -239,10 +250,10 @@ static void ticks(void **state)
     gp_progress_meter t;
     calls c = {0};
     gp_progress_meter_init(&t, "score", 1000000, on_progress, &c);
-    double start = gp_clock_now(); /* not before the ticker's own start */
+    double start = gp_clock_now(); /* the first report is not before the start of the meter */
     uint64_t done = 0;
     while (gp_clock_now() - start < 0.35 || c.count < 2) assert_true(gp_progress_meter_update(&t, ++done, 2));
-    /* at once, then each 0.1 s; the loop itself may have been kept waiting */
+    /* the first report comes at once, later ones every 0.1 s; on a busy machine there may be fewer */
     assert_in_range(c.count, 2, 1 + (unsigned)((gp_clock_now() - start) / 0.1));
     int before = c.count;
     gp_progress_meter_finish(&t);
@@ -256,7 +267,7 @@ static void ticks(void **state)
     c = (calls){.stop_at = 1};
     gp_progress_meter_init(&t, "add", 0, on_progress, &c);
     assert_false(gp_progress_meter_update(&t, 1, 0));
-    assert_false(gp_progress_meter_update(&t, 2, 0)); /* stays stopped */
+    assert_false(gp_progress_meter_update(&t, 2, 0)); /* the meter stays stopped */
     assert_true(t.stopped);
     gp_progress_meter_init(&t, "add", 0, NULL, NULL);
     assert_true(gp_progress_meter_update(&t, 1, 0));
@@ -264,7 +275,7 @@ static void ticks(void **state)
     assert_true(gp_clock_now() >= start);
 }
 
-/* Of the reference implementation of splitmix64 started at seed 1234567. */
+/* Values of the reference implementation of splitmix64, started at seed 1234567. */
 static void random_numbers(void **state)
 {
     (void)state;

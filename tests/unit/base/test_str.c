@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Strings, UTF-8 against the tables of the Unicode standard, UTF-16, and numbers in a foreign locale. */
+ * Strings, UTF-8 compared with the tables of the Unicode standard, UTF-16, and numbers under a locale with a decimal
+ * comma. */
 #include "support.h"
 
 #include "base/json.h"
@@ -66,7 +67,8 @@ static void helpers(void **state)
     assert_false(gp_str_ends("png", ".png"));
     assert_true(gp_str_equal_nocase("File_Name", "file_nAME"));
     assert_false(gp_str_equal_nocase("file", "file_"));
-    assert_false(gp_str_equal_nocase("[", "{")); /* differ by the case bit only */
+    assert_false(gp_str_equal_nocase("[", "{")); /* these characters differ only in the bit that separates upper and
+                                                  * lower case */
     char *text = gp_str_dup_n("abc", 2);
     assert_string_equal(text, "ab");
     gp_mem_free(text);
@@ -118,7 +120,7 @@ static void valid_utf8(void **state)
     }
 }
 
-/* Every code point there and back; surrogates and what is beyond become U+FFFD. */
+/* Every code point is encoded and decoded; surrogates and values above U+10FFFF become U+FFFD. */
 static void every_code_point(void **state)
 {
     (void)state;
@@ -153,7 +155,7 @@ static void other_encodings(void **state)
     gp_str_add_utf16(&s, little, sizeof little, false);
     assert_string_equal(s.data, expected);
     gp_str_reset(&s);
-    gp_str_add_utf16(&s, "\xD8\x00", 2, true); /* a lone first half at the end */
+    gp_str_add_utf16(&s, "\xD8\x00", 2, true); /* the first half of a surrogate pair at the end of the text */
     assert_string_equal(s.data, "\xEF\xBF\xBD");
     gp_str_clear(&s);
 }
@@ -192,14 +194,14 @@ static void real_numbers(void **state)
     assert_true(gp_parse_double("+4.9406564584124654e-324", &d) && d == 0x1p-1074);
 }
 
-/* glibc's setlocale itself loses the list of folders it makes of LOCPATH. */
+/* glibc's setlocale itself leaks the list of folders from LOCPATH. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:__argz_add_sep";
 }
 
-/* Sets a locale with decimal comma, made for the occasion, since a bare machine has none. */
+/* Sets a locale with a decimal comma.  The test makes this locale, because a minimal system has none. */
 static bool set_comma_locale(void)
 {
     char folder[] = "/tmp/goldpan-locale-XXXXXX", command[300];
@@ -209,14 +211,14 @@ static bool set_comma_locale(void)
         "cd %s && printf 'LC_NUMERIC\\ndecimal_point \",\"\\nthousands_sep \".\"\\ngrouping 3\\nEND LC_NUMERIC\\n' >s"
         " && localedef -c -i s ./comma 2>/dev/null",
         folder);
-    int made = system(command); /* 1 for warnings of missing categories */
+    int made = system(command); /* exit code 1: warnings about missing categories */
     setenv("LOCPATH", folder, 1);
     bool set = made != -1 && setlocale(LC_NUMERIC, "comma") != NULL;
     snprintf(command, sizeof command, "rm -r %s", folder);
     return system(command) == 0 && set;
 }
 
-/* The comma of a locale must not reach a number. */
+/* The decimal comma of a locale must not appear in numbers. */
 static void foreign_locale(void **state)
 {
     (void)state;
@@ -227,7 +229,7 @@ static void foreign_locale(void **state)
     char plain[32];
     double d;
     snprintf(plain, sizeof plain, "%.1f", 1.5);
-    assert_string_equal(plain, "1,5"); /* the locale does what we fear */
+    assert_string_equal(plain, "1,5"); /* the locale does use a decimal comma */
     gp_str s = GP_STR_INIT;
     gp_str_printf(&s, "%.2f ", 1.5);
     gp_json_put_real(&s, 0.1);
@@ -240,7 +242,7 @@ static void foreign_locale(void **state)
     assert_true(gp_json_real(gp_json_at(root, 0), &d) && d == 2.5);
     gp_json_free(root);
     snprintf(plain, sizeof plain, "%.1f", 1.5);
-    assert_string_equal(plain, "1,5"); /* and is back */
+    assert_string_equal(plain, "1,5"); /* the locale is active again */
     gp_str_clear(&s);
     setlocale(LC_NUMERIC, "C");
 }
@@ -250,7 +252,7 @@ static void check_note(void *user, const gp_note *note)
     ++*(int *)user;
     assert_string_equal(note->code, "code");
     assert_int_equal(note->count, 3);
-    assert_int_equal(strlen(note->message), 4001); /* whole, however long */
+    assert_int_equal(strlen(note->message), 4001); /* a long message is complete */
     assert_true(gp_utf8_valid(note->message, strlen(note->message)));
 }
 
@@ -259,7 +261,8 @@ static void long_notes(void **state)
     (void)state;
     char name[4001];
     int told = 0;
-    for (size_t i = 0; i < sizeof name - 1; i++) name[i] = i % 2 ? '\xa9' : '\xc3'; /* e with an acute accent */
+    /* the letter e with an acute accent */
+    for (size_t i = 0; i < sizeof name - 1; i++) name[i] = i % 2 ? '\xa9' : '\xc3';
     name[sizeof name - 1] = '\0';
     gp_note_say(NULL, NULL, "code", 3, "%s", name);
     gp_note_say(check_note, &told, "code", 3, "x%s", name);

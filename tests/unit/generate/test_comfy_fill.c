@@ -336,7 +336,7 @@ static void test_seed(void **state)
         o.set++, o.set_count = 0, o.no_seed = true;
         free(fill_with(&o, n > 1 ? "has its own seed 1" : NULL, NULL));
         o.set = sets + 2, o.set_count = 1;
-        free(fill_with(&o, "cannot be combined with --no-seed, because @seed has no value", NULL));
+        free(fill_with(&o, "cannot be combined with --no-seed, because without a seed @seed has no value", NULL));
     }
 }
 

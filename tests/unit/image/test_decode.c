@@ -115,7 +115,7 @@ static void test_damage(void **state)
     expect_of("in/webp-lossy.webp", 0, 0, 0, GP_ERR_LIMIT, "101x67 pixels is over the limit of 1000");
     expect_of("in/noise-64x1.png", 100, 0, 0, GP_ERR_FORMAT, "PNG data ends early");
     expect_of("in/noise-64x1.png", 0, 17, 1, GP_ERR_FORMAT, "PNG chunk IHDR is damaged: its checksum is wrong");
-    expect_of("in/noise-64x1.png", 0, 60, 1, GP_ERR_FORMAT, "PNG picture data is damaged: its checksum is wrong");
+    expect_of("in/noise-64x1.png", 0, 60, 1, GP_ERR_FORMAT, "PNG image data is damaged: its checksum is wrong");
     expect_of("in/jpg-edges-17x15.jpg", 700, 0, 0, GP_ERR_FORMAT, "JPEG data ends early");
     expect_of("in/webp-1x1.webp", 50, 0, 0, GP_ERR_FORMAT, "WebP data is damaged or ends early");
 }
@@ -223,7 +223,7 @@ static void test_unknown_filter(void **state)
     png_chunk(&s, "IHDR", "\0\0\0\1\0\0\0\1\b\2\0\0\0", 13);
     png_chunk(&s, "IDAT", packed, size);
     png_chunk(&s, "IEND", "", 0);
-    expect(s.data, s.size, GP_ERR_FORMAT, "PNG picture data is damaged: bad adaptive filter value");
+    expect(s.data, s.size, GP_ERR_FORMAT, "PNG image data is damaged: bad adaptive filter value");
     gp_str_clear(&s);
 }
 

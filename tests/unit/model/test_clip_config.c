@@ -6,7 +6,11 @@
 
 static gp_status parse(const char *json, gp_clip_config *c, gp_error *err)
 {
-    return gp_clip_config_parse(json, strlen(json), "config.json", c, err);
+    gp_json *root = NULL;
+    gp_status st = gp_encoder_parse_config(json, strlen(json), "config.json", &root, err);
+    if (st == GP_OK) st = gp_clip_config_read(root, "config.json", c, err);
+    gp_json_free(root);
+    return st;
 }
 
 static void test_defaults(void **state)

@@ -14,7 +14,7 @@ static void test_words(void **state)
     const char *words[9] = {"cats", "dogs", NULL, "ants", "dogs", "", "cats", "dogs", "Ants"};
     const int32_t want[9] = {1, 0, -1, 3, 0, -1, 1, 0, 2};
     const char *names[4] = {"dogs", "cats", "Ants", "ants"};
-    assert_ok(gp_categories_from_words(words, 9, "Category", &c, &err));
+    assert_ok(gp_categories_from_column(words, 9, "Category", &c, &err));
     assert_int_equal(c.n, 9);
     assert_int_equal(c.count, 4);
     for (size_t i = 0; i < 9; i++) assert_int_equal(c.category[i], want[i]);
@@ -23,12 +23,17 @@ static void test_words(void **state)
     assert_string_equal(c.note, "column 'Category' has 4 different values in 7 rows: most categories are of one image");
     gp_categories_clear(&c);
     gp_categories_clear(&c);
-    assert_ok(gp_categories_from_words(words, 2, "x", &c, &err));
+    assert_ok(gp_categories_from_column(words, 2, "x", &c, &err));
     assert_null(c.note);
     gp_categories_clear(&c);
-    assert_ok(gp_categories_from_words(words + 2, 1, "x", &c, &err));
+    assert_ok(gp_categories_from_column(words + 2, 1, "x", &c, &err));
     assert_int_equal(c.count, 0);
     assert_string_equal(c.note, "column 'x' is empty for all 1 rows: there are no categories");
+    gp_categories_clear(&c);
+    assert_ok(gp_categories_from_words(words, 9, "your words", &c, &err));
+    assert_int_equal(c.count, 4);
+    assert_string_equal(c.source, "your words");
+    assert_null(c.note); /* notes are about columns */
     gp_categories_clear(&c);
 }
 
@@ -204,7 +209,7 @@ static void test_no_memory(void **state)
         uint64_t n = 0;
         while (st == GP_ERR_MEMORY) {
             gp_mem_fail_at(++n);
-            st = which == 0   ? gp_categories_from_words(words, 3, "x", &c, &err)
+            st = which == 0   ? gp_categories_from_column(words, 3, "x", &c, &err)
                  : which == 1 ? gp_categories_from_levels(own, &three, 1, 3, rows, 1, 1, 2, &c, &err)
                               : gp_categories_from_labels(rows, 3, 1, rows, words, 3, &c, &err);
             if (st != GP_OK) assert_int_equal(gp_mem_live(), live);

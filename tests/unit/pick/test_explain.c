@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The sentence for each gate, as people read it. */
+ * The sentence for each filter, as people read it. */
 #include "support.h"
 #include "base/mem.h"
 #include "pick/explain.h"
@@ -30,10 +30,10 @@ static void says(gp_pick_decision v, const char *wanted)
     gp_mem_free(text);
 }
 
-static gp_pick_decision at(gp_pick_filter gate)
+static gp_pick_decision at(gp_pick_filter filter)
 {
     gp_pick_decision v = plain;
-    v.gate = gate;
+    v.filter = filter;
     return v;
 }
 
@@ -76,9 +76,9 @@ static void test_alone(void **state)
     says(v, "not picked: its score 28.10 cannot be compared: z needs a category with several different scores");
     v.score = (double)NAN;
     says(v, "not picked: it has no score");
-    gp_pick_decision barred = at(GP_FILTERED_MEASURE);
-    barred.barred = "its noise 12 does not pass 'noise<5'";
-    says(barred, "not picked: its noise 12 does not pass 'noise<5', score 28.10");
+    gp_pick_decision unmet = at(GP_FILTERED_MEASURE);
+    unmet.unmet = "its noise 12 does not pass 'noise<5'";
+    says(unmet, "not picked: its noise 12 does not pass 'noise<5', score 28.10");
     says(at(GP_FILTERED_MIN_SCORE), "not picked: its score 28.10 is below the 31.20 asked for");
 }
 
@@ -110,9 +110,9 @@ static void test_places(void **state)
     says(v, "not picked: 3rd of 4 for the prompt 'a cat on a mat', score 28.10; a better one, 'out/b.png', has "
             "score 31.20");
     v.strategy = GP_PICK_PROMPT;
-    v.gate = GP_FILTERED_PER_CATEGORY, v.rank = 11, v.of = 212, v.other = NULL;
+    v.filter = GP_FILTERED_PER_CATEGORY, v.rank = 11, v.of = 212, v.other = NULL;
     says(v, "not picked: 11th of 212 in the category 'Animals', score 28.10; the last one taken has score 31.20");
-    v.gate = GP_FILTERED_PER_SLICE, v.rank = 22, v.limit = (double)NAN;
+    v.filter = GP_FILTERED_PER_SLICE, v.rank = 22, v.limit = (double)NAN;
     says(v, "not picked: 22nd of 212 in the slice 'oil portraits', score 28.10");
     v = at(GP_FILTERED_TOP);
     v.rank = 101, v.of = 300, v.by = GP_BY_PERCENTILE, v.corrected = 71.25, v.limit = 93;
@@ -158,8 +158,8 @@ static void test_no_memory(void **state)
     gp_error err = {0};
     char *text = NULL;
     int64_t live = gp_mem_live();
-    for (gp_pick_filter gate = GP_FILTERED_NOT; gate <= GP_FILTERED_TOP; gate++) {
-        gp_pick_decision v = at(gate);
+    for (gp_pick_filter filter = GP_FILTERED_NOT; filter <= GP_FILTERED_TOP; filter++) {
+        gp_pick_decision v = at(filter);
         gp_status st = GP_ERR_MEMORY;
         for (uint64_t n = 1; st == GP_ERR_MEMORY; n++) {
             gp_mem_fail_at(n);

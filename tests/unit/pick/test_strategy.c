@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The choice: against rank.h where they must agree, against a slow twin with all gates, by hand, and on the article's
+ * The choice: against rank.h where they must agree, against a slow twin with all filters, by hand, and on the article's
  * collection where the shared golden values are. */
 #include "support.h"
 #include "base/json.h"
@@ -61,7 +61,7 @@ static void fill(scene *s, uint64_t seed)
                                 .categories = CATEGORIES,
                                 .slice_count = SLICES,
                                 .d = D,
-                                .contenders = s->c,
+                                .candidates = s->c,
                                 .slices = s->slices,
                                 .vectors = s->vectors};
 }
@@ -91,7 +91,7 @@ static void test_is_rank_choose(void **state)
                     assert_ok(gp_strategy_choose(&s.in, &o, v, &count, &err));
                     assert_int_equal(count, expected);
                     for (size_t i = 0; i < N; i++) {
-                        assert_int_equal(v[i].gate == GP_FILTERED_NOT, chosen[i]);
+                        assert_int_equal(v[i].filter == GP_FILTERED_NOT, chosen[i]);
                         assert_int_equal(v[i].prompt_rank, rank[i]);
                     }
                 }
@@ -145,9 +145,9 @@ static bool goes_before(const scene *s, const gp_pick_options *o, uint32_t i, ui
     return a != b ? a > b : memcmp(s->c[i].tie.bytes, s->c[j].tie.bytes, 16) < 0;
 }
 
-/* The gate of i, knowing what was chosen before it. */
-static gp_pick_filter slow_gate(const scene *s, const gp_pick_options *o, const int *slice, uint32_t i,
-                                const uint32_t *chosen, size_t count, const bool *holds)
+/* The filter of i, knowing what was chosen before it. */
+static gp_pick_filter slow_filter(const scene *s, const gp_pick_options *o, const int *slice, uint32_t i,
+                                  const uint32_t *chosen, size_t count, const bool *holds)
 {
     size_t prompt = 0, copies = 0, same_slice = 0, category = 0;
     size_t per_category = o->per_category ? o->per_category : o->strategy == GP_PICK_CATEGORY ? 5 : SIZE_MAX;
@@ -162,7 +162,7 @@ static gp_pick_filter slow_gate(const scene *s, const gp_pick_options *o, const 
     for (size_t k = 0; k < N; k++) prompt += holds[k] && s->c[k].prompt == s->c[i].prompt;
     if (isnan(value_of(s, o, i))) return GP_FILTERED_NO_SCORE;
     if (o->has_min_score && s->c[i].score < o->min_score) return GP_FILTERED_MIN_SCORE;
-    if (s->c[i].barred) return GP_FILTERED_MEASURE;
+    if (s->c[i].unmet) return GP_FILTERED_MEASURE;
     if (slices && slice[i] < 0) return GP_FILTERED_NOT_IN_SLICE;
     if (o->per_prompt && prompt >= o->per_prompt) return GP_FILTERED_PER_PROMPT;
     if (o->one_per_duplicate && copies) return GP_FILTERED_DUPLICATE;
@@ -172,7 +172,7 @@ static gp_pick_filter slow_gate(const scene *s, const gp_pick_options *o, const 
     return GP_FILTERED_NOT;
 }
 
-static size_t slow_choose(const scene *s, const gp_pick_options *o, gp_pick_filter *gates)
+static size_t slow_choose(const scene *s, const gp_pick_options *o, gp_pick_filter *filters)
 {
     uint32_t order[N], chosen[N];
     int slice[N];
@@ -180,7 +180,7 @@ static size_t slow_choose(const scene *s, const gp_pick_options *o, gp_pick_filt
     size_t n = 0, count = 0;
     for (uint32_t i = 0; i < N; i++) {
         slice[i] = slice_of(s, o, i);
-        gates[i] = GP_FILTERED_NO_SCORE;
+        filters[i] = GP_FILTERED_NO_SCORE;
         if (isnan(value_of(s, o, i))) continue;
         size_t at = n++;
         for (; at > 0 && goes_before(s, o, i, order[at - 1]); at--) order[at] = order[at - 1];
@@ -188,9 +188,9 @@ static size_t slow_choose(const scene *s, const gp_pick_options *o, gp_pick_filt
     }
     for (size_t k = 0; k < n; k++) {
         uint32_t i = order[k];
-        gates[i] = slow_gate(s, o, slice, i, chosen, count, holds);
-        if (gates[i] == GP_FILTERED_NOT) chosen[count++] = i;
-        if (gates[i] != GP_FILTERED_NOT_IN_SLICE) continue;
+        filters[i] = slow_filter(s, o, slice, i, chosen, count, holds);
+        if (filters[i] == GP_FILTERED_NOT) chosen[count++] = i;
+        if (filters[i] != GP_FILTERED_NOT_IN_SLICE) continue;
         bool copy = false;
         for (size_t c = 0; c < count; c++)
             copy = copy || (s->c[i].group >= 0 && s->c[chosen[c]].group == s->c[i].group);
@@ -220,27 +220,27 @@ static gp_pick_options options_of(uint64_t r)
     return o;
 }
 
-static void test_gates_by_a_slow_twin(void **state)
+static void test_filters_by_a_slow_reference(void **state)
 {
     (void)state;
     gp_error err = {0};
     static scene s;
     static gp_pick_decision v[N];
-    static gp_pick_filter gates[N];
+    static gp_pick_filter filters[N];
     size_t count, met[GP_FILTERED_TOP + 1] = {0};
     for (uint64_t seed = 1; seed < 12; seed++) {
         fill(&s, seed);
-        for (size_t i = seed % 32; i < N; i += 32) s.c[i].barred = "its noise is too high";
+        for (size_t i = seed % 32; i < N; i += 32) s.c[i].unmet = "its noise is too high";
         for (uint64_t k = 0; k < 60; k++) {
             gp_pick_options o = options_of(gp_rng_at(seed, k));
-            size_t expected = slow_choose(&s, &o, gates);
+            size_t expected = slow_choose(&s, &o, filters);
             assert_ok(gp_strategy_choose(&s.in, &o, v, &count, &err));
             assert_int_equal(count, expected);
             for (size_t i = 0; i < N; i++) {
-                if (v[i].gate != gates[i]) fail_msg("seed %d, options %d, row %zu", (int)seed, (int)k, i);
-                met[gates[i]]++;
-                if (gates[i] >= GP_FILTERED_PER_PROMPT) assert_in_range(v[i].rank, 1, v[i].of);
-                if (gates[i] >= GP_FILTERED_PER_PROMPT) assert_true(v[i].corrected <= v[i].limit);
+                if (v[i].filter != filters[i]) fail_msg("seed %d, options %d, row %zu", (int)seed, (int)k, i);
+                met[filters[i]]++;
+                if (filters[i] >= GP_FILTERED_PER_PROMPT) assert_in_range(v[i].rank, 1, v[i].of);
+                if (filters[i] >= GP_FILTERED_PER_PROMPT) assert_true(v[i].corrected <= v[i].limit);
             }
         }
     }
@@ -249,7 +249,7 @@ static void test_gates_by_a_slow_twin(void **state)
 
 /* ------------------------------------------------------------------ diversity */
 
-/* Without other gates the K of all, and of each category, are those of diversify.h. */
+/* Without other filters the K of all, and of each category, are those of diversify.h. */
 static void test_diversity(void **state)
 {
     (void)state;
@@ -282,16 +282,16 @@ static void test_diversity(void **state)
                 assert_ok(gp_strategy_choose(&s.in, &o, v, &count, &err));
                 assert_int_equal(count, total);
                 for (size_t i = 0; i < N; i++) {
-                    assert_int_equal(v[i].gate == GP_FILTERED_NOT, want[i]);
-                    if (v[i].gate == GP_FILTERED_DIVERSITY)
+                    assert_int_equal(v[i].filter == GP_FILTERED_NOT, want[i]);
+                    if (v[i].filter == GP_FILTERED_DIVERSITY)
                         assert_true(v[i].likeness >= -1.001 && v[i].likeness <= 1.001);
-                    by_likeness += v[i].gate == GP_FILTERED_DIVERSITY;
+                    by_likeness += v[i].filter == GP_FILTERED_DIVERSITY;
                 }
             }
     assert_true(by_likeness > 100);
 }
 
-/* All gates together: what each promises holds. */
+/* All filters together: what each promises holds. */
 static void test_diversity_keeps_the_limits(void **state)
 {
     (void)state;
@@ -307,7 +307,7 @@ static void test_diversity_keeps_the_limits(void **state)
         assert_ok(gp_strategy_choose(&s.in, &o, v, &count, &err));
         assert_true(count <= 9);
         for (size_t i = 0; i < N; i++) {
-            if (v[i].gate != GP_FILTERED_NOT) continue;
+            if (v[i].filter != GP_FILTERED_NOT) continue;
             assert_true(++prompt[s.c[i].prompt + 20] <= 2);
             assert_true(++category[s.c[i].category + 1] <= 3);
             if (s.c[i].group >= 0) assert_true(++group[s.c[i].group] <= 1);
@@ -340,12 +340,12 @@ static void test_order_does_not_matter(void **state)
             t.slices[k].rows = t.rows[k];
             for (size_t m = 0; m < s.slices[k].support; m++) t.rows[k][m] = place[s.rows[k][m]];
         }
-        t.in.contenders = t.c, t.in.slices = t.slices, t.in.vectors = t.vectors;
+        t.in.candidates = t.c, t.in.slices = t.slices, t.in.vectors = t.vectors;
         assert_ok(gp_strategy_choose(&s.in, &o, v, &count, &err));
         assert_ok(gp_strategy_choose(&t.in, &o, w, &other, &err));
         assert_int_equal(count, other);
         for (size_t i = 0; i < N; i++) {
-            assert_int_equal(v[i].gate, w[place[i]].gate);
+            assert_int_equal(v[i].filter, w[place[i]].filter);
             assert_int_equal(v[i].rank, w[place[i]].rank);
         }
     }
@@ -374,7 +374,7 @@ static void test_the_article_by_hand(void **state)
     gp_pick_candidate c[4];
     gp_pick_slice slices[2] = {{0, 2, rows, "old men"}, {0, 2, rows + 2, "hands"}};
     gp_strategy_input in = {
-        .n = 4, .categories = 1, .slice_count = 2, .contenders = c, .category_name = names, .slices = slices};
+        .n = 4, .categories = 1, .slice_count = 2, .candidates = c, .category_name = names, .slices = slices};
     gp_pick_decision v[4];
     size_t count;
     gp_pick_options o = GP_PICK_DEFAULTS;
@@ -413,7 +413,7 @@ static void test_a_refused_place_stays_free(void **state)
                               {.prompt = 8, .group = 0, .score = 32, .path = "b.png", .prompt_text = "a kitten"},
                               {.prompt = 8, .group = -1, .score = 30, .path = "c.png", .prompt_text = "a kitten"},
                               {.prompt = 8, .group = -1, .score = 29, .path = "d.png", .prompt_text = "a kitten"}};
-    gp_strategy_input in = {.n = 4, .categories = 1, .d = 2, .contenders = c, .vectors = vectors};
+    gp_strategy_input in = {.n = 4, .categories = 1, .d = 2, .candidates = c, .vectors = vectors};
     gp_pick_decision v[4];
     size_t count;
     gp_pick_options o = GP_PICK_DEFAULTS;
@@ -433,7 +433,7 @@ static void test_no_category(void **state)
     (void)state;
     gp_error err = {0};
     gp_pick_candidate c[3];
-    gp_strategy_input in = {.n = 3, .contenders = c};
+    gp_strategy_input in = {.n = 3, .candidates = c};
     gp_pick_decision v[3];
     size_t count;
     gp_pick_options o = GP_PICK_DEFAULTS;
@@ -648,12 +648,12 @@ static void test_the_article(void **state)
         memset(&a, 0, sizeof a);
         load(&a, root, profiles[p]);
         gp_strategy_input in = {
-            .n = ROWS, .categories = a.categories, .slice_count = a.slice_count, .contenders = a.c, .slices = a.slices};
+            .n = ROWS, .categories = a.categories, .slice_count = a.slice_count, .candidates = a.c, .slices = a.slices};
         o.strategy = GP_PICK_CATEGORY_SLICES, o.per_prompt = 0;
         assert_ok(gp_strategy_choose(&in, &o, v, &count, &err));
         for (size_t i = 0; i < ROWS; i++) {
             bool selected = ((int32_t *)a.selection.data)[2 * i + 1] >= 0;
-            assert_int_equal(v[i].gate == GP_FILTERED_NOT, selected);
+            assert_int_equal(v[i].filter == GP_FILTERED_NOT, selected);
             wanted += selected;
             good += selected && ((int32_t *)a.planted.data)[2 * i + 1];
         }
@@ -669,7 +669,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_is_rank_choose),
-        cmocka_unit_test(test_gates_by_a_slow_twin),
+        cmocka_unit_test(test_filters_by_a_slow_reference),
         cmocka_unit_test(test_diversity),
         cmocka_unit_test(test_diversity_keeps_the_limits),
         cmocka_unit_test(test_order_does_not_matter),

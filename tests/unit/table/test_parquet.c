@@ -58,7 +58,7 @@ static void test_what_is_refused(void **state)
                  {"delta", "encoding 5", GP_ERR_UNSUPPORTED},
                  {"cut", "cut off", GP_ERR_FORMAT},
                  {"map-of-booleans", "footer is cut off", GP_ERR_FORMAT}, /* 2^62 entries in two bytes */
-                 {"footer", "larger than itself", GP_ERR_FORMAT}};
+                 {"footer", "footer is larger than the file", GP_ERR_FORMAT}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         gp_table *t = NULL;
         gp_error err = {0};
