@@ -162,8 +162,14 @@ export interface Exported {
   folder: string;
 }
 
-export async function exportPicks(folder: string, mode: string): Promise<Exported> {
-  const response = await post('api/export', JSON.stringify({ folder, mode, what: 'picks' }));
+export interface ExportChoice {
+  what: 'mine' | 'mine+suggested' | 'stars' | 'images';
+  stars?: number;
+  images?: string[];
+}
+
+export async function exportPictures(folder: string, mode: string, choice: ExportChoice): Promise<Exported> {
+  const response = await post('api/export', JSON.stringify({ folder, mode, ...choice }));
   return (await response.json()) as Exported;
 }
 

@@ -4,6 +4,7 @@ import { formatNumber } from './columns';
 import { countOf, joinMasks, maskOf, type Filter, type Mark, type Source } from './filter-sort';
 import type { Marks } from './marks.svelte';
 import type { Search } from './search.svelte';
+import { NO_SLICE } from './slices';
 
 export interface FilterState {
   list: Filter[];
@@ -151,7 +152,7 @@ export class Filters {
       case 'contains':
         return { name: title(filter.column), value: `${not}contains ${filter.text}` };
       case 'slice':
-        return { name: 'Slice', value: not + (this.catalog.manifest?.slices.find((s) => s.id === filter.id)?.title ?? 'no longer there') };
+        return { name: 'Slice', value: not + (filter.id === NO_SLICE ? 'in no slice' : (this.catalog.manifest?.slices.find((s) => s.id === filter.id)?.title ?? 'no longer there')) };
       case 'rows':
         return { name: filter.title, value: `${not}${filter.rows.length.toLocaleString()} pictures` };
       case 'like':

@@ -6,6 +6,7 @@ import { loadSetting, saveSetting } from './storage';
 export type View = 'review' | 'wall' | 'map' | 'found' | 'table';
 export type Mode = 'browse' | 'cull' | 'compare' | 'export';
 export type PromptOrder = 'closest' | 'clearest' | 'corrected' | 'file';
+export type FoundOrder = 'most above' | 'most pictures';
 export type Pane = 'map' | 'charts' | 'pictures' | 'table';
 
 export const VIEWS: { view: View; name: string; key?: string }[] = [
@@ -31,6 +32,7 @@ export interface LayoutSettings {
   /** size of the pictures on the wall in pixels */
   cell: number;
   promptOrder: PromptOrder;
+  foundOrder: FoundOrder;
   sort: Sort;
   panes: Pane[];
   tableColumns: string[];
@@ -50,6 +52,7 @@ const DEFAULTS: LayoutSettings = {
   facts: true,
   cell: 124,
   promptOrder: 'closest',
+  foundOrder: 'most above',
   sort: { column: 'corrected', down: true },
   panes: ['map', 'charts', 'pictures'],
   tableColumns: ['prompt', 'flag', 'stars', 'score', 'corrected', 'rank', 'category'],
@@ -75,6 +78,7 @@ export class Layout implements LayoutSettings {
   facts = $state(DEFAULTS.facts);
   cell = $state(DEFAULTS.cell);
   promptOrder = $state(DEFAULTS.promptOrder);
+  foundOrder = $state(DEFAULTS.foundOrder);
   sort = $state(DEFAULTS.sort);
   panes = $state(DEFAULTS.panes);
   tableColumns = $state(DEFAULTS.tableColumns);
