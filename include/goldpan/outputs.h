@@ -139,6 +139,7 @@ typedef struct gp_explore_options {
     void (*listening)(void *user, const char *url, const char *note);
     gp_progress_fn progress; /* called ten times a second; return false to end */
     void *user;
+    bool new_key; /* change the key in the address; false: the catalog keeps its key */
 } gp_explore_options;
 
 /* Serve the explorer's page (docs/api.md) on 127.0.0.1 until the progress callback returns false;

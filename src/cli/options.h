@@ -94,7 +94,7 @@ typedef struct gp_cli {
     bool score, adaptive, picks, flagged, no_seed;
     const char *site;
     int site_images; /* index of the choice, equal to gp_site_images */
-    bool no_sheet, readonly, no_open;
+    bool no_sheet, readonly, no_open, new_key;
     gp_cli_count port;
     gp_cli_count thumb, max_prompts, max_candidates;
     bool failures, force, images;

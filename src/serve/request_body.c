@@ -203,7 +203,7 @@ static gp_status read_images(const gp_json *root, gp_export_request *out, gp_err
         return gp_fail(err, GP_ERR_USAGE, "\"images\" must have at most %d elements", GP_MAX_EXPORTED);
     out->images = gp_mem_zero(n + 1, sizeof *out->images);
     out->digits = gp_mem_zero(n + 1, sizeof *out->digits);
-    if (!out->images || !out->digits) return gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu images", n);
+    if (!out->images || !out->digits) return gp_fail_memory(err, "the images to export");
     for (; out->image_count < n; out->image_count++) {
         gp_hash hash;
         if (!read_hash(gp_json_at(list, out->image_count), &hash))
