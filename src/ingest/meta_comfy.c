@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * The prompt of a ComfyUI graph.  Node ids and most class names say nothing about a node's role, so the reader
+ * Reads the prompt of a ComfyUI graph. Node ids and most class names say nothing about a node's role, so the reader
  * follows links:
  *
- *   the node that wrote the file -> the sampler that made its image from noise -> its "positive" -> nodes that pass
+ *   the node that wrote the file -> the sampler that made its image from noise -> its "positive" input -> nodes that
+ *   pass
  *   conditioning on -> text encoders -> text
  *
- * Each step must have one result.  If it has several (savers with unclear names, two samplers in one image) with the
- * same text, that text is the prompt.  If the texts differ, there is no prompt.  A prompt found in this way is
+ * Each step should have one result. If it has several (savers with unclear names, two samplers in one image) and their
+ * texts are equal, that text is the prompt. If their texts differ, there is no prompt. A prompt found in this way is
  * GP_EVIDENCE_DERIVED. */
 #include "base/mem.h"
 #include "ingest/comfy_private.h"
@@ -15,7 +16,7 @@
 
 enum { MAX_JSON_DEPTH = 100 };
 
-/* The result for one saver or one sampler. */
+/* The result of one saver or one sampler. */
 typedef struct answer {
     gp_evidence evidence;
     char *where, *prompt, *negative; /* owned; `where` is never NULL in a complete answer */
@@ -46,8 +47,8 @@ static char *finish(gp_str *text)
     return safe;
 }
 
-/* Returns "node 6 CLIPTextEncode 'Positive' and 2 more", or why there is no text.  `nothing`: the reason if no node
- * was reached. */
+/* Returns "node 6 CLIPTextEncode 'Positive' and 2 more", or why there is no text. `nothing`: the reason if no node was
+ * reached. */
 static char *place_of(const gp_comfy_graph *g, const gp_comfy_words *w, const char *before, const char *nothing)
 {
     gp_str where = GP_STR_INIT;
@@ -68,9 +69,9 @@ static char *place_of(const gp_comfy_graph *g, const gp_comfy_words *w, const ch
     return finish(&where);
 }
 
-/* ------------------------------------------------------------------ answers */
+/* ------------------------------------------------------------------ results */
 
-/* Moves the collected texts into the answer; a side with an unknown part stays empty. */
+/* Moves the collected texts into the result. A side with an unknown part stays empty. */
 static gp_status take_words(gp_comfy *c, const gp_comfy_words *positive, const gp_comfy_words *negative,
                             const char *before, const char *nothing, answer *out, gp_error *err)
 {
@@ -89,7 +90,7 @@ static gp_status take_words(gp_comfy *c, const gp_comfy_words *positive, const g
     return GP_OK;
 }
 
-/* Finds the prompts of one sampler, without its settings. *first: the first node that gave text, or SIZE_MAX. */
+/* Finds the prompts of one sampler, without its settings. *first: the first node that contributed text, or SIZE_MAX. */
 static gp_status ask_words(gp_comfy *c, size_t sampler, answer *out, size_t *first, gp_error *err)
 {
     gp_comfy_words positive = GP_COMFY_WORDS_INIT, negative = GP_COMFY_WORDS_INIT;
@@ -103,7 +104,7 @@ static gp_status ask_words(gp_comfy *c, size_t sampler, answer *out, size_t *fir
     return st;
 }
 
-/* Finds the answer of one sampler. */
+/* Finds the result of one sampler. */
 static gp_status ask_sampler(gp_comfy *c, size_t output, size_t sampler, answer *out, gp_error *err)
 {
     gp_settings settings = GP_SETTINGS_INIT;
@@ -140,7 +141,7 @@ static bool keep_common(void *user, const char *key, const gp_json *value)
     return true;
 }
 
-/* Keeps the settings on which two answers agree. */
+/* Keeps only the settings that are equal in both results. */
 static gp_status meet_settings(char **mine, const char *other, gp_error *err)
 {
     gp_json *a = NULL, *b = NULL;
@@ -167,7 +168,7 @@ static bool same(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* Merges the next of several answers into *all, which is empty before the first: keeps what they agree on.  Clears
+/* Merges another result into *all, which is empty before the first one. Keeps only what both have in common. Clears
  * *one. */
 static gp_status meet(answer *all, answer *one, const char *differ, gp_error *err)
 {
@@ -191,7 +192,7 @@ out:
     return st;
 }
 
-/* Answers that there is no prompt. */
+/* Sets a result without a prompt. */
 static gp_status answer_nothing(const char *why, answer *out, gp_error *err)
 {
     out->where = gp_str_dup(why);
@@ -207,7 +208,7 @@ static bool is_loader(const gp_comfy_graph_node *node)
     return gp_comfy_named(node, "load") && GP_GRAPH_HAS_WORD(node->type, words);
 }
 
-/* Returns true if the node has a text, from which it may have generated an image. */
+/* Returns true if the node has a text input, so that it may have generated an image. */
 static bool has_words(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"prompt", "text", "positive"};
@@ -225,7 +226,7 @@ static size_t find_loader(gp_comfy_graph *g, size_t output)
     return at;
 }
 
-/* Answers for an output with no sampler before it. */
+/* Sets the result for an output that no sampler leads to. */
 static gp_status answer_unmade(gp_comfy *c, size_t output, answer *out, gp_error *err)
 {
     gp_str why = GP_STR_INIT;
@@ -239,7 +240,7 @@ static gp_status answer_unmade(gp_comfy *c, size_t output, answer *out, gp_error
     return st;
 }
 
-/* Answers for an image with parts from several samplers: a later pass over the whole image may describe all of it. */
+/* Handles an image made of parts from several samplers. A later pass over the whole image may describe all of it. */
 static gp_status ask_last(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_error *err)
 {
     answer last = {0};
@@ -257,8 +258,8 @@ static gp_status ask_last(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp
     return GP_OK;
 }
 
-/* Makes the answer a guess if a later pass has another prompt and a high or unknown denoise, so that it may have
- * replaced the image. */
+/* Makes the result a guess if a later pass has another prompt and its denoise is high or unknown, because that pass may
+ * have replaced the image. */
 static gp_status doubt(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_error *err)
 {
     for (size_t i = 0; i < m->strong_count && out->prompt && out->evidence != GP_EVIDENCE_GUESS; i++) {
@@ -271,7 +272,7 @@ static gp_status doubt(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_er
     return GP_OK;
 }
 
-/* Finds the answer of one saver. */
+/* Finds the result of one saver. */
 static gp_status ask_saver(gp_comfy *c, size_t output, answer *out, gp_error *err)
 {
     gp_comfy_makers m;
@@ -291,7 +292,7 @@ out:
     return st;
 }
 
-/* Returns how many samplers the graph has, or 2 for more; *sampler is the last of those counted. */
+/* Returns the number of samplers in the graph, or 2 if there are more. *sampler: the last one counted. */
 static int count_samplers(const gp_comfy_graph *g, size_t *sampler)
 {
     int count = 0;
@@ -300,8 +301,8 @@ static int count_samplers(const gp_comfy_graph *g, size_t *sampler)
     return count;
 }
 
-/* For a graph without a saver that could have written the file: uses its only sampler (of `samplers`), or its only
- * encoder, as a guess. */
+/* Handles a graph without a saver that could have written the file. Uses its only sampler (if `samplers` is 1) or its
+ * only encoder, as a guess. */
 static gp_status ask_graph(gp_comfy *c, int samplers, size_t sampler, answer *out, gp_error *err)
 {
     if (samplers == 1) {
@@ -346,7 +347,7 @@ out:
     return st;
 }
 
-/* ------------------------------------------------------------------ all of it */
+/* ------------------------------------------------------------------ the reader */
 
 static gp_status read_graph(gp_comfy *c, gp_meta *meta, gp_error *err)
 {
@@ -371,7 +372,7 @@ gp_status gp_meta_without_graph(const char *why, gp_meta *out, gp_error *err)
     return gp_fail_memory(err, "metadata");
 }
 
-/* Reads the editor's graph if a node may have stored there the text that it showed; *out is NULL without one. */
+/* Parses the editor's graph if one of the nodes may have stored its text there. *out is NULL otherwise. */
 static gp_status read_workflow(const gp_comfy_graph *g, const gp_comfy_file *file, gp_json **out, gp_error *err)
 {
     gp_error ignored = {0};
@@ -393,7 +394,8 @@ gp_status gp_meta_comfy(const char *text, size_t size, const gp_comfy_file *file
     size_t blank = 0;
     while (blank < size && (text[blank] == ' ' || text[blank] == '\n' || text[blank] == '\r' || text[blank] == '\t'))
         blank++;
-    if (blank == size || text[blank] != '{') return GP_OK; /* most texts that are not a graph do not begin with '{' */
+    if (blank == size || text[blank] != '{')
+        return GP_OK; /* quick test, because most texts that are not a graph do not begin with '{' */
     GP_TRY(gp_comfy_graph_open(text, size, &g, &found, &fault, err));
     if (!found) return fault ? gp_meta_without_graph(fault, out, err) : GP_OK;
     gp_status st = read_workflow(&g, file, &workflow, err);
