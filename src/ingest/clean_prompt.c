@@ -197,7 +197,7 @@ static bool capitals_follow(const char *text, size_t size, size_t at)
 }
 
 /* Removes a weight ":1.2" from the end of the output, as it stands before AND. */
-static void drop_weight(gp_str *s)
+static void remove_weight(gp_str *s)
 {
     size_t end = s->size, colon;
     double weight;
@@ -214,7 +214,7 @@ typedef struct gap {
     bool comma, blank;
 } gap;
 
-static void see_gap(gap *g, const char *from, const char *to)
+static void add_gap(gap *g, const char *from, const char *to)
 {
     for (; from < to; from++) g->comma |= *from == ',', g->blank |= is_space(*from);
 }
@@ -243,13 +243,13 @@ static void clean_words(const char *text, size_t size, gp_str *out)
     bool capitals = false, follow = false, run = false, split = false;
     for (; next_word(text, size, &at, &start, &length); end = at) {
         const char *word = text + start;
-        see_gap(&g, text + end, word);
+        add_gap(&g, text + end, word);
         if (is_keyword(word, length)) {
             if (!run) follow = capitals_follow(text, size, at); /* once per run of keywords */
             run = true;
             if (!capitals || !follow) {
                 if (*word == 'A') {
-                    drop_weight(out);
+                    remove_weight(out);
                     g.comma = split = true;
                 }
                 g.blank = true;
@@ -265,7 +265,7 @@ static void clean_words(const char *text, size_t size, gp_str *out)
         put_word(out, &g, word, length);
         g = (gap){0};
     }
-    if (split) drop_weight(out); /* the weight of the last part */
+    if (split) remove_weight(out); /* the weight of the last part */
 }
 
 /* ------------------------------------------------------------------ whole texts */
@@ -301,7 +301,7 @@ gp_status gp_prompt_clean(const char *raw, bool webui_syntax, char **out, gp_err
         GP_TRY_GOTO(remove_tags(text, &size, err));
         clean_words(text, size, &result);
         if (result.data)
-            result.data[result.size] = 0; /* drop_weight only reduces the size, so the NUL must be written again */
+            result.data[result.size] = 0; /* remove_weight only reduces the size, so the NUL must be written again */
     } else {
         fold_lines(text, size, &result);
     }

@@ -71,9 +71,9 @@ bool gp_comfy_is_sampler(const gp_comfy_graph_node *node)
     int count = 0;
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) count += gp_comfy_graph_find(node, usual[i]) != NULL;
     if (count < 3) return false;
-    bool told = gp_comfy_has_link(node, "positive") || gp_comfy_has_link(node, "guider");
-    return (told || count >= 5) && has_canvas(node); /* without a canvas the node gets its data from a pipe, or prepares
-                                                        another sampler */
+    bool has_prompt = gp_comfy_has_link(node, "positive") || gp_comfy_has_link(node, "guider");
+    return (has_prompt || count >= 5) &&
+           has_canvas(node); /* without a canvas the node gets its data from a pipe, or prepares another sampler */
 }
 
 bool gp_comfy_reworks(const gp_comfy_graph_node *node)
@@ -127,12 +127,12 @@ static bool starts_from_noise(const gp_comfy_graph *g, const gp_comfy_graph_node
            number_is(g, node, "start_at_step", 0) && number_is(g, node, "start_step", 0);
 }
 
-/* Returns true if the sampler's number `name` is at least `least`, or unknown. */
-static bool may_reach(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name, double least)
+/* Returns true if the sampler's number `name` is at least `min`, or unknown. */
+static bool may_reach(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name, double min)
 {
     double value;
     if (!node || !gp_comfy_graph_find(node, name)) return false;
-    return !gp_json_real(gp_comfy_graph_number(g, node, name), &value) || value >= least;
+    return !gp_json_real(gp_comfy_graph_number(g, node, name), &value) || value >= min;
 }
 
 /* Returns true if this later pass may replace most of the image that it reworks. */
@@ -212,7 +212,7 @@ static void add_maker(visit *v, size_t sampler)
 
 /* Follows the links back from a sampler to the makers. MAX_DEPTH and the number of samplers seen limit the
  * recursion. */
-static void go_back(visit *v, size_t sampler, int depth)
+static void visit_sampler(visit *v, size_t sampler, int depth)
 {
     nearest before;
     if (is_seen(v, sampler)) return;
@@ -222,8 +222,8 @@ static void go_back(visit *v, size_t sampler, int depth)
     }
     v->seen[v->seen_count++] = sampler;
     find_nearest(v->comfy, sampler, false, &before, &v->out->incomplete);
-    bool fresh = starts_from_noise(v->comfy->graph, &v->comfy->graph->nodes[sampler]) && !before.masked;
-    if (fresh || before.count == 0) {
+    bool from_noise = starts_from_noise(v->comfy->graph, &v->comfy->graph->nodes[sampler]) && !before.masked;
+    if (from_noise || before.count == 0) {
         add_maker(v, sampler);
         return;
     }
@@ -233,7 +233,7 @@ static void go_back(visit *v, size_t sampler, int depth)
         else
             v->out->incomplete = true;
     }
-    for (size_t i = 0; i < before.count; i++) go_back(v, before.nodes[i], depth + 1);
+    for (size_t i = 0; i < before.count; i++) visit_sampler(v, before.nodes[i], depth + 1);
 }
 
 void gp_comfy_find_makers(gp_comfy *comfy, size_t output, gp_comfy_makers *out)
@@ -242,7 +242,7 @@ void gp_comfy_find_makers(gp_comfy *comfy, size_t output, gp_comfy_makers *out)
     *out = (gp_comfy_makers){.last = SIZE_MAX};
     visit v = {.comfy = comfy, .out = out};
     find_nearest(comfy, output, true, &last, &out->incomplete);
-    for (size_t i = 0; i < last.count; i++) go_back(&v, last.nodes[i], 0);
+    for (size_t i = 0; i < last.count; i++) visit_sampler(&v, last.nodes[i], 0);
     for (int i = 0; i < MAX_DEPTH && out->count > 1 && last.count == 1; i++) {
         out->last = last.nodes[0];
         find_nearest(comfy, out->last, false, &last, &out->incomplete);

@@ -25,7 +25,7 @@ static bool is_blank(char c)
     return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1c && c <= 0x1f);
 }
 
-static void cut(gp_str *s, size_t from, size_t to)
+static void keep_range(gp_str *s, size_t from, size_t to)
 {
     if (!s->data) return;
     memmove(s->data, s->data + from, to - from);
@@ -51,12 +51,12 @@ static void trim(gp_str *s, bool left, bool right)
         else if (left && i == from)
             from += size;
     }
-    cut(s, from, right && end > from ? end : right ? from : s->size);
+    keep_range(s, from, right && end > from ? end : right ? from : s->size);
 }
 
 /* Returns the byte position of the code point with this index. As in Python's slices, a negative index counts from the
  * end. */
-static size_t place_of(const gp_str *s, int64_t index)
+static size_t byte_offset(const gp_str *s, int64_t index)
 {
     uint32_t cp;
     size_t at = 0;
@@ -67,8 +67,8 @@ static size_t place_of(const gp_str *s, int64_t index)
     return at;
 }
 
-/* Replaces in place. Returns false if the result is too long. If `find` is empty, Python would insert `with` between all
- * characters; this function then returns false unless `with` is empty too. */
+/* Replaces in place. Returns false if the result is too long. If `find` is empty, Python would insert `with` between
+ * all characters; this function then returns false unless `with` is empty too. */
 static bool replace(gp_str *s, const char *find, const char *with)
 {
     size_t size = strlen(find);
@@ -136,14 +136,14 @@ static int join_by(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node, gp_
     bool skip_empty = parts->one[GP_PART_CLEAN] || is_jps(node), first = true,
          strip = clean && strcasecmp(clean, "true") == 0;
     const gp_comfy_graph_input *limit = gp_comfy_graph_find(node, "inputcount");
-    int64_t most = INT64_MAX;
+    int64_t max_number = INT64_MAX;
     if (!delimiter || (parts->one[GP_PART_CLEAN] && !clean)) return 0;
-    if (limit && !gp_json_i64(gp_comfy_graph_scalar(t->graph, limit), &most)) return 0;
+    if (limit && !gp_json_i64(gp_comfy_graph_scalar(t->graph, limit), &max_number)) return 0;
     qsort(parts->texts, parts->text_count, sizeof *parts->texts, compare_names);
     for (size_t i = 0; i < parts->text_count; i++) {
         gp_str part = GP_STR_INIT;
         /* an input that was left over when the user reduced the count */
-        if (gp_comfy_graph_end_number(parts->texts[i]->name) > most) continue;
+        if (gp_comfy_graph_end_number(parts->texts[i]->name) > max_number) continue;
         bool known = gp_comfy_graph_text(t, parts->texts[i], depth + 1, &part) && out->size + part.size <= GP_TEXT_MAX;
         if (strip) trim(&part, true, true);
         if (known && (part.size || !skip_empty)) {
@@ -212,7 +212,7 @@ static bool tidy(gp_str *s)
 }
 
 /* Appends or replaces as `action` says, then tidies the text (node StringFunction of pythongosssss). */
-static int act(gp_comfy_graph_texts *t, gp_text_parts *parts, int depth, gp_str *s)
+static int apply_action(gp_comfy_graph_texts *t, gp_text_parts *parts, int depth, gp_str *s)
 {
     const char *action = own_text(parts->one[GP_PART_ACTION]), *clean = own_text(parts->one[GP_PART_TIDY]);
     bool tidies = clean && strcmp(clean, "yes") == 0, known = true;
@@ -278,8 +278,8 @@ static int slice(gp_comfy_graph_texts *t, gp_text_parts *parts, int depth, gp_st
     if (!gp_json_i64(gp_comfy_graph_scalar(t->graph, parts->one[GP_PART_START]), &start)) return 0;
     if (!gp_json_i64(gp_comfy_graph_scalar(t->graph, parts->one[GP_PART_END]), &end)) return 0;
     if (!gp_comfy_graph_text(t, parts->texts[0], depth + 1, s)) return 0;
-    size_t from = place_of(s, start), to = place_of(s, end);
-    cut(s, from, to < from ? from : to);
+    size_t from = byte_offset(s, start), to = byte_offset(s, end);
+    keep_range(s, from, to < from ? from : to);
     return 1;
 }
 
@@ -294,7 +294,7 @@ static int operation(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node, g
     bool one = parts->text_count == 1;
     if (GP_GRAPH_HAS_WORD(node->type, others)) return 0;
     if (parts->find_count || parts->replace_count) return parts->find_count ? replace_all(t, parts, depth, out) : 0;
-    if (parts->one[GP_PART_ACTION] || parts->one[GP_PART_TIDY]) return act(t, parts, depth, out);
+    if (parts->one[GP_PART_ACTION] || parts->one[GP_PART_TIDY]) return apply_action(t, parts, depth, out);
     if (parts->one[GP_PART_START] || parts->one[GP_PART_END])
         return one && parts->one[GP_PART_START] && parts->one[GP_PART_END] && GP_GRAPH_HAS_WORD(node->type, slices)
                    ? slice(t, parts, depth, out)

@@ -267,10 +267,10 @@ static const gp_comfy_graph_input *find_selector(const gp_comfy_graph_node *node
 
 /* An index may count from 0 even though the branches are numbered from 1. Returns true if both readings are
  * possible. */
-static bool is_ambiguous(const char *selector, int64_t wanted, int least, int most)
+static bool is_ambiguous(const char *selector, int64_t wanted, int min_number, int max_number)
 {
     bool index = strcasestr(selector, "index") || strcasecmp(selector, "idx") == 0;
-    return index && least == 1 && wanted > 0 && wanted < most;
+    return index && min_number == 1 && wanted > 0 && wanted < max_number;
 }
 
 /* Selects the branch that the selector's value names. */
@@ -290,23 +290,23 @@ static gp_comfy_route route_by_name(const gp_comfy_graph *graph, const gp_comfy_
 static gp_comfy_route route_by_number(const gp_comfy_graph *graph, const gp_comfy_graph_node *node, size_t *input)
 {
     const gp_comfy_graph_input *selector = find_selector(node);
-    int least = -1, most = -1;
+    int min_number = -1, max_number = -1;
     int64_t wanted = -1;
     if (!selector) return GP_ROUTE_ALL;
     for (size_t i = 0; i < node->input_count; i++) {
         const gp_comfy_graph_input *one = &node->inputs[i];
         int number = one == selector || !is_branch(one) ? GP_GRAPH_NO_NUMBER : gp_comfy_graph_end_number(one->name);
         if (number == GP_GRAPH_NO_NUMBER) continue;
-        if (least < 0 || number < least) least = number;
-        if (number > most) most = number;
+        if (min_number < 0 || number < min_number) min_number = number;
+        if (number > max_number) max_number = number;
     }
-    if (least < 0) return GP_ROUTE_ALL;
+    if (min_number < 0) return GP_ROUTE_ALL;
     const gp_json *value = gp_comfy_graph_scalar(graph, selector);
     /* an input named "input" may hold anything */
     if (gp_json_kind_of(value) == GP_JSON_BOOL || !gp_json_i64(value, &wanted))
         return is_switch_class(node) ? GP_ROUTE_UNKNOWN : GP_ROUTE_ALL;
-    if (is_ambiguous(selector->name, wanted, least, most)) return GP_ROUTE_UNKNOWN;
-    if (wanted == 0 && least == 1) wanted = strcasestr(selector->name, "index") ? 1 : 0;
+    if (is_ambiguous(selector->name, wanted, min_number, max_number)) return GP_ROUTE_UNKNOWN;
+    if (wanted == 0 && min_number == 1) wanted = strcasestr(selector->name, "index") ? 1 : 0;
     for (size_t i = 0; i < node->input_count; i++) {
         const gp_comfy_graph_input *one = &node->inputs[i];
         if (one == selector || !is_branch(one) || gp_comfy_graph_end_number(one->name) != wanted) continue;

@@ -191,7 +191,7 @@ static bool shown_text(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node,
 /* ------------------------------------------------------------------ nodes */
 
 /* Returns true if nodes of this class pass their only text on. */
-static bool hands_on(const gp_comfy_graph_node *node)
+static bool passes_text(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"reroute", "primitive", "relay", "setnode", "getnode",
                                         "debug",   "print",     "show",  "display", "preview"};
@@ -247,7 +247,7 @@ static bool held_text(gp_comfy_graph_texts *t, size_t at, const gp_comfy_graph_i
     const gp_comfy_graph_node *node = &t->graph->nodes[at];
     const char *own = gp_json_text(input->value, NULL);
     bool box = gp_comfy_graph_is_text_box(node);
-    if (own ? reads_elsewhere(node) : !hands_on(node)) return fail(t, at);
+    if (own ? reads_elsewhere(node) : !passes_text(node)) return fail(t, at);
     if (own && !box) t->guess = "a node that may change its text";
     if (own && names_wildcard(own)) t->guess = "it contains a wildcard";
     gp_str raw = GP_STR_INIT;
@@ -261,17 +261,17 @@ static bool held_text(gp_comfy_graph_texts *t, size_t at, const gp_comfy_graph_i
 
 /* Returns the input for `role` of a node that holds a positive and a negative text; NULL if it is another kind of
  * node. */
-static const gp_comfy_graph_input *of_role(const gp_comfy_graph_texts *t, const gp_text_parts *parts)
+static const gp_comfy_graph_input *input_for_role(const gp_comfy_graph_texts *t, const gp_text_parts *parts)
 {
     const char *other = t->role[0] == 'p' ? "negative" : "positive";
-    const gp_comfy_graph_input *mine = NULL;
+    const gp_comfy_graph_input *role_input = NULL;
     if (parts->text_count != 2) return NULL;
     for (size_t i = 0; i < 2; i++) {
         bool here = strcasestr(parts->texts[i]->name, t->role) != NULL;
         if (!here && !strcasestr(parts->texts[i]->name, other)) return NULL;
-        if (here) mine = parts->texts[i];
+        if (here) role_input = parts->texts[i];
     }
-    return mine;
+    return role_input;
 }
 
 /* Finds a display node's text: the text of its input if that is known, else the text that it showed. */
@@ -327,14 +327,14 @@ bool gp_comfy_graph_node_text(gp_comfy_graph_texts *t, size_t at, uint64_t slot,
     if (route == GP_ROUTE_UNKNOWN) return fail(t, at);
     find_parts(node, &parts);
     if (is_display(node)) return display_text(t, at, &parts, depth, out);
-    const gp_comfy_graph_input *mine = of_role(t, &parts);
-    if (parts.others || parts.one[GP_PART_SEED] || (slot && !mine)) {
+    const gp_comfy_graph_input *role_input = input_for_role(t, &parts);
+    if (parts.others || parts.one[GP_PART_SEED] || (slot && !role_input)) {
         const gp_comfy_graph_input *boxed = gp_comfy_graph_box_input(node, &parts, slot);
         return boxed ? held_text(t, at, boxed, depth, out) : fail(t, at);
     }
     int done = gp_comfy_graph_operation(t, node, &parts, depth, out);
     if (done >= 0) return done ? true : fail(t, at);
-    if (mine && !gp_comfy_graph_makes_text(node)) return gp_comfy_graph_text(t, mine, depth + 1, out);
+    if (role_input && !gp_comfy_graph_makes_text(node)) return gp_comfy_graph_text(t, role_input, depth + 1, out);
     const gp_comfy_graph_input *boxed =
         parts.text_count == 1 ? parts.texts[0] : gp_comfy_graph_box_input(node, &parts, 0);
     return boxed && !parts.find_count && !parts.replace_count ? held_text(t, at, boxed, depth, out) : fail(t, at);

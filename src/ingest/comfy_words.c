@@ -6,14 +6,14 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_SAID = 256 };
+enum { MAX_TEXTS = 256 };
 
 /* Appends a text unless the prompt already contains it. */
-static void say(gp_comfy_words *w, size_t node, const gp_str *text)
+static void append_text(gp_comfy_words *w, size_t node, const gp_str *text)
 {
     const char *blank = " \t\r\n";
     w->text.failed |= text->failed;
-    if (text->failed || w->nodes == MAX_SAID) return; /* limits the quadratic search below */
+    if (text->failed || w->nodes == MAX_TEXTS) return; /* limits the quadratic search below */
     if (!text->size || !text->data[strspn(text->data, blank)]) {
         w->empty = true;
         return;
@@ -25,7 +25,7 @@ static void say(gp_comfy_words *w, size_t node, const gp_str *text)
     w->nodes++;
 }
 
-static void lose(gp_comfy_words *w, size_t node)
+static void mark_unknown(gp_comfy_words *w, size_t node)
 {
     w->failed = true;
     if (w->unknown == SIZE_MAX) w->unknown = node;
@@ -40,7 +40,7 @@ static void evaluate(gp_comfy *c, gp_comfy_words *w, const gp_comfy_graph_input 
                               GP_GRAPH_LOOKUPS, SIZE_MAX,    NULL, NULL};
     if (w->sites) t.leaves = &site.leaves;
     bool known = input ? gp_comfy_graph_text(&t, input, 0, part) : gp_comfy_graph_node_text(&t, at, 0, 0, part);
-    if (!known) lose(w, t.unknown);
+    if (!known) mark_unknown(w, t.unknown);
     if (t.guess) w->guess = t.guess;
     if (w->sites && w->sites->count == GP_COMFY_MAX_SITES)
         w->sites->more = true;
@@ -96,14 +96,14 @@ static bool encoder_text(gp_comfy *c, size_t at, const char *role, gp_comfy_word
         if (!input || !has_text(input)) continue;
         any = true;
         if (i > 0 && is_made_up(node, gp_json_text(input->value, NULL)))
-            lose(w, at);
+            mark_unknown(w, at);
         else
             evaluate(c, w, input, at, role, &part);
-        say(&own, at, &part);
+        append_text(&own, at, &part);
         gp_str_clear(&part);
         if (i == 0 && own.nodes) break;
     }
-    if (any) say(w, at, &own.text);
+    if (any) append_text(w, at, &own.text);
     w->text.failed |= own.text.failed;
     gp_str_clear(&own.text);
     return any;
@@ -140,7 +140,8 @@ static bool gives_text(const gp_comfy_graph_node *node)
 
 /* Returns true if the walk for conditioning of `role` should follow this input. kind 0: inputs of that role; 1: inputs
  * for conditioning; 2: any input that may pass conditioning on. */
-static bool passes(const gp_comfy_graph_node *node, const gp_comfy_graph_input *input, const char *role, int kind)
+static bool follows_input(const gp_comfy_graph_node *node, const gp_comfy_graph_input *input, const char *role,
+                          int kind)
 {
     const char *name = input->name;
     if (kind == 0) return strcasestr(name, role) != NULL;
@@ -152,7 +153,7 @@ static bool passes(const gp_comfy_graph_node *node, const gp_comfy_graph_input *
 }
 
 /* Returns true if the input `name` has weight 0 in an average of two conditionings. */
-static bool weighs_nothing(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name)
+static bool has_zero_weight(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name)
 {
     double share;
     if (!gp_json_real(gp_comfy_graph_number(g, node, "conditioning_to_strength"), &share)) return false;
@@ -184,7 +185,7 @@ static bool has_two_sides(const gp_comfy_graph_node *node)
 static void push(gp_comfy_graph *g, gp_comfy_words *w, size_t target, size_t entry, size_t *top)
 {
     if (g->mark[target] == g->round) {
-        if (g->parent[target] != entry && has_two_sides(&g->nodes[target])) lose(w, target);
+        if (g->parent[target] != entry && has_two_sides(&g->nodes[target])) mark_unknown(w, target);
         return;
     }
     g->mark[target] = g->round;
@@ -199,11 +200,11 @@ static bool push_inputs(gp_comfy *c, gp_comfy_words *w, const gp_comfy_graph_nod
     bool any = false;
     for (size_t i = node->input_count; i-- > 0;) {
         const gp_comfy_graph_input *input = &node->inputs[i];
-        if ((input->target == SIZE_MAX && !input->dead) || !passes(node, input, role, kind)) continue;
-        if (kind == 1 && weighs_nothing(c->graph, node, input->name)) continue;
+        if ((input->target == SIZE_MAX && !input->dead) || !follows_input(node, input, role, kind)) continue;
+        if (kind == 1 && has_zero_weight(c->graph, node, input->name)) continue;
         any = true;
         if (input->dead && kind < 2)
-            lose(w, SIZE_MAX);
+            mark_unknown(w, SIZE_MAX);
         else if (!input->dead)
             push(c->graph, w, input->target, entry_of(role, input->slot), top);
     }
@@ -220,14 +221,14 @@ static bool role_text(gp_comfy *c, size_t at, const char *role, gp_comfy_words *
         if (!strcasestr(node->inputs[i].name, role) || !gp_json_text(node->inputs[i].value, NULL)) continue;
         any = true;
         evaluate(c, w, &node->inputs[i], at, role, &part);
-        say(w, at, &part);
+        append_text(w, at, &part);
         gp_str_clear(&part);
     }
     return any;
 }
 
 /* Starts the walk at a sampler: at its inputs for that side, else at its guider, else at a pipe. */
-static void begin(gp_comfy *c, gp_comfy_words *w, size_t sampler, const char *role, size_t *top)
+static void start_walk(gp_comfy *c, gp_comfy_words *w, size_t sampler, const char *role, size_t *top)
 {
     const gp_comfy_graph_node *node = &c->graph->nodes[sampler];
     bool own = role_text(c, sampler, role, w);
@@ -239,7 +240,7 @@ static void begin(gp_comfy *c, gp_comfy_words *w, size_t sampler, const char *ro
         push_inputs(c, w, node, role, 2, top);
 }
 
-static void pass(gp_comfy *c, gp_comfy_words *w, size_t at, const char *role, size_t *top)
+static void visit_node(gp_comfy *c, gp_comfy_words *w, size_t at, const char *role, size_t *top)
 {
     const gp_comfy_graph_node *node = &c->graph->nodes[at];
     size_t only;
@@ -250,7 +251,7 @@ static void pass(gp_comfy *c, gp_comfy_words *w, size_t at, const char *role, si
         return;
     }
     if (route == GP_ROUTE_UNKNOWN) {
-        lose(w, at);
+        mark_unknown(w, at);
         return;
     }
     bool own = role_text(c, at, role, w);
@@ -260,13 +261,13 @@ static void pass(gp_comfy *c, gp_comfy_words *w, size_t at, const char *role, si
         bool linked = push_inputs(c, w, node, role, 1, top);
         if (linked && gp_comfy_named(node, "GLIGEN")) return; /* the node's own text only describes boxes */
         if (encoder_text(c, at, role, w)) {
-            if (linked) lose(w, at); /* it is unknown how the node combines text and links */
+            if (linked) mark_unknown(w, at); /* it is unknown how the node combines text and links */
             return;
         }
         if (linked) return;
     } else if (gives_text(node)) {
         evaluate(c, w, NULL, at, role, &part);
-        say(w, at, &part);
+        append_text(w, at, &part);
         gp_str_clear(&part);
         return;
     }
@@ -280,14 +281,14 @@ void gp_comfy_collect(gp_comfy *c, size_t sampler, const char *role, gp_comfy_wo
     g->round++;
     g->mark[sampler] = g->round;
     g->parent[sampler] = entry_of(role, 0);
-    begin(c, w, sampler, role, &top);
+    start_walk(c, w, sampler, role, &top);
     while (top && !w->text.failed) {
         size_t at = g->queue[--top];
         /* a node that zeroes its conditioning ends the walk */
         if (gp_comfy_named(&g->nodes[at], "ZeroOut")) continue;
         size_t entry = g->parent[at], slot = entry / 2;
         bool negative = slot < 2 && has_two_sides(&g->nodes[at]) ? slot == 1 : entry % 2 == 1;
-        pass(c, w, at, negative ? "negative" : "positive", &top);
+        visit_node(c, w, at, negative ? "negative" : "positive", &top);
     }
 }
 
@@ -304,5 +305,5 @@ void gp_comfy_collect_unsorted(gp_comfy *c, gp_comfy_words *w)
         bool negative = g->mark[i] == g->round || (title && strcasestr(title, "negative"));
         if (gp_comfy_named(&g->nodes[i], "TextEncode") && !negative) encoder_text(c, i, "positive", w);
     }
-    if (w->nodes > 1) lose(w, SIZE_MAX); /* it is unknown which of them is the prompt */
+    if (w->nodes > 1) mark_unknown(w, SIZE_MAX); /* it is unknown which of them is the prompt */
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { SEPARATOR = 1, MOST_STATS = 64, IMAGE_WORK = 256, ROW_WORK = 1024 };
+enum { SEPARATOR = 1, MAX_STATS = 64, IMAGE_WORK = 256, ROW_WORK = 1024 };
 /* Strength of a claim: the number of common path components, or one of these values. */
 enum { BELOW_ROOT = 1 << 29, EXACT = 1 << 30 };
 enum { OPEN, CLAIMING, TIED, DONE, AMBIGUOUS, ELSEWHERE, REPEATED }; /* states of a row */
@@ -151,10 +151,10 @@ static range nearest(const matcher *m, const char *key, uint32_t *components)
 }
 
 /* Among images whose names differ only in their Unicode form, returns the one spelled as in the row, or SIZE_MAX. */
-static size_t written_alike(matcher *m, range r, const char *path, uint32_t components)
+static size_t same_spelling(matcher *m, range r, const char *path, uint32_t components)
 {
     size_t found = SIZE_MAX;
-    if (m->form != GP_NAME_WRITTEN || r.end - r.first > MOST_STATS) return SIZE_MAX;
+    if (m->form != GP_NAME_WRITTEN || r.end - r.first > MAX_STATS) return SIZE_MAX;
     for (size_t i = r.first; i < r.end; i++) {
         const char *a = m->paths[m->sorted[i]] + strlen(m->paths[m->sorted[i]]), *b = path + strlen(path);
         uint32_t left = components;
@@ -193,7 +193,7 @@ static bool same_path(matcher *m, size_t a, size_t b)
 }
 
 /* Returns the new state of a row that matches an image which belongs to another row. */
-static uint8_t give_way(matcher *m, const claim *loser, size_t winner)
+static uint8_t loser_state(matcher *m, const claim *loser, size_t winner)
 {
     return loser->whole || same_path(m, winner, loser->row) ? REPEATED : DONE;
 }
@@ -202,15 +202,15 @@ static uint8_t put_claim(matcher *m, size_t image, size_t row, uint32_t strength
 {
     claim *c = &m->claims[image], mine = {row, strength, whole, false};
     if (m->rows[image] != SIZE_MAX)
-        return give_way(m, &mine, m->rows[image]); /* the image got its row in an earlier pass */
-    if (c->row != SIZE_MAX && c->strength > strength) return give_way(m, &mine, c->row);
+        return loser_state(m, &mine, m->rows[image]); /* the image got its row in an earlier pass */
+    if (c->row != SIZE_MAX && c->strength > strength) return loser_state(m, &mine, c->row);
     if (c->row != SIZE_MAX && c->strength == strength) {
         if (strength >= BELOW_ROOT || same_path(m, c->row, row)) return REPEATED;
         c->tie = true;
         m->states[c->row] = TIED;
         return TIED;
     }
-    if (c->row != SIZE_MAX && !c->tie) m->states[c->row] = give_way(m, c, row);
+    if (c->row != SIZE_MAX && !c->tie) m->states[c->row] = loser_state(m, c, row);
     *c = mine;
     return CLAIMING;
 }
@@ -222,11 +222,11 @@ static bool claim_exact(matcher *m, const char *path, size_t row, uint32_t stren
     make_key(m, path);
     if (m->key.failed || !m->key.size) return false;
     range r = {lower_bound(m, m->key.data), 0};
-    for (r.end = r.first; r.end < m->n && r.end - r.first <= MOST_STATS && strcmp(key_of(m, r.end), m->key.data) == 0;)
+    for (r.end = r.first; r.end < m->n && r.end - r.first <= MAX_STATS && strcmp(key_of(m, r.end), m->key.data) == 0;)
         r.end++;
     if (r.end == r.first) return false;
     shared(m->key.data, m->key.data, &components);
-    size_t image = r.end - r.first == 1 ? m->sorted[r.first] : written_alike(m, r, path, components);
+    size_t image = r.end - r.first == 1 ? m->sorted[r.first] : same_spelling(m, r, path, components);
     *state = image == SIZE_MAX ? AMBIGUOUS : put_claim(m, image, row, strength, true);
     return true;
 }
@@ -238,7 +238,7 @@ static bool claim_file(matcher *m, const char *path, range r, size_t row, uint8_
     struct stat file, image;
     if (m->form != GP_NAME_WRITTEN || stat(path, &file) != 0 || !S_ISREG(file.st_mode)) return false;
     *state = ELSEWHERE;
-    for (size_t i = r.first; i < r.end && i - r.first < MOST_STATS; i++)
+    for (size_t i = r.first; i < r.end && i - r.first < MAX_STATS; i++)
         if (stat(m->paths[m->sorted[i]], &image) == 0 && image.st_dev == file.st_dev && image.st_ino == file.st_ino)
             *state = put_claim(m, m->sorted[i], row, EXACT, true);
     return true;
@@ -276,7 +276,7 @@ static uint8_t claim_row(matcher *m, size_t row, const char *cell)
         if (!join(m, own, m->roots[i], m->path.data) || claim_exact(m, own->data, row, BELOW_ROOT, &state))
             return state;
     size_t image =
-        near.end - near.first == 1 ? m->sorted[near.first] : written_alike(m, near, m->path.data, components);
+        near.end - near.first == 1 ? m->sorted[near.first] : same_spelling(m, near, m->path.data, components);
     return image == SIZE_MAX ? AMBIGUOUS : put_claim(m, image, row, components, components == all);
 }
 
@@ -302,7 +302,7 @@ static gp_status claim_all(matcher *m, size_t *open, gp_watch *watch, gp_error *
     return st;
 }
 
-static void settle(matcher *m)
+static void assign_rows(matcher *m)
 {
     for (size_t i = 0; i < m->n; i++)
         if (m->claims[i].row != SIZE_MAX && !m->claims[i].tie) m->rows[i] = m->claims[i].row;
@@ -329,7 +329,7 @@ static gp_status run_passes(matcher *m, gp_watch *watch, gp_error *err)
         m->form = (gp_name_form)form;
         GP_TRY(sort_images(m, watch, err));
         GP_TRY(claim_all(m, &open, watch, err));
-        settle(m);
+        assign_rows(m);
     }
     return GP_OK;
 }

@@ -182,7 +182,7 @@ static bool has_prefix(const gp_chunk *chunk, const struct reader *r)
 }
 
 /* Sets the source of an A1111 text to the chunk's key. A graph's source is already its node. */
-static gp_status name_place(gp_meta *meta, const char *key, gp_error *err)
+static gp_status set_source(gp_meta *meta, const char *key, gp_error *err)
 {
     if (strcmp(meta->tool, "a1111") != 0 || strcmp(key, "parameters") == 0) return GP_OK;
     char *where = gp_str_dup(key);
@@ -193,7 +193,7 @@ static gp_status name_place(gp_meta *meta, const char *key, gp_error *err)
 }
 
 /* Marks the prompt as a guess: a text with a wrong checksum may have been altered. */
-static gp_status distrust(gp_meta *meta, gp_error *err)
+static gp_status mark_damaged(gp_meta *meta, gp_error *err)
 {
     gp_str where = GP_STR_INIT;
     gp_str_printf(&where, "%s (its checksum is wrong)", meta->where);
@@ -212,8 +212,8 @@ static gp_status try_reader(const struct reader *r, const gp_chunk *chunk, const
     gp_meta one = {0};
     gp_status st = r->parse(chunk->text + r->prefix_size, chunk->size - r->prefix_size, file, &one, err);
     if (st != GP_OK) return st;
-    if (one.found) GP_TRY_GOTO(name_place(&one, chunk->key, err));
-    if (one.found && chunk->damaged) GP_TRY_GOTO(distrust(&one, err));
+    if (one.found) GP_TRY_GOTO(set_source(&one, chunk->key, err));
+    if (one.found && chunk->damaged) GP_TRY_GOTO(mark_damaged(&one, err));
     if (one.found && (!best->found || (best->broken && !one.broken) || one.evidence > best->evidence)) {
         gp_meta_clear(best);
         *best = one;

@@ -76,22 +76,24 @@ static gp_status take_words(gp_comfy *c, const gp_comfy_words *positive, const g
                             const char *before, const char *nothing, answer *out, gp_error *err)
 {
     if (positive->text.failed || (negative && negative->text.failed)) return gp_fail_memory(err, "metadata");
-    bool says = !positive->failed && positive->text.size, denies = negative && !negative->failed && negative->text.size;
-    if (says) out->prompt = gp_meta_text(positive->text.data, positive->text.size, false);
-    if (denies) out->negative = gp_meta_text(negative->text.data, negative->text.size, false);
+    bool has_positive = !positive->failed && positive->text.size,
+         has_negative = negative && !negative->failed && negative->text.size;
+    if (has_positive) out->prompt = gp_meta_text(positive->text.data, positive->text.size, false);
+    if (has_negative) out->negative = gp_meta_text(negative->text.data, negative->text.size, false);
     out->where = place_of(c->graph, positive, before, nothing);
-    if (!out->where || (says && !out->prompt) || (denies && !out->negative)) return gp_fail_memory(err, "metadata");
-    out->evidence = !says ? GP_EVIDENCE_NONE : positive->guess ? GP_EVIDENCE_GUESS : GP_EVIDENCE_DERIVED;
-    if (says && !*out->prompt) { /* the text begins with a NUL */
+    if (!out->where || (has_positive && !out->prompt) || (has_negative && !out->negative))
+        return gp_fail_memory(err, "metadata");
+    out->evidence = !has_positive ? GP_EVIDENCE_NONE : positive->guess ? GP_EVIDENCE_GUESS : GP_EVIDENCE_DERIVED;
+    if (has_positive && !*out->prompt) { /* the text begins with a NUL */
         gp_mem_free(out->prompt);
         out->prompt = NULL, out->evidence = GP_EVIDENCE_NONE;
     }
-    if (denies && !*out->negative) gp_mem_free(out->negative), out->negative = NULL;
+    if (has_negative && !*out->negative) gp_mem_free(out->negative), out->negative = NULL;
     return GP_OK;
 }
 
 /* Finds the prompts of one sampler, without its settings. *first: the first node that contributed text, or SIZE_MAX. */
-static gp_status ask_words(gp_comfy *c, size_t sampler, answer *out, size_t *first, gp_error *err)
+static gp_status find_prompts(gp_comfy *c, size_t sampler, answer *out, size_t *first, gp_error *err)
 {
     gp_comfy_words positive = GP_COMFY_WORDS_INIT, negative = GP_COMFY_WORDS_INIT;
     gp_comfy_collect(c, sampler, "positive", &positive);
@@ -105,11 +107,11 @@ static gp_status ask_words(gp_comfy *c, size_t sampler, answer *out, size_t *fir
 }
 
 /* Finds the result of one sampler. */
-static gp_status ask_sampler(gp_comfy *c, size_t output, size_t sampler, answer *out, gp_error *err)
+static gp_status answer_for_sampler(gp_comfy *c, size_t output, size_t sampler, answer *out, gp_error *err)
 {
     gp_settings settings = GP_SETTINGS_INIT;
     size_t first;
-    GP_TRY(ask_words(c, sampler, out, &first, err));
+    GP_TRY(find_prompts(c, sampler, out, &first, err));
     gp_comfy_put_settings(c, output, sampler, first, &settings);
     out->settings = gp_settings_take(&settings);
     if (out->settings) return GP_OK;
@@ -142,7 +144,7 @@ static bool keep_common(void *user, const char *key, const gp_json *value)
 }
 
 /* Keeps only the settings that are equal in both results. */
-static gp_status meet_settings(char **mine, const char *other, gp_error *err)
+static gp_status keep_common_settings(char **mine, const char *other, gp_error *err)
 {
     gp_json *a = NULL, *b = NULL;
     gp_status st = GP_OK;
@@ -170,14 +172,14 @@ static bool same(const char *a, const char *b)
 
 /* Merges another result into *all, which is empty before the first one. Keeps only what both have in common. Clears
  * *one. */
-static gp_status meet(answer *all, answer *one, const char *differ, gp_error *err)
+static gp_status merge_answers(answer *all, answer *one, const char *differ, gp_error *err)
 {
     gp_status st = GP_OK;
     if (!all->where) {
         *all = *one;
         return GP_OK;
     }
-    GP_TRY_GOTO(meet_settings(&all->settings, one->settings, err));
+    GP_TRY_GOTO(keep_common_settings(&all->settings, one->settings, err));
     if (!same(all->negative, one->negative)) gp_mem_free(all->negative), all->negative = NULL;
     if (one->evidence < all->evidence) all->evidence = one->evidence;
     if (same(all->prompt, one->prompt)) goto out;
@@ -193,7 +195,7 @@ out:
 }
 
 /* Sets a result without a prompt. */
-static gp_status answer_nothing(const char *why, answer *out, gp_error *err)
+static gp_status answer_without_prompt(const char *why, answer *out, gp_error *err)
 {
     out->where = gp_str_dup(why);
     out->settings = gp_str_dup("{}");
@@ -227,26 +229,26 @@ static size_t find_loader(gp_comfy_graph *g, size_t output)
 }
 
 /* Sets the result for an output that no sampler leads to. */
-static gp_status answer_unmade(gp_comfy *c, size_t output, answer *out, gp_error *err)
+static gp_status answer_without_sampler(gp_comfy *c, size_t output, answer *out, gp_error *err)
 {
     gp_str why = GP_STR_INIT;
     size_t loader = find_loader(c->graph, output);
-    if (loader == SIZE_MAX) return answer_nothing("no prompt: no sampler made this image", out, err);
+    if (loader == SIZE_MAX) return answer_without_prompt("no prompt: no sampler made this image", out, err);
     gp_str_puts(&why, "no prompt: the saved image was loaded from a file by ");
     put_node(&why, &c->graph->nodes[loader]);
     char *text = finish(&why);
-    gp_status st = text ? answer_nothing(text, out, err) : gp_fail_memory(err, "metadata");
+    gp_status st = text ? answer_without_prompt(text, out, err) : gp_fail_memory(err, "metadata");
     gp_mem_free(text);
     return st;
 }
 
 /* Handles an image made of parts from several samplers. A later pass over the whole image may describe all of it. */
-static gp_status ask_last(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_error *err)
+static gp_status try_last_pass(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_error *err)
 {
     answer last = {0};
     size_t first;
     if (m->last == SIZE_MAX || gp_comfy_reworks(&c->graph->nodes[m->last])) return GP_OK;
-    GP_TRY(ask_words(c, m->last, &last, &first, err));
+    GP_TRY(find_prompts(c, m->last, &last, &first, err));
     if (last.prompt) {
         last.settings = out->settings, out->settings = NULL;
         answer_clear(out);
@@ -260,12 +262,12 @@ static gp_status ask_last(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp
 
 /* Makes the result a guess if a later pass has another prompt and its denoise is high or unknown, because that pass may
  * have replaced the image. */
-static gp_status doubt(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_error *err)
+static gp_status check_later_passes(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_error *err)
 {
     for (size_t i = 0; i < m->strong_count && out->prompt && out->evidence != GP_EVIDENCE_GUESS; i++) {
         answer pass = {0};
         size_t first;
-        GP_TRY(ask_words(c, m->strong[i], &pass, &first, err));
+        GP_TRY(find_prompts(c, m->strong[i], &pass, &first, err));
         if (!same(pass.prompt, out->prompt)) out->evidence = GP_EVIDENCE_GUESS;
         answer_clear(&pass);
     }
@@ -273,19 +275,19 @@ static gp_status doubt(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_er
 }
 
 /* Finds the result of one saver. */
-static gp_status ask_saver(gp_comfy *c, size_t output, answer *out, gp_error *err)
+static gp_status answer_for_saver(gp_comfy *c, size_t output, answer *out, gp_error *err)
 {
     gp_comfy_makers m;
     gp_status st = GP_OK;
     gp_comfy_find_makers(c, output, &m);
-    if (!m.count) return answer_unmade(c, output, out, err);
+    if (!m.count) return answer_without_sampler(c, output, out, err);
     for (size_t i = 0; i < m.count; i++) {
         answer one = {0};
-        GP_TRY_GOTO(ask_sampler(c, output, m.nodes[i], &one, err));
-        GP_TRY_GOTO(meet(out, &one, "no prompt: samplers with different prompts made this image", err));
+        GP_TRY_GOTO(answer_for_sampler(c, output, m.nodes[i], &one, err));
+        GP_TRY_GOTO(merge_answers(out, &one, "no prompt: samplers with different prompts made this image", err));
     }
-    if (m.count > 1 && !out->prompt) GP_TRY_GOTO(ask_last(c, &m, out, err));
-    GP_TRY_GOTO(doubt(c, &m, out, err));
+    if (m.count > 1 && !out->prompt) GP_TRY_GOTO(try_last_pass(c, &m, out, err));
+    GP_TRY_GOTO(check_later_passes(c, &m, out, err));
     if (m.incomplete && out->prompt) out->evidence = GP_EVIDENCE_GUESS;
 out:
     if (st != GP_OK) answer_clear(out);
@@ -303,12 +305,12 @@ static int count_samplers(const gp_comfy_graph *g, size_t *sampler)
 
 /* Handles a graph without a saver that could have written the file. Uses its only sampler (if `samplers` is 1) or its
  * only encoder, as a guess. */
-static gp_status ask_graph(gp_comfy *c, int samplers, size_t sampler, answer *out, gp_error *err)
+static gp_status answer_for_graph(gp_comfy *c, int samplers, size_t sampler, answer *out, gp_error *err)
 {
     if (samplers == 1) {
-        GP_TRY(ask_sampler(c, SIZE_MAX, sampler, out, err));
+        GP_TRY(answer_for_sampler(c, SIZE_MAX, sampler, out, err));
     } else if (samplers) {
-        return answer_nothing("no prompt: the graph does not tell which sampler made this image", out, err);
+        return answer_without_prompt("no prompt: the graph does not tell which sampler made this image", out, err);
     } else {
         gp_comfy_words words = GP_COMFY_WORDS_INIT;
         gp_comfy_collect_unsorted(c, &words);
@@ -322,7 +324,7 @@ static gp_status ask_graph(gp_comfy *c, int samplers, size_t sampler, answer *ou
     return GP_OK;
 }
 
-static gp_status ask(gp_comfy *c, answer *out, gp_error *err)
+static gp_status find_answer(gp_comfy *c, answer *out, gp_error *err)
 {
     gp_comfy_savers savers;
     gp_status st = GP_OK;
@@ -330,17 +332,17 @@ static gp_status ask(gp_comfy *c, answer *out, gp_error *err)
     int samplers = count_samplers(c->graph, &sampler);
     GP_TRY(gp_comfy_find_savers(c, &savers, err));
     if (!samplers && savers.count == 1 && find_loader(c->graph, savers.nodes[0]) != SIZE_MAX)
-        return answer_unmade(c, savers.nodes[0], out, err);
-    if (!savers.count || !samplers) return ask_graph(c, samplers, sampler, out, err);
-    if (savers.more) return answer_nothing("no prompt: too many nodes may have saved this image", out, err);
+        return answer_without_sampler(c, savers.nodes[0], out, err);
+    if (!savers.count || !samplers) return answer_for_graph(c, samplers, sampler, out, err);
+    if (savers.more) return answer_without_prompt("no prompt: too many nodes may have saved this image", out, err);
     for (size_t i = 0; i < savers.count; i++) {
         answer one = {0};
-        GP_TRY_GOTO(ask_saver(c, savers.nodes[i], &one, err));
-        GP_TRY_GOTO(
-            meet(out, &one,
-                 "no prompt: several nodes saved images with different prompts, and the file name does not show which"
-                 " node saved this file",
-                 err));
+        GP_TRY_GOTO(answer_for_saver(c, savers.nodes[i], &one, err));
+        GP_TRY_GOTO(merge_answers(
+            out, &one,
+            "no prompt: several nodes saved images with different prompts, and the file name does not show which"
+            " node saved this file",
+            err));
     }
 out:
     if (st != GP_OK) answer_clear(out);
@@ -352,7 +354,7 @@ out:
 static gp_status read_graph(gp_comfy *c, gp_meta *meta, gp_error *err)
 {
     answer a = {0};
-    GP_TRY(ask(c, &a, err));
+    GP_TRY(find_answer(c, &a, err));
     meta->found = true;
     meta->tool = gp_str_dup("comfyui");
     meta->evidence = a.evidence;

@@ -55,7 +55,7 @@ static void set_path(walker *w, size_t folder_size, const char *name)
     gp_str_puts(&w->path, name);
 }
 
-static void tell_errno(walker *w, const char *what, int number)
+static void report_errno(walker *w, const char *what, int number)
 {
     if (!w->calls->problem) return;
     gp_error text = {0};
@@ -64,7 +64,7 @@ static void tell_errno(walker *w, const char *what, int number)
     w->calls->problem(w->calls->user, &(gp_walk_problem){w->path.data, text.message, number});
 }
 
-static void pass(walker *w, gp_passed_kind kind, const char *word)
+static void report_skipped(walker *w, gp_passed_kind kind, const char *word)
 {
     if (w->calls->passed && !w->path.failed)
         w->calls->passed(w->calls->user, &(gp_walk_passed){w->path.data, kind, word});
@@ -72,7 +72,7 @@ static void pass(walker *w, gp_passed_kind kind, const char *word)
 
 /* Returns true if the walk of folder `root` reaches `target`. Both paths must be resolved. Hidden folders are not
  * walked. */
-static bool holds(const char *root, const char *target)
+static bool walk_reaches(const char *root, const char *target)
 {
     size_t size = strlen(root);
     while (size && root[size - 1] == '/') size--;
@@ -81,31 +81,32 @@ static bool holds(const char *root, const char *target)
 }
 
 /* Reports the link at w->path, which leads to a folder, as skipped. INSIDE: the walk reads that folder anyway. */
-static void pass_folder_link(walker *w)
+static void skip_folder_link(walker *w)
 {
     char *target = realpath(w->path.data, NULL);
     bool inside = false;
-    for (size_t i = 0; target && i < w->real_count && !inside; i++) inside = w->real[i] && holds(w->real[i], target);
+    for (size_t i = 0; target && i < w->real_count && !inside; i++)
+        inside = w->real[i] && walk_reaches(w->real[i], target);
     free(target); /* allocated by the C library */
-    pass(w, inside ? GP_PASSED_INSIDE : GP_PASSED_LINK, NULL);
+    report_skipped(w, inside ? GP_PASSED_INSIDE : GP_PASSED_LINK, NULL);
 }
 
 /* Reports a link whose name is not that of an image. */
-static void pass_link(walker *w, const char *word)
+static void skip_link(walker *w, const char *word)
 {
     struct stat st;
     if (stat(w->path.data, &st) != 0)
-        pass(w, errno == ENOENT || errno == ELOOP ? GP_PASSED_BROKEN_LINK : GP_PASSED_OTHER, NULL);
+        report_skipped(w, errno == ENOENT || errno == ELOOP ? GP_PASSED_BROKEN_LINK : GP_PASSED_OTHER, NULL);
     else if (S_ISDIR(st.st_mode))
-        pass_folder_link(w);
+        skip_folder_link(w);
     else if (S_ISREG(st.st_mode))
-        pass(w, word ? GP_PASSED_FORMAT : GP_PASSED_OTHER, word);
+        report_skipped(w, word ? GP_PASSED_FORMAT : GP_PASSED_OTHER, word);
 }
 
-static void pass_hidden(walker *w, const char *name, bool folder)
+static void skip_hidden(walker *w, const char *name, bool folder)
 {
     if (strncmp(name, ".goldpan", 8) == 0) return;
-    pass(w, folder || gp_name_is_image(name) ? GP_PASSED_HIDDEN : GP_PASSED_OTHER, NULL);
+    report_skipped(w, folder || gp_name_is_image(name) ? GP_PASSED_HIDDEN : GP_PASSED_OTHER, NULL);
 }
 
 /* Returns the kind of the entry at w->path: 'd' folder, 'f' file, 0 skipped. Symbolic links are followed only to
@@ -119,15 +120,15 @@ static char kind_of(walker *w, const char *name, unsigned char type)
         if (lstat(w->path.data, &st) != 0) return 0;
         type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISLNK(st.st_mode) ? DT_LNK : S_ISREG(st.st_mode) ? DT_REG : DT_FIFO;
     }
-    if (name[0] == '.') return pass_hidden(w, name, type == DT_DIR), (char)0;
+    if (name[0] == '.') return skip_hidden(w, name, type == DT_DIR), (char)0;
     if (type == DT_DIR) return 'd';
     if (image && (type == DT_REG || type == DT_LNK)) return 'f';
     if (type == DT_LNK)
-        pass_link(w, word);
+        skip_link(w, word);
     else if (type == DT_REG)
-        pass(w, word ? GP_PASSED_FORMAT : GP_PASSED_OTHER, word);
+        report_skipped(w, word ? GP_PASSED_FORMAT : GP_PASSED_OTHER, word);
     else
-        pass(w, image ? GP_PASSED_SPECIAL : GP_PASSED_OTHER, NULL);
+        report_skipped(w, image ? GP_PASSED_SPECIAL : GP_PASSED_OTHER, NULL);
     return 0;
 }
 
@@ -169,7 +170,7 @@ static gp_status read_folder(walker *w, frame *out)
     GP_TRY(read_marks(w, &site, &exported));
     DIR *folder = opendir(w->path.data);
     if (!folder) {
-        tell_errno(w, "cannot read folder", errno);
+        report_errno(w, "cannot read folder", errno);
         gp_own_names_clear(&exported);
         return GP_OK;
     }
@@ -184,7 +185,7 @@ static gp_status read_folder(walker *w, frame *out)
         if (!kind) continue;
         bool own = is_own(entry->d_name, kind, site, &exported);
         if (own && w->depth) {
-            pass(w, GP_PASSED_OWN, NULL);
+            report_skipped(w, GP_PASSED_OWN, NULL);
             continue;
         }
         if (own) kind = 'x'; /* the user named this folder, so the caller decides */
@@ -198,7 +199,7 @@ static gp_status read_folder(walker *w, frame *out)
     w->path.size = folder_size;
     if (!w->path.failed) w->path.data[folder_size] = 0;
     if (names.failed || w->path.failed) GP_TRY_GOTO(gp_fail_memory(w->err, "the list of folders"));
-    if (number) tell_errno(w, "cannot read all of folder", number);
+    if (number) report_errno(w, "cannot read all of folder", number);
     order = gp_mem_new(count, sizeof *order);
     if (!order) GP_TRY_GOTO(gp_fail_memory(w->err, "the list of folders"));
     char *at = names.data;
@@ -239,16 +240,16 @@ static gp_status visit_file(walker *w, char kind)
     if (stat(w->path.data, &st) != 0) {
         struct stat link;
         bool broken = errno == ENOENT && lstat(w->path.data, &link) == 0;
-        if (broken || errno != ENOENT) tell_errno(w, broken ? "broken link" : "cannot look at", errno);
+        if (broken || errno != ENOENT) report_errno(w, broken ? "broken link" : "cannot look at", errno);
         return GP_OK; /* otherwise the file was deleted after its folder was read */
     }
     if (!S_ISREG(st.st_mode)) { /* a link to a folder, or a pipe with the name of an image */
         if (named && w->calls->problem)
             w->calls->problem(w->calls->user, &(gp_walk_problem){w->path.data, "neither a file nor a folder", 0});
         else if (!named && !S_ISDIR(st.st_mode))
-            pass(w, GP_PASSED_SPECIAL, NULL);
+            report_skipped(w, GP_PASSED_SPECIAL, NULL);
         else if (!named)
-            pass_folder_link(w);
+            skip_folder_link(w);
         return GP_OK;
     }
     gp_walk_entry found = {w->path.data, (uint64_t)st.st_size,
@@ -327,10 +328,10 @@ static bool is_reached(const root *outer, root *inner)
 
 /* Returns true if root i is the same folder as another root, or lies inside one. If two roots name the same folder, the
  * first one is walked. */
-static bool is_double(const walker *w, const root *roots, size_t i)
+static bool is_duplicate_root(const walker *w, const root *roots, size_t i)
 {
     for (size_t k = 0; roots[i].folder && w->real[i] && k < w->real_count; k++) {
-        if (k == i || !roots[k].folder || !w->real[k] || !holds(w->real[k], w->real[i])) continue;
+        if (k == i || !roots[k].folder || !w->real[k] || !walk_reaches(w->real[k], w->real[i])) continue;
         if (strcmp(w->real[k], w->real[i]) != 0 || k < i) return true;
     }
     return false;
@@ -373,10 +374,10 @@ gp_status gp_walk_all(const char *const *roots, size_t root_count, const gp_walk
         for (size_t k = 0; k < open_count && !reached; k++) reached = is_reached(&list[open[k]], &list[i]);
         if (i && !reached && strcmp(list[i - 1].path, list[i].path) == 0) reached = true;
         if (reached) continue;
-        if (is_double(&w, list, i)) {
+        if (is_duplicate_root(&w, list, i)) {
             gp_str_reset(&w.path);
             gp_str_puts(&w.path, list[i].path);
-            pass(&w, GP_PASSED_INSIDE, NULL);
+            report_skipped(&w, GP_PASSED_INSIDE, NULL);
             continue;
         }
         if (list[i].folder) open[open_count++] = i;
