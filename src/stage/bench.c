@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Bench: a sample of pictures goes the way of add and score, into a catalog that is in memory only, and is timed.
- *   walk    -> which files there are; a sample evenly spread over them
- *   encode  -> read, decode, resize, tower, catalog, by the same jobs as score       first: the disk may be cold
- *   add     -> hash, header, metadata, catalog; for the same files, by gp_stage_add
- *   prompts -> those that add found, or drawn ones
- * Without files pictures are drawn before the clock starts: eight, again and again, as PNGs in memory. */
+ * Stage bench: times the steps of add and score on a sample of images, with a catalog in memory.
+ *   walk    -> list the files; choose a sample spread evenly over them
+ *   encode  -> read, decode, resize, image tower, catalog, with the same jobs as score. This comes first, so that
+ *              the files may be read from disk rather than from the cache
+ *   add     -> hash, header, metadata, catalog, for the same files, by gp_stage_add
+ *   prompts -> those that add found, or synthetic ones
+ * Without files eight synthetic images are made before timing starts and used repeatedly, as PNG files in memory. */
 #include "stage/stage.h"
 
 #include "base/clock.h"
@@ -21,7 +22,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-enum { DRAWN = 8, KEPT = 8192 /* paths at most */, TEXTS = 64, PICTURES_A_PROMPT = 4 };
+enum { DRAWN = 8, KEPT = 8192 /* maximum number of paths kept */, TEXTS = 64, PICTURES_A_PROMPT = 4 };
 
 typedef struct bench_run {
     const gp_bench_options *options;
@@ -30,24 +31,24 @@ typedef struct bench_run {
     gp_catalog *cat;
     int64_t encoder_id;
     gp_progress_meter ticker;
-    /* files: of every `step` one path, at most KEPT; step doubles when they are full */
+    /* files: one path of every `step` files, at most KEPT; step doubles when the list is full */
     char **paths;
     size_t path_count, step;
-    /* or pictures */
+    /* synthetic images, if there are no files */
     gp_str drawn[DRAWN];
     atomic_size_t next_drawn;
     /* encoding */
     double until, bytes;
-    size_t made, jobs, most; /* pictures and jobs made; pictures at most */
+    size_t made, jobs, most; /* images and jobs started; maximum number of images */
 } bench_run;
 
-/* ------------------------------------------------------------------ which pictures */
+/* ------------------------------------------------------------------ choosing images */
 
 static bool on_found(void *user, const gp_walk_entry *found)
 {
     bench_run *r = user;
     if (r->report->found++ % r->step == 0) {
-        if (r->path_count == KEPT) { /* every other one goes, and so it stays even */
+        if (r->path_count == KEPT) { /* keep every second path, so that the sample stays even */
             for (size_t i = 0; i < KEPT; i++) {
                 if (i % 2) gp_mem_free(r->paths[i]);
                 if (i % 2 == 0) r->paths[i / 2] = r->paths[i];
@@ -80,7 +81,7 @@ static void draw_some(void *user, int index)
     for (size_t i; (i = atomic_fetch_add(&r->next_drawn, 1)) < DRAWN;) {
         if (gp_synthetic_png(i + 1, &r->drawn[i], &err) == GP_OK) continue;
         atomic_store(&r->next_drawn, DRAWN);
-        r->drawn[i].failed = true; /* said by the thread that waits */
+        r->drawn[i].failed = true; /* the waiting thread reports this */
     }
 }
 
@@ -95,12 +96,13 @@ static gp_status draw_pictures(bench_run *r, gp_error *err)
     return GP_OK;
 }
 
-/* Picture i of the sample: any beginning of 0, 1, 2 ... is spread over the whole list, by the golden ratio. */
+/* Returns the index of image i of the sample. Steps of the golden ratio spread the first k images over the whole list,
+ * for every k. */
 static size_t spread(size_t i, size_t n)
 {
     size_t stride = (size_t)((double)n * 0.6180339887498949);
     if (stride < 1) stride = 1;
-    for (;; stride++) { /* coprime to n: each comes once */
+    for (;; stride++) { /* the stride must be coprime to n, so that each index comes once */
         size_t a = n, b = stride;
         while (b) {
             size_t rest = a % b;
@@ -117,7 +119,8 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
     bench_run *r = user;
     const size_t threads = (size_t)gp_encode_pool_threads(r->pool), batch = gp_encode_pool_batch(r->pool);
     if (r->ticker.stopped) return gp_fail(err, GP_ERR_STOPPED, "stopped");
-    /* As many jobs for every thread, or some would wait at the end and the rate would seem lower than it is. */
+    /* All threads get the same number of jobs. Otherwise some would wait at the end, and the measured rate would be too
+     * low. */
     if (r->made == r->most || (r->jobs % threads == 0 && gp_clock_now() > r->until)) return GP_OK;
     size_t left = r->most - r->made;
     gp_encode_job *job;
@@ -142,7 +145,7 @@ static void work_batch(void *user, int thread, void *job)
     gp_encode_job_run(((bench_run *)user)->pool, thread, job);
 }
 
-/* As score writes a batch; what an image is called matters to nobody here. */
+/* Writes a batch as score does. The images' names are arbitrary. */
 static gp_status write_batch(bench_run *r, const gp_encode_job *job, gp_error *err)
 {
     const size_t d = gp_encode_pool_dims(r->pool);
@@ -245,7 +248,7 @@ static gp_status encode_texts(bench_run *r, const char *const *texts, size_t n, 
 
 static gp_status texts_of_files(bench_run *r, gp_error *err)
 {
-    gp_catalog *cat = NULL; /* another one, in which the pictures are what they are */
+    gp_catalog *cat = NULL; /* a second catalog, for adding the real files */
     gp_cat_todo todo = {0};
     int64_t after = 0;
     gp_status st;
@@ -279,7 +282,7 @@ static gp_status texts_of_drawn(bench_run *r, gp_error *err)
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ the whole */
+/* ------------------------------------------------------------------ the stage */
 
 static gp_status begin(bench_run *r, const gp_encoder *encoder, const gp_model_facts *facts, gp_error *err)
 {
@@ -295,7 +298,8 @@ static gp_status begin(bench_run *r, const gp_encoder *encoder, const gp_model_f
     return o->root_count ? find_files(r, err) : draw_pictures(r, err);
 }
 
-/* Texts take all threads as pictures do, and add comes before: per picture it all adds up. */
+/* Computes the total rate. Encoding texts uses all threads, as encoding images does, and add runs before, so the times
+ * add up. */
 static void conclude(gp_bench_report *n)
 {
     const double pictures = (double)(n->pictures + n->failed + n->own);

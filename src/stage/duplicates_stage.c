@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Near copies: likely ones by their embeddings, then looked at.  A model calls two images of one prompt alike long
- * before a person does, so a perceptual hash has the last word; only pictures with a neighbour within reach are opened
- * for it. (Exact copies are one image in the catalog, with several paths.) */
+ * Finds near-duplicates: candidates by their embeddings, then a check by perceptual hash. The check is needed because a
+ * model rates two images of one prompt as similar long before a person does. Only images with a near neighbour are
+ * opened. (Identical files are one image with several paths in the catalog.) */
 #include "stage/analyze_stage.h"
 
 #include "analyze/analyze.h"
@@ -18,14 +18,14 @@
 #include <math.h>
 #include <stdatomic.h>
 
-enum { FILES_A_ROUND = 512 }; /* between two words about progress */
+enum { FILES_A_ROUND = 512 }; /* files between two progress reports */
 static const uint64_t most_bytes = (uint64_t)1 << 30;
 
 /* ------------------------------------------------------------------ perceptual hashes */
 
 typedef struct look_run {
     const gp_cat_matrix *m;
-    const uint32_t *rows; /* [count] to look at */
+    const uint32_t *rows; /* [count] rows to hash */
     size_t count;
     uint64_t *looks; /* [n] */
     atomic_size_t next;
@@ -50,7 +50,8 @@ static void look_thread(void *user, int index)
     (void)index;
     while ((i = atomic_fetch_add(&r->next, 1)) < r->count) {
         uint32_t row = r->rows[i];
-        /* A file that cannot be read any more is like no other: random bits are 32 from anything. */
+        /* An unreadable file must not match any other. It gets random bits, which differ from any hash in about 32
+         * bits. */
         if (!r->m->paths[row] || look_at(r->m->paths[row], &r->looks[row]) != GP_OK)
             r->looks[row] = gp_rng_mix(row ^ 0x676f6c6470616eu);
     }
@@ -73,7 +74,7 @@ static gp_status look_at_all(gp_analysis_run *r, const uint32_t *rows, size_t co
     return GP_OK;
 }
 
-/* rows [n]: those whose nearest neighbour is within reach. */
+/* Lists the rows whose nearest neighbour is similar enough: rows [n]. */
 static gp_status likely_rows(gp_analysis_run *r, uint32_t *rows, size_t *count, gp_error *err)
 {
     const gp_cat_matrix *m = &r->m;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Measures images that were encoded without measures: files -> pixels -> measures -> catalog, one image a job. */
+ * Measures images that were encoded without measures: files -> pixels -> measures -> catalog, one image per job. */
 #include "stage/frames.h"
 
 #include "base/clock.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define FILE_LIMIT        ((uint64_t)1 << 30)
-#define PAGE              4096 /* images read from the catalog at once */
+#define PAGE              4096 /* images read from the catalog at a time */
 #define IMAGES_PER_COMMIT 256
 
 gp_status gp_frames_put(gp_catalog *cat, int64_t image, const gp_quality *quality, bool keep, gp_frames_found *found,

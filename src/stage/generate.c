@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Generate: table -> plan (rows) -> back end -> file -> row, and scores while other images are generated. */
+ * Stage generate: table -> plan (rows) -> generator -> file -> row. Finished images are scored while others are
+ * generated. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -7,7 +8,7 @@
 
 #include <string.h>
 
-/* Sends a note about images that are not new: the generator took them from its cache, or drew the same image for
+/* Sends a note about images that are not new. The generator took them from its cache, or made the same image for
  * another request. */
 static void tell_same(const gp_generation *m)
 {
@@ -76,7 +77,7 @@ gp_status gp_stage_generate_check(const gp_generate_options *options, gp_error *
     gp_generation m = {.o = options, .counts = &counts, .quiet = true};
     begin(&m);
     gp_status st = prepare(&m, err);
-    if (st != GP_OK) gp_generation_tell_table(&m); /* else gp_stage_generate sends the notes */
+    if (st != GP_OK) gp_generation_tell_table(&m); /* otherwise gp_stage_generate sends the notes */
     clear(&m);
     return st;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * One picture: asked for until it comes, looked at, given its text, written under a temporary name and renamed.  What
- * it is called follows from what it is, so a picture that was written before a kill is found again. */
+ * Generates one image: requests it until it arrives, checks it, adds the prompt as metadata, and writes it under a
+ * temporary name that is then renamed. The file's name is computed from the request, so an image that was written
+ * before the process was killed is found again. */
 #include "stage/generate_job.h"
 
 #include "base/file.h"
@@ -38,7 +39,8 @@ void gp_generate_job_free(gp_generate_job *p)
     gp_mem_free(p);
 }
 
-/* "a-red-car-at-night": the prompt as a folder's name, short, for people; the key keeps them apart. */
+/* Appends a short folder name made from the prompt, such as "a-red-car-at-night". It is only for the user; the key
+ * makes the path unique. */
 static void put_slug(gp_str *s, const char *prompt)
 {
     enum { MOST = 48 };
@@ -93,7 +95,7 @@ void gp_generate_job_extra_key(const char *key, uint32_t index, char hex[33])
     gp_hash_hex(gp_hash_of(text, (size_t)size), hex);
 }
 
-/* Adds the next image of the batch to p->extras.  path: without extension; copied. */
+/* Adds the next image of the batch to p->extras. path: without extension; it is copied. */
 static gp_status add_extra(gp_generate_job *p, const char *path, gp_generate_job **out, gp_error *err)
 {
     char hex[33];
@@ -130,7 +132,7 @@ static void drop_extras(gp_generate_job *p)
 
 typedef struct merging {
     gp_str *out;
-    const gp_json *own, *given; /* members of these are not written again */
+    const gp_json *own, *given; /* members of these objects are not written again */
 } merging;
 
 static bool put_member(void *user, const char *key, const gp_json *value)
@@ -142,13 +144,14 @@ static bool put_member(void *user, const char *key, const gp_json *value)
     return true;
 }
 
-/* `backend` stays in the plan: it is not a setting of the image. */
+/* `backend` is stored only in the plan, because it is not a setting of the image */
 static bool put_given(void *user, const char *key, const gp_json *value)
 {
     return !strcmp(key, "backend") || put_member(user, key, value);
 }
 
-/* Writes the file's own settings, then those of the back end that the file lacks, then the table's other columns. */
+/* Writes the file's own settings, then settings of the generator that the file lacks, then the table's other
+ * columns. */
 static gp_status merge_settings(gp_generate_job *p, const gp_meta *meta, const char *given_json, gp_error *err)
 {
     gp_json *own = NULL, *given = NULL, *extras = NULL;
@@ -193,7 +196,7 @@ static gp_status check_pixels(gp_generate_job *p, const gp_bytes *bytes, uint64_
     return GP_OK;
 }
 
-/* Reads the metadata of the file.  If a PNG has no metadata, adds AUTOMATIC1111's text. */
+/* Reads the metadata of the file. If a PNG has no metadata, adds AUTOMATIC1111's infotext. */
 static gp_status complete(gp_generate_job *p, gp_bytes *bytes, const char *settings, gp_error *err)
 {
     gp_chunks chunks = {0};
@@ -266,7 +269,7 @@ out:
     return st;
 }
 
-/* Uses the file at `path` if it is complete; p then owns *path. */
+/* Uses the file at `path` if it is complete. In that case p takes ownership of *path. */
 static gp_status look_at(gp_generate_job *p, char **path, uint64_t max_pixels, gp_error *err)
 {
     gp_bytes bytes = {0};
@@ -288,7 +291,8 @@ static gp_status look_at(gp_generate_job *p, char **path, uint64_t max_pixels, g
         p->path = bare;
 out:
     gp_bytes_clear(&bytes);
-    return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &why) : GP_OK; /* an unreadable file is drawn again */
+    /* If the file is unreadable, the image is generated again. */
+    return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &why) : GP_OK;
 }
 
 static gp_status look_for(gp_generate_job *p, uint64_t max_pixels, gp_error *err)
@@ -305,7 +309,7 @@ static gp_status look_for(gp_generate_job *p, uint64_t max_pixels, gp_error *err
     return st;
 }
 
-/* Writes the path of the second or a later image of the batch, such as "00000-0123456789-2". */
+/* Makes the path of the second or a later image of the batch, such as "00000-0123456789-2". */
 static gp_status extra_path(const gp_generate_job *p, size_t index, char **out, gp_error *err)
 {
     gp_str path = GP_STR_INIT;
@@ -315,8 +319,8 @@ static gp_status extra_path(const gp_generate_job *p, size_t index, char **out, 
     return *out ? GP_OK : gp_fail_memory(err, "a path");
 }
 
-/* Looks for the files of the other images of a batch.  They are written before the first image, so if that file exists,
- * they all do. */
+/* Looks for the files of the other images of a batch. They are written before the first image. So if the first image's
+ * file exists, all others exist. */
 static gp_status look_for_extras(gp_generate_job *p, uint64_t max_pixels, gp_error *err)
 {
     gp_status st = GP_OK;
@@ -338,13 +342,13 @@ gp_status gp_generate_job_look(gp_generate_job *p, uint64_t max_pixels, gp_error
 {
     GP_TRY(look_for_extras(p, max_pixels, err));
     GP_TRY(look_for(p, max_pixels, err));
-    if (!p->found) drop_extras(p); /* without the first image, the whole batch is drawn again */
+    if (!p->found) drop_extras(p); /* without the first image the whole batch is generated again */
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ drawing */
+/* ------------------------------------------------------------------ generating */
 
-/* Writes one image to its file.  If the bytes are not a complete image, sets r->outcome to AGAIN. */
+/* Writes one image to its file. If the bytes are not a complete image, sets r->outcome to GP_GEN_RETRY. */
 static gp_status keep_image(gp_generate_job *p, gp_bytes *image, const char *settings, gp_gen_result *r,
                             uint64_t max_pixels, gp_error *err)
 {
@@ -360,7 +364,7 @@ static gp_status keep_image(gp_generate_job *p, gp_bytes *image, const char *set
     return put_file(p, image, err);
 }
 
-/* Writes the second or a later image of a batch.  Its settings are those of the first, except for its own seed. */
+/* Writes the second or a later image of a batch. It has the settings of the first image except for its own seed. */
 static gp_status keep_extra(const gp_gen_extra *from, gp_generate_job *extra, gp_gen_result *r, uint64_t max_pixels,
                             gp_error *err)
 {
@@ -382,7 +386,7 @@ static gp_status keep_extra(const gp_gen_extra *from, gp_generate_job *extra, gp
     return st;
 }
 
-/* Writes the images of an answer.  The first image is written last: if its file exists, the others do too. */
+/* Writes the images of a response. The first image is written last, so that its file exists only if all others do. */
 static gp_status take_answer(gp_generate_job *p, gp_gen_result *r, uint64_t max_pixels, gp_error *err)
 {
     gp_str settings = GP_STR_INIT;
@@ -406,7 +410,7 @@ static gp_status take_answer(gp_generate_job *p, gp_gen_result *r, uint64_t max_
     return st;
 }
 
-/* Makes a request from the row of the plan; texts borrowed from `settings`. */
+/* Makes a request from a row of the plan. Its texts are borrowed from `settings`. */
 static void read_request(const gp_generate_job *p, const gp_json *settings, gp_gen_request *r)
 {
     uint64_t width = 0, height = 0, steps = 0;
@@ -434,7 +438,7 @@ static void read_request(const gp_generate_job *p, const gp_json *settings, gp_g
     (void)gp_json_real(gp_json_get(settings, "hires"), &r->hires);
 }
 
-/* Returns the seconds to wait before a try; each wait is longer than the last. */
+/* Returns the seconds to wait before attempt `next`. Each wait is longer than the one before. */
 static double pause_before(unsigned next)
 {
     return fmin(first_wait * ldexp(1, (int)(next < 11 ? next : 11) - 2), most_wait);
@@ -450,7 +454,7 @@ void gp_generate_job_run(gp_generate_job *p, gp_gen_backend *backend, unsigned t
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_json_parse(p->settings_asked, strlen(p->settings_asked), false, 16, &settings, &p->error));
     read_request(p, settings, &request);
-    gp_str_printf(&scratch, "%s.part.png", p->path); /* for a command */
+    gp_str_printf(&scratch, "%s.part.png", p->path); /* output file for a generator that is a command */
     request.out = scratch.data;
     folder = gp_path_folder(p->path);
     if (scratch.failed || !folder) GP_TRY_GOTO(gp_fail_memory(&p->error, "an image"));
@@ -463,7 +467,7 @@ void gp_generate_job_run(gp_generate_job *p, gp_gen_backend *backend, unsigned t
         p->outcome = r.outcome;
         snprintf(p->message, sizeof p->message, "%s", r.message);
         if (r.outcome != GP_GEN_RETRY || t >= tries) break;
-        /* the generator reported the same error twice, so a third try would not help */
+        /* the generator reported the same error twice, so another attempt would not help */
         if (r.reported && !strcmp(before, r.message)) break;
         snprintf(before, sizeof before, "%s", r.message);
         if (!gp_gen_wait(backend, pause_before(t + 1), &r)) GP_TRY_GOTO(gp_fail(&p->error, GP_ERR_STOPPED, "stopped"));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Requests the planned images, writes them to the catalog and scores them, in rounds if --adaptive.
  *
- * The calling thread hands out rows and writes results.  Each worker thread has its own connection to the generator.
- * One more thread scores finished images through its own handle of the catalog.  A row is `submitted` before its image
- * is requested, and `got` after its file is complete on the disk (generate_job.c).  A kill at any moment therefore loses
- * at most the images in progress. */
+ * The calling thread hands out rows and writes results. Each worker thread has its own connection to the generator.
+ * Another thread scores finished images through its own catalog handle. A row becomes `submitted` before its image is
+ * requested, and `got` after its file is complete on disk (generate_job.c). So if the process is killed, at most the
+ * images in progress are lost. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -18,9 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STRENGTH_TABLE = 3, MOST_TIMES = 3 /* adaptive: of per_prompt */, AHEAD = 4, MOST_ALIKE = 5 };
+enum {
+    STRENGTH_TABLE = 3,
+    MOST_TIMES = 3 /* adaptive: maximum images per prompt, as a multiple of per_prompt */,
+    AHEAD = 4,
+    MOST_ALIKE = 5
+};
 
-/* ------------------------------------------------------------------ drawing */
+/* ------------------------------------------------------------------ generating */
 
 typedef struct opening {
     gp_generation *m;
@@ -34,7 +39,7 @@ static gp_status open_picture(void *user, const gp_cat_generation *g, gp_error *
     return gp_generate_job_new(g, o->id, o->m->folder, &o->picture, err);
 }
 
-/* Reads the graph in the file of a ComfyUI image that is drawn again.  Without a graph, the image fails. */
+/* Reads the graph from the file of a ComfyUI image that is generated again. Without a graph the image fails. */
 static gp_status find_graph(gp_generation *m, gp_generate_job *p, gp_error *err)
 {
     gp_json *columns = NULL;
@@ -117,7 +122,7 @@ out:
     return st;
 }
 
-/* Adds the second or a later image of a batch, with its own row of the plan. */
+/* Adds the second or a later image of a batch, with its own row in the plan. */
 static gp_status put_extra(gp_generation *m, const gp_generate_job *p, gp_error *err)
 {
     int64_t id;
@@ -148,7 +153,7 @@ out:
     return st;
 }
 
-/* If the first images all fail for the same reason, stops requesting images: the reason does not lie in one image. */
+/* If the first images all fail for the same reason, stops requesting images: the cause is not a single image. */
 static void watch_failures(gp_generation *m, const gp_generate_job *p)
 {
     if (p->outcome == GP_GEN_DONE || p->outcome == GP_GEN_REFUSED) {
@@ -169,7 +174,8 @@ static gp_status take_picture(void *user, void *job, gp_error *err)
     gp_generation *m = user;
     gp_generate_job *p = job;
     gp_status st = GP_OK;
-    if (p->error.status == GP_ERR_STOPPED) { /* report the image's last error, as it may be why the user stopped */
+    if (p->error.status == GP_ERR_STOPPED) {
+        /* report the image's last error, because it may be why the user stopped the run */
         if (*p->message) snprintf(m->counts->why, sizeof m->counts->why, "%s", p->message);
         GP_TRY_GOTO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
     }
@@ -206,7 +212,7 @@ static void drop_picture(void *user, void *job)
     gp_generate_job_free(job);
 }
 
-/* ------------------------------------------------------------------ scores as they come */
+/* ------------------------------------------------------------------ scoring during the run */
 
 static bool score_on(void *user, const gp_progress *progress)
 {
@@ -225,7 +231,7 @@ static gp_status score_some(gp_generation *m, gp_catalog *cat, gp_error *err)
     pthread_mutex_lock(&m->telling);
     m->counts->scored += report.done;
     pthread_mutex_unlock(&m->telling);
-    return st == GP_ERR_STOPPED ? GP_OK : st; /* the pipe says that */
+    return st == GP_ERR_STOPPED ? GP_OK : st; /* the pipeline reports the stop */
 }
 
 static void score_thread(void *user, int index)
@@ -244,7 +250,7 @@ static void score_thread(void *user, int index)
         st = score_some(m, cat, &m->score_error);
     }
     m->score_status = st;
-    if (st != GP_OK) atomic_store(&m->stop, true); /* pictures without scores are not what was asked for */
+    if (st != GP_OK) atomic_store(&m->stop, true); /* the run promises scores, so it ends if scoring fails */
     gp_cat_close(cat);
 }
 
@@ -254,12 +260,12 @@ static gp_status draw_round(gp_generation *m, gp_error *err)
 {
     gp_threads *scorer = NULL;
     gp_pipeline pipe = {.threads = m->workers,
-                        .window = (size_t)m->workers * AHEAD, /* a slow image does not delay the others */
+                        .window = (size_t)m->workers * AHEAD, /* so that one slow image does not delay the others */
                         .next = next_picture,
                         .work = draw,
                         .take = take_picture,
                         .drop = drop_picture};
-    m->ended = false, m->fresh = m->encoder != NULL; /* also what an earlier run left */
+    m->ended = false, m->fresh = m->encoder != NULL; /* also scores images that an earlier run left without a score */
     if (m->encoder) GP_TRY(gp_threads_start(1, score_thread, m, &scorer, err));
     gp_status st = gp_pipeline_run(&pipe, m, err);
     pthread_mutex_lock(&m->mutex);
@@ -273,7 +279,7 @@ static gp_status draw_round(gp_generation *m, gp_error *err)
     return st;
 }
 
-/* Scores so far, and from them how many more of each prompt; *more: of all. */
+/* Reads the scores so far and decides how many more images of each prompt to generate. *more: total number. */
 static gp_status choose(gp_generation *m, uint32_t *wanted, uint64_t *more, gp_error *err)
 {
     size_t n = m->subject_count, at = 0, pictures = 0;

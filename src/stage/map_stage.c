@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The map: UMAP of the image embeddings.  It stays: images added later are placed on it without moving the others,
- * until a fresh one is asked for or most of it would be new. */
+ * The map: a UMAP projection of the image embeddings. It is kept: new images are placed on it without moving the
+ * others. It is computed again on request, or if most of its images would be new. */
 #include "stage/analyze_stage.h"
 
 #include "analyze/analyze.h"
@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { LEAST_ROWS = 8 }; /* below: principal components say as much */
+enum { LEAST_ROWS = 8 }; /* for fewer rows the map is a PCA */
 
 static char *settings_text(const gp_analysis_run *r)
 {
@@ -40,7 +40,7 @@ static gp_status lay_out(const gp_analysis_run *r, float *place, gp_error *err)
     return gp_an_umap(m->vectors, m->n, m->dims, &o, place, err);
 }
 
-/* Only the rows that are not known yet: old [k] rows make the base, fresh ones are placed among them. */
+/* Places the rows that have no position. The `old` rows with a position stay fixed and serve as the reference. */
 static gp_status place_fresh(const gp_analysis_run *r, float *place, const bool *known, size_t old, gp_error *err)
 {
     const gp_cat_matrix *m = &r->m;

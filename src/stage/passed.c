@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A small table with one row for each kind of skipped file.  Unsupported formats have one row each. */
+ * A small table with one row per kind of skipped file. Each unsupported format has its own row. */
 #include "stage/passed.h"
 
 #include "base/mem.h"
@@ -31,13 +31,13 @@ static gp_passed_row *row_of(gp_passed *p, gp_passed_kind kind, const char *word
     return &p->rows[p->count++];
 }
 
-/* Keeps the paths that come first in alphabetical order, so that the line does not depend on the order of the walk. */
+/* Keeps the paths that sort first, so that the note does not depend on the order of the walk. */
 static void show(gp_passed_row *row, const char *path)
 {
     for (size_t k = 0; k < GP_PASSED_SHOWN; k++) {
         if (row->shown[k] && strcmp(row->shown[k], path) <= 0) continue;
         char *copy = gp_str_dup(path);
-        if (!copy) return; /* the line shows one name fewer */
+        if (!copy) return; /* then the note shows one name less */
         gp_mem_free(row->shown[GP_PASSED_SHOWN - 1]);
         memmove(row->shown + k + 1, row->shown + k, (GP_PASSED_SHOWN - 1 - k) * sizeof *row->shown);
         row->shown[k] = copy;

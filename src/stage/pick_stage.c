@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Select: the scored candidates from the catalog, with what find knows of them where the strategy asks for it; the
- * choice by pick; the choice, and why each one is in it, back into the catalog. */
+ * Stage pick: reads the scored candidates, and their analysis if the strategy needs it; chooses by the module `pick`;
+ * writes the picks and their reasons to the catalog. */
 #include "stage/stage.h"
 
 #include "base/clock.h"
@@ -25,7 +25,7 @@ typedef struct chooser {
     gp_catalog *cat;
     const gp_pick_options *o;
     char *scorer;
-    gp_cat_matrix m;               /* rows without a prompt or score are candidates, which the first filter rejects */
+    gp_cat_matrix m;               /* rows without a prompt or score are candidates that the first filter rejects */
     gp_pick_candidate *candidates; /* [n] */
     char **category_names;         /* [categories] owned */
     size_t categories;
@@ -33,11 +33,11 @@ typedef struct chooser {
     size_t slice_count, slice_capacity;
     struct image_at *index;      /* [n] by image id */
     gp_pick_decision *decisions; /* [n] */
-    gp_bound *where;             /* [where_count] */
-    char **unmet;                /* [n] owned: why a candidate does not meet the limits, in words; or NULL */
+    gp_bound *where;             /* [where_count] parsed limits */
+    char **unmet;                /* [n] owned: why a candidate does not meet the limits; or NULL */
     int64_t *asked;              /* [explain_count] images to explain; NULL: explain the picks */
     size_t picked;
-    gp_error error; /* of a callback */
+    gp_error error; /* error of a callback */
     gp_status status;
 } chooser;
 
@@ -58,14 +58,14 @@ static int by_number(const void *a, const void *b)
     return (p > q) - (p < q);
 }
 
-/* Row of an image, or UINT32_MAX. */
+/* Returns the row of an image, or UINT32_MAX. */
 static uint32_t row_of(const chooser *c, int64_t image)
 {
     image_at key = {.image = image}, *found = bsearch(&key, c->index, c->m.n, sizeof key, by_image);
     return found ? found->row : UINT32_MAX;
 }
 
-/* ------------------------------------------------------------------ what is known */
+/* ------------------------------------------------------------------ reading */
 
 static gp_status read_candidates(chooser *c, gp_error *err)
 {
@@ -138,7 +138,7 @@ static bool take_slice(void *user, const gp_analysis_slice *s)
         if (!strcmp(s->category, c->category_names[k])) slice.category = (int32_t)k;
     for (uint32_t i = 0; i < s->support; i++) {
         uint32_t row = row_of(c, s->images[i]);
-        if (row != UINT32_MAX) rows[slice.support++] = row; /* else it is gone from the disk since */
+        if (row != UINT32_MAX) rows[slice.support++] = row; /* otherwise the file went missing after the analysis */
     }
     c->slices[c->slice_count++] = slice;
     return true;
@@ -147,7 +147,7 @@ no_memory:
     return false;
 }
 
-/* Categories, groups, corrected scores and slices of the last analysis.  Images that came after it have none. */
+/* Reads categories, groups, corrected scores and slices of the last analysis. Images added later have none. */
 static gp_status read_analysis(chooser *c, gp_error *err)
 {
     gp_cat_image_stats *standings = NULL;
@@ -167,7 +167,7 @@ static gp_status read_analysis(chooser *c, gp_error *err)
     return c->status;
 }
 
-/* ------------------------------------------------------------------ limits of measures */
+/* ------------------------------------------------------------------ limits on measures */
 
 static gp_status read_where(chooser *c, gp_error *err)
 {
@@ -204,8 +204,8 @@ static void take_quality(void *user, int64_t image, const gp_quality *quality)
     }
 }
 
-/* Sets `unmet` of the candidates that do not meet the limits of options->where.  Each image has one row of measures.
- */
+/* Sets `unmet` of the candidates that do not meet the limits of options->where. An image has at most one row of
+ * measures. */
 static gp_status read_unmet(chooser *c, gp_error *err)
 {
     if (!c->o->where_count) return GP_OK;
@@ -296,9 +296,9 @@ static gp_status by_difficulty(chooser *c, gp_pick_options *options, gp_error *e
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ the choice, in words */
+/* ------------------------------------------------------------------ writing the picks */
 
-/* The rule in words, as it is stored beside the picks. */
+/* Describes the options in words, as stored with the picks. */
 static char *rule_text(const gp_pick_options *o)
 {
     static const char *const strategies[] = {"prompt", "slices", "category-slices", "category"};
@@ -320,7 +320,7 @@ static char *rule_text(const gp_pick_options *o)
     return gp_str_take(&s);
 }
 
-/* Finds the image of a path that the user typed, as written or with its links resolved.  Error: NOT_FOUND. */
+/* Finds the image of a path that the user typed, as written or with links resolved. Error: NOT_FOUND. */
 static gp_status asked_image(const chooser *c, const char *path, int64_t *image, gp_error *err)
 {
     gp_cat_content at = {0};
@@ -331,13 +331,13 @@ static gp_status asked_image(const chooser *c, const char *path, int64_t *image,
         st = gp_cat_content_at(c->cat, target, &at, err);
     if (st == GP_OK && !at.image)
         st = gp_fail_path(err, GP_ERR_NOT_FOUND, "'%s' is not an image of the catalog '%s'", path, gp_cat_path(c->cat));
-    free(target); /* the C library's own */
+    free(target); /* allocated by the C library */
     gp_mem_free(absolute);
     *image = at.image;
     return st;
 }
 
-/* Finds the images to explain before the choice is recorded, so that a wrong name changes nothing. */
+/* Finds the images to explain before the picks are written, so that a wrong name changes nothing. */
 static gp_status find_asked(chooser *c, gp_error *err)
 {
     const gp_pick_options *o = c->o;
@@ -384,7 +384,8 @@ static gp_status write_picks(chooser *c, gp_error *err)
         if (c->o->explain && !c->o->explain_paths) c->o->explain(c->o->explain_user, c->m.paths[i], true, reasons[k]);
         k++;
     }
-    if (c->o->explain && gp_cat_readonly(c->cat)) goto out; /* a read-only catalog: explain, but record nothing */
+    if (c->o->explain && gp_cat_readonly(c->cat))
+        goto out; /* with a read-only catalog the picks are explained but not stored */
     GP_TRY_GOTO(
         gp_cat_picks_replace(c->cat, c->scorer, images, ranks, k, rule, (const char *const *)reasons, categories, err));
 out:
@@ -397,7 +398,7 @@ out:
     return st;
 }
 
-/* Sends a note if every prompt has only one candidate, because then every image is the best of its prompt. */
+/* Sends a note if every prompt has only one candidate, because every image is then the best of its prompt. */
 static void tell_single(const chooser *c)
 {
     const gp_pick_options *o = c->o;
@@ -417,7 +418,7 @@ static void tell_single(const chooser *c)
                 scored);
 }
 
-/* Returns whether some prompt has two scored candidates. */
+/* Sets *any if a prompt has two scored candidates. */
 static gp_status any_contested(const chooser *c, bool *any, gp_error *err)
 {
     int64_t *prompts;
@@ -432,10 +433,11 @@ static gp_status any_contested(const chooser *c, bool *any, gp_error *err)
     return GP_OK;
 }
 
-/* Returns whether some category has more than `most` scored images. */
+/* Sets *any if a category has more than `most` scored images. */
 static gp_status any_larger(const chooser *c, uint32_t most, bool *any, gp_error *err)
 {
-    uint32_t *scored = gp_mem_zero(c->categories + 1, sizeof *scored); /* the last: images without a category */
+    /* the last element counts images without a category */
+    uint32_t *scored = gp_mem_zero(c->categories + 1, sizeof *scored);
     if (!scored) return gp_fail_memory(err, "the categories");
     *any = false;
     for (size_t i = 0; i < c->m.n; i++) {
@@ -447,7 +449,8 @@ static gp_status any_larger(const chooser *c, uint32_t most, bool *any, gp_error
     return GP_OK;
 }
 
-/* Where no prompt has two candidates, only categories can choose: then *fitted takes the strategy by category. */
+/* If no prompt has two candidates, the strategy by prompt would pick every image. Then changes `fitted` to the strategy
+ * by category, if a category has more images than that picks. */
 static gp_status fit_strategy(chooser *c, gp_pick_options *fitted, gp_error *err)
 {
     uint32_t most = fitted->per_category ? fitted->per_category : GP_STRATEGY_PER_CATEGORY;
@@ -466,7 +469,7 @@ static gp_status fit_strategy(chooser *c, gp_pick_options *fitted, gp_error *err
     return GP_OK;
 }
 
-/* Sends a note about picks that stay although their files are missing. */
+/* Sends a note about picks that are kept although their files are missing. */
 static gp_status tell_away(const chooser *c, gp_error *err)
 {
     const gp_pick_options *o = c->o;
@@ -517,7 +520,7 @@ gp_status gp_stage_scorer_of(gp_catalog *cat, const gp_encoder *encoder, char *o
     return GP_OK;
 }
 
-/* `options` is changed where `fit` asks for a strategy that can choose. */
+/* With `fit`, `options` may be changed to a strategy that makes a choice (fit_strategy). */
 static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_options *options, bool fit, gp_report *report,
                              gp_error *err)
 {
@@ -545,7 +548,7 @@ static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_option
     GP_TRY_GOTO(gp_strategy_choose(&in, options, c.decisions, &c.picked, err));
     for (size_t i = 0; c.asked && i < options->explain_count; i++)
         GP_TRY_GOTO(explain_one(&c, options->explain_paths[i], c.asked[i], err));
-    if (c.picked) GP_TRY_GOTO(write_picks(&c, err)); /* without new picks the earlier picks stay */
+    if (c.picked) GP_TRY_GOTO(write_picks(&c, err)); /* if nothing is picked, the earlier picks stay */
     tell_single(&c);
     GP_TRY_GOTO(tell_away(&c, err));
     counts.done = c.picked;

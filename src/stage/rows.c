@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Matches the paths of images to rows of the table. */
+ * Matches image paths to rows of the table. */
 #include "stage/rows.h"
 
 #include "base/file.h"
@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_WORK = 4096 }; /* bytes of work for gp_watch per file of the walk */
+enum { FILE_WORK = 4096 }; /* bytes of work that gp_watch counts per file of the walk */
 
-/* Appends the path and takes it over.  The room is the next power of two. */
+/* Appends the path and takes ownership. The capacity is the next power of two. */
 static bool push(char ***paths, size_t *n, char *path)
 {
     char **grown = path && (*n & (*n - 1)) == 0 ? gp_mem_resize(*paths, *n ? 2 * *n : 1, sizeof *grown) : *paths;
@@ -25,7 +25,7 @@ static bool push(char ***paths, size_t *n, char *path)
     return true;
 }
 
-/* Ignores unreadable folders, which the later walk that reads the files reports. */
+/* Ignores unreadable folders, because the later walk reports them. */
 static bool on_found(void *user, const gp_walk_entry *found)
 {
     gp_rows_of *of = user;
@@ -40,7 +40,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(gp_path_base(*(char *const *)a), gp_path_base(*(char *const *)b));
 }
 
-/* An exported file gets a row only if no other file has its name: a copy must not compete with its original. */
+/* An exported file gets a row only if no other file has its name, so that a copy does not compete with its original. */
 static void take_listed(gp_rows_of *of)
 {
     size_t others = of->n;

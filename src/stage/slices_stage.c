@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Slices in three spaces, each with what tells it apart in words:
- *   images    clusters of image embeddings over all
- *   prompts   clusters of prompts; a prompt's metric is the mean of its images, because they are not independent
- *   category  within each category against the category's own mean: the article's adaptive selection (support of 2,
- *             lift of 0.9 standard deviations), finer slices taking their rows from coarser ones */
+ * Finds slices in three spaces and describes each in words:
+ *   images    clusters of image embeddings, over all images
+ *   prompts   clusters of prompt embeddings. A prompt's metric is the mean of its images, because images of
+ *             one prompt are not independent.
+ *   category  clusters within a category, compared with the category's own mean. This is the article's adaptive
+ *             selection: support of at least 2, lift of at least 0.9 standard deviations. Finer slices take rows from
+ *             coarser ones. */
 #include "stage/analyze_stage.h"
 
 #include "analyze/analyze.h"
@@ -79,7 +81,7 @@ const char *const gp_probe_words[GP_PROBES] = {"a portrait",
                                                "bright colours",
                                                "a close-up"};
 
-/* ------------------------------------------------------------------ in words */
+/* ------------------------------------------------------------------ descriptions */
 
 static void put_reasons(gp_str *s, const gp_reasons *reasons)
 {
@@ -134,7 +136,7 @@ out:
 
 /* ------------------------------------------------------------------ collecting */
 
-/* rows is taken in both outcomes; ascending rows of the matrix. */
+/* Adds a slice. Takes ownership of `rows` (ascending row numbers), even on failure. */
 static gp_status keep(gp_analysis_run *r, gp_cat_slice slice, uint32_t *rows, size_t count, gp_error *err)
 {
     gp_analysis *f = &r->found;
@@ -187,12 +189,12 @@ static void note_few_prompts(gp_analysis_run *r, size_t groups)
     gp_analysis_note(r, text);
 }
 
-/* Distinct prompts with an embedding: the mean score of each one's images, and which prompt an image has. */
+/* Distinct prompts with an embedding, the mean score of each prompt's images, and the prompt of each image. */
 typedef struct prompt_space {
     int64_t *ids;   /* [count] ascending */
     float *vectors; /* [count, d] */
     double *metric; /* [count] */
-    uint32_t *of;   /* [n] index of the image's prompt; UINT32_MAX: not in this space */
+    uint32_t *of;   /* [n] index of the image's prompt; UINT32_MAX: none */
     size_t count;
 } prompt_space;
 
@@ -240,7 +242,7 @@ static void prompt_space_clear(prompt_space *p)
     gp_mem_free(p->ids);
 }
 
-/* The images of a slice of prompts. */
+/* Lists the images of a slice of prompts. */
 static gp_status images_of(const gp_analysis_run *r, const prompt_space *p, const gp_slice *s, uint32_t **rows,
                            size_t *count, gp_error *err)
 {
@@ -283,9 +285,9 @@ static gp_status keep_of_prompts(gp_analysis_run *r, const prompt_space *p, cons
     return GP_OK;
 }
 
-/* Searches slices of images and of prompts.  Each slice is a claim, so one test covers both searches.  The images get
- * the larger share of alpha, because their clusters are more numerous and vary more.  If the prompts are too few for a
- * hierarchy, only images are searched. */
+/* Searches slices of images and of prompts. All slices are tested together, so that the family-wise error rate covers
+ * both searches. The images get the larger share of alpha, because their clusters are more numerous and vary more. If
+ * there are too few prompts for a hierarchy, only images are searched. */
 static gp_status over_all(gp_analysis_run *r, const prompt_space *p, gp_error *err)
 {
     gp_slices found[2] = {0};
@@ -302,7 +304,7 @@ static gp_status over_all(gp_analysis_run *r, const prompt_space *p, gp_error *e
                           .kind = GP_FEATURE_EMBEDDING,
                           .vectors = p->vectors,
                           .d = r->m.dims};
-    if (!r->tree.levels) return GP_OK; /* too few images, and no more prompts than images */
+    if (!r->tree.levels) return GP_OK; /* too few images; then there are too few prompts as well */
     o.group = r->prompt;
     near.metric = r->slicing->metric, near.threads = r->options->threads;
     gp_status st = gp_an_hierarchy(p->vectors, p->count, r->m.dims, &near, &tree, err);
@@ -329,7 +331,8 @@ out:
 
 /* ------------------------------------------------------------------ within categories */
 
-/* Where rows are in several slices, the last one (the finest) has them; those left without rows are gone. */
+/* Makes the slices disjoint. A row that is in several slices is given to the last one, which is the finest. Slices
+ * without rows are dropped. */
 static gp_status keep_disjoint(gp_analysis_run *r, int32_t category, const uint32_t *members, size_t count,
                                const gp_slices *s, gp_error *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Clouds of three sizes in each colour and a little grain: what compresses as a painting does.  Decoding a flat colour
- * would cost nothing, and noise more than any picture. */
+ * Synthetic images: clouds of three sizes in each colour, and a little grain. They compress like a painting. A flat
+ * colour would decode too fast, and noise too slowly. */
 #include "stage/synthetic.h"
 
 #include "base/mem.h"
@@ -10,13 +10,13 @@
 #include <stdio.h>
 
 static const struct layer {
-    uint32_t cell; /* pixels between two knots; a power of two */
+    uint32_t cell; /* pixels between two grid points; a power of two */
     float height;
 } layers[] = {{256, 80}, {64, 40}, {16, 12}};
 enum { LAYERS = sizeof layers / sizeof *layers };
 #define GRAIN 3.0f
 
-/* A knot of a layer, -1 .. 1. */
+/* Returns the value of a layer at a grid point, -1..1. */
 static float knot(uint64_t seed, uint32_t x, uint32_t y)
 {
     return (float)(gp_rng_at(seed, (uint64_t)y << 32 | x) >> 40) * 0x1p-23f - 1.0f;
@@ -27,7 +27,7 @@ static float ease(float t)
     return t * t * (3 - 2 * t);
 }
 
-/* One row of one layer added to sums [GP_DRAWN_SIDE]. */
+/* Adds one row of a layer to sums [GP_DRAWN_SIDE]. */
 static void add_layer(const struct layer *l, uint64_t seed, uint32_t y, float *sums)
 {
     const float down = ease((float)(y % l->cell) / (float)l->cell);
@@ -47,7 +47,7 @@ static void draw(uint64_t seed, uint8_t *rgb)
         for (uint32_t c = 0; c < 3; c++) {
             const uint64_t stream = gp_rng_mix(seed * 64 + c * 16);
             for (uint32_t x = 0; x < GP_DRAWN_SIDE; x++)
-                sums[x] = 128 + GRAIN * knot(stream, x, y + (1u << 20)); /* knots that no layer has */
+                sums[x] = 128 + GRAIN * knot(stream, x, y + (1u << 20)); /* grid points that no layer uses */
             for (size_t i = 0; i < LAYERS; i++) add_layer(&layers[i], gp_rng_mix(stream + 1 + i), y, sums);
             for (uint32_t x = 0; x < GP_DRAWN_SIDE; x++) {
                 const float v = sums[x] < 0 ? 0 : sums[x] > 255 ? 255 : sums[x];
