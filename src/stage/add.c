@@ -112,7 +112,7 @@ static void job_free(file_job *job)
 
 /* ------------------------------------------------------------------ the walking thread */
 
-static bool hand_over(add_run *r, const gp_walk_entry *found, const gp_walk_problem *problem)
+static bool enqueue(add_run *r, const gp_walk_entry *found, const gp_walk_problem *problem)
 {
     file_job *job = gp_mem_zero(1, sizeof *job);
     if (job) {
@@ -135,12 +135,12 @@ static bool hand_over(add_run *r, const gp_walk_entry *found, const gp_walk_prob
 
 static bool on_found(void *user, const gp_walk_entry *found)
 {
-    return hand_over(user, found, NULL);
+    return enqueue(user, found, NULL);
 }
 
 static void on_problem(void *user, const gp_walk_problem *problem)
 {
-    hand_over(user, &(gp_walk_entry){.path = problem->path}, problem);
+    enqueue(user, &(gp_walk_entry){.path = problem->path}, problem);
 }
 
 static void on_passed(void *user, const gp_walk_passed *one)
@@ -405,7 +405,7 @@ static gp_status is_known(add_run *r, const file_job *job, bool *known, gp_error
     return st;
 }
 
-static bool tell(add_run *r)
+static bool report_progress(add_run *r)
 {
     const gp_report *n = r->report;
     return gp_progress_meter_update(&r->ticker, n->done + n->skipped + n->failed, n->failed);
@@ -428,7 +428,7 @@ static gp_status next_file(void *user, void **out, gp_error *err)
             return GP_OK;
         }
         r->report->skipped++;
-        tell(r);
+        report_progress(r);
     }
     return r->ticker.stopped ? gp_fail(err, GP_ERR_STOPPED, "stopped") : GP_OK;
 }
@@ -449,7 +449,7 @@ typedef struct rivals {
     gp_status status;
 } rivals;
 
-static bool see_rival(void *user, const char *path)
+static bool check_rival(void *user, const char *path)
 {
     rivals *v = user;
     gp_str room = GP_STR_INIT;
@@ -476,7 +476,7 @@ static bool see_rival(void *user, const char *path)
 
 /* If an image has several paths with different prompts, the prompt of the first path is used. *later: this is not the
  * first path. */
-static gp_status meet_rivals(add_run *r, const file_job *job, int64_t image, bool *later, gp_error *err)
+static gp_status check_rivals(add_run *r, const file_job *job, int64_t image, bool *later, gp_error *err)
 {
     gp_cat_kept_prompt kept = {0};
     rivals v = {.r = r, .job = job};
@@ -485,7 +485,7 @@ static gp_status meet_rivals(add_run *r, const file_job *job, int64_t image, boo
     bool differs = kept.paths > 1 && kept.strength == job->strength && kept.raw && strcmp(kept.raw, job->raw) != 0;
     gp_cat_kept_prompt_clear(&kept);
     if (!differs) return GP_OK;
-    GP_TRY(gp_cat_other_paths(r->cat, image, job->path, see_rival, &v, err));
+    GP_TRY(gp_cat_other_paths(r->cat, image, job->path, check_rival, &v, err));
     if (v.status != GP_OK) return gp_fail_memory_path(err, "the prompt of '%s'", job->path);
     *later = v.earlier;
     r->rivals += v.earlier || (v.any && image != job->identity.before.image);
@@ -493,10 +493,10 @@ static gp_status meet_rivals(add_run *r, const file_job *job, int64_t image, boo
 }
 
 /* Records the prompt, or that the file has none: an older version may have found a prompt in the same bytes. */
-static gp_status write_prompt(add_run *r, const file_job *job, int64_t image, bool fresh, gp_error *err)
+static gp_status write_prompt(add_run *r, const file_job *job, int64_t image, bool inserted, gp_error *err)
 {
     bool later = false, beside = job->strength == STRENGTH_SIDECAR || job->strength == STRENGTH_TABLE;
-    if (!fresh && job->prompt && beside) GP_TRY(meet_rivals(r, job, image, &later, err));
+    if (!inserted && job->prompt && beside) GP_TRY(check_rivals(r, job, image, &later, err));
     if (later) return GP_OK;
     bool settings = job->settings && strcmp(job->settings, "{}") != 0, has_prompt = job->prompt != NULL;
     gp_cat_prompt prompt = {.text = job->prompt,
@@ -540,9 +540,9 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
                           .apart = job->grid ? "grid" : NULL,
                           .same_as = identity->same_as};
     int64_t id = 0;
-    bool fresh = false;
-    GP_TRY(gp_cat_image_put(r->cat, &image, job->path, job->size, job->mtime_ns, &id, &fresh, err));
-    GP_TRY(write_prompt(r, job, id, fresh, err));
+    bool inserted = false;
+    GP_TRY(gp_cat_image_put(r->cat, &image, job->path, job->size, job->mtime_ns, &id, &inserted, err));
+    GP_TRY(write_prompt(r, job, id, inserted, err));
     r->damaged += job->damaged;
     r->broken += job->broken;
     r->unstated += job->unstated;
@@ -550,7 +550,7 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
     if (job->refused && !r->refused && !(r->refused = gp_str_dup(job->refused))) return gp_fail_memory(err, "a note");
     /* The path already held this image; only its metadata may have changed. */
     bool stayed = id == identity->before.image;
-    if (!stayed && !fresh) r->report->duplicates++;
+    if (!stayed && !inserted) r->report->duplicates++;
     if (stayed)
         r->report->skipped++;
     else
@@ -572,7 +572,7 @@ static gp_status take_file(void *user, void *data, gp_error *err)
     GP_TRY_GOTO(write_file(r, job, err));
     if (++r->uncommitted >= FILES_PER_COMMIT && gp_clock_now() - r->begun >= COMMIT_SECONDS)
         GP_TRY_GOTO(commit(r, err));
-    if (!tell(r)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
+    if (!report_progress(r)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
 out:
     job_free(job);
     return st;
@@ -599,7 +599,7 @@ static bool name_exists(void *user, const char *path)
     return lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
-static gp_status forget_troubles(const add_run *r, gp_error *err)
+static gp_status forget_failures(const add_run *r, gp_error *err)
 {
     gp_status st = GP_OK;
     for (size_t i = 0; i < r->options->root_count && st == GP_OK; i++) {
@@ -611,14 +611,14 @@ static gp_status forget_troubles(const add_run *r, gp_error *err)
     return st;
 }
 
-static void tell_images(const add_run *r, const char *code, uint64_t count, const char *one, const char *many)
+static void note_images(const add_run *r, const char *code, uint64_t count, const char *one, const char *many)
 {
     if (count)
         gp_note_say(r->options->note, r->options->note_user, code, count, "%llu %s %s", (unsigned long long)count,
                     gp_plural(count, "image", "images"), gp_plural(count, one, many));
 }
 
-static void tell_refused(const add_run *r)
+static void note_refused(const add_run *r)
 {
     const gp_add_options *o = r->options;
     if (r->refused_count > 1)
@@ -628,31 +628,31 @@ static void tell_refused(const add_run *r)
         gp_note_say(o->note, o->note_user, "sidecar-refused", r->refused_count, "%s", r->refused);
 }
 
-static void tell_metadata(const add_run *r)
+static void note_metadata(const add_run *r)
 {
-    tell_refused(r);
-    tell_images(r, "guesses", r->report->guesses,
+    note_refused(r);
+    note_images(r, "guesses", r->report->guesses,
                 "has only a guessed prompt: score it with --guesses ('goldpan show' prints the reason)",
                 "have only guessed prompts: score them with --guesses ('goldpan show' prints the reason)");
-    tell_images(r, "broken-graphs", r->broken,
+    note_images(r, "broken-graphs", r->broken,
                 "contains a ComfyUI graph that goldpan cannot read, and has no other prompt",
                 "contain a ComfyUI graph that goldpan cannot read, and have no other prompt");
-    tell_images(r, "unstated-prompts", r->unstated,
+    note_images(r, "unstated-prompts", r->unstated,
                 "has metadata without a clear prompt ('goldpan show' prints the reason)",
                 "have metadata without a clear prompt ('goldpan show' prints the reason)");
     if (r->rivals)
         gp_note_say(r->options->note, r->options->note_user, "rival-prompts", r->rivals,
                     "%llu %s another prompt than another path of the same image: the prompt of the first path is used",
                     (unsigned long long)r->rivals, gp_plural(r->rivals, "path has", "paths have"));
-    tell_images(
+    note_images(
         r, "damaged-metadata", r->damaged,
         "has damaged metadata (a wrong checksum or broken text): the image was added, the damaged text was ignored",
         "have damaged metadata (a wrong checksum or broken text): the images were added, the damaged text was ignored");
 }
 
-static bool table_goes_on(void *user)
+static bool on_table_progress(void *user)
 {
-    return tell(user);
+    return report_progress(user);
 }
 
 /* Counts prompts such as "nan" as missing values, if the table has other prompts. */
@@ -681,7 +681,7 @@ static gp_status find_nans(add_run *r, gp_watch *watch, gp_error *err)
 static gp_status open_table(add_run *r, gp_error *err)
 {
     const gp_add_options *o = r->options;
-    gp_watch watch = {.go_on = table_goes_on, .user = r};
+    gp_watch watch = {.go_on = on_table_progress, .user = r};
     if (!o->prompts) return GP_OK;
     if (!r->table) GP_TRY(gp_table_read(o->prompts, &watch, &r->table, err));
     gp_table_notes(r->table, o->note, o->note_user);
@@ -692,7 +692,7 @@ static gp_status open_table(add_run *r, gp_error *err)
     return GP_OK;
 }
 
-static void tell_no_prompts(const gp_add_options *o, uint64_t images)
+static void note_no_prompts(const gp_add_options *o, uint64_t images)
 {
     static const char how[] = "name a table of prompts with --prompts FILE, or put the prompt of a.png into a text file"
                               " a.txt beside it";
@@ -704,7 +704,7 @@ static void tell_no_prompts(const gp_add_options *o, uint64_t images)
 }
 
 /* Sends the notes about skipped, missing and unexpected files. */
-static void tell_notes(const add_run *r)
+static void send_notes(const add_run *r)
 {
     const gp_add_options *o = r->options;
     const gp_report *n = r->report;
@@ -730,7 +730,7 @@ static void tell_notes(const add_run *r)
                     "there are no images in '%s'%s that goldpan reads (PNG, JPEG, WebP): name the folder of the images",
                     root, more);
     else if (images && n->without_prompt == images)
-        tell_no_prompts(o, images);
+        note_no_prompts(o, images);
 }
 
 gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, gp_table *table, gp_rows_of *rows,
@@ -752,7 +752,7 @@ gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, gp_
     gp_passed_init(&r.passed);
     gp_progress_meter_init(&r.ticker, "add", 0, options->progress, options->user);
     GP_TRY_GOTO(open_table(&r, err));
-    GP_TRY_GOTO(forget_troubles(&r, err));
+    GP_TRY_GOTO(forget_failures(&r, err));
     GP_TRY_GOTO(gp_queue_new(FOUND_AHEAD, &r.found, err));
     GP_TRY_GOTO(gp_threads_start(1, walk_thread, &r, &walker, err));
     st = gp_pipeline_run(&pipe, &r, err);
@@ -772,7 +772,7 @@ out:
     if (st == GP_OK) st = gp_gone_read(cat, &r.gone, err);
     if (st == GP_OK) st = gp_stage_import_marks(cat, options->note, options->note_user, err);
     if (st == GP_OK) gp_progress_meter_finish(&r.ticker);
-    if (st == GP_OK) tell_notes(&r), tell_metadata(&r);
+    if (st == GP_OK) send_notes(&r), note_metadata(&r);
     gp_passed_clear(&r.passed);
     gp_mem_free(r.refused);
     for (size_t i = 0; st == GP_OK && r.table && i < gp_table_rows(r.table); i++)

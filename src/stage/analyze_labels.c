@@ -62,8 +62,8 @@ static gp_status embed_labels(const gp_analysis_run *r, const gp_label_words *l,
 }
 
 /* Assigns the nearest label, or "other", to images without a label. *others: number of images that became "other". */
-static gp_status label_by_sight(const gp_analysis_run *r, const gp_label_words *l, const char **chosen, size_t *others,
-                                gp_error *err)
+static gp_status label_by_embedding(const gp_analysis_run *r, const gp_label_words *l, const char **chosen,
+                                    size_t *others, gp_error *err)
 {
     gp_categories seen = {0};
     float *vectors = NULL;
@@ -87,7 +87,7 @@ out:
 }
 
 /* Sets the note about images that match no label. */
-static void say_unsorted(gp_analysis_run *r, size_t silent, size_t others)
+static void note_unlabelled(gp_analysis_run *r, size_t silent, size_t others)
 {
     char text[200] = "";
     if (silent && !r->encoder)
@@ -113,8 +113,8 @@ gp_status gp_analysis_label(gp_analysis_run *r, gp_error *err)
         chosen[i] = gp_label_words_match(&l, r->m.texts[i]);
         silent += !chosen[i];
     }
-    if (silent && r->encoder) GP_TRY_GOTO(label_by_sight(r, &l, chosen, &others, err));
-    say_unsorted(r, silent, others);
+    if (silent && r->encoder) GP_TRY_GOTO(label_by_embedding(r, &l, chosen, &others, err));
+    note_unlabelled(r, silent, others);
     GP_TRY_GOTO(gp_categories_from_words(chosen, r->m.n, "your words", &r->categories, err));
 out:
     gp_mem_free(chosen);

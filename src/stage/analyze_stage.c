@@ -104,7 +104,7 @@ static gp_status one_category(gp_analysis_run *r, gp_error *err)
 }
 
 /* Appends a number to a category name that is already used, so that names are unique. */
-static gp_status name_apart(gp_categories *c, size_t at, gp_error *err)
+static gp_status make_name_unique(gp_categories *c, size_t at, gp_error *err)
 {
     unsigned same = 1;
     for (size_t i = 0; i < at; i++) {
@@ -131,7 +131,7 @@ static gp_status name_categories(gp_analysis_run *r, gp_error *err)
         if (c->names[k]) continue;
         for (size_t i = 0; i < r->m.n; i++) inside[i] = c->category[i] == (int32_t)k;
         st = gp_analysis_title(r, inside, false, &c->names[k], NULL, err);
-        if (st == GP_OK) st = name_apart(c, k, err);
+        if (st == GP_OK) st = make_name_unique(c, k, err);
     }
     gp_mem_free(inside);
     return st;
@@ -187,7 +187,7 @@ static gp_status number_prompts(gp_analysis_run *r, gp_error *err)
     return GP_OK;
 }
 
-static gp_status find_standings(gp_analysis_run *r, gp_error *err)
+static gp_status find_statistics(gp_analysis_run *r, gp_error *err)
 {
     const gp_cat_matrix *m = &r->m;
     const gp_categories *c = &r->categories;
@@ -226,7 +226,7 @@ out:
 /* ------------------------------------------------------------------ how good the categories are */
 
 /* Number of pairs among n. */
-static double pairs(double n)
+static double pair_count(double n)
 {
     return n * (n - 1) / 2;
 }
@@ -244,13 +244,13 @@ static double agreement_of(const gp_analysis_run *r, double *together)
             if (category[order[end]] >= 0) together[category[order[end]]] = 0;
         for (size_t k = i; k < end && r->prompt[order[i]] >= 0; k++)
             if (category[order[k]] >= 0) same += together[category[order[k]]]++, in++;
-        of += pairs((double)in);
+        of += pair_count((double)in);
     }
     memset(together, 0, r->categories.count * sizeof *together);
     for (size_t i = 0; i < r->m.n; i++)
         if (category[i] >= 0) together[category[i]]++, placed++;
-    for (size_t k = 0; k < r->categories.count; k++) all += pairs(together[k]);
-    chance = all / pairs(placed);
+    for (size_t k = 0; k < r->categories.count; k++) all += pair_count(together[k]);
+    chance = all / pair_count(placed);
     return of > 0 && chance < 1 ? (same / of - chance) / (1 - chance) : NAN;
 }
 
@@ -421,7 +421,7 @@ gp_status gp_stage_analyze(gp_catalog *cat, const gp_encoder *encoder, const cha
     counts.levels = r.tree.levels;
     GP_TRY_GOTO(find_categories(&r, err));
     GP_TRY_GOTO(find_quality(&r, err));
-    GP_TRY_GOTO(find_standings(&r, err));
+    GP_TRY_GOTO(find_statistics(&r, err));
     if (any_score(&r.m))
         GP_TRY_GOTO(gp_analysis_slices(&r, err));
     else

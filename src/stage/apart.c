@@ -72,7 +72,7 @@ static cells read_cells(const gp_json *settings)
 
 /* Counts columns and rows of cells. Returns false if the size is not a multiple of a cell, or if there is only one
  * cell. */
-static bool whole_cells(const gp_image_info *head, cells c, uint32_t *columns, uint32_t *rows)
+static bool count_cells(const gp_image_info *head, cells c, uint32_t *columns, uint32_t *rows)
 {
     if (!c.width || head->width % c.width || head->height % c.height) return false;
     *columns = head->width / c.width, *rows = head->height / c.height;
@@ -102,25 +102,26 @@ static double step_at(const gp_pixels *p, uint32_t at, bool columns)
 }
 
 /* Returns whether there is an edge, by comparing the step with the largest step nearby. */
-static bool breaks_at(const gp_pixels *p, uint32_t at, bool columns)
+static bool has_edge_at(const gp_pixels *p, uint32_t at, bool columns)
 {
     enum { AROUND = 6 };
-    const double CLEAR = 2.0, LEAST = 6.0; /* minimum ratio to the largest step nearby; minimum step, out of 765 */
+    const double MIN_RATIO = 2.0,
+                 MIN_STEP = 6.0; /* minimum ratio to the largest step nearby; minimum step, out of 765 */
     double step = step_at(p, at, columns), largest = 0;
     for (uint32_t k = 2; k <= AROUND; k++) {
         double before = step_at(p, at - k, columns), after = step_at(p, at + k, columns);
         largest = fmax(largest, fmax(before, after));
     }
-    return step >= LEAST && step >= CLEAR * largest;
+    return step >= MIN_STEP && step >= MIN_RATIO * largest;
 }
 
-static bool breaks_everywhere(const gp_pixels *p, uint32_t columns, uint32_t rows)
+static bool has_edges_everywhere(const gp_pixels *p, uint32_t columns, uint32_t rows)
 {
     if (p->width / columns < 16 || p->height / rows < 16) return false; /* cells are too small for this test */
     for (uint32_t i = 1; i < columns; i++)
-        if (!breaks_at(p, i * (p->width / columns), true)) return false;
+        if (!has_edge_at(p, i * (p->width / columns), true)) return false;
     for (uint32_t i = 1; i < rows; i++)
-        if (!breaks_at(p, i * (p->height / rows), false)) return false;
+        if (!has_edge_at(p, i * (p->height / rows), false)) return false;
     return true;
 }
 
@@ -142,9 +143,9 @@ gp_status gp_apart_is_grid(const char *path, const gp_image_info *head, const ch
     gp_json_free(settings);
     if (named && c.width) /* cells may have borders and labels, or be reduced in size */
         *grid = head->width > c.width || head->height > c.height;
-    if (*grid || !whole_cells(head, c, &columns, &rows)) return GP_OK;
+    if (*grid || !count_cells(head, c, &columns, &rows)) return GP_OK;
     st = gp_image_decode_bytes(bytes, size, max_pixels, &pixels, &ignored);
-    if (st == GP_OK) *grid = breaks_everywhere(&pixels, columns, rows);
+    if (st == GP_OK) *grid = has_edges_everywhere(&pixels, columns, rows);
     gp_pixels_clear(&pixels);
     return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &ignored) : GP_OK; /* `score` reports other errors */
 }

@@ -17,10 +17,10 @@ enum { WAIT_LINES = 60 /* minimum seconds between two notes */ };
 bool gp_generation_go_on(void *user)
 {
     gp_generation *m = user;
-    pthread_mutex_lock(&m->telling);
+    pthread_mutex_lock(&m->report_mutex);
     const gp_generate_report *n = m->counts;
     if (!gp_progress_meter_update(&m->ticker, m->finished, n->failed + n->refused)) atomic_store(&m->stop, true);
-    pthread_mutex_unlock(&m->telling);
+    pthread_mutex_unlock(&m->report_mutex);
     return !atomic_load(&m->stop);
 }
 
@@ -28,11 +28,11 @@ bool gp_generation_go_on(void *user)
 static void on_part(void *user, double part, const gp_bytes *preview)
 {
     gp_generation *m = user;
-    pthread_mutex_lock(&m->telling);
+    pthread_mutex_lock(&m->report_mutex);
     m->ticker.state.part = part;
     if (m->o->preview && preview->size) /* if this fails, only the preview is missing */
         (void)gp_file_replace(m->o->preview, preview->data, preview->size, NULL);
-    pthread_mutex_unlock(&m->telling);
+    pthread_mutex_unlock(&m->report_mutex);
 }
 
 /* Called by a waiting thread with the number of other users' jobs before its own. The time that the generator spends on
@@ -41,13 +41,13 @@ static void on_ahead(void *user, uint32_t jobs)
 {
     gp_generation *m = user;
     double now = gp_clock_now();
-    pthread_mutex_lock(&m->telling);
+    pthread_mutex_lock(&m->report_mutex);
     /* no image of this run was finished in that time, so all of it went to those jobs */
     double since = m->ticker.state.ahead ? m->ahead_since : fmax(m->last_finish, m->ticker.started);
     if (jobs) m->ticker.state.waiting += now - since;
     m->ticker.state.ahead = jobs;
     m->ahead_since = now;
-    pthread_mutex_unlock(&m->telling);
+    pthread_mutex_unlock(&m->report_mutex);
 }
 
 /* Called by a waiting thread.  Sends a note, at most once a minute. */
@@ -55,9 +55,9 @@ static void on_wait(void *user, double asked, double seconds)
 {
     gp_generation *m = user;
     double now = gp_clock_now();
-    pthread_mutex_lock(&m->telling);
-    if (m->o->note && (m->told_to_wait <= 0 || now - m->told_to_wait >= (double)WAIT_LINES)) {
-        m->told_to_wait = now;
+    pthread_mutex_lock(&m->report_mutex);
+    if (m->o->note && (m->last_wait_note <= 0 || now - m->last_wait_note >= (double)WAIT_LINES)) {
+        m->last_wait_note = now;
         uint64_t count = (uint64_t)fmin(asked, 1e15);
         if (seconds < asked)
             gp_note_say(m->o->note, m->o->note_user, "generator-waits", count,
@@ -66,33 +66,33 @@ static void on_wait(void *user, double asked, double seconds)
             gp_note_say(m->o->note, m->o->note_user, "generator-waits", count, "the generator asks to wait %.0f s",
                         asked);
     }
-    pthread_mutex_unlock(&m->telling);
+    pthread_mutex_unlock(&m->report_mutex);
 }
 
 void gp_generation_count(gp_generation *m, uint64_t *what)
 {
-    pthread_mutex_lock(&m->telling);
+    pthread_mutex_lock(&m->report_mutex);
     ++*what;
     m->ticker.state.part = 0;
     m->ticker.state.ahead = 0;
     m->last_finish = gp_clock_now();
-    pthread_mutex_unlock(&m->telling);
+    pthread_mutex_unlock(&m->report_mutex);
 }
 
 /* Sends a note of a generator, unless the same note was sent before. */
 static void on_note(void *user, const char *code, const char *text)
 {
     gp_generation *m = user;
-    enum { MOST = sizeof m->told / sizeof *m->told };
+    enum { MOST = sizeof m->sent_notes / sizeof *m->sent_notes };
     gp_hash hash = gp_hash_of(text, strlen(text));
     bool known = m->quiet || !m->o->note;
-    pthread_mutex_lock(&m->telling);
-    for (size_t i = 0; i < m->told_count && !known; i++) known = !memcmp(&m->told[i], &hash, sizeof hash);
-    if (!known && m->told_count < MOST) {
-        m->told[m->told_count++] = hash;
+    pthread_mutex_lock(&m->report_mutex);
+    for (size_t i = 0; i < m->sent_count && !known; i++) known = !memcmp(&m->sent_notes[i], &hash, sizeof hash);
+    if (!known && m->sent_count < MOST) {
+        m->sent_notes[m->sent_count++] = hash;
         gp_note_say(m->o->note, m->o->note_user, code, 1, "%s", text);
     }
-    pthread_mutex_unlock(&m->telling);
+    pthread_mutex_unlock(&m->report_mutex);
 }
 
 /* ------------------------------------------------------------------ the graph */

@@ -34,7 +34,7 @@ static void put_address(const gp_generation *m, const char *settings, gp_str *te
 }
 
 /* Counts an image that an earlier run received, and the other images of its batch. */
-static gp_status count_had(gp_generation *m, const char *key, gp_error *err)
+static gp_status count_existing(gp_generation *m, const char *key, gp_error *err)
 {
     bool there = true;
     for (uint32_t index = 2; there; index++) {
@@ -49,7 +49,7 @@ static gp_status count_had(gp_generation *m, const char *key, gp_error *err)
 
 /* Adds a row for one more image of a prompt. The row is added to `todo` unless an earlier run received the image or had
  * it refused. */
-static gp_status plan_one(gp_generation *m, gp_subject *s, gp_str *text, gp_error *err)
+static gp_status plan_image(gp_generation *m, gp_subject *s, gp_str *text, gp_error *err)
 {
     char hex[33];
     bool has_seed = gp_gen_can(m->backends[0], GP_GEN_SEEDS);
@@ -78,7 +78,7 @@ static gp_status plan_one(gp_generation *m, gp_subject *s, gp_str *text, gp_erro
     int64_t id = s->ids[s->count++];
     m->counts->planned++;
     if (state == GP_CAT_GOT)
-        GP_TRY(count_had(m, hex, err));
+        GP_TRY(count_existing(m, hex, err));
     else if (state == GP_CAT_REFUSED)
         m->counts->refused++;
     else
@@ -99,7 +99,7 @@ gp_status gp_generation_plan(gp_generation *m, const uint32_t *wanted, gp_error 
     GP_TRY(gp_cat_begin(m->cat, err));
     for (uint32_t turn = 0; turn < most; turn++)
         for (size_t i = 0; i < m->subject_count; i++)
-            if (wanted[i] > turn) GP_TRY_GOTO(plan_one(m, &m->subjects[i], &text, err));
+            if (wanted[i] > turn) GP_TRY_GOTO(plan_image(m, &m->subjects[i], &text, err));
     GP_TRY_GOTO(gp_cat_commit(m->cat, err));
 out:
     if (st != GP_OK) gp_cat_rollback(m->cat);

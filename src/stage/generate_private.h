@@ -49,24 +49,24 @@ typedef struct gp_generation {
     int64_t *todo;                      /* [todo_count] rows to generate in this round */
     size_t todo_count, todo_next;
     gp_generate_report *counts;
-    pthread_mutex_t telling;
+    pthread_mutex_t report_mutex;
     gp_progress_meter ticker;
-    uint64_t same;       /* images of this run that were already in the catalog */
-    double last_finish;  /* time at which the last image was finished; 0: none yet */
-    double ahead_since;  /* time of the generator's last report of jobs ahead; 0: none yet */
-    uint64_t finished;   /* rows of this run that were generated, found on disk, or failed */
-    double told_to_wait; /* time of the last note about a requested wait; 0: none yet */
-    bool quiet;          /* send no notes: this is the check before the run, and the run will send them */
-    gp_hash told[64];    /* hashes of the generators' notes sent so far, so that each is sent once */
-    size_t told_count;
-    char first_why[400]; /* error message of all images so far */
-    uint32_t alike;      /* number of images with that message; UINT32_MAX: not all images have it */
-    bool given_up;       /* the first images all failed for the same reason, so no more are requested */
+    uint64_t same;          /* images of this run that were already in the catalog */
+    double last_finish;     /* time at which the last image was finished; 0: none yet */
+    double ahead_since;     /* time of the generator's last report of jobs ahead; 0: none yet */
+    uint64_t finished;      /* rows of this run that were generated, found on disk, or failed */
+    double last_wait_note;  /* time of the last note about a requested wait; 0: none yet */
+    bool quiet;             /* send no notes: this is the check before the run, and the run will send them */
+    gp_hash sent_notes[64]; /* hashes of the generators' notes sent so far, so that each is sent once */
+    size_t sent_count;
+    char first_message[400]; /* error message of all images so far */
+    uint32_t same_errors;    /* number of images with that message; UINT32_MAX: not all images have it */
+    bool given_up;           /* the first images all failed for the same reason, so no more are requested */
     atomic_bool stop;
     /* shared with the scoring thread */
     pthread_mutex_t mutex;
     pthread_cond_t news;
-    uint64_t fresh; /* images not yet seen by the scoring thread */
+    uint64_t unscored; /* images not yet seen by the scoring thread */
     bool ended;
     gp_status score_status;
     gp_error score_error;

@@ -99,8 +99,8 @@ size_t gp_rows_find(const gp_rows_of *of, const char *path)
     return at ? of->rows[at - of->paths] : SIZE_MAX;
 }
 
-static void tell(const gp_table *table, size_t image_column, uint64_t count, size_t first, const char *code,
-                 const char *one, const char *many, gp_note_fn note, void *user)
+static void note_rows(const gp_table *table, size_t image_column, uint64_t count, size_t first, const char *code,
+                      const char *one, const char *many, gp_note_fn note, void *user)
 {
     if (!count) return;
     const char *cell = gp_table_cell(table, first, image_column);
@@ -111,15 +111,15 @@ static void tell(const gp_table *table, size_t image_column, uint64_t count, siz
 void gp_rows_notes(const gp_rows_of *of, const gp_table *table, size_t image_column, gp_note_fn note, void *user)
 {
     if (!note) return;
-    tell(table, image_column, of->counts.ambiguous, of->counts.first_ambiguous, "table-ambiguous-rows",
-         "row matches several images, or an image that another row matches too, and is skipped",
-         "rows match several images, or an image that another row matches too, and are skipped", note, user);
-    tell(table, image_column, of->counts.elsewhere, of->counts.first_elsewhere, "table-rows-elsewhere",
-         "row names a file outside the folders you gave, and is skipped",
-         "rows name files outside the folders you gave, and are skipped", note, user);
-    tell(table, image_column, of->counts.repeated, of->counts.first_repeated, "table-repeated-rows",
-         "row names an image that has another row, and is skipped",
-         "rows name images that have another row, and are skipped", note, user);
+    note_rows(table, image_column, of->counts.ambiguous, of->counts.first_ambiguous, "table-ambiguous-rows",
+              "row matches several images, or an image that another row matches too, and is skipped",
+              "rows match several images, or an image that another row matches too, and are skipped", note, user);
+    note_rows(table, image_column, of->counts.elsewhere, of->counts.first_elsewhere, "table-rows-elsewhere",
+              "row names a file outside the folders you gave, and is skipped",
+              "rows name files outside the folders you gave, and are skipped", note, user);
+    note_rows(table, image_column, of->counts.repeated, of->counts.first_repeated, "table-repeated-rows",
+              "row names an image that has another row, and is skipped",
+              "rows name images that have another row, and are skipped", note, user);
 }
 
 void gp_rows_clear(gp_rows_of *of)

@@ -227,8 +227,8 @@ out:
 /* ------------------------------------------------------------------ the stage */
 
 /* Records the encoder and the scorer, and marks the scorer as used last. */
-static gp_status begin(score_run *r, const gp_encoder *encoder, const char *model_name, const gp_scorer *scorer,
-                       gp_error *err)
+static gp_status record_scorer(score_run *r, const gp_encoder *encoder, const char *model_name, const gp_scorer *scorer,
+                               gp_error *err)
 {
     const gp_cat_encoder by = gp_stage_encoder_row(encoder, model_name);
     if (scorer->needs == GP_SCORER_NEEDS_PIXELS)
@@ -245,7 +245,7 @@ static gp_status begin(score_run *r, const gp_encoder *encoder, const char *mode
 }
 
 /* Sends a note about prompts that exceed the model's context. */
-static gp_status tell_cut(const score_run *r, const gp_score_options *options, gp_error *err)
+static gp_status note_truncated(const score_run *r, const gp_score_options *options, gp_error *err)
 {
     uint64_t cut = 0;
     if (!options->note) return GP_OK;
@@ -268,7 +268,7 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char 
     uint64_t todo = 0, with_failed = 0;
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_scorer_open(options->scorer, encoder, model_name, &scorer, err));
-    GP_TRY_GOTO(begin(&r, encoder, model_name, scorer, err));
+    GP_TRY_GOTO(record_scorer(&r, encoder, model_name, scorer, err));
     if (options->keep_frames) GP_TRY_GOTO(gp_cat_frames_keep(cat, &r.frames.kept, err));
     GP_TRY_GOTO(gp_cat_images_todo_count(cat, r.encoder_id, r.retry_failed, &todo, &counts.skipped, err));
     GP_TRY_GOTO(gp_cat_images_todo_count(cat, r.encoder_id, true, &with_failed, &counts.skipped, err));
@@ -282,7 +282,7 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char 
         images = gp_stage_measure(cat, options, &r.frames, err);
     if (images != GP_OK && images != GP_ERR_STOPPED) GP_TRY_GOTO(images);
     GP_TRY_GOTO(score_pairs(cat, scorer, options->guesses, err));
-    if (scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY_GOTO(tell_cut(&r, options, err));
+    if (scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY_GOTO(note_truncated(&r, options, err));
     gp_frames_tell(&r.frames, options);
     st = images;
     counts.failed += with_failed - todo; /* images that failed before and were not tried again */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_KEYS = 256 };
+enum { MAX_KEYS = 256 };
 
 typedef struct reader {
     gp_setting_columns *out;
@@ -33,7 +33,7 @@ static size_t column_of(reader *r, const char *name)
     gp_setting_columns *s = r->out;
     for (size_t c = 0; c < s->count; c++)
         if (!strcmp(s->names[c], name)) return c;
-    if (s->count == MOST_KEYS) return SIZE_MAX;
+    if (s->count == MAX_KEYS) return SIZE_MAX;
     char *own = gp_str_dup(name), **words = gp_mem_zero(s->n, sizeof *words);
     if (!own || !words) {
         gp_mem_free(own);
@@ -71,7 +71,7 @@ static int by_name(const void *a, const void *b)
 
 static void sort_columns(gp_setting_columns *s)
 {
-    named all[MOST_KEYS];
+    named all[MAX_KEYS];
     for (size_t c = 0; c < s->count; c++) all[c] = (named){s->names[c], s->words[c]};
     qsort(all, s->count, sizeof *all, by_name);
     for (size_t c = 0; c < s->count; c++) s->names[c] = all[c].name, s->words[c] = all[c].words;
@@ -139,8 +139,8 @@ gp_status gp_setting_columns_read(char *const *json, size_t n, gp_setting_column
     gp_setting_columns s = {.n = n};
     reader r = {.out = &s};
     gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_alloc((void **)&s.names, MOST_KEYS, sizeof *s.names, "settings", err));
-    GP_TRY_GOTO(gp_alloc((void **)&s.words, MOST_KEYS, sizeof *s.words, "settings", err));
+    GP_TRY_GOTO(gp_alloc((void **)&s.names, MAX_KEYS, sizeof *s.names, "settings", err));
+    GP_TRY_GOTO(gp_alloc((void **)&s.words, MAX_KEYS, sizeof *s.words, "settings", err));
     for (size_t i = 0; i < n; i++) {
         gp_json *root = NULL;
         if (!json[i]) continue;

@@ -123,7 +123,7 @@ static gp_status drop_parts(gp_word_effects *e, gp_error *err)
 /* Words with equal values are sorted by text. All texts lie in one buffer in alphabetical order, so comparing their
  * addresses is enough. */
 
-static int by_letters(const gp_word *p, const gp_word *q)
+static int by_text(const gp_word *p, const gp_word *q)
 {
     return (p->text > q->text) - (p->text < q->text);
 }
@@ -131,19 +131,19 @@ static int by_letters(const gp_word *p, const gp_word *q)
 static int by_support(const void *a, const void *b)
 {
     const gp_word *p = a, *q = b;
-    return p->prompts != q->prompts ? (p->prompts < q->prompts) - (p->prompts > q->prompts) : by_letters(p, q);
+    return p->prompts != q->prompts ? (p->prompts < q->prompts) - (p->prompts > q->prompts) : by_text(p, q);
 }
 
 static int highest_first(const void *a, const void *b)
 {
     const gp_word *p = a, *q = b;
-    return p->adjusted != q->adjusted ? (p->adjusted < q->adjusted) - (p->adjusted > q->adjusted) : by_letters(p, q);
+    return p->adjusted != q->adjusted ? (p->adjusted < q->adjusted) - (p->adjusted > q->adjusted) : by_text(p, q);
 }
 
 static int lowest_first(const void *a, const void *b)
 {
     const gp_word *p = a, *q = b;
-    return p->adjusted != q->adjusted ? (p->adjusted > q->adjusted) - (p->adjusted < q->adjusted) : by_letters(p, q);
+    return p->adjusted != q->adjusted ? (p->adjusted > q->adjusted) - (p->adjusted < q->adjusted) : by_text(p, q);
 }
 
 gp_status gp_stage_words(gp_catalog *cat, const gp_words_options *options,

@@ -95,8 +95,8 @@ static void test_drawn_pictures_are_told_by_their_seed(void **state)
     assert_memory_equal(a.data, b.data, a.size);
     assert_true(a.size != c.size || memcmp(a.data, c.data, a.size) != 0);
     assert_ok(gp_image_read_info((const uint8_t *)a.data, a.size, &head, &err));
-    assert_int_equal(head.width, GP_DRAWN_SIDE);
-    assert_int_equal(head.height, GP_DRAWN_SIDE);
+    assert_int_equal(head.width, GP_SYNTHETIC_SIDE);
+    assert_int_equal(head.height, GP_SYNTHETIC_SIDE);
     gp_str_clear(&a), gp_str_clear(&b), gp_str_clear(&c);
 }
 
@@ -116,7 +116,9 @@ static void test_refusals(void **state)
     const char *roots[] = {p.pictures};
     gp_bench_options o = small(roots);
     assert_int_equal(gp_bench(model, &o, &r, &err), GP_ERR_NOT_FOUND);
-    assert_string_equal(err.message, "no images there (PNG, JPEG, WebP)");
+    assert_string_equal(
+        err.message,
+        "no PNG, JPEG or WebP image found: name a folder that contains some, or none to use synthetic images");
     o.sample = 0;
     assert_int_equal(gp_bench(model, &o, &r, &err), GP_ERR_USAGE);
     put_many(&p, 40);
