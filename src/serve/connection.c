@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * A request from its first line to its response.  libmicrohttpd ends a connection only after silence, so a client
- * that sends one byte now and then could hold a connection for ever.  Here every header and every body has a
- * deadline, which the calling thread checks. */
+ * Handles connections and their requests, from the first line to the response. libmicrohttpd ends a connection only
+ * when it is silent, so a client that sends one byte now and then could hold a connection for ever. Here every header
+ * and every body has a deadline, which the calling thread checks. */
 #include "serve/connection.h"
 
 #include "base/clock.h"
@@ -13,7 +13,7 @@
 
 enum { MOST_URI = 1024 };
 /* Maximum bytes of a rejected request's body that the server reads and discards, so that the client receives the
- * response.  KNOWN: the request had the right token. */
+ * response. KNOWN: the request had the right token. STRANGER: it had not. */
 #define DRAIN_KNOWN    ((uint64_t)1 << 30)
 #define DRAIN_STRANGER ((uint64_t)64 << 10)
 
@@ -39,8 +39,8 @@ static void end_slow(gp_conn_deadline *w)
     w->ended = true;
 }
 
-/* Limits connections without the token: beyond the limit a new connection ends the oldest, so that the page always
- * finds a free connection.  They never get more than half of one polling thread's connections.  Needs the lock. */
+/* Limits connections without the token. Beyond the limit a new connection ends the oldest, so that the page always
+ * finds a free connection. The limit never exceeds half of one polling thread's connections. Needs the lock. */
 static void limit_strangers(gp_server *s)
 {
     size_t count = 0;
@@ -145,7 +145,7 @@ static enum MHD_Result count_header(void *user, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
-/* Sends the response; if there is none (out of memory), ends the connection. */
+/* Sends the response. Without a response, because memory ran out, ends the connection. */
 static enum MHD_Result send_answer(gp_request *request)
 {
     struct MHD_Response *response = request->response;
@@ -156,8 +156,8 @@ static enum MHD_Result send_answer(gp_request *request)
     return result;
 }
 
-/* Uploads wait in memory until they are decoded, so the sum of their bytes is limited.  Rejected uploads do not
- * count. */
+/* Reserves memory for an upload. Uploads wait in memory until they are decoded, so the sum of their bytes is limited.
+ * Rejected uploads do not count. */
 static bool has_room(gp_request *request, gp_refusal *no)
 {
     gp_server *s = request->server;
@@ -182,7 +182,7 @@ static void set_known(gp_server *s, gp_conn_deadline *w)
     pthread_mutex_unlock(&s->watched_lock);
 }
 
-/* *body: the client sends a body, also one that the route does not expect. */
+/* *body: whether the client sends a body, even if the route does not expect one. */
 static bool admit(gp_request *request, const char *method, gp_refusal *no, bool *body)
 {
     gp_guard_request g = {.method = method, .uri = request->uri};

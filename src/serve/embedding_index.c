@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * One pass over the embeddings is limited by memory bandwidth, so several threads share a matrix larger than a
- * cache. Each sum uses 16 partial sums in a fixed order, so the result does not depend on the number of threads. */
+ * The speed of a pass over the embeddings is limited by memory bandwidth, so a matrix larger than a cache is divided
+ * among several threads. Each sum uses 16 partial sums in a fixed order, so the result does not depend on the number of
+ * threads. */
 #include "serve/embedding_index.h"
 
 #include "base/mem.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 
 enum { LANES = 16, MOST_THREADS = 16 };
-#define WORTH_THREADS ((size_t)8 << 20) /* numbers in the matrix from which threads pay off */
+#define WORTH_THREADS ((size_t)8 << 20) /* minimum number of values in the matrix for several threads */
 
 static gp_status read_matrix(const char *catalog, gp_cat_matrix *m, char **scorer, gp_error *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Server-sent events.  A listener is a response without end.  Its connection is suspended while there is nothing to
- * send, so a listener costs no thread.  Each listener buffers unsent text up to a limit; a listener that reads too
- * slowly is ended.  EventSource then reconnects and sends the number of its last event.  If it missed an event, a new
+ * Server-sent events. A listener is a response that does not end. Its connection is suspended while there is nothing to
+ * send, so a listener needs no thread. Each listener buffers unsent text up to a limit. A listener that reads too
+ * slowly is ended. EventSource then reconnects and sends the number of its last event. If it missed an event, a new
  * snapshot is built and the page reads everything again. */
 #include "serve/server_private.h"
 
@@ -119,8 +119,8 @@ static void forget(void *user)
     gp_mem_free(l);
 }
 
-/* Sends the first event: the pause before a reconnection, the event number for it, and any revision that the page
- * missed between reading the manifest (events?r=17) and listening. */
+/* Sends the first event: the wait before a reconnection, and the number of the last event. If the page missed a
+ * revision between reading the manifest (events?r=17) and listening, also sends that revision. */
 static void greet(gp_request *request, listener *l)
 {
     gp_events *events = l->events;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Original images.  The address contains a content hash, never a path; the path comes from the catalog.  A file is
- * sent only if it is regular and its bytes have the right hash.  Right is the hash of the address, or the hash that
- * the catalog has for the path since another program changed only the metadata.  So a path that has become a link, a
- * device or a different file sends nothing.  Hashing reads the whole file, so a pool thread does it once for each
- * (device, inode, size, time) and remembers the result. */
+ * Sends original images. The address contains a content hash, never a path; the path comes from the catalog. A file is
+ * sent only if it is a regular file and its bytes have the expected hash. The expected hash is usually the one in the
+ * address. If another program has changed only the file's metadata, it is the one that the catalog now has for the
+ * path. So a path that has become a link, a device or a different file sends nothing.
+ * Hashing reads the whole file, so a pool thread does it once for each (device, inode, size, time) and remembers the
+ * result. */
 #include "serve/server_private.h"
 
 #include "base/mem.h"
@@ -26,7 +27,7 @@ typedef struct known_file {
 
 struct gp_files {
     pthread_mutex_t lock;
-    known_file known[KNOWN]; /* ring buffer of checked files */
+    known_file known[KNOWN]; /* ring buffer of files whose content was checked */
     size_t count, next;
 };
 
@@ -119,8 +120,8 @@ static const format_words *words_of(const char *format)
     return NULL;
 }
 
-/* Sends an open file, after checking its content unless a check is remembered.  Returns false if the content must be
- * checked and `patient` is false. */
+/* Sends an open file. Checks its content first, unless a check is remembered. If a check is needed and `patient` is
+ * false, only closes the file and returns false. */
 static bool give_checked(gp_request *request, int file, const gp_hash *hash, const char *type, bool patient)
 {
     gp_files *files = request->server->files;
@@ -141,7 +142,7 @@ static bool give_checked(gp_request *request, int file, const gp_hash *hash, con
     return true;
 }
 
-/* Responds if the content need not be checked, or if `patient`; false: the content must be checked. */
+/* Responds. If the file's content must be checked and `patient` is false, only returns false. */
 static bool try_to_give(gp_request *request, bool patient)
 {
     gp_snapshot *snapshot = gp_snapshot_ref(request->server);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * A memory limit with a queue.  Each caller of enter draws a number, and only the lowest waiting number may
- * enter.  So small images cannot keep a large image waiting for ever. */
+ * A memory limit with a queue. Each caller of gp_gate_enter takes a number, and only the lowest waiting number may
+ * enter. So small images cannot make a large image wait for ever. */
 #include "serve/gate.h"
 
 #include "base/mem.h"
 
 #include <pthread.h>
 
-enum { USUAL_BYTES = 4, INTERLACED_BYTES = 11, SCANS_BYTES = 9 /* bytes for each pixel */ };
+enum { USUAL_BYTES = 4, INTERLACED_BYTES = 11, SCANS_BYTES = 9 /* bytes per pixel */ };
 
 struct gp_gate {
     pthread_mutex_t lock;
@@ -74,7 +74,7 @@ void gp_gate_shut(gp_gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
-/* Returns true if a JPEG has several scans (progressive, or one for each component); the decoder then keeps all
+/* Returns true if a JPEG has several scans (progressive, or one for each component). The decoder then keeps all
  * coefficients. */
 static bool has_many_scans(const uint8_t *bytes, size_t size)
 {
@@ -85,12 +85,12 @@ static bool has_many_scans(const uint8_t *bytes, size_t size)
             at++;
             continue;
         }
-        if (marker == 0xda) return bytes[at + 4] < components; /* does the first scan have all components? */
+        if (marker == 0xda) return bytes[at + 4] < components; /* true if the first scan lacks a component */
         if (marker == 0xc0 || marker == 0xc1) components = bytes[at + 9];
         if (marker >= 0xc2 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) return true;
         at += 2 + ((size_t)bytes[at + 2] << 8 | bytes[at + 3]);
     }
-    return true; /* cannot parse: assume the larger size */
+    return true; /* cannot parse the file: assume the larger size */
 }
 
 uint64_t gp_gate_cost(const uint8_t *bytes, size_t size, const gp_image_info *head)

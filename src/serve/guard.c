@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The order of the checks matters: a client that is not this server's own page learns nothing about what exists. */
+ * The order of the checks matters, so that a client that is not this server's own page does not learn which addresses
+ * exist. */
 #include "serve/guard.h"
 
 #include "base/str.h"
@@ -33,7 +34,7 @@ static bool is_own(const char *host, uint16_t port)
     return false;
 }
 
-/* Compares in constant time, so that the time does not reveal the first wrong character. */
+/* Compares in constant time, so that the duration does not reveal how many characters are right. */
 static bool same_token(const char *given, const char *token)
 {
     unsigned differ = 0;

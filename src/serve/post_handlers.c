@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * POST handlers: ratings, saved views, export.  The response to a rating is sent after three steps: the rating is on
- * the disk (synchronous=FULL), in the current snapshot, and in the event queues of the other pages in the order of
+ * POST handlers: ratings, saved views, export. The response to a rating is sent only when the rating is on the disk
+ * (synchronous=FULL), in the current snapshot, and in the event queues of all pages. The queues have the order of the
  * commits. */
 #include "serve/server_private.h"
 
@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_TOLD = 1000 /* ratings with an event for each; beyond it one event tells pages to reload */ };
+/* Maximum number of ratings in an event. Beyond it a new snapshot makes the pages reload everything. */
+enum { MOST_TOLD = 1000 };
 
 /* ------------------------------------------------------------------ ratings */
 
@@ -159,8 +160,8 @@ void gp_serve_saved(gp_request *request)
 
 /* ------------------------------------------------------------------ export */
 
-/* Expands "~/best" to the user's home; another relative path starts at the server's working folder.  Owned; NULL:
- * out of memory. */
+/* Expands "~/best" to the user's home. Other relative paths start at the server's working folder. Owned; NULL if memory
+ * ran out. */
 static char *folder_of(const char *given)
 {
     const char *home = getenv("HOME");
@@ -192,7 +193,7 @@ static gp_status export_to(gp_server *s, const gp_export_request *wanted, const 
         options.all = true;
     else if (strcmp(wanted->what, "picks") != 0)
         return gp_fail(err, GP_ERR_USAGE, "\"what\" must be one of picks, all");
-    GP_TRY(gp_cat_open(gp_cat_path(s->db), 0, &cat, err)); /* a handle of its own: an export can take minutes */
+    GP_TRY(gp_cat_open(gp_cat_path(s->db), 0, &cat, err)); /* a separate handle, because an export can take minutes */
     gp_status st = gp_report_export(cat, &options, report, err);
     gp_cat_close(cat);
     return st;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Parses the page's JSON: strict, with limits; a known name must have a value of the right type.  Ignores unknown
- * names, so that a newer page may send more. */
+ * Parses the page's JSON strictly and with limits. A known name must have a value of the right type. Unknown names are
+ * ignored, so that a newer page may send more. */
 #include "serve/request_body.h"
 
 #include "base/json.h"
@@ -128,7 +128,7 @@ gp_status gp_body_search(const char *body, size_t size, gp_search_query *out, gp
     GP_TRY_GOTO(read_text(root, "text", GP_MAX_WORDS, &out->text, err));
     GP_TRY_GOTO(read_alike(root, "more", out->more, &out->more_count, err));
     GP_TRY_GOTO(read_alike(root, "less", out->less, &out->less_count, err));
-    if (out->text && !out->text[strspn(out->text, " \t\r\n")]) { /* blanks alone count as no text */
+    if (out->text && !out->text[strspn(out->text, " \t\r\n")]) { /* text that is only blanks counts as no text */
         gp_mem_free(out->text);
         out->text = NULL;
     }
@@ -174,7 +174,7 @@ out:
 
 gp_status gp_body_export(const char *body, size_t size, gp_export_request *out, gp_error *err)
 {
-    static const char *const modes[] = {"copy", "hardlink", "symlink", "none"}; /* as gp_export_mode */
+    static const char *const modes[] = {"copy", "hardlink", "symlink", "none"}; /* in the order of gp_export_mode */
     gp_json *root = NULL;
     char *mode = NULL, *what = NULL;
     *out = (gp_export_request){NULL, GP_EXPORT_COPY, "picks"};

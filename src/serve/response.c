@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Headers of every response: the rules under which a browser may use it. */
+ * Makes responses. Each has headers that restrict how a browser may use it. */
 #include "serve/server_private.h"
 
 #include "base/json.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Browsers obey frame-ancestors only in a header. */
+/* frame-ancestors is added here, because browsers obey it only in a header, not in the page. */
 #define POLICY GP_PAGE_POLICY "; frame-ancestors 'none'"
 
 static const struct {
@@ -45,7 +45,7 @@ void gp_respond(gp_request *request, unsigned status, struct MHD_Response *respo
           MHD_add_response_header(response, "Cache-Control",
                                   cached == GP_CACHE_FOREVER ? "private, max-age=31536000, immutable" : "no-store") ==
               MHD_YES;
-    if (!all) { /* without memory there is no response: the connection ends */
+    if (!all) { /* if memory ran out there is no response, and the connection ends */
         if (response) MHD_destroy_response(response);
         response = NULL;
     }
@@ -97,7 +97,7 @@ void gp_respond_failure(gp_request *request, const gp_error *err)
     gp_respond_error(request, status, "%s", err->message);
 }
 
-/* Writes the page's address, to redirect a request that lacks the last slash. */
+/* Writes the page's address, for redirecting a request that lacks the last slash. */
 static void write_place(const gp_request *request, char where[GP_TOKEN + 3])
 {
     snprintf(where, GP_TOKEN + 3, "/%s/", request->server->guard.token);

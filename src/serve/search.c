@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Search.  A query becomes one vector in the embedding space; an image's similarity is its dot product with that
- * vector. similarity = mean of (cosine to the text, mean cosine to `more`) - 1/2 mean cosine to `less`.  The formula
- * is linear, so the means are taken of the vectors.  The model is opened at the first search that needs it, and
- * kept.  The embeddings are read at the first search of a revision.  Only one search runs at a time, because each
- * uses all processors. */
+ * Search. A query becomes one vector in the embedding space. An image's similarity is the dot product of its embedding
+ * and that vector:
+ *   similarity = mean of (cosine to the text, mean cosine to `more`) - 1/2 mean cosine to `less`
+ * The formula is linear, so the means are computed from the vectors. The model is opened by the first search that needs
+ * it, and kept open. The embeddings are read by the first search of a revision. Only one search runs at a time, because
+ * each uses all processors. */
 #include "serve/server_private.h"
 
 #include "base/json.h"
@@ -26,9 +27,9 @@ struct gp_search_service {
     gp_encoder *encoder;
     gp_encode_pool *pool;
     bool tried;
-    gp_error refused; /* error of opening the model */
+    gp_error refused; /* why the model could not be opened */
     gp_embedding_index products;
-    uint64_t revision; /* revision of `products`; 0: not read */
+    uint64_t revision; /* revision of `products`; 0: not read yet */
     struct {
         uint64_t number; /* 0: empty entry */
         float *vector;
@@ -225,7 +226,8 @@ out:
     return st;
 }
 
-/* Decodes the upload once the gate has memory for it.  The caller returns *admitted bytes when it frees the pixels. */
+/* Decodes the upload after the gate has reserved memory for it. The caller returns *admitted bytes to the gate when it
+ * frees the pixels. */
 static gp_status decode(gp_request *request, gp_pixels *pixels, uint64_t *admitted, gp_error *err)
 {
     const uint8_t *bytes = (const uint8_t *)request->body.data;

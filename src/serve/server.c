@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Starts the server, runs the loop of the calling thread, stops the server.  The order of stopping matters: no
- * request may be suspended when libmicrohttpd stops.  So the events end their listeners first and the worker pools
- * answer waiting requests.  Later requests are rejected without waiting. */
+ * Starts the server, runs the loop of the calling thread, and stops the server. The order of stopping matters, because
+ * no request may be suspended when libmicrohttpd stops. So the events first end their listeners, and the worker pools
+ * answer the waiting requests. Later requests are rejected without waiting. */
 #include "serve/server_private.h"
 
 #include "base/clock.h"
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum {
-    GENERAL_THREADS = 3,       /* threads for longer work; one export leaves two free */
+    GENERAL_THREADS = 3,       /* threads for longer work; during an export two are free */
     CONNECTION_MEMORY = 32768, /* bytes for a request's header */
     ROUND_MS = 100
 };
@@ -104,8 +104,8 @@ static bool catalog_changed(gp_server *s)
     return changed;
 }
 
-/* Keeps the old snapshot if a new one cannot be built now (the catalog is locked), and tries again in the next
- * round. */
+/* Builds a new snapshot if the catalog has changed. If that fails now, for example because the catalog is locked, keeps
+ * the old snapshot and tries again in the next round. */
 static void watch_catalog(gp_server *s)
 {
     bool stale = atomic_exchange(&s->stale, false);
@@ -138,8 +138,8 @@ static gp_status open_catalog(gp_server *s, gp_error *err)
 {
     const char *path = gp_cat_path(s->setup->catalog);
     GP_TRY(gp_cat_open(path, s->setup->readonly ? GP_CATALOG_READONLY : 0, &s->db, err));
-    GP_TRY(gp_cat_data_version(s->db, &s->db_version,
-                               err)); /* read before the snapshot, so that no change in between is missed */
+    /* The version is read before the snapshot, so that no change in between is missed. */
+    GP_TRY(gp_cat_data_version(s->db, &s->db_version, err));
     return gp_snapshot_renew(s, err);
 }
 
@@ -168,7 +168,7 @@ static void close_all(gp_server *s)
     gp_worker_pool_stop(s->decoder_pool);
     gp_worker_pool_stop(s->general_pool);
     gp_worker_pool_stop(s->rating_pool);
-    if (s->daemon) MHD_stop_daemon(s->daemon); /* until here requests may arrive and use a worker pool */
+    if (s->daemon) MHD_stop_daemon(s->daemon); /* until this line requests may arrive and use a worker pool */
     gp_worker_pool_close(s->decoder_pool);
     gp_worker_pool_close(s->general_pool);
     gp_worker_pool_close(s->rating_pool);

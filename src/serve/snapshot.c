@@ -55,13 +55,13 @@ static void apply(gp_view *view, const gp_cat_rating *changes, size_t count, gp_
     }
 }
 
-/* Stores ratings made while a snapshot is being built, because it may have read the catalog before them. */
+/* Stores ratings made while a snapshot is being built, because that snapshot may have read the catalog before them. */
 static void remember(gp_server *s, const gp_cat_rating *changes, size_t count)
 {
     if (s->since_count + count > s->since_capacity) {
         size_t capacity = 2 * (s->since_count + count);
         gp_cat_rating *more = gp_mem_resize(s->since, capacity, sizeof *more);
-        if (!more) { /* out of memory: build the snapshot once more */
+        if (!more) { /* out of memory: build another snapshot later */
             atomic_store(&s->stale, true);
             return;
         }

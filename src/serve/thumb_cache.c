@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * The thumbnail cache on disk.  Files are named ab/HASH-SIDE.jpg, where ab are the hash's first two digits.  A file
- * appears complete, by renaming.  It is not synced, so a power cut may truncate it; therefore the first and last
- * bytes of a JPEG are checked before use.  The modification time is the time of the last use, set at most once an
- * hour, because file systems keep no exact access time.  Other servers write to the same folder, so the total size
- * is computed again before files are deleted. */
+ * The thumbnail cache on disk. Files are named ab/HASH-SIDE.jpg, where ab are the hash's first two digits. A file is
+ * written under another name and then renamed, so readers see only complete files. It is not synced, so a power cut may
+ * truncate it. Therefore the first and last bytes of a JPEG are checked before use.
+ * The modification time is the time of the last use, set at most once an hour, because file systems keep no exact
+ * access time. Other servers write to the same folder, so the total size is computed again before files are deleted. */
 #include "serve/thumbs.h"
 
 #include "base/file.h"
@@ -26,7 +26,7 @@ struct gp_thumb_cache {
     char *folder; /* NULL: no caching */
     uint64_t most;
     pthread_mutex_t lock;
-    uint64_t bytes; /* approximate sum of the sizes */
+    uint64_t bytes; /* approximate total bytes of all files */
     uint64_t names; /* counter for names of temporary files */
     bool counted, sweeping;
 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Thumbnails on request.  A cached thumbnail is sent at once; a decoder thread makes any other.  The first request
- * for an image creates an entry.  Later requests join the entry, at either size, so that one decode serves all of
- * them. */
+ * Thumbnails on request. A cached thumbnail is sent at once. Any other is made by a decoder thread. The first request
+ * for an image creates an entry. Later requests for either size join the entry, so that one decode serves them all. */
 #include "serve/server_private.h"
 
 #include "base/mem.h"
@@ -161,7 +160,7 @@ static void answer(making *m, gp_request *waiter)
 
 static void work(gp_request *request)
 {
-    /* a resumed request may be freed at once, so copy what is needed later */
+    /* a resumed request may be freed at once, so this copies what is needed later */
     gp_thumbs *thumbs = request->server->thumbs;
     gp_request leader = {.server = request->server, .route = request->route};
     making m = {.first = &leader};
