@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* Maximum number of ratings in an event. Beyond it a new snapshot makes the pages reload everything. */
-enum { MOST_TOLD = 1000 };
+enum { MAX_SENT = 1000 };
 
 /* ------------------------------------------------------------------ ratings */
 
@@ -34,10 +34,10 @@ static gp_status check_known(gp_server *s, const gp_cat_rating *changes, size_t 
     return st;
 }
 
-static void tell_ratings(gp_server *s, const gp_rated *rated, size_t count)
+static void send_ratings(gp_server *s, const gp_rated *rated, size_t count)
 {
     gp_str json = GP_STR_INIT;
-    if (count > MOST_TOLD) {
+    if (count > MAX_SENT) {
         atomic_store(&s->stale, true);
         return;
     }
@@ -66,7 +66,7 @@ static gp_status rate_all(gp_server *s, const gp_cat_rating *changes, size_t cou
     st = gp_cat_ratings_put(s->db, changes, count, NULL, err);
     if (st == GP_OK) {
         gp_snapshot_rate(s, changes, count, rated);
-        tell_ratings(s, rated, count);
+        send_ratings(s, rated, count);
     }
     pthread_mutex_unlock(&s->db_lock);
 out:
@@ -162,7 +162,7 @@ void gp_serve_saved(gp_request *request)
 
 /* Expands "~/best" to the user's home. Other relative paths start at the server's working folder. Owned; NULL if memory
  * ran out. */
-static char *folder_of(const char *given)
+static char *absolute_folder(const char *given)
 {
     const char *home = getenv("HOME");
     if (given[0] == '~' && (given[1] == '/' || !given[1]) && home && *home) {
@@ -174,7 +174,7 @@ static char *folder_of(const char *given)
     return gp_path_absolute(given);
 }
 
-static bool go_on(void *user, const gp_progress *progress)
+static bool on_progress(void *user, const gp_progress *progress)
 {
     const gp_server *s = user;
     (void)progress;
@@ -188,7 +188,7 @@ static gp_status export_to(gp_server *s, const gp_export_request *wanted, const 
     gp_catalog *cat = NULL;
     options.folder = folder;
     options.mode = wanted->mode;
-    options.progress = go_on, options.user = s;
+    options.progress = on_progress, options.user = s;
     if (!strcmp(wanted->what, "all"))
         options.all = true;
     else if (strcmp(wanted->what, "picks") != 0)
@@ -199,7 +199,7 @@ static gp_status export_to(gp_server *s, const gp_export_request *wanted, const 
     return st;
 }
 
-static void export_some(gp_request *request)
+static void export_images(gp_request *request)
 {
     gp_error err = {0};
     gp_export_request wanted = {0};
@@ -207,7 +207,7 @@ static void export_some(gp_request *request)
     gp_str json = GP_STR_INIT;
     char *folder = NULL;
     gp_status st = gp_body_export(request->body.data, request->body.size, &wanted, &err);
-    if (st == GP_OK && !(folder = folder_of(wanted.folder))) st = gp_fail_memory(&err, "the export");
+    if (st == GP_OK && !(folder = absolute_folder(wanted.folder))) st = gp_fail_memory(&err, "the export");
     if (st == GP_OK) st = export_to(request->server, &wanted, folder, &report, &err);
     if (st == GP_OK) {
         gp_str_printf(&json,
@@ -226,5 +226,5 @@ static void export_some(gp_request *request)
 
 void gp_serve_export(gp_request *request)
 {
-    gp_worker_pool_take(request->server->general_pool, request, export_some);
+    gp_worker_pool_take(request->server->general_pool, request, export_images);
 }

@@ -66,7 +66,7 @@ static gp_status make_token(gp_server *s, gp_error *err)
     return GP_OK;
 }
 
-static void say_nothing(void *user, const char *format, va_list args)
+static void ignore_log(void *user, const char *format, va_list args)
 {
     (void)user, (void)format, (void)args;
 }
@@ -78,7 +78,7 @@ static gp_status start_daemon(gp_server *s, gp_error *err)
     GP_TRY(open_socket(s, &listening, err));
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
     s->daemon = MHD_start_daemon(
-        flags, s->guard.port, NULL, NULL, gp_connection_handle, s, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
+        flags, s->guard.port, NULL, NULL, gp_connection_handle, s, MHD_OPTION_EXTERNAL_LOGGER, ignore_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)GP_POLLERS,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->limits.connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)s->limits.idle_seconds,
@@ -113,20 +113,20 @@ static void watch_catalog(gp_server *s)
     if (gp_snapshot_renew(s, NULL) != GP_OK) atomic_store(&s->stale, true);
 }
 
-static void go_round(gp_server *s)
+static void run_loop(gp_server *s)
 {
     const gp_serve_setup *setup = s->setup;
-    double begun = gp_clock_now(), looked = begun;
+    double start = gp_clock_now(), last_poll = start;
     const struct timespec pause = {0, ROUND_MS * 1000000L};
     for (;;) {
         double now = gp_clock_now();
-        gp_progress progress = {.stage = "explore", .seconds = now - begun};
+        gp_progress progress = {.stage = "explore", .seconds = now - start};
         if (setup->progress && !setup->progress(setup->user, &progress)) return;
         gp_connections_tick(s, now);
-        if (now - looked >= s->limits.poll_seconds) {
+        if (now - last_poll >= s->limits.poll_seconds) {
             gp_events_tick(s->events, now);
             watch_catalog(s);
-            looked = gp_clock_now();
+            last_poll = gp_clock_now();
         }
         nanosleep(&pause, NULL);
     }
@@ -199,7 +199,7 @@ gp_status gp_serve_run(const gp_serve_setup *setup, gp_error *err)
     if (st == GP_OK) {
         snprintf(url, sizeof url, "http://127.0.0.1:%u/%s/", s->guard.port, s->guard.token);
         if (setup->listening) setup->listening(setup->listening_user, url);
-        go_round(s);
+        run_loop(s);
     }
     close_all(s);
     pthread_mutex_destroy(&s->watched_lock);
