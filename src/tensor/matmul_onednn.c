@@ -351,9 +351,10 @@ static gp_status onednn_run(const void *packed, const void *x, float *y, size_t 
 
 /* Buffers of a trial: one row copied to all rows of x, and the results. */
 typedef struct trial {
-    float *weight;  /* [out, in], then the bias [out] */
-    float *x;       /* [BLOCK, in], float or bf16 */
-    float *y, *one; /* [BLOCK, out]: results; [out]: result of the first row of the last piece */
+    float *weight; /* [out, in], then the bias [out] */
+    float *x;      /* [BLOCK, in], float or bf16 */
+    float *y;      /* [BLOCK, out] results */
+    float *one;    /* [out] result of the first row of the last piece */
     uint8_t *scratch;
 } trial;
 
