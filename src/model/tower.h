@@ -116,7 +116,8 @@ gp_status gp_pooled_attention_run(const gp_tower *tower, const gp_pooled_attenti
 gp_status gp_blocks_run(const gp_tower *tower, const gp_batch *batch, gp_workspace *pass, gp_error *err);
 
 /* Runs the image tower: planes [n,3,s,s] -> x [n,d], before the post-norm. */
-gp_status gp_image_tower_run(const gp_weights *weights, const float *planes, size_t n, gp_workspace *pass, gp_error *err);
+gp_status gp_image_tower_run(const gp_weights *weights, const float *planes, size_t n, gp_workspace *pass,
+                             gp_error *err);
 /* Runs the text tower -> x [n,d], before the post-norm.  ids: one text after another, text i with counts[i] ids.  Only
  * the first used[i] tokens are computed; the last of them is pooled. */
 gp_status gp_text_tower_run(const gp_weights *weights, const int32_t *ids, const size_t *counts, const size_t *used,

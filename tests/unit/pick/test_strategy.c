@@ -464,11 +464,11 @@ static void test_usage(void **state)
     assert_false(gp_strategy_needs_analysis(&o));
     assert_false(gp_strategy_needs_vectors(&o));
     o.strategy = (gp_pick_strategy)4;
-    refuses(o, "the strategy of picking is unknown");
+    refuses(o, "unknown pick strategy 4");
     o = plain, o.by = (gp_pick_by)6;
-    refuses(o, "the scale to pick by is unknown");
+    refuses(o, "unknown scale 6 to pick by");
     o = plain, o.diversity = (gp_pick_diversity)3;
-    refuses(o, "the diversity of picks is unknown");
+    refuses(o, "unknown diversity method 3");
     o = plain, o.per_slice = 1;
     refuses(o, "per_slice needs the strategy slices or category-slices");
     o = plain, o.has_min_lift = true;
@@ -476,11 +476,11 @@ static void test_usage(void **state)
     o = plain, o.has_min_score = true, o.min_score = (double)NAN;
     refuses(o, "min_score must be a number");
     o = plain, o.strategy = GP_PICK_CATEGORY_SLICES, o.lift_factor = (double)NAN;
-    refuses(o, "lift_factor must be a finite number");
+    refuses(o, "lift_factor must be a finite number, not nan");
     o = plain, o.diversity = GP_DIVERSITY_MMR;
     refuses(o, "diversity needs a number of picks: set top, per_category or per_slice");
     o.top = 3, o.balance = 1.5;
-    refuses(o, "balance must be between 0 and 1");
+    refuses(o, "balance must be between 0 and 1, not 1.5");
     o.balance = 1;
     assert_ok(gp_strategy_check(&o, &err));
     assert_true(gp_strategy_needs_vectors(&o));
