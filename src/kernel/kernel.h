@@ -21,8 +21,8 @@ typedef struct gp_attention {
     float *out;                             /* [rows, e], row i at out + i * out_stride; may not overlap q, k, v */
     size_t q_stride, kv_stride, out_stride; /* floats */
     size_t rows, t, e;                      /* all >= 1 */
-    size_t first_position; /* causal: row i sees k[0 .. first_position + i]; first_position + rows <= t */
-    bool causal;           /* else every row sees all of k */
+    size_t first_position; /* causal: row i attends to k[0 .. first_position + i]; first_position + rows <= t */
+    bool causal;           /* else each row attends to all of k */
     float scale;
     float *scratch; /* gp_attention_scratch(t, e) floats, 64-byte aligned; overwritten */
 } gp_attention;

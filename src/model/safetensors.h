@@ -34,7 +34,7 @@ const gp_tensor *gp_tensors_at(const gp_tensors *tensors, size_t i); /* sorted b
 const gp_tensor *gp_tensors_find(const gp_tensors *tensors, const char *name);
 /* Returns the value of `key` in __metadata__ of the first file, borrowed; NULL if absent. */
 const char *gp_tensors_metadata(const gp_tensors *tensors, const char *key);
-/* Reads `bytes` bytes of the tensor from byte `at` on. IO if the file has become shorter. Threads: any. */
+/* Reads `bytes` bytes of the tensor from byte `at` on.  Error IO: the file has become shorter.  Threads: any. */
 gp_status gp_tensors_read(const gp_tensors *tensors, const gp_tensor *tensor, size_t at, void *out, size_t bytes,
                           gp_error *err);
 size_t gp_tensor_numbers(const gp_tensor *tensor); /* product of the dimensions */
@@ -45,7 +45,7 @@ size_t gp_tensor_not_finite(const uint8_t *bytes, gp_dtype dtype, size_t count);
 /* Reads all numbers as floats; F32, F16 and BF16 only.  *bad: number of infinite and NaN numbers.  Threads: any. */
 gp_status gp_tensors_read_floats(const gp_tensors *tensors, const gp_tensor *tensor, float *out, size_t *bad,
                                  gp_error *err);
-/* Removes `prefix` from all names that begin with it. FORMAT if two tensors would then have the same name. */
+/* Removes `prefix` from all names that begin with it.  Error FORMAT: two tensors would then have the same name. */
 gp_status gp_tensors_strip(gp_tensors *tensors, const char *prefix, gp_error *err);
 /* XXH3-128 of all tensors, sorted by name.  Hashed of each tensor: name with NUL, dtype with NUL, number of dimensions
  * and each dimension as u64 little endian, bytes.  The hash does not depend on file names, sharding, order or metadata.

@@ -258,7 +258,7 @@ static bool prefix_of(const char *name, const char *rest, char *out, size_t size
     return true;
 }
 
-/* Removes the prefix from the names, unless the names need no prefix.  Chooses the prefix with which all needed tensors
+/* Removes the prefix from the names, unless the names need no prefix.  Chooses the prefix for which all needed tensors
  * exist.  Fails if there are two such prefixes, because then the file has two models.  If there is no such prefix, but
  * only one candidate, removes this one, so that a later message names the missing tensor. */
 static gp_status take_prefix(loader *l, char *prefix, size_t size)

@@ -74,7 +74,7 @@ typedef struct run {
     double *slice_mean;          /* [slices] */
     uint32_t *slice_scored;      /* [slices] number of scored rows */
     double *mean;                /* [categories + 1] mean score of each category; the last is of all candidates */
-    double *limit;               /* [categories + 1] smallest mean with which a slice of the category qualifies */
+    double *limit;               /* [categories + 1] minimum mean of a qualifying slice of the category */
     uint32_t *key[GROUPINGS];    /* [n] number of the candidate's prompt, slice, category; NONE: none */
     uint32_t *rank[GROUPINGS];   /* [n] rank among the candidates with the same key; 0: no value */
     uint32_t *of[GROUPINGS];     /* [n] number of candidates with the same key and a value */
@@ -168,7 +168,7 @@ out:
     return st;
 }
 
-/* Returns the category whose mean a slice is compared with; `categories` stands for all. */
+/* Returns the category whose mean a slice is compared with; the index `categories` means all. */
 static size_t reference_category(const run *r, uint32_t slice)
 {
     int32_t category = r->in->slices[slice].category;

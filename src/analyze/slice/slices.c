@@ -29,7 +29,7 @@
 /* MAX_SHARE: a tested cluster has at most 1 / MAX_SHARE of the scored rows.  MIN_GROUPS: it has rows of at least so
  * many groups. */
 enum { MAX_SHARE = 4, MIN_GROUPS = 3 };
-static const double part_errors = 2; /* standard errors by which the mean of a part must exceed that of the whole */
+static const double part_errors = 2; /* minimum excess of a part's mean over the whole's mean, in standard errors */
 
 typedef struct finder {
     const gp_slices_options *o;
