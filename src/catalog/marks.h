@@ -26,8 +26,8 @@
 #include "base/str.h"
 #include "catalog/catalog.h"
 
-/* SQL for what a scorer needs if its journal entry does not say so: its key implies it.  migrate_8.c keeps its own copy,
- * because a migration must not change. */
+/* SQL: derives what a scorer needs from its key, for journal entries that do not record it. migrate_8.c keeps its own
+ * copy, because a migration must not change. */
 #define GP_MARKS_NEEDS(key) "CASE WHEN " key " LIKE 'clip/%' THEN 'pair' ELSE 'image' END"
 
 enum { GP_MARKS_VERSION = 1, GP_MARKS_GROWTH = 4, GP_MARKS_FREE = 256 << 10 };

@@ -5,8 +5,7 @@
  *   tags      removes <lora:name:0.8> and every other <word:...>
  *   brackets  (x), ((x)), (x:1.2) and [x] become x; [a|b] becomes "a b"; [a:b:0.5] becomes the text used in more steps:
  *             b, or a if the switch comes after the middle; [a::8] becomes a, [b:8] becomes b. Escaped brackets \( \)
- *             are
- *             also removed, because they are not words
+ *             are also removed, because they are not words
  *   tags      again, for tags that had brackets inside
  *   words     removes embedding:name; BREAK becomes a blank; AND becomes a comma, and a weight " :1.2" before it is
  *             removed. A keyword stays if both neighbours are in capitals too ("BOARD, AND I AM" is prose). White space

@@ -2,8 +2,8 @@
  * Text boxes: nodes whose class name shows that they only hold a text. Besides the text they may have
  *
  *   a seed                   chooses between alternatives in the text, if it has any
- *   options                  if they are off, they change nothing; otherwise they may change the text, which makes it a
- *                            guess
+ *   options                  if they are off, they change nothing; otherwise they may change the text, and then it is
+ *                            a guess
  *   a link to a text model   such a box also encodes its text, and returns the text itself at a later output
  *   several texts            the node "Text String" returns each text at its own output */
 #include "ingest/comfy_graph_private.h"

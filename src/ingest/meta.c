@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Selects the reader for each chunk. A file may contain several formats, because ComfyUI nodes that save A1111 text
- * write both. They are tried in this order: 1. A1111 infotext in "parameters", in EXIF UserComment, or in a JPEG
- * comment "parameters\0..."; 2. a ComfyUI graph in "prompt", in EXIF as "prompt:{...}" (Make, Model or
- * ImageDescription, depending on the saver
+ * write both. They are tried in this order:
+ * 1. A1111 infotext in "parameters", in EXIF UserComment, or in a JPEG comment "parameters\0...";
+ * 2. a ComfyUI graph in "prompt", in EXIF as "prompt:{...}" (Make, Model or ImageDescription, depending on the saver
  *    node), or in the UserComment itself.
  *
  * The infotext comes first because its writer stored the text that it used. A graph with a prompt replaces an infotext

@@ -7,8 +7,8 @@
  *   pair     := key ":" ("JSON string" | {JSON object} | [JSON array] | text up to a comma)
  *   key      := 2 to 80 letters, digits, "_", blanks or "-/.+"; the first is a letter, a digit or "_"
  *
- * A prompt may contain text that looks like pairs. So only these lines count as settings, tried in this order: 1. The
- * last line, if it ends with "Version: goldpan": goldpan's own settings. They may contain the exact prompts as
+ * A prompt may contain text that looks like pairs. So only these lines count as settings, tried in this order:
+ * 1. The last line, if it ends with "Version: goldpan": goldpan's own settings. They may contain the exact prompts as
  *    JSON strings, "Goldpan prompt" and "Goldpan negative".
  * 2. If lines "Template:" of Dynamic Prompts follow: the last line before them that begins with "Steps: " and passes
  *    the test in 5.

@@ -2,9 +2,8 @@
  * Reads the prompt of a ComfyUI graph. Node ids and most class names say nothing about a node's role, so the reader
  * follows links:
  *
- *   the node that wrote the file -> the sampler that made its image from noise -> its "positive" input -> nodes that
- *   pass
- *   conditioning on -> text encoders -> text
+ *   the node that wrote the file -> the sampler that made its image from noise -> its "positive" input ->
+ *   nodes that pass conditioning on -> text encoders -> text
  *
  * Each step should have one result. If it has several (savers with unclear names, two samplers in one image) and their
  * texts are equal, that text is the prompt. If their texts differ, there is no prompt. A prompt found in this way is
