@@ -50,7 +50,8 @@ static bool is_latent_name(const char *name)
     return strcasestr(name, "latent") || strcasestr(name, "sample");
 }
 
-/* Returns true if the node has something to draw on: a latent, an image, a pipe that may hold either, or a size. */
+/* Returns true if the node has an input that sampling can start from: a latent, an image, a pipe that may hold either,
+ * or a size. */
 static bool has_canvas(const gp_comfy_graph_node *node)
 {
     if (gp_comfy_graph_find(node, "width") || gp_comfy_graph_find(node, "empty_latent_width")) return true;

@@ -29,7 +29,8 @@ bool gp_settings_has(const gp_settings *settings, const char *key)
 static bool begin(gp_settings *s, const char *key, size_t size)
 {
     if (!size || s->count == MAX_SETTINGS || s->keys.failed || gp_settings_has(s, key)) return false;
-    if (!gp_utf8_valid(key, strlen(key))) return false; /* two different invalid keys could be written alike */
+    if (!gp_utf8_valid(key, strlen(key)))
+        return false; /* two different invalid keys could be written as the same text */
     gp_str_add(&s->keys, key, strlen(key) + 1);
     if (s->keys.failed) return false;
     gp_str_puts(&s->json, s->count++ ? ", " : "{");

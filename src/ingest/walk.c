@@ -304,8 +304,8 @@ static bool is_inside(const root *outer, const root *inner)
     return inner->size == outer->size || outer->path[outer->size - 1] == '/' || inner->path[outer->size] == '/';
 }
 
-/* Returns true if the walk of `outer` reaches `inner`. That requires no hidden name, no linked folder in between, and
- * an image name. */
+/* Returns true if the walk of `outer` reaches `inner`. For this no name between them may be hidden, no folder may be a
+ * link, and `inner` must be a folder or have the name of an image. */
 static bool is_reached(const root *outer, root *inner)
 {
     if (inner->size == outer->size) return true;

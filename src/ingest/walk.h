@@ -26,7 +26,7 @@ typedef enum gp_passed_kind {
     GP_PASSED_BROKEN_LINK, /* a link to a missing target, which may have been a folder or an image */
     GP_PASSED_HIDDEN,      /* a hidden folder, or a hidden file with the name of an image */
     GP_PASSED_SPECIAL,     /* a pipe, socket or device with the name of an image */
-    GP_PASSED_OWN,         /* a file that goldpan exported or drew */
+    GP_PASSED_OWN,         /* a file that goldpan exported or made */
     GP_PASSED_OTHER,       /* any other file; it is not reported to the user */
     GP_PASSED_KINDS
 } gp_passed_kind;

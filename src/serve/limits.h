@@ -15,7 +15,7 @@ typedef struct gp_serve_limits {
     double poll_seconds;    /* seconds between two checks of the catalog */
     double strangers;       /* maximum number of connections without the token; beyond it a new connection ends the
                                oldest */
-    double image_bytes;     /* maximum bytes of all images that are decoded at once */
+    double image_bytes;     /* maximum bytes of all images that are decoded at the same time */
     double upload_bytes;    /* maximum bytes of all uploads that are being received or are waiting */
 } gp_serve_limits;
 
