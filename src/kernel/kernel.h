@@ -57,8 +57,9 @@ typedef struct gp_kernels {
     bool prefer_int8; /* gemm_int8 is faster than gemm */
 
     /* Undoes PNG filter `type` (0..4) of one row (RFC 2083, section 6).
-     * row [bytes]: filtered; out [bytes] may be `row` or overlap it from before, as it is written from left to right;
-     * prior [bytes]: the unfiltered row above (zeros for the first row), no overlap with out; bpp: bytes per pixel. */
+     * row [bytes]: filtered; out [bytes] may be `row`, or begin before `row` and overlap it, as it is written from left
+     * to right; prior [bytes]: the unfiltered row above (zeros for the first row), no overlap with out; bpp: bytes per
+     * pixel. */
     void (*unfilter)(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp, int type);
 
     /* Resampling as in Pillow: out pixel x = clamp8((2^21 + sum_j in[first[x] + j] * weight[x*taps + j]) >> 22), for

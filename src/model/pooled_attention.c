@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { GROUP = 32 }; /* sequences of a group; a multiple of 16, so that matrix products need no padding */
+enum { GROUP = 32 }; /* sequences of a group; a multiple of 16, so that gp_linear_padded_rows never exceeds it */
 
 /* Parts of pass->wide; G = GROUP. */
 typedef struct places {

@@ -6,7 +6,8 @@
  *   each level, coarse to fine: the children of a cluster are placed in a circle around its anchor; their positions are
  *   the anchors of the next level
  *
- * The radius of a circle is a share of the distance to the nearest other anchor, so circles do not overlap. */
+ * The radius of a circle is a share of the distance to the nearest other anchor.  With a share below 0.5 (default 0.4)
+ * circles of one level do not overlap. */
 #include "analyze/analyze.h"
 
 #include "analyze/map/pca.h"
