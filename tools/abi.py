@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compare the exported functions and struct layouts of the built library with the table kept in the repository.
+"""Compare the exported functions and struct layouts of the built library with the table of them.
 
 abi.py [--source DIR] [--build DIR] [--accept]
 
-The table is what libabigail's abidw reads from the library's debug information, with types named instead of numbered,
-sorted and without source files, so that a change of the interface is a small change of the table.  abidiff compares.
+libabigail's abidw reads them from the library's debug information.  The table names the types
+instead of numbering them, is sorted, and does not name source files, so that a small change of the
+interface is a small change of the table.  abidiff compares.
 --accept writes the table.  Exit 0: equal, 1: different, 77: this machine cannot compare."""
 import argparse
 import os
@@ -157,7 +158,8 @@ def read_library(source, build):
     for node in nodes:
         lines_of_node = []
         write(node, names, 2, lines_of_node)
-        name = names.get(node.get("id"), node.get("name"))  # abidw repeats a struct without definition
+        # abidw writes a struct without a definition several times.
+        name = names.get(node.get("id"), node.get("name"))
         if once.setdefault(name, lines_of_node) is lines_of_node:
             lines += lines_of_node
         elif once[name] != lines_of_node:
@@ -188,7 +190,8 @@ def compare(old, new):
         whole = subprocess.run(ABIDIFF + ["old.xml", "new.xml"], cwd=folder, capture_output=True, text=True)
         if not whole.returncode:
             return ""
-        # Shorter, since it names a changed struct once and not for each function; but it hides changes such as `const`.
+        # This report is shorter: it names a changed struct once, and not for each function.  But it
+        # hides changes such as a lost `const`.
         brief = subprocess.run(ABIDIFF + ["--leaf-changes-only", "old.xml", "new.xml"], cwd=folder, capture_output=True, text=True)
     return (brief if brief.returncode else whole).stdout.strip() or "abidiff: " + whole.stderr.strip()
 

@@ -27,6 +27,8 @@ def blank(text):
 class Header:
     def __init__(self, root):
         self.functions, self.structs, self.opaque, self.macros = [], [], [], {}
+        self.enums, self.enumerators = [], {}  # names of the types; {name: value}
+        self.callbacks = {}  # {name of a function pointer type: its type, such as "bool (*)(void *user)"}
         folder = os.path.join(root, "include", "goldpan")
         parts = sorted(f for f in os.listdir(folder) if f.endswith(".h")) if os.path.isdir(folder) else []
         self.paths = ["include/goldpan.h"] + ["include/goldpan/" + f for f in parts]
@@ -52,6 +54,15 @@ class Header:
                                            m.group(2), parameters, comment))
         code = re.sub(r"/\*.*?\*/", lambda m: blank(m.group(0)), text, flags=re.S)
         self.opaque += re.findall(r"^typedef struct (\w+) \1;", code, flags=re.M)
+        for m in re.finditer(r"^typedef ([^;{]*?\(\*)(\w+)(\)[^;{]*);", code, flags=re.M):
+            self.callbacks[m.group(2)] = " ".join((m.group(1) + m.group(3)).split())
+        for m in re.finditer(r"^(?:typedef )?enum (\w* ?)\{(.*?)^\}", code, flags=re.M | re.S):
+            self.enums += m.group(1).split()
+            value = -1
+            for enumerator in filter(None, self._split(m.group(2))):
+                name, _, given = enumerator.partition("=")
+                value = int(given, 0) if given else value + 1
+                self.enumerators[name.strip()] = value
         for m in re.finditer(r"^(?:typedef )?struct (\w+) \{\n(.*?)^\}", code, flags=re.M | re.S):
             fields = [self._field(f) for f in self._split(m.group(2), ";") if f]
             self.structs.append(Struct(path, line + code.count("\n", 0, m.start()), m.group(1), fields))

@@ -44,7 +44,7 @@ typedef struct gp_slices_search {
     const double *metric; /* [n] */
     size_t n;
     const gp_hierarchy *tree;
-    const uint32_t *item; /* [n of the first search] item of each row, UINT32_MAX: no item; NULL in the first */
+    const uint32_t *item; /* item of each row of the first search, UINT32_MAX: no item; NULL in the first search */
     double share;         /* alpha is divided in proportion to this number */
 } gp_slices_search;
 /* Owns: each of out [count], gp_an_slices_clear.  After an error `out` owns nothing. */

@@ -110,7 +110,7 @@ typedef struct gp_cat_image_stats {
 gp_status gp_cat_image_stats_all(gp_catalog *cat, const char *scorer, gp_cat_image_stats **out, size_t *count,
                                  gp_error *err);
 /* These functions fill the public types of goldpan.h. Everything passed to `visit` is borrowed until it returns; it
- * returns false to stop. NOT_FOUND as above. */
+ * returns false to stop. NOT_FOUND: there is no analysis by this scorer. */
 gp_status gp_cat_slices_visit(gp_catalog *cat, const char *scorer,
                               bool (*visit)(void *user, const gp_analysis_slice *slice), void *user, gp_error *err);
 gp_status gp_cat_category_quality(gp_catalog *cat, const char *scorer, gp_category_quality *out, gp_error *err);

@@ -96,7 +96,7 @@ gp_status gp_cat_paths_mark_missing(gp_catalog *cat, bool (*exists)(void *, cons
 typedef struct gp_cat_prompt {
     const char *text;     /* as the text tower reads it; NULL: the file has settings or a negative prompt but no
                              prompt */
-    const char *raw;      /* as it stands in the file */
+    const char *raw;      /* as written in the file */
     const char *negative; /* may be NULL */
     const char *source;   /* "table:x.csv", "a1111", "comfyui: node 6", "sidecar" */
     int strength;         /* priority: a prompt replaces one of lower or equal priority. Table 3, metadata 2, sidecar

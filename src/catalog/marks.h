@@ -13,9 +13,9 @@
  * is returned.
  *
  * A line is one JSON object. Its last member "sum" is the hash of the bytes before that member. Lines with a wrong
- * hash, such as an incomplete last line, are skipped. If several lines are about one thing, the last one counts. When a
- * catalog is opened, its journal is rewritten if it has grown too large. The limit is GP_MARKS_GROWTH times its size at
- * the last rewrite plus GP_MARKS_FREE bytes. */
+ * hash, such as an incomplete last line, are skipped. If several lines are about the same image, view or plan, the last
+ * one counts. When a catalog is opened, its journal is rewritten if it has grown too large. The limit is
+ * GP_MARKS_GROWTH times its size at the last rewrite plus GP_MARKS_FREE bytes. */
 #ifndef GP_CATALOG_MARKS_H
 #define GP_CATALOG_MARKS_H
 
@@ -26,8 +26,8 @@
 #include "base/str.h"
 #include "catalog/catalog.h"
 
-/* SQL for what a scorer needs if its journal entry does not say so: its key implies it.  migrate_8.c keeps its own copy,
- * because a migration must not change. */
+/* SQL: derives what a scorer needs from its key, for journal entries that do not record it. migrate_8.c keeps its own
+ * copy, because a migration must not change. */
 #define GP_MARKS_NEEDS(key) "CASE WHEN " key " LIKE 'clip/%' THEN 'pair' ELSE 'image' END"
 
 enum { GP_MARKS_VERSION = 1, GP_MARKS_GROWTH = 4, GP_MARKS_FREE = 256 << 10 };
@@ -61,7 +61,7 @@ gp_status gp_marks_any(gp_catalog *cat, bool *any, gp_error *err);
 typedef enum gp_marks_kind { GP_MARKS_RATING, GP_MARKS_VIEW, GP_MARKS_PICKS, GP_MARKS_PLAN } gp_marks_kind;
 typedef struct gp_marks_entry {
     gp_marks_kind kind;
-    gp_hash key;               /* hash of the kind and of what the entry is about */
+    gp_hash key;               /* hash of the kind and of the image, view or plan */
     size_t begin, size, order; /* begin, size: its line in `bytes`, without the newline; order: its number in the
                                   file */
     bool waits;                /* the entry's image is not in the catalog */
@@ -71,7 +71,7 @@ typedef struct gp_marks_file {
     char id[33];                 /* "" if there is no valid header */
     bool absent, foreign, newer; /* foreign: no line is goldpan's; newer: written by a later goldpan */
     uint64_t lines, bad;         /* bad: damaged lines, not counting an incomplete last line */
-    gp_marks_entry *entries;     /* the last entry about each thing, in file order */
+    gp_marks_entry *entries;     /* the last entry of each key, in file order */
     size_t count;
 } gp_marks_file;
 

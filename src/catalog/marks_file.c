@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Reads and writes the file of the journal of marks. Each line ends with a checksum. The file is read as a whole, and
- * only the last line about each thing is kept. */
+ * only the last line of each key is kept. */
 #include "base/mem.h"
 #include "catalog/marks.h"
 
@@ -123,7 +123,7 @@ static int by_order(const void *a, const void *b)
     return (x->order > y->order) - (x->order < y->order);
 }
 
-/* Keeps only the last entry about each thing. */
+/* Keeps only the last entry of each key. */
 static void keep_last(gp_marks_file *f)
 {
     size_t kept = 0;

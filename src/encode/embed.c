@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Embeddings without a catalog: images, texts or prepared planes in, one row each out. */
+ * Embeddings of images, texts or preprocessed images, without a catalog. */
 #include "encode/embed.h"
 
 #include "base/clock.h"
@@ -96,7 +96,7 @@ gp_status gp_embed_run_sources(const gp_encoder *encoder, const gp_embed_list *l
     gp_report counts = {0};
     embed_run r = {.options = options, .list = list, .out = out, .statuses = statuses, .report = &counts};
     gp_progress_meter_init(&r.ticker, "embed", list->n, options->progress, options->user);
-    for (size_t i = 0; i < list->n; i++) statuses[i] = GP_ERR_STOPPED; /* until it is taken */
+    for (size_t i = 0; i < list->n; i++) statuses[i] = GP_ERR_STOPPED; /* until the result is known */
     gp_status st = gp_encode_pool_open(encoder, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
                                        options->max_pixels, &r.pool, err);
     if (st == GP_OK && gp_encode_pool_batch(r.pool) == 0)
@@ -119,7 +119,7 @@ gp_status gp_embed_run_sources(const gp_encoder *encoder, const gp_embed_list *l
     return st;
 }
 
-/* No more threads than things to encode: each one costs a worker's memory. */
+/* Limits the threads to the number of items, because each thread needs a worker's memory. */
 static int at_most(int threads, size_t n)
 {
     threads = gp_pipeline_threads(threads);

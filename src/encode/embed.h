@@ -5,18 +5,19 @@
 
 #include "model/encoder.h"
 
-/* A list of sources, which may be longer than memory for their structs would allow: item i is written to *out. */
+/* A list of n sources.  `at` writes source i to *out, so that a long list needs no array of structs. */
 typedef struct gp_embed_list {
     size_t n;
     gp_status (*at)(const void *user, size_t i, gp_source *out, gp_error *err);
     const void *user;
 } gp_embed_list;
-/* Sources to embeddings without a catalog: list of n -> out [n,d], statuses [n]. */
+/* Encodes sources: list of n -> out [n,d], statuses [n]. */
 gp_status gp_embed_run_sources(const gp_encoder *encoder, const gp_embed_list *list, const gp_embed_options *options,
                                float *out, gp_status *statuses, gp_report *report, gp_error *err);
-/* Texts to embeddings, packed by length: texts [n] -> out [n,d].  tokens, truncated [n] may be NULL. */
+/* Encodes texts [n] -> out [n,d].  tokens, truncated [n] may be NULL. */
 gp_status gp_embed_run_texts(const gp_encoder *encoder, const char *const *texts, size_t n, int threads, float *out,
                              uint32_t *tokens, bool *truncated, gp_error *err);
+/* Encodes preprocessed images: planes [n,3,s,s] -> out [n,d]. */
 gp_status gp_embed_run_planes(const gp_encoder *encoder, const float *planes, size_t n, int threads, float *out,
                               gp_error *err);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * An encoder holds what each thread needs, made once: a tower's worker and room for a batch of prepared pictures. */
+ * The encode pool.  Each thread has a worker and the memory of a batch of preprocessed images, allocated once. */
 #include "encode/encode.h"
 
 #include "base/clock.h"
@@ -18,21 +18,21 @@
 #include <string.h>
 
 #define IMAGE_FILE_LIMIT ((uint64_t)1 << 30)
-#define TOKENS_AT_ONCE   1024 /* rows of one matrix product: enough to keep it busy, small enough for the cache */
-#define TOKENS_AT_LEAST  192  /* fewer make it slower */
+#define MAX_BATCH_TOKENS 1024 /* rows of a matrix product: enough for full speed, few enough for the cache */
+#define MIN_BATCH_TOKENS 192  /* matrix products with fewer rows are slower per row */
 
 struct gp_encode_pool {
     const gp_encoder *encoder;
     int threads;
     size_t images, tokens, dims, plane_floats; /* plane_floats = 3 * s * s */
-    size_t few;                                /* images that are enough rows for a matrix product */
+    size_t min_images;                         /* smallest number of images with MIN_BATCH_TOKENS tokens */
     uint64_t max_pixels;
     gp_encoder_worker **workers; /* [threads] */
-    float **planes;              /* [threads] of [images, 3, s, s] */
-    float **packed;              /* [threads] of [images, d] */
+    float **planes;              /* [threads], each [images, 3, s, s]: preprocessed images */
+    float **packed;              /* [threads], each [images, d]: embeddings of the images that are ok */
 };
 
-static size_t rows_of(const gp_model_facts *facts)
+static size_t tokens_of(const gp_model_facts *facts)
 {
     size_t side = facts->patch ? facts->image_side / facts->patch : 1;
     return side * side + 1;
@@ -40,7 +40,7 @@ static size_t rows_of(const gp_model_facts *facts)
 
 static size_t batch_for(const gp_model_facts *facts, size_t wanted)
 {
-    size_t rows = rows_of(facts), batch = wanted ? wanted : TOKENS_AT_ONCE / rows;
+    size_t rows = tokens_of(facts), batch = wanted ? wanted : MAX_BATCH_TOKENS / rows;
     if (batch < 1) batch = 1;
     return batch > GP_BATCH_MAX ? GP_BATCH_MAX : batch;
 }
@@ -56,8 +56,8 @@ gp_status gp_encode_pool_open(const gp_encoder *encoder, int threads, size_t ima
     e->encoder = encoder;
     e->threads = gp_pipeline_threads(threads);
     e->images = facts.has_image_tower ? batch_for(&facts, images) : 0;
-    e->few = (TOKENS_AT_LEAST + rows_of(&facts) - 1) / rows_of(&facts);
-    e->tokens = facts.has_text_tower ? (facts.context > TOKENS_AT_ONCE ? facts.context : TOKENS_AT_ONCE) : 0;
+    e->min_images = (MIN_BATCH_TOKENS + tokens_of(&facts) - 1) / tokens_of(&facts);
+    e->tokens = facts.has_text_tower ? (facts.context > MAX_BATCH_TOKENS ? facts.context : MAX_BATCH_TOKENS) : 0;
     e->dims = facts.embedding;
     e->plane_floats = (size_t)3 * facts.image_side * facts.image_side;
     e->max_pixels = max_pixels ? max_pixels : GP_MAX_PIXELS;
@@ -106,7 +106,7 @@ size_t gp_encode_pool_batch(const gp_encode_pool *e)
 size_t gp_encode_pool_next(const gp_encode_pool *e, size_t left)
 {
     size_t each = (size_t)e->threads * 2, share = (left + each - 1) / each;
-    if (share < e->few) share = e->few;
+    if (share < e->min_images) share = e->min_images;
     if (share > e->images) share = e->images;
     return share < left ? share : left;
 }
@@ -119,7 +119,7 @@ size_t gp_encode_pool_dims(const gp_encode_pool *e)
     return e->dims;
 }
 
-/* ------------------------------------------------------------------ pictures */
+/* ------------------------------------------------------------------ images */
 
 gp_status gp_encode_job_new(const gp_encode_pool *e, size_t count, gp_encode_job **out, gp_error *err)
 {
@@ -145,7 +145,8 @@ void gp_encode_job_free(gp_encode_job *job)
     gp_mem_free(job);
 }
 
-/* An embedding belongs to a content, so a file that was replaced since must not give one to its former content. */
+/* Fails if the content of the file does not have the expected hash.  Else the embedding of a replaced file would be
+ * stored for the old content. */
 static gp_status same_content(gp_encode_item *p, const uint8_t *bytes, gp_error *err)
 {
     gp_hash now = gp_hash_of(bytes, p->size);
@@ -154,8 +155,8 @@ static gp_status same_content(gp_encode_item *p, const uint8_t *bytes, gp_error 
     return gp_fail(err, GP_ERR_NOT_FOUND, "has changed since it was added: add it again");
 }
 
-/* Fails, with `own` set, if goldpan made the image. */
-static gp_status refuse_own(gp_encode_item *p, const uint8_t *bytes, gp_error *err)
+/* Sets `own` and fails if goldpan made the image. */
+static gp_status reject_own(gp_encode_item *p, const uint8_t *bytes, gp_error *err)
 {
     gp_chunks chunks = {0};
     gp_status st = gp_image_read_chunks(bytes, p->size, &chunks, NULL);
@@ -166,7 +167,7 @@ static gp_status refuse_own(gp_encode_item *p, const uint8_t *bytes, gp_error *e
     return p->own ? gp_fail(err, GP_ERR_UNSUPPORTED, "goldpan drew this image") : GP_OK; /* decoding reports damage */
 }
 
-/* Decoded pixels of the caller to planes [3,s,s].  MEMORY as below. */
+/* Preprocesses decoded pixels of the caller to planes [3,s,s].  Errors as in prepare_file. */
 static gp_status prepare_pixels(const gp_encode_pool *e, const gp_encode_item *p, float *planes,
                                 gp_encode_seconds *seconds, gp_error *err)
 {
@@ -182,7 +183,7 @@ static gp_status prepare_pixels(const gp_encode_pool *e, const gp_encode_item *p
     return st;
 }
 
-/* One file to planes [3,s,s].  MEMORY is the machine's failure, all else the file's. */
+/* Decodes and preprocesses one file to planes [3,s,s].  All errors but MEMORY concern only this file. */
 static gp_status prepare_file(const gp_encode_pool *e, gp_encode_item *p, float *planes, gp_encode_seconds *seconds,
                               gp_error *err)
 {
@@ -196,7 +197,7 @@ static gp_status prepare_file(const gp_encode_pool *e, gp_encode_item *p, float 
         bytes = file.data, p->size = file.size;
     }
     if (p->known) GP_TRY_GOTO(same_content(p, bytes, err));
-    if (p->leave_own) GP_TRY_GOTO(refuse_own(p, bytes, err));
+    if (p->leave_own) GP_TRY_GOTO(reject_own(p, bytes, err));
     double read = gp_clock_now();
     seconds->read += read - start;
     GP_TRY_GOTO(gp_preprocess_decode(gp_encoder_preprocess(e->encoder), bytes, p->size, e->max_pixels, &pixels, err));
@@ -230,9 +231,9 @@ static bool is_finite(const float *row, size_t d)
     return true;
 }
 
-/* Copies the rows to the pictures that were encoded.  A row that is not finite is a failure of its picture.  It counts
- * as temporary, since another model or precision may do better. */
-static void hand_out(gp_encode_job *job, const float *packed, size_t d)
+/* Copies the embeddings to the rows of their images.  An embedding that is not finite is an error of its image.  The
+ * error counts as temporary, because another model or precision may give a finite embedding. */
+static void copy_embeddings(gp_encode_job *job, const float *packed, size_t d)
 {
     for (size_t i = 0, row = 0; i < job->count; i++) {
         gp_encode_item *p = &job->pictures[i];
@@ -290,7 +291,7 @@ void gp_encode_job_run(gp_encode_pool *e, int thread, gp_encode_job *job)
     job->seconds.tower_work += gp_clock_thread_cpu() - worked;
     job->overflowed = job->status == GP_ERR_FORMAT;
     if (job->overflowed) job->status = GP_OK;
-    if (job->status == GP_OK) hand_out(job, packed, e->dims);
+    if (job->status == GP_OK) copy_embeddings(job, packed, e->dims);
 }
 
 /* ------------------------------------------------------------------ prepared planes */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What encode.c lends to encode_texts.c. */
+ * Private to encode: members of gp_encode_pool that encode_texts.c uses. */
 #ifndef GP_ENCODE_ENCODE_PRIVATE_H
 #define GP_ENCODE_ENCODE_PRIVATE_H
 

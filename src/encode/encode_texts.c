@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Texts to embeddings.  The mask is causal, so a text needs only its tokens up to end-of-text: texts are sorted by
- * length and packed one after the other into jobs of about a thousand tokens, instead of being padded to 77. */
+ * Encodes texts.  With the causal mask, only the tokens up to end-of-text matter.  So texts are not padded to 77
+ * tokens, but sorted by length and packed into jobs of about a thousand tokens. */
 #include "encode/encode.h"
 
 #include "base/clock.h"
@@ -13,13 +13,15 @@
 #include <string.h>
 
 typedef struct tokens {
-    int32_t *ids; /* owned: [length] */
-    size_t length, full, row;
+    int32_t *ids;  /* owned: [length] */
+    size_t length; /* tokens that the tower reads */
+    size_t full;   /* tokens of the whole text, before truncation */
+    size_t row;    /* index of the text for the caller */
 } tokens;
 
 typedef struct text_job {
     size_t count;
-    size_t *index;   /* [count] the caller's row of each text */
+    size_t *index;   /* [count] index of each text for the caller */
     size_t *lengths; /* [count] tokens that the tower reads */
     int32_t *ids;    /* [sum of lengths] */
     float *vectors;  /* [count, d] */
@@ -29,7 +31,7 @@ typedef struct text_job {
 } text_job;
 typedef struct text_run {
     gp_encode_pool *pool;
-    tokens *sorted; /* [n] by length */
+    tokens *sorted; /* [n] sorted by length */
     size_t n, made;
     float *out; /* [n,d] */
     double seconds;
@@ -129,7 +131,7 @@ static gp_status no_tokenizer(const gp_encoder *encoder, gp_error *err)
     return gp_fail_path(err, GP_ERR_NOT_FOUND, "the model folder '%s' has no tokenizer (%s)", folder, files);
 }
 
-/* Tokens of each text up to the pooled one. */
+/* Tokenises the texts; keeps the tokens up to the pooled one. */
 static gp_status tokenise(const gp_encoder *encoder, const char *const *texts, size_t n, size_t context, tokens *out,
                           gp_error *err)
 {

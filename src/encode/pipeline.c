@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Two bounded queues and a ring that puts results back in order: job i waits in slot i % window until all before it
- * have been taken.  The window bounds everything: jobs made but not taken are never more than `window`. */
+ * Two bounded queues, and a ring buffer that restores the order of the results.  Finished job i waits in slot i %
+ * window until the results of all jobs before it have been taken.  At most `window` jobs are created but not yet taken.
+ */
 #include "encode/pipeline.h"
 
 #include "base/mem.h"
@@ -18,7 +19,8 @@ typedef struct state {
     ticket *tickets; /* [window] */
     void **ring;     /* [window] finished jobs that wait for their turn */
     uint64_t made, taken;
-    bool ended, failed; /* no more jobs; results are dropped */
+    bool ended;  /* no new jobs are created */
+    bool failed; /* results are dropped */
 } state;
 
 int gp_pipeline_threads(int wanted)
@@ -37,7 +39,7 @@ static void worker(void *user, int index)
     }
 }
 
-/* Make jobs until the window is full. */
+/* Creates jobs until `window` jobs exist. */
 static gp_status fill(state *s, gp_error *err)
 {
     while (!s->ended && s->made - s->taken < s->pipe->window) {
@@ -50,12 +52,12 @@ static gp_status fill(state *s, gp_error *err)
         ticket *t = &s->tickets[s->made % s->pipe->window];
         t->number = s->made++;
         t->job = job;
-        gp_queue_put(s->todo, t); /* never blocks: the queue holds a whole window */
+        gp_queue_put(s->todo, t); /* never blocks: the queue has room for `window` jobs */
     }
     return GP_OK;
 }
 
-/* Wait for one result, then take all whose turn has come. */
+/* Waits for one finished job, then takes all results that are next in order. */
 static gp_status drain(state *s, gp_error *err)
 {
     void *item;
@@ -83,7 +85,7 @@ static gp_status loop(state *s, gp_error *err)
     gp_status result = GP_OK;
     while (!s->ended || s->taken < s->made) {
         gp_status st = fill(s, err);
-        /* the message is of what counts: a failure outdoes a stop, the first failure outdoes the others */
+        /* reports the first error; an error takes precedence over GP_ERR_STOPPED */
         if (st == GP_OK && s->taken < s->made) st = drain(s, s->failed ? NULL : err);
         if (st == GP_OK) continue;
         s->ended = true;

@@ -11,10 +11,10 @@
 
 void gp_pixels_clear(gp_pixels *pixels)
 {
-    if (!pixels) return;
-    gp_mem_free(pixels->rgb);
-    pixels->width = pixels->height = 0;
-    pixels->rgb = NULL;
+    size_t size = pixels && pixels->size ? pixels->size : sizeof *pixels; /* within goldpan the size is not set */
+    if (!pixels || size < sizeof size) return;
+    if (size >= sizeof *pixels) gp_mem_free(pixels->rgb);
+    memset((char *)pixels + sizeof size, 0, size - sizeof size);
 }
 
 static gp_status reject(const gp_image_guess *seems, gp_error *err)

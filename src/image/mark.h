@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Marks images that goldpan draws, so that scanning a folder does not add them to a catalog (base/own.h). */
+ * Marks images that goldpan makes, such as contact sheets, so that scanning a folder does not add them to a catalog
+ * (base/own.h). */
 #ifndef GP_IMAGE_MARK_H
 #define GP_IMAGE_MARK_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Perceptual hash (pHash) from the low frequencies of a discrete cosine low_frequencies (DCT). */
+ * Perceptual hash (pHash) from the low frequencies of a discrete cosine transform (DCT). */
 #include "image/phash.h"
 
 #include <math.h>

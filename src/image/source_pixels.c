@@ -37,7 +37,7 @@ gp_status gp_pixels_of_source(const gp_source *source, uint64_t max_pixels, gp_p
     GP_TRY(gp_image_check_size(s->width, s->height, max_pixels, err));
     GP_TRY(check_layout(s, &row, &stride, err));
     if (s->channels == 3 && stride == row) {
-        /* gp_pixels has no const, but nobody writes to decoded pixels. */
+        /* This drops const, which is safe because decoded pixels are only read. */
         *out = (gp_pixels){.width = s->width, .height = s->height, .rgb = (uint8_t *)(uintptr_t)s->data};
         return GP_OK;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Table cells as paths, and paths as keys.  A key lists a path's components from the last to the first.  A common end
- * of two paths is then a common start of their keys, so sorting the keys puts paths with the same end together. */
+ * Reads table cells as paths, and turns paths into keys. A key lists a path's components from the last to the first.
+ * Two paths with a common end have keys with a common start, so sorting the keys puts such paths side by side. */
 #include "ingest/cell_path.h"
 
 #include "base/file.h"
@@ -13,7 +13,7 @@ enum { SEPARATOR = 1 };
 
 /* ------------------------------------------------------------------ cells */
 
-/* Appends the text with %XX decoded; %00 and a '%' without two hexadecimal digits stay as they are. */
+/* Appends the text with %XX decoded. %00 and a '%' without two hexadecimal digits stay unchanged. */
 static void add_decoded(gp_str *s, const char *text)
 {
     for (; *text; text++) {
@@ -51,7 +51,7 @@ static gp_cell_kind file_address(const char *p, gp_str *path)
     bool host = p[0] == '/' && p[1] == '/';
     const char *from = host ? p + 2 : p;
     if (host && strncmp(from, "localhost/", 10) == 0) from += 9;
-    if (host && *from != '/' && !has_drive(from)) { /* file://server/share/x */
+    if (host && *from != '/' && !has_drive(from)) { /* file://server/share/x names another machine */
         add_decoded(path, from + strcspn(from, "/"));
         return GP_CELL_FOREIGN;
     }
@@ -61,7 +61,7 @@ static gp_cell_kind file_address(const char *p, gp_str *path)
     return drive ? GP_CELL_FOREIGN : GP_CELL_ABSOLUTE;
 }
 
-/* Reads a web address: decodes and keeps only its path. */
+/* Reads a web address: keeps only its path, decoded. */
 static gp_cell_kind net_address(const char *p, gp_str *path)
 {
     size_t host = strcspn(p, "/"), size;
@@ -101,7 +101,8 @@ static void put_normal(gp_str *s, const char *path)
         path += strspn(path, "/\\");
         size_t n = strcspn(path, "/\\");
         bool climbed = s->size >= start + 2 && memcmp(s->data + s->size - 2, "..", 2) == 0 &&
-                       (s->size == start + 2 || s->data[s->size - 3] == '/'); /* after "..": nothing to remove */
+                       /* directly after "..", or at the start: no component can be removed */
+                       (s->size == start + 2 || s->data[s->size - 3] == '/');
         if (n == 2 && path[0] == '.' && path[1] == '.' && s->size > start && !climbed) {
             while (s->size > start && s->data[s->size - 1] != '/') s->size--;
             if (s->size > start) s->size--;
@@ -120,7 +121,7 @@ static bool is_ascii(const char *p)
     return !*p;
 }
 
-/* Appends the text in Unicode NFC; `fold` also folds its case.  In text that is not UTF-8 only A to Z are folded. */
+/* Appends the text in Unicode NFC. `fold` also folds its case. In text that is not UTF-8 only A to Z are folded. */
 static void add_composed(gp_str *s, const char *text, bool fold)
 {
     utf8proc_uint8_t *out = NULL;
@@ -134,7 +135,8 @@ static void add_composed(gp_str *s, const char *text, bool fold)
     for (; *text; text++) gp_str_putc(s, fold && *text >= 'A' && *text <= 'Z' ? (char)(*text + 32) : *text);
 }
 
-/* Returns the size of a name without its extension. In cells only known extensions count: "v1.5" has none. */
+/* Returns the length of a name without its extension. any: every extension counts. Otherwise only known extensions
+ * count, so that "v1.5" has none. */
 static size_t stem_size(const char *name, size_t size, bool any)
 {
     static const char *const known[] = {"png", "jpg", "jpeg", "jpe",     "jfif", "webp", "apng",
@@ -151,7 +153,8 @@ static size_t stem_size(const char *name, size_t size, bool any)
     return any ? dot - 1 : size;
 }
 
-/* Appends the components of a normalised path in reverse order. */
+/* Appends the components of a normalised path in reverse order. stem: drop the extension of the path's last
+ * component. */
 static void add_reversed(gp_str *key, const char *path, size_t size, bool stem, bool any_ending)
 {
     for (size_t end = size; end && !key->failed;) {

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * Removes the prompt syntax of the web interfaces and keeps the words.  Four passes over one buffer, each linear:
+ * Removes the prompt syntax of the web interfaces and keeps the words. Four passes over one buffer, each in linear
+ * time:
  *
  *   tags      removes <lora:name:0.8> and every other <word:...>
- *   brackets  (x), ((x)), (x:1.2), [x] become x; [a|b] becomes "a b"; [a:b:0.5] becomes the text used in more of the
- *             steps: b, or a if the switch comes after the middle; [a::8] becomes a, [b:8] becomes b.  Escaped brackets
- *             \( \) are removed too: the model reads them as letters, but they are no words
+ *   brackets  (x), ((x)), (x:1.2) and [x] become x; [a|b] becomes "a b"; [a:b:0.5] becomes the text used in more steps:
+ *             b, or a if the switch comes after the middle; [a::8] becomes a, [b:8] becomes b. Escaped brackets \( \)
+ *             are also removed, because they are not words
  *   tags      again, for tags that had brackets inside
- *   words     removes embedding:name; BREAK becomes a blank; AND becomes a comma and loses the weight " :1.2" before.
- *             A keyword stays if both neighbours are in capitals too ("BOARD, AND I AM": prose).  White space is
- *             folded, empty parts between commas and commas at the ends are removed
+ *   words     removes embedding:name; BREAK becomes a blank; AND becomes a comma, and a weight " :1.2" before it is
+ *             removed. A keyword stays if both neighbours are in capitals too ("BOARD, AND I AM" is prose). White space
+ *             is folded. Empty parts between commas, and commas at the ends, are removed
  *
- * The result contains no bracket, tag or keyword, so cleaning it again changes nothing; a fuzz target checks this.
- * Frames of open brackets are on the heap, so there is no recursion. */
+ * The result contains no bracket, tag or keyword, so cleaning it again changes nothing; a fuzz target checks this. Open
+ * brackets are kept in a list on the heap, so there is no recursion. */
 #include "ingest/clean_prompt.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -27,8 +28,8 @@ static bool is_word(char c)
            (unsigned char)c >= 0x80;
 }
 
-/* Returns true if text [0, size) is a weight or a step: a plain number, with blanks around it allowed.  *value: the
- * number. */
+/* Returns true if text [0, size) is a weight or a step: a plain number, with blanks around it allowed. Sets *value to
+ * it. */
 static bool is_weight(const char *text, size_t size, double *value)
 {
     char copy[32];
@@ -50,13 +51,14 @@ static bool is_tag(const char *text, size_t size)
     return name && name < size && text[name] == ':';
 }
 
-/* Removes tags in place, inner tags first.  Each '<' stores the position of the '<' before it, so the chain is the
- * stack. */
+/* Removes tags in place, inner tags first. Each open '<' stores the position of the previous open '<'; these links form
+ * a stack. */
 static gp_status remove_tags(char *text, size_t *size, gp_error *err)
 {
     size_t to = 0, last = SIZE_MAX;
     if (!memchr(text, '<', *size)) return GP_OK;
-    size_t *before = gp_mem_new(*size, sizeof *before); /* [to]: the last '<' still open before the '<' at `to` */
+    size_t *before = gp_mem_new(*size, sizeof *before); /* [position of '<']: position of the previous '<' that is still
+                                                           open */
     if (!before) return gp_fail_memory(err, "a prompt");
     for (size_t i = 0; i < *size; i++) {
         char c = text[i];
@@ -67,7 +69,7 @@ static gp_status remove_tags(char *text, size_t *size, gp_error *err)
                 to = start;
                 continue;
             }
-            last = SIZE_MAX; /* as in "<3 and >": this '>' is text, and no tag may contain it */
+            last = SIZE_MAX; /* as in "<3 and >": this '>' is plain text, so no earlier '<' can start a tag */
         }
         if (c == '<') before[to] = last, last = to;
         text[to++] = c;
@@ -86,14 +88,15 @@ typedef struct frame {
     char bracket;           /* '(' or '[' */
 } frame;
 
-/* At a closing ')': returns the end of the content without ":1.2". */
+/* Handles a closing ')': returns the end of the content without ":1.2". */
 static size_t close_round(const char *text, const frame *f, size_t to)
 {
     double weight;
     return f->colon != SIZE_MAX && is_weight(text + f->colon + 1, to - f->colon - 1, &weight) ? f->colon : to;
 }
 
-/* At a closing ']': keeps one part of [x], [to:when] or [from:to:when], moves it to f->start and returns its end. */
+/* Handles a closing ']': keeps one part of [x], [to:when] or [from:to:when], moves it to f->start and returns its
+ * end. */
 static size_t close_square(char *text, const frame *f, size_t to)
 {
     double when;
@@ -149,7 +152,8 @@ static bool is_gap(char c)
     return is_space(c) || c == ',';
 }
 
-/* Finds the next word in [*at, size), without the gaps around it, and moves *at behind it; false: no more words. */
+/* Finds the next word in [*at, size), without the gaps around it, and moves *at past it. Returns false if there is
+ * none. */
 static bool next_word(const char *text, size_t size, size_t *at, size_t *start, size_t *length)
 {
     size_t i = *at;
@@ -161,8 +165,8 @@ static bool next_word(const char *text, size_t size, size_t *at, size_t *start, 
     return *length > 0;
 }
 
-/* Returns true for a keyword, also with attached weights or parts of them ("AND:1.2"; "AND:" before a blank and
- * "1.2"). Otherwise the later removal of the weight would leave a keyword. */
+/* Returns true for a keyword, also with a weight or part of one attached ("AND:1.2"; "AND:" before a blank and "1.2").
+ * Otherwise removing the weight later would leave a bare keyword. */
 static bool is_keyword(const char *word, size_t length)
 {
     size_t at = length >= 5 && memcmp(word, "BREAK", 5) == 0 ? 5 : length >= 3 && memcmp(word, "AND", 3) == 0 ? 3 : 0;
@@ -181,7 +185,7 @@ static bool is_capitals(const char *word, size_t length)
     return any;
 }
 
-/* Returns true if the next word that is not a keyword is in capitals.  The caller looks it up once for a run of
+/* Returns true if the next word that is not a keyword is in capitals. The caller evaluates this once per run of
  * keywords. */
 static bool capitals_follow(const char *text, size_t size, size_t at)
 {
@@ -191,8 +195,8 @@ static bool capitals_follow(const char *text, size_t size, size_t at)
     return false;
 }
 
-/* Removes a weight ":1.2" from the end of the output, as before AND. */
-static void drop_weight(gp_str *s)
+/* Removes a weight ":1.2" from the end of the output, as it stands before AND. */
+static void remove_weight(gp_str *s)
 {
     size_t end = s->size, colon;
     double weight;
@@ -209,7 +213,7 @@ typedef struct gap {
     bool comma, blank;
 } gap;
 
-static void see_gap(gap *g, const char *from, const char *to)
+static void add_gap(gap *g, const char *from, const char *to)
 {
     for (; from < to; from++) g->comma |= *from == ',', g->blank |= is_space(*from);
 }
@@ -221,8 +225,8 @@ static void put_word(gp_str *out, const gap *g, const char *word, size_t length)
     gp_str_add(out, word, length);
 }
 
-/* Returns the size of "embedding:name" at the start of a word.  The name ends before '<' and '>'; otherwise removing
- * the name could join the ends of a tag around it. */
+/* Returns the length of "embedding:name" at the start of a word. The name ends before '<' and '>', because removing it
+ * could otherwise join the ends of a tag around it. */
 static size_t embedding_size(const char *word, size_t length)
 {
     size_t size = 10;
@@ -238,13 +242,13 @@ static void clean_words(const char *text, size_t size, gp_str *out)
     bool capitals = false, follow = false, run = false, split = false;
     for (; next_word(text, size, &at, &start, &length); end = at) {
         const char *word = text + start;
-        see_gap(&g, text + end, word);
+        add_gap(&g, text + end, word);
         if (is_keyword(word, length)) {
-            if (!run) follow = capitals_follow(text, size, at); /* once for a run of keywords */
+            if (!run) follow = capitals_follow(text, size, at); /* once per run of keywords */
             run = true;
             if (!capitals || !follow) {
                 if (*word == 'A') {
-                    drop_weight(out);
+                    remove_weight(out);
                     g.comma = split = true;
                 }
                 g.blank = true;
@@ -260,7 +264,7 @@ static void clean_words(const char *text, size_t size, gp_str *out)
         put_word(out, &g, word, length);
         g = (gap){0};
     }
-    if (split) drop_weight(out); /* the last part's weight */
+    if (split) remove_weight(out); /* the weight of the last part */
 }
 
 /* ------------------------------------------------------------------ whole texts */
@@ -295,7 +299,8 @@ gp_status gp_prompt_clean(const char *raw, bool webui_syntax, char **out, gp_err
         GP_TRY_GOTO(remove_brackets(text, &size, err));
         GP_TRY_GOTO(remove_tags(text, &size, err));
         clean_words(text, size, &result);
-        if (result.data) result.data[result.size] = 0; /* drop_weight only shortens, so write the NUL again */
+        if (result.data)
+            result.data[result.size] = 0; /* remove_weight only reduces the size, so the NUL must be written again */
     } else {
         fold_lines(text, size, &result);
     }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Text boxes: nodes whose class name says that they only hold a text.  Besides the text they may have
+ * Text boxes: nodes whose class name shows that they only hold a text. Besides the text they may have
  *
  *   a seed                   chooses between alternatives in the text, if it has any
- *   options                  that are off change nothing; others may change the text, which is then a guess
- *   a link to a text model   such a box also encodes its text, and returns the text at a later output
- *   several texts            the node "Text String" returns each at its own output
- */
+ *   options                  if they are off, they change nothing; otherwise they may change the text, and then it is
+ *                            a guess
+ *   a link to a text model   such a box also encodes its text, and returns the text itself at a later output
+ *   several texts            the node "Text String" returns each text at its own output */
 #include "ingest/comfy_graph_private.h"
 #include <string.h>
 #include <strings.h>
@@ -43,7 +43,8 @@ bool gp_comfy_graph_is_text_box(const gp_comfy_graph_node *node)
 
 /* ------------------------------------------------------------------ options */
 
-/* Returns true if the names share a word of three letters or more, as "convert_from_csv" and "csv_quote_char" do. */
+/* Returns true if both names contain the same word of three or more letters, as "convert_from_csv" and "csv_quote_char"
+ * do. */
 static bool shares_word(const char *a, const char *b)
 {
     static const char gaps[] = "_ ";
@@ -64,7 +65,7 @@ static bool is_false(const gp_comfy_graph_input *input)
     return gp_json_kind_of(input->value) == GP_JSON_BOOL && !gp_json_bool(input->value, true);
 }
 
-/* Returns true if the option is off, or if only an option that is off uses it. */
+/* Returns true if the option is off, or if it belongs to another option that is off. */
 static bool is_off(const gp_comfy_graph_node *node, const gp_comfy_graph_input *input)
 {
     static const char *const offs[] = {"none", "off", "no", "disable", "disabled", "false", "choose"};
@@ -77,7 +78,7 @@ static bool is_off(const gp_comfy_graph_node *node, const gp_comfy_graph_input *
     return false;
 }
 
-/* Returns true for a link to a model, which a text box needs only to encode its text. */
+/* Returns true for a link to a model. A text box uses it only to encode its text. */
 static bool is_model(const gp_comfy_graph_input *input)
 {
     static const char *const names[] = {"clip", "opt_clip", "model", "opt_model", "vae"};
@@ -108,7 +109,7 @@ static effect effect_of(const gp_comfy_graph_node *node, const gp_comfy_graph_in
 
 /* ------------------------------------------------------------------ the text of a box */
 
-/* Returns which output gives the text "text_b" or "text_2": 1. */
+/* Returns the output that returns this text: 1 for "text_b" or "text_2". */
 static uint64_t output_of(const char *name)
 {
     size_t size = strlen(name);
@@ -123,7 +124,7 @@ const gp_comfy_graph_input *gp_comfy_graph_box_input(const gp_comfy_graph_node *
     bool encodes = false, sorted = strcmp(node->type, "Text String") == 0;
     if (parts->find_count || parts->replace_count) return NULL;
     if (!gp_comfy_graph_is_text_box(
-            node)) { /* another class must have exactly one text, and at most a seed beside it */
+            node)) { /* a node of another class must have exactly one text, and at most a seed beside it */
         const char *own = parts->text_count == 1 ? gp_json_text(parts->texts[0]->value, NULL) : NULL;
         if (parts->others || slot || !own) return NULL;
     }
@@ -143,7 +144,7 @@ const gp_comfy_graph_input *gp_comfy_graph_box_input(const gp_comfy_graph_node *
     return slot && !sorted && !encodes ? NULL : found;
 }
 
-/* Drops lines that begin with '#', and joins the others with a line break. */
+/* Removes lines that begin with '#' and joins the other lines with line breaks. */
 static void drop_comments(const gp_str *text, gp_str *out)
 {
     bool first = true;
@@ -158,7 +159,8 @@ static void drop_comments(const gp_str *text, gp_str *out)
     }
 }
 
-/* Joins the lines with a line break. Lines that keep their own line break are then a blank line apart. */
+/* Joins the lines with line breaks. Without `strip` each line also keeps its own line break, so that blank lines
+ * separate them. */
 static void join_lines(const gp_str *text, bool strip, gp_str *out)
 {
     for (const char *at = text->data; at && *at;) {
@@ -170,7 +172,7 @@ static void join_lines(const gp_str *text, bool strip, gp_str *out)
     }
 }
 
-/* Changes a text as the class of the box does. */
+/* Changes the text as the node's class does. */
 static void apply_class(const gp_comfy_graph_node *node, gp_str *text)
 {
     gp_str out = GP_STR_INIT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Reads the graph: collects every node with class_type, and resolves every link once through a sorted list of ids. */
+ * Reads a graph: collects every node with class_type, and resolves every link through a sorted list of ids. */
 #include "ingest/comfy_graph.h"
 #include "base/mem.h"
 #include <assert.h>
@@ -28,15 +28,14 @@ bool gp_comfy_graph_is_data(const char *name)
     return !GP_GRAPH_HAS_WORD(name, other);
 }
 
-/* Returns true for an input such as "source" or "reference": an image put onto the node's main image, not the main
- * image itself. */
+/* Returns true for an input such as "source" or "reference": its image is put onto the node's main image. */
 static bool is_second(const char *name)
 {
     static const char *const words[] = {"source", "ref", "overlay", "layer", "style", "face_image", "pose", "depth"};
     return GP_GRAPH_HAS_WORD(name, words);
 }
 
-/* Returns true if the node puts one image onto another, so that both are parts of the result. */
+/* Returns true if the node puts one image onto another. Both images are then parts of the result. */
 static bool is_composite(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"composite", "paste", "blend", "imageoverlay", "image overlay"};
@@ -135,8 +134,8 @@ static void resolve_links(gp_comfy_graph *g, size_t *sorted)
     }
 }
 
-/* Finds the inputs of a node that may carry the image or latent that it passes on. A second image does so if the node
- * has no main image, or is a composite. */
+/* Marks the inputs of a node that may carry the image or latent which the node passes on. A second image is marked only
+ * if the node has no main image or is a composite. */
 static void find_carriers(gp_comfy_graph_node *node)
 {
     bool mains = false, seconds = false;
@@ -150,7 +149,7 @@ static void find_carriers(gp_comfy_graph_node *node)
     for (size_t i = 0; i < node->input_count; i++) node->inputs[i].carries &= !node->inputs[i].second;
 }
 
-/* Finds the object with the nodes: the root, or its "prompt" (an object, or JSON in a string). */
+/* Finds the object that contains the nodes: the root, or its member "prompt" (an object, or JSON in a string). */
 static gp_status find_nodes(gp_json **root, const gp_json **nodes, size_t counts[2], gp_error *err)
 {
     *nodes = *root;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Finds the sampler that made an image from noise.
  *
- * Links that carry images and latents lead from the output back to samplers.  A sampler is the maker if it starts
- * from noise alone (denoise 1, from step 0, noise added, no mask), whatever its inputs are.  Other samplers rework
- * an image (a second pass, a detailer, an upscaler by tiles).  Such a sampler is skipped if its input leads back to
- * another sampler, because its prompt may describe only a face, or be empty.  If its input leads to no other
- * sampler, it is the maker (image to image). */
+ * Links that carry images and latents lead from the output back to samplers. A sampler is the maker if it starts from
+ * noise alone (denoise 1, from step 0, noise added, no mask), whatever its inputs are. Other samplers rework an image:
+ * a second pass, a detailer, an upscaler with tiles. Such a sampler is skipped if its input leads back to another
+ * sampler, because its prompt may describe only a face, or be empty. If its input leads to no other sampler, it is the
+ * maker (image to image). */
 #include "ingest/comfy_private.h"
 #include <string.h>
 #include <strings.h>
@@ -50,7 +50,8 @@ static bool is_latent_name(const char *name)
     return strcasestr(name, "latent") || strcasestr(name, "sample");
 }
 
-/* Returns true if the node has a canvas: a latent, an image, a pipe that may hold either, or a size of its own. */
+/* Returns true if the node has an input that sampling can start from: a latent, an image, a pipe that may hold either,
+ * or a size. */
 static bool has_canvas(const gp_comfy_graph_node *node)
 {
     if (gp_comfy_graph_find(node, "width") || gp_comfy_graph_find(node, "empty_latent_width")) return true;
@@ -71,8 +72,9 @@ bool gp_comfy_is_sampler(const gp_comfy_graph_node *node)
     int count = 0;
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) count += gp_comfy_graph_find(node, usual[i]) != NULL;
     if (count < 3) return false;
-    bool told = gp_comfy_has_link(node, "positive") || gp_comfy_has_link(node, "guider");
-    return (told || count >= 5) && has_canvas(node); /* no canvas: fed by a pipe, or prepares another sampler */
+    bool has_prompt = gp_comfy_has_link(node, "positive") || gp_comfy_has_link(node, "guider");
+    return (has_prompt || count >= 5) &&
+           has_canvas(node); /* without a canvas the node gets its data from a pipe, or prepares another sampler */
 }
 
 bool gp_comfy_reworks(const gp_comfy_graph_node *node)
@@ -92,8 +94,8 @@ static bool has_mask(const gp_comfy_graph_node *node)
     return false;
 }
 
-/* Returns true if the sampler's number `name` is equal to `wanted`.  A missing number counts as equal, an unknown
- * number as different. */
+/* Returns true if the sampler's number `name` equals `wanted`. A missing number counts as equal, an unknown one as
+ * different. */
 static bool number_is(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name, double wanted)
 {
     double value;
@@ -126,15 +128,15 @@ static bool starts_from_noise(const gp_comfy_graph *g, const gp_comfy_graph_node
            number_is(g, node, "start_at_step", 0) && number_is(g, node, "start_step", 0);
 }
 
-/* Returns true if the sampler's number `name` is at least `least`, or unknown. */
-static bool may_reach(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name, double least)
+/* Returns true if the sampler's number `name` is at least `min`, or unknown. */
+static bool may_reach(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name, double min)
 {
     double value;
     if (!node || !gp_comfy_graph_find(node, name)) return false;
-    return !gp_json_real(gp_comfy_graph_number(g, node, name), &value) || value >= least;
+    return !gp_json_real(gp_comfy_graph_number(g, node, name), &value) || value >= min;
 }
 
-/* Returns true if a later pass may leave little of the image that it reworks. */
+/* Returns true if this later pass may replace most of the image that it reworks. */
 static bool is_strong(const gp_comfy_graph *g, const gp_comfy_graph_node *node)
 {
     if (gp_comfy_reworks(node) || is_later_part(g, node)) return false;
@@ -149,7 +151,7 @@ static bool is_strong(const gp_comfy_graph *g, const gp_comfy_graph_node *node)
 typedef struct nearest {
     size_t nodes[GP_COMFY_MAX_SAMPLERS];
     size_t count;
-    bool masked; /* a node on the way to them has a mask */
+    bool masked; /* a node between them and the start has a mask */
 } nearest;
 
 /* Finds all samplers that links lead back to without passing another sampler. */
@@ -209,8 +211,9 @@ static void add_maker(visit *v, size_t sampler)
         v->out->nodes[v->out->count++] = sampler;
 }
 
-/* The recursion is bounded by MAX_DEPTH and by the number of samplers seen. */
-static void go_back(visit *v, size_t sampler, int depth)
+/* Follows the links back from a sampler to the makers. MAX_DEPTH and the number of samplers seen limit the
+ * recursion. */
+static void visit_sampler(visit *v, size_t sampler, int depth)
 {
     nearest before;
     if (is_seen(v, sampler)) return;
@@ -220,8 +223,8 @@ static void go_back(visit *v, size_t sampler, int depth)
     }
     v->seen[v->seen_count++] = sampler;
     find_nearest(v->comfy, sampler, false, &before, &v->out->incomplete);
-    bool fresh = starts_from_noise(v->comfy->graph, &v->comfy->graph->nodes[sampler]) && !before.masked;
-    if (fresh || before.count == 0) {
+    bool from_noise = starts_from_noise(v->comfy->graph, &v->comfy->graph->nodes[sampler]) && !before.masked;
+    if (from_noise || before.count == 0) {
         add_maker(v, sampler);
         return;
     }
@@ -231,7 +234,7 @@ static void go_back(visit *v, size_t sampler, int depth)
         else
             v->out->incomplete = true;
     }
-    for (size_t i = 0; i < before.count; i++) go_back(v, before.nodes[i], depth + 1);
+    for (size_t i = 0; i < before.count; i++) visit_sampler(v, before.nodes[i], depth + 1);
 }
 
 void gp_comfy_find_makers(gp_comfy *comfy, size_t output, gp_comfy_makers *out)
@@ -240,10 +243,10 @@ void gp_comfy_find_makers(gp_comfy *comfy, size_t output, gp_comfy_makers *out)
     *out = (gp_comfy_makers){.last = SIZE_MAX};
     visit v = {.comfy = comfy, .out = out};
     find_nearest(comfy, output, true, &last, &out->incomplete);
-    for (size_t i = 0; i < last.count; i++) go_back(&v, last.nodes[i], 0);
+    for (size_t i = 0; i < last.count; i++) visit_sampler(&v, last.nodes[i], 0);
     for (int i = 0; i < MAX_DEPTH && out->count > 1 && last.count == 1; i++) {
         out->last = last.nodes[0];
         find_nearest(comfy, out->last, false, &last, &out->incomplete);
     }
-    if (last.count && !out->count) out->incomplete = true; /* the later passes form a loop */
+    if (last.count && !out->count) out->incomplete = true; /* the later passes form a cycle */
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Text operations of graph nodes, computed exactly as those nodes compute them (Python's str.join, replace, strip,
- * slices).  Where nodes with the same inputs differ, or Python applies Unicode rules, the result counts as unknown.
- * Regular expressions are not evaluated at all. */
+ * Text operations of graph nodes, computed exactly as the nodes compute them (Python's str.join, replace, strip,
+ * slices). If nodes with the same inputs behave differently, or if Python would apply Unicode rules, the result is
+ * unknown. Regular expressions are not evaluated. */
 #include "base/mem.h"
 #include "ingest/comfy_graph_private.h"
 #include <stdlib.h>
@@ -25,14 +25,14 @@ static bool is_blank(char c)
     return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1c && c <= 0x1f);
 }
 
-static void cut(gp_str *s, size_t from, size_t to)
+static void keep_range(gp_str *s, size_t from, size_t to)
 {
     if (!s->data) return;
     memmove(s->data, s->data + from, to - from);
     s->data[s->size = to - from] = 0;
 }
 
-/* Returns true if the code point is a blank that Python's str.strip removes. */
+/* Returns true for white space that Python's str.strip removes. */
 static bool is_wide_blank(uint32_t cp)
 {
     return (cp < 0x80 && is_blank((char)cp)) || cp == 0x85 || cp == 0xa0 || cp == 0x1680 ||
@@ -51,11 +51,12 @@ static void trim(gp_str *s, bool left, bool right)
         else if (left && i == from)
             from += size;
     }
-    cut(s, from, right && end > from ? end : right ? from : s->size);
+    keep_range(s, from, right && end > from ? end : right ? from : s->size);
 }
 
-/* Returns where the code point of that index begins, counted from the end if it is negative, as Python's slices do. */
-static size_t place_of(const gp_str *s, int64_t index)
+/* Returns the byte position of the code point with this index. As in Python's slices, a negative index counts from the
+ * end. */
+static size_t byte_offset(const gp_str *s, int64_t index)
 {
     uint32_t cp;
     size_t at = 0;
@@ -66,7 +67,8 @@ static size_t place_of(const gp_str *s, int64_t index)
     return at;
 }
 
-/* Replaces in place; returns false if the result is too long. In Python an empty `find` matches between all letters. */
+/* Replaces in place. Returns false if the result is too long. If `find` is empty, Python would insert `with` between
+ * all characters; this function then returns false unless `with` is empty too. */
 static bool replace(gp_str *s, const char *find, const char *with)
 {
     size_t size = strlen(find);
@@ -101,14 +103,14 @@ static int compare_names(const void *a, const void *b)
     return difference ? difference : strverscmp(x, y);
 }
 
-/* Returns true for a node of the pack JPS, which names its delimiter and skips empty texts. */
+/* Returns true for a node of the pack JPS. Its nodes select the delimiter by name and skip empty texts. */
 static bool is_jps(const gp_comfy_graph_node *node)
 {
     return strstr(node->type, "(JPS)") != NULL;
 }
 
-/* Returns the delimiter as the node uses it, or NULL if that is not known: only some nodes read "\n" as a line break.
- * Some nodes let the user choose a delimiter by its name. */
+/* Returns the delimiter as the node uses it, or NULL if that is unknown: only some nodes read "\n" as a line break, and
+ * some let the user choose a delimiter by name. */
 static const char *delimiter_of(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node, const gp_text_parts *parts)
 {
     static const struct {
@@ -134,13 +136,14 @@ static int join_by(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node, gp_
     bool skip_empty = parts->one[GP_PART_CLEAN] || is_jps(node), first = true,
          strip = clean && strcasecmp(clean, "true") == 0;
     const gp_comfy_graph_input *limit = gp_comfy_graph_find(node, "inputcount");
-    int64_t most = INT64_MAX;
+    int64_t max_number = INT64_MAX;
     if (!delimiter || (parts->one[GP_PART_CLEAN] && !clean)) return 0;
-    if (limit && !gp_json_i64(gp_comfy_graph_scalar(t->graph, limit), &most)) return 0;
+    if (limit && !gp_json_i64(gp_comfy_graph_scalar(t->graph, limit), &max_number)) return 0;
     qsort(parts->texts, parts->text_count, sizeof *parts->texts, compare_names);
     for (size_t i = 0; i < parts->text_count; i++) {
         gp_str part = GP_STR_INIT;
-        if (gp_comfy_graph_end_number(parts->texts[i]->name) > most) continue; /* left over from a larger count */
+        /* an input that was left over when the user reduced the count */
+        if (gp_comfy_graph_end_number(parts->texts[i]->name) > max_number) continue;
         bool known = gp_comfy_graph_text(t, parts->texts[i], depth + 1, &part) && out->size + part.size <= GP_TEXT_MAX;
         if (strip) trim(&part, true, true);
         if (known && (part.size || !skip_empty)) {
@@ -208,8 +211,8 @@ static bool tidy(gp_str *s)
     return true;
 }
 
-/* Appends or replaces as `action` says, then tidies (node StringFunction of pythongosssss). */
-static int act(gp_comfy_graph_texts *t, gp_text_parts *parts, int depth, gp_str *s)
+/* Appends or replaces as `action` says, then tidies the text (node StringFunction of pythongosssss). */
+static int apply_action(gp_comfy_graph_texts *t, gp_text_parts *parts, int depth, gp_str *s)
 {
     const char *action = own_text(parts->one[GP_PART_ACTION]), *clean = own_text(parts->one[GP_PART_TIDY]);
     bool tidies = clean && strcmp(clean, "yes") == 0, known = true;
@@ -268,15 +271,15 @@ static int change_case(gp_comfy_graph_texts *t, gp_text_parts *parts, int depth,
     return 1;
 }
 
-/* text[start:end] */
+/* Computes text[start:end]. */
 static int slice(gp_comfy_graph_texts *t, gp_text_parts *parts, int depth, gp_str *s)
 {
     int64_t start, end;
     if (!gp_json_i64(gp_comfy_graph_scalar(t->graph, parts->one[GP_PART_START]), &start)) return 0;
     if (!gp_json_i64(gp_comfy_graph_scalar(t->graph, parts->one[GP_PART_END]), &end)) return 0;
     if (!gp_comfy_graph_text(t, parts->texts[0], depth + 1, s)) return 0;
-    size_t from = place_of(s, start), to = place_of(s, end);
-    cut(s, from, to < from ? from : to);
+    size_t from = byte_offset(s, start), to = byte_offset(s, end);
+    keep_range(s, from, to < from ? from : to);
     return 1;
 }
 
@@ -291,7 +294,7 @@ static int operation(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node, g
     bool one = parts->text_count == 1;
     if (GP_GRAPH_HAS_WORD(node->type, others)) return 0;
     if (parts->find_count || parts->replace_count) return parts->find_count ? replace_all(t, parts, depth, out) : 0;
-    if (parts->one[GP_PART_ACTION] || parts->one[GP_PART_TIDY]) return act(t, parts, depth, out);
+    if (parts->one[GP_PART_ACTION] || parts->one[GP_PART_TIDY]) return apply_action(t, parts, depth, out);
     if (parts->one[GP_PART_START] || parts->one[GP_PART_END])
         return one && parts->one[GP_PART_START] && parts->one[GP_PART_END] && GP_GRAPH_HAS_WORD(node->type, slices)
                    ? slice(t, parts, depth, out)
@@ -308,7 +311,7 @@ static int operation(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node, g
 int gp_comfy_graph_operation(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node, gp_text_parts *parts, int depth,
                              gp_str *out)
 {
-    gp_str s = GP_STR_INIT; /* operations change their text in place, so each one has its own */
+    gp_str s = GP_STR_INIT; /* operations change their text in place, so each gets its own */
     int done = operation(t, node, parts, depth, &s);
     if (done > 0) gp_str_add(out, s.data ? s.data : "", s.size);
     out->failed |= s.failed;

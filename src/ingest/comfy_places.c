@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Finds the places of a graph: goes from its savers back to all samplers, and from each sampler to the inputs that hold
- * its texts, numbers and names.
+ * Finds the inputs of a graph that can be filled in. It goes from the savers back to all samplers, and from each
+ * sampler to the inputs that hold its texts, numbers and names.
  *
- * A sampler that makes the image from noise, and a pass that continues from its latent (a refiner), get the prompt.  A
- * pass that reworks an image (a detailer) keeps its own text, because that text may describe only a face.
+ * The prompt is written to samplers that make the image from noise, and to passes that continue from a latent (a
+ * refiner). A pass that reworks an image (a detailer) keeps its text, because that text may describe only a face.
  *
- * If an input gets its number by a link, the number is written to the node where the link begins, provided that this
- * node feeds only inputs of the same name.  Otherwise the number replaces the link. */
+ * If an input gets its number through a link, the number is written to the node where the link begins, provided that
+ * this node feeds only inputs of the same name. Otherwise the number replaces the link. */
 #include "ingest/comfy_private.h"
 #include "ingest/comfy_graph_private.h"
 #include <string.h>
@@ -33,7 +33,7 @@ size_t gp_comfy_node_of(const gp_comfy_graph *g, const gp_comfy_graph_input *inp
         else
             high = middle;
     }
-    while (low && !g->nodes[low].input_count) low--; /* a node without inputs has the same pointer as the next node */
+    while (low && !g->nodes[low].input_count) low--; /* a node without inputs shares its pointer with the next node */
     return low;
 }
 
@@ -74,7 +74,8 @@ static bool carries_data(const gp_comfy_graph_input *input)
     return input->carries;
 }
 
-/* Adds all samplers found by following links that carry images and latents, also samplers before other samplers. */
+/* Adds all samplers reached by following links that carry images and latents, including samplers before other
+ * samplers. */
 static void add_behind(placing *p, size_t output)
 {
     size_t count = gp_comfy_graph_reach(p->g, output, carries_data);
@@ -92,7 +93,8 @@ static gp_status find_samplers(placing *p, gp_error *err)
         gp_comfy_find_makers(&p->comfy, savers.nodes[i], &makers);
         for (size_t k = 0; k < makers.count; k++) add_sampler(p, makers.nodes[k], true);
     }
-    for (size_t i = 0; i < p->g->count && !p->count; i++) /* no path from a saver is known: use all samplers */
+    for (size_t i = 0; i < p->g->count && !p->count; i++) /* no path from a saver to a sampler is known: use all
+                                                             samplers */
         if (gp_comfy_is_sampler(&p->g->nodes[i])) add_sampler(p, i, true);
     return GP_OK;
 }
@@ -105,8 +107,7 @@ static const char *text_of(const gp_comfy_graph_input *input)
     return text ? text : "";
 }
 
-/* Returns true if the title of the input's node, or the input's name, shows a text of this role (positive or
- * negative). */
+/* Returns true if the input's name or its node's title indicates a text of this role (positive or negative). */
 static bool is_named(const placing *p, const gp_comfy_graph_input *input, const char *role)
 {
     static const char *const others[] = {"negative", "style", "quality", "prefix", "suffix", "trigger"};
@@ -142,8 +143,8 @@ static void keep(const placing *p, gp_comfy_graph_leaves *leaves, const char *ro
     leaves->count = kept;
 }
 
-/* Finds the one input of a site that is the prompt.  Of a joined text, prefers the part whose name or title says so,
- * then the part with its own text box, then the part that is not empty.  NULL: not clear. */
+/* Finds the single input of a site that holds the prompt. Among the parts of a combined text it prefers those whose
+ * name or title says so, then those in text boxes, then those that are not empty. Returns NULL if several remain. */
 static const gp_comfy_graph_input *only_leaf(const placing *p, const gp_comfy_site *site, const char *role)
 {
     gp_comfy_graph_leaves leaves = {.count = 0};
@@ -182,7 +183,7 @@ static gp_status find_texts(placing *p, size_t sampler, const char *role, texts 
     for (size_t i = 0; i < sites.count && !out->unclear; i++) {
         const gp_comfy_graph_input *leaf = only_leaf(p, &sites.items[i], role);
         out->leaves[out->count++] = leaf;
-        /* with several encoders, the prompt is known only if all have the same text */
+        /* with several encoders, the prompt is clear only if all have the same text */
         bool other = leaf && sites.items[0].node != sites.items[i].node && leaf != out->leaves[0];
         out->unclear |= !leaf || (other && strcmp(text_of(leaf), text_of(out->leaves[0])) != 0);
     }
@@ -204,8 +205,8 @@ static void keep_text(gp_places *p, const gp_comfy_graph_input *input)
     if (p->kept_count < GP_MAX_PLACES && input && *text_of(input)) p->kept[p->kept_count++] = input;
 }
 
-/* Returns true if the texts differ from those of the places found before.  Then each sampler may make its own image
- * with its own prompt. */
+/* Returns true if the texts differ from those of the places found before. Then each sampler may make its own image with
+ * its own prompt. */
 static bool differs(const gp_places *p, gp_place_kind kind, const texts *t)
 {
     bool any = false;
@@ -288,7 +289,7 @@ static void place_settings(placing *p, size_t at)
     }
 }
 
-/* The size belongs to a node that makes an empty image, not to a node that scales an image. */
+/* Places the size at the node that makes the empty image, but not at a node that scales an image. */
 static void place_size(placing *p, size_t sampler)
 {
     size_t at = gp_comfy_size_node(p->g, sampler);
@@ -301,7 +302,8 @@ static void place_size(placing *p, size_t sampler)
     place(p, GP_PLACE_HEIGHT, node, "height", true);
 }
 
-/* The model of a sampler that makes the image from noise is the model; the model of a later pass is the refiner. */
+/* Places the model of a sampler that makes the image from noise as the model, and that of a later pass as the
+ * refiner. */
 static void place_model(placing *p, size_t at)
 {
     size_t count = gp_comfy_model_nodes(p->g, p->samplers[at]);
@@ -318,7 +320,8 @@ static void place_model(placing *p, size_t at)
 
 static gp_status find_all(placing *p, gp_error *err)
 {
-    for (int made = 1; made >= 0; made--) { /* samplers that make an image first: later passes are compared with them */
+    for (int made = 1; made >= 0; made--) { /* first the samplers that make an image, because later passes are compared
+                                               with them */
         for (size_t i = 0; i < p->count; i++) {
             if (p->made[i] != made) continue;
             GP_TRY(place_texts(p, i, GP_PLACE_PROMPT, "positive", err));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Finds the inputs of a ComfyUI graph that hold its prompt, seed, size and settings, to fill in a graph.  The same code
- * reads the prompt of a file (comfy_private.h), so values written to these inputs are read back from the file. */
+ * Finds the inputs of a ComfyUI graph that hold its prompt, seed, size and settings, so that a graph can be filled in.
+ * The code that reads prompts from files (comfy_private.h) uses the same rules, so it finds the values written here. */
 #ifndef GP_INGEST_COMFY_PLACES_H
 #define GP_INGEST_COMFY_PLACES_H
 
@@ -21,7 +21,7 @@ typedef enum gp_place_kind {
     GP_PLACE_KINDS
 } gp_place_kind;
 
-/* An input for a value of this kind.  If the input is a link, the value replaces the link. */
+/* An input for a value of this kind. If the input is a link, the value replaces the link. */
 typedef struct gp_place {
     gp_place_kind kind;
     const gp_comfy_graph_input *input;
@@ -33,8 +33,8 @@ typedef struct gp_places {
     size_t count;
     const gp_comfy_graph_input *kept[GP_MAX_PLACES]; /* texts of later passes that are not replaced */
     size_t kept_count;
-    bool unclear[GP_PLACE_KINDS]; /* some places of this kind were not found: several inputs are possible, or a node
-                                     on the path is unknown */
+    bool unclear[GP_PLACE_KINDS]; /* not all places of this kind were found: several inputs are possible, or a node on
+                                     the path is unknown */
 } gp_places;
 /* Finds the places of all samplers behind the graph's savers.  Errors: MEMORY. */
 gp_status gp_comfy_find_places(gp_comfy_graph *graph, gp_places *out, gp_error *err);

@@ -61,7 +61,7 @@ static const gp_json *scalar(const gp_comfy_graph *graph, const gp_comfy_graph_i
     if (is_scalar(input->value) || gp_json_text(input->value, NULL)) return input->value;
     if (input->target == SIZE_MAX || depth == MAX_WAY) return NULL;
     const gp_comfy_graph_node *node = &graph->nodes[input->target];
-    if (is_switch_class(node)) return NULL; /* a switch that controls a switch: not followed */
+    if (is_switch_class(node)) return NULL; /* a switch that is controlled by a switch is not followed */
     return scalar(graph, value_input(node), depth + 1);
 }
 
@@ -171,7 +171,7 @@ static bool is_flag_name(const char *name)
     return false;
 }
 
-/* Finds the flag among the inputs that are not branches: the input with a usual name, or the only one. */
+/* Finds the flag among the inputs that are not branches: an input with a usual name, or else the only input. */
 static const gp_comfy_graph_input *find_flag(const gp_comfy_graph_node *node,
                                              bool (*branch)(const gp_comfy_graph_input *input))
 {
@@ -225,9 +225,9 @@ static bool is_lettered(const gp_comfy_graph_input *input)
     return is_branch(input) && branch_letter(input->name);
 }
 
-/* Returns the letter that the selector of a lettered switch selects, or 0 if it is not known.  The number 2 selects
- * the second of two.  The numbers 0 and 1 are not known, because the node may count from 0 or from 1; but if the
- * selector's name shows a flag, they are known. */
+/* Returns the letter that the selector of a switch with lettered branches selects, or 0 if that is unknown. A number 2
+ * selects the second of two branches. For 0 and 1 the result is unknown, because the node may count from 0 or from 1,
+ * unless the selector's name shows that it is a flag. */
 static char wanted_letter(const gp_comfy_graph_input *selector, const gp_json *value, size_t branches)
 {
     int64_t number;
@@ -265,12 +265,12 @@ static const gp_comfy_graph_input *find_selector(const gp_comfy_graph_node *node
     return NULL;
 }
 
-/* An index may count from 0 although its branches are numbered from 1. Returns true if it is not clear which applies.
- */
-static bool is_ambiguous(const char *selector, int64_t wanted, int least, int most)
+/* An index may count from 0 even though the branches are numbered from 1. Returns true if both readings are
+ * possible. */
+static bool is_ambiguous(const char *selector, int64_t wanted, int min_number, int max_number)
 {
     bool index = strcasestr(selector, "index") || strcasecmp(selector, "idx") == 0;
-    return index && least == 1 && wanted > 0 && wanted < most;
+    return index && min_number == 1 && wanted > 0 && wanted < max_number;
 }
 
 /* Selects the branch that the selector's value names. */
@@ -290,22 +290,23 @@ static gp_comfy_route route_by_name(const gp_comfy_graph *graph, const gp_comfy_
 static gp_comfy_route route_by_number(const gp_comfy_graph *graph, const gp_comfy_graph_node *node, size_t *input)
 {
     const gp_comfy_graph_input *selector = find_selector(node);
-    int least = -1, most = -1;
+    int min_number = -1, max_number = -1;
     int64_t wanted = -1;
     if (!selector) return GP_ROUTE_ALL;
     for (size_t i = 0; i < node->input_count; i++) {
         const gp_comfy_graph_input *one = &node->inputs[i];
         int number = one == selector || !is_branch(one) ? GP_GRAPH_NO_NUMBER : gp_comfy_graph_end_number(one->name);
         if (number == GP_GRAPH_NO_NUMBER) continue;
-        if (least < 0 || number < least) least = number;
-        if (number > most) most = number;
+        if (min_number < 0 || number < min_number) min_number = number;
+        if (number > max_number) max_number = number;
     }
-    if (least < 0) return GP_ROUTE_ALL;
+    if (min_number < 0) return GP_ROUTE_ALL;
     const gp_json *value = gp_comfy_graph_scalar(graph, selector);
-    if (gp_json_kind_of(value) == GP_JSON_BOOL || !gp_json_i64(value, &wanted)) /* "input" may be anything */
+    /* an input named "input" may hold anything */
+    if (gp_json_kind_of(value) == GP_JSON_BOOL || !gp_json_i64(value, &wanted))
         return is_switch_class(node) ? GP_ROUTE_UNKNOWN : GP_ROUTE_ALL;
-    if (is_ambiguous(selector->name, wanted, least, most)) return GP_ROUTE_UNKNOWN;
-    if (wanted == 0 && least == 1) wanted = strcasestr(selector->name, "index") ? 1 : 0;
+    if (is_ambiguous(selector->name, wanted, min_number, max_number)) return GP_ROUTE_UNKNOWN;
+    if (wanted == 0 && min_number == 1) wanted = strcasestr(selector->name, "index") ? 1 : 0;
     for (size_t i = 0; i < node->input_count; i++) {
         const gp_comfy_graph_input *one = &node->inputs[i];
         if (one == selector || !is_branch(one) || gp_comfy_graph_end_number(one->name) != wanted) continue;
@@ -315,7 +316,7 @@ static gp_comfy_route route_by_number(const gp_comfy_graph *graph, const gp_comf
     return GP_ROUTE_UNKNOWN;
 }
 
-/* For a class named "switch" without a selector: selects the first linked branch. */
+/* Handles a class named "switch" that has no selector: selects the first linked branch. */
 static gp_comfy_route route_to_first(const gp_comfy_graph_node *node, size_t *input)
 {
     size_t links = 0, others = 0, first = SIZE_MAX;

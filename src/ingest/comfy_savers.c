@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * Which node of a graph wrote this file.  A graph may hold several savers, and the same graph is written into the files
- * of all of them.  ComfyUI names a file by the saver's filename_prefix: "sea/lighthouse" gives
- * sea/lighthouse_00001_.png below its output folder.  The values of %date:yyyy%, %KSampler.seed% and [time(...)] are
- * not known later, so they match any text. */
+ * Finds the node of a graph that wrote this file. A graph may contain several savers, and all of them write the same
+ * graph into their files. ComfyUI names a file by the saver's filename_prefix: "sea/lighthouse" gives
+ * sea/lighthouse_00001_.png below its output folder. The values of %date:yyyy%, %KSampler.seed% and [time(...)] are not
+ * known later, so they match any text. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "ingest/comfy_private.h"
 #include <string.h>
 #include <strings.h>
 
-/* Kinds of outputs, in order of preference. */
+/* What a node does with images, in increasing order of preference: nothing, show, receive, save. */
 enum { NONE, SHOWS, TAKES, SAVES };
 
 /* ------------------------------------------------------------------ names */
@@ -19,7 +19,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Appends the prefix as a pattern in which '*' stands for any text; a literal '*' in the prefix does too. */
+/* Appends the prefix as a pattern in which '*' matches any text. A literal '*' in the prefix also matches any text. */
 static void put_pattern(gp_str *out, const char *prefix)
 {
     for (const char *at = prefix; *at;) {
@@ -29,8 +29,8 @@ static void put_pattern(gp_str *out, const char *prefix)
     }
 }
 
-/* Returns true if the pattern matches all of text [size].  Greedy matching that only returns to the last '*': at
- * most size * pattern steps. */
+/* Returns true if the pattern matches all of text [size]. Greedy matching that backtracks only to the last '*': at most
+ * size * pattern steps. */
 static bool fits(const char *pattern, const char *text, size_t size)
 {
     const char *star = NULL, *end = text + size, *from = NULL;
@@ -48,8 +48,7 @@ static bool fits(const char *pattern, const char *text, size_t size)
     return !*pattern;
 }
 
-/* Returns the size of a file's stem without the counter that savers append to the prefix: "_00001_", "_0001", "00001".
- */
+/* Returns the length of a file's stem without the counter that savers append: "_00001_", "_0001" or "00001". */
 static size_t without_counter(const char *stem, size_t size)
 {
     size_t end = size;
@@ -68,8 +67,8 @@ static bool has_digit(const char *text, size_t size)
     return false;
 }
 
-/* Returns true if the pattern's folder matches the end of the path's folder.  A folder that is only a token, such as
- * %date%, matches only a name with a digit. */
+/* Returns true if the pattern's folder matches the end of the path's folder. A folder that consists only of tokens,
+ * such as %date%, must match a name with a digit. */
 static bool folder_fits(const char *pattern, size_t size, const char *folder, size_t folder_size)
 {
     size_t parts = 1, from = folder_size;
@@ -79,7 +78,7 @@ static bool folder_fits(const char *pattern, size_t size, const char *folder, si
     copy[size] = 0;
     for (size_t i = 0; i < size; i++) parts += copy[i] == '/';
     for (; parts && from; parts--) {
-        from -= folder[from - 1] == '/'; /* the '/' after this part */
+        from -= folder[from - 1] == '/'; /* the '/' after this component */
         while (from && folder[from - 1] != '/') from--;
     }
     bool literal = strspn(copy, "*/-_ ") < size;
@@ -87,19 +86,20 @@ static bool folder_fits(const char *pattern, size_t size, const char *folder, si
            (literal || has_digit(folder + from, folder_size - from));
 }
 
-/* Scores how well the folder of a pattern, of `size` letters, fits the folder of a file. A prefix without a folder fits
- * ComfyUI's own folder "output". */
+/* Scores how well the folder of a pattern, of `size` characters, fits the folder of a file. A prefix without a folder
+ * fits ComfyUI's folder "output". */
 static int score_folder(const char *pattern, size_t size, const char *folder, size_t folder_size)
 {
     size_t above = folder_size;
     if (!size) return folder_fits("output", 6, folder, folder_size) ? 2000 : 0;
     if (folder_fits(pattern, size, folder, folder_size)) return 2000;
     while (above && folder[above - 1] != '/') above--;
-    /* moved into a folder below */
+    /* the file was moved into a folder below */
     return above > 1 && !memchr(pattern, '*', size) && folder_fits(pattern, size, folder, above - 1) ? 1500 : 0;
 }
 
-/* Counts the literal letters of a pattern. Of two patterns that match, the one with more letters is more specific. */
+/* Counts the literal characters of a pattern. Of two patterns that match, the one with more of them is more
+ * specific. */
 static int letters_of(const char *pattern)
 {
     int n = 0;
@@ -107,7 +107,7 @@ static int letters_of(const char *pattern)
     return n;
 }
 
-/* Scores how well `prefix` fits the path of a file: 0 if it does not. The prefix may hold "folder/" and "%tokens%". */
+/* Scores how well `prefix` fits the path of a file; 0: it does not. The prefix may contain "folder/" and "%tokens%". */
 static gp_status name_fits(const char *prefix, const char *path, int *out, gp_error *err)
 {
     gp_str pattern = GP_STR_INIT;
@@ -127,8 +127,9 @@ static gp_status name_fits(const char *prefix, const char *path, int *out, gp_er
         score = 3000;
     else if (!strchr(base, '*') && size > prefix_size && strncmp(name, base, prefix_size) == 0 &&
              strchr("_-. (", name[prefix_size]))
-        score = 1000;                                             /* other text follows the prefix */
-    if (score) score += folder + letters_of(folder ? all : base); /* if the folder does not fit, only the name counts */
+        score = 1000; /* other text follows the prefix */
+    if (score)
+        score += folder + letters_of(folder ? all : base); /* if the folder does not fit, only the file name counts */
     gp_str_clear(&pattern);
     *out = score;
     return failed ? gp_fail_memory(err, "metadata") : GP_OK;
@@ -159,7 +160,7 @@ static int kind_of(const gp_comfy_graph_node *node)
     return images ? TAKES : SHOWS;
 }
 
-/* Appends the text of the first input whose name is in the list. Check out->failed. */
+/* Appends the text of the first input whose name is in the list. Returns false if there is none. Check out->failed. */
 static bool text_of(const gp_comfy *c, const gp_comfy_graph_node *node, const char *const *names, size_t count,
                     gp_str *out)
 {
@@ -197,7 +198,7 @@ static gp_status saver_fits(const gp_comfy *c, const gp_comfy_graph_node *node, 
     return st;
 }
 
-/* ------------------------------------------------------------------ all of it */
+/* ------------------------------------------------------------------ the search */
 
 static void add(gp_comfy_savers *out, size_t node)
 {
@@ -232,7 +233,7 @@ gp_status gp_comfy_find_savers(const gp_comfy *c, gp_comfy_savers *out, gp_error
         GP_TRY(saver_fits(c, &c->graph->nodes[all.nodes[i]], &scores[i], err));
         if (scores[i] > best) best = scores[i];
     }
-    if (!best || all.more) return GP_OK; /* the file was renamed: any saver may have written it */
+    if (!best || all.more) return GP_OK; /* the file was renamed, so any saver may have written it */
     out->count = 0;
     for (size_t i = 0; i < all.count; i++)
         if (scores[i] == best) add(out, all.nodes[i]);

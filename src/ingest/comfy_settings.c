@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Settings of the sampler that made the image from noise.  Settings of the last pass are stored as hires_... if the
- * image was scaled up in between. */
+ * Reads the settings of the sampler that made the image from noise. If the image was scaled up afterwards, the settings
+ * of the last pass are stored as hires_... */
 #include "ingest/comfy_private.h"
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-/* Nodes with more inputs are not searched for LoRAs, because the search looks up inputs by name for each input. */
+/* Nodes with more inputs are not searched for LoRAs, because the search looks up names for every input. */
 enum { MAX_CHAIN = 8, MAX_STEPS = 64, MAX_INPUTS = 1024, MAX_LORA_INPUTS = 200 };
 
 static const char *string_of(const gp_comfy_graph_node *node, const char *name)
@@ -29,13 +29,13 @@ static bool scales(const gp_comfy_graph_node *node)
            gp_comfy_named(node, "LatentScale") || gp_comfy_named(node, "ScaleBy");
 }
 
-/* Lists the passes from the output back to the maker, without those on a part of the image (detailers). */
+/* Lists the passes from the output back to the maker. Passes on a part of the image (detailers) are left out. */
 static void find_chain(gp_comfy_graph *g, size_t output, size_t maker, chain *out)
 {
     *out = (chain){.scaler = SIZE_MAX};
     size_t at = output == SIZE_MAX ? maker : gp_comfy_graph_nearest(g, output, true, gp_comfy_is_sampler);
     for (int i = 0; at != SIZE_MAX && i < MAX_CHAIN; i++) {
-        /* find the scaling node between the last two passes; a node with an upscaling model is the best name */
+        /* find the scaling node between the last two passes; prefer a node with an upscaling model */
         if (out->count == 1)
             for (size_t p = g->parent[at]; p != SIZE_MAX && p != out->samplers[0]; p = g->parent[p])
                 if (scales(&g->nodes[p]) &&
@@ -194,7 +194,7 @@ static void put_size(gp_settings *s, gp_comfy_graph *g, size_t sampler)
     gp_settings_number(s, "height", height, strspn(height, "0123456789"));
 }
 
-/* Writes the settings of the last pass, if it reworked a scaled-up result of the first pass. */
+/* Writes the settings of the last pass if it reworked an enlarged result of the first pass. */
 static void put_hires(gp_settings *s, gp_comfy_graph *g, const chain *c)
 {
     if (c->count < 2 || c->scaler == SIZE_MAX) return;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Finds the value that a text input of a graph had when the graph ran.
  *
- * The value is in the file (the input's own text, a text box), or follows from the file by a known operation
- * (comfy_ops.c: join, replace, trim ...), or is not known.  An unknown node between text and encoder may be a language
- * model, a translator or a random choice.  Its input is then not its output, so no text is used.  Nodes are recognised
- * by the names of their inputs; a node with an unknown input name is unknown. */
+ * There are three cases. The value is in the file (the input's own text, or a text box). Or it follows from the file by
+ * a known operation (comfy_ops.c: join, replace, trim ...). Or it is unknown. An unknown node between text and encoder
+ * may be a language model, a translator or a random choice, and its output differs from its input, so no text is used.
+ * Nodes are recognised by the names of their inputs. A node with an unknown input name is unknown. */
 #include "ingest/comfy_graph.h"
 #include "ingest/comfy_graph_private.h"
 #include <string.h>
@@ -33,9 +33,9 @@ bool gp_comfy_graph_has_wildcards(const char *text)
     return strstr(text, "__") || (open && strchr(open, '}'));
 }
 
-/* ------------------------------------------------------------------ the kinds of inputs */
+/* ------------------------------------------------------------------ roles of inputs */
 
-/* Returns the size of the name without its number or letter: "text_a", "string1", "prompt_2". */
+/* Returns the length of the name without its number or letter: "text_a", "string1", "prompt_2". */
 static size_t stem_size(const char *name)
 {
     size_t size = strlen(name);
@@ -133,7 +133,7 @@ static bool is_display(const gp_comfy_graph_node *node)
     return GP_GRAPH_HAS_WORD(node->type, words);
 }
 
-/* Display nodes that write their text into the editor's graph before the image is saved. */
+/* Returns true for display nodes that write their text into the editor's graph before the image is saved. */
 static bool writes_workflow(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"showtext", "show text", "showanything", "show anything"};
@@ -161,7 +161,7 @@ static const gp_json *workflow_node(gp_comfy_graph_texts *t, const gp_comfy_grap
     return NULL;
 }
 
-/* Returns the single text in [text] or [[text]]. */
+/* Returns the only text in [text] or [[text]]. */
 static const char *only_text(const gp_json *values, size_t *size)
 {
     for (int i = 0; i < 3 && gp_json_kind_of(values) == GP_JSON_ARRAY; i++) {
@@ -171,8 +171,8 @@ static const char *only_text(const gp_json *values, size_t *size)
     return gp_json_text(values, size);
 }
 
-/* Finds what a display node showed: in this run (from the editor's graph), or in an earlier run (among its own inputs).
- */
+/* Finds the text that a display node showed in this run (from the editor's graph) or in an earlier run (from its
+ * inputs). */
 static bool shown_text(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node, gp_str *out)
 {
     static const char *const kept[] = {"text", "result", "display", "output", "preview", "shown", "anything"};
@@ -190,8 +190,8 @@ static bool shown_text(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node,
 
 /* ------------------------------------------------------------------ nodes */
 
-/* Returns true if the class passes on its single text. */
-static bool hands_on(const gp_comfy_graph_node *node)
+/* Returns true if nodes of this class pass their only text on. */
+static bool passes_text(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"reroute", "primitive", "relay", "setnode", "getnode",
                                         "debug",   "print",     "show",  "display", "preview"};
@@ -205,7 +205,7 @@ static bool hands_on(const gp_comfy_graph_node *node)
            (GP_GRAPH_HAS_WORD(node->type, words) && !gp_comfy_graph_makes_text(node));
 }
 
-/* Returns true if the text contains "__name__", which stands for a line of a file of that name. */
+/* Returns true if the text contains "__name__", a placeholder for a random line of the file with that name. */
 static bool names_wildcard(const char *text)
 {
     for (const char *at = text; (at = strstr(at, "__")) != NULL; at += 2) {
@@ -216,8 +216,8 @@ static bool names_wildcard(const char *text)
     return false;
 }
 
-/* Returns true if the class may take its text from elsewhere (a path, a list to choose from) although its box holds
- * a text. */
+/* Returns true if nodes of this class may take their text from elsewhere (a path, a list to choose from) although they
+ * also hold a text. */
 static bool reads_elsewhere(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"load",  "file",      "read",   "list",   "csv",    "generat", "fetch",
@@ -241,13 +241,13 @@ static int populated_text(gp_comfy_graph_texts *t, const gp_comfy_graph_node *no
     return 1;
 }
 
-/* Evaluates a node with one text of its own, or a node that passes on its single text. */
+/* Evaluates a node with one text of its own, or a node that passes its only text on. */
 static bool held_text(gp_comfy_graph_texts *t, size_t at, const gp_comfy_graph_input *input, int depth, gp_str *out)
 {
     const gp_comfy_graph_node *node = &t->graph->nodes[at];
     const char *own = gp_json_text(input->value, NULL);
     bool box = gp_comfy_graph_is_text_box(node);
-    if (own ? reads_elsewhere(node) : !hands_on(node)) return fail(t, at);
+    if (own ? reads_elsewhere(node) : !passes_text(node)) return fail(t, at);
     if (own && !box) t->guess = "a node that may change its text";
     if (own && names_wildcard(own)) t->guess = "it contains a wildcard";
     gp_str raw = GP_STR_INIT;
@@ -259,21 +259,22 @@ static bool held_text(gp_comfy_graph_texts *t, size_t at, const gp_comfy_graph_i
     return known;
 }
 
-/* Evaluates a node that holds a positive and a negative text. */
-static const gp_comfy_graph_input *of_role(const gp_comfy_graph_texts *t, const gp_text_parts *parts)
+/* Returns the input for `role` of a node that holds a positive and a negative text; NULL if it is another kind of
+ * node. */
+static const gp_comfy_graph_input *input_for_role(const gp_comfy_graph_texts *t, const gp_text_parts *parts)
 {
     const char *other = t->role[0] == 'p' ? "negative" : "positive";
-    const gp_comfy_graph_input *mine = NULL;
+    const gp_comfy_graph_input *role_input = NULL;
     if (parts->text_count != 2) return NULL;
     for (size_t i = 0; i < 2; i++) {
         bool here = strcasestr(parts->texts[i]->name, t->role) != NULL;
         if (!here && !strcasestr(parts->texts[i]->name, other)) return NULL;
-        if (here) mine = parts->texts[i];
+        if (here) role_input = parts->texts[i];
     }
-    return mine;
+    return role_input;
 }
 
-/* Finds a display node's text: its input if that is known, else what it showed. */
+/* Finds a display node's text: the text of its input if that is known, else the text that it showed. */
 static bool display_text(gp_comfy_graph_texts *t, size_t at, const gp_text_parts *parts, int depth, gp_str *out)
 {
     size_t before = out->size, unknown = t->unknown;
@@ -281,7 +282,7 @@ static bool display_text(gp_comfy_graph_texts *t, size_t at, const gp_text_parts
     const gp_comfy_graph_input *shown = NULL;
     for (size_t i = 0; i < parts->text_count && !shown; i++)
         if (parts->texts[i]->target != SIZE_MAX) shown = parts->texts[i];
-    for (size_t i = 0; i < node->input_count && !shown; i++) /* the input with the shown text may have any name */
+    for (size_t i = 0; i < node->input_count && !shown; i++) /* the input of a display node may have any name */
         if (node->inputs[i].target != SIZE_MAX) shown = &node->inputs[i];
     if (shown && gp_comfy_graph_text(t, shown, depth + 1, out)) return true;
     if (out->data) out->data[out->size = before] = 0;
@@ -312,7 +313,7 @@ static void find_parts(const gp_comfy_graph_node *node, gp_text_parts *parts)
     }
 }
 
-/* The recursion is bounded by MAX_DEPTH and the budget. */
+/* Evaluates a node. MAX_DEPTH and the budget limit the recursion. */
 bool gp_comfy_graph_node_text(gp_comfy_graph_texts *t, size_t at, uint64_t slot, int depth, gp_str *out)
 {
     const gp_comfy_graph_node *node = &t->graph->nodes[at];
@@ -326,14 +327,14 @@ bool gp_comfy_graph_node_text(gp_comfy_graph_texts *t, size_t at, uint64_t slot,
     if (route == GP_ROUTE_UNKNOWN) return fail(t, at);
     find_parts(node, &parts);
     if (is_display(node)) return display_text(t, at, &parts, depth, out);
-    const gp_comfy_graph_input *mine = of_role(t, &parts);
-    if (parts.others || parts.one[GP_PART_SEED] || (slot && !mine)) {
+    const gp_comfy_graph_input *role_input = input_for_role(t, &parts);
+    if (parts.others || parts.one[GP_PART_SEED] || (slot && !role_input)) {
         const gp_comfy_graph_input *boxed = gp_comfy_graph_box_input(node, &parts, slot);
         return boxed ? held_text(t, at, boxed, depth, out) : fail(t, at);
     }
     int done = gp_comfy_graph_operation(t, node, &parts, depth, out);
     if (done >= 0) return done ? true : fail(t, at);
-    if (mine && !gp_comfy_graph_makes_text(node)) return gp_comfy_graph_text(t, mine, depth + 1, out);
+    if (role_input && !gp_comfy_graph_makes_text(node)) return gp_comfy_graph_text(t, role_input, depth + 1, out);
     const gp_comfy_graph_input *boxed =
         parts.text_count == 1 ? parts.texts[0] : gp_comfy_graph_box_input(node, &parts, 0);
     return boxed && !parts.find_count && !parts.replace_count ? held_text(t, at, boxed, depth, out) : fail(t, at);
@@ -356,5 +357,5 @@ bool gp_comfy_graph_text(gp_comfy_graph_texts *t, const gp_comfy_graph_input *in
         return true;
     }
     if (input->target != SIZE_MAX) return gp_comfy_graph_node_text(t, input->target, input->slot, depth, out);
-    return fail(t, SIZE_MAX - 1); /* a link to a missing node, or not a text */
+    return fail(t, SIZE_MAX - 1); /* a link to a missing node, or a value that is not text */
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * The prompt of a sampler.  The walk starts at its "positive" or "negative" input, or its guider, and follows nodes
- * that pass conditioning on, to the nodes that encode text.  If the file does not contain the text of one node, the
- * whole side is unknown, because half a prompt is a wrong prompt. */
+ * Collects the prompt of a sampler. The walk starts at its "positive" or "negative" input, or at its guider. It follows
+ * nodes that pass conditioning on, up to the nodes that encode text. If the text of one node is not in the file, the
+ * whole side is unknown, because a part of a prompt is a wrong prompt. */
 #include "ingest/comfy_private.h"
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_SAID = 256 };
+enum { MAX_TEXTS = 256 };
 
 /* Appends a text unless the prompt already contains it. */
-static void say(gp_comfy_words *w, size_t node, const gp_str *text)
+static void append_text(gp_comfy_words *w, size_t node, const gp_str *text)
 {
     const char *blank = " \t\r\n";
     w->text.failed |= text->failed;
-    if (text->failed || w->nodes == MAX_SAID) return; /* limits the quadratic search */
+    if (text->failed || w->nodes == MAX_TEXTS) return; /* limits the quadratic search below */
     if (!text->size || !text->data[strspn(text->data, blank)]) {
         w->empty = true;
         return;
@@ -25,13 +25,13 @@ static void say(gp_comfy_words *w, size_t node, const gp_str *text)
     w->nodes++;
 }
 
-static void lose(gp_comfy_words *w, size_t node)
+static void mark_unknown(gp_comfy_words *w, size_t node)
 {
     w->failed = true;
     if (w->unknown == SIZE_MAX) w->unknown = node;
 }
 
-/* Evaluates one input, or the node `at` itself if input is NULL, and appends its text to `part`. */
+/* Evaluates one input, or node `at` itself if input is NULL, and appends the text to `part`. */
 static void evaluate(gp_comfy *c, gp_comfy_words *w, const gp_comfy_graph_input *input, size_t at, const char *role,
                      gp_str *part)
 {
@@ -40,7 +40,7 @@ static void evaluate(gp_comfy *c, gp_comfy_words *w, const gp_comfy_graph_input 
                               GP_GRAPH_LOOKUPS, SIZE_MAX,    NULL, NULL};
     if (w->sites) t.leaves = &site.leaves;
     bool known = input ? gp_comfy_graph_text(&t, input, 0, part) : gp_comfy_graph_node_text(&t, at, 0, 0, part);
-    if (!known) lose(w, t.unknown);
+    if (!known) mark_unknown(w, t.unknown);
     if (t.guess) w->guess = t.guess;
     if (w->sites && w->sites->count == GP_COMFY_MAX_SITES)
         w->sites->more = true;
@@ -53,7 +53,7 @@ static bool has_text(const gp_comfy_graph_input *input)
     return input->target != SIZE_MAX || input->dead || gp_json_text(input->value, NULL);
 }
 
-/* Returns true if the node encodes a text that it makes when the graph runs and does not store (a wildcard node, a
+/* Returns true if the node encodes a text that it produces when the graph runs and does not store (a wildcard node, a
  * language model). */
 static bool is_made_up(const gp_comfy_graph_node *node, const char *text)
 {
@@ -61,8 +61,8 @@ static bool is_made_up(const gp_comfy_graph_node *node, const char *text)
     return gp_comfy_graph_makes_text(node) && !(wild && text && !gp_comfy_graph_has_wildcards(text));
 }
 
-/* Returns the text input of an encoder that has an uncommon name, such as "user_prompt".  System, negative, template and
- * similar inputs do not count.  Returns NULL unless exactly one input is left. */
+/* Finds the text input of an encoder that uses an uncommon name, such as "user_prompt". Inputs for system prompts,
+ * negative prompts, templates and the like are ignored. Returns NULL unless exactly one input is left. */
 static const gp_comfy_graph_input *unusual_text(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"prompt", "text", "caption"};
@@ -79,8 +79,8 @@ static const gp_comfy_graph_input *unusual_text(const gp_comfy_graph_node *node)
     return only;
 }
 
-/* Appends the texts of an encoder node. If it has several (text_g and text_l, clip_l and t5xxl), only texts that are
- * not there yet. Returns false if the node has no such inputs. */
+/* Appends the texts of an encoder node. If it has several (text_g and text_l, clip_l and t5xxl), texts that are already
+ * there are skipped. Returns false if the node has no such inputs. */
 static bool encoder_text(gp_comfy *c, size_t at, const char *role, gp_comfy_words *w)
 {
     static const char *const names[] = {"populated_text", "text",      "prompt", "Text",     "text_g", "prompt_g",
@@ -96,20 +96,20 @@ static bool encoder_text(gp_comfy *c, size_t at, const char *role, gp_comfy_word
         if (!input || !has_text(input)) continue;
         any = true;
         if (i > 0 && is_made_up(node, gp_json_text(input->value, NULL)))
-            lose(w, at);
+            mark_unknown(w, at);
         else
             evaluate(c, w, input, at, role, &part);
-        say(&own, at, &part);
+        append_text(&own, at, &part);
         gp_str_clear(&part);
         if (i == 0 && own.nodes) break;
     }
-    if (any) say(w, at, &own.text);
+    if (any) append_text(w, at, &own.text);
     w->text.failed |= own.text.failed;
     gp_str_clear(&own.text);
     return any;
 }
 
-/* Returns true if the node returns conditioning rather than text.  An encoder does, because it has a link to its
+/* Returns true if the node returns conditioning rather than text. An encoder does; it is recognised by its link to a
  * text model. */
 static bool gives_conditioning(const gp_comfy_graph_node *node)
 {
@@ -122,8 +122,8 @@ static bool gives_conditioning(const gp_comfy_graph_node *node)
     return false;
 }
 
-/* Returns true if the node gives text where conditioning is expected: the text box of a loader that encodes by
- * itself. */
+/* Returns true if the node returns text where conditioning is expected, such as the text box of a loader that encodes
+ * text itself. */
 static bool gives_text(const gp_comfy_graph_node *node)
 {
     for (size_t i = 0; i < node->input_count; i++) {
@@ -138,9 +138,10 @@ static bool gives_text(const gp_comfy_graph_node *node)
 
 /* ------------------------------------------------------------------ the walk */
 
-/* Returns true if the walk for conditioning of `role` should follow this input of the node.  kind 0: inputs of that
- * role; 1: inputs for conditioning; 2: any input that may pass conditioning on. */
-static bool passes(const gp_comfy_graph_node *node, const gp_comfy_graph_input *input, const char *role, int kind)
+/* Returns true if the walk for conditioning of `role` should follow this input. kind 0: inputs of that role; 1: inputs
+ * for conditioning; 2: any input that may pass conditioning on. */
+static bool follows_input(const gp_comfy_graph_node *node, const gp_comfy_graph_input *input, const char *role,
+                          int kind)
 {
     const char *name = input->name;
     if (kind == 0) return strcasestr(name, role) != NULL;
@@ -151,8 +152,8 @@ static bool passes(const gp_comfy_graph_node *node, const gp_comfy_graph_input *
            !strcasestr(name, "pixels") && !strcasestr(name, "samples");
 }
 
-/* Returns true if the input `name` has no weight in an average of two conditionings. */
-static bool weighs_nothing(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name)
+/* Returns true if the input `name` has weight 0 in an average of two conditionings. */
+static bool has_zero_weight(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name)
 {
     double share;
     if (!gp_json_real(gp_comfy_graph_number(g, node, "conditioning_to_strength"), &share)) return false;
@@ -160,7 +161,8 @@ static bool weighs_nothing(const gp_comfy_graph *g, const gp_comfy_graph_node *n
            (share == 0 && strcmp(name, "conditioning_to") == 0);
 }
 
-/* Returns how the walk enters a node: its side in bit 0 (1: negative), the output it is reached through from bit 1. */
+/* Encodes how the walk enters a node. Bit 0: the side, 1 for negative. From bit 1: the output through which the node is
+ * reached. */
 static size_t entry_of(const char *role, uint64_t slot)
 {
     return (size_t)(slot < 2 ? slot : 2) * 2 + (role[0] == 'n');
@@ -183,33 +185,33 @@ static bool has_two_sides(const gp_comfy_graph_node *node)
 static void push(gp_comfy_graph *g, gp_comfy_words *w, size_t target, size_t entry, size_t *top)
 {
     if (g->mark[target] == g->round) {
-        if (g->parent[target] != entry && has_two_sides(&g->nodes[target])) lose(w, target);
+        if (g->parent[target] != entry && has_two_sides(&g->nodes[target])) mark_unknown(w, target);
         return;
     }
     g->mark[target] = g->round;
     g->parent[target] = entry;
-    g->queue[(*top)++] = target; /* each node is pushed once, so at most `count` entries */
+    g->queue[(*top)++] = target; /* each node is pushed once, so there are at most `count` entries */
 }
 
-/* Pushes the inputs to be walked in reverse order, so that the first is walked first. Returns true if there is any. */
+/* Pushes the inputs to follow in reverse order, so that the first is visited first. Returns true if there are any. */
 static bool push_inputs(gp_comfy *c, gp_comfy_words *w, const gp_comfy_graph_node *node, const char *role, int kind,
                         size_t *top)
 {
     bool any = false;
     for (size_t i = node->input_count; i-- > 0;) {
         const gp_comfy_graph_input *input = &node->inputs[i];
-        if ((input->target == SIZE_MAX && !input->dead) || !passes(node, input, role, kind)) continue;
-        if (kind == 1 && weighs_nothing(c->graph, node, input->name)) continue;
+        if ((input->target == SIZE_MAX && !input->dead) || !follows_input(node, input, role, kind)) continue;
+        if (kind == 1 && has_zero_weight(c->graph, node, input->name)) continue;
         any = true;
         if (input->dead && kind < 2)
-            lose(w, SIZE_MAX);
+            mark_unknown(w, SIZE_MAX);
         else if (!input->dead)
             push(c->graph, w, input->target, entry_of(role, input->slot), top);
     }
     return any;
 }
 
-/* Appends the texts that stand in the node's own inputs of the side `role`. Returns true if there is any. */
+/* Appends the texts in the node's own inputs for side `role`. Returns true if there are any. */
 static bool role_text(gp_comfy *c, size_t at, const char *role, gp_comfy_words *w)
 {
     const gp_comfy_graph_node *node = &c->graph->nodes[at];
@@ -219,14 +221,14 @@ static bool role_text(gp_comfy *c, size_t at, const char *role, gp_comfy_words *
         if (!strcasestr(node->inputs[i].name, role) || !gp_json_text(node->inputs[i].value, NULL)) continue;
         any = true;
         evaluate(c, w, &node->inputs[i], at, role, &part);
-        say(w, at, &part);
+        append_text(w, at, &part);
         gp_str_clear(&part);
     }
     return any;
 }
 
-/* Starts the walk at the sampler: at its inputs of that side, else at its guider, else at a pipe. */
-static void begin(gp_comfy *c, gp_comfy_words *w, size_t sampler, const char *role, size_t *top)
+/* Starts the walk at a sampler: at its inputs for that side, else at its guider, else at a pipe. */
+static void start_walk(gp_comfy *c, gp_comfy_words *w, size_t sampler, const char *role, size_t *top)
 {
     const gp_comfy_graph_node *node = &c->graph->nodes[sampler];
     bool own = role_text(c, sampler, role, w);
@@ -238,7 +240,7 @@ static void begin(gp_comfy *c, gp_comfy_words *w, size_t sampler, const char *ro
         push_inputs(c, w, node, role, 2, top);
 }
 
-static void pass(gp_comfy *c, gp_comfy_words *w, size_t at, const char *role, size_t *top)
+static void visit_node(gp_comfy *c, gp_comfy_words *w, size_t at, const char *role, size_t *top)
 {
     const gp_comfy_graph_node *node = &c->graph->nodes[at];
     size_t only;
@@ -249,23 +251,23 @@ static void pass(gp_comfy *c, gp_comfy_words *w, size_t at, const char *role, si
         return;
     }
     if (route == GP_ROUTE_UNKNOWN) {
-        lose(w, at);
+        mark_unknown(w, at);
         return;
     }
     bool own = role_text(c, at, role, w);
     if (push_inputs(c, w, node, role, 0, top) || own) return;
-    if (role[0] == 'n' && gp_comfy_named(node, "Guider")) return; /* a guider without a negative side */
+    if (role[0] == 'n' && gp_comfy_named(node, "Guider")) return; /* a guider that has no negative side */
     if (gives_conditioning(node)) {
         bool linked = push_inputs(c, w, node, role, 1, top);
-        if (linked && gp_comfy_named(node, "GLIGEN")) return; /* its own text only describes boxes */
+        if (linked && gp_comfy_named(node, "GLIGEN")) return; /* the node's own text only describes boxes */
         if (encoder_text(c, at, role, w)) {
-            if (linked) lose(w, at); /* how it joins the two is not known */
+            if (linked) mark_unknown(w, at); /* it is unknown how the node combines text and links */
             return;
         }
         if (linked) return;
     } else if (gives_text(node)) {
         evaluate(c, w, NULL, at, role, &part);
-        say(w, at, &part);
+        append_text(w, at, &part);
         gp_str_clear(&part);
         return;
     }
@@ -279,14 +281,14 @@ void gp_comfy_collect(gp_comfy *c, size_t sampler, const char *role, gp_comfy_wo
     g->round++;
     g->mark[sampler] = g->round;
     g->parent[sampler] = entry_of(role, 0);
-    begin(c, w, sampler, role, &top);
+    start_walk(c, w, sampler, role, &top);
     while (top && !w->text.failed) {
         size_t at = g->queue[--top];
-        /* a node that sets its input to zero ends the walk */
+        /* a node that zeroes its conditioning ends the walk */
         if (gp_comfy_named(&g->nodes[at], "ZeroOut")) continue;
         size_t entry = g->parent[at], slot = entry / 2;
         bool negative = slot < 2 && has_two_sides(&g->nodes[at]) ? slot == 1 : entry % 2 == 1;
-        pass(c, w, at, negative ? "negative" : "positive", &top);
+        visit_node(c, w, at, negative ? "negative" : "positive", &top);
     }
 }
 
@@ -303,5 +305,5 @@ void gp_comfy_collect_unsorted(gp_comfy *c, gp_comfy_words *w)
         bool negative = g->mark[i] == g->round || (title && strcasestr(title, "negative"));
         if (gp_comfy_named(&g->nodes[i], "TextEncode") && !negative) encoder_text(c, i, "positive", w);
     }
-    if (w->nodes > 1) lose(w, SIZE_MAX); /* it is not known which of them is the prompt */
+    if (w->nodes > 1) mark_unknown(w, SIZE_MAX); /* it is unknown which of them is the prompt */
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Finds the image of each row.  The images' keys are sorted, so one binary search finds the longest end that a row's
- * path shares with an image.  The images with that end are adjacent. */
+ * Finds the image of each table row. The images' keys are sorted, so one binary search finds the images that share the
+ * longest path end with a row. These images are adjacent. */
 #include "ingest/match.h"
 
 #include "base/file.h"
@@ -12,15 +12,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { SEPARATOR = 1, MOST_STATS = 64, IMAGE_WORK = 256, ROW_WORK = 1024 };
-/* Strength of a claim: the number of common components, or one of these values. */
+enum { SEPARATOR = 1, MAX_STATS = 64, IMAGE_WORK = 256, ROW_WORK = 1024 };
+/* Strength of a claim: the number of common path components, or one of these values. */
 enum { BELOW_ROOT = 1 << 29, EXACT = 1 << 30 };
-enum { OPEN, CLAIMING, TIED, DONE, AMBIGUOUS, ELSEWHERE, REPEATED }; /* state of a row */
+enum { OPEN, CLAIMING, TIED, DONE, AMBIGUOUS, ELSEWHERE, REPEATED }; /* states of a row */
 
 typedef struct claim {
     size_t row; /* SIZE_MAX: no row */
     uint32_t strength;
-    bool whole; /* the row's whole path is the end of the image's path */
+    bool whole; /* the row's whole path matches the end of the image's path */
     bool tie;
 } claim;
 
@@ -79,7 +79,7 @@ static gp_status sort_images(matcher *m, gp_watch *watch, gp_error *err)
     return GP_OK;
 }
 
-/* Returns how many bytes two keys share from their beginning, in whole components; *components is their number. */
+/* Returns the length of the common start of two keys, in whole components. *components: their number. */
 static size_t shared(const char *a, const char *b, uint32_t *components)
 {
     size_t i = 0, whole = 0;
@@ -91,12 +91,12 @@ static size_t shared(const char *a, const char *b, uint32_t *components)
     }
 }
 
-/* Range of images [first, end) whose keys begin with the first `size` bytes of `key`, as whole components. */
+/* Images [first, end) whose keys start with the first `size` bytes of `key`, as whole components. */
 typedef struct range {
     size_t first, end;
 } range;
 
-/* Returns -1, 0 or 1 if the image's key lies before, inside or after the range. */
+/* Returns -1, 0 or 1 if the image's key sorts before, inside or after the range. */
 static int side(const char *image, const char *key, size_t size)
 {
     int order = strncmp(image, key, size);
@@ -137,7 +137,7 @@ static size_t lower_bound(const matcher *m, const char *key)
     return low;
 }
 
-/* Finds the images that share the longest end with the key. */
+/* Finds the images that share the longest path end with the key. */
 static range nearest(const matcher *m, const char *key, uint32_t *components)
 {
     size_t at = lower_bound(m, key), best = 0;
@@ -150,11 +150,11 @@ static range nearest(const matcher *m, const char *key, uint32_t *components)
     return *components ? find_range(m, key, best) : (range){0, 0};
 }
 
-/* Of images whose names differ only in their Unicode form, returns the image whose name is written as in the row. */
-static size_t written_alike(matcher *m, range r, const char *path, uint32_t components)
+/* Among images whose names differ only in their Unicode form, returns the one spelled as in the row, or SIZE_MAX. */
+static size_t same_spelling(matcher *m, range r, const char *path, uint32_t components)
 {
     size_t found = SIZE_MAX;
-    if (m->form != GP_NAME_WRITTEN || r.end - r.first > MOST_STATS) return SIZE_MAX;
+    if (m->form != GP_NAME_WRITTEN || r.end - r.first > MAX_STATS) return SIZE_MAX;
     for (size_t i = r.first; i < r.end; i++) {
         const char *a = m->paths[m->sorted[i]] + strlen(m->paths[m->sorted[i]]), *b = path + strlen(path);
         uint32_t left = components;
@@ -178,7 +178,7 @@ static void make_key(matcher *m, const char *path)
     m->failed |= m->key.failed;
 }
 
-/* Returns true if two rows contain the same path. */
+/* Returns true if both rows contain the same path. */
 static bool same_path(matcher *m, size_t a, size_t b)
 {
     gp_str room = GP_STR_INIT;
@@ -192,8 +192,8 @@ static bool same_path(matcher *m, size_t a, size_t b)
     return same;
 }
 
-/* Returns the state of a row that matches an image which another row has. */
-static uint8_t give_way(matcher *m, const claim *loser, size_t winner)
+/* Returns the new state of a row that matches an image which belongs to another row. */
+static uint8_t loser_state(matcher *m, const claim *loser, size_t winner)
 {
     return loser->whole || same_path(m, winner, loser->row) ? REPEATED : DONE;
 }
@@ -202,44 +202,43 @@ static uint8_t put_claim(matcher *m, size_t image, size_t row, uint32_t strength
 {
     claim *c = &m->claims[image], mine = {row, strength, whole, false};
     if (m->rows[image] != SIZE_MAX)
-        return give_way(m, &mine, m->rows[image]); /* the image got its row in an earlier pass */
-    if (c->row != SIZE_MAX && c->strength > strength) return give_way(m, &mine, c->row);
+        return loser_state(m, &mine, m->rows[image]); /* the image got its row in an earlier pass */
+    if (c->row != SIZE_MAX && c->strength > strength) return loser_state(m, &mine, c->row);
     if (c->row != SIZE_MAX && c->strength == strength) {
         if (strength >= BELOW_ROOT || same_path(m, c->row, row)) return REPEATED;
         c->tie = true;
         m->states[c->row] = TIED;
         return TIED;
     }
-    if (c->row != SIZE_MAX && !c->tie) m->states[c->row] = give_way(m, c, row);
+    if (c->row != SIZE_MAX && !c->tie) m->states[c->row] = loser_state(m, c, row);
     *c = mine;
     return CLAIMING;
 }
 
-/* Finds the image at `path`, which is a row's path, and claims it for the row. Returns false if there is no such image.
- */
+/* Claims the image at exactly `path` for the row. Returns false if there is no such image. */
 static bool claim_exact(matcher *m, const char *path, size_t row, uint32_t strength, uint8_t *state)
 {
     uint32_t components;
     make_key(m, path);
     if (m->key.failed || !m->key.size) return false;
     range r = {lower_bound(m, m->key.data), 0};
-    for (r.end = r.first; r.end < m->n && r.end - r.first <= MOST_STATS && strcmp(key_of(m, r.end), m->key.data) == 0;)
+    for (r.end = r.first; r.end < m->n && r.end - r.first <= MAX_STATS && strcmp(key_of(m, r.end), m->key.data) == 0;)
         r.end++;
     if (r.end == r.first) return false;
     shared(m->key.data, m->key.data, &components);
-    size_t image = r.end - r.first == 1 ? m->sorted[r.first] : written_alike(m, r, path, components);
+    size_t image = r.end - r.first == 1 ? m->sorted[r.first] : same_spelling(m, r, path, components);
     *state = image == SIZE_MAX ? AMBIGUOUS : put_claim(m, image, row, strength, true);
     return true;
 }
 
-/* If the row's own path is an existing file: claims the image that is the same file under another path (a link).
- * Without such an image the row is ELSEWHERE. Returns false if there is no such file. */
+/* If the row's own path is an existing file, claims the image that is the same file under another path (a link). If
+ * there is no such image, the row becomes ELSEWHERE. Returns false if there is no such file. */
 static bool claim_file(matcher *m, const char *path, range r, size_t row, uint8_t *state)
 {
     struct stat file, image;
     if (m->form != GP_NAME_WRITTEN || stat(path, &file) != 0 || !S_ISREG(file.st_mode)) return false;
     *state = ELSEWHERE;
-    for (size_t i = r.first; i < r.end && i - r.first < MOST_STATS; i++)
+    for (size_t i = r.first; i < r.end && i - r.first < MAX_STATS; i++)
         if (stat(m->paths[m->sorted[i]], &image) == 0 && image.st_dev == file.st_dev && image.st_ino == file.st_ino)
             *state = put_claim(m, m->sorted[i], row, EXACT, true);
     return true;
@@ -277,7 +276,7 @@ static uint8_t claim_row(matcher *m, size_t row, const char *cell)
         if (!join(m, own, m->roots[i], m->path.data) || claim_exact(m, own->data, row, BELOW_ROOT, &state))
             return state;
     size_t image =
-        near.end - near.first == 1 ? m->sorted[near.first] : written_alike(m, near, m->path.data, components);
+        near.end - near.first == 1 ? m->sorted[near.first] : same_spelling(m, near, m->path.data, components);
     return image == SIZE_MAX ? AMBIGUOUS : put_claim(m, image, row, components, components == all);
 }
 
@@ -294,7 +293,7 @@ static gp_status claim_all(matcher *m, size_t *open, gp_watch *watch, gp_error *
         if (before != OPEN && before != AMBIGUOUS) continue;
         const char *cell = gp_table_text(m->table, row, m->column, &room);
         m->states[row] = cell && *cell ? claim_row(m, row, cell) : DONE;
-        if (m->states[row] == OPEN) m->states[row] = before; /* an ambiguous row stays ambiguous */
+        if (m->states[row] == OPEN) m->states[row] = before; /* keep the state of an ambiguous row */
         *open += m->states[row] == OPEN || m->states[row] == AMBIGUOUS;
         st = gp_watch_work(watch, ROW_WORK, err);
         if (room.failed || m->failed) st = gp_fail_memory(err, "the rows of a table");
@@ -303,7 +302,7 @@ static gp_status claim_all(matcher *m, size_t *open, gp_watch *watch, gp_error *
     return st;
 }
 
-static void settle(matcher *m)
+static void assign_rows(matcher *m)
 {
     for (size_t i = 0; i < m->n; i++)
         if (m->claims[i].row != SIZE_MAX && !m->claims[i].tie) m->rows[i] = m->claims[i].row;
@@ -330,7 +329,7 @@ static gp_status run_passes(matcher *m, gp_watch *watch, gp_error *err)
         m->form = (gp_name_form)form;
         GP_TRY(sort_images(m, watch, err));
         GP_TRY(claim_all(m, &open, watch, err));
-        settle(m);
+        assign_rows(m);
     }
     return GP_OK;
 }

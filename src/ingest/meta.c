@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Selects the reader for each chunk.  Order if a file has several (ComfyUI nodes that save A1111 text write both):
+ * Selects the reader for each chunk. A file may contain several formats, because ComfyUI nodes that save A1111 text
+ * write both. They are tried in this order:
  * 1. A1111 infotext in "parameters", in EXIF UserComment, or in a JPEG comment "parameters\0...";
- * 2. a ComfyUI graph in "prompt", in EXIF as "prompt:{...}" (Make, Model or ImageDescription, depending on the
- *    saver node), or as the UserComment itself.
+ * 2. a ComfyUI graph in "prompt", in EXIF as "prompt:{...}" (Make, Model or ImageDescription, depending on the saver
+ *    node), or in the UserComment itself.
  *
- * The infotext is preferred because its writer stored the text it used.  A graph with a prompt replaces an infotext
- * without a prompt, and any better result replaces a guess.  A text with a wrong checksum is read last, and its
- * prompt is a guess. A new format is a new row of the table `readers`. */
+ * The infotext comes first because its writer stored the text that it used. A graph with a prompt replaces an infotext
+ * without one, and any better result replaces a guess. A text with a wrong checksum is tried last, and its prompt is a
+ * guess. To support a new format, add a row to the table `readers`. */
 #include "ingest/meta_private.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -24,11 +25,12 @@ bool gp_settings_has(const gp_settings *settings, const char *key)
     return false;
 }
 
-/* Begins a member; false: the member is not added. */
+/* Begins a member. Returns false if the member must not be added. */
 static bool begin(gp_settings *s, const char *key, size_t size)
 {
     if (!size || s->count == MAX_SETTINGS || s->keys.failed || gp_settings_has(s, key)) return false;
-    if (!gp_utf8_valid(key, strlen(key))) return false; /* two invalid keys could be written in the same way */
+    if (!gp_utf8_valid(key, strlen(key)))
+        return false; /* two different invalid keys could be written as the same text */
     gp_str_add(&s->keys, key, strlen(key) + 1);
     if (s->keys.failed) return false;
     gp_str_puts(&s->json, s->count++ ? ", " : "{");
@@ -115,7 +117,7 @@ void gp_meta_loras(gp_str *out, const char *prompt)
             if (out->size) gp_str_puts(out, ", ");
             gp_str_add(out, p + 6, size - 6);
         }
-        p += size; /* if the tag is not closed, no later tag in this line is either */
+        p += size; /* the tag is not closed, so no later tag in this line is closed either */
         if (!*p) return;
     }
 }
@@ -137,8 +139,8 @@ static gp_status parse_parameters(const char *text, size_t size, const gp_comfy_
 }
 
 static const struct reader {
-    const char *key;    /* name of the chunk */
-    const char *prefix; /* required start of the text, in any case, which the parser does not get; or NULL */
+    const char *key;    /* key of the chunk */
+    const char *prefix; /* required start of the text, compared without case and removed before parsing; or NULL */
     size_t prefix_size;
     parse_fn parse;
 } readers[] = {
@@ -180,8 +182,8 @@ static bool has_prefix(const gp_chunk *chunk, const struct reader *r)
     return !chunk->text[r->prefix_size - 1] || r->prefix[r->prefix_size - 1]; /* compare a NUL in the prefix exactly */
 }
 
-/* Sets the source of an A1111 text to the chunk's name.  A graph's source is already its node. */
-static gp_status name_place(gp_meta *meta, const char *key, gp_error *err)
+/* Sets the source of an A1111 text to the chunk's key. A graph's source is already its node. */
+static gp_status set_source(gp_meta *meta, const char *key, gp_error *err)
 {
     if (strcmp(meta->tool, "a1111") != 0 || strcmp(key, "parameters") == 0) return GP_OK;
     char *where = gp_str_dup(key);
@@ -191,8 +193,8 @@ static gp_status name_place(gp_meta *meta, const char *key, gp_error *err)
     return GP_OK;
 }
 
-/* A text with a wrong checksum may have changed: its prompt is at most a guess. */
-static gp_status distrust(gp_meta *meta, gp_error *err)
+/* Marks the prompt as a guess: a text with a wrong checksum may have been altered. */
+static gp_status mark_damaged(gp_meta *meta, gp_error *err)
 {
     gp_str where = GP_STR_INIT;
     gp_str_printf(&where, "%s (its checksum is wrong)", meta->where);
@@ -204,15 +206,15 @@ static gp_status distrust(gp_meta *meta, gp_error *err)
     return GP_OK;
 }
 
-/* Tries one reader on one chunk; a better result replaces *best. */
+/* Applies one reader to one chunk. A better result replaces *best. */
 static gp_status try_reader(const struct reader *r, const gp_chunk *chunk, const gp_comfy_file *file, gp_meta *best,
                             gp_error *err)
 {
     gp_meta one = {0};
     gp_status st = r->parse(chunk->text + r->prefix_size, chunk->size - r->prefix_size, file, &one, err);
     if (st != GP_OK) return st;
-    if (one.found) GP_TRY_GOTO(name_place(&one, chunk->key, err));
-    if (one.found && chunk->damaged) GP_TRY_GOTO(distrust(&one, err));
+    if (one.found) GP_TRY_GOTO(set_source(&one, chunk->key, err));
+    if (one.found && chunk->damaged) GP_TRY_GOTO(mark_damaged(&one, err));
     if (one.found && (!best->found || (best->broken && !one.broken) || one.evidence > best->evidence)) {
         gp_meta_clear(best);
         *best = one;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Reads the prompt and settings from a file's metadata: AUTOMATIC1111 `parameters` and ComfyUI `prompt` graphs.  The
- * table in meta.c lists the readers.  The bytes are untrusted: depth and recursion are limited, and cycles are
+ * Reads the prompt and settings from a file's metadata: AUTOMATIC1111 `parameters` and ComfyUI `prompt` graphs. The
+ * table in meta.c lists the readers. The bytes are untrusted: nesting and recursion are limited, and cycles are
  * detected. */
 #ifndef GP_INGEST_META_H
 #define GP_INGEST_META_H
@@ -11,16 +11,16 @@
 /* How certain a prompt is. Weaker evidence never replaces stronger evidence of the same file. */
 typedef enum gp_evidence {
     GP_EVIDENCE_NONE,    /* there is no prompt */
-    GP_EVIDENCE_GUESS,   /* a text that may be the prompt: scored only on request */
-    GP_EVIDENCE_DERIVED, /* found by following a graph, by rules that allow one answer */
-    GP_EVIDENCE_STATED   /* the program that wrote the file stored it as the prompt */
+    GP_EVIDENCE_GUESS,   /* a text that may be the prompt; it is scored only on request */
+    GP_EVIDENCE_DERIVED, /* found by following a graph, by rules that leave only one result */
+    GP_EVIDENCE_STATED   /* the program that wrote the file stored this text as the prompt */
 } gp_evidence;
 /* Returns "none", "guess", "derived" or "stated", as stored in the catalog. */
 const char *gp_evidence_name(gp_evidence evidence);
 
 typedef struct gp_meta {
     bool found;
-    bool broken;          /* found only a graph that goldpan cannot read: no prompt, no settings */
+    bool broken;          /* there is only a graph that goldpan cannot read: no prompt, no settings */
     gp_evidence evidence; /* NONE if and only if prompt is NULL */
     char *tool;           /* "a1111", "comfyui" */
     char *where;          /* source of the prompt: "parameters", "node 6 CLIPTextEncode 'Positive'" */
@@ -29,8 +29,8 @@ typedef struct gp_meta {
     char *settings_json;  /* one JSON object of text values and numbers: "steps", "sampler", "cfg_scale", "seed",
                              "model", "model_hash", "width", "height", ... (see docs); never NULL when found */
 } gp_meta;
-/* Reads metadata.  For damaged metadata out->found stays false.  Errors: MEMORY only.  Owned: out (gp_meta_clear). */
-/* path: path of the file, or NULL; its name may show which of several savers of a graph wrote the file. */
+/* Reads metadata. If it is damaged, out->found is false. Errors: MEMORY only. The caller owns *out: gp_meta_clear. */
+/* path: path of the file, or NULL. Its name may show which of several savers in a graph wrote the file. */
 gp_status gp_meta_read(const gp_chunks *chunks, const char *path, gp_meta *out, gp_error *err);
 void gp_meta_clear(gp_meta *meta);
 /* Returns the text of the ComfyUI graph that a file holds, borrowed from its chunks, or NULL. */
@@ -40,7 +40,7 @@ const char *gp_meta_find_graph(const gp_chunks *chunks, size_t *size);
 gp_status gp_meta_a1111(const char *text, size_t size, gp_meta *out, gp_error *err);
 /* Parses a text labelled "parameters" as A1111 text, if it has at least one known setting or a negative prompt. */
 gp_status gp_meta_parameters(const char *text, size_t size, gp_meta *out, gp_error *err);
-/* Other content of the file than the graph that was run; each field may be NULL. */
+/* What else the file contains besides the graph that was run. Each field may be NULL. */
 typedef struct gp_comfy_file {
     const char *path;     /* path of the file */
     const char *workflow; /* [workflow_size] the chunk "workflow": the editor's graph */

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT
- * AUTOMATIC1111 "infotext", as the compatible programs write it (A1111, Forge, reForge, SD.Next,
+ * Parses AUTOMATIC1111 "infotext" as the compatible programs write it (A1111, Forge, reForge, SD.Next,
  * stable-diffusion.cpp, image savers of ComfyUI):
  *
  *   text     := [positive lines] ["Negative prompt:" negative lines] settings line [more lines]
  *   settings := pair {"," pair}
  *   pair     := key ":" ("JSON string" | {JSON object} | [JSON array] | text up to a comma)
- *   key      := 2 to 80 letters, digits, "_", blanks or "-/.+", the first of them no blank and none of "-/.+"
+ *   key      := 2 to 80 letters, digits, "_", blanks or "-/.+"; the first is a letter, a digit or "_"
  *
- * A prompt may contain text that looks like pairs.  So a line counts as settings only if it is, in this order:
- * 1. the last line, if it ends with "Version: goldpan": goldpan's own settings.  They may hold the exact prompts as
+ * A prompt may contain text that looks like pairs. So only these lines count as settings, tried in this order:
+ * 1. The last line, if it ends with "Version: goldpan": goldpan's own settings. They may contain the exact prompts as
  *    JSON strings, "Goldpan prompt" and "Goldpan negative".
- * 2. before lines "Template:" of Dynamic Prompts: the last line that begins with "Steps: " and passes the test in
- *    5.
- * 3. the last line, if it has at least three pairs and its first key is known or two of its keys are; or, where a
- *    text has lost its line breaks, the end of this line from its last " Steps: 20".
- * 4. the last line, if it has only known keys, at least one with a number.  It may not be the only line.  A chunk
- *    named "parameters" needs neither the number nor another line.
- * 5. the last line that begins with "Steps: " and has at least three pairs, two of them with known keys.
+ * 2. If lines "Template:" of Dynamic Prompts follow: the last line before them that begins with "Steps: " and passes
+ *    the test in 5.
+ * 3. The last line, if it has at least three pairs and either its first key is known or two of its keys are. If the
+ *    text has lost its line breaks: the end of this line, from its last " Steps: 20" on.
+ * 4. The last line, if all its keys are known and at least one has a number, and if it is not the only line. In a chunk
+ *    named "parameters" neither the number nor another line is needed.
+ * 5. The last line that begins with "Steps: " and has at least three pairs, two of them with known keys.
  *
- * A text without settings is read if it has a negative prompt, because people cut the settings off in sidecar
- * files. Lines "key: value" after the settings are kept as settings too. */
+ * A text without settings is still read if it has a negative prompt, because users remove the settings in sidecar
+ * files. Lines "key: value" after the settings are also stored as settings. */
 #include "ingest/meta_private.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -28,8 +28,8 @@
 
 enum { MAX_KEY = 80, MAX_UNBALANCED = 16 };
 
-/* Known keys of the compatible programs, and goldpan's names for them.  number: written as a number.  size: "512x768"
- * becomes the two keys of `ours`. */
+/* Known keys of the compatible programs, and goldpan's names for them. number: the value is stored as a number. size:
+ * "512x768" is split into the two keys of `ours`. */
 static const struct known {
     const char *key, *ours;
     bool number, size;
@@ -100,15 +100,15 @@ static bool starts(text t, const char *word)
 
 typedef struct pairs {
     text rest;
-    /* Number of brackets that never close, or close inside a value.  After MAX_UNBALANCED brackets no more are
-     * parsed. */
+    /* Number of brackets that never close, or that close inside a value. After MAX_UNBALANCED of them, brackets are no
+     * longer parsed. */
     int unbalanced;
     bool no_quotes; /* no closing quote follows */
     text key, value;
     bool quoted;
 } pairs;
 
-/* Returns the position behind the closing quote of the JSON string that opens at p; NULL: no closing quote. */
+/* Returns the position after the closing quote of the JSON string that starts at p, or NULL if there is none. */
 static const char *string_end(const char *p, const char *end)
 {
     for (p++; p < end; p++) {
@@ -120,7 +120,7 @@ static const char *string_end(const char *p, const char *end)
     return NULL;
 }
 
-/* Returns the position behind the bracket that closes the one at p; NULL: it never closes. */
+/* Returns the position after the bracket that closes the one at p, or NULL if it never closes. */
 static const char *bracket_end(const char *p, const char *end)
 {
     size_t depth = 0;
@@ -163,7 +163,7 @@ static const char *value_end(pairs *p, const char *at)
     return stop ? stop : end;
 }
 
-/* Reads the next pair.  Skips text that is not a pair up to the next comma. */
+/* Reads the next pair. Text that is not a pair is skipped up to the next comma. */
 static bool next_pair(pairs *p)
 {
     const char *end = p->rest.end;
@@ -215,7 +215,8 @@ static counted count_pairs(text line)
     return n;
 }
 
-/* Finds settings in the same line as the prompt: from the last " Steps: 20" on.  line.at == line.end: not found. */
+/* Finds settings on the same line as the prompt: everything from the last " Steps: 20" on. Returns an empty text if
+ * there are none. */
 static text inline_settings(text line)
 {
     for (const char *p = line.end; p-- > line.at + 1;)
@@ -225,7 +226,7 @@ static text inline_settings(text line)
     return (text){line.end, line.end};
 }
 
-/* Finds the settings in this line; empty: the line has no settings.  *alone: the settings are the whole line. */
+/* Finds the settings in this line; returns an empty text if there are none. *alone: the settings are the whole line. */
 static text settings_in(text line, bool *alone)
 {
     counted n = count_pairs(line);
@@ -240,7 +241,7 @@ static text settings_in(text line, bool *alone)
     return n.pairs >= 3 && n.known >= 2 ? line : (text){line.end, line.end};
 }
 
-/* Returns the line that ends at `end` (exclusive), trimmed; *start: its start. */
+/* Returns the line that ends at `end` (exclusive), trimmed. *start: start of the line. */
 static text line_before(text all, const char *end, const char **start)
 {
     const char *p = end;
@@ -266,7 +267,7 @@ static const char *first_template(text all)
     return all.end;
 }
 
-/* Finds the last line that is a whole settings line, however many lines follow it. */
+/* Finds the last line that is a settings line as a whole, whatever follows it. */
 static text last_settings_line(text all)
 {
     const char *start, *end = all.end;
@@ -281,8 +282,8 @@ static text last_settings_line(text all)
     }
 }
 
-/* Returns the line if it has only known keys, one of them with a number unless `lax`; otherwise an empty
- * text.  goldpan and programs with few settings write such lines. */
+/* Returns the line if all its keys are known and, unless `lax`, one has a number. Otherwise returns an empty text.
+ * goldpan and programs with few settings write such lines. */
 static text few_settings(text line, bool lax)
 {
     bool number = false, pair = false;
@@ -312,7 +313,7 @@ static bool is_ours(text line)
     return size == of_mark || (size >= of_mark + 2 && memcmp(line.end - of_mark - 2, ", ", 2) == 0);
 }
 
-/* Finds the settings. *prompts: the text before them; *behind: the text after their line. */
+/* Finds the settings. *prompts: the text before them. *behind: the text after their line. */
 static bool find_settings(text all, bool lax, text *settings, text *prompts, text *behind, bool *alone)
 {
     const char *start, *template = first_template(all);
@@ -345,7 +346,7 @@ static bool put_size(gp_settings *s, const char *keys, text value)
     return true;
 }
 
-/* Adds a pair under its own key; repeated keys get a number. */
+/* Adds a pair under its own key. If the key is repeated, a number is appended to it. */
 static void put_other(gp_settings *s, text key, text value)
 {
     char name[MAX_KEY + 16];
@@ -356,7 +357,7 @@ static void put_other(gp_settings *s, text key, text value)
     gp_settings_text(s, name, value.at, (size_t)(value.end - value.at));
 }
 
-/* Stores an exact prompt of goldpan's own settings line.  *taken: the pair held such a prompt. */
+/* Stores an exact prompt from goldpan's own settings line. *taken: the pair contained such a prompt. */
 static gp_status take_exact(const pairs *p, const gp_json *decoded, gp_meta *meta, bool *taken, gp_error *err)
 {
     bool negative = starts(p->key, "Goldpan negative");
@@ -404,7 +405,7 @@ static gp_status put_pair(gp_settings *s, const pairs *p, gp_meta *ours, gp_erro
     return GP_OK;
 }
 
-/* Reads lines "Key: value" after the settings. A template continues over the lines that follow it. */
+/* Reads lines "Key: value" after the settings. A template also includes the lines that follow it. */
 static void put_behind(gp_settings *s, text behind)
 {
     while (behind.at < behind.end) {
@@ -438,7 +439,8 @@ static gp_status put_settings(gp_settings *s, text line, text behind, gp_meta *m
     return GP_OK;
 }
 
-/* Splits at the first line that begins with "Negative prompt:"; without `lines` also inside a line. */
+/* Splits the text at the first line that begins with "Negative prompt:". Without `lines` it may also begin inside a
+ * line. */
 static void split_prompts(text all, bool lines, text *positive, text *negative)
 {
     static const char mark[] = "Negative prompt:";
@@ -455,7 +457,8 @@ static void split_prompts(text all, bool lines, text *positive, text *negative)
     }
 }
 
-/* Copies the trimmed text to *to, owned; leaves *to alone if the text is empty.  False: out of memory. */
+/* Copies the trimmed text to *to, which the caller owns. Leaves *to unchanged if the text is empty. Returns false if
+ * memory ran out. */
 static bool take(char **to, text t)
 {
     t = trimmed(t);
@@ -477,10 +480,10 @@ static gp_status read_infotext(const char *bytes, size_t size, bool lax, gp_meta
     bool settled = find_settings(all, lax, &line, &prompts, &behind, &alone);
     if (!settled) prompts = all, behind = (text){all.end, all.end};
     split_prompts(prompts, alone || !settled, &positive, &negative);
-    if (!settled && negative.at == negative.end) return GP_OK; /* looks like any other text */
+    if (!settled && negative.at == negative.end) return GP_OK; /* treated like any other text */
     if (!take(&meta.prompt, positive) || !take(&meta.negative, negative)) goto memory;
     bool marker = (size_t)(line.end - line.at) == strlen("Steps: 0") &&
-                  starts(line, "Steps: 0"); /* marks a text without settings */
+                  starts(line, "Steps: 0"); /* a marker for a text without settings */
     if (!marker) GP_TRY_GOTO(put_settings(&settings, line, behind, &meta, err));
     if (meta.prompt) meta.evidence = GP_EVIDENCE_STATED;
     if (meta.prompt) gp_meta_loras(&loras, meta.prompt);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * The prompt of a ComfyUI graph.  Node ids and most class names say nothing about a node's role, so the reader
+ * Reads the prompt of a ComfyUI graph. Node ids and most class names say nothing about a node's role, so the reader
  * follows links:
  *
- *   the node that wrote the file -> the sampler that made its image from noise -> its "positive" -> nodes that pass
- *   conditioning on -> text encoders -> text
+ *   the node that wrote the file -> the sampler that made its image from noise -> its "positive" input ->
+ *   nodes that pass conditioning on -> text encoders -> text
  *
- * Each step must have one result.  If it has several (savers with unclear names, two samplers in one image) with the
- * same text, that text is the prompt.  If the texts differ, there is no prompt.  A prompt found in this way is
+ * Each step should have one result. If it has several (savers with unclear names, two samplers in one image) and their
+ * texts are equal, that text is the prompt. If their texts differ, there is no prompt. A prompt found in this way is
  * GP_EVIDENCE_DERIVED. */
 #include "base/mem.h"
 #include "ingest/comfy_private.h"
@@ -15,7 +15,7 @@
 
 enum { MAX_JSON_DEPTH = 100 };
 
-/* The result for one saver or one sampler. */
+/* The result of one saver or one sampler. */
 typedef struct answer {
     gp_evidence evidence;
     char *where, *prompt, *negative; /* owned; `where` is never NULL in a complete answer */
@@ -46,8 +46,8 @@ static char *finish(gp_str *text)
     return safe;
 }
 
-/* Returns "node 6 CLIPTextEncode 'Positive' and 2 more", or why there is no text.  `nothing`: the reason if no node
- * was reached. */
+/* Returns "node 6 CLIPTextEncode 'Positive' and 2 more", or why there is no text. `nothing`: the reason if no node was
+ * reached. */
 static char *place_of(const gp_comfy_graph *g, const gp_comfy_words *w, const char *before, const char *nothing)
 {
     gp_str where = GP_STR_INIT;
@@ -68,29 +68,31 @@ static char *place_of(const gp_comfy_graph *g, const gp_comfy_words *w, const ch
     return finish(&where);
 }
 
-/* ------------------------------------------------------------------ answers */
+/* ------------------------------------------------------------------ results */
 
-/* Moves the collected texts into the answer; a side with an unknown part stays empty. */
+/* Moves the collected texts into the result. A side with an unknown part stays empty. */
 static gp_status take_words(gp_comfy *c, const gp_comfy_words *positive, const gp_comfy_words *negative,
                             const char *before, const char *nothing, answer *out, gp_error *err)
 {
     if (positive->text.failed || (negative && negative->text.failed)) return gp_fail_memory(err, "metadata");
-    bool says = !positive->failed && positive->text.size, denies = negative && !negative->failed && negative->text.size;
-    if (says) out->prompt = gp_meta_text(positive->text.data, positive->text.size, false);
-    if (denies) out->negative = gp_meta_text(negative->text.data, negative->text.size, false);
+    bool has_positive = !positive->failed && positive->text.size,
+         has_negative = negative && !negative->failed && negative->text.size;
+    if (has_positive) out->prompt = gp_meta_text(positive->text.data, positive->text.size, false);
+    if (has_negative) out->negative = gp_meta_text(negative->text.data, negative->text.size, false);
     out->where = place_of(c->graph, positive, before, nothing);
-    if (!out->where || (says && !out->prompt) || (denies && !out->negative)) return gp_fail_memory(err, "metadata");
-    out->evidence = !says ? GP_EVIDENCE_NONE : positive->guess ? GP_EVIDENCE_GUESS : GP_EVIDENCE_DERIVED;
-    if (says && !*out->prompt) { /* the text begins with a NUL */
+    if (!out->where || (has_positive && !out->prompt) || (has_negative && !out->negative))
+        return gp_fail_memory(err, "metadata");
+    out->evidence = !has_positive ? GP_EVIDENCE_NONE : positive->guess ? GP_EVIDENCE_GUESS : GP_EVIDENCE_DERIVED;
+    if (has_positive && !*out->prompt) { /* the text begins with a NUL */
         gp_mem_free(out->prompt);
         out->prompt = NULL, out->evidence = GP_EVIDENCE_NONE;
     }
-    if (denies && !*out->negative) gp_mem_free(out->negative), out->negative = NULL;
+    if (has_negative && !*out->negative) gp_mem_free(out->negative), out->negative = NULL;
     return GP_OK;
 }
 
-/* Finds the prompts of one sampler, without its settings. *first: the first node that gave text, or SIZE_MAX. */
-static gp_status ask_words(gp_comfy *c, size_t sampler, answer *out, size_t *first, gp_error *err)
+/* Finds the prompts of one sampler, without its settings. *first: the first node that contributed text, or SIZE_MAX. */
+static gp_status find_prompts(gp_comfy *c, size_t sampler, answer *out, size_t *first, gp_error *err)
 {
     gp_comfy_words positive = GP_COMFY_WORDS_INIT, negative = GP_COMFY_WORDS_INIT;
     gp_comfy_collect(c, sampler, "positive", &positive);
@@ -103,12 +105,12 @@ static gp_status ask_words(gp_comfy *c, size_t sampler, answer *out, size_t *fir
     return st;
 }
 
-/* Finds the answer of one sampler. */
-static gp_status ask_sampler(gp_comfy *c, size_t output, size_t sampler, answer *out, gp_error *err)
+/* Finds the result of one sampler. */
+static gp_status answer_for_sampler(gp_comfy *c, size_t output, size_t sampler, answer *out, gp_error *err)
 {
     gp_settings settings = GP_SETTINGS_INIT;
     size_t first;
-    GP_TRY(ask_words(c, sampler, out, &first, err));
+    GP_TRY(find_prompts(c, sampler, out, &first, err));
     gp_comfy_put_settings(c, output, sampler, first, &settings);
     out->settings = gp_settings_take(&settings);
     if (out->settings) return GP_OK;
@@ -140,8 +142,8 @@ static bool keep_common(void *user, const char *key, const gp_json *value)
     return true;
 }
 
-/* Keeps the settings on which two answers agree. */
-static gp_status meet_settings(char **mine, const char *other, gp_error *err)
+/* Keeps only the settings that are equal in both results. */
+static gp_status keep_common_settings(char **mine, const char *other, gp_error *err)
 {
     gp_json *a = NULL, *b = NULL;
     gp_status st = GP_OK;
@@ -167,16 +169,16 @@ static bool same(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* Merges the next of several answers into *all, which is empty before the first: keeps what they agree on.  Clears
+/* Merges another result into *all, which is empty before the first one. Keeps only what both have in common. Clears
  * *one. */
-static gp_status meet(answer *all, answer *one, const char *differ, gp_error *err)
+static gp_status merge_answers(answer *all, answer *one, const char *differ, gp_error *err)
 {
     gp_status st = GP_OK;
     if (!all->where) {
         *all = *one;
         return GP_OK;
     }
-    GP_TRY_GOTO(meet_settings(&all->settings, one->settings, err));
+    GP_TRY_GOTO(keep_common_settings(&all->settings, one->settings, err));
     if (!same(all->negative, one->negative)) gp_mem_free(all->negative), all->negative = NULL;
     if (one->evidence < all->evidence) all->evidence = one->evidence;
     if (same(all->prompt, one->prompt)) goto out;
@@ -191,8 +193,8 @@ out:
     return st;
 }
 
-/* Answers that there is no prompt. */
-static gp_status answer_nothing(const char *why, answer *out, gp_error *err)
+/* Sets a result without a prompt. */
+static gp_status answer_without_prompt(const char *why, answer *out, gp_error *err)
 {
     out->where = gp_str_dup(why);
     out->settings = gp_str_dup("{}");
@@ -207,7 +209,7 @@ static bool is_loader(const gp_comfy_graph_node *node)
     return gp_comfy_named(node, "load") && GP_GRAPH_HAS_WORD(node->type, words);
 }
 
-/* Returns true if the node has a text, from which it may have generated an image. */
+/* Returns true if the node has a text input, so that it may have generated an image. */
 static bool has_words(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"prompt", "text", "positive"};
@@ -225,27 +227,27 @@ static size_t find_loader(gp_comfy_graph *g, size_t output)
     return at;
 }
 
-/* Answers for an output with no sampler before it. */
-static gp_status answer_unmade(gp_comfy *c, size_t output, answer *out, gp_error *err)
+/* Sets the result for an output that no sampler leads to. */
+static gp_status answer_without_sampler(gp_comfy *c, size_t output, answer *out, gp_error *err)
 {
     gp_str why = GP_STR_INIT;
     size_t loader = find_loader(c->graph, output);
-    if (loader == SIZE_MAX) return answer_nothing("no prompt: no sampler made this image", out, err);
+    if (loader == SIZE_MAX) return answer_without_prompt("no prompt: no sampler made this image", out, err);
     gp_str_puts(&why, "no prompt: the saved image was loaded from a file by ");
     put_node(&why, &c->graph->nodes[loader]);
     char *text = finish(&why);
-    gp_status st = text ? answer_nothing(text, out, err) : gp_fail_memory(err, "metadata");
+    gp_status st = text ? answer_without_prompt(text, out, err) : gp_fail_memory(err, "metadata");
     gp_mem_free(text);
     return st;
 }
 
-/* Answers for an image with parts from several samplers: a later pass over the whole image may describe all of it. */
-static gp_status ask_last(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_error *err)
+/* Handles an image made of parts from several samplers. A later pass over the whole image may describe all of it. */
+static gp_status try_last_pass(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_error *err)
 {
     answer last = {0};
     size_t first;
     if (m->last == SIZE_MAX || gp_comfy_reworks(&c->graph->nodes[m->last])) return GP_OK;
-    GP_TRY(ask_words(c, m->last, &last, &first, err));
+    GP_TRY(find_prompts(c, m->last, &last, &first, err));
     if (last.prompt) {
         last.settings = out->settings, out->settings = NULL;
         answer_clear(out);
@@ -257,41 +259,41 @@ static gp_status ask_last(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp
     return GP_OK;
 }
 
-/* Makes the answer a guess if a later pass has another prompt and a high or unknown denoise, so that it may have
- * replaced the image. */
-static gp_status doubt(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_error *err)
+/* Makes the result a guess if a later pass has another prompt and its denoise is high or unknown, because that pass may
+ * have replaced the image. */
+static gp_status check_later_passes(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_error *err)
 {
     for (size_t i = 0; i < m->strong_count && out->prompt && out->evidence != GP_EVIDENCE_GUESS; i++) {
         answer pass = {0};
         size_t first;
-        GP_TRY(ask_words(c, m->strong[i], &pass, &first, err));
+        GP_TRY(find_prompts(c, m->strong[i], &pass, &first, err));
         if (!same(pass.prompt, out->prompt)) out->evidence = GP_EVIDENCE_GUESS;
         answer_clear(&pass);
     }
     return GP_OK;
 }
 
-/* Finds the answer of one saver. */
-static gp_status ask_saver(gp_comfy *c, size_t output, answer *out, gp_error *err)
+/* Finds the result of one saver. */
+static gp_status answer_for_saver(gp_comfy *c, size_t output, answer *out, gp_error *err)
 {
     gp_comfy_makers m;
     gp_status st = GP_OK;
     gp_comfy_find_makers(c, output, &m);
-    if (!m.count) return answer_unmade(c, output, out, err);
+    if (!m.count) return answer_without_sampler(c, output, out, err);
     for (size_t i = 0; i < m.count; i++) {
         answer one = {0};
-        GP_TRY_GOTO(ask_sampler(c, output, m.nodes[i], &one, err));
-        GP_TRY_GOTO(meet(out, &one, "no prompt: samplers with different prompts made this image", err));
+        GP_TRY_GOTO(answer_for_sampler(c, output, m.nodes[i], &one, err));
+        GP_TRY_GOTO(merge_answers(out, &one, "no prompt: samplers with different prompts made this image", err));
     }
-    if (m.count > 1 && !out->prompt) GP_TRY_GOTO(ask_last(c, &m, out, err));
-    GP_TRY_GOTO(doubt(c, &m, out, err));
+    if (m.count > 1 && !out->prompt) GP_TRY_GOTO(try_last_pass(c, &m, out, err));
+    GP_TRY_GOTO(check_later_passes(c, &m, out, err));
     if (m.incomplete && out->prompt) out->evidence = GP_EVIDENCE_GUESS;
 out:
     if (st != GP_OK) answer_clear(out);
     return st;
 }
 
-/* Returns how many samplers the graph has, or 2 for more; *sampler is the last of those counted. */
+/* Returns the number of samplers in the graph, or 2 if there are more. *sampler: the last one counted. */
 static int count_samplers(const gp_comfy_graph *g, size_t *sampler)
 {
     int count = 0;
@@ -300,14 +302,14 @@ static int count_samplers(const gp_comfy_graph *g, size_t *sampler)
     return count;
 }
 
-/* For a graph without a saver that could have written the file: uses its only sampler (of `samplers`), or its only
- * encoder, as a guess. */
-static gp_status ask_graph(gp_comfy *c, int samplers, size_t sampler, answer *out, gp_error *err)
+/* Handles a graph without a saver that could have written the file. Uses its only sampler (if `samplers` is 1) or its
+ * only encoder, as a guess. */
+static gp_status answer_for_graph(gp_comfy *c, int samplers, size_t sampler, answer *out, gp_error *err)
 {
     if (samplers == 1) {
-        GP_TRY(ask_sampler(c, SIZE_MAX, sampler, out, err));
+        GP_TRY(answer_for_sampler(c, SIZE_MAX, sampler, out, err));
     } else if (samplers) {
-        return answer_nothing("no prompt: the graph does not tell which sampler made this image", out, err);
+        return answer_without_prompt("no prompt: the graph does not tell which sampler made this image", out, err);
     } else {
         gp_comfy_words words = GP_COMFY_WORDS_INIT;
         gp_comfy_collect_unsorted(c, &words);
@@ -321,7 +323,7 @@ static gp_status ask_graph(gp_comfy *c, int samplers, size_t sampler, answer *ou
     return GP_OK;
 }
 
-static gp_status ask(gp_comfy *c, answer *out, gp_error *err)
+static gp_status find_answer(gp_comfy *c, answer *out, gp_error *err)
 {
     gp_comfy_savers savers;
     gp_status st = GP_OK;
@@ -329,29 +331,29 @@ static gp_status ask(gp_comfy *c, answer *out, gp_error *err)
     int samplers = count_samplers(c->graph, &sampler);
     GP_TRY(gp_comfy_find_savers(c, &savers, err));
     if (!samplers && savers.count == 1 && find_loader(c->graph, savers.nodes[0]) != SIZE_MAX)
-        return answer_unmade(c, savers.nodes[0], out, err);
-    if (!savers.count || !samplers) return ask_graph(c, samplers, sampler, out, err);
-    if (savers.more) return answer_nothing("no prompt: too many nodes may have saved this image", out, err);
+        return answer_without_sampler(c, savers.nodes[0], out, err);
+    if (!savers.count || !samplers) return answer_for_graph(c, samplers, sampler, out, err);
+    if (savers.more) return answer_without_prompt("no prompt: too many nodes may have saved this image", out, err);
     for (size_t i = 0; i < savers.count; i++) {
         answer one = {0};
-        GP_TRY_GOTO(ask_saver(c, savers.nodes[i], &one, err));
-        GP_TRY_GOTO(
-            meet(out, &one,
-                 "no prompt: several nodes saved images with different prompts, and the file name does not show which"
-                 " node saved this file",
-                 err));
+        GP_TRY_GOTO(answer_for_saver(c, savers.nodes[i], &one, err));
+        GP_TRY_GOTO(merge_answers(
+            out, &one,
+            "no prompt: several nodes saved images with different prompts, and the file name does not show which"
+            " node saved this file",
+            err));
     }
 out:
     if (st != GP_OK) answer_clear(out);
     return st;
 }
 
-/* ------------------------------------------------------------------ all of it */
+/* ------------------------------------------------------------------ the reader */
 
 static gp_status read_graph(gp_comfy *c, gp_meta *meta, gp_error *err)
 {
     answer a = {0};
-    GP_TRY(ask(c, &a, err));
+    GP_TRY(find_answer(c, &a, err));
     meta->found = true;
     meta->tool = gp_str_dup("comfyui");
     meta->evidence = a.evidence;
@@ -371,7 +373,7 @@ gp_status gp_meta_without_graph(const char *why, gp_meta *out, gp_error *err)
     return gp_fail_memory(err, "metadata");
 }
 
-/* Reads the editor's graph if a node may have stored there the text that it showed; *out is NULL without one. */
+/* Parses the editor's graph if one of the nodes may have stored its text there. *out is NULL otherwise. */
 static gp_status read_workflow(const gp_comfy_graph *g, const gp_comfy_file *file, gp_json **out, gp_error *err)
 {
     gp_error ignored = {0};
@@ -393,7 +395,8 @@ gp_status gp_meta_comfy(const char *text, size_t size, const gp_comfy_file *file
     size_t blank = 0;
     while (blank < size && (text[blank] == ' ' || text[blank] == '\n' || text[blank] == '\r' || text[blank] == '\t'))
         blank++;
-    if (blank == size || text[blank] != '{') return GP_OK; /* most texts that are not a graph do not begin with '{' */
+    if (blank == size || text[blank] != '{')
+        return GP_OK; /* quick test, because most texts that are not a graph do not begin with '{' */
     GP_TRY(gp_comfy_graph_open(text, size, &g, &found, &fault, err));
     if (!found) return fault ? gp_meta_without_graph(fault, out, err) : GP_OK;
     gp_status st = read_workflow(&g, file, &workflow, err);

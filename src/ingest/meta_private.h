@@ -6,8 +6,8 @@
 #include "base/str.h"
 #include "ingest/meta.h"
 
-/* A flat JSON object under construction.  Keeps the first value of a key.  Drops empty values, and all members beyond
- * 512. */
+/* A flat JSON object under construction. It keeps the first value of a key, and drops empty values and all members
+ * after the 512th. */
 typedef struct gp_settings {
     gp_str json, keys; /* keys: each followed by a NUL */
     size_t count;
@@ -21,16 +21,16 @@ bool gp_settings_has(const gp_settings *settings, const char *key);
 void gp_settings_text(gp_settings *settings, const char *key, const char *text, size_t size);
 /* Adds a number if the text is a number, otherwise adds the text. */
 void gp_settings_number(gp_settings *settings, const char *key, const char *text, size_t size);
-/* Returns the object, owned; NULL: out of memory.  Clears the builder. */
+/* Returns the object and clears the builder. The caller owns the result; it is NULL if memory ran out. */
 char *gp_settings_take(gp_settings *settings);
 void gp_settings_clear(gp_settings *settings);
 
-/* Copies text, without white space at its ends if `trim`.  Reads invalid UTF-8 as Latin-1.  The copy may be "".  NULL:
- * out of memory. */
+/* Copies text, without white space at its ends if `trim` is set. Invalid UTF-8 is read as Latin-1. The copy may be "".
+ * NULL if memory ran out. */
 char *gp_meta_text(const char *text, size_t size, bool trim);
 /* Fills *out for a ComfyUI file whose graph cannot be read. `why` completes "no prompt: ...". */
 gp_status gp_meta_without_graph(const char *why, gp_meta *out, gp_error *err);
-/* Appends the names and strengths "name:0.8, other:1" of the <lora:...> and <lyco:...> tags in a prompt. */
+/* Appends names and strengths, "name:0.8, other:1", of the <lora:...> and <lyco:...> tags in a prompt. */
 void gp_meta_loras(gp_str *out, const char *prompt);
 
 #endif

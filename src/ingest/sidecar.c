@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Sidecar files: text files beside an image that hold its prompt.  Trainers write "x.txt" or, as kohya's scripts do by
- * default, "x.caption"; taggers and gallery-dl append their extension to the whole name ("x.png.txt"). */
+ * Sidecar files: text files beside an image that contain its prompt. Training tools write "x.txt" or, as kohya's
+ * scripts do by default, "x.caption". Taggers and gallery-dl append their extension to the whole name ("x.png.txt"). */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -9,10 +9,10 @@
 
 #include <string.h>
 
-enum { MAX_SIDECAR = 1 << 20, MAX_NAME = 255 /* bytes: the limit of the usual file systems */ };
+enum { MAX_SIDECAR = 1 << 20, MAX_NAME = 255 /* bytes; the limit of common file systems */ };
 
-/* Keeps the first reason why a file was passed over. */
-static gp_status refuse(const char *path, const char *why, char **refused, gp_error *err)
+/* Records why a file was skipped, if it is the first one. */
+static gp_status record_skip(const char *path, const char *why, char **refused, gp_error *err)
 {
     gp_str text = GP_STR_INIT;
     if (*refused) return GP_OK;
@@ -30,13 +30,13 @@ static gp_status read_text(const char *path, char **out, char **refused, gp_erro
     if (strlen(gp_path_base(path)) > MAX_NAME) return GP_OK;
     gp_status st = gp_file_read(path, MAX_SIDECAR, &bytes, &reason);
     if (st == GP_ERR_NOT_FOUND) return GP_OK;
-    if (st == GP_ERR_LIMIT) return refuse(path, "is larger than 1 MiB", refused, err);
+    if (st == GP_ERR_LIMIT) return record_skip(path, "is larger than 1 MiB", refused, err);
     if (st != GP_OK) return gp_fail_as(err, st, &reason);
     st = gp_text_decode(path, &bytes, NULL, NULL, err);
     size_t size = bytes.size;
-    while (size && !bytes.data[size - 1]) size--; /* zero bytes behind the text are harmless */
+    while (size && !bytes.data[size - 1]) size--; /* zero bytes after the text are harmless */
     if (st == GP_OK && size && memchr(bytes.data, 0, size))
-        st = refuse(path, "is not text: it holds NUL bytes", refused, err);
+        st = record_skip(path, "is not text: it holds NUL bytes", refused, err);
     else if (st == GP_OK && bytes.data[strspn((const char *)bytes.data, " \t\r\n")]) {
         *out = (char *)bytes.data;
         bytes.data = NULL;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Folder walk with a stack of frames on the heap instead of recursion.  Each frame has the sorted names of one
- * folder, which is read and closed before any folder inside it is opened.  So one descriptor is open at a time,
- * depth costs only memory, and a folder that changes during the walk cannot make it visit a name twice.
+ * Walks folders with a stack of frames on the heap instead of recursion. A frame holds the sorted names of one folder.
+ * The folder is read and closed before any folder inside it is opened. So only one descriptor is open at a time, depth
+ * costs only memory, and no name is visited twice even if a folder changes during the walk.
  *
- * Order: byte order of complete paths.  A folder is therefore compared as "name/": "a-b/x" < "a.png" < "a/x". Roots:
- * sorted the same way; a root inside another root is dropped if the walk of the outer root reaches it. */
+ * Order: byte order of complete paths. A folder is therefore compared as "name/": "a-b/x" < "a.png" < "a/x". Roots are
+ * sorted in the same way. A root inside another root is dropped if the walk of the outer root reaches it. */
 #include "base/image_names.h"
 #include "ingest/walk.h"
 #include "base/file.h"
@@ -18,11 +18,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Names of one folder in one block: for each entry a kind byte ('d' folder, 'f' file, 'x' listed file), the name,
- * a NUL. */
+/* Names of one folder in one block. For each entry: a kind byte ('d' folder, 'f' file, 'x' exported file), the name, a
+ * NUL. */
 typedef struct frame {
     char *names;  /* owned */
-    char **order; /* owned; [count], points to the kind bytes, sorted */
+    char **order; /* owned; [count] pointers to the kind bytes, sorted */
     size_t count, next;
     size_t path_size; /* bytes of the folder's path in walker.path */
 } frame;
@@ -32,12 +32,12 @@ typedef struct walker {
     frame *frames; /* [capacity] */
     size_t depth, capacity;
     const gp_walk_calls *calls;
-    char **real; /* [real_count] resolved paths of the roots; NULL: not known; freed with free() */
+    char **real; /* [real_count] resolved paths of the roots; an entry is NULL if unknown; freed with free() */
     size_t real_count;
     gp_error *err;
 } walker;
 
-/* Compares two entries in byte order, a folder as if '/' followed its name; listed files come last. */
+/* Compares two entries in byte order, a folder as if '/' followed its name. Files of an export come last. */
 static int compare_entries(const void *a, const void *b)
 {
     const unsigned char *x = *(unsigned char *const *)a, *y = *(unsigned char *const *)b;
@@ -55,24 +55,24 @@ static void set_path(walker *w, size_t folder_size, const char *name)
     gp_str_puts(&w->path, name);
 }
 
-static void tell_errno(walker *w, const char *what, int number)
+static void report_errno(walker *w, const char *what, int number)
 {
     if (!w->calls->problem) return;
     gp_error text = {0};
     gp_fail_errno(&text, GP_ERR_IO, number, "%s",
-                  what); /* the error message leaves the path out; the caller gets it separately */
+                  what); /* the message omits the path, because the caller gets it separately */
     w->calls->problem(w->calls->user, &(gp_walk_problem){w->path.data, text.message, number});
 }
 
-static void pass(walker *w, gp_passed_kind kind, const char *word)
+static void report_skipped(walker *w, gp_passed_kind kind, const char *word)
 {
     if (w->calls->passed && !w->path.failed)
         w->calls->passed(w->calls->user, &(gp_walk_passed){w->path.data, kind, word});
 }
 
-/* Returns true if the walk of folder `root` reaches `target`.  Both paths contain no links.  Hidden folders are not
+/* Returns true if the walk of folder `root` reaches `target`. Both paths must be resolved. Hidden folders are not
  * walked. */
-static bool holds(const char *root, const char *target)
+static bool walk_reaches(const char *root, const char *target)
 {
     size_t size = strlen(root);
     while (size && root[size - 1] == '/') size--;
@@ -80,57 +80,59 @@ static bool holds(const char *root, const char *target)
     return !strstr(target + size, "/.");
 }
 
-/* Reports the link at w->path, which leads to a folder, as skipped. INSIDE: the walk reads that folder in any case. */
-static void pass_folder_link(walker *w)
+/* Reports the link at w->path, which leads to a folder, as skipped. INSIDE: the walk reads that folder anyway. */
+static void skip_folder_link(walker *w)
 {
     char *target = realpath(w->path.data, NULL);
     bool inside = false;
-    for (size_t i = 0; target && i < w->real_count && !inside; i++) inside = w->real[i] && holds(w->real[i], target);
+    for (size_t i = 0; target && i < w->real_count && !inside; i++)
+        inside = w->real[i] && walk_reaches(w->real[i], target);
     free(target); /* allocated by the C library */
-    pass(w, inside ? GP_PASSED_INSIDE : GP_PASSED_LINK, NULL);
+    report_skipped(w, inside ? GP_PASSED_INSIDE : GP_PASSED_LINK, NULL);
 }
 
 /* Reports a link whose name is not that of an image. */
-static void pass_link(walker *w, const char *word)
+static void skip_link(walker *w, const char *word)
 {
     struct stat st;
     if (stat(w->path.data, &st) != 0)
-        pass(w, errno == ENOENT || errno == ELOOP ? GP_PASSED_BROKEN_LINK : GP_PASSED_OTHER, NULL);
+        report_skipped(w, errno == ENOENT || errno == ELOOP ? GP_PASSED_BROKEN_LINK : GP_PASSED_OTHER, NULL);
     else if (S_ISDIR(st.st_mode))
-        pass_folder_link(w);
+        skip_folder_link(w);
     else if (S_ISREG(st.st_mode))
-        pass(w, word ? GP_PASSED_FORMAT : GP_PASSED_OTHER, word);
+        report_skipped(w, word ? GP_PASSED_FORMAT : GP_PASSED_OTHER, word);
 }
 
-static void pass_hidden(walker *w, const char *name, bool folder)
+static void skip_hidden(walker *w, const char *name, bool folder)
 {
     if (strncmp(name, ".goldpan", 8) == 0) return;
-    pass(w, folder || gp_name_is_image(name) ? GP_PASSED_HIDDEN : GP_PASSED_OTHER, NULL);
+    report_skipped(w, folder || gp_name_is_image(name) ? GP_PASSED_HIDDEN : GP_PASSED_OTHER, NULL);
 }
 
-/* Returns the kind of the entry at w->path: 'd' folder, 'f' file, 0 skipped. Follows symbolic links to files only. */
+/* Returns the kind of the entry at w->path: 'd' folder, 'f' file, 0 skipped. Symbolic links are followed only to
+ * files. */
 static char kind_of(walker *w, const char *name, unsigned char type)
 {
     struct stat st;
     const bool image = gp_name_is_image(name);
     const char *word = gp_name_other_format(name);
-    if (type == DT_UNKNOWN) { /* the file system does not give the type */
+    if (type == DT_UNKNOWN) { /* the file system does not provide the type */
         if (lstat(w->path.data, &st) != 0) return 0;
         type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISLNK(st.st_mode) ? DT_LNK : S_ISREG(st.st_mode) ? DT_REG : DT_FIFO;
     }
-    if (name[0] == '.') return pass_hidden(w, name, type == DT_DIR), (char)0;
+    if (name[0] == '.') return skip_hidden(w, name, type == DT_DIR), (char)0;
     if (type == DT_DIR) return 'd';
     if (image && (type == DT_REG || type == DT_LNK)) return 'f';
     if (type == DT_LNK)
-        pass_link(w, word);
+        skip_link(w, word);
     else if (type == DT_REG)
-        pass(w, word ? GP_PASSED_FORMAT : GP_PASSED_OTHER, word);
+        report_skipped(w, word ? GP_PASSED_FORMAT : GP_PASSED_OTHER, word);
     else
-        pass(w, image ? GP_PASSED_SPECIAL : GP_PASSED_OTHER, NULL);
+        report_skipped(w, image ? GP_PASSED_SPECIAL : GP_PASSED_OTHER, NULL);
     return 0;
 }
 
-/* Returns true for goldpan's own entries in a folder with its marks: a part of a site, or a file of an export. */
+/* Returns true for entries made by goldpan in a marked folder: a part of a site, or a file of an export. */
 static bool is_own(const char *name, char kind, bool site, const gp_own_names *exported)
 {
     static const char *const parts[] = {"assets", "data", "thumb", "image"};
@@ -139,8 +141,8 @@ static bool is_own(const char *name, char kind, bool site, const gp_own_names *e
     return kind == 'f' && gp_own_names_have(exported, name);
 }
 
-/* Reads goldpan's marks in the folder at w->path.  A folder that the user named is no site.  A list that cannot be read
- * counts as empty. */
+/* Reads goldpan's marks in the folder at w->path. A folder that the user named does not count as a site. A list of
+ * exported files that cannot be read counts as empty. */
 static gp_status read_marks(const walker *w, bool *site, gp_own_names *exported)
 {
     struct stat st;
@@ -168,7 +170,7 @@ static gp_status read_folder(walker *w, frame *out)
     GP_TRY(read_marks(w, &site, &exported));
     DIR *folder = opendir(w->path.data);
     if (!folder) {
-        tell_errno(w, "cannot read folder", errno);
+        report_errno(w, "cannot read folder", errno);
         gp_own_names_clear(&exported);
         return GP_OK;
     }
@@ -183,10 +185,10 @@ static gp_status read_folder(walker *w, frame *out)
         if (!kind) continue;
         bool own = is_own(entry->d_name, kind, site, &exported);
         if (own && w->depth) {
-            pass(w, GP_PASSED_OWN, NULL);
+            report_skipped(w, GP_PASSED_OWN, NULL);
             continue;
         }
-        if (own) kind = 'x'; /* the user named this folder, so let the caller decide */
+        if (own) kind = 'x'; /* the user named this folder, so the caller decides */
         gp_str_putc(&names, kind);
         gp_str_add(&names, entry->d_name, strlen(entry->d_name) + 1);
         count++;
@@ -197,7 +199,7 @@ static gp_status read_folder(walker *w, frame *out)
     w->path.size = folder_size;
     if (!w->path.failed) w->path.data[folder_size] = 0;
     if (names.failed || w->path.failed) GP_TRY_GOTO(gp_fail_memory(w->err, "the list of folders"));
-    if (number) tell_errno(w, "cannot read all of folder", number);
+    if (number) report_errno(w, "cannot read all of folder", number);
     order = gp_mem_new(count, sizeof *order);
     if (!order) GP_TRY_GOTO(gp_fail_memory(w->err, "the list of folders"));
     char *at = names.data;
@@ -230,7 +232,7 @@ static gp_status push_folder(walker *w)
     return GP_OK;
 }
 
-/* Visits the file at w->path.  kind: of the entry; 0: the caller named the file, so it is reported if it is skipped. */
+/* Visits the file at w->path. kind: kind of the entry; 0: the user named the file, so skipping it is reported. */
 static gp_status visit_file(walker *w, char kind)
 {
     struct stat st;
@@ -238,16 +240,16 @@ static gp_status visit_file(walker *w, char kind)
     if (stat(w->path.data, &st) != 0) {
         struct stat link;
         bool broken = errno == ENOENT && lstat(w->path.data, &link) == 0;
-        if (broken || errno != ENOENT) tell_errno(w, broken ? "broken link" : "cannot look at", errno);
+        if (broken || errno != ENOENT) report_errno(w, broken ? "broken link" : "cannot look at", errno);
         return GP_OK; /* otherwise the file was deleted after its folder was read */
     }
     if (!S_ISREG(st.st_mode)) { /* a link to a folder, or a pipe with the name of an image */
         if (named && w->calls->problem)
             w->calls->problem(w->calls->user, &(gp_walk_problem){w->path.data, "neither a file nor a folder", 0});
         else if (!named && !S_ISDIR(st.st_mode))
-            pass(w, GP_PASSED_SPECIAL, NULL);
+            report_skipped(w, GP_PASSED_SPECIAL, NULL);
         else if (!named)
-            pass_folder_link(w);
+            skip_folder_link(w);
         return GP_OK;
     }
     gp_walk_entry found = {w->path.data, (uint64_t)st.st_size,
@@ -278,7 +280,7 @@ static gp_status walk_root(walker *w, const char *root)
     return GP_OK;
 }
 
-/* A root as sorted: its absolute path, and whether it is a folder. */
+/* A root as used for sorting: its absolute path, and whether it is a folder. */
 typedef struct root {
     char *path; /* owned */
     size_t size;
@@ -302,8 +304,8 @@ static bool is_inside(const root *outer, const root *inner)
     return inner->size == outer->size || outer->path[outer->size - 1] == '/' || inner->path[outer->size] == '/';
 }
 
-/* Returns true if the walk of `outer` reaches `inner` inside it: no hidden name, no linked folder between, an image
- * name. */
+/* Returns true if the walk of `outer` reaches `inner`. For this no name between them may be hidden, no folder may be a
+ * link, and `inner` must be a folder or have the name of an image. */
 static bool is_reached(const root *outer, root *inner)
 {
     if (inner->size == outer->size) return true;
@@ -324,12 +326,12 @@ static bool is_reached(const root *outer, root *inner)
     return true;
 }
 
-/* Returns true if root i is the same folder as another root, or inside such a folder.  Of two names for one folder
- * the walk uses the first. */
-static bool is_double(const walker *w, const root *roots, size_t i)
+/* Returns true if root i is the same folder as another root, or lies inside one. If two roots name the same folder, the
+ * first one is walked. */
+static bool is_duplicate_root(const walker *w, const root *roots, size_t i)
 {
     for (size_t k = 0; roots[i].folder && w->real[i] && k < w->real_count; k++) {
-        if (k == i || !roots[k].folder || !w->real[k] || !holds(w->real[k], w->real[i])) continue;
+        if (k == i || !roots[k].folder || !w->real[k] || !walk_reaches(w->real[k], w->real[i])) continue;
         if (strcmp(w->real[k], w->real[i]) != 0 || k < i) return true;
     }
     return false;
@@ -372,10 +374,10 @@ gp_status gp_walk_all(const char *const *roots, size_t root_count, const gp_walk
         for (size_t k = 0; k < open_count && !reached; k++) reached = is_reached(&list[open[k]], &list[i]);
         if (i && !reached && strcmp(list[i - 1].path, list[i].path) == 0) reached = true;
         if (reached) continue;
-        if (is_double(&w, list, i)) {
+        if (is_duplicate_root(&w, list, i)) {
             gp_str_reset(&w.path);
             gp_str_puts(&w.path, list[i].path);
-            pass(&w, GP_PASSED_INSIDE, NULL);
+            report_skipped(&w, GP_PASSED_INSIDE, NULL);
             continue;
         }
         if (list[i].folder) open[open_count++] = i;

@@ -11,8 +11,8 @@
 
 #include <pthread.h>
 
-/* Each list names what an instruction set adds.  A table is the lists of its instruction sets in order: a later entry
- * replaces the earlier entry for the same kernel, so no entry is NULL. */
+/* Each list has the kernels that an instruction set adds.  A table has the lists of its instruction sets in order: a
+ * later entry replaces the earlier entry for the same kernel.  The first list is complete, so no entry is NULL. */
 #pragma GCC diagnostic push
 #ifdef __clang__
 #pragma GCC diagnostic ignored "-Winitializer-overrides"

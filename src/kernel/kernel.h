@@ -21,8 +21,8 @@ typedef struct gp_attention {
     float *out;                             /* [rows, e], row i at out + i * out_stride; may not overlap q, k, v */
     size_t q_stride, kv_stride, out_stride; /* floats */
     size_t rows, t, e;                      /* all >= 1 */
-    size_t first_position; /* causal: row i sees k[0 .. first_position + i]; first_position + rows <= t */
-    bool causal;           /* else every row sees all of k */
+    size_t first_position; /* causal: row i attends to k[0 .. first_position + i]; first_position + rows <= t */
+    bool causal;           /* else each row attends to all of k */
     float scale;
     float *scratch; /* gp_attention_scratch(t, e) floats, 64-byte aligned; overwritten */
 } gp_attention;
@@ -57,8 +57,9 @@ typedef struct gp_kernels {
     bool prefer_int8; /* gemm_int8 is faster than gemm */
 
     /* Undoes PNG filter `type` (0..4) of one row (RFC 2083, section 6).
-     * row [bytes]: filtered; out [bytes] may be `row` or overlap it from before, as it is written from left to right;
-     * prior [bytes]: the unfiltered row above (zeros for the first row), no overlap with out; bpp: bytes per pixel. */
+     * row [bytes]: filtered; out [bytes] may be `row`, or begin before `row` and overlap it, as it is written from left
+     * to right; prior [bytes]: the unfiltered row above (zeros for the first row), no overlap with out; bpp: bytes per
+     * pixel. */
     void (*unfilter)(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp, int type);
 
     /* Resampling as in Pillow: out pixel x = clamp8((2^21 + sum_j in[first[x] + j] * weight[x*taps + j]) >> 22), for

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The transformer blocks, the same for pictures and texts.  Sequences lie one after the other in one matrix of rows, so
- * that the four matrix products of a block see all of them at once; only attention knows where one ends.  Of the last
- * block only the row that is pooled is wanted (pooled_attention.c): everything after its first norm is [n, d].
- * Row by row the arithmetic does not depend on how many rows there are, so neither do the results. */
+ * The transformer blocks of both towers.  The rows of all sequences form one matrix, so each of the four matrix
+ * products of a block processes all sequences at once; only attention separates the sequences.  The last block computes
+ * only the pooled tokens (pooled_attention.c), so its matrices are [n, d] after norm1.
+ * The result of a row does not depend on the number of rows. */
 #include "model/tower.h"
 
 #include <math.h>
@@ -33,7 +33,8 @@ static void attend_all(const gp_tower *tower, const gp_batch *batch, gp_workspac
     }
 }
 
-/* x [r,d] -> x [n,d]: the wanted rows, moved up; each lies at or below its new place, so none is overwritten early. */
+/* x [r,d] -> x [n,d]: moves the pooled rows to the front.  Each moves to the same or a lower index, so no pooled row is
+ * overwritten before it is moved. */
 static void gather(const gp_batch *batch, size_t d, float *x)
 {
     size_t row = 0;

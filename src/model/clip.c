@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * CLIP as an encoder type: opening, facts, workers, running.  A worker owns the memory of one thread's forward pass, one
- * block sized at creation, so that nothing is allocated per image. */
+ * CLIP as an encoder type: opening, facts, workers, running.  A worker allocates the memory of a forward pass once,
+ * when it is created, so encoding allocates nothing. */
 #include "model/clip.h"
 
 #include "base/hash.h"
@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#define MOST_ROWS ((size_t)1 << 31)
+#define MAX_ROWS ((size_t)1 << 31)
 
 typedef struct gp_clip {
     gp_encoder base; /* first */
@@ -21,7 +21,7 @@ typedef struct gp_clip_worker {
     gp_arena arena;
     gp_workspace pass;
     size_t images, tokens;
-    size_t *used; /* [tokens] tokens run of each text */
+    size_t *used; /* [tokens] number of tokens that are computed of each text */
 } gp_clip_worker;
 
 static gp_clip *clip_of(gp_encoder *encoder)
@@ -80,8 +80,9 @@ static void clip_facts(const gp_encoder *encoder, gp_model_facts *facts)
     facts->image_flop = gp_clip_image_flop(c, false), facts->image_flop_done = gp_clip_image_flop(c, true);
 }
 
-/* The pooled token and all before it.  eos_token_id 2 in the config: the first largest id is pooled; else the first
- * that equals it, or the first of all. */
+/* Counts the tokens up to the pooled one.  If eos_token_id is 2 in the config, the first token with the largest id is
+ * pooled.  Else the first token with the id eos_token_id is pooled; without such a token, the first token of the text.
+ */
 static size_t clip_tokens_used(const gp_encoder *encoder, const int32_t *ids, size_t count)
 {
     const int64_t eos = weights_of(encoder)->config.eos;
@@ -95,9 +96,9 @@ static size_t clip_tokens_used(const gp_encoder *encoder, const int32_t *ids, si
 
 /* ------------------------------------------------------------------ workers */
 
-/* What a worker needs, in floats: the largest over both towers. */
+/* Sizes of a worker's buffers: the maximum over both towers. */
 typedef struct needs {
-    size_t x, wide, attend; /* y is as x */
+    size_t x, wide, attend; /* floats; y has the size of x */
     size_t scratch;         /* bytes */
     bool overflow;
 } needs;
@@ -125,7 +126,7 @@ static void need_tower(needs *n, const gp_tower *tower, size_t embedding, size_t
     raise_to(n, &n->wide, padded, tower->size.mlp);
     raise_to(n, &n->wide, padded, embedding);
     raise_to(n, &n->wide, gp_pooled_attention_floats(tower), 1);
-    raise_to(n, &n->attend, gp_attention_scratch(longest, d), 1); /* heads of the last block are as wide as the tower */
+    raise_to(n, &n->attend, gp_attention_scratch(longest, d), 1); /* the last block's heads have width d */
     need_linear(n, tower->projection, rows);
     for (size_t i = 0; i < tower->size.layers; i++) {
         const gp_block *b = &tower->blocks[i];
@@ -138,7 +139,7 @@ static void need_tower(needs *n, const gp_tower *tower, size_t embedding, size_t
     }
 }
 
-/* All zero, so that rows beyond those in use hold ordinary numbers. */
+/* Takes memory filled with 0, so that unused rows have finite numbers. */
 static void *take_zero(gp_arena *arena, size_t count, size_t size)
 {
     void *part = gp_arena_take(arena, count, size);
@@ -175,7 +176,7 @@ static gp_status clip_worker_new(const gp_encoder *encoder, size_t images, size_
     if ((images && !c->has_image) || (tokens && !c->has_text))
         return gp_fail_path(err, GP_ERR_USAGE, "'%s' has no %s tower", encoder->folder,
                             images && !c->has_image ? "image" : "text");
-    if (images > MOST_ROWS / 20000 || tokens > MOST_ROWS) /* 20000: most tokens of an image, see config.c */
+    if (images > MAX_ROWS / 20000 || tokens > MAX_ROWS) /* an image has at most 20000 tokens (config.c) */
         return gp_fail(err, GP_ERR_LIMIT, "a batch of %zu images and %zu tokens is too large", images, tokens);
     if (images) {
         size_t t = gp_clip_image_tokens(c), patches = images * (t - 1);
@@ -204,7 +205,7 @@ static void clip_worker_free(gp_encoder_worker *worker)
 
 /* ------------------------------------------------------------------ running */
 
-/* Weights are finite when they are opened, but sums of huge weights may not be: such rows are not embeddings. */
+/* Fails if an embedding is not finite.  All weights are finite, but products of very large weights can overflow. */
 static gp_status check_finite(const gp_clip_worker *w, const char *what, const float *rows, size_t n, size_t width,
                               gp_error *err)
 {
@@ -222,7 +223,7 @@ static gp_status run_images(gp_clip_worker *w, const float *planes, size_t n, bo
     const gp_weights *m = weights_of(w->base.encoder);
     if (n > w->images) return gp_fail(err, GP_ERR_USAGE, "%zu images are more than the worker's %zu", n, w->images);
     if (n == 0) return GP_OK;
-    GP_TRY(gp_vision_run(m, planes, n, &w->pass, err));
+    GP_TRY(gp_image_tower_run(m, planes, n, &w->pass, err));
     GP_TRY(gp_projection_run(&m->image, m->config.embedding, n, pooled, &w->pass, out, err));
     return check_finite(w, "image", out, n, pooled ? m->image.size.width : m->config.embedding, err);
 }

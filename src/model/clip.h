@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * CLIP as an encoder type: two towers with one embedding space; inner header of `model`. */
+ * Private to model: CLIP as an encoder type, with an image tower and a text tower that share one embedding space. */
 #ifndef GP_MODEL_CLIP_H
 #define GP_MODEL_CLIP_H
 
@@ -7,8 +7,8 @@
 
 extern const gp_encoder_type gp_clip_type;
 
-/* Before the projection ("pooled") instead, for tests: as gp_encoder_run_images and gp_encoder_run_texts, width of the
- * tower, not normalised.  The worker must be CLIP's. */
+/* For tests: as gp_encoder_run_images and gp_encoder_run_texts, but return the pooled tokens before the projection.
+ * They have the width of the tower and are not normalised.  The worker must be CLIP's. */
 gp_status gp_clip_pooled_images(gp_encoder_worker *worker, const float *planes, size_t n, float *out, gp_error *err);
 gp_status gp_clip_pooled_texts(gp_encoder_worker *worker, const int32_t *ids, const size_t *counts, size_t n,
                                float *out, gp_error *err);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * config.json.  Rules, as transformers reads it:
- * - a field that is absent (or null) has the class's default: its own saved configs leave defaults out;
- * - text_config_dict / vision_config_dict, when present and not null, replace text_config / vision_config whole:
- *   a field they do not name has the default, whatever text_config says;
- * - the width of the common space is the top level's projection_dim, not the towers';
- * - a tower saved alone has its own config at the top level (clip_vision_model, clip_text_model). */
+ * config.json, with the rules of transformers:
+ * - An absent or null field has the default of its class; transformers leaves out defaults when it saves a config.
+ * - text_config_dict and vision_config_dict, if present and not null, replace text_config and vision_config completely:
+ *   a field that they lack has its default, even if text_config has the field.
+ * - The width of the shared embedding space is projection_dim of the top level; the one of the towers is ignored.
+ * - A single tower (clip_vision_model, clip_text_model) has its config at the top level. */
 #include "model/config.h"
 
 #include "base/json.h"
@@ -21,19 +21,19 @@ const gp_architecture gp_clip_architectures[] = {
     {NULL, NULL},
 };
 
-/* Far above any published CLIP (bigG: width 1664, 48 layers), far below what could overflow a size. */
+/* Limits far above all published CLIP models (bigG: width 1664, 48 layers), and far below the overflow of sizes. */
 enum {
-    MOST_WIDTH = 16384,
-    MOST_MLP = 65536,
-    MOST_LAYERS = 256,
-    MOST_SIDE = 2048,
-    MOST_TOKENS = 20000,
-    MOST_CONTEXT = 8192,
-    MOST_VOCABULARY = 1 << 22
+    MAX_WIDTH = 16384,
+    MAX_MLP = 65536,
+    MAX_LAYERS = 256,
+    MAX_SIDE = 2048,
+    MAX_TOKENS = 20000,
+    MAX_CONTEXT = 8192,
+    MAX_VOCABULARY = 1 << 22
 };
 
 typedef struct reader {
-    const char *file, *part; /* "text_config." or "" */
+    const char *file, *part; /* part: for messages, like "text_config." or "" */
     gp_error *err;
 } reader;
 
@@ -77,10 +77,10 @@ static gp_status read_activation(const reader *r, const gp_json *object, gp_acti
 static gp_status read_tower(const reader *r, const gp_json *object, const gp_tower_config *fallback,
                             gp_tower_config *out)
 {
-    GP_TRY(whole(r, object, "hidden_size", fallback->width, MOST_WIDTH, &out->width));
-    GP_TRY(whole(r, object, "intermediate_size", fallback->mlp, MOST_MLP, &out->mlp));
-    GP_TRY(whole(r, object, "num_hidden_layers", fallback->layers, MOST_LAYERS, &out->layers));
-    GP_TRY(whole(r, object, "num_attention_heads", fallback->heads, MOST_WIDTH, &out->heads));
+    GP_TRY(whole(r, object, "hidden_size", fallback->width, MAX_WIDTH, &out->width));
+    GP_TRY(whole(r, object, "intermediate_size", fallback->mlp, MAX_MLP, &out->mlp));
+    GP_TRY(whole(r, object, "num_hidden_layers", fallback->layers, MAX_LAYERS, &out->layers));
+    GP_TRY(whole(r, object, "num_attention_heads", fallback->heads, MAX_WIDTH, &out->heads));
     if (out->width % out->heads)
         return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %shidden_size %u is not a multiple of num_attention_heads %u",
                             r->file, r->part, out->width, out->heads);
@@ -98,8 +98,8 @@ static gp_status read_image(const reader *r, const gp_json *object, gp_clip_conf
     static const gp_tower_config fallback = {768, 3072, 12, 12, 0, GP_QUICK_GELU};
     uint32_t channels;
     GP_TRY(read_tower(r, object, &fallback, &c->image));
-    GP_TRY(whole(r, object, "image_size", 224, MOST_SIDE, &c->side));
-    GP_TRY(whole(r, object, "patch_size", 32, MOST_SIDE, &c->patch));
+    GP_TRY(whole(r, object, "image_size", 224, MAX_SIDE, &c->side));
+    GP_TRY(whole(r, object, "patch_size", 32, MAX_SIDE, &c->patch));
     GP_TRY(whole(r, object, "num_channels", 3, UINT32_MAX, &channels));
     if (channels != 3)
         return gp_fail_path(r->err, GP_ERR_UNSUPPORTED, "'%s': %snum_channels is %u, but goldpan supports only 3",
@@ -107,10 +107,10 @@ static gp_status read_image(const reader *r, const gp_json *object, gp_clip_conf
     if (c->patch > c->side)
         return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %spatch_size %u is larger than image_size %u", r->file,
                             r->part, c->patch, c->side);
-    if (gp_clip_image_tokens(c) > MOST_TOKENS)
+    if (gp_clip_image_tokens(c) > MAX_TOKENS)
         return gp_fail_path(r->err, GP_ERR_LIMIT,
                             "'%s': %simage_size %u in patches of %u makes %zu tokens, more than %d", r->file, r->part,
-                            c->side, c->patch, gp_clip_image_tokens(c), MOST_TOKENS);
+                            c->side, c->patch, gp_clip_image_tokens(c), MAX_TOKENS);
     c->has_image = true;
     return GP_OK;
 }
@@ -119,8 +119,8 @@ static gp_status read_text(const reader *r, const gp_json *object, gp_clip_confi
 {
     static const gp_tower_config fallback = {512, 2048, 12, 8, 0, GP_QUICK_GELU};
     GP_TRY(read_tower(r, object, &fallback, &c->text));
-    GP_TRY(whole(r, object, "vocab_size", 49408, MOST_VOCABULARY, &c->vocabulary));
-    GP_TRY(whole(r, object, "max_position_embeddings", 77, MOST_CONTEXT, &c->context));
+    GP_TRY(whole(r, object, "vocab_size", 49408, MAX_VOCABULARY, &c->vocabulary));
+    GP_TRY(whole(r, object, "max_position_embeddings", 77, MAX_CONTEXT, &c->context));
     const gp_json *value = field(object, "eos_token_id");
     c->eos = 49407;
     if (value && (!gp_json_i64(value, &c->eos) || c->eos < 0))
@@ -129,7 +129,8 @@ static gp_status read_text(const reader *r, const gp_json *object, gp_clip_confi
     return GP_OK;
 }
 
-/* The object that describes a tower of a whole model; an absent one is all defaults. */
+/* *out: the object `dict`, else `plain`, that configures a tower of a model with both towers; NULL if both are absent,
+ * so that all fields have defaults. */
 static gp_status part_of(reader *r, const gp_json *root, const char *dict, const char *plain, const char *dict_part,
                          const char *plain_part, const gp_json **out)
 {
@@ -151,7 +152,7 @@ static gp_status read_root(const gp_json *root, const char *file, gp_clip_config
     const gp_architecture *architecture = gp_architecture_find(gp_clip_architectures, root);
     if (!architecture) return gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s' is not the config of a CLIP model", file);
     const char *type = architecture->model_type;
-    GP_TRY(whole(&r, root, "projection_dim", 512, MOST_WIDTH, &c->embedding));
+    GP_TRY(whole(&r, root, "projection_dim", 512, MAX_WIDTH, &c->embedding));
     if (strcmp(type, "clip") == 0) {
         GP_TRY(
             part_of(&r, root, "vision_config_dict", "vision_config", "vision_config_dict.", "vision_config.", &part));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * config.json of a CLIP model: sizes of the two towers, with transformers' defaults and its rule of which field wins.
+ * config.json of a CLIP model: the sizes of the two towers, with the defaults and precedence of fields of transformers.
  */
 #ifndef GP_MODEL_CONFIG_H
 #define GP_MODEL_CONFIG_H
@@ -18,26 +18,27 @@ typedef struct gp_tower_config {
 
 typedef struct gp_clip_config {
     bool has_image, has_text;
-    uint32_t embedding; /* width of the common space */
+    uint32_t embedding; /* width of the shared embedding space */
     gp_tower_config image, text;
     uint32_t side, patch;         /* image: side x side pixels, patches of patch x patch */
-    uint32_t vocabulary, context; /* text */
-    int64_t eos;                  /* 2 means: pool at the first largest id */
+    uint32_t vocabulary, context; /* text: number of token ids, maximum number of tokens */
+    int64_t eos;                  /* id of the token that is pooled; 2: pool the first token with the largest id */
 } gp_clip_config;
 
-/* Reads the parsed config.json, called `file` in messages.  All sizes are checked: what comes out describes a model
- * whose buffers can be computed without overflow.  Errors: FORMAT, LIMIT, UNSUPPORTED, each naming the field. */
+/* Reads the parsed config.json, called `file` in messages.  Checks all sizes, so that the sizes of buffers can be
+ * computed from them without overflow.  Errors: FORMAT, LIMIT, UNSUPPORTED; the message names the field. */
 gp_status gp_clip_config_read(const gp_json *root, const char *file, gp_clip_config *out, gp_error *err);
 const char *gp_activation_name(gp_activation activation);
 
-/* Tokens of an image: patches and the class token. */
+/* Number of tokens of an image: its patches and the class token. */
 static inline size_t gp_clip_image_tokens(const gp_clip_config *config)
 {
     size_t grid = config->side / config->patch;
     return grid * grid + 1;
 }
 
-/* Operations of the image tower for one picture; done: as it is run, see gp_model_facts. */
+/* Number of operations of the image tower for one image.  done: the operations that goldpan computes; else those of the
+ * full tower (gp_model_facts). */
 double gp_clip_image_flop(const gp_clip_config *config, bool done);
 
 #endif

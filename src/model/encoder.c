@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The table of encoder types, opening by the checkpoint's architecture, and the calls through the table. */
+ * The table of encoder types: chooses the type by the architecture in config.json, and calls its functions. */
 #include "model/encoder.h"
 
 #include "base/file.h"
@@ -36,7 +36,7 @@ const gp_architecture *gp_architecture_find(const gp_architecture *list, const g
     return NULL;
 }
 
-/* UNSUPPORTED, naming the architecture of the file and those that goldpan reads. */
+/* Fails with UNSUPPORTED; the message names the architecture of the file and those that goldpan supports. */
 static gp_status unknown(const gp_json *config, const char *file, gp_error *err)
 {
     const char *model_type = model_type_of(config), *name = architecture_of(config);

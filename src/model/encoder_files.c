@@ -11,7 +11,6 @@
 
 #define CONFIG_LIMIT 10000000u
 
-/* Whole text of folder/name; GP_OK with data NULL if there is no such file. */
 gp_status gp_encoder_read_file(const char *folder, const char *name, gp_bytes *out, char **path, gp_error *err)
 {
     *path = gp_path_join(folder, name);
@@ -46,7 +45,7 @@ gp_status gp_encoder_parse_config(const char *text, size_t size, const char *fil
     return st == GP_OK ? GP_OK : gp_fail_path_within(err, st, "'%s'", file);
 }
 
-/* What transformers does without a preprocessor file: CLIP's defaults at the model's own size. */
+/* Without a preprocessor file, transformers uses CLIP's defaults with the image size of the model. */
 static gp_status default_preprocess(uint32_t side, gp_preprocess_config *out, gp_error *err)
 {
     char text[120];
@@ -56,7 +55,7 @@ static gp_status default_preprocess(uint32_t side, gp_preprocess_config *out, gp
     return gp_preprocess_parse(text, (size_t)n, out, err);
 }
 
-/* transformers 5 saves the processors of a model in one file, the pictures' under "image_processor". */
+/* transformers 5 saves all processors of a model in one file; the one for images is "image_processor". */
 static gp_status parse_nested(const gp_bytes *text, gp_preprocess_config *out, gp_error *err)
 {
     gp_json *root = NULL;

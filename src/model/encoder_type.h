@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * One architecture of encoders, as a table of functions; inner header of `model`.
- * A new architecture is one gp_encoder_type and one line in the table of encoder.c.  Its encoder and its worker begin
- * with the two structs below, so that encoder.c can handle both without knowing the rest. */
+ * Private to model: one architecture of encoders, as a table of functions.
+ * A new architecture needs one gp_encoder_type and one line in the table of encoder.c.  The structs of its encoder and
+ * worker begin with gp_encoder and gp_encoder_worker, which is all that encoder.c uses. */
 #ifndef GP_MODEL_ENCODER_TYPE_H
 #define GP_MODEL_ENCODER_TYPE_H
 
@@ -9,21 +9,21 @@
 #include "base/json.h"
 #include "model/encoder.h"
 
-/* How config.json names a kind of checkpoint. */
+/* The names of an architecture in config.json. */
 typedef struct gp_architecture {
-    const char *model_type; /* "clip" */
-    const char *name;       /* in `architectures`: "CLIPModel"; decides where model_type is missing */
+    const char *model_type; /* like "clip" */
+    const char *name;       /* entry of `architectures`, like "CLIPModel"; used if model_type is missing */
 } gp_architecture;
 
 typedef struct gp_encoder_type {
     const gp_architecture *architectures; /* ends with {NULL, NULL}; the first one names the type in messages */
     const gp_tokenizer_kind *tokenizer_kind;
-    size_t size; /* of its encoder, which gp_encoder_open allocates with zeros */
-    /* Reads everything else: the parsed config.json is given, called `file` in messages.  After an error the encoder
-     * is cleared as after use. */
+    size_t size; /* bytes of its encoder struct, which gp_encoder_open allocates with zeros */
+    /* Reads all files except config.json.  config: the parsed config.json, called `file` in messages.  After an error
+     * the caller calls `clear`. */
     gp_status (*open)(gp_encoder *encoder, const gp_json *config, const char *file, gp_error *err);
-    void (*clear)(gp_encoder *encoder); /* what `open` made, except what gp_encoder owns */
-    /* Sizes, towers, parameters, work; encoder.c fills in what gp_encoder knows. */
+    void (*clear)(gp_encoder *encoder); /* frees what `open` allocated, except the members of gp_encoder */
+    /* Fills in the facts that encoder.c does not know: sizes, towers, parameters, operations. */
     void (*facts)(const gp_encoder *encoder, gp_model_facts *facts);
     size_t (*tokens_used)(const gp_encoder *encoder, const int32_t *ids, size_t count);
     gp_status (*worker_new)(const gp_encoder *encoder, size_t images, size_t tokens, gp_encoder_worker **out,
@@ -39,7 +39,7 @@ struct gp_encoder {
     char *folder;
     gp_precision precision; /* resolved: not "auto" */
     gp_engine engine;
-    char engine_name[64], hash[33]; /* hash: of all tensors, set by `open` */
+    char engine_name[64], hash[33]; /* hash of all tensors in hex, set by `open` */
     uint32_t dims;                  /* set by `open` */
     bool has_image;                 /* set by `open`: `preprocess` is filled in */
     gp_preprocess_config preprocess;
@@ -50,20 +50,21 @@ struct gp_encoder_worker {
     const gp_encoder *encoder;
 };
 
-/* The row of the list (ended by NULL) that the parsed config.json names; NULL: none. */
+/* Returns the entry of the list, which ends with NULL, that the parsed config.json names; NULL: none. */
 const gp_architecture *gp_architecture_find(const gp_architecture *list, const gp_json *config);
 
-/* encoder_files.c: what folders of all architectures have. */
+/* encoder_files.c: files that the folders of all architectures have. */
 
-/* Whole text of folder/name; GP_OK with data NULL if there is no such file.  Owns: *out and *path. */
+/* Reads the file folder/name.  If it does not exist, returns GP_OK with data NULL.  Owns: *out and *path. */
 gp_status gp_encoder_read_file(const char *folder, const char *name, gp_bytes *out, char **path, gp_error *err);
 /* Reads config.json of a folder. */
 gp_status gp_encoder_read_config(const char *folder, gp_bytes *out, char **path, gp_error *err);
-/* Parses its text, called `file` in messages.  Owns: *out. */
+/* Parses the text of config.json, called `file` in messages.  Owns: *out, gp_json_free. */
 gp_status gp_encoder_parse_config(const char *text, size_t size, const char *file, gp_json **out, gp_error *err);
-/* preprocessor_config.json or processor_config.json, else the defaults: it must make images of side x side. */
+/* Reads preprocessor_config.json or processor_config.json, or uses the defaults.  The result must give images of side x
+ * side pixels. */
 gp_status gp_encoder_read_preprocess(gp_encoder *encoder, uint32_t side, gp_error *err);
-/* The tokenizer of the type's kind, if the folder has one; its ids must be below `vocabulary`. */
+/* Opens the tokenizer, if the folder has one.  Its ids must be below `vocabulary`. */
 gp_status gp_encoder_read_tokenizer(gp_encoder *encoder, uint32_t vocabulary, gp_error *err);
 
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * The image tower.  The patch embedding is a convolution whose stride is its size, so it is one matrix product over
- * unfolded patches; tokens are the patches in row-major order behind a class token, positions are learned, and a layer
- * norm comes before the blocks (CLIP's own).  Token 0 is what the picture becomes. */
+ * The image tower.  The patch embedding is a convolution whose stride equals its kernel size, so it is one matrix
+ * product over unfolded patches.  The tokens are the class token and then the patches in row-major order.  Position
+ * embeddings are learned.  Unlike ViT, CLIP has a layer norm before the blocks.  The pooled token is token 0, the class
+ * token. */
 #include "model/tower.h"
 
 #include <string.h>
 
-/* planes [3,s,s] -> patches [grid*grid, 3*p*p]: of each patch channel, row, column, as the weight [d,3,p,p] lies.
- * Pixels right of and below the last whole patch are not read, as a convolution leaves them. */
+/* planes [3,s,s] -> patches [grid*grid, 3*p*p], each in the order channel, row, column, like the weight [d,3,p,p].
+ * Pixels beyond the last whole patch are ignored, as in the convolution. */
 static void unfold(const float *planes, size_t side, size_t patch, float *out)
 {
     const size_t grid = side / patch;
@@ -20,7 +21,7 @@ static void unfold(const float *planes, size_t side, size_t patch, float *out)
                 }
 }
 
-gp_status gp_vision_run(const gp_weights *w, const float *planes, size_t n, gp_workspace *p, gp_error *err)
+gp_status gp_image_tower_run(const gp_weights *w, const float *planes, size_t n, gp_workspace *p, gp_error *err)
 {
     const gp_clip_config *c = &w->config;
     const size_t d = c->image.width, t = gp_clip_image_tokens(c), patches = t - 1;

@@ -26,7 +26,7 @@
 
 typedef struct linear_head {
     gp_scorer base; /* first */
-    float *weight;  /* [dims + 2]: after the weights the bias, and one number for `lower is better` */
+    float *weight;  /* [dims + 2]: the weights, the bias, and a number that is hashed if lower is better */
 } linear_head;
 
 /* A file being read. */
@@ -39,7 +39,8 @@ typedef struct head_file {
 
 /* ------------------------------------------------------------------ finding the tensors */
 
-/* Length of the part of the name before `last` ("a.b.weight": of "a.b."), or SIZE_MAX if the name does not end so. */
+/* Returns the length of the name without `last`: for "a.b.weight" that of "a.b.".  SIZE_MAX if the name does not end
+ * with `last`. */
 static size_t prefix_of(const char *name, const char *last)
 {
     size_t length = strlen(name), end = strlen(last);
@@ -47,14 +48,14 @@ static size_t prefix_of(const char *name, const char *last)
     return length == end || name[length - end - 1] == '.' ? length - end : SIZE_MAX;
 }
 
-static bool is_wanted(const char *prefix, const char *name, size_t length)
+static bool has_prefix(const char *prefix, const char *name, size_t length)
 {
     if (!prefix) return true;
     if (!*prefix) return length == 0;
     return strlen(prefix) + 1 == length && memcmp(name, prefix, length - 1) == 0;
 }
 
-/* The weight whose prefix is wanted; *count: how many there are. */
+/* Returns a weight tensor with the prefix of f->prefix; NULL: none.  *count: number of such tensors. */
 static const gp_tensor *find_weight(const head_file *f, size_t *count)
 {
     const gp_tensor *found = NULL;
@@ -62,7 +63,7 @@ static const gp_tensor *find_weight(const head_file *f, size_t *count)
     for (size_t i = 0; i < gp_tensors_count(f->tensors); i++) {
         const gp_tensor *t = gp_tensors_at(f->tensors, i);
         size_t length = prefix_of(t->name, WEIGHT);
-        if (length != SIZE_MAX && is_wanted(f->prefix, t->name, length)) found = t, ++*count;
+        if (length != SIZE_MAX && has_prefix(f->prefix, t->name, length)) found = t, ++*count;
     }
     return found;
 }
@@ -86,9 +87,9 @@ static gp_status find_tensors(head_file *f, gp_error *err)
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ reading them */
+/* ------------------------------------------------------------------ reading the tensors */
 
-/* Whether the shape is [n], [1, n] or, for one number, []. */
+/* Returns whether the shape is [n], [1, n] or, for n = 1, []. */
 static bool is_row(const gp_tensor *t, uint64_t n)
 {
     return t->dims <= 2 && gp_tensor_numbers(t) == n && (t->dims < 2 || t->shape[0] == 1);
@@ -123,8 +124,8 @@ static gp_status read_parameters(linear_head *head, const head_file *f, const gp
     return read_row(f, f->bias, head->weight + d, err);
 }
 
-/* The hash does not depend on the file's name, prefix, number type, or metadata other than the direction.  The direction
- * is hashed only if lower is better, so that the ids of other heads stay as they were. */
+/* The hash does not depend on the file's name, prefix, number type, or metadata other than the direction.  The
+ * direction is hashed only if lower is better, so that the ids of other heads stay as they were. */
 static void hash_parameters(linear_head *head)
 {
     const size_t d = head->base.dims, n = head->base.higher_better ? d + 1 : d + 2;
@@ -134,7 +135,7 @@ static void hash_parameters(linear_head *head)
 
 /* ------------------------------------------------------------------ metadata */
 
-/* A head made for a named encoder works with no other, even if the dimensions are equal. */
+/* A head gives meaningless scores with any encoder but its own, even if the dimensions are equal. */
 static gp_status check_encoder(const head_file *f, const gp_scorer_source *source, gp_error *err)
 {
     const char *made_for = gp_tensors_metadata(f->tensors, "encoder");
@@ -159,8 +160,8 @@ static gp_status read_metadata(gp_scorer *scorer, const head_file *f, gp_error *
     return GP_OK;
 }
 
-/* "aesthetic" of "heads/aesthetic.safetensors"; with a prefix that is not empty, the prefix. */
-static void name_it(gp_scorer *scorer, const head_file *f)
+/* Names the scorer by the prefix; without a prefix by the file: "aesthetic" for "heads/aesthetic.safetensors". */
+static void set_name(gp_scorer *scorer, const head_file *f)
 {
     const bool prefixed = f->prefix && *f->prefix;
     const char *base = prefixed ? f->prefix : gp_path_base(f->path);
@@ -194,7 +195,7 @@ static gp_status linear_open(gp_scorer *scorer, const gp_scorer_source *source, 
     GP_TRY_GOTO(read_parameters(head, &f, source, err));
     GP_TRY_GOTO(read_metadata(scorer, &f, err));
     hash_parameters(head);
-    name_it(scorer, &f);
+    set_name(scorer, &f);
 out:
     gp_tensors_close(f.tensors);
     gp_mem_free(f.path);

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: MIT
- * Attention in the last block, of which each sequence's pooled token alone is wanted.  One query of a head meets all
- * keys and values, so these need not exist:
+ * Attention in the last block.  Only the pooled token of each sequence is needed, so each head has one query q per
+ * sequence.  Then keys K x + k and values V x + v of the tokens x need not be computed:
  *
- *     q . (K x + k)        = (K^T q) . x + a number that is the same for all x, which softmax does not see
- *     sum_j a_j (V x_j + v) = V (sum_j a_j x_j) + v, as the a_j add up to 1
+ *     q . (K x_j + k)       = (K^T q) . x_j + q . k, and softmax ignores q . k, which is the same for all tokens
+ *     sum_j a_j (V x_j + v) = V (sum_j a_j x_j) + v, because the weights a_j sum to 1
  *
- * Per sequence that is three products of one row instead of three of every token, and attention of all heads to the
- * same rows x.  Sequences go in groups, so that memory does not depend on how many there are. */
+ * So each sequence needs three matrix products with one row, instead of three with all its tokens.  In exchange, the
+ * queries of all heads have width d and attend to the rows x.  Sequences are processed in groups, so that the memory
+ * does not depend on their number. */
 #include "model/tower.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { GROUP = 32 }; /* sequences; a multiple of 16 */
+enum { GROUP = 32 }; /* sequences of a group; a multiple of 16, so that gp_linear_padded_rows never exceeds it */
 
-/* Parts of pass->wide, G rows of a group rounded up. */
+/* Parts of pass->wide; G = GROUP. */
 typedef struct places {
-    float *in;     /* [G, d] the pooled rows */
-    float *query;  /* [G, d] */
-    float *part;   /* [G, e] of one head, going in or coming out */
-    float *turned; /* [h, G, d] K^T q */
-    float *seen;   /* [h, G, d] sum a x */
+    float *in;        /* [G, d] input rows of the pooled tokens */
+    float *query;     /* [G, d] */
+    float *part;      /* [G, e] columns of one head: of the queries, then of the output */
+    float *key_query; /* [h, G, d] K^T q */
+    float *mean;      /* [h, G, d] sum_j a_j x_j */
 } places;
 
 static size_t head_width(const gp_tower *tower)
@@ -49,26 +50,26 @@ gp_status gp_pooled_attention_pack(const float *weight, const float *bias, size_
     const size_t e = d / heads;
     const float *key = weight + d * d, *value = key + d * d;
     gp_pooled_attention *p = NULL;
-    float *turned = NULL;
+    float *transposed = NULL;
     gp_status st;
     GP_TRY_GOTO(gp_alloc((void **)&p, 1, sizeof *p, "a block", err));
     *p = (gp_pooled_attention){.heads = heads};
     p->keys = gp_mem_zero(heads, sizeof *p->keys);
     p->values = gp_mem_zero(heads, sizeof *p->values);
     if (!p->keys || !p->values) GP_TRY_GOTO(gp_fail_memory(err, "a block"));
-    GP_TRY_GOTO(gp_alloc((void **)&turned, d * e, sizeof *turned, "a matrix", err));
+    GP_TRY_GOTO(gp_alloc((void **)&transposed, d * e, sizeof *transposed, "a matrix", err));
     GP_TRY_GOTO(gp_linear_new(weight, GP_F32, bias, d, d, precision, engine, &p->query, err));
     for (size_t h = 0; h < heads; h++) {
         for (size_t o = 0; o < d; o++)
-            for (size_t i = 0; i < e; i++) turned[o * e + i] = key[(h * e + i) * d + o];
-        GP_TRY_GOTO(gp_linear_new(turned, GP_F32, NULL, d, e, precision, engine, &p->keys[h], err));
+            for (size_t i = 0; i < e; i++) transposed[o * e + i] = key[(h * e + i) * d + o];
+        GP_TRY_GOTO(gp_linear_new(transposed, GP_F32, NULL, d, e, precision, engine, &p->keys[h], err));
         GP_TRY_GOTO(gp_linear_new(value + h * e * d, GP_F32, bias + 2 * d + h * e, e, d, precision, engine,
                                   &p->values[h], err));
     }
     *out = p;
     p = NULL;
 out:
-    gp_mem_free(turned);
+    gp_mem_free(transposed);
     gp_pooled_attention_free(p);
     return st;
 }
@@ -86,7 +87,7 @@ void gp_pooled_attention_free(gp_pooled_attention *pooled)
     gp_mem_free(pooled);
 }
 
-/* Columns first.. of x [n, d] -> part [n, e], or back. */
+/* take_head copies columns first .. first + e - 1 of x [n, d] to part [n, e]; put_head copies them back. */
 static void take_head(const float *x, size_t d, size_t first, float *part, size_t e, size_t n)
 {
     for (size_t i = 0; i < n; i++) memcpy(part + i * e, x + i * d + first, e * sizeof *part);
@@ -100,13 +101,14 @@ static void put_head(const float *part, size_t e, float *x, size_t d, size_t fir
 static places places_of(const gp_tower *tower, float *at)
 {
     const size_t d = tower->size.width, all = GROUP * d;
-    places p = {.in = at, .query = at + all, .turned = at + 2 * all};
-    p.seen = p.turned + tower->size.heads * all;
-    p.part = p.seen + tower->size.heads * all;
+    places p = {.in = at, .query = at + all, .key_query = at + 2 * all};
+    p.mean = p.key_query + tower->size.heads * all;
+    p.part = p.mean + tower->size.heads * all;
     return p;
 }
 
-/* A group of n sequences whose first row of pass->y is *row, moved on to the next group's -> out [n, d]. */
+/* Processes a group of n sequences -> out [n, d].  *row: first row of the group in pass->y; advanced to the next group.
+ */
 static gp_status run_group(const gp_tower *tower, const gp_pooled_attention *pooled, const gp_batch *batch,
                            size_t first, size_t n, size_t *row, gp_workspace *pass, float *out, gp_error *err)
 {
@@ -127,18 +129,18 @@ static gp_status run_group(const gp_tower *tower, const gp_pooled_attention *poo
     GP_TRY(gp_linear_run(pooled->query, p.in, p.query, n, NULL, pass->linear_scratch, err));
     for (size_t h = 0; h < heads; h++) {
         take_head(p.query, d, h * e, p.part, e, n);
-        GP_TRY(gp_linear_run(pooled->keys[h], p.part, p.turned + h * apart, n, NULL, pass->linear_scratch, err));
+        GP_TRY(gp_linear_run(pooled->keys[h], p.part, p.key_query + h * apart, n, NULL, pass->linear_scratch, err));
     }
     for (size_t i = 0; i < n; i++) {
         a.t = gp_batch_tokens(batch, first + i);
-        a.q = p.turned + i * d;
+        a.q = p.key_query + i * d;
         a.k = a.v = pass->y + *row * d;
-        a.out = p.seen + i * d;
+        a.out = p.mean + i * d;
         pass->kernels->attend(&a);
         *row += a.t;
     }
     for (size_t h = 0; h < heads; h++) {
-        GP_TRY(gp_linear_run(pooled->values[h], p.seen + h * apart, p.part, n, NULL, pass->linear_scratch, err));
+        GP_TRY(gp_linear_run(pooled->values[h], p.mean + h * apart, p.part, n, NULL, pass->linear_scratch, err));
         put_head(p.part, e, out, d, h * e, n);
     }
     return GP_OK;
@@ -150,7 +152,8 @@ gp_status gp_pooled_attention_run(const gp_tower *tower, const gp_pooled_attenti
     size_t row = 0;
     for (size_t i = 0; i < batch->n; i += GROUP) {
         size_t n = batch->n - i < GROUP ? batch->n - i : GROUP;
-        /* Sequences have at least one token: rows i..i+n-1 belong to this group or to those before. */
+        /* The output may overwrite the input: sequences have at least one token, so rows i..i+n-1 of pass->y are read
+         * by this group or by groups before. */
         GP_TRY(run_group(tower, pooled, batch, i, n, &row, pass, pass->y + i * tower->size.width, err));
     }
     return GP_OK;

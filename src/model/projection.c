@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The head of both towers: last layer norm on the pooled token, projection without bias into the common space, and
- * length 1, so that the dot product of two rows is their cosine. */
+ * The output projection of both towers: post-norm of the pooled token, projection without bias into the shared
+ * embedding space, L2 normalisation.  So the dot product of two embeddings is their cosine. */
 #include "model/tower.h"
 
 #include <string.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * One safetensors file: u64 little-endian header length, a JSON object {name: {dtype, shape, data_offsets}}, then
- * bytes. Nothing of it is believed: the header must be a small-depth JSON object without duplicate keys, every range
- * must equal shape x element size and lie inside the file, and the ranges must tile the bytes without gap or overlap.
- * Kinds of number that goldpan does not compute with are accepted here: they only matter when such a tensor is wanted.
- * Source: the format's description at huggingface.co/docs/safetensors. */
+ * One safetensors file: the length of the header (u64, little endian), a JSON object {name: {dtype, shape,
+ * data_offsets}}, and the data.  The file may be damaged or hostile, so everything is checked.  The header must be a
+ * JSON object of small depth without duplicate keys.  Each range must have the size shape x element size and be inside
+ * the file.  The ranges must cover the data without gap or overlap.
+ * All dtypes of the format are accepted here, because a model may have tensors that goldpan does not read.
+ * Source: the description of the format at huggingface.co/docs/safetensors. */
 #include "model/shards.h"
 
 #include "base/json.h"
@@ -17,9 +18,9 @@
 
 #define HEADER_LIMIT 100000000u /* as in the reference implementation */
 #define NAME_LIMIT   512u
-#define HEADER_DEPTH 4 /* header, tensor, shape; one to spare */
+#define HEADER_DEPTH 4 /* header, tensor and shape need 3 */
 
-/* Element sizes in bits (the newest kinds are smaller than a byte). */
+/* Element sizes in bits, because some dtypes are smaller than a byte. */
 static const struct {
     const char *name;
     unsigned bits;
@@ -30,7 +31,7 @@ static const struct {
     {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4},
 };
 
-/* The walk over the header: the first pass counts, the second fills. */
+/* The state of the passes over the header: the first counts entries, the second reads them. */
 typedef struct walk {
     gp_shard *shard;
     uint64_t begin, size; /* position and size of the data after the header */
@@ -39,7 +40,7 @@ typedef struct walk {
     gp_error *err;
 } walk;
 
-static bool name_is_fit(const char *name)
+static bool is_valid_name(const char *name)
 {
     size_t n = 0;
     for (; name[n]; n++)
@@ -56,7 +57,7 @@ static bool count_entry(void *user, const char *key, const gp_json *value)
     return true;
 }
 
-/* shape and element size -> bytes of the tensor */
+/* Reads the shape, and computes the size of the tensor. */
 static gp_status measure(const gp_json *shape, unsigned bits, gp_tensor *t, gp_error *err)
 {
     if (gp_json_kind_of(shape) != GP_JSON_ARRAY)
@@ -112,7 +113,7 @@ static gp_status read_entry(walk *w, const gp_json *value, gp_tensor *t)
     return GP_OK;
 }
 
-/* Keeps one entry of __metadata__; false if it is not a text. */
+/* Stores one entry of __metadata__.  Returns false, with an error in w->status, if the entry is not a string. */
 static bool keep_metadata(void *user, const char *key, const gp_json *value)
 {
     walk *w = user;
@@ -139,7 +140,7 @@ static bool fill_entry(void *user, const char *key, const gp_json *value)
             w->status = gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': __metadata__ must be an object of strings", s->path);
         return w->status == GP_OK;
     }
-    if (!name_is_fit(key)) {
+    if (!is_valid_name(key)) {
         w->status =
             gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': a tensor's name is empty, longer than %u bytes or not printable",
                          s->path, NAME_LIMIT);
@@ -170,7 +171,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* The ranges must tile the bytes: the next begins where the last one ended, the last ends with the file. */
+/* The ranges must cover the data: each begins at the end of the one before, and the last one ends at the end of the
+ * file. */
 static gp_status check_tiling(walk *w)
 {
     gp_shard *s = w->shard;
@@ -235,7 +237,8 @@ static gp_status parse(const char *text, size_t length, uint64_t size, const cha
     gp_json_each(root, fill_entry, &w);
     GP_TRY_GOTO(w.status);
     GP_TRY_GOTO(check_tiling(&w));
-    if (s.count) qsort(s.tensors, s.count, sizeof *s.tensors, by_name); /* unique: strict JSON has no name twice */
+    if (s.count)
+        qsort(s.tensors, s.count, sizeof *s.tensors, by_name); /* names are unique: strict JSON has no duplicate keys */
     *out = s;
     s = GP_SHARD_NONE;
 out:

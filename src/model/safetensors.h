@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * safetensors, strictly checked and read in parts: header length, JSON, dtype, shape x size = byte range, ranges inside
- * the file, no overlap, no gap, bounded nesting.  Also a sharded set through model.safetensors.index.json. */
+ * Reads safetensors files in parts, one file or the shards of model.safetensors.index.json.  The header is checked
+ * strictly: its length, JSON with bounded nesting, known dtypes, shapes that match the byte ranges, and byte ranges
+ * that cover the file without gap or overlap. */
 #ifndef GP_MODEL_SAFETENSORS_H
 #define GP_MODEL_SAFETENSORS_H
 
@@ -21,33 +22,34 @@ typedef struct gp_tensor {
 } gp_tensor;
 
 typedef struct gp_tensors gp_tensors;
-/* One file. */
+/* Opens one file. */
 gp_status gp_tensors_open_file(const char *path, gp_tensors **out, gp_error *err);
-/* The same over bytes in memory (borrowed until closing), called `label` in messages. */
+/* Opens a file in memory, which is borrowed until gp_tensors_close, and called `label` in messages. */
 gp_status gp_tensors_open_memory(const uint8_t *data, size_t size, const char *label, gp_tensors **out, gp_error *err);
-/* A folder: model.safetensors, or model.safetensors.index.json with its shards. */
+/* Opens a folder with model.safetensors, or with model.safetensors.index.json and its shards. */
 gp_status gp_tensors_open_folder(const char *folder, gp_tensors **out, gp_error *err);
 void gp_tensors_close(gp_tensors *tensors);
 size_t gp_tensors_count(const gp_tensors *tensors);
 const gp_tensor *gp_tensors_at(const gp_tensors *tensors, size_t i); /* sorted by name */
 const gp_tensor *gp_tensors_find(const gp_tensors *tensors, const char *name);
-/* Text of __metadata__ of the first file; borrowed, NULL if absent. */
+/* Returns the value of `key` in __metadata__ of the first file, borrowed; NULL if absent. */
 const char *gp_tensors_metadata(const gp_tensors *tensors, const char *key);
-/* Reads `bytes` bytes of the tensor from byte `at` on. IO if the file has become shorter. Threads: any. */
+/* Reads `bytes` bytes of the tensor from byte `at` on.  Error IO: the file has become shorter.  Threads: any. */
 gp_status gp_tensors_read(const gp_tensors *tensors, const gp_tensor *tensor, size_t at, void *out, size_t bytes,
                           gp_error *err);
-size_t gp_tensor_numbers(const gp_tensor *tensor); /* how many numbers it has */
-/* False: not a kind of number that goldpan computes with. */
+size_t gp_tensor_numbers(const gp_tensor *tensor); /* product of the dimensions */
+/* Returns false if the dtype is not F32, F16 or BF16. */
 bool gp_tensor_dtype(const gp_tensor *tensor, gp_dtype *out);
-/* Counts the numbers that are infinite or NaN.  bytes: `count` numbers of the kind. */
+/* Counts the numbers that are infinite or NaN.  bytes: `count` numbers of `dtype`. */
 size_t gp_tensor_not_finite(const uint8_t *bytes, gp_dtype dtype, size_t count);
-/* Reads all numbers as floats; F32, F16 and BF16 only.  *bad: how many are infinite or NaN.  Threads: any. */
+/* Reads all numbers as floats; F32, F16 and BF16 only.  *bad: number of infinite and NaN numbers.  Threads: any. */
 gp_status gp_tensors_read_floats(const gp_tensors *tensors, const gp_tensor *tensor, float *out, size_t *bad,
                                  gp_error *err);
-/* Removes `prefix` from all names that begin with it. FORMAT if two tensors would then have the same name. */
+/* Removes `prefix` from all names that begin with it.  Error FORMAT: two tensors would then have the same name. */
 gp_status gp_tensors_strip(gp_tensors *tensors, const char *prefix, gp_error *err);
-/* XXH3-128 over all tensors in order of name: name NUL dtype NUL, number of dimensions and each as u64 little endian,
- * bytes.  The hash does not depend on file names, sharding, order or metadata. */
+/* XXH3-128 of all tensors, sorted by name.  Hashed of each tensor: name with NUL, dtype with NUL, number of dimensions
+ * and each dimension as u64 little endian, bytes.  The hash does not depend on file names, sharding, order or metadata.
+ */
 gp_status gp_tensors_hash(const gp_tensors *tensors, gp_hash *out, gp_error *err);
 
 #endif

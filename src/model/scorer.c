@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The registry of scorers, one line each, and the CLIP score: 100 * max(cosine, 0), as torchmetrics computes it for one
- * pair.  The product is summed in double, so the order of the sum does not change the result. */
+ * pair.  The kernel sums in double and in a fixed order, so scores do not depend on the CPU. */
 #include "model/scorer.h"
 
 #include "base/mem.h"
@@ -53,7 +53,7 @@ static gp_status unknown(const char *named, gp_error *err)
     return st;
 }
 
-/* The type of NAME or NAME:FILE; *file: what follows the colon, or NULL. */
+/* Finds the type of NAME or NAME:FILE.  *file: FILE, or NULL. */
 static gp_status find_type(const char *named, const gp_scorer_type **out, const char **file, gp_error *err)
 {
     const size_t length = strcspn(named, ":");

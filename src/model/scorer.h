@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * A scorer: a named function that gives an image, or an image and its prompt, a number.
+ * A scorer: a named function that computes a score of an image, or of an image and its prompt.
  *
- *   gp_scorer       an opened scorer, bound to an encoder: what it needs, scale, direction, id
- *   gp_scorer_type  one line of the registry in scorer.c: the functions behind it (scorer_type.h); only `model` sees it
+ *   gp_scorer       an opened scorer for one encoder: its inputs, scale, direction, id
+ *   gp_scorer_type  the functions of a kind of scorer (scorer_type.h), an entry of the registry in scorer.c; private to
+ *                   model
  *
- * "clip" is the CLIP score of a pair; "linear:FILE" is a linear head over the image embedding (linear_head.c), such as
- * the LAION aesthetic predictor.  Callers: `stage/score.c` opens a scorer by the name that the user gave, computes the
- * embeddings that it needs, and scores batches; the catalog stores id, scale, direction and parameters for everything
- * that reads scores later. */
+ * "clip" is the CLIP score of an image and its prompt.  "linear:FILE" is a linear head over the image embedding
+ * (linear_head.c), such as the LAION aesthetic predictor.  The catalog stores id, scale, direction and parameters with
+ * the scores. */
 #ifndef GP_MODEL_SCORER_H
 #define GP_MODEL_SCORER_H
 
@@ -24,23 +24,23 @@ const char *gp_scorer_needs_name(gp_scorer_needs needs); /* "image", "pair", "pi
 struct gp_scorer_type;
 typedef struct gp_scorer {
     const struct gp_scorer_type *type;
-    char id[512];        /* names everything that a score depends on */
-    char name[100];      /* for people: "clip", or the name of the head's file */
+    char id[512];        /* identifies everything that a score depends on; see gp_scorer_make_id */
+    char name[100];      /* for messages: "clip", or the name of the head's file */
     char scale[60];      /* how a score is computed, such as "100*max(cos,0)" */
     char parameters[33]; /* hash of the scorer's own parameters; "" if it has none */
     gp_scorer_needs needs;
     bool higher_better;
-    uint32_t dims; /* of the embeddings; 0 if it needs none */
+    uint32_t dims; /* columns of the embeddings; 0 if the scorer needs no embeddings */
 } gp_scorer;
 
-/* Opens the scorer that the user named: NAME or NAME:FILE; NULL: "clip".  The encoder, called `model` in messages, must
- * have the towers and dimensions that the scorer needs.  USAGE: no such scorer, or a head for another encoder.
- * UNSUPPORTED: a tower is missing.  Owns: *out, gp_scorer_close. */
+/* Opens the scorer NAME or NAME:FILE; NULL: "clip".  The encoder, called `model` in messages, must have the towers and
+ * dimensions that the scorer needs.  Errors: USAGE: unknown scorer, or a head for a different encoder; UNSUPPORTED: a
+ * tower is missing.  Owns: *out, gp_scorer_close. */
 gp_status gp_scorer_open(const char *named, const gp_encoder *encoder, const char *model, gp_scorer **out,
                          gp_error *err);
 void gp_scorer_close(gp_scorer *scorer);
 
-/* Candidates to score.  Arrays that the scorer does not need may be NULL. */
+/* The inputs of n scores.  Arrays that the scorer does not need may be NULL. */
 typedef struct gp_scorer_batch {
     size_t n;
     const float *images, *texts; /* [n, dims], L2-normalised */
@@ -49,9 +49,9 @@ typedef struct gp_scorer_batch {
 /* scores [n].  Threads: any. */
 void gp_scorer_run(const gp_scorer *scorer, const gp_scorer_batch *batch, double *scores);
 
-/* Id of the scorer that is used with an encoder when none is named.  out [size]. */
+/* Writes the id of the default scorer of an encoder to out [size]. */
 void gp_scorer_default_id(const gp_encoder *encoder, char *out, size_t size);
-/* The CLIP score alone: 100 * max(cosine, 0) of rows [n,d] -> scores [n]. */
+/* CLIP scores: 100 * max(cosine, 0) of each pair of rows [n,d] -> scores [n]. */
 void gp_scorer_clip_scores(const float *images, const float *texts, size_t n, size_t d, double *scores);
 
 #endif

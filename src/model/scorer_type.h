@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * One kind of scorer, as a table of functions; inner header of `model`.
- * A new kind is one gp_scorer_type and one line in the registry of scorer.c.  Its scorer begins with gp_scorer. */
+ * Private to model: one kind of scorer, as a table of functions.
+ * A new kind needs one gp_scorer_type and one line in the registry of scorer.c.  The struct of its scorer begins with
+ * gp_scorer. */
 #ifndef GP_MODEL_SCORER_TYPE_H
 #define GP_MODEL_SCORER_TYPE_H
 
 #include "model/scorer.h"
 
-/* What a scorer is opened with. */
+/* The arguments of opening a scorer. */
 typedef struct gp_scorer_source {
-    const char *file; /* after "NAME:"; NULL: none was given */
+    const char *file; /* the part after "NAME:"; NULL: no file was given */
     const gp_encoder *encoder;
     const char *model; /* name of the encoder's model */
     gp_model_facts facts;
@@ -18,7 +19,7 @@ typedef struct gp_scorer_type {
     const char *name, *scale;
     gp_scorer_needs needs;
     bool needs_file;
-    size_t size; /* of its scorer, which gp_scorer_open allocates with zeros */
+    size_t size; /* bytes of its scorer struct, which gp_scorer_open allocates with zeros */
     /* Reads the parameters and may change name, scale and direction, which have the type's values.  Sets `parameters`.
      * NULL: no parameters. */
     gp_status (*open)(gp_scorer *scorer, const gp_scorer_source *source, gp_error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * A set of tensors: one safetensors file, or the shards that model.safetensors.index.json names.  The index decides
- * which tensors there are; each shard is a file of the same folder, checked as a whole.  The hash is over content only,
- * so that the same weights in one file or in five have one identity. */
+ * A set of tensors: one safetensors file, or the shards that model.safetensors.index.json lists.  The set has the
+ * tensors that the index lists.  Each shard is a file in the same folder, and is checked completely.  The hash depends
+ * only on the tensors, so the same weights in one file or in several shards have the same hash. */
 #include "model/shards.h"
 
 #include "base/json.h"
@@ -20,7 +20,7 @@
 struct gp_tensors {
     gp_shard *shards;
     size_t shard_count;
-    gp_tensor *tensors; /* [count] by name; borrowed names and bytes of the shards */
+    gp_tensor *tensors; /* [count] sorted by name; names are borrowed from the shards */
     size_t count;
 };
 
@@ -30,7 +30,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* Room for a set of `shards` files. */
+/* Allocates a set of at most `shards` files. */
 static gp_status set_new(size_t shards, gp_tensors **out, gp_error *err)
 {
     gp_tensors *set = gp_mem_zero(1, sizeof *set);
@@ -53,7 +53,7 @@ void gp_tensors_close(gp_tensors *set)
     gp_mem_free(set);
 }
 
-/* The one shard's tensors are the set. */
+/* Opens a set of one file, on disk or in memory (`data`). */
 static gp_status single(const uint8_t *data, size_t size, const char *path, gp_tensors **out, gp_error *err)
 {
     gp_tensors *set = NULL;
@@ -94,7 +94,7 @@ gp_status gp_tensors_open_memory(const uint8_t *data, size_t size, const char *l
     return single(data ? data : none, size, label, out, err);
 }
 
-/* Reading the index: each entry is looked up in its shard, which is opened when it is first named. */
+/* The state of reading the index.  Each entry is looked up in its shard; a shard is opened at its first entry. */
 typedef struct reader {
     gp_tensors *set;
     const char *folder, *index;
@@ -102,7 +102,7 @@ typedef struct reader {
     gp_error *err;
 } reader;
 
-static bool shard_name_is_fit(const char *name)
+static bool is_valid_shard_name(const char *name)
 {
     if (!*name || *name == '.' || strlen(name) > 255) return false; /* also "..", hidden files */
     for (const char *c = name; *c; c++)
@@ -115,7 +115,7 @@ static gp_status shard_named(reader *r, const char *tensor, const char *name, gp
     gp_tensors *set = r->set;
     for (size_t i = 0; i < set->shard_count; i++)
         if (strcmp(gp_path_base(set->shards[i].path), name) == 0) return *out = &set->shards[i], GP_OK;
-    if (!shard_name_is_fit(name))
+    if (!is_valid_shard_name(name))
         return gp_fail_path(r->err, GP_ERR_FORMAT,
                             "'%s': the file of tensor '%.200s' must be a .safetensors file in the same folder",
                             r->index, tensor);
@@ -185,7 +185,7 @@ out:
     return st;
 }
 
-/* What to say about a folder without safetensors: name the layouts that people really have. */
+/* Fails for a folder without safetensors.  Names the weight file if it has a common name of another format. */
 static gp_status nothing_here(const char *folder, gp_error *err)
 {
     static const char *const others[] = {"open_clip_model.safetensors",
@@ -315,7 +315,7 @@ bool gp_tensor_dtype(const gp_tensor *t, gp_dtype *out)
     return false;
 }
 
-/* Infinite or NaN: the exponent bits are all ones. */
+/* A number is infinite or NaN if all its exponent bits are 1. */
 size_t gp_tensor_not_finite(const uint8_t *bytes, gp_dtype dtype, size_t count)
 {
     size_t bad = 0;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * The text tower: token and position embeddings, causal blocks, and of each text one token, the pooled one.  Because of
- * the mask no token after it can matter, so only the tokens up to it are run, and texts of any lengths lie in one
- * matrix without padding. */
+ * The text tower: token and position embeddings, then causal blocks; one token of each text is pooled.  With the causal
+ * mask, tokens after the pooled one have no effect on it, so only the tokens up to it are computed.  Texts of different
+ * lengths are packed in one matrix without padding. */
 #include "model/tower.h"
 
 #include <assert.h>
 #include <string.h>
 
-/* Row `id` of the token table -> x [d] */
+/* Writes row `id` of the token table to x [d]. */
 static void look_up(const gp_weights *w, const gp_kernels *kernels, int32_t id, float *x)
 {
     const size_t d = w->config.text.width;

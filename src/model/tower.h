@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * The two towers in memory, and the steps that run them; inner header of the model room.
- * Letters: n sequences (images, texts), t tokens of one, r rows (tokens of all), d width, m hidden width of the MLP,
- * h heads, e width of the common space.
+ * Private to model: the two towers in memory, and the steps of a forward pass.
+ * Letters: n sequences (images or texts), t tokens of a sequence, r rows (tokens of all sequences), d width, m hidden
+ * width of the MLP, h heads, e width of the shared embedding space (in pooled_attention.c: head size).
  *
  *   image: planes [n,3,s,s] -> patches -> [r,d] + class token + positions -> layer norm -> blocks -> token 0
  *   text:  ids -> [r,d] + positions -> blocks (causal) -> the pooled token
- *   both:  [n,d] -> last layer norm ("pooled") -> projection [n,e] -> L2
+ *   both:  [n,d] -> post-norm ("pooled") -> projection [n,e] -> L2 normalisation
  *   block: x += out(attention(qkv(norm1 x)));  x += fc2(act(fc1(norm2 x)))
  *
- * Source: "Learning Transferable Visual Models From Natural Language Supervision" (Radford et al. 2021) and the
- * modelling code of transformers, whose numbers tests/golden/towers holds. */
+ * Source: "Learning Transferable Visual Models From Natural Language Supervision" (Radford et al. 2021), and the
+ * modelling code of transformers.  tests/golden/towers has embeddings computed by transformers. */
 #ifndef GP_MODEL_TOWER_H
 #define GP_MODEL_TOWER_H
 
@@ -23,7 +23,8 @@ typedef struct gp_norm {
     float *gain, *bias; /* [d] */
 } gp_norm;
 
-/* Attention of the last block (pooled_attention.c): of head h keys [d, e], transposed, and values [e, d]; query [d, d]. */
+/* Attention of the last block (pooled_attention.c): query [d, d]; for each head, with head size e, the transposed key
+ * matrix [d, e] and the value matrix [e, d]. */
 typedef struct gp_pooled_attention {
     size_t heads;
     gp_linear *query;
@@ -32,8 +33,8 @@ typedef struct gp_pooled_attention {
 
 typedef struct gp_block {
     gp_norm norm1, norm2;
-    gp_linear *qkv;              /* [3d, d]: query, key and value weights one under the other; NULL in the last block */
-    gp_pooled_attention *pooled; /* of the last block alone */
+    gp_linear *qkv;              /* [3d, d]: weights of query, key and value, stacked; NULL in the last block */
+    gp_pooled_attention *pooled; /* only in the last block, else NULL */
     gp_linear *out;              /* [d, d] */
     gp_linear *fc1;              /* [m, d] */
     gp_linear *fc2;              /* [d, m] */
@@ -42,7 +43,7 @@ typedef struct gp_block {
 typedef struct gp_tower {
     gp_tower_config size;
     gp_block *blocks;      /* [layers] */
-    gp_norm last;          /* post_layernorm, final_layer_norm */
+    gp_norm last;          /* post-norm: post_layernorm (image), final_layer_norm (text) */
     gp_linear *projection; /* [e, d], no bias */
     float *positions;      /* [t, d] image, [context, d] text */
 } gp_tower;
@@ -52,40 +53,40 @@ typedef struct gp_weights {
     gp_tower image, text;
     gp_linear *patch;     /* [d, 3*p*p], no bias */
     float *class_token;   /* [d] */
-    gp_norm first;        /* pre_layrnorm */
-    uint8_t *token_table; /* [vocabulary, d] of token_dtype: the one large table that is only looked up in */
+    gp_norm first;        /* pre-norm of the image tower: pre_layrnorm */
+    uint8_t *token_table; /* [vocabulary, d] as stored, because it is large and few rows are read at a time */
     gp_dtype token_dtype;
-    gp_arena floats;    /* every [..] of floats above */
-    double logit_scale; /* exp of the stored value; 0 for a tower alone */
+    gp_arena floats;    /* memory of all float arrays above */
+    double logit_scale; /* exp of the stored value; 0 if the model has only one tower */
     uint64_t parameters;
     const char *dtype; /* "F32", "F16", "BF16" or "mixed" */
     gp_hash hash;      /* of all tensors */
 } gp_weights;
 
-/* Finds, checks, converts and packs all tensors of the config; the set may be closed afterwards. A prefix common to all
- * names is removed from the names in the set. FORMAT: a tensor is missing, has the wrong shape, or has numbers that are
- * not finite. */
+/* Finds, checks, converts and packs all tensors that the config needs; the set may be closed afterwards.  Removes a
+ * prefix that all names have from the names in the set.  Error FORMAT: a tensor is missing, has the wrong shape, or has
+ * numbers that are not finite. */
 gp_status gp_weights_load(gp_tensors *set, const gp_clip_config *config, gp_precision precision, gp_engine engine,
                           gp_weights *out, gp_error *err);
 void gp_weights_clear(gp_weights *weights);
 
-/* Memory of a forward pass.  Every buffer has as many rows as gp_linear_padded_rows(rows it is used with). */
+/* Memory of a forward pass.  Each buffer has gp_linear_padded_rows(rows) rows. */
 typedef struct gp_workspace {
     const gp_kernels *kernels;
     float *x;              /* [r, d] the residual stream */
     float *y;              /* [r, d] */
-    float *wide;           /* [r, 3d or m], the patches [n*(t-1), 3*p*p], or what gp_pooled_attention_run needs */
-    float *attend_scratch; /* gp_attention_scratch(longest t, head size or d) */
+    float *wide;           /* [r, 3d or m]; also the patches [n*(t-1), 3*p*p], and memory of gp_pooled_attention_run */
+    float *attend_scratch; /* gp_attention_scratch(longest t, d), sufficient for any head size */
     void *linear_scratch;
 } gp_workspace;
 
-/* Sequences that lie in x one after the other. */
+/* Sequences whose rows in x follow each other. */
 typedef struct gp_batch {
     size_t n;
-    const size_t *counts; /* [n] tokens of each; NULL: `each` tokens */
+    const size_t *counts; /* [n] tokens of each sequence; NULL: all have `each` tokens */
     size_t each;
     bool causal;
-    bool pool_last; /* the last token is wanted of each, else the first */
+    bool pool_last; /* the pooled token is the last one of a sequence, else the first */
 } gp_batch;
 
 static inline size_t gp_batch_tokens(const gp_batch *batch, size_t i)
@@ -93,7 +94,7 @@ static inline size_t gp_batch_tokens(const gp_batch *batch, size_t i)
     return batch->counts ? batch->counts[i] : batch->each;
 }
 
-/* The row of the wanted token of sequence i, whose first is at `row`. */
+/* Row of the pooled token of sequence i, whose first token is in row `row`. */
 static inline size_t gp_batch_pooled(const gp_batch *batch, size_t i, size_t row)
 {
     return batch->pool_last ? row + gp_batch_tokens(batch, i) - 1 : row;
@@ -103,23 +104,25 @@ static inline size_t gp_batch_pooled(const gp_batch *batch, size_t i, size_t row
 gp_status gp_pooled_attention_pack(const float *weight, const float *bias, size_t heads, size_t d,
                                    gp_precision precision, gp_engine engine, gp_pooled_attention **out, gp_error *err);
 void gp_pooled_attention_free(gp_pooled_attention *pooled);
-/* What gp_pooled_attention_run needs: floats of `wide`, bytes of linear_scratch; and gp_attention_scratch(longest t, d). */
+/* gp_pooled_attention_run needs gp_pooled_attention_floats floats of `wide`, gp_pooled_attention_scratch bytes of
+ * linear_scratch, and gp_attention_scratch(longest t, d) floats of attend_scratch. */
 size_t gp_pooled_attention_floats(const gp_tower *tower);
 size_t gp_pooled_attention_scratch(const gp_pooled_attention *pooled);
-/* y [r, d] after the first norm -> y [n, d]: what attention gives the pooled token of each. */
+/* Input: y [r, d], normalised by norm1.  Output: y [n, d], the attention output of each pooled token, before `out`. */
 gp_status gp_pooled_attention_run(const gp_tower *tower, const gp_pooled_attention *pooled, const gp_batch *batch,
                                   gp_workspace *pass, gp_error *err);
 
-/* Run all blocks on x [r,d]; the last one only for the wanted token of each: x [n,d] afterwards. */
+/* Runs all blocks on x [r,d].  The last block computes only the pooled tokens, so x is [n,d] afterwards. */
 gp_status gp_blocks_run(const gp_tower *tower, const gp_batch *batch, gp_workspace *pass, gp_error *err);
 
-/* planes [n,3,s,s] -> x [n,d], before the last norm. */
-gp_status gp_vision_run(const gp_weights *weights, const float *planes, size_t n, gp_workspace *pass, gp_error *err);
-/* Texts packed in ids, counts[i] tokens each, of which the first used[i] are run and the last of these is pooled
- * -> x [n,d], before the last norm. */
+/* Runs the image tower: planes [n,3,s,s] -> x [n,d], before the post-norm. */
+gp_status gp_image_tower_run(const gp_weights *weights, const float *planes, size_t n, gp_workspace *pass,
+                             gp_error *err);
+/* Runs the text tower -> x [n,d], before the post-norm.  ids: one text after another, text i with counts[i] ids.  Only
+ * the first used[i] tokens are computed; the last of them is pooled. */
 gp_status gp_text_tower_run(const gp_weights *weights, const int32_t *ids, const size_t *counts, const size_t *used,
                             size_t n, gp_workspace *pass, gp_error *err);
-/* x [n,d] -> last norm -> out [n,d] if pooled, else projected and normalised out [n,e]. */
+/* x [n,d] -> post-norm -> out [n,d] if pooled; else -> projection -> L2 normalisation -> out [n,e]. */
 gp_status gp_projection_run(const gp_tower *tower, size_t embedding, size_t n, bool pooled, gp_workspace *pass,
                             float *out, gp_error *err);
 

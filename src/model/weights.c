@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Names -> shapes -> pointers -> packed weights.  Two tables list the tensors of a model, with Hugging Face's names and
- * a letter for each dimension.  Every tensor is found and checked against the tables before anything is packed.
- * Matrices are packed for the matrix products (query, key and value as one), vectors are converted to floats, and the
- * token table is copied as stored.  Afterwards the files may change or disappear.  Matrices are read one at a time, so
- * a thread holds one matrix besides the packed ones.  Every number must be finite.  Threads share the packing while
- * another one computes the hash.
- */
+ * Loads the weights: tensor names -> checked tensors -> packed weights.  Tables list the tensors of a model, with the
+ * names of Hugging Face and a letter for each dimension.  All tensors are found and checked against the tables before
+ * the first one is packed.  Matrices are packed for the matrix products (query, key and value as one), vectors are
+ * converted to floats, and the token table is copied as stored.  Every number must be finite.  Afterwards the files are
+ * not needed. Threads pack in parallel, and one of them computes the hash.  A thread reads one matrix at a time, so it
+ * holds at most one matrix that is not packed. */
 #include "model/tower.h"
 
 #include "base/thread.h"
@@ -16,7 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Letters of shapes: d width, m MLP width, e common space, t positions, v vocabulary, p patch side, 3 itself. */
+/* Letters of shapes: d width, m MLP width, e width of the embedding space, t positions, v vocabulary, p patch side; 3
+ * is the number 3. */
 typedef struct entry {
     const char *name, *shape;
 } entry;
@@ -79,7 +79,7 @@ static const entry image_table[IMAGE_TENSORS] = {
     [PROJECTION] = {"visual_projection.weight", "ed"},
     [CLASS] = {"vision_model.embeddings.class_embedding", "d"},
     [PATCH] = {"vision_model.embeddings.patch_embedding.weight", "d3pp"},
-    [FIRST_GAIN] = {"vision_model.pre_layrnorm.weight", "d"}, /* so spelt in every checkpoint */
+    [FIRST_GAIN] = {"vision_model.pre_layrnorm.weight", "d"}, /* the checkpoints spell it so */
     [FIRST_BIAS] = {"vision_model.pre_layrnorm.bias", "d"},
 };
 static const entry text_table[TEXT_TENSORS] = {
@@ -130,7 +130,7 @@ static void shape_text(const uint64_t *shape, size_t dims, char *out, size_t siz
     if (used < size) snprintf(out + used, size - used, "]");
 }
 
-/* The tensor `name`, if it has the wanted shape and a kind of number that goldpan computes with. */
+/* Finds the tensor `name`; fails if it is missing, has another shape than `letters`, or is not F32, F16 or BF16. */
 static gp_status find(loader *l, const char *name, const char *letters, const sizes *s, const gp_tensor **out)
 {
     uint64_t shape[GP_TENSOR_DIMS] = {0};
@@ -144,7 +144,7 @@ static gp_status find(loader *l, const char *name, const char *letters, const si
         return gp_fail(l->err, GP_ERR_FORMAT, "'%s': tensor '%s%s' %s is missing", any ? any->file : "(no file)",
                        l->prefix, name, wanted);
     }
-    bool scalar = dims == 0 && t->dims == 1 && t->shape[0] == 1; /* shape [1] in place of [] is harmless */
+    bool scalar = dims == 0 && t->dims == 1 && t->shape[0] == 1; /* [1] is accepted instead of [] */
     if (!scalar && (t->dims != dims || memcmp(t->shape, shape, dims * sizeof *shape) != 0)) {
         shape_text(t->shape, t->dims, found, sizeof found);
         return gp_fail_path(l->err, GP_ERR_FORMAT, "'%s': tensor '%s%s' has the shape %s, but config.json needs %s",
@@ -161,7 +161,7 @@ static gp_status find(loader *l, const char *name, const char *letters, const si
     return GP_OK;
 }
 
-/* A tower's tensors: those of its table, then those of its blocks, block by block. */
+/* The tensors of a tower: first those of its table, then those of its blocks. */
 typedef struct tower_list {
     const char *name;
     const entry *table;
@@ -175,7 +175,7 @@ static size_t tower_count(const tower_list *w, size_t layers)
     return w->entries + layers * BLOCK_TENSORS;
 }
 
-/* Tensor i of the tower; writes its name with the prefix to `name`. */
+/* Returns the table entry of tensor i of the tower, and writes prefix and name of the tensor to `name`. */
 static const entry *tower_at(const tower_list *w, size_t i, const char *prefix, char *name, size_t size)
 {
     if (i < w->entries) {
@@ -228,7 +228,7 @@ static gp_status find_all(loader *l)
 
 /* ------------------------------------------------------------------ prefix of all names */
 
-/* Some programs add one, such as "clip." or "module.". */
+/* Some programs add a prefix to all names when they save a model, such as "clip." or "module.". */
 
 static bool has_tower(const gp_tensors *set, const char *prefix, const tower_list *w, size_t layers)
 {
@@ -258,9 +258,9 @@ static bool prefix_of(const char *name, const char *rest, char *out, size_t size
     return true;
 }
 
-/* Removes a prefix from the names. Names that fit as they are stay. Otherwise removes the only prefix with all wanted
- * names. Two such prefixes are two models: it is not known which is meant, so that fails. If no prefix fits and there
- * is only one, removes it, so that the message names the missing tensor. */
+/* Removes the prefix from the names, unless the names need no prefix.  Chooses the prefix for which all needed tensors
+ * exist.  Fails if there are two such prefixes, because then the file has two models.  If there is no such prefix, but
+ * only one candidate, removes this one, so that a later message names the missing tensor. */
 static gp_status take_prefix(loader *l, char *prefix, size_t size)
 {
     const gp_clip_config *c = &l->w->config;
@@ -287,7 +287,7 @@ static gp_status take_prefix(loader *l, char *prefix, size_t size)
 
 /* ------------------------------------------------------------------ converting and packing */
 
-/* One NaN makes all scores NaN, so a model with such a number is rejected. */
+/* Fails for a tensor with numbers that are not finite.  One NaN makes all scores NaN, so such a model is rejected. */
 static gp_status bad_numbers(const loader *l, const gp_tensor *t, size_t bad, gp_error *err)
 {
     return gp_fail_path(err, GP_ERR_FORMAT,
@@ -312,7 +312,7 @@ static gp_status read_floats(const loader *l, const gp_tensor *t, float *out, gp
     return bad ? bad_numbers(l, t, bad, err) : GP_OK;
 }
 
-/* Reads a vector or small table into the arena (sized by float_bytes). */
+/* Reads a vector or small table into the arena, whose size float_bytes computed. */
 static gp_status floats(loader *l, const gp_tensor *t, float **out)
 {
     size_t count = gp_tensor_numbers(t);
@@ -339,7 +339,8 @@ static size_t float_bytes(const gp_clip_config *c)
     return total;
 }
 
-/* Memory that a thread reuses from matrix to matrix: fresh pages cost more time than the copy into them. */
+/* Memory that a thread reuses for one matrix after another, because new pages cost more time than copying the matrix.
+ */
 typedef struct room {
     uint8_t *bytes;
     size_t size;
@@ -408,7 +409,7 @@ out:
     return st;
 }
 
-/* heads: of the last block, else 0. */
+/* Packs the matrices of one block.  heads: number of heads in the last block, 0 in other blocks. */
 static gp_status pack_block(const loader *l, const block_tensors b, size_t heads, room *r, gp_block *out, gp_error *err)
 {
     GP_TRY(pack_qkv(l, b, heads, r, out, err));
@@ -417,8 +418,8 @@ static gp_status pack_block(const loader *l, const block_tensors b, size_t heads
     return pack(l, b[FC2], b[FC2_BIAS], r, &out->fc2, err);
 }
 
-/* Loads vectors, small tables and the three matrices outside the blocks; also the norms of the blocks, so that only one
- * thread uses the arena. */
+/* Loads the tensors outside the blocks that both towers have: positions, post-norm, projection.  Also loads the norms
+ * of the blocks, so that only one thread uses the arena. */
 static gp_status load_outside(loader *l, gp_tower *tower, const gp_tensor **tensors, block_tensors *blocks, room *r)
 {
     GP_TRY(floats(l, tensors[POSITIONS], &tower->positions));
@@ -428,7 +429,7 @@ static gp_status load_outside(loader *l, gp_tower *tower, const gp_tensor **tens
         GP_TRY(norm(l, blocks[i][NORM2_GAIN], blocks[i][NORM2_BIAS], &tower->blocks[i].norm2));
     }
     loader exact =
-        *l; /* the projection is cheap (one row per image), and its rounding errors would go directly into the score */
+        *l; /* the projection stays fp32: it is cheap, and its rounding errors would directly change the score */
     exact.precision = GP_PRECISION_FP32;
     return pack(&exact, tensors[PROJECTION], NULL, r, &tower->projection, l->err);
 }
@@ -454,7 +455,7 @@ static gp_status load_rest(loader *l, room *r)
 
 /* ------------------------------------------------------------------ threads */
 
-/* Task 0 is the hash, task 1 all that lies outside the blocks, then one task a block. */
+/* Task 0: the hash.  Task 1: all tensors outside the blocks.  Then one task for each block. */
 
 typedef struct job {
     loader *l;
@@ -462,7 +463,7 @@ typedef struct job {
     size_t tasks;
     struct {
         size_t task;
-        gp_error error; /* of the first task that failed on this thread */
+        gp_error error; /* error of the task that failed on this thread */
     } * failed;         /* [threads] */
 } job;
 
@@ -489,7 +490,7 @@ static void work(void *user, int index)
         gp_error *error = &j->failed[index].error;
         if (run_task(j->l, task, &r, error) == GP_OK) continue;
         j->failed[index].task = task;
-        atomic_store(&j->next, j->tasks); /* nobody starts another */
+        atomic_store(&j->next, j->tasks); /* no thread starts a new task */
         break;
     }
     gp_mem_free(r.bytes);
@@ -518,9 +519,9 @@ static gp_status load_all(loader *l)
     return st;
 }
 
-/* ------------------------------------------------------------------ the whole */
+/* ------------------------------------------------------------------ entry point */
 
-static gp_status make_room(loader *l)
+static gp_status allocate(loader *l)
 {
     gp_weights *w = l->w;
     size_t layers = (size_t)w->image.size.layers + w->text.size.layers;
@@ -540,9 +541,9 @@ gp_status gp_weights_load(gp_tensors *set, const gp_clip_config *config, gp_prec
     w.image.size = config->image;
     w.text.size = config->text;
     gp_status st;
-    GP_TRY_GOTO(make_room(&l));
+    GP_TRY_GOTO(allocate(&l));
     GP_TRY_GOTO(take_prefix(&l, prefix, sizeof prefix));
-    GP_TRY_GOTO(find_all(&l)); /* from here on all sizes match the bytes in the files */
+    GP_TRY_GOTO(find_all(&l)); /* from here on, all sizes are checked against the files */
     GP_TRY_GOTO(gp_arena_init(&w.floats, float_bytes(config), err));
     GP_TRY_GOTO(load_all(&l));
     *out = w;

@@ -4,8 +4,9 @@
  * If k images differ by chance alone, the next image beats the best of them with probability 1 / (k + 1), whatever the
  * distribution of scores (each of k + 1 images is equally likely to be the best; Renyi 1962).  The size of the gain, if
  * there is one, is estimated from all prompts: the mean distance above this best of all scores that exceed it.  The
- * product of the two is the expected gain.  A prompt with a low best score has the largest expected gain.  A best that
- * no score exceeds has none.  The gain also falls with k, so prompts that do not improve get no more images. */
+ * product of the two is the expected gain.  A prompt with a low best score has the largest expected gain.  A prompt
+ * whose best score is the best of all prompts has none.  The gain also falls with k, so prompts that do not improve get
+ * no more images. */
 #include "pick/adaptive.h"
 
 #include "base/mem.h"

@@ -264,7 +264,7 @@ out:
     return st;
 }
 
-/* Returns the level to use.  *merge_to: number of clusters to which it must be merged; 0: no merging. */
+/* Returns the level to use.  *merge_to: number of clusters left after merging; 0: no merging. */
 static size_t choose_level(const uint32_t *sizes, size_t levels, size_t least, size_t most, size_t *merge_to)
 {
     *merge_to = 0;

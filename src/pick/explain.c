@@ -40,7 +40,7 @@ static void put_value(gp_str *s, gp_pick_by by, double value)
     }
 }
 
-/* ", score 31.20" or ", corrected score +2.31 (score 31.20)" */
+/* Writes like ", score 31.20" or ", corrected score +2.31 (score 31.20)". */
 static void put_own(gp_str *s, const gp_pick_decision *v)
 {
     gp_str_puts(s, ", ");
@@ -99,7 +99,7 @@ static bool within_category(const gp_pick_decision *v)
     return v->strategy == GP_PICK_CATEGORY_SLICES;
 }
 
-/* "of the category 'people'", "of all" */
+/* Writes like "of the category 'people'" or "of all". */
 static void put_reference(gp_str *s, const gp_pick_decision *v)
 {
     gp_str_puts(s, "of ");
@@ -109,7 +109,7 @@ static void put_reference(gp_str *s, const gp_pick_decision *v)
         gp_str_puts(s, "all");
 }
 
-/* "only candidate", "best of 4", "2nd best of 4" */
+/* Writes like "only candidate", "best of 4" or "2nd best of 4". */
 static void put_rank_picked(gp_str *s, const gp_pick_decision *v)
 {
     if (v->of == 1) {

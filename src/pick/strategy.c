@@ -24,20 +24,21 @@ static bool of_slices(const gp_pick_options *o)
 gp_status gp_strategy_check(const gp_pick_options *o, gp_error *err)
 {
     if ((unsigned)o->strategy > GP_PICK_CATEGORY)
-        return gp_fail(err, GP_ERR_USAGE, "the strategy of picking is unknown");
-    if ((unsigned)o->by > GP_BY_DIFFICULTY) return gp_fail(err, GP_ERR_USAGE, "the scale to pick by is unknown");
+        return gp_fail(err, GP_ERR_USAGE, "unknown pick strategy %d", (int)o->strategy);
+    if ((unsigned)o->by > GP_BY_DIFFICULTY)
+        return gp_fail(err, GP_ERR_USAGE, "unknown scale %d to pick by", (int)o->by);
     if ((unsigned)o->diversity > GP_DIVERSITY_FACILITY)
-        return gp_fail(err, GP_ERR_USAGE, "the diversity of picks is unknown");
+        return gp_fail(err, GP_ERR_USAGE, "unknown diversity method %d", (int)o->diversity);
     if (o->per_slice && !of_slices(o))
         return gp_fail(err, GP_ERR_USAGE, "per_slice needs the strategy slices or category-slices");
     if (o->has_min_lift && !(of_slices(o) && isfinite(o->min_lift)))
         return gp_fail(err, GP_ERR_USAGE,
                        "min_lift must be a number, and needs the strategy slices or category-slices");
     if (o->strategy == GP_PICK_CATEGORY_SLICES && !o->has_min_lift && !isfinite(o->lift_factor))
-        return gp_fail(err, GP_ERR_USAGE, "lift_factor must be a finite number");
+        return gp_fail(err, GP_ERR_USAGE, "lift_factor must be a finite number, not %g", o->lift_factor);
     if (o->has_min_score && isnan(o->min_score)) return gp_fail(err, GP_ERR_USAGE, "min_score must be a number");
     if (o->diversity && !(o->balance >= 0 && o->balance <= 1))
-        return gp_fail(err, GP_ERR_USAGE, "balance must be between 0 and 1");
+        return gp_fail(err, GP_ERR_USAGE, "balance must be between 0 and 1, not %g", o->balance);
     if (o->diversity && !o->top && !o->per_slice && !o->per_category && o->strategy != GP_PICK_CATEGORY)
         return gp_fail(err, GP_ERR_USAGE, "diversity needs a number of picks: set top, per_category or per_slice");
     return GP_OK;
@@ -73,7 +74,7 @@ typedef struct run {
     double *slice_mean;          /* [slices] */
     uint32_t *slice_scored;      /* [slices] number of scored rows */
     double *mean;                /* [categories + 1] mean score of each category; the last is of all candidates */
-    double *limit;               /* [categories + 1] smallest mean with which a slice of the category qualifies */
+    double *limit;               /* [categories + 1] minimum mean of a qualifying slice of the category */
     uint32_t *key[GROUPINGS];    /* [n] number of the candidate's prompt, slice, category; NONE: none */
     uint32_t *rank[GROUPINGS];   /* [n] rank among the candidates with the same key; 0: no value */
     uint32_t *of[GROUPINGS];     /* [n] number of candidates with the same key and a value */
@@ -167,7 +168,7 @@ out:
     return st;
 }
 
-/* Returns the category whose mean a slice is compared with; `categories` stands for all. */
+/* Returns the category whose mean a slice is compared with; the index `categories` means all. */
 static size_t reference_category(const run *r, uint32_t slice)
 {
     int32_t category = r->in->slices[slice].category;

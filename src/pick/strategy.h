@@ -41,7 +41,7 @@ typedef struct gp_pick_slice {
 typedef struct gp_strategy_input {
     size_t n, categories, slice_count, d;
     const gp_pick_candidate *candidates; /* [n] */
-    const char *const *category_name;    /* [categories]; NULL, or with NULLs */
+    const char *const *category_name;    /* [categories]; may be NULL, and may contain NULL */
     const gp_pick_slice *slices;         /* [slice_count] within categories and over all; the strategy uses one kind */
     const float *vectors;                /* [n, d] normalised; needed for diversity, else NULL is allowed */
 } gp_strategy_input;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * A request from its first line to its response.  libmicrohttpd ends a connection only after silence, so a client
- * that sends one byte now and then could hold a connection for ever.  Here every header and every body has a
- * deadline, which the calling thread checks. */
+ * Handles connections and their requests, from the first line to the response. libmicrohttpd ends a connection only
+ * when it is silent, so a client that sends one byte now and then could hold a connection for ever. Here every header
+ * and every body has a deadline, which the calling thread checks. */
 #include "serve/connection.h"
 
 #include "base/clock.h"
@@ -11,11 +11,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { MOST_URI = 1024 };
+enum { MAX_URI = 1024 };
 /* Maximum bytes of a rejected request's body that the server reads and discards, so that the client receives the
- * response.  KNOWN: the request had the right token. */
-#define DRAIN_KNOWN    ((uint64_t)1 << 30)
-#define DRAIN_STRANGER ((uint64_t)64 << 10)
+ * response. KNOWN: the request had the right token. STRANGER: it had not. */
+#define MAX_DRAIN_KNOWN    ((uint64_t)1 << 30)
+#define MAX_DRAIN_STRANGER ((uint64_t)64 << 10)
 
 /* ------------------------------------------------------------------ deadlines */
 
@@ -39,8 +39,8 @@ static void end_slow(gp_conn_deadline *w)
     w->ended = true;
 }
 
-/* Limits connections without the token: beyond the limit a new connection ends the oldest, so that the page always
- * finds a free connection.  They never get more than half of one polling thread's connections.  Needs the lock. */
+/* Limits connections without the token. Beyond the limit a new connection ends the oldest, so that the page always
+ * finds a free connection. The limit never exceeds half of one polling thread's connections. Needs the lock. */
 static void limit_strangers(gp_server *s)
 {
     size_t count = 0;
@@ -112,7 +112,7 @@ void *gp_connection_uri(void *user, const char *uri, struct MHD_Connection *conn
     gp_request *request = gp_mem_zero(1, sizeof *request);
     if (!request) return NULL;
     request->server = user;
-    if (strnlen(uri, MOST_URI) < MOST_URI) request->uri = gp_str_dup(uri);
+    if (strnlen(uri, MAX_URI) < MAX_URI) request->uri = gp_str_dup(uri);
     return request;
 }
 
@@ -145,8 +145,8 @@ static enum MHD_Result count_header(void *user, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
-/* Sends the response; if there is none (out of memory), ends the connection. */
-static enum MHD_Result send_answer(gp_request *request)
+/* Sends the response. Without a response, because memory ran out, ends the connection. */
+static enum MHD_Result send_response(gp_request *request)
 {
     struct MHD_Response *response = request->response;
     request->response = NULL;
@@ -156,9 +156,9 @@ static enum MHD_Result send_answer(gp_request *request)
     return result;
 }
 
-/* Uploads wait in memory until they are decoded, so the sum of their bytes is limited.  Rejected uploads do not
- * count. */
-static bool has_room(gp_request *request, gp_refusal *no)
+/* Reserves memory for an upload. Uploads wait in memory until they are decoded, so the sum of their bytes is limited.
+ * Rejected uploads do not count. */
+static bool reserve_upload(gp_request *request, gp_refusal *no)
 {
     gp_server *s = request->server;
     if (request->route.kind != GP_ROUTE_UPLOAD) return true;
@@ -182,8 +182,8 @@ static void set_known(gp_server *s, gp_conn_deadline *w)
     pthread_mutex_unlock(&s->watched_lock);
 }
 
-/* *body: the client sends a body, also one that the route does not expect. */
-static bool admit(gp_request *request, const char *method, gp_refusal *no, bool *body)
+/* *body: whether the client sends a body, even if the route does not expect one. */
+static bool check_request(gp_request *request, const char *method, gp_refusal *no, bool *body)
 {
     gp_guard_request g = {.method = method, .uri = request->uri};
     MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_header, &g);
@@ -191,12 +191,12 @@ static bool admit(gp_request *request, const char *method, gp_refusal *no, bool 
     *body = g.encoding || (g.length && strcmp(g.length, "0") != 0);
     bool in = gp_guard_admit(&request->server->guard, &g, &request->route, &request->length, no);
     if (in || no->known) set_known(request->server, request->watched);
-    return in && has_room(request, no);
+    return in && reserve_upload(request, no);
 }
 
 /* Rejects a request.  A client that is still sending its body would lose the response if the connection were closed.
  * So the response is written to the socket at once, and a limited part of the body is read and discarded. */
-static enum MHD_Result refuse(gp_request *request, const gp_refusal *no, bool body)
+static enum MHD_Result reject(gp_request *request, const gp_refusal *no, bool body)
 {
     const gp_serve_limits *limits = &request->server->limits;
     gp_str words = GP_STR_INIT;
@@ -204,7 +204,7 @@ static enum MHD_Result refuse(gp_request *request, const gp_refusal *no, bool bo
     if (!body || !w || gp_request_header(request, "Expect")) {
         set_deadline(request->server, w, 0, false);
         gp_respond_refusal(request, no);
-        return send_answer(request);
+        return send_response(request);
     }
     gp_refusal_write(request, no, &words);
     bool sent =
@@ -213,7 +213,7 @@ static enum MHD_Result refuse(gp_request *request, const gp_refusal *no, bool bo
     (void)shutdown(w->socket, SHUT_WR);
     set_deadline(request->server, w, no->known ? limits->body_seconds : limits->request_seconds, false);
     request->state = GP_REQUEST_DRAIN;
-    request->drain = no->known ? DRAIN_KNOWN : DRAIN_STRANGER;
+    request->drain = no->known ? MAX_DRAIN_KNOWN : MAX_DRAIN_STRANGER;
     return sent ? MHD_YES : MHD_NO;
 }
 
@@ -225,7 +225,7 @@ static void serve(gp_request *request)
         gp_respond_error(request, 404, "there is nothing at this address");
 }
 
-static enum MHD_Result begin(gp_request *request, const char *method)
+static enum MHD_Result begin_request(gp_request *request, const char *method)
 {
     gp_refusal no;
     bool body;
@@ -233,12 +233,12 @@ static enum MHD_Result begin(gp_request *request, const char *method)
         MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     request->watched = info ? info->socket_context : NULL;
     set_deadline(request->server, request->watched, request->server->limits.body_seconds, true);
-    if (!admit(request, method, &no, &body)) return refuse(request, &no, body);
+    if (!check_request(request, method, &no, &body)) return reject(request, &no, body);
     request->state = GP_REQUEST_BODY;
     return MHD_YES;
 }
 
-static enum MHD_Result drain(gp_request *request, size_t *size)
+static enum MHD_Result drain_body(gp_request *request, size_t *size)
 {
     if (!*size || *size > request->drain) return MHD_NO; /* the body has ended or is too large: end the connection */
     request->drain -= *size;
@@ -262,15 +262,15 @@ enum MHD_Result gp_connection_handle(void *user, struct MHD_Connection *connecti
     if (!request) return MHD_NO;
     request->connection = connection;
     switch (request->state) {
-    case GP_REQUEST_NEW: return begin(request, method);
+    case GP_REQUEST_NEW: return begin_request(request, method);
     case GP_REQUEST_BODY:
         if (*size) return take_body(request, data, size);
         set_deadline(request->server, request->watched, 0, false);
         request->state = GP_REQUEST_WORK;
         serve(request);
-        return request->suspended ? MHD_YES : send_answer(request);
-    case GP_REQUEST_DRAIN: return drain(request, size);
-    case GP_REQUEST_WORK: request->suspended = false; return send_answer(request);
+        return request->suspended ? MHD_YES : send_response(request);
+    case GP_REQUEST_DRAIN: return drain_body(request, size);
+    case GP_REQUEST_WORK: request->suspended = false; return send_response(request);
     }
     return MHD_NO;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Handlers of data routes.  A response sends a column from the snapshot's own memory and holds the snapshot until
- * the response is sent.  Ratings change only columns of one byte a row (flag, stars), so those are copied and never
- * cached. */
+ * Handlers of the data routes. A response sends a column directly from the snapshot's memory, and holds a reference to
+ * the snapshot until it has been sent. Ratings change only the columns with one byte per row (flag, stars). So these
+ * columns are copied, and never cached. */
 #include "serve/server_private.h"
 
 #include "base/mem.h"
@@ -12,7 +12,7 @@ static void drop(void *snapshot)
     gp_snapshot_unref(snapshot);
 }
 
-/* Returns the snapshot of the request's revision; NULL: a 404 response is set. */
+/* Returns the snapshot of the request's revision. NULL: it has been freed, and a 404 response is set. */
 static gp_snapshot *requested_snapshot(gp_request *request)
 {
     const gp_route *route = &request->route;
@@ -24,7 +24,7 @@ static gp_snapshot *requested_snapshot(gp_request *request)
     return snapshot;
 }
 
-/* Responds with bytes inside the snapshot; the response takes over the caller's reference. */
+/* Responds with bytes inside the snapshot. The response takes over the caller's reference. */
 static void respond_from(gp_request *request, gp_snapshot *snapshot, const void *bytes, size_t size)
 {
     struct MHD_Response *response =

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * One pass over the embeddings is limited by memory bandwidth, so several threads share a matrix larger than a
- * cache. Each sum uses 16 partial sums in a fixed order, so the result does not depend on the number of threads. */
+ * The speed of a pass over the embeddings is limited by memory bandwidth, so a matrix larger than a cache is divided
+ * among several threads. Each sum uses 16 partial sums in a fixed order, so the result does not depend on the number of
+ * threads. */
 #include "serve/embedding_index.h"
 
 #include "base/mem.h"
@@ -12,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 16, MOST_THREADS = 16 };
-#define WORTH_THREADS ((size_t)8 << 20) /* numbers in the matrix from which threads pay off */
+enum { LANES = 16, MAX_THREADS = 16 };
+#define MIN_VALUES_FOR_THREADS ((size_t)8 << 20) /* minimum number of values in the matrix for several threads */
 
 static gp_status read_matrix(const char *catalog, gp_cat_matrix *m, char **scorer, gp_error *err)
 {
@@ -67,7 +68,7 @@ const float *gp_embedding_index_find(const gp_embedding_index *p, const gp_hash 
     return at ? p->vectors + (size_t)(at - p->hashes) * p->dims : NULL;
 }
 
-static float product(const float *a, const float *b, size_t d)
+static float dot_product(const float *a, const float *b, size_t d)
 {
     float lanes[LANES] = {0}, sum = 0;
     size_t i = 0;
@@ -85,26 +86,26 @@ typedef struct pass {
     size_t count, threads;
 } pass;
 
-static void part(void *user, int index)
+static void compute_part(void *user, int index)
 {
     const pass *a = user;
     size_t first = a->p->n * (size_t)index / a->threads, end = a->p->n * ((size_t)index + 1) / a->threads;
     for (size_t i = first; i < end; i++)
         if (a->p->rows[i] < a->count)
-            a->out[a->p->rows[i]] = product(a->p->vectors + i * a->p->dims, a->direction, a->p->dims);
+            a->out[a->p->rows[i]] = dot_product(a->p->vectors + i * a->p->dims, a->direction, a->p->dims);
 }
 
 void gp_embedding_index_of(const gp_embedding_index *p, const float *direction, float *out, size_t count)
 {
     int processors = gp_thread_processors();
     gp_threads *threads = NULL;
-    pass a = {p, direction, out, count, (size_t)(processors < MOST_THREADS ? processors : MOST_THREADS)};
+    pass a = {p, direction, out, count, (size_t)(processors < MAX_THREADS ? processors : MAX_THREADS)};
     for (size_t i = 0; i < count; i++) out[i] = NAN;
-    if (p->n * p->dims < WORTH_THREADS) a.threads = 1;
-    if (a.threads > 1 && gp_threads_start((int)a.threads, part, &a, &threads, NULL) == GP_OK) {
+    if (p->n * p->dims < MIN_VALUES_FOR_THREADS) a.threads = 1;
+    if (a.threads > 1 && gp_threads_start((int)a.threads, compute_part, &a, &threads, NULL) == GP_OK) {
         gp_threads_join(threads);
         return;
     }
     a.threads = 1;
-    part(&a, 0);
+    compute_part(&a, 0);
 }

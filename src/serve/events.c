@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Server-sent events.  A listener is a response without end.  Its connection is suspended while there is nothing to
- * send, so a listener costs no thread.  Each listener buffers unsent text up to a limit; a listener that reads too
- * slowly is ended.  EventSource then reconnects and sends the number of its last event.  If it missed an event, a new
+ * Server-sent events. A listener is a response that does not end. Its connection is suspended while there is nothing to
+ * send, so a listener needs no thread. Each listener buffers unsent text up to a limit. A listener that reads too
+ * slowly is ended. EventSource then reconnects and sends the number of its last event. If it missed an event, a new
  * snapshot is built and the page reads everything again. */
 #include "serve/server_private.h"
 
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { MOST_PENDING = 1 << 20 };
+enum { MAX_PENDING = 1 << 20 };
 
 typedef struct listener {
     gp_events *events;
@@ -20,7 +20,7 @@ typedef struct listener {
     int socket;
     gp_str pending;
     size_t sent;
-    double spoken; /* time of the last text added to `pending` */
+    double last_sent; /* time of the last text added to `pending` */
     bool suspended, gone;
     struct listener *next;
 } listener;
@@ -60,25 +60,25 @@ static void wake(listener *l)
     MHD_resume_connection(l->connection);
 }
 
-static void let_go(listener *l)
+static void end_listener(listener *l)
 {
     l->gone = true;
     wake(l);
 }
 
-static void say(listener *l, const char *text, double now)
+static void append(listener *l, const char *text, double now)
 {
     gp_str_puts(&l->pending, text);
-    l->spoken = now;
-    if (l->pending.failed || l->pending.size - l->sent > MOST_PENDING)
-        let_go(l);
+    l->last_sent = now;
+    if (l->pending.failed || l->pending.size - l->sent > MAX_PENDING)
+        end_listener(l);
     else
         wake(l);
 }
 
 /* ------------------------------------------------------------------ libmicrohttpd's callbacks (polling thread) */
 
-static ssize_t read_more(void *user, uint64_t position, char *to, size_t most)
+static ssize_t read_pending(void *user, uint64_t position, char *to, size_t most)
 {
     listener *l = user;
     ssize_t given = 0;
@@ -103,7 +103,7 @@ static ssize_t read_more(void *user, uint64_t position, char *to, size_t most)
     return given;
 }
 
-static void forget(void *user)
+static void free_listener(void *user)
 {
     listener *l = user;
     gp_events *events = l->events;
@@ -119,9 +119,9 @@ static void forget(void *user)
     gp_mem_free(l);
 }
 
-/* Sends the first event: the pause before a reconnection, the event number for it, and any revision that the page
- * missed between reading the manifest (events?r=17) and listening. */
-static void greet(gp_request *request, listener *l)
+/* Sends the first event: the wait before a reconnection, and the number of the last event. If the page missed a
+ * revision between reading the manifest (events?r=17) and listening, also sends that revision. */
+static void send_first_event(gp_request *request, listener *l)
 {
     gp_events *events = l->events;
     const gp_route *route = &request->route;
@@ -142,13 +142,13 @@ void gp_serve_events(gp_request *request)
     listener *l = gp_mem_zero(1, sizeof *l);
     bool stopped, full;
     if (!l) return; /* without a response the connection ends */
-    *l = (listener){.events = events, .connection = request->connection, .spoken = gp_clock_now()};
+    *l = (listener){.events = events, .connection = request->connection, .last_sent = gp_clock_now()};
     l->socket = request->watched ? request->watched->socket : -1;
     pthread_mutex_lock(&events->lock);
     stopped = events->stopped;
     full = (double)events->count >= request->server->limits.listeners;
     if (!stopped && !full) {
-        greet(request, l);
+        send_first_event(request, l);
         l->next = events->listeners;
         events->listeners = l;
         events->count++;
@@ -159,8 +159,9 @@ void gp_serve_events(gp_request *request)
         gp_respond_error(request, stopped ? 503 : 429, stopped ? "the explorer is closing" : "too many listeners");
         return;
     }
-    struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read_more, l, forget);
-    if (!response) forget(l);
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read_pending, l, free_listener);
+    if (!response) free_listener(l);
     gp_respond(request, 200, response, "text/event-stream", GP_CACHE_NEVER);
 }
 
@@ -174,9 +175,9 @@ void gp_events_send(gp_events *events, const char *name, const char *json)
     gp_str_printf(&text, "id: %llu\nevent: %s\ndata: %s\n\n", (unsigned long long)events->last, name, json);
     for (listener *l = events->listeners; l; l = l->next) {
         if (text.failed)
-            let_go(l);
+            end_listener(l);
         else
-            say(l, text.data, gp_clock_now());
+            append(l, text.data, gp_clock_now());
     }
     pthread_mutex_unlock(&events->lock);
     gp_str_clear(&text);
@@ -184,7 +185,7 @@ void gp_events_send(gp_events *events, const char *name, const char *json)
 
 /* Returns true if the client has closed the connection.  Nothing else reads a listener's socket while it is
  * suspended. */
-static bool hung_up(const listener *l)
+static bool has_disconnected(const listener *l)
 {
     char byte;
     return l->suspended && l->socket >= 0 && recv(l->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
@@ -194,10 +195,10 @@ void gp_events_tick(gp_events *events, double now)
 {
     pthread_mutex_lock(&events->lock);
     for (listener *l = events->listeners; l; l = l->next) {
-        if (hung_up(l))
-            let_go(l);
-        else if (now - l->spoken > events->server->limits.alive_seconds)
-            say(l, ":\n\n", now);
+        if (has_disconnected(l))
+            end_listener(l);
+        else if (now - l->last_sent > events->server->limits.alive_seconds)
+            append(l, ":\n\n", now);
     }
     pthread_mutex_unlock(&events->lock);
 }

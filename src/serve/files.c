@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Original images.  The address contains a content hash, never a path; the path comes from the catalog.  A file is
- * sent only if it is regular and its bytes have the right hash.  Right is the hash of the address, or the hash that
- * the catalog has for the path since another program changed only the metadata.  So a path that has become a link, a
- * device or a different file sends nothing.  Hashing reads the whole file, so a pool thread does it once for each
- * (device, inode, size, time) and remembers the result. */
+ * Sends original images. The address contains a content hash, never a path; the path comes from the catalog. A file is
+ * sent only if it is a regular file and its bytes have the expected hash. The expected hash is usually the one in the
+ * address. If another program has changed only the file's metadata, it is the one that the catalog now has for the
+ * path. So a path that has become a link, a device or a different file sends nothing.
+ * Hashing reads the whole file, so a pool thread does it once for each (device, inode, size, time) and remembers the
+ * result. */
 #include "serve/server_private.h"
 
 #include "base/mem.h"
@@ -14,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KNOWN = 1024 };
+enum { MAX_KNOWN = 1024 };
 
 typedef struct known_file {
     dev_t device;
@@ -26,7 +27,7 @@ typedef struct known_file {
 
 struct gp_files {
     pthread_mutex_t lock;
-    known_file known[KNOWN]; /* ring buffer of checked files */
+    known_file known[MAX_KNOWN]; /* ring buffer of files whose content was checked */
     size_t count, next;
 };
 
@@ -70,13 +71,13 @@ static void remember(gp_files *files, const struct stat *info, const gp_hash *ha
     pthread_mutex_lock(&files->lock);
     files->known[files->next] =
         (known_file){info->st_dev, info->st_ino, info->st_size, info->st_ctim, info->st_mtim, *hash};
-    files->next = (files->next + 1) % KNOWN;
-    if (files->count < KNOWN) files->count++;
+    files->next = (files->next + 1) % MAX_KNOWN;
+    if (files->count < MAX_KNOWN) files->count++;
     pthread_mutex_unlock(&files->lock);
 }
 
 /* Responds with the file, or with the requested range of it.  Takes ownership of the file descriptor. */
-static void give(gp_request *request, int file, uint64_t size, const gp_hash *hash, const char *type)
+static void send_file(gp_request *request, int file, uint64_t size, const gp_hash *hash, const char *type)
 {
     uint64_t first = 0, last = 0;
     char text[100], tag[40] = "\"", hex[33];
@@ -112,16 +113,16 @@ typedef struct format_words {
 static const format_words formats[] = {
     {"png", "png", "image/png"}, {"jpeg", "jpg", "image/jpeg"}, {"webp", "webp", "image/webp"}};
 
-static const format_words *words_of(const char *format)
+static const format_words *words_of_format(const char *format)
 {
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (!strcmp(format, formats[i].format)) return &formats[i];
     return NULL;
 }
 
-/* Sends an open file, after checking its content unless a check is remembered.  Returns false if the content must be
- * checked and `patient` is false. */
-static bool give_checked(gp_request *request, int file, const gp_hash *hash, const char *type, bool patient)
+/* Sends an open file. Checks its content first, unless a check is remembered. If a check is needed and `patient` is
+ * false, only closes the file and returns false. */
+static bool send_checked(gp_request *request, int file, const gp_hash *hash, const char *type, bool patient)
 {
     gp_files *files = request->server->files;
     struct stat info;
@@ -137,16 +138,16 @@ static bool give_checked(gp_request *request, int file, const gp_hash *hash, con
         return true;
     }
     if (!known) remember(files, &info, hash);
-    give(request, file, (uint64_t)info.st_size, hash, type);
+    send_file(request, file, (uint64_t)info.st_size, hash, type);
     return true;
 }
 
-/* Responds if the content need not be checked, or if `patient`; false: the content must be checked. */
-static bool try_to_give(gp_request *request, bool patient)
+/* Responds. If the file's content must be checked and `patient` is false, only returns false. */
+static bool try_to_send(gp_request *request, bool patient)
 {
     gp_snapshot *snapshot = gp_snapshot_ref(request->server);
     size_t row = gp_view_find(snapshot->view, &request->route.hash);
-    const format_words *words = row == SIZE_MAX ? NULL : words_of(gp_view_format(snapshot->view, row));
+    const format_words *words = row == SIZE_MAX ? NULL : words_of_format(gp_view_format(snapshot->view, row));
     char *path = NULL;
     if (row != SIZE_MAX) (void)gp_view_path(snapshot->view, row, &path, NULL);
     bool done = true;
@@ -154,21 +155,21 @@ static bool try_to_give(gp_request *request, bool patient)
     if (!words || !path || strcmp(words->extension, request->route.format) != 0)
         gp_respond_error(request, 404, "the image does not exist");
     else if (gp_original_open_unchecked(path, &file, NULL) != GP_OK)
-        gp_respond_error(request, 404, "the image's file is not there any more");
+        gp_respond_error(request, 404, "the image's file no longer exists");
     else
-        done = give_checked(request, file, gp_view_file_hash(snapshot->view, row), words->type, patient);
+        done = send_checked(request, file, gp_view_file_hash(snapshot->view, row), words->type, patient);
     gp_mem_free(path);
     gp_snapshot_unref(snapshot);
     return done;
 }
 
-static void read_and_give(gp_request *request)
+static void check_and_send(gp_request *request)
 {
-    try_to_give(request, true);
+    try_to_send(request, true);
     gp_request_resume(request);
 }
 
 void gp_serve_image(gp_request *request)
 {
-    if (!try_to_give(request, false)) gp_worker_pool_take(request->server->general_pool, request, read_and_give);
+    if (!try_to_send(request, false)) gp_worker_pool_take(request->server->general_pool, request, check_and_send);
 }

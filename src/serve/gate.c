@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * A memory limit with a queue.  Each caller of enter draws a number, and only the lowest waiting number may
- * enter.  So small images cannot keep a large image waiting for ever. */
+ * A memory limit with a queue. Each caller of gp_gate_enter takes a number, and only the lowest waiting number may
+ * enter. So small images cannot make a large image wait for ever. */
 #include "serve/gate.h"
 
 #include "base/mem.h"
 
 #include <pthread.h>
 
-enum { USUAL_BYTES = 4, INTERLACED_BYTES = 11, SCANS_BYTES = 9 /* bytes for each pixel */ };
+enum { USUAL_BYTES = 4, INTERLACED_BYTES = 11, SCANS_BYTES = 9 /* bytes per pixel */ };
 
 struct gp_gate {
     pthread_mutex_t lock;
-    pthread_cond_t news;
+    pthread_cond_t changed;
     uint64_t most, taken;
     uint64_t next, turn; /* number for the next caller; number that may enter next */
     bool shut;
@@ -22,7 +22,7 @@ gp_status gp_gate_open(uint64_t most_bytes, gp_gate **out, gp_error *err)
     gp_gate *gate = gp_mem_zero(1, sizeof *gate);
     if (!gate) return gp_fail_memory(err, "the server");
     pthread_mutex_init(&gate->lock, NULL);
-    pthread_cond_init(&gate->news, NULL);
+    pthread_cond_init(&gate->changed, NULL);
     gate->most = most_bytes;
     *out = gate;
     return GP_OK;
@@ -31,7 +31,7 @@ gp_status gp_gate_open(uint64_t most_bytes, gp_gate **out, gp_error *err)
 void gp_gate_close(gp_gate *gate)
 {
     if (!gate) return;
-    pthread_cond_destroy(&gate->news);
+    pthread_cond_destroy(&gate->changed);
     pthread_mutex_destroy(&gate->lock);
     gp_mem_free(gate);
 }
@@ -45,12 +45,12 @@ gp_status gp_gate_enter(gp_gate *gate, uint64_t bytes, gp_error *err)
     pthread_mutex_lock(&gate->lock);
     uint64_t number = gate->next++;
     while (!gate->shut && (number != gate->turn || bytes > gate->most - gate->taken))
-        pthread_cond_wait(&gate->news, &gate->lock);
+        pthread_cond_wait(&gate->changed, &gate->lock);
     bool shut = gate->shut;
     if (!shut) {
         gate->turn++;
         gate->taken += bytes;
-        pthread_cond_broadcast(&gate->news); /* the next caller may fit too */
+        pthread_cond_broadcast(&gate->changed); /* the next caller may fit too */
     }
     pthread_mutex_unlock(&gate->lock);
     return shut ? gp_fail(err, GP_ERR_STOPPED, "the explorer is closing") : GP_OK;
@@ -61,7 +61,7 @@ void gp_gate_leave(gp_gate *gate, uint64_t bytes)
     if (!gate) return;
     pthread_mutex_lock(&gate->lock);
     gate->taken -= bytes;
-    pthread_cond_broadcast(&gate->news);
+    pthread_cond_broadcast(&gate->changed);
     pthread_mutex_unlock(&gate->lock);
 }
 
@@ -70,11 +70,11 @@ void gp_gate_shut(gp_gate *gate)
     if (!gate) return;
     pthread_mutex_lock(&gate->lock);
     gate->shut = true;
-    pthread_cond_broadcast(&gate->news);
+    pthread_cond_broadcast(&gate->changed);
     pthread_mutex_unlock(&gate->lock);
 }
 
-/* Returns true if a JPEG has several scans (progressive, or one for each component); the decoder then keeps all
+/* Returns true if a JPEG has several scans (progressive, or one for each component). The decoder then keeps all
  * coefficients. */
 static bool has_many_scans(const uint8_t *bytes, size_t size)
 {
@@ -85,12 +85,12 @@ static bool has_many_scans(const uint8_t *bytes, size_t size)
             at++;
             continue;
         }
-        if (marker == 0xda) return bytes[at + 4] < components; /* does the first scan have all components? */
+        if (marker == 0xda) return bytes[at + 4] < components; /* true if the first scan lacks a component */
         if (marker == 0xc0 || marker == 0xc1) components = bytes[at + 9];
         if (marker >= 0xc2 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) return true;
         at += 2 + ((size_t)bytes[at + 2] << 8 | bytes[at + 3]);
     }
-    return true; /* cannot parse: assume the larger size */
+    return true; /* cannot parse the file: assume the larger size */
 }
 
 uint64_t gp_gate_cost(const uint8_t *bytes, size_t size, const gp_image_info *head)

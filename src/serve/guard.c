@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The order of the checks matters: a client that is not this server's own page learns nothing about what exists. */
+ * The order of the checks matters, so that a client that is not this server's own page does not learn which addresses
+ * exist. */
 #include "serve/guard.h"
 
 #include "base/str.h"
@@ -8,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool refuse(gp_refusal *no, unsigned status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static bool reject(gp_refusal *no, unsigned status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-static bool refuse(gp_refusal *no, unsigned status, const char *format, ...)
+static bool reject(gp_refusal *no, unsigned status, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -33,7 +34,7 @@ static bool is_own(const char *host, uint16_t port)
     return false;
 }
 
-/* Compares in constant time, so that the time does not reveal the first wrong character. */
+/* Compares in constant time, so that the duration does not reveal how many characters are right. */
 static bool same_token(const char *given, const char *token)
 {
     unsigned differ = 0;
@@ -42,59 +43,61 @@ static bool same_token(const char *given, const char *token)
     return differ == 0;
 }
 
-static bool comes_from_here(const gp_guard *g, const gp_guard_request *r, gp_refusal *no)
+static bool check_origin(const gp_guard *g, const gp_guard_request *r, gp_refusal *no)
 {
     if (r->hosts != 1 || !is_own(r->host, g->port))
-        return refuse(no, 403, "the Host is not this server's; through a tunnel, use port %u on both ends", g->port);
+        return reject(no, 403,
+                      "the Host header is not this server's address; through a tunnel, use port %u on both ends",
+                      g->port);
     if (r->origins > 1 || (r->origin && (strncmp(r->origin, "http://", 7) != 0 || !is_own(r->origin + 7, g->port))))
-        return refuse(no, 403, "the Origin is not this server's");
+        return reject(no, 403, "the Origin header is not this server's address");
     if (r->site && strcmp(r->site, "same-origin") != 0 && strcmp(r->site, "none") != 0)
-        return refuse(no, 403, "the request comes from another site");
+        return reject(no, 403, "the request comes from another site");
     return true;
 }
 
-static bool has_token(const gp_guard *g, const gp_guard_request *r, const char **address, gp_refusal *no)
+static bool check_token(const gp_guard *g, const gp_guard_request *r, const char **address, gp_refusal *no)
 {
-    if (!r->uri) return refuse(no, 414, "the address is too long");
+    if (!r->uri) return reject(no, 414, "the address is too long");
     if (r->uri[0] != '/' || !same_token(r->uri + 1, g->token))
-        return refuse(no, 403, "the address lacks its key: use the one that `goldpan explore` printed");
+        return reject(no, 403, "the address lacks its key: use the one that `goldpan explore` printed");
     *address = r->uri + 1 + GP_TOKEN;
     if (!**address) {
         no->known = true;
         no->redirect = true;
-        return refuse(no, 308, "the address ends with a slash");
+        return reject(no, 308, "the address must end with a slash");
     }
-    if (**address != '/') return refuse(no, 403, "the address has a wrong key");
+    if (**address != '/') return reject(no, 403, "the address has a wrong key");
     ++*address;
     no->known = true;
     return true;
 }
 
-static bool takes_method(const gp_guard *g, const gp_guard_request *r, const gp_route *route, gp_refusal *no)
+static bool check_method(const gp_guard *g, const gp_guard_request *r, const gp_route *route, gp_refusal *no)
 {
     bool post = !strcmp(r->method, "POST"), get = !strcmp(r->method, "GET") || !strcmp(r->method, "HEAD");
     if (!(post && route->methods & GP_METHOD_POST) && !(get && route->methods & GP_METHOD_GET)) {
         no->allowed = route->methods;
-        return refuse(no, 405, "this address does not take this method");
+        return reject(no, 405, "this address does not take this method");
     }
     if (!post) return true;
-    if (!r->mark || strcmp(r->mark, "1") != 0) return refuse(no, 403, "the header X-Goldpan is missing");
-    if (g->readonly && route->writes) return refuse(no, 403, "the explorer was started read-only");
+    if (!r->mark || strcmp(r->mark, "1") != 0) return reject(no, 403, "the header X-Goldpan is missing");
+    if (g->readonly && route->writes) return reject(no, 403, "the explorer was started read-only");
     return true;
 }
 
-static bool takes_body(const gp_guard_request *r, const gp_route *route, uint64_t *length, gp_refusal *no)
+static bool check_body(const gp_guard_request *r, const gp_route *route, uint64_t *length, gp_refusal *no)
 {
     bool post = !strcmp(r->method, "POST");
     *length = 0;
-    if (r->encoding) return refuse(no, 400, "a body comes with its Content-Length here, not in pieces");
-    if (post && r->lengths != 1) return refuse(no, 400, "the Content-Length is missing");
+    if (r->encoding) return reject(no, 400, "a chunked body is not supported: send it with a Content-Length");
+    if (post && r->lengths != 1) return reject(no, 400, "the Content-Length is missing");
     if (r->lengths > 1 || (r->length && !gp_parse_u64(r->length, length)))
-        return refuse(no, 400, "the Content-Length is not a number");
-    if (!post && *length) return refuse(no, 400, "a body is not expected here");
+        return reject(no, 400, "the Content-Length is not a number");
+    if (!post && *length) return reject(no, 400, "this address does not take a body");
     if (post && *length > route->most)
-        return refuse(no, 413, "the body is too large: at most %llu bytes", (unsigned long long)route->most);
-    if (post && !*length) return refuse(no, 400, "the body is empty");
+        return reject(no, 413, "the body is too large: at most %llu bytes", (unsigned long long)route->most);
+    if (post && !*length) return reject(no, 400, "the body is empty");
     return true;
 }
 
@@ -103,8 +106,8 @@ bool gp_guard_admit(const gp_guard *guard, const gp_guard_request *request, gp_r
 {
     const char *address = NULL;
     *no = (gp_refusal){0};
-    if (!comes_from_here(guard, request, no)) return false;
-    if (!has_token(guard, request, &address, no)) return false;
-    if (!gp_route_find(address, route)) return refuse(no, 404, "there is nothing at this address");
-    return takes_method(guard, request, route, no) && takes_body(request, route, length, no);
+    if (!check_origin(guard, request, no)) return false;
+    if (!check_token(guard, request, &address, no)) return false;
+    if (!gp_route_find(address, route)) return reject(no, 404, "there is nothing at this address");
+    return check_method(guard, request, route, no) && check_body(request, route, length, no);
 }

@@ -32,13 +32,14 @@ typedef struct gp_guard_request {
 typedef struct gp_refusal {
     unsigned status;  /* HTTP status */
     unsigned allowed; /* with status 405: the allowed methods */
-    bool redirect;    /* not rejected: the address lacks only its last slash */
+    bool redirect;    /* redirect instead of rejecting, because the address lacks only its last slash */
     bool known;       /* the request has the right token */
-    unsigned retry;   /* with 503: seconds to wait before the next try */
+    unsigned retry;   /* with 429 and 503: seconds to wait before the next try */
     char message[200];
 } gp_refusal;
 
-/* Admits or rejects a request.  If true, sets *route and *length, the length of the body; if false, sets *no. */
+/* Admits or rejects a request. If it returns true, *route and *length (bytes of the body) are set, otherwise *no is
+ * set. */
 bool gp_guard_admit(const gp_guard *guard, const gp_guard_request *request, gp_route *route, uint64_t *length,
                     gp_refusal *no);
 

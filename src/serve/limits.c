@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The limits' defaults and ranges, and a parser so that tests can set small limits. */
+ * The default and the range of each limit, and a parser so that tests can set small limits. */
 #include "serve/limits.h"
 
 #include "base/str.h"

@@ -7,19 +7,20 @@ typedef struct gp_serve_limits {
     double connections;     /* maximum number of connections */
     double request_seconds; /* seconds to send a request's header, and between two requests */
     double body_seconds;    /* seconds to send a request's body */
-    double idle_seconds;    /* seconds in which a client reads nothing of a response */
+    double idle_seconds;    /* seconds without activity after which a connection is ended */
     double listeners;       /* maximum number of event listeners */
     double waiting;         /* maximum number of requests that wait for a worker pool */
-    double thumb_bytes;     /* bytes of the thumbnail cache on disk */
+    double thumb_bytes;     /* maximum bytes of the thumbnail cache on disk */
     double alive_seconds;   /* seconds between two keep-alive comments to a listener */
     double poll_seconds;    /* seconds between two checks of the catalog */
-    double strangers;       /* connections without the token; beyond it a new connection ends the oldest */
-    double image_bytes;     /* bytes of all images that are decoded at once */
-    double upload_bytes;    /* bytes of all uploads being received or waiting */
+    double strangers;       /* maximum number of connections without the token; beyond it a new connection ends the
+                               oldest */
+    double image_bytes;     /* maximum bytes of all images that are decoded at the same time */
+    double upload_bytes;    /* maximum bytes of all uploads that are being received or are waiting */
 } gp_serve_limits;
 
-/* Reads limits such as "request_seconds=1,listeners=2" over the defaults; NULL: the defaults alone.  Ignores unknown
- * names and values out of range. */
+/* Reads limits such as "request_seconds=1,listeners=2"; the others get their defaults. text NULL: all get their
+ * defaults. Ignores unknown names and values out of range. */
 void gp_serve_limits_read(const char *text, gp_serve_limits *out);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * POST handlers: ratings, saved views, export.  The response to a rating is sent after three steps: the rating is on
- * the disk (synchronous=FULL), in the current snapshot, and in the event queues of the other pages in the order of
+ * POST handlers: ratings, saved views, export. The response to a rating is sent only when the rating is on the disk
+ * (synchronous=FULL), in the current snapshot, and in the event queues of all pages. The queues have the order of the
  * commits. */
 #include "serve/server_private.h"
 
@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_TOLD = 1000 /* ratings with an event for each; beyond it one event tells pages to reload */ };
+/* Maximum number of ratings in an event. Beyond it a new snapshot makes the pages reload everything. */
+enum { MAX_SENT = 1000 };
 
 /* ------------------------------------------------------------------ ratings */
 
@@ -33,12 +34,16 @@ static gp_status check_known(gp_server *s, const gp_cat_rating *changes, size_t 
     return st;
 }
 
+<<<<<<< HEAD
 /* Sends the event with this number.  A page gets the number in the response too, so that it knows which events are older
  * than its own change. */
 static void tell_ratings(gp_server *s, const gp_rated *rated, size_t count, uint64_t number)
+=======
+static void send_ratings(gp_server *s, const gp_rated *rated, size_t count)
+>>>>>>> main
 {
     gp_str json = GP_STR_INIT;
-    if (count > MOST_TOLD) {
+    if (count > MAX_SENT) {
         atomic_store(&s->stale, true);
         return;
     }
@@ -67,8 +72,12 @@ static gp_status rate_all(gp_server *s, const gp_cat_rating *changes, size_t cou
     st = gp_cat_ratings_put(s->db, changes, count, NULL, err);
     if (st == GP_OK) {
         gp_snapshot_rate(s, changes, count, rated);
+<<<<<<< HEAD
         *number = ++s->rating_events;
         tell_ratings(s, rated, count, *number);
+=======
+        send_ratings(s, rated, count);
+>>>>>>> main
     }
     pthread_mutex_unlock(&s->db_lock);
 out:
@@ -164,9 +173,9 @@ void gp_serve_saved(gp_request *request)
 
 /* ------------------------------------------------------------------ export */
 
-/* Expands "~/best" to the user's home; another relative path starts at the server's working folder.  Owned; NULL:
- * out of memory. */
-static char *folder_of(const char *given)
+/* Expands "~/best" to the user's home. Other relative paths start at the server's working folder. Owned; NULL if memory
+ * ran out. */
+static char *absolute_folder(const char *given)
 {
     const char *home = getenv("HOME");
     if (given[0] == '~' && (given[1] == '/' || !given[1]) && home && *home) {
@@ -178,7 +187,7 @@ static char *folder_of(const char *given)
     return gp_path_absolute(given);
 }
 
-static bool go_on(void *user, const gp_progress *progress)
+static bool on_progress(void *user, const gp_progress *progress)
 {
     const gp_server *s = user;
     (void)progress;
@@ -192,6 +201,7 @@ static gp_status export_to(gp_server *s, const gp_export_request *wanted, const 
     gp_catalog *cat = NULL;
     options.folder = folder;
     options.mode = wanted->mode;
+<<<<<<< HEAD
     options.progress = go_on, options.user = s;
     options.all = wanted->what == GP_EXPORT_CHOICE_ALL;
     options.mine = wanted->what == GP_EXPORT_CHOICE_MINE || wanted->what == GP_EXPORT_CHOICE_MINE_SUGGESTED;
@@ -199,12 +209,20 @@ static gp_status export_to(gp_server *s, const gp_export_request *wanted, const 
     options.min_stars = (uint64_t)wanted->stars;
     options.images = wanted->images, options.image_count = wanted->image_count;
     GP_TRY(gp_cat_open(gp_cat_path(s->db), 0, &cat, err)); /* a handle of its own: an export can take minutes */
+=======
+    options.progress = on_progress, options.user = s;
+    if (!strcmp(wanted->what, "all"))
+        options.all = true;
+    else if (strcmp(wanted->what, "picks") != 0)
+        return gp_fail(err, GP_ERR_USAGE, "\"what\" must be one of picks, all");
+    GP_TRY(gp_cat_open(gp_cat_path(s->db), 0, &cat, err)); /* a separate handle, because an export can take minutes */
+>>>>>>> main
     gp_status st = gp_report_export(cat, &options, report, err);
     gp_cat_close(cat);
     return st;
 }
 
-static void export_some(gp_request *request)
+static void export_images(gp_request *request)
 {
     gp_error err = {0};
     gp_export_request wanted = {0};
@@ -212,7 +230,7 @@ static void export_some(gp_request *request)
     gp_str json = GP_STR_INIT;
     char *folder = NULL;
     gp_status st = gp_body_export(request->body.data, request->body.size, &wanted, &err);
-    if (st == GP_OK && !(folder = folder_of(wanted.folder))) st = gp_fail_memory(&err, "the export");
+    if (st == GP_OK && !(folder = absolute_folder(wanted.folder))) st = gp_fail_memory(&err, "the export");
     if (st == GP_OK) st = export_to(request->server, &wanted, folder, &report, &err);
     if (st == GP_OK) {
         gp_str_printf(&json,
@@ -231,5 +249,5 @@ static void export_some(gp_request *request)
 
 void gp_serve_export(gp_request *request)
 {
-    gp_worker_pool_take(request->server->general_pool, request, export_some);
+    gp_worker_pool_take(request->server->general_pool, request, export_images);
 }

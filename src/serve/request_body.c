@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Parses the page's JSON: strict, with limits; a known name must have a value of the right type.  Ignores unknown
- * names, so that a newer page may send more. */
+ * Parses the page's JSON strictly and with limits. A known name must have a value of the right type. Unknown names are
+ * ignored, so that a newer page may send more. */
 #include "serve/request_body.h"
 
 #include "base/json.h"
@@ -8,12 +8,12 @@
 
 #include <string.h>
 
-enum { DEPTH = 32 };
+enum { MAX_DEPTH = 32 };
 
 static gp_status open_object(const char *body, size_t size, gp_json **root, gp_error *err)
 {
     gp_error inner = {0};
-    gp_status st = gp_json_parse(body, size, true, DEPTH, root, &inner);
+    gp_status st = gp_json_parse(body, size, true, MAX_DEPTH, root, &inner);
     if (st == GP_ERR_MEMORY) return gp_fail_memory(err, "a request");
     if (st != GP_OK) return gp_fail(err, GP_ERR_USAGE, "the request body must be JSON: %s", inner.message);
     if (gp_json_kind_of(*root) == GP_JSON_OBJECT) return GP_OK;
@@ -93,7 +93,8 @@ out:
 
 /* ------------------------------------------------------------------ search */
 
-static gp_status read_alike(const gp_json *root, const char *name, gp_search_example *out, size_t *count, gp_error *err)
+static gp_status read_examples(const gp_json *root, const char *name, gp_search_example *out, size_t *count,
+                               gp_error *err)
 {
     const gp_json *list = gp_json_get(root, name);
     size_t n = gp_json_count(list);
@@ -126,9 +127,9 @@ gp_status gp_body_search(const char *body, size_t size, gp_search_query *out, gp
     GP_TRY(open_object(body, size, &root, err));
     gp_status st = GP_OK;
     GP_TRY_GOTO(read_text(root, "text", GP_MAX_WORDS, &out->text, err));
-    GP_TRY_GOTO(read_alike(root, "more", out->more, &out->more_count, err));
-    GP_TRY_GOTO(read_alike(root, "less", out->less, &out->less_count, err));
-    if (out->text && !out->text[strspn(out->text, " \t\r\n")]) { /* blanks alone count as no text */
+    GP_TRY_GOTO(read_examples(root, "more", out->more, &out->more_count, err));
+    GP_TRY_GOTO(read_examples(root, "less", out->less, &out->less_count, err));
+    if (out->text && !out->text[strspn(out->text, " \t\r\n")]) { /* text that is only blanks counts as no text */
         gp_mem_free(out->text);
         out->text = NULL;
     }
@@ -216,8 +217,12 @@ static gp_status read_images(const gp_json *root, gp_export_request *out, gp_err
 
 gp_status gp_body_export(const char *body, size_t size, gp_export_request *out, gp_error *err)
 {
+<<<<<<< HEAD
     static const char *const modes[] = {"copy", "hardlink", "symlink", "none"}; /* as gp_export_mode */
     static const char *const whats[] = {"picks", "all", "mine", "mine+suggested", "stars", "images"}; /* _choice */
+=======
+    static const char *const modes[] = {"copy", "hardlink", "symlink", "none"}; /* in the order of gp_export_mode */
+>>>>>>> main
     gp_json *root = NULL;
     size_t mode = GP_EXPORT_COPY, what = GP_EXPORT_CHOICE_PICKS;
     bool has_stars = false;

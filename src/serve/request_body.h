@@ -20,7 +20,7 @@ gp_status gp_body_rate(const char *body, size_t size, gp_cat_rating **out, size_
 /* An example image of a search: an image of the catalog, or an upload. */
 typedef struct gp_search_example {
     bool uploaded;
-    uint64_t number; /* number of an upload: 7 for "u7" */
+    uint64_t number; /* number of the upload, such as 7 for "u7" */
     gp_hash hash;
 } gp_search_example;
 typedef struct gp_search_query {
@@ -31,7 +31,7 @@ typedef struct gp_search_query {
 gp_status gp_body_search(const char *body, size_t size, gp_search_query *out, gp_error *err);
 void gp_search_query_clear(gp_search_query *query);
 
-/* Reads a saved view.  Owned: *name, and *value, the view's JSON; *value NULL: delete the view. */
+/* Reads a saved view. The caller owns *name and *value, the view's JSON. *value NULL: delete the view. */
 gp_status gp_body_saved(const char *body, size_t size, char **name, char **value, gp_error *err);
 
 typedef enum gp_export_choice {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Headers of every response: the rules under which a browser may use it. */
+ * Makes responses. Each has headers that restrict how a browser may use it. */
 #include "serve/server_private.h"
 
 #include "base/json.h"
@@ -11,12 +11,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Browsers obey frame-ancestors only in a header. */
+/* frame-ancestors is added here, because browsers obey it only in a header, not in the page. */
 #define POLICY GP_PAGE_POLICY "; frame-ancestors 'none'"
 
 static const struct {
     const char *name, *value;
-} always[] = {
+} common_headers[] = {
     {"Content-Security-Policy", POLICY},
     {"X-Content-Type-Options", "nosniff"},
     {"Referrer-Policy", "no-referrer"},
@@ -39,13 +39,13 @@ bool gp_request_gone(const gp_request *request)
 void gp_respond(gp_request *request, unsigned status, struct MHD_Response *response, const char *type, gp_cached cached)
 {
     bool all = response != NULL;
-    for (size_t i = 0; i < sizeof always / sizeof *always && all; i++)
-        all = MHD_add_response_header(response, always[i].name, always[i].value) == MHD_YES;
+    for (size_t i = 0; i < sizeof common_headers / sizeof *common_headers && all; i++)
+        all = MHD_add_response_header(response, common_headers[i].name, common_headers[i].value) == MHD_YES;
     all = all && MHD_add_response_header(response, "Content-Type", type) == MHD_YES &&
           MHD_add_response_header(response, "Cache-Control",
                                   cached == GP_CACHE_FOREVER ? "private, max-age=31536000, immutable" : "no-store") ==
               MHD_YES;
-    if (!all) { /* without memory there is no response: the connection ends */
+    if (!all) { /* if memory ran out there is no response, and the connection ends */
         if (response) MHD_destroy_response(response);
         response = NULL;
     }
@@ -97,13 +97,13 @@ void gp_respond_failure(gp_request *request, const gp_error *err)
     gp_respond_error(request, status, "%s", err->message);
 }
 
-/* Writes the page's address, to redirect a request that lacks the last slash. */
-static void write_place(const gp_request *request, char where[GP_TOKEN + 3])
+/* Writes the page's address, for redirecting a request that lacks the last slash. */
+static void write_page_address(const gp_request *request, char text[GP_TOKEN + 3])
 {
-    snprintf(where, GP_TOKEN + 3, "/%s/", request->server->guard.token);
+    snprintf(text, GP_TOKEN + 3, "/%s/", request->server->guard.token);
 }
 
-static const char *words_of_methods(unsigned methods)
+static const char *method_names(unsigned methods)
 {
     return methods == GP_METHOD_GET ? "GET, HEAD" : methods == GP_METHOD_POST ? "POST" : "GET, HEAD, POST";
 }
@@ -111,18 +111,18 @@ static const char *words_of_methods(unsigned methods)
 void gp_refusal_write(const gp_request *request, const gp_refusal *no, gp_str *out)
 {
     gp_str json = GP_STR_INIT;
-    char where[GP_TOKEN + 3];
+    char text[GP_TOKEN + 3];
     put_error(&json, no->message);
     gp_str_printf(
         out, "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n",
         no->status, MHD_get_reason_phrase_for(no->status));
-    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
-        gp_str_printf(out, "%s: %s\r\n", always[i].name, always[i].value);
-    if (no->status == 405) gp_str_printf(out, "Allow: %s\r\n", words_of_methods(no->allowed));
+    for (size_t i = 0; i < sizeof common_headers / sizeof *common_headers; i++)
+        gp_str_printf(out, "%s: %s\r\n", common_headers[i].name, common_headers[i].value);
+    if (no->status == 405) gp_str_printf(out, "Allow: %s\r\n", method_names(no->allowed));
     if (no->retry) gp_str_printf(out, "Retry-After: %u\r\n", no->retry);
     if (no->redirect) {
-        write_place(request, where);
-        gp_str_printf(out, "Location: %s\r\n", where);
+        write_page_address(request, text);
+        gp_str_printf(out, "Location: %s\r\n", text);
     }
     gp_str_printf(out, "Content-Length: %zu\r\n\r\n%s", json.size, json.failed ? "" : json.data);
     out->failed = out->failed || json.failed;
@@ -131,16 +131,16 @@ void gp_refusal_write(const gp_request *request, const gp_refusal *no, gp_str *o
 
 void gp_respond_refusal(gp_request *request, const gp_refusal *no)
 {
-    char where[GP_TOKEN + 3];
+    char text[GP_TOKEN + 3];
     gp_respond_error(request, no->status, "%s", no->message);
     if (!request->response) return;
-    if (no->status == 405) MHD_add_response_header(request->response, "Allow", words_of_methods(no->allowed));
+    if (no->status == 405) MHD_add_response_header(request->response, "Allow", method_names(no->allowed));
     if (no->retry) {
-        snprintf(where, sizeof where, "%u", no->retry);
-        MHD_add_response_header(request->response, "Retry-After", where);
+        snprintf(text, sizeof text, "%u", no->retry);
+        MHD_add_response_header(request->response, "Retry-After", text);
     }
     if (no->redirect) {
-        write_place(request, where);
-        MHD_add_response_header(request->response, "Location", where);
+        write_page_address(request, text);
+        MHD_add_response_header(request->response, "Location", text);
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The table of addresses and their handlers.  Each address has one pattern.  %n stands for a number without leading
- * zeros, %h for a hash, %s for a thumbnail size and %e for an image's extension. */
+ * The table of addresses and their handlers. Each address has one pattern: %n stands for a number without leading
+ * zeros, %h for a hash, %s for a thumbnail size, and %e for an image's extension. */
 #include "serve/routes.h"
 
 #include "base/str.h"
@@ -34,7 +34,7 @@ static const struct {
     {"api/export", GP_ROUTE_EXPORT, gp_serve_export, GP_METHOD_POST, 8 * MIB, true},
 };
 
-/* Reads the number at *at, without leading zeros, and moves *at behind it. */
+/* Reads a number without leading zeros at *at, and moves *at past it. */
 static bool take_number(const char **at, uint64_t most, uint64_t *out)
 {
     const char *p = *at;
@@ -99,8 +99,8 @@ static bool matches(const char *pattern, const char *address, gp_route *out)
     return !*address;
 }
 
-/* Returns true for a file name of the page: letters, digits and "-_." with single slashes between, no part that
- * begins with a dot. */
+/* Returns true if `name` may be a file of the page. Its parts are separated by single slashes. They consist of letters,
+ * digits and "-_.", and begin with a letter or a digit. */
 static bool is_page_name(const char *name)
 {
     if (strlen(name) >= GP_ROUTE_NAME) return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Private to the serve module: finds the route of an address (docs/api.md as a table).  Pure.  An address matches
- * exactly one route or none.  Addresses are not decoded, may not contain "..", and write every number in one way
- * only.  So no resource has two addresses. */
+ * Private to the serve module: finds the route of an address (docs/api.md as a table). Pure. An address matches exactly
+ * one route or none. No resource has two addresses, because addresses are not decoded, may not contain "..", and can
+ * write a number in only one way. */
 #ifndef GP_SERVE_ROUTES_H
 #define GP_SERVE_ROUTES_H
 
@@ -41,15 +41,17 @@ typedef struct gp_route {
     char format[8];                             /* requested extension */
     bool has_revision;                          /* ?r= */
     uint64_t revision;
-    char name[GP_ROUTE_NAME]; /* file of the page; "": the first page */
+    char name[GP_ROUTE_NAME]; /* file of the page; empty: the first page */
 } gp_route;
 
-/* Finds the route of an address below the token, such as "data/col/3.bin?r=17"; false: unknown address. */
+/* Finds the route of an address such as "data/col/3.bin?r=17", which is the part after the token. false: unknown
+ * address. */
 bool gp_route_find(const char *address, gp_route *out);
 
-/* The effect of a Range header (NULL: no header) on a resource of `size` bytes. */
+/* The effect of a Range header on a resource. */
 typedef enum gp_range { GP_RANGE_WHOLE, GP_RANGE_PART, GP_RANGE_OUTSIDE } gp_range;
-/* PART sets *first and *last, inclusive.  Ignores a header that is not one range of bytes, as RFC 9110 prescribes. */
+/* Reads a Range header (NULL: none) for a resource of `size` bytes. GP_RANGE_PART sets *first and *last, both
+ * inclusive. A header that is not a single range of bytes is ignored, as RFC 9110 allows. */
 gp_range gp_range_read(const char *header, uint64_t size, uint64_t *first, uint64_t *last);
 
 #endif

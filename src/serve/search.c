@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Search.  A query becomes one vector in the embedding space; an image's similarity is its dot product with that
- * vector. similarity = mean of (cosine to the text, mean cosine to `more`) - 1/2 mean cosine to `less`.  The formula
- * is linear, so the means are taken of the vectors.  The model is opened at the first search that needs it, and
- * kept.  The embeddings are read at the first search of a revision.  Only one search runs at a time, because each
- * uses all processors. */
+ * Search. A query becomes one vector in the embedding space. An image's similarity is the dot product of its embedding
+ * and that vector:
+ *   similarity = mean of (cosine to the text, mean cosine to `more`) - 1/2 mean cosine to `less`
+ * The formula is linear, so the means are computed from the vectors. The model is opened by the first search that needs
+ * it, and kept open. The embeddings are read by the first search of a revision. Only one search runs at a time, because
+ * each uses all processors. */
 #include "serve/server_private.h"
 
 #include "base/json.h"
@@ -18,21 +19,21 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { UPLOADS = 16 };
+enum { MAX_UPLOADS = 16 };
 
 struct gp_search_service {
     gp_server *server;
     pthread_mutex_t lock;
     gp_encoder *encoder;
     gp_encode_pool *pool;
-    bool tried;
-    gp_error refused; /* error of opening the model */
+    bool open_tried;
+    gp_error open_error; /* why the model could not be opened */
     gp_embedding_index products;
-    uint64_t revision; /* revision of `products`; 0: not read */
+    uint64_t revision; /* revision of `products`; 0: not read yet */
     struct {
         uint64_t number; /* 0: empty entry */
         float *vector;
-    } uploads[UPLOADS]; /* ring buffer */
+    } uploads[MAX_UPLOADS]; /* ring buffer */
     uint64_t uploaded;
 };
 
@@ -49,7 +50,7 @@ gp_status gp_search_service_open(gp_server *server, gp_search_service **out, gp_
 void gp_search_service_close(gp_search_service *search)
 {
     if (!search) return;
-    for (size_t i = 0; i < UPLOADS; i++) gp_mem_free(search->uploads[i].vector);
+    for (size_t i = 0; i < MAX_UPLOADS; i++) gp_mem_free(search->uploads[i].vector);
     gp_embedding_index_clear(&search->products);
     gp_encode_pool_close(search->pool);
     gp_encoder_close(search->encoder);
@@ -62,17 +63,18 @@ void gp_search_service_close(gp_search_service *search)
 static gp_status open_model(gp_search_service *s, gp_error *err)
 {
     const gp_serve_setup *setup = s->server->setup;
-    if (!s->tried) {
-        s->tried = true;
-        gp_status st = gp_encoder_open(setup->model_folder, setup->precision, setup->engine, &s->encoder, &s->refused);
-        if (st == GP_OK) st = gp_encode_pool_open(s->encoder, 1, 1, 0, &s->pool, &s->refused);
-        s->refused.status = st;
+    if (!s->open_tried) {
+        s->open_tried = true;
+        gp_status st =
+            gp_encoder_open(setup->model_folder, setup->precision, setup->engine, &s->encoder, &s->open_error);
+        if (st == GP_OK) st = gp_encode_pool_open(s->encoder, 1, 1, 0, &s->pool, &s->open_error);
+        s->open_error.status = st;
     }
-    if (!s->pool) return gp_fail_as(err, s->refused.status, &s->refused);
+    if (!s->pool) return gp_fail_as(err, s->open_error.status, &s->open_error);
     return GP_OK;
 }
 
-static gp_status need_model(gp_search_service *s, gp_error *err)
+static gp_status load_model(gp_search_service *s, gp_error *err)
 {
     gp_model_facts facts = {0};
     if (!s->server->setup->model_folder)
@@ -88,7 +90,7 @@ static gp_status need_model(gp_search_service *s, gp_error *err)
     return GP_OK;
 }
 
-static gp_status need_products(gp_search_service *s, const gp_snapshot *snapshot, gp_error *err)
+static gp_status load_embeddings(gp_search_service *s, const gp_snapshot *snapshot, gp_error *err)
 {
     if (s->revision == snapshot->revision) return GP_OK;
     gp_embedding_index_clear(&s->products);
@@ -108,13 +110,13 @@ static void add(float *to, const float *vector, float weight, size_t d)
 static const float *example_vector(const gp_search_service *s, const gp_search_example *a)
 {
     if (!a->uploaded) return gp_embedding_index_find(&s->products, &a->hash);
-    for (size_t i = 0; i < UPLOADS; i++)
+    for (size_t i = 0; i < MAX_UPLOADS; i++)
         if (a->number && s->uploads[i].number == a->number) return s->uploads[i].vector;
     return NULL;
 }
 
-static gp_status add_alike(const gp_search_service *s, const gp_search_example *list, size_t count, float weight,
-                           float *to, gp_error *err)
+static gp_status add_examples(const gp_search_service *s, const gp_search_example *list, size_t count, float weight,
+                              float *to, gp_error *err)
 {
     for (size_t i = 0; i < count; i++) {
         const float *vector = example_vector(s, &list[i]);
@@ -134,33 +136,33 @@ static gp_status query_vector(gp_search_service *s, const gp_search_query *query
     float share = parts ? 1.0f / (float)parts : 0;
     if (query->text) {
         const char *words = query->text;
-        GP_TRY(need_model(s, err));
+        GP_TRY(load_model(s, err));
         GP_TRY(gp_encode_pool_texts(s->pool, &words, 1, text, NULL, NULL, NULL, err));
         add(direction, text, share, s->products.dims);
     }
-    GP_TRY(add_alike(s, query->more, query->more_count, share, direction, err));
-    return add_alike(s, query->less, query->less_count, -0.5f, direction, err);
+    GP_TRY(add_examples(s, query->more, query->more_count, share, direction, err));
+    return add_examples(s, query->less, query->less_count, -0.5f, direction, err);
 }
 
 static gp_status find(gp_search_service *s, const gp_snapshot *snapshot, const gp_search_query *query, float **out,
                       gp_error *err)
 {
-    float *direction = NULL, *text = NULL, *likeness = NULL;
+    float *direction = NULL, *text = NULL, *similarity = NULL;
     size_t count = gp_view_count(snapshot->view);
     gp_status st = GP_OK;
     pthread_mutex_lock(&s->lock);
-    GP_TRY_GOTO(need_products(s, snapshot, err));
+    GP_TRY_GOTO(load_embeddings(s, snapshot, err));
     direction = gp_mem_zero(s->products.dims, sizeof *direction);
     text = gp_mem_zero(s->products.dims, sizeof *text);
-    likeness = gp_mem_new(count, sizeof *likeness);
-    if (!direction || !text || !likeness) GP_TRY_GOTO(gp_fail_memory(err, "a search"));
+    similarity = gp_mem_new(count, sizeof *similarity);
+    if (!direction || !text || !similarity) GP_TRY_GOTO(gp_fail_memory(err, "a search"));
     GP_TRY_GOTO(query_vector(s, query, direction, text, err));
-    gp_embedding_index_of(&s->products, direction, likeness, count);
-    *out = likeness;
-    likeness = NULL;
+    gp_embedding_index_of(&s->products, direction, similarity, count);
+    *out = similarity;
+    similarity = NULL;
 out:
     pthread_mutex_unlock(&s->lock);
-    gp_mem_free(likeness);
+    gp_mem_free(similarity);
     gp_mem_free(text);
     gp_mem_free(direction);
     return st;
@@ -170,17 +172,17 @@ static void search(gp_request *request)
 {
     gp_error err = {0};
     gp_search_query query = {0};
-    float *likeness = NULL;
+    float *similarity = NULL;
     char revision[24];
     gp_snapshot *snapshot = gp_snapshot_ref(request->server);
     gp_status st = gp_body_search(request->body.data, request->body.size, &query, &err);
-    if (st == GP_OK) st = find(request->server->search, snapshot, &query, &likeness, &err);
+    if (st == GP_OK) st = find(request->server->search, snapshot, &query, &similarity, &err);
     if (st != GP_OK) {
         gp_respond_failure(request, &err);
     } else {
         gp_respond(request, 200,
-                   MHD_create_response_from_buffer_with_free_callback(gp_view_count(snapshot->view) * sizeof *likeness,
-                                                                      likeness, gp_mem_free),
+                   MHD_create_response_from_buffer_with_free_callback(
+                       gp_view_count(snapshot->view) * sizeof *similarity, similarity, gp_mem_free),
                    "application/octet-stream", GP_CACHE_NEVER);
         snprintf(revision, sizeof revision, "%llu", (unsigned long long)snapshot->revision);
         if (request->response) MHD_add_response_header(request->response, "X-Goldpan-Revision", revision);
@@ -204,19 +206,19 @@ static gp_status encode(gp_search_service *s, const gp_snapshot *snapshot, const
     float *planes = NULL, *vector = NULL;
     gp_status st = GP_OK;
     pthread_mutex_lock(&s->lock);
-    GP_TRY_GOTO(need_products(s, snapshot, err));
-    GP_TRY_GOTO(need_model(s, err));
+    GP_TRY_GOTO(load_embeddings(s, snapshot, err));
+    GP_TRY_GOTO(load_model(s, err));
     gp_encoder_facts(s->encoder, &facts);
     if (!facts.has_image_tower) GP_TRY_GOTO(gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower"));
     GP_TRY_GOTO(gp_alloc_aligned((void **)&planes, (size_t)3 * facts.image_side * facts.image_side, sizeof *planes,
-                                 "a picture", err));
-    GP_TRY_GOTO(gp_alloc((void **)&vector, facts.embedding, sizeof *vector, "a picture", err));
+                                 "an image", err));
+    GP_TRY_GOTO(gp_alloc((void **)&vector, facts.embedding, sizeof *vector, "an image", err));
     GP_TRY_GOTO(gp_preprocess_planes(gp_encoder_preprocess(s->encoder), pixels, planes, err));
     GP_TRY_GOTO(gp_encode_pool_planes(s->pool, planes, 1, vector, err));
     *number = ++s->uploaded;
-    gp_mem_free(s->uploads[*number % UPLOADS].vector);
-    s->uploads[*number % UPLOADS].number = *number;
-    s->uploads[*number % UPLOADS].vector = vector;
+    gp_mem_free(s->uploads[*number % MAX_UPLOADS].vector);
+    s->uploads[*number % MAX_UPLOADS].number = *number;
+    s->uploads[*number % MAX_UPLOADS].vector = vector;
     vector = NULL;
 out:
     pthread_mutex_unlock(&s->lock);
@@ -225,7 +227,8 @@ out:
     return st;
 }
 
-/* Decodes the upload once the gate has memory for it.  The caller returns *admitted bytes when it frees the pixels. */
+/* Decodes the upload after the gate has reserved memory for it. The caller returns *admitted bytes to the gate when it
+ * frees the pixels. */
 static gp_status decode(gp_request *request, gp_pixels *pixels, uint64_t *admitted, gp_error *err)
 {
     const uint8_t *bytes = (const uint8_t *)request->body.data;
@@ -235,7 +238,7 @@ static gp_status decode(gp_request *request, gp_pixels *pixels, uint64_t *admitt
         st = gp_fail(err, GP_ERR_STOPPED, "the client has closed the connection");
     if (st == GP_OK) st = gp_image_decode_bytes(bytes, size, GP_MAX_PIXELS, pixels, err);
     if (st == GP_OK || st == GP_ERR_MEMORY || st == GP_ERR_STOPPED) return st;
-    return gp_fail_within(err, st, "the upload cannot be used as a picture");
+    return gp_fail_within(err, st, "the upload is not a usable image");
 }
 
 static void upload(gp_request *request)

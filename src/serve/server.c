@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Starts the server, runs the loop of the calling thread, stops the server.  The order of stopping matters: no
- * request may be suspended when libmicrohttpd stops.  So the events end their listeners first and the worker pools
- * answer waiting requests.  Later requests are rejected without waiting. */
+ * Starts the server, runs the loop of the calling thread, and stops the server. The order of stopping matters, because
+ * no request may be suspended when libmicrohttpd stops. So the events first end their listeners, and the worker pools
+ * answer the waiting requests. Later requests are rejected without waiting. */
 #include "serve/server_private.h"
 
 #include "base/clock.h"
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum {
-    GENERAL_THREADS = 3,       /* threads for longer work; one export leaves two free */
+    GENERAL_THREADS = 3,       /* threads for longer work; during an export two are free */
     CONNECTION_MEMORY = 32768, /* bytes for a request's header */
     ROUND_MS = 100
 };
@@ -57,7 +57,20 @@ static gp_status open_socket(gp_server *s, int *out, gp_error *err)
     return gp_fail_errno(err, GP_ERR_IO, errno, "cannot listen on 127.0.0.1:%u", setup->port);
 }
 
+<<<<<<< HEAD
 static void say_nothing(void *user, const char *format, va_list args)
+=======
+static gp_status make_token(gp_server *s, gp_error *err)
+{
+    uint8_t bytes[GP_TOKEN / 2];
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot read random numbers from the system");
+    for (size_t i = 0; i < sizeof bytes; i++) snprintf(s->guard.token + 2 * i, 3, "%02x", bytes[i]);
+    return GP_OK;
+}
+
+static void ignore_log(void *user, const char *format, va_list args)
+>>>>>>> main
 {
     (void)user, (void)format, (void)args;
 }
@@ -69,7 +82,7 @@ static gp_status start_daemon(gp_server *s, gp_error *err)
     GP_TRY(open_socket(s, &listening, err));
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
     s->daemon = MHD_start_daemon(
-        flags, s->guard.port, NULL, NULL, gp_connection_handle, s, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
+        flags, s->guard.port, NULL, NULL, gp_connection_handle, s, MHD_OPTION_EXTERNAL_LOGGER, ignore_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)GP_POLLERS,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->limits.connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)s->limits.idle_seconds,
@@ -95,8 +108,8 @@ static bool catalog_changed(gp_server *s)
     return changed;
 }
 
-/* Keeps the old snapshot if a new one cannot be built now (the catalog is locked), and tries again in the next
- * round. */
+/* Builds a new snapshot if the catalog has changed. If that fails now, for example because the catalog is locked, keeps
+ * the old snapshot and tries again in the next round. */
 static void watch_catalog(gp_server *s)
 {
     bool stale = atomic_exchange(&s->stale, false);
@@ -104,20 +117,20 @@ static void watch_catalog(gp_server *s)
     if (gp_snapshot_renew(s, NULL) != GP_OK) atomic_store(&s->stale, true);
 }
 
-static void go_round(gp_server *s)
+static void run_loop(gp_server *s)
 {
     const gp_serve_setup *setup = s->setup;
-    double begun = gp_clock_now(), looked = begun;
+    double start = gp_clock_now(), last_poll = start;
     const struct timespec pause = {0, ROUND_MS * 1000000L};
     for (;;) {
         double now = gp_clock_now();
-        gp_progress progress = {.stage = "explore", .seconds = now - begun};
+        gp_progress progress = {.stage = "explore", .seconds = now - start};
         if (setup->progress && !setup->progress(setup->user, &progress)) return;
         gp_connections_tick(s, now);
-        if (now - looked >= s->limits.poll_seconds) {
+        if (now - last_poll >= s->limits.poll_seconds) {
             gp_events_tick(s->events, now);
             watch_catalog(s);
-            looked = gp_clock_now();
+            last_poll = gp_clock_now();
         }
         nanosleep(&pause, NULL);
     }
@@ -129,8 +142,8 @@ static gp_status open_catalog(gp_server *s, gp_error *err)
 {
     const char *path = gp_cat_path(s->setup->catalog);
     GP_TRY(gp_cat_open(path, s->setup->readonly ? GP_CATALOG_READONLY : 0, &s->db, err));
-    GP_TRY(gp_cat_data_version(s->db, &s->db_version,
-                               err)); /* read before the snapshot, so that no change in between is missed */
+    /* The version is read before the snapshot, so that no change in between is missed. */
+    GP_TRY(gp_cat_data_version(s->db, &s->db_version, err));
     return gp_snapshot_renew(s, err);
 }
 
@@ -159,7 +172,7 @@ static void close_all(gp_server *s)
     gp_worker_pool_stop(s->decoder_pool);
     gp_worker_pool_stop(s->general_pool);
     gp_worker_pool_stop(s->rating_pool);
-    if (s->daemon) MHD_stop_daemon(s->daemon); /* until here requests may arrive and use a worker pool */
+    if (s->daemon) MHD_stop_daemon(s->daemon); /* until this line requests may arrive and use a worker pool */
     gp_worker_pool_close(s->decoder_pool);
     gp_worker_pool_close(s->general_pool);
     gp_worker_pool_close(s->rating_pool);
@@ -190,7 +203,7 @@ gp_status gp_serve_run(const gp_serve_setup *setup, gp_error *err)
     if (st == GP_OK) {
         snprintf(url, sizeof url, "http://127.0.0.1:%u/%s/", s->guard.port, s->guard.token);
         if (setup->listening) setup->listening(setup->listening_user, url);
-        go_round(s);
+        run_loop(s);
     }
     close_all(s);
     pthread_mutex_destroy(&s->watched_lock);

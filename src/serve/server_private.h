@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Private to the serve module: the server, a request in progress, and the functions that files of this module
- * share.
+ * Private to the serve module: the server, a request in progress, and the functions that files of this module share.
  *
- * Order in which a thread may take several locks: search, db, events, views.  A thread that holds thumbs, files or
- * watched takes no other lock.  libmicrohttpd's own locks come last. */
+ * A thread that needs several locks takes them in this order: search, db, events, views. A thread that holds the lock
+ * of thumbs, files or watched takes none of the others. libmicrohttpd's own locks come last. */
 #ifndef GP_SERVE_SERVER_PRIVATE_H
 #define GP_SERVE_SERVER_PRIVATE_H
 
@@ -34,7 +33,7 @@ typedef struct gp_snapshot {
 typedef struct gp_conn_deadline {
     int socket;
     double deadline;     /* end of the current step, seconds of gp_clock_now; 0: no limit */
-    bool request_active; /* a request is in progress: it gets a 408 response before the end */
+    bool request_active; /* a request is in progress; if the deadline passes, it gets a 408 response */
     bool known;          /* a request on this connection had the token */
     bool ended;          /* the socket is shut down; the entry will be removed soon */
     struct gp_conn_deadline *next, *before;
@@ -49,7 +48,7 @@ struct gp_request {
         GP_REQUEST_NEW,
         GP_REQUEST_BODY,
         GP_REQUEST_WORK,
-        GP_REQUEST_DRAIN /* rejected, response sent; the rest of the body is read and discarded */
+        GP_REQUEST_DRAIN /* the request was rejected; the rest of its body is read and discarded */
     } state;
     char *uri; /* as sent; NULL: too long */
     gp_route route;
@@ -62,7 +61,7 @@ struct gp_request {
     void (*work)(gp_request *request); /* function that a thread of the pool calls */
     struct MHD_Response *response;     /* NULL: no response yet */
     unsigned status;
-    gp_request *next; /* next in the list that holds the request */
+    gp_request *next; /* next request in the list that contains this one */
 };
 
 /* ------------------------------------------------------------------ worker pools */
@@ -71,35 +70,36 @@ gp_status gp_worker_pool_open(gp_server *server, int threads, size_t waiting, gp
 /* Suspends the request and calls `work` for it on a thread of the pool; false: a 429 or 503 response is already
  * set. */
 bool gp_worker_pool_take(gp_worker_pool *pool, gp_request *request, void (*work)(gp_request *request));
-/* Finishes the queue quickly (each request sees that the server stops) and ends the threads.  Rejects later
- * requests. */
+/* Answers the waiting requests with an error, ends the threads, and rejects later requests. */
 void gp_worker_pool_stop(gp_worker_pool *pool);  /* NULL allowed */
-void gp_worker_pool_close(gp_worker_pool *pool); /* stops and frees the pool, when no request can come; NULL allowed */
+void gp_worker_pool_close(gp_worker_pool *pool); /* stops and frees the pool when no request can arrive; NULL allowed */
 void gp_request_suspend(gp_request *request);    /* call it on the polling thread */
 /* Continues the connection after the response is set.  The caller must not use the request after this call. */
 void gp_request_resume(gp_request *request);
 
 /* ------------------------------------------------------------------ responses (response.c) */
 typedef enum gp_cached { GP_CACHE_NEVER, GP_CACHE_FOREVER } gp_cached;
-/* Takes ownership of the response; NULL: out of memory. */
+/* Sets the response of a request and takes ownership of it. response NULL: memory ran out. */
 void gp_respond(gp_request *request, unsigned status, struct MHD_Response *response, const char *type,
                 gp_cached cached);
-void gp_respond_json(gp_request *request, gp_str *json); /* JSON with 200; clears it */
+void gp_respond_json(gp_request *request, gp_str *json); /* responds 200 with this JSON, and clears it */
 void gp_respond_error(gp_request *request, unsigned status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Responds with the HTTP status that matches a failed call's error. */
 void gp_respond_failure(gp_request *request, const gp_error *err);
 void gp_respond_refusal(gp_request *request, const gp_refusal *no);
-/* Appends the error response to `out` as raw HTTP that ends the connection, for a client that is still sending. */
+/* Appends the error response to `out` as raw HTTP that ends the connection. It is for a client that is still
+ * sending. */
 void gp_refusal_write(const gp_request *request, const gp_refusal *no, gp_str *out);
 /* Returns true if the client has closed the connection, so that its work can be skipped. */
 bool gp_request_gone(const gp_request *request);
 const char *gp_request_header(const gp_request *request, const char *name);
 
 /* ------------------------------------------------------------------ snapshots (snapshot.c) */
-gp_snapshot *gp_snapshot_ref(gp_server *server);                             /* the newest snapshot */
-gp_snapshot *gp_snapshot_ref_revision(gp_server *server, uint64_t revision); /* NULL: that revision has been freed */
-void gp_snapshot_unref(gp_snapshot *snapshot);                               /* NULL allowed */
+gp_snapshot *gp_snapshot_ref(gp_server *server); /* the current snapshot */
+/* NULL: the snapshot of that revision has been freed */
+gp_snapshot *gp_snapshot_ref_revision(gp_server *server, uint64_t revision);
+void gp_snapshot_unref(gp_snapshot *snapshot); /* NULL allowed */
 /* Builds a snapshot of the catalog, makes it current, and sends an event to the listeners.  Calling thread only. */
 gp_status gp_snapshot_renew(gp_server *server, gp_error *err);
 typedef struct gp_rated {
@@ -107,8 +107,8 @@ typedef struct gp_rated {
     int8_t flag;
     uint8_t stars;
 } gp_rated;
-/* Applies changes to the current snapshots and to the one being built.  Sets rated[i] to the new rating of the image
- * of changes[i].  Call it with the db lock held. */
+/* Applies changes to the current and the previous snapshot, and to the one being built. Sets rated[i] to the new rating
+ * of the image of changes[i]. Call it with the db lock held. */
 void gp_snapshot_rate(gp_server *server, const gp_cat_rating *changes, size_t count, gp_rated *rated);
 
 /* ------------------------------------------------------------------ handlers of routes */
@@ -140,7 +140,7 @@ void gp_events_stop(gp_events *events);             /* ends all listeners; later
 typedef struct gp_thumbs gp_thumbs;
 gp_status gp_thumbs_open(gp_server *server, gp_thumbs **out, gp_error *err);
 void gp_thumbs_close(gp_thumbs *thumbs);
-/* Answers the request, and all that wait with it, with an error because the server stops. */
+/* Answers the request, and all that wait with it, with an error because the server is stopping. */
 void gp_thumbs_refuse(gp_request *request);
 typedef struct gp_files gp_files;
 gp_status gp_files_open(gp_files **out, gp_error *err);
@@ -154,7 +154,7 @@ struct gp_server {
     gp_serve_limits limits;
     gp_guard guard;
     struct MHD_Daemon *daemon;
-    atomic_bool stopping; /* no request may be suspended any more */
+    atomic_bool stopping; /* the server is stopping; no more requests may be suspended */
     atomic_bool stale;    /* build a new snapshot even if the catalog's version is unchanged */
 
     uint64_t rating_events; /* numbers the changes of ratings; guarded by db_lock */
@@ -165,7 +165,7 @@ struct gp_server {
     pthread_mutex_t view_lock;
     gp_snapshot *snapshot, *before; /* current snapshot; previous snapshot */
     bool building;
-    gp_cat_rating *since; /* ratings since the building of a snapshot began */
+    gp_cat_rating *since; /* ratings made since building of the next snapshot began */
     size_t since_count, since_capacity;
 
     pthread_mutex_t watched_lock;

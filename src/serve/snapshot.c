@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static gp_snapshot *hold(gp_snapshot *snapshot)
+static gp_snapshot *add_reference(gp_snapshot *snapshot)
 {
     if (snapshot) atomic_fetch_add(&snapshot->holders, 1);
     return snapshot;
@@ -24,7 +24,7 @@ void gp_snapshot_unref(gp_snapshot *snapshot)
 gp_snapshot *gp_snapshot_ref(gp_server *s)
 {
     pthread_mutex_lock(&s->view_lock);
-    gp_snapshot *snapshot = hold(s->snapshot);
+    gp_snapshot *snapshot = add_reference(s->snapshot);
     pthread_mutex_unlock(&s->view_lock);
     return snapshot;
 }
@@ -32,8 +32,8 @@ gp_snapshot *gp_snapshot_ref(gp_server *s)
 gp_snapshot *gp_snapshot_ref_revision(gp_server *s, uint64_t revision)
 {
     pthread_mutex_lock(&s->view_lock);
-    gp_snapshot *snapshot = s->snapshot->revision == revision              ? hold(s->snapshot)
-                            : s->before && s->before->revision == revision ? hold(s->before)
+    gp_snapshot *snapshot = s->snapshot->revision == revision              ? add_reference(s->snapshot)
+                            : s->before && s->before->revision == revision ? add_reference(s->before)
                                                                            : NULL;
     pthread_mutex_unlock(&s->view_lock);
     return snapshot;
@@ -55,13 +55,13 @@ static void apply(gp_view *view, const gp_cat_rating *changes, size_t count, gp_
     }
 }
 
-/* Stores ratings made while a snapshot is being built, because it may have read the catalog before them. */
+/* Stores ratings made while a snapshot is being built, because that snapshot may have read the catalog before them. */
 static void remember(gp_server *s, const gp_cat_rating *changes, size_t count)
 {
     if (s->since_count + count > s->since_capacity) {
         size_t capacity = 2 * (s->since_count + count);
         gp_cat_rating *more = gp_mem_resize(s->since, capacity, sizeof *more);
-        if (!more) { /* out of memory: build the snapshot once more */
+        if (!more) { /* out of memory: build another snapshot later */
             atomic_store(&s->stale, true);
             return;
         }

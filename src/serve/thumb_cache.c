@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * The thumbnail cache on disk.  Files are named ab/HASH-SIDE.jpg, where ab are the hash's first two digits.  A file
- * appears complete, by renaming.  It is not synced, so a power cut may truncate it; therefore the first and last
- * bytes of a JPEG are checked before use.  The modification time is the time of the last use, set at most once an
- * hour, because file systems keep no exact access time.  Other servers write to the same folder, so the total size
- * is computed again before files are deleted. */
+ * The thumbnail cache on disk. Files are named ab/HASH-SIDE.jpg, where ab are the hash's first two digits. A file is
+ * written under another name and then renamed, so readers see only complete files. It is not synced, so a power cut may
+ * truncate it. Therefore the first and last bytes of a JPEG are checked before use.
+ * The modification time is the time of the last use, set at most once an hour, because file systems keep no exact
+ * access time. Other servers write to the same folder, so the total size is computed again before files are deleted. */
 #include "serve/thumbs.h"
 
 #include "base/file.h"
@@ -26,7 +26,7 @@ struct gp_thumb_cache {
     char *folder; /* NULL: no caching */
     uint64_t most;
     pthread_mutex_t lock;
-    uint64_t bytes; /* approximate sum of the sizes */
+    uint64_t bytes; /* approximate total bytes of all files */
     uint64_t names; /* counter for names of temporary files */
     bool counted, sweeping;
 };
@@ -81,7 +81,7 @@ static char *path_of(const gp_thumb_cache *cache, const gp_hash *hash, uint32_t 
     return gp_str_take(&s);
 }
 
-static bool is_whole(int file, off_t size)
+static bool is_complete(int file, off_t size)
 {
     uint8_t begin[2], end[2];
     return size > 4 && pread(file, begin, 2, 0) == 2 && pread(file, end, 2, size - 2) == 2 && begin[0] == 0xff &&
@@ -96,7 +96,7 @@ int gp_thumb_cache_find(gp_thumb_cache *cache, const gp_hash *hash, uint32_t sid
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     gp_mem_free(path);
     if (file < 0) return -1;
-    if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode) || !is_whole(file, info.st_size)) {
+    if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode) || !is_complete(file, info.st_size)) {
         close(file);
         return -1;
     }
@@ -181,7 +181,7 @@ static uint64_t sweep(const gp_thumb_cache *cache)
     return list.bytes;
 }
 
-static void account(gp_thumb_cache *cache, size_t size)
+static void add_to_total(gp_thumb_cache *cache, size_t size)
 {
     pthread_mutex_lock(&cache->lock);
     cache->bytes += size;
@@ -222,7 +222,7 @@ void gp_thumb_cache_put(gp_thumb_cache *cache, const gp_hash *hash, uint32_t sid
     char *folder = path_of(cache, hash, 0), *path = path_of(cache, hash, side);
     if (folder && path && (mkdir(folder, 0700) == 0 || access(folder, W_OK) == 0) &&
         write_new(cache, folder, path, bytes, size))
-        account(cache, size);
+        add_to_total(cache, size);
     gp_mem_free(path);
     gp_mem_free(folder);
 }

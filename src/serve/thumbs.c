@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Thumbnails on request.  A cached thumbnail is sent at once; a decoder thread makes any other.  The first request
- * for an image creates an entry.  Later requests join the entry, at either size, so that one decode serves all of
- * them. */
+ * Thumbnails on request. A cached thumbnail is sent at once. Any other is made by a decoder thread. The first request
+ * for an image creates an entry. Later requests for either size join the entry, so that one decode serves them all. */
 #include "serve/server_private.h"
 
 #include "base/mem.h"
@@ -56,7 +55,7 @@ static entry *find(const gp_thumbs *thumbs, const gp_hash *hash)
     return e;
 }
 
-static void take_out(gp_thumbs *thumbs, entry *gone)
+static void remove_entry(gp_thumbs *thumbs, entry *gone)
 {
     entry **at = &thumbs->entries;
     while (*at != gone) at = &(*at)->next;
@@ -73,14 +72,14 @@ static gp_request *take_waiters(gp_thumbs *thumbs, const gp_hash *hash)
     if (e && waiters)
         e->waiters = NULL;
     else if (e)
-        take_out(thumbs, e);
+        remove_entry(thumbs, e);
     pthread_mutex_unlock(&thumbs->lock);
     return waiters;
 }
 
 /* ------------------------------------------------------------------ making */
 
-typedef struct making {
+typedef struct thumb_job {
     gp_request *first;
     gp_pixels pixels;  /* pixels of the file, after decoding */
     uint64_t admitted; /* bytes that the pixels have reserved in the gate */
@@ -88,15 +87,15 @@ typedef struct making {
     gp_str jpeg[GP_THUMB_SIDES];
     gp_error error;
     bool tried;
-} making;
+} thumb_job;
 
-static size_t place_of(uint32_t side)
+static size_t size_index(uint32_t side)
 {
     return side == gp_thumb_sides[0] ? 0 : 1;
 }
 
 /* Decodes the file once the gate has memory for its pixels. */
-static gp_status read_pixels(making *m, const char *path, const gp_hash *hash, gp_error *err)
+static gp_status read_pixels(thumb_job *m, const char *path, const gp_hash *hash, gp_error *err)
 {
     gp_bytes bytes = {0};
     GP_TRY(gp_original_read(path, hash, &bytes, err));
@@ -106,7 +105,7 @@ static gp_status read_pixels(making *m, const char *path, const gp_hash *hash, g
     return st;
 }
 
-static gp_status decode(making *m, gp_error *err)
+static gp_status decode(thumb_job *m, gp_error *err)
 {
     gp_snapshot *snapshot = gp_snapshot_ref(m->first->server);
     const gp_hash *hash = &m->first->route.hash;
@@ -123,7 +122,7 @@ static gp_status decode(making *m, gp_error *err)
     return st;
 }
 
-static gp_status make(making *m, size_t place, gp_error *err)
+static gp_status make(thumb_job *m, size_t place, gp_error *err)
 {
     gp_pixels small = {0};
     uint32_t w, h;
@@ -143,9 +142,9 @@ static gp_status make(making *m, size_t place, gp_error *err)
     return st;
 }
 
-static void answer(making *m, gp_request *waiter)
+static void respond(thumb_job *m, gp_request *waiter)
 {
-    size_t place = place_of(waiter->route.number);
+    size_t place = size_index(waiter->route.number);
     if (gp_request_gone(waiter)) { /* the client has scrolled past and closed the connection */
         gp_respond_error(waiter, 503, "the client has closed the connection");
     } else if (make(m, place, &m->error) == GP_OK) {
@@ -161,14 +160,14 @@ static void answer(making *m, gp_request *waiter)
 
 static void work(gp_request *request)
 {
-    /* a resumed request may be freed at once, so copy what is needed later */
+    /* a resumed request may be freed at once, so this copies what is needed later */
     gp_thumbs *thumbs = request->server->thumbs;
     gp_request leader = {.server = request->server, .route = request->route};
-    making m = {.first = &leader};
+    thumb_job m = {.first = &leader};
     for (gp_request *waiter; (waiter = take_waiters(thumbs, &leader.route.hash));)
         while (waiter) {
             gp_request *next = waiter->next;
-            answer(&m, waiter);
+            respond(&m, waiter);
             gp_request_resume(waiter);
             waiter = next;
         }
@@ -215,7 +214,7 @@ static void wait_for(gp_thumbs *thumbs, gp_request *request)
         *e = (entry){request->route.hash, request, thumbs->entries};
         request->next = NULL;
         thumbs->entries = e;
-        if (!gp_worker_pool_take(request->server->decoder_pool, request, work)) take_out(thumbs, e);
+        if (!gp_worker_pool_take(request->server->decoder_pool, request, work)) remove_entry(thumbs, e);
     }
     pthread_mutex_unlock(&thumbs->lock);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The page's files, built into the program.  Files stored compressed are sent compressed: every browser reads gzip. */
+ * Sends the page's files, which are built into the program. Files that are stored compressed are sent compressed,
+ * because every browser reads gzip. */
 #include "serve/server_private.h"
 
 #include "report/page.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Worker pools.  The polling thread suspends a request, a thread of a pool does the work, and the request is
- * resumed.  The queue has space for the maximum number of waiting requests, so the polling thread never blocks on
- * it. */
+ * Worker pools. The polling thread suspends a request, a thread of a pool does the work, and then the request is
+ * resumed. The queue has space for the maximum number of waiting requests, so the polling thread never blocks on it. */
 #include "serve/server_private.h"
 
 #include "base/mem.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Add: walk -> read -> hash, header, metadata, prompt -> catalog.
- * One thread walks, the calling thread asks the catalog which files are new and writes, workers read and parse.  A
- * known file (same path, size and time) is read again only if its row of the table or its side-car says something new.
- * Prompt precedence: table, then metadata inside the file, then sidecar file, then a guess from metadata. */
+ * Stage add: walk the folders, read each file (hash, header, metadata, prompt), write to the catalog.
+ *
+ * One thread walks. Worker threads read and parse. The calling thread asks the catalog which files are new, and writes.
+ * A known file (same path, size and time) is read again only if its table row or its sidecar file has changed. Priority
+ * of prompts: table, then metadata inside the file, then sidecar file, then a guess from metadata. */
 #include "stage/stage.h"
 
 #include "base/clock.h"
@@ -31,37 +32,37 @@
 #include <unistd.h>
 
 #define FILE_LIMIT  ((uint64_t)1 << 30)
-#define FOUND_AHEAD 1024 /* files that the walk may be ahead of the reading */
-/* Hashes fall anywhere: each file changes a page of their index, and a commit writes those pages.  So as many files as
- * half a second brings, but no fewer than: */
+#define FOUND_AHEAD 1024 /* maximum number of files that the walk may be ahead of the reading */
+/* Minimum number of files and seconds per commit. Hashes are random, so each file changes another page of their index,
+ * and every commit writes the changed pages. Larger transactions write fewer pages per file. */
 #define FILES_PER_COMMIT 256
 #define COMMIT_SECONDS   0.5
 
 enum { STRENGTH_GUESS = 0, STRENGTH_SIDECAR = 1, STRENGTH_METADATA = 2, STRENGTH_TABLE = 3 };
 
-/* A file on its way through the pipeline. */
+/* A file in the pipeline. */
 typedef struct file_job {
     char *path;
     uint64_t size;
     int64_t mtime_ns;
-    char *problem;      /* error of the walk: a folder that cannot be read; else NULL */
+    char *problem;      /* error of the walk, such as a folder that cannot be read; else NULL */
     int problem_number; /* errno of `problem` */
-    bool listed;        /* in the list of an export */
-    size_t row;         /* row of the table, or SIZE_MAX */
-    /* results */
+    bool listed;        /* an export lists this file */
+    size_t row;         /* table row, or SIZE_MAX */
+    /* results of reading */
     bool ok;
     gp_error error;
     gp_hash hash;
     gp_image_info head;
     gp_identity identity;
     bool own, grid;                                    /* own: goldpan made the image; grid: it shows other images */
-    char *prompt, *raw, *negative, *source, *settings; /* owned, or NULL */
+    char *prompt, *raw, *negative, *source, *settings; /* owned; each may be NULL */
     int strength;
     gp_evidence evidence;
     char *refused; /* owned: why the sidecar file was not used; or NULL */
     bool damaged;  /* some metadata has a wrong checksum or cannot be read */
-    bool broken;   /* no prompt, but a graph that cannot be read */
-    bool unstated; /* no prompt, but metadata that lacks it */
+    bool broken;   /* there is no prompt, and a graph that cannot be read */
+    bool unstated; /* there is no prompt, although there is metadata */
 } file_job;
 
 typedef struct add_run {
@@ -70,12 +71,12 @@ typedef struct add_run {
     uint64_t max_pixels;
     gp_table *table;
     size_t image_column, prompt_column;
-    bool has_nans;   /* prompts such as "nan" are missing values */
-    gp_rows_of rows; /* rows of the table */
-    gp_queue *found; /* of file_job, filled by the walking thread */
+    bool has_nans;   /* prompt cells such as "nan" count as missing */
+    gp_rows_of rows; /* the image's rows in the table */
+    gp_queue *found; /* queue of file_job, filled by the walking thread */
     gp_passed passed;
     gp_gone gone;  /* missing images */
-    uint64_t lost; /* images that are missing since this call */
+    uint64_t lost; /* images that went missing during this call */
     uint64_t grids;
     gp_status walk_status;
     gp_error walk_error;
@@ -83,7 +84,7 @@ typedef struct add_run {
     gp_progress_meter ticker;
     uint64_t uncommitted, damaged, broken, unstated, rivals, refused_count;
     char *refused; /* owned: the first reason why a sidecar file was not used */
-    double begun;  /* the transaction */
+    double begun;  /* time at which the open transaction began */
     bool in_transaction;
 } add_run;
 
@@ -111,7 +112,7 @@ static void job_free(file_job *job)
 
 /* ------------------------------------------------------------------ the walking thread */
 
-static bool hand_over(add_run *r, const gp_walk_entry *found, const gp_walk_problem *problem)
+static bool enqueue(add_run *r, const gp_walk_entry *found, const gp_walk_problem *problem)
 {
     file_job *job = gp_mem_zero(1, sizeof *job);
     if (job) {
@@ -128,18 +129,18 @@ static bool hand_over(add_run *r, const gp_walk_entry *found, const gp_walk_prob
         return false;
     }
     if (gp_queue_put(r->found, job)) return true;
-    job_free(job); /* the other side has had enough */
+    job_free(job); /* the consumer has closed the queue */
     return false;
 }
 
 static bool on_found(void *user, const gp_walk_entry *found)
 {
-    return hand_over(user, found, NULL);
+    return enqueue(user, found, NULL);
 }
 
 static void on_problem(void *user, const gp_walk_problem *problem)
 {
-    hand_over(user, &(gp_walk_entry){.path = problem->path}, problem);
+    enqueue(user, &(gp_walk_entry){.path = problem->path}, problem);
 }
 
 static void on_passed(void *user, const gp_walk_passed *one)
@@ -170,7 +171,7 @@ static const char *prompt_cell(const add_run *r, size_t row, gp_str *room)
     return cell && r->has_nans && gp_table_is_nan(cell) ? NULL : cell;
 }
 
-/* The cell of a column that is kept as a setting, else NULL. */
+/* Returns the cell if its column is stored as a setting, else NULL. */
 static const char *extra_cell(const add_run *r, size_t row, size_t column)
 {
     if (row == SIZE_MAX || column == r->image_column || column == r->prompt_column) return NULL;
@@ -178,7 +179,7 @@ static const char *extra_cell(const add_run *r, size_t row, size_t column)
     return cell && *cell ? cell : NULL;
 }
 
-/* The row's extra columns as members of an object. */
+/* Appends the row's other columns as members of an object. */
 static void put_extras(const add_run *r, size_t row, gp_str *s)
 {
     if (r->table && row != SIZE_MAX) gp_table_put_extras(r->table, row, r->image_column, r->prompt_column, s);
@@ -190,7 +191,7 @@ typedef struct own_settings {
     gp_str *out;
 } own_settings;
 
-/* A setting of the file, unless the table has a column of that name. */
+/* Appends a setting of the file, unless the table has a column of that name. */
 static bool put_own_setting(void *user, const char *key, const gp_json *value)
 {
     own_settings *o = user;
@@ -201,7 +202,8 @@ static bool put_own_setting(void *user, const char *key, const gp_json *value)
     return true;
 }
 
-/* {"settings of the file": ..., "columns of the table": ...} as one flat object; each name once, the table's wins. */
+/* Merges the settings of the file and the table's columns into one flat object. If a name occurs in both, the table's
+ * value is used. */
 static gp_status merge_settings(const add_run *r, const file_job *job, const char *from_file, char **out, gp_error *err)
 {
     gp_str s = GP_STR_INIT;
@@ -216,7 +218,8 @@ static gp_status merge_settings(const add_run *r, const file_job *job, const cha
     return *out ? GP_OK : gp_fail_memory_path(err, "the settings of '%s'", job->path);
 }
 
-/* A prompt of which nothing is left, such as "<lora:x:1>", is none: the next source may have one. */
+/* Sets the prompt of a job. If cleaning leaves nothing of it, as of "<lora:x:1>", it does not count, and the next
+ * source is tried. */
 static gp_status set_prompt(file_job *job, const char *raw, bool webui_syntax, int strength, gp_evidence evidence,
                             const char *source, gp_error *err)
 {
@@ -245,7 +248,7 @@ static gp_status prompt_from_table(const add_run *r, file_job *job, gp_error *er
     return st;
 }
 
-/* Returns the source of a prompt, such as "comfyui: node 6 TextEncode"; owned, NULL when out of memory. */
+/* Returns the source of a prompt, such as "comfyui: node 6 TextEncode". Owned; NULL if memory ran out. */
 static char *source_of(const gp_meta *meta)
 {
     gp_str source = GP_STR_INIT;
@@ -263,7 +266,7 @@ static gp_status prompt_from_metadata(file_job *job, const gp_meta *meta, gp_err
     return st;
 }
 
-/* A side-car holds plain words, or what AUTOMATIC1111 saves beside a picture. */
+/* Reads a sidecar file, which contains plain text or AUTOMATIC1111's infotext. */
 static gp_status prompt_from_sidecar(file_job *job, gp_meta *meta, gp_error *err)
 {
     char *text = NULL;
@@ -292,7 +295,7 @@ static gp_status find_prompt(const add_run *r, file_job *job, const gp_bytes *by
     if (!job->prompt && meta.evidence > GP_EVIDENCE_GUESS) GP_TRY_GOTO(prompt_from_metadata(job, &meta, err));
     if (!job->prompt) GP_TRY_GOTO(prompt_from_sidecar(job, &side, err));
     if (!job->prompt && meta.evidence == GP_EVIDENCE_GUESS) GP_TRY_GOTO(prompt_from_metadata(job, &meta, err));
-    /* a file may have settings and its prompt beside it */
+    /* the settings may come from the file and the prompt from a sidecar file */
     const gp_meta *from = meta.found && !(meta.broken && side.found) ? &meta : &side;
     job->broken = !job->prompt && from->broken;
     job->unstated = !job->prompt && from->found && !from->broken;
@@ -342,7 +345,7 @@ static void work_file(void *user, int thread, void *data)
 
 /* ------------------------------------------------------------------ the calling thread */
 
-/* Is what the file's row says on record already? */
+/* Sets *same if the catalog already has what the file's table row says. */
 static gp_status row_is_kept(const add_run *r, const file_job *job, const gp_cat_kept_prompt *kept, bool *same,
                              gp_error *err)
 {
@@ -357,7 +360,7 @@ static gp_status row_is_kept(const add_run *r, const file_job *job, const gp_cat
     if (strncmp(source, "table:", 6) != 0 || strcmp(source + 6, gp_table_name(r->table)) != 0) return GP_OK;
     gp_str extras = GP_STR_INIT;
     put_extras(r, job->row, &extras);
-    gp_str_putc(&extras, '}'); /* they come last */
+    gp_str_putc(&extras, '}'); /* the table's columns are at the end of the stored settings */
     size_t size = kept->settings_json ? strlen(kept->settings_json) : 0;
     *same = !extras.failed && size > extras.size && strcmp(kept->settings_json + size - extras.size, extras.data) == 0;
     bool failed = extras.failed;
@@ -365,7 +368,7 @@ static gp_status row_is_kept(const add_run *r, const file_job *job, const gp_cat
     return failed ? gp_fail_memory_path(err, "the settings of '%s'", job->path) : GP_OK;
 }
 
-/* Does the side-car, if there is one, say what is on record already? */
+/* Sets *same if there is no sidecar file, or the catalog already has what it says. */
 static gp_status sidecar_is_kept(const file_job *job, const gp_cat_kept_prompt *kept, bool *same, gp_error *err)
 {
     file_job probe = {.path = job->path};
@@ -375,11 +378,11 @@ static gp_status sidecar_is_kept(const file_job *job, const gp_cat_kept_prompt *
                                            strcmp(probe.source, kept->source) == 0));
     gp_meta_clear(&meta);
     forget_prompt(&probe);
-    return st == GP_ERR_MEMORY ? st : GP_OK; /* one that cannot be read is the file's failure, when that is read */
+    return st == GP_ERR_MEMORY ? st : GP_OK; /* an unreadable sidecar file is reported when its image is read */
 }
 
-/* Is everything known of this file already?  Files of an image at several paths are read again if they have a prompt
- * beside them, because the first path with a prompt counts. */
+/* Sets *known if the catalog already has everything about this file. If an image has several paths, a file with a
+ * sidecar file or table row is read again, because the first path with a prompt counts. */
 static gp_status is_known(add_run *r, const file_job *job, bool *known, gp_error *err)
 {
     int64_t image = 0;
@@ -402,7 +405,7 @@ static gp_status is_known(add_run *r, const file_job *job, bool *known, gp_error
     return st;
 }
 
-static bool tell(add_run *r)
+static bool report_progress(add_run *r)
 {
     const gp_report *n = r->report;
     return gp_progress_meter_update(&r->ticker, n->done + n->skipped + n->failed, n->failed);
@@ -425,7 +428,7 @@ static gp_status next_file(void *user, void **out, gp_error *err)
             return GP_OK;
         }
         r->report->skipped++;
-        tell(r);
+        report_progress(r);
     }
     return r->ticker.stopped ? gp_fail(err, GP_ERR_STOPPED, "stopped") : GP_OK;
 }
@@ -438,15 +441,15 @@ static gp_status commit(add_run *r, gp_error *err)
     return gp_cat_commit(r->cat, err);
 }
 
-/* Looks for another path of an image that has a prompt of its own. */
+/* A search for other paths of an image that have their own prompt. */
 typedef struct rivals {
     const add_run *r;
     const file_job *job;
-    bool any, earlier; /* earlier: it sorts before the path of the job */
+    bool any, earlier; /* earlier: such a path sorts before the job's path */
     gp_status status;
 } rivals;
 
-static bool see_rival(void *user, const char *path)
+static bool check_rival(void *user, const char *path)
 {
     rivals *v = user;
     gp_str room = GP_STR_INIT;
@@ -471,9 +474,9 @@ static bool see_rival(void *user, const char *path)
     return !v->earlier && v->status == GP_OK;
 }
 
-/* Of an image at several paths with different prompts, the first path gives the prompt. *later: this is not the first
- * one. */
-static gp_status meet_rivals(add_run *r, const file_job *job, int64_t image, bool *later, gp_error *err)
+/* If an image has several paths with different prompts, the prompt of the first path is used. *later: this is not the
+ * first path. */
+static gp_status check_rivals(add_run *r, const file_job *job, int64_t image, bool *later, gp_error *err)
 {
     gp_cat_kept_prompt kept = {0};
     rivals v = {.r = r, .job = job};
@@ -482,18 +485,18 @@ static gp_status meet_rivals(add_run *r, const file_job *job, int64_t image, boo
     bool differs = kept.paths > 1 && kept.strength == job->strength && kept.raw && strcmp(kept.raw, job->raw) != 0;
     gp_cat_kept_prompt_clear(&kept);
     if (!differs) return GP_OK;
-    GP_TRY(gp_cat_other_paths(r->cat, image, job->path, see_rival, &v, err));
+    GP_TRY(gp_cat_other_paths(r->cat, image, job->path, check_rival, &v, err));
     if (v.status != GP_OK) return gp_fail_memory_path(err, "the prompt of '%s'", job->path);
     *later = v.earlier;
     r->rivals += v.earlier || (v.any && image != job->identity.before.image);
     return GP_OK;
 }
 
-/* Records the prompt, or that the file has no prompt: an older reader may have found a prompt in the same bytes. */
-static gp_status write_prompt(add_run *r, const file_job *job, int64_t image, bool fresh, gp_error *err)
+/* Records the prompt, or that the file has none: an older version may have found a prompt in the same bytes. */
+static gp_status write_prompt(add_run *r, const file_job *job, int64_t image, bool inserted, gp_error *err)
 {
     bool later = false, beside = job->strength == STRENGTH_SIDECAR || job->strength == STRENGTH_TABLE;
-    if (!fresh && job->prompt && beside) GP_TRY(meet_rivals(r, job, image, &later, err));
+    if (!inserted && job->prompt && beside) GP_TRY(check_rivals(r, job, image, &later, err));
     if (later) return GP_OK;
     bool settings = job->settings && strcmp(job->settings, "{}") != 0, has_prompt = job->prompt != NULL;
     gp_cat_prompt prompt = {.text = job->prompt,
@@ -537,16 +540,17 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
                           .apart = job->grid ? "grid" : NULL,
                           .same_as = identity->same_as};
     int64_t id = 0;
-    bool fresh = false;
-    GP_TRY(gp_cat_image_put(r->cat, &image, job->path, job->size, job->mtime_ns, &id, &fresh, err));
-    GP_TRY(write_prompt(r, job, id, fresh, err));
+    bool inserted = false;
+    GP_TRY(gp_cat_image_put(r->cat, &image, job->path, job->size, job->mtime_ns, &id, &inserted, err));
+    GP_TRY(write_prompt(r, job, id, inserted, err));
     r->damaged += job->damaged;
     r->broken += job->broken;
     r->unstated += job->unstated;
     r->refused_count += job->refused != NULL;
     if (job->refused && !r->refused && !(r->refused = gp_str_dup(job->refused))) return gp_fail_memory(err, "a note");
-    bool stayed = id == identity->before.image; /* the path already held this image, perhaps with other metadata */
-    if (!stayed && !fresh) r->report->duplicates++;
+    /* The path already held this image; only its metadata may have changed. */
+    bool stayed = id == identity->before.image;
+    if (!stayed && !inserted) r->report->duplicates++;
     if (stayed)
         r->report->skipped++;
     else
@@ -568,7 +572,7 @@ static gp_status take_file(void *user, void *data, gp_error *err)
     GP_TRY_GOTO(write_file(r, job, err));
     if (++r->uncommitted >= FILES_PER_COMMIT && gp_clock_now() - r->begun >= COMMIT_SECONDS)
         GP_TRY_GOTO(commit(r, err));
-    if (!tell(r)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
+    if (!report_progress(r)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
 out:
     job_free(job);
     return st;
@@ -580,7 +584,7 @@ static void drop_file(void *user, void *job)
     job_free(job);
 }
 
-/* Returns false only if the file is certainly gone, so true if its folder or disk cannot be read at present. */
+/* Returns false only if the file certainly does not exist. Returns true if its folder or disk cannot be read. */
 static bool path_exists(void *user, const char *path)
 {
     (void)user;
@@ -595,7 +599,7 @@ static bool name_exists(void *user, const char *path)
     return lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
-static gp_status forget_troubles(const add_run *r, gp_error *err)
+static gp_status forget_failures(const add_run *r, gp_error *err)
 {
     gp_status st = GP_OK;
     for (size_t i = 0; i < r->options->root_count && st == GP_OK; i++) {
@@ -607,14 +611,14 @@ static gp_status forget_troubles(const add_run *r, gp_error *err)
     return st;
 }
 
-static void tell_images(const add_run *r, const char *code, uint64_t count, const char *one, const char *many)
+static void note_images(const add_run *r, const char *code, uint64_t count, const char *one, const char *many)
 {
     if (count)
         gp_note_say(r->options->note, r->options->note_user, code, count, "%llu %s %s", (unsigned long long)count,
                     gp_plural(count, "image", "images"), gp_plural(count, one, many));
 }
 
-static void tell_refused(const add_run *r)
+static void note_refused(const add_run *r)
 {
     const gp_add_options *o = r->options;
     if (r->refused_count > 1)
@@ -624,34 +628,34 @@ static void tell_refused(const add_run *r)
         gp_note_say(o->note, o->note_user, "sidecar-refused", r->refused_count, "%s", r->refused);
 }
 
-static void tell_metadata(const add_run *r)
+static void note_metadata(const add_run *r)
 {
-    tell_refused(r);
-    tell_images(r, "guesses", r->report->guesses,
+    note_refused(r);
+    note_images(r, "guesses", r->report->guesses,
                 "has only a guessed prompt: score it with --guesses ('goldpan show' prints the reason)",
                 "have only guessed prompts: score them with --guesses ('goldpan show' prints the reason)");
-    tell_images(r, "broken-graphs", r->broken,
+    note_images(r, "broken-graphs", r->broken,
                 "contains a ComfyUI graph that goldpan cannot read, and has no other prompt",
                 "contain a ComfyUI graph that goldpan cannot read, and have no other prompt");
-    tell_images(r, "unstated-prompts", r->unstated,
+    note_images(r, "unstated-prompts", r->unstated,
                 "has metadata without a clear prompt ('goldpan show' prints the reason)",
                 "have metadata without a clear prompt ('goldpan show' prints the reason)");
     if (r->rivals)
         gp_note_say(r->options->note, r->options->note_user, "rival-prompts", r->rivals,
                     "%llu %s another prompt than another path of the same image: the prompt of the first path is used",
                     (unsigned long long)r->rivals, gp_plural(r->rivals, "path has", "paths have"));
-    tell_images(
+    note_images(
         r, "damaged-metadata", r->damaged,
         "has damaged metadata (a wrong checksum or broken text): the image was added, the damaged text was ignored",
         "have damaged metadata (a wrong checksum or broken text): the images were added, the damaged text was ignored");
 }
 
-static bool table_goes_on(void *user)
+static bool on_table_progress(void *user)
 {
-    return tell(user);
+    return report_progress(user);
 }
 
-/* Takes prompts such as "nan" as missing values, if the table has other prompts. */
+/* Counts prompts such as "nan" as missing values, if the table has other prompts. */
 static gp_status find_nans(add_run *r, gp_watch *watch, gp_error *err)
 {
     uint64_t nans = 0, others = 0;
@@ -677,7 +681,7 @@ static gp_status find_nans(add_run *r, gp_watch *watch, gp_error *err)
 static gp_status open_table(add_run *r, gp_error *err)
 {
     const gp_add_options *o = r->options;
-    gp_watch watch = {.go_on = table_goes_on, .user = r};
+    gp_watch watch = {.go_on = on_table_progress, .user = r};
     if (!o->prompts) return GP_OK;
     if (!r->table) GP_TRY(gp_table_read(o->prompts, &watch, &r->table, err));
     gp_table_notes(r->table, o->note, o->note_user);
@@ -688,7 +692,7 @@ static gp_status open_table(add_run *r, gp_error *err)
     return GP_OK;
 }
 
-static void tell_no_prompts(const gp_add_options *o, uint64_t images)
+static void note_no_prompts(const gp_add_options *o, uint64_t images)
 {
     static const char how[] = "name a table of prompts with --prompts FILE, or put the prompt of a.png into a text file"
                               " a.txt beside it";
@@ -700,7 +704,7 @@ static void tell_no_prompts(const gp_add_options *o, uint64_t images)
 }
 
 /* Sends the notes about skipped, missing and unexpected files. */
-static void tell_notes(const add_run *r)
+static void send_notes(const add_run *r)
 {
     const gp_add_options *o = r->options;
     const gp_report *n = r->report;
@@ -726,7 +730,7 @@ static void tell_notes(const add_run *r)
                     "there are no images in '%s'%s that goldpan reads (PNG, JPEG, WebP): name the folder of the images",
                     root, more);
     else if (images && n->without_prompt == images)
-        tell_no_prompts(o, images);
+        note_no_prompts(o, images);
 }
 
 gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, gp_table *table, gp_rows_of *rows,
@@ -748,7 +752,7 @@ gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, gp_
     gp_passed_init(&r.passed);
     gp_progress_meter_init(&r.ticker, "add", 0, options->progress, options->user);
     GP_TRY_GOTO(open_table(&r, err));
-    GP_TRY_GOTO(forget_troubles(&r, err));
+    GP_TRY_GOTO(forget_failures(&r, err));
     GP_TRY_GOTO(gp_queue_new(FOUND_AHEAD, &r.found, err));
     GP_TRY_GOTO(gp_threads_start(1, walk_thread, &r, &walker, err));
     st = gp_pipeline_run(&pipe, &r, err);
@@ -768,7 +772,7 @@ out:
     if (st == GP_OK) st = gp_gone_read(cat, &r.gone, err);
     if (st == GP_OK) st = gp_stage_import_marks(cat, options->note, options->note_user, err);
     if (st == GP_OK) gp_progress_meter_finish(&r.ticker);
-    if (st == GP_OK) tell_notes(&r), tell_metadata(&r);
+    if (st == GP_OK) send_notes(&r), note_metadata(&r);
     gp_passed_clear(&r.passed);
     gp_mem_free(r.refused);
     for (size_t i = 0; st == GP_OK && r.table && i < gp_table_rows(r.table); i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Categories from the user's words.  A word in the prompt decides.  For an image whose prompt has no such word, the
- * label with the nearest text embedding decides, if there is a model. */
+ * Makes categories from the labels that the user gave. A label that occurs in the prompt is used. For an image whose
+ * prompt has no label, the label with the nearest text embedding is used, if there is a model. */
 #include "stage/analyze_stage.h"
 
 #include "base/mem.h"
@@ -12,14 +12,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Neutral texts.  An image that is nearer to a neutral text than to every label is "other".  The nearest text is used,
- * not the mean of all, because the text that a model finds neutral depends on the kind of image. */
+/* Neutral texts. An image that is nearer to a neutral text than to every label becomes "other". The nearest of these
+ * texts decides, not their mean, because it depends on the kind of image which text a model treats as neutral. */
 static const char *const neutral_texts[] = {"", "a photo", "a picture", "a drawing"};
 enum { NEUTRALS = sizeof neutral_texts / sizeof *neutral_texts };
 static const char other_name[] = "other";
 
-/* Averages the embeddings of a few wordings of each label, because models were not trained on single words.  Appends the
- * embeddings of the neutral texts.  *out [count + NEUTRALS, d] owned. */
+/* Averages the embeddings of a few wordings of each label, because models were not trained on single words. Then
+ * appends the embeddings of the neutral texts. The caller owns *out [count + NEUTRALS, d]. */
 static gp_status embed_labels(const gp_analysis_run *r, const gp_label_words *l, float **out, gp_error *err)
 {
     static const char *const wordings[] = {"", "a photo of ", "a picture of "};
@@ -61,9 +61,9 @@ static gp_status embed_labels(const gp_analysis_run *r, const gp_label_words *l,
     return st;
 }
 
-/* Gives images without a label the nearest label, or "other".  *others: number of images that got "other". */
-static gp_status label_by_sight(const gp_analysis_run *r, const gp_label_words *l, const char **chosen, size_t *others,
-                                gp_error *err)
+/* Assigns the nearest label, or "other", to images without a label. *others: number of images that became "other". */
+static gp_status label_by_embedding(const gp_analysis_run *r, const gp_label_words *l, const char **chosen,
+                                    size_t *others, gp_error *err)
 {
     gp_categories seen = {0};
     float *vectors = NULL;
@@ -87,7 +87,7 @@ out:
 }
 
 /* Sets the note about images that match no label. */
-static void say_unsorted(gp_analysis_run *r, size_t silent, size_t others)
+static void note_unlabelled(gp_analysis_run *r, size_t silent, size_t others)
 {
     char text[200] = "";
     if (silent && !r->encoder)
@@ -113,8 +113,8 @@ gp_status gp_analysis_label(gp_analysis_run *r, gp_error *err)
         chosen[i] = gp_label_words_match(&l, r->m.texts[i]);
         silent += !chosen[i];
     }
-    if (silent && r->encoder) GP_TRY_GOTO(label_by_sight(r, &l, chosen, &others, err));
-    say_unsorted(r, silent, others);
+    if (silent && r->encoder) GP_TRY_GOTO(label_by_embedding(r, &l, chosen, &others, err));
+    note_unlabelled(r, silent, others);
     GP_TRY_GOTO(gp_categories_from_words(chosen, r->m.n, "your words", &r->categories, err));
 out:
     gp_mem_free(chosen);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Find: scored images from the catalog -> hierarchy -> categories -> standings -> slices -> duplicates -> map ->
- * catalog.
+ * Stage analyze: scored images -> hierarchy -> categories -> per-image statistics -> slices -> near-duplicates -> map.
  *
- * Scores of a model favour some kinds of picture (portraits, famous faces).  Categories are there to even that out: every
- * image is told where it stands within its own prompt and category (z, percentile), and a corrected score takes off
- * the level, spread and shape of its category's scores (pick/calibrate.h). */
+ * A model scores some kinds of images higher, such as portraits and famous faces. Categories compensate for this. Each
+ * image gets its z-score and percentile within its prompt and category. The corrected score removes the level, spread
+ * and shape of the category's scores (pick/calibrate.h). */
 #include "stage/analyze_stage.h"
 
 #include "analyze/analyze.h"
@@ -53,7 +52,7 @@ static gp_status build_tree(gp_analysis_run *r, gp_error *err)
     return st;
 }
 
-/* Levels of the tree, coarse first, as pick and catalog want them. */
+/* Makes categories from the tree's levels, which are passed to `pick` from coarse to fine. */
 static gp_status categories_from_tree(gp_analysis_run *r, gp_error *err)
 {
     const gp_hierarchy *t = &r->tree;
@@ -66,7 +65,7 @@ static gp_status categories_from_tree(gp_analysis_run *r, gp_error *err)
         memcpy(labels + l * t->n, t->labels + from * t->n, t->n * sizeof *labels);
         sizes[l] = t->sizes[from];
     }
-    /* The article takes a level as it is; goldpan merges. */
+    /* the profile "article" takes one level unchanged; goldpan's own method merges clusters */
     bool article = r->slicing->profile == GP_SLICE_ARTICLE;
     GP_TRY_GOTO((article ? gp_categories_from_levels : gp_categories_from_clusters)(
         labels, sizes, t->levels, t->n, r->m.vectors, r->m.dims, r->options->min_categories, r->options->max_categories,
@@ -93,7 +92,7 @@ static gp_status categories_from_column(gp_analysis_run *r, gp_error *err)
                                      &r->categories, err);
 }
 
-/* Without a hierarchy there is one category: everything. */
+/* Without a hierarchy all images form one category. */
 static gp_status one_category(gp_analysis_run *r, gp_error *err)
 {
     const char **words;
@@ -104,8 +103,8 @@ static gp_status one_category(gp_analysis_run *r, gp_error *err)
     return st;
 }
 
-/* A name once more gets a number, so that each says which is meant. */
-static gp_status name_apart(gp_categories *c, size_t at, gp_error *err)
+/* Appends a number to a category name that is already used, so that names are unique. */
+static gp_status make_name_unique(gp_categories *c, size_t at, gp_error *err)
 {
     unsigned same = 1;
     for (size_t i = 0; i < at; i++) {
@@ -132,7 +131,7 @@ static gp_status name_categories(gp_analysis_run *r, gp_error *err)
         if (c->names[k]) continue;
         for (size_t i = 0; i < r->m.n; i++) inside[i] = c->category[i] == (int32_t)k;
         st = gp_analysis_title(r, inside, false, &c->names[k], NULL, err);
-        if (st == GP_OK) st = name_apart(c, k, err);
+        if (st == GP_OK) st = make_name_unique(c, k, err);
     }
     gp_mem_free(inside);
     return st;
@@ -154,7 +153,7 @@ static gp_status find_categories(gp_analysis_run *r, gp_error *err)
     return name_categories(r, err);
 }
 
-/* ------------------------------------------------------------------ standings */
+/* ------------------------------------------------------------------ per-image statistics */
 
 typedef struct prompt_at {
     int64_t prompt;
@@ -188,7 +187,7 @@ static gp_status number_prompts(gp_analysis_run *r, gp_error *err)
     return GP_OK;
 }
 
-static gp_status find_standings(gp_analysis_run *r, gp_error *err)
+static gp_status find_statistics(gp_analysis_run *r, gp_error *err)
 {
     const gp_cat_matrix *m = &r->m;
     const gp_categories *c = &r->categories;
@@ -226,14 +225,14 @@ out:
 
 /* ------------------------------------------------------------------ how good the categories are */
 
-/* Pairs of n. */
-static double pairs(double n)
+/* Number of pairs among n. */
+static double pair_count(double n)
 {
     return n * (n - 1) / 2;
 }
 
-/* Pairs of images of one prompt that are in one category, against what their number in each category gives by chance
- * (Cohen's kappa).  together [categories] is scratch. */
+/* Returns how often two images of a prompt are in the same category, compared with chance (Cohen's kappa). Chance is
+ * the share of all pairs that are in the same category. together [categories] is scratch. */
 static double agreement_of(const gp_analysis_run *r, double *together)
 {
     const int32_t *category = r->categories.category;
@@ -245,13 +244,13 @@ static double agreement_of(const gp_analysis_run *r, double *together)
             if (category[order[end]] >= 0) together[category[order[end]]] = 0;
         for (size_t k = i; k < end && r->prompt[order[i]] >= 0; k++)
             if (category[order[k]] >= 0) same += together[category[order[k]]]++, in++;
-        of += pairs((double)in);
+        of += pair_count((double)in);
     }
     memset(together, 0, r->categories.count * sizeof *together);
     for (size_t i = 0; i < r->m.n; i++)
         if (category[i] >= 0) together[category[i]]++, placed++;
-    for (size_t k = 0; k < r->categories.count; k++) all += pairs(together[k]);
-    chance = all / pairs(placed);
+    for (size_t k = 0; k < r->categories.count; k++) all += pair_count(together[k]);
+    chance = all / pair_count(placed);
     return of > 0 && chance < 1 ? (same / of - chance) / (1 - chance) : NAN;
 }
 
@@ -271,7 +270,7 @@ static gp_status find_quality(gp_analysis_run *r, gp_error *err)
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ into the catalog */
+/* ------------------------------------------------------------------ writing to the catalog */
 
 static void put_settings(const gp_analysis_run *r, gp_str *s)
 {
@@ -422,7 +421,7 @@ gp_status gp_stage_analyze(gp_catalog *cat, const gp_encoder *encoder, const cha
     counts.levels = r.tree.levels;
     GP_TRY_GOTO(find_categories(&r, err));
     GP_TRY_GOTO(find_quality(&r, err));
-    GP_TRY_GOTO(find_standings(&r, err));
+    GP_TRY_GOTO(find_statistics(&r, err));
     if (any_score(&r.m))
         GP_TRY_GOTO(gp_analysis_slices(&r, err));
     else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Evidence for a grid, strongest first: a grid's file name in a folder of grids; a grid's file name and a size larger
- * than one image; a size that is a multiple of one image, with an edge in the pixels at every border between cells.  An
- * upscaled image can also have such a size, but has no edges there. */
+ * Detects grids by three kinds of evidence, the strongest first. 1: a grid's file name in a folder of grids. 2: a
+ * grid's file name and a size larger than one image. 3: a size that is a multiple of one image, with an edge in the
+ * pixels at every border between cells. An upscaled image can also have such a size, but it has no edges there. */
 #include "stage/apart.h"
 
 #include "base/file.h"
@@ -14,7 +14,8 @@
 
 /* ------------------------------------------------------------------ names */
 
-/* "grid-0000.png", "xyz_grid-0003-1234.png", "prompt_matrix-0001.png": a known word, '-' or '_', and a number. */
+/* Returns true for "grid-0000.png", "xyz_grid-0003-1234.png", "prompt_matrix-0001.png": a known word, '-' or '_', a
+ * number. */
 static bool has_grid_name(const char *path)
 {
     static const char *const words[] = {"grid", "xyz_grid", "xy_grid", "x_y_grid", "prompt_matrix"};
@@ -53,7 +54,7 @@ static uint32_t number_of(const gp_json *settings, const char *key)
     return (uint32_t)value;
 }
 
-/* Returns the size of one image: the requested size, multiplied by the upscaling in the settings. */
+/* Returns the size of one image: the requested size times the upscaling factor in the settings. */
 static cells read_cells(const gp_json *settings)
 {
     cells c = {number_of(settings, "width"), number_of(settings, "height")};
@@ -69,8 +70,9 @@ static cells read_cells(const gp_json *settings)
     return c;
 }
 
-/* Counts columns and rows of cells; false if the size is not a multiple of a cell, or there is only one cell. */
-static bool whole_cells(const gp_image_info *head, cells c, uint32_t *columns, uint32_t *rows)
+/* Counts columns and rows of cells. Returns false if the size is not a multiple of a cell, or if there is only one
+ * cell. */
+static bool count_cells(const gp_image_info *head, cells c, uint32_t *columns, uint32_t *rows)
 {
     if (!c.width || head->width % c.width || head->height % c.height) return false;
     *columns = head->width / c.width, *rows = head->height / c.height;
@@ -99,26 +101,27 @@ static double step_at(const gp_pixels *p, uint32_t at, bool columns)
     return sum / n;
 }
 
-/* Returns whether there is an edge: the step is compared with the largest step nearby. */
-static bool breaks_at(const gp_pixels *p, uint32_t at, bool columns)
+/* Returns whether there is an edge, by comparing the step with the largest step nearby. */
+static bool has_edge_at(const gp_pixels *p, uint32_t at, bool columns)
 {
     enum { AROUND = 6 };
-    const double CLEAR = 2.0, LEAST = 6.0; /* factor over the largest step nearby; minimum step, of 765 */
+    const double MIN_RATIO = 2.0,
+                 MIN_STEP = 6.0; /* minimum ratio to the largest step nearby; minimum step, out of 765 */
     double step = step_at(p, at, columns), largest = 0;
     for (uint32_t k = 2; k <= AROUND; k++) {
         double before = step_at(p, at - k, columns), after = step_at(p, at + k, columns);
         largest = fmax(largest, fmax(before, after));
     }
-    return step >= LEAST && step >= CLEAR * largest;
+    return step >= MIN_STEP && step >= MIN_RATIO * largest;
 }
 
-static bool breaks_everywhere(const gp_pixels *p, uint32_t columns, uint32_t rows)
+static bool has_edges_everywhere(const gp_pixels *p, uint32_t columns, uint32_t rows)
 {
     if (p->width / columns < 16 || p->height / rows < 16) return false; /* cells are too small for this test */
     for (uint32_t i = 1; i < columns; i++)
-        if (!breaks_at(p, i * (p->width / columns), true)) return false;
+        if (!has_edge_at(p, i * (p->width / columns), true)) return false;
     for (uint32_t i = 1; i < rows; i++)
-        if (!breaks_at(p, i * (p->height / rows), false)) return false;
+        if (!has_edge_at(p, i * (p->height / rows), false)) return false;
     return true;
 }
 
@@ -138,11 +141,11 @@ gp_status gp_apart_is_grid(const char *path, const gp_image_info *head, const ch
     if (st != GP_OK) return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &ignored) : GP_OK;
     cells c = read_cells(settings);
     gp_json_free(settings);
-    if (named && c.width) /* cells may have borders and labels, or be scaled down */
+    if (named && c.width) /* cells may have borders and labels, or be reduced in size */
         *grid = head->width > c.width || head->height > c.height;
-    if (*grid || !whole_cells(head, c, &columns, &rows)) return GP_OK;
+    if (*grid || !count_cells(head, c, &columns, &rows)) return GP_OK;
     st = gp_image_decode_bytes(bytes, size, max_pixels, &pixels, &ignored);
-    if (st == GP_OK) *grid = breaks_everywhere(&pixels, columns, rows);
+    if (st == GP_OK) *grid = has_edges_everywhere(&pixels, columns, rows);
     gp_pixels_clear(&pixels);
-    return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &ignored) : GP_OK; /* others: reported by score */
+    return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &ignored) : GP_OK; /* `score` reports other errors */
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * Images that are not candidates: images that goldpan made, and grids.  A web interface composes a grid from the images
- * of a batch and gives it the metadata of the first image. */
+ * Detects images that are not candidates: images that goldpan made, and grids. Web interfaces combine the images of a
+ * batch into a grid and give it the metadata of the first image. */
 #ifndef GP_STAGE_APART_H
 #define GP_STAGE_APART_H
 
 #include "image/chunks.h"
 #include "image/image.h"
 
-/* Decides whether this image is a grid of other images.  Evidence is a name and folder as AUTOMATIC1111 and compatible
- * programs write them.  Other evidence is a size that is a multiple of the size in the settings (one JSON object, or
- * NULL), with edges at the borders of the cells.  Errors: MEMORY. */
+/* Decides whether this image is a grid of other images. One kind of evidence is a name and folder as AUTOMATIC1111 and
+ * compatible programs write them. The other is a size that is a multiple of the size in the settings, with edges at the
+ * borders of the cells. settings_json: one JSON object or NULL. Errors: MEMORY. */
 gp_status gp_apart_is_grid(const char *path, const gp_image_info *head, const char *settings_json, const uint8_t *bytes,
                            size_t size, uint64_t max_pixels, bool *grid, gp_error *err);
 

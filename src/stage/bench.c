@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Bench: a sample of pictures goes the way of add and score, into a catalog that is in memory only, and is timed.
- *   walk    -> which files there are; a sample evenly spread over them
- *   encode  -> read, decode, resize, tower, catalog, by the same jobs as score       first: the disk may be cold
- *   add     -> hash, header, metadata, catalog; for the same files, by gp_stage_add
- *   prompts -> those that add found, or drawn ones
- * Without files pictures are drawn before the clock starts: eight, again and again, as PNGs in memory. */
+ * Stage bench: times the steps of add and score on a sample of images, with a catalog in memory.
+ *   walk    -> list the files; choose a sample spread evenly over them
+ *   encode  -> read, decode, resize, image tower, catalog, with the same jobs as score. This comes first, so that
+ *              the files may be read from disk rather than from the cache
+ *   add     -> hash, header, metadata, catalog, for the same files, by gp_stage_add
+ *   prompts -> those that add found, or synthetic ones
+ * Without files eight synthetic images are made before timing starts and used repeatedly, as PNG files in memory. */
 #include "stage/stage.h"
 
 #include "base/clock.h"
@@ -21,7 +22,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-enum { DRAWN = 8, KEPT = 8192 /* paths at most */, TEXTS = 64, PICTURES_A_PROMPT = 4 };
+enum { SYNTHETIC = 8, KEPT = 8192 /* maximum number of paths kept */, TEXTS = 64, PICTURES_A_PROMPT = 4 };
 
 typedef struct bench_run {
     const gp_bench_options *options;
@@ -30,24 +31,24 @@ typedef struct bench_run {
     gp_catalog *cat;
     int64_t encoder_id;
     gp_progress_meter ticker;
-    /* files: of every `step` one path, at most KEPT; step doubles when they are full */
+    /* files: one path of every `step` files, at most KEPT; step doubles when the list is full */
     char **paths;
     size_t path_count, step;
-    /* or pictures */
-    gp_str drawn[DRAWN];
-    atomic_size_t next_drawn;
+    /* synthetic images, if there are no files */
+    gp_str synthetic[SYNTHETIC];
+    atomic_size_t next_synthetic;
     /* encoding */
     double until, bytes;
-    size_t made, jobs, most; /* pictures and jobs made; pictures at most */
+    size_t made, jobs, most; /* images and jobs started; maximum number of images */
 } bench_run;
 
-/* ------------------------------------------------------------------ which pictures */
+/* ------------------------------------------------------------------ choosing images */
 
 static bool on_found(void *user, const gp_walk_entry *found)
 {
     bench_run *r = user;
     if (r->report->found++ % r->step == 0) {
-        if (r->path_count == KEPT) { /* every other one goes, and so it stays even */
+        if (r->path_count == KEPT) { /* keep every second path, so that the sample stays even */
             for (size_t i = 0; i < KEPT; i++) {
                 if (i % 2) gp_mem_free(r->paths[i]);
                 if (i % 2 == 0) r->paths[i / 2] = r->paths[i];
@@ -68,39 +69,43 @@ static gp_status find_files(bench_run *r, gp_error *err)
     GP_TRY(gp_alloc((void **)&r->paths, KEPT, sizeof *r->paths, "a list of files", err));
     gp_status st = gp_walk(r->options->roots, r->options->root_count, on_found, NULL, r, err);
     if (st == GP_ERR_STOPPED && !r->ticker.stopped) return gp_fail_memory(err, "a path");
-    if (st == GP_OK && r->path_count == 0) return gp_fail(err, GP_ERR_NOT_FOUND, "no images there (PNG, JPEG, WebP)");
+    if (st == GP_OK && r->path_count == 0)
+        return gp_fail(
+            err, GP_ERR_NOT_FOUND,
+            "no PNG, JPEG or WebP image found: name a folder that contains some, or none to use synthetic images");
     return st;
 }
 
-static void draw_some(void *user, int index)
+static void make_images_thread(void *user, int index)
 {
     bench_run *r = user;
     gp_error err = {0};
     (void)index;
-    for (size_t i; (i = atomic_fetch_add(&r->next_drawn, 1)) < DRAWN;) {
-        if (gp_synthetic_png(i + 1, &r->drawn[i], &err) == GP_OK) continue;
-        atomic_store(&r->next_drawn, DRAWN);
-        r->drawn[i].failed = true; /* said by the thread that waits */
+    for (size_t i; (i = atomic_fetch_add(&r->next_synthetic, 1)) < SYNTHETIC;) {
+        if (gp_synthetic_png(i + 1, &r->synthetic[i], &err) == GP_OK) continue;
+        atomic_store(&r->next_synthetic, SYNTHETIC);
+        r->synthetic[i].failed = true; /* the waiting thread reports this */
     }
 }
 
-static gp_status draw_pictures(bench_run *r, gp_error *err)
+static gp_status make_images(bench_run *r, gp_error *err)
 {
     gp_threads *threads = NULL;
     int n = gp_encode_pool_threads(r->pool);
-    GP_TRY(gp_threads_start(n < DRAWN ? n : DRAWN, draw_some, r, &threads, err));
+    GP_TRY(gp_threads_start(n < SYNTHETIC ? n : SYNTHETIC, make_images_thread, r, &threads, err));
     gp_threads_join(threads);
-    for (size_t i = 0; i < DRAWN; i++)
-        if (r->drawn[i].failed || !r->drawn[i].size) return gp_fail_memory(err, "an image");
+    for (size_t i = 0; i < SYNTHETIC; i++)
+        if (r->synthetic[i].failed || !r->synthetic[i].size) return gp_fail_memory(err, "an image");
     return GP_OK;
 }
 
-/* Picture i of the sample: any beginning of 0, 1, 2 ... is spread over the whole list, by the golden ratio. */
-static size_t spread(size_t i, size_t n)
+/* Returns the index of image i of the sample. Steps of the golden ratio spread the first k images over the whole list,
+ * for every k. */
+static size_t sample_index(size_t i, size_t n)
 {
     size_t stride = (size_t)((double)n * 0.6180339887498949);
     if (stride < 1) stride = 1;
-    for (;; stride++) { /* coprime to n: each comes once */
+    for (;; stride++) { /* the stride must be coprime to n, so that each index comes once */
         size_t a = n, b = stride;
         while (b) {
             size_t rest = a % b;
@@ -117,7 +122,8 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
     bench_run *r = user;
     const size_t threads = (size_t)gp_encode_pool_threads(r->pool), batch = gp_encode_pool_batch(r->pool);
     if (r->ticker.stopped) return gp_fail(err, GP_ERR_STOPPED, "stopped");
-    /* As many jobs for every thread, or some would wait at the end and the rate would seem lower than it is. */
+    /* All threads get the same number of jobs. Otherwise some would wait at the end, and the measured rate would be too
+     * low. */
     if (r->made == r->most || (r->jobs % threads == 0 && gp_clock_now() > r->until)) return GP_OK;
     size_t left = r->most - r->made;
     gp_encode_job *job;
@@ -126,10 +132,10 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
         gp_encode_item *p = &job->pictures[i];
         p->id = (int64_t)(r->made + i);
         if (r->paths) {
-            p->path = r->paths[spread(r->made + i, r->path_count)], p->leave_own = true;
+            p->path = r->paths[sample_index(r->made + i, r->path_count)], p->leave_own = true;
         } else {
-            const gp_str *png = &r->drawn[(r->made + i) % DRAWN];
-            p->path = "a drawn picture", p->bytes = (const uint8_t *)png->data, p->size = png->size;
+            const gp_str *png = &r->synthetic[(r->made + i) % SYNTHETIC];
+            p->path = "a synthetic image", p->bytes = (const uint8_t *)png->data, p->size = png->size;
         }
     }
     r->made += job->count, r->jobs++;
@@ -142,7 +148,7 @@ static void work_batch(void *user, int thread, void *job)
     gp_encode_job_run(((bench_run *)user)->pool, thread, job);
 }
 
-/* As score writes a batch; what an image is called matters to nobody here. */
+/* Writes a batch as score does. The images' names are arbitrary. */
 static gp_status write_batch(bench_run *r, const gp_encode_job *job, gp_error *err)
 {
     const size_t d = gp_encode_pool_dims(r->pool);
@@ -153,10 +159,10 @@ static gp_status write_batch(bench_run *r, const gp_encode_job *job, gp_error *e
         gp_cat_image image = {.hash = gp_hash_of(&p->id, sizeof p->id), .bytes = p->size, .format = "png"};
         char name[32];
         int64_t id = 0;
-        bool fresh;
+        bool inserted;
         if (!p->ok) continue;
         snprintf(name, sizeof name, "%lld", (long long)p->id);
-        GP_TRY(gp_cat_image_put(r->cat, &image, name, p->size, 0, &id, &fresh, err));
+        GP_TRY(gp_cat_image_put(r->cat, &image, name, p->size, 0, &id, &inserted, err));
         GP_TRY(gp_cat_image_embedding_put(r->cat, id, r->encoder_id, job->vectors + i * d, (uint32_t)d, err));
         GP_TRY(gp_cat_failure_clear(r->cat, id, "score", err));
     }
@@ -222,7 +228,7 @@ static gp_status add_sample(bench_run *r, gp_catalog *cat, gp_error *err)
     gp_add_options add = GP_ADD_DEFAULTS;
     gp_report counts = {0};
     GP_TRY(gp_alloc((void **)&roots, r->made, sizeof *roots, "a list of files", err));
-    for (size_t i = 0; i < r->made; i++) roots[i] = r->paths[spread(i, r->path_count)];
+    for (size_t i = 0; i < r->made; i++) roots[i] = r->paths[sample_index(i, r->path_count)];
     add.roots = roots, add.root_count = r->made;
     add.max_pixels = r->options->max_pixels, add.threads = r->options->threads;
     add.progress = r->options->progress, add.user = r->options->user;
@@ -245,7 +251,7 @@ static gp_status encode_texts(bench_run *r, const char *const *texts, size_t n, 
 
 static gp_status texts_of_files(bench_run *r, gp_error *err)
 {
-    gp_catalog *cat = NULL; /* another one, in which the pictures are what they are */
+    gp_catalog *cat = NULL; /* a second catalog, for adding the real files */
     gp_cat_todo todo = {0};
     int64_t after = 0;
     gp_status st;
@@ -263,7 +269,7 @@ out:
     return st;
 }
 
-static gp_status texts_of_drawn(bench_run *r, gp_error *err)
+static gp_status synthetic_texts(bench_run *r, gp_error *err)
 {
     char texts[TEXTS][160];
     const char *list[TEXTS];
@@ -271,7 +277,7 @@ static gp_status texts_of_drawn(bench_run *r, gp_error *err)
     for (size_t at = 0; at < wanted; at += TEXTS) {
         size_t n = wanted - at < TEXTS ? wanted - at : TEXTS;
         for (size_t i = 0; i < n; i++) {
-            gp_drawn_prompt(at + i, texts[i], sizeof texts[i]);
+            gp_synthetic_prompt(at + i, texts[i], sizeof texts[i]);
             list[i] = texts[i];
         }
         GP_TRY(encode_texts(r, list, n, err));
@@ -279,7 +285,7 @@ static gp_status texts_of_drawn(bench_run *r, gp_error *err)
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ the whole */
+/* ------------------------------------------------------------------ the stage */
 
 static gp_status begin(bench_run *r, const gp_encoder *encoder, const gp_model_facts *facts, gp_error *err)
 {
@@ -292,11 +298,12 @@ static gp_status begin(bench_run *r, const gp_encoder *encoder, const gp_model_f
     r->report->batch = (uint32_t)gp_encode_pool_batch(r->pool);
     GP_TRY(gp_cat_open_memory(&r->cat, err));
     GP_TRY(gp_cat_encoder_put(r->cat, &row, &r->encoder_id, err));
-    return o->root_count ? find_files(r, err) : draw_pictures(r, err);
+    return o->root_count ? find_files(r, err) : make_images(r, err);
 }
 
-/* Texts take all threads as pictures do, and add comes before: per picture it all adds up. */
-static void conclude(gp_bench_report *n)
+/* Computes the total rate. Encoding texts uses all threads, as encoding images does, and add runs before, so the times
+ * add up. */
+static void compute_rates(gp_bench_report *n)
 {
     const double pictures = (double)(n->pictures + n->failed + n->own);
     const double all = n->add_seconds + n->seconds + n->text_tower_seconds / n->threads;
@@ -312,18 +319,18 @@ gp_status gp_stage_bench(const gp_encoder *encoder, const gp_bench_options *opti
     gp_model_facts facts = {0};
     bench_run r = {.options = options, .report = &counts};
     gp_status st;
-    atomic_init(&r.next_drawn, 0);
+    atomic_init(&r.next_synthetic, 0);
     gp_encoder_facts(encoder, &facts);
     gp_progress_meter_init(&r.ticker, "bench", 0, options->progress, options->user);
     GP_TRY_GOTO(begin(&r, encoder, &facts, err));
     GP_TRY_GOTO(encode(&r, err));
     if (facts.has_text_tower && gp_encoder_tokenizer(encoder))
-        GP_TRY_GOTO(r.paths ? texts_of_files(&r, err) : texts_of_drawn(&r, err));
+        GP_TRY_GOTO(r.paths ? texts_of_files(&r, err) : synthetic_texts(&r, err));
     gp_progress_meter_finish(&r.ticker);
-    conclude(&counts);
+    compute_rates(&counts);
     *report = counts;
 out:
-    for (size_t i = 0; i < DRAWN; i++) gp_str_clear(&r.drawn[i]);
+    for (size_t i = 0; i < SYNTHETIC; i++) gp_str_clear(&r.synthetic[i]);
     for (size_t i = 0; i < r.path_count; i++) gp_mem_free(r.paths[i]);
     gp_mem_free(r.paths);
     gp_cat_close(r.cat);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Near copies: likely ones by their embeddings, then looked at.  A model calls two images of one prompt alike long
- * before a person does, so a perceptual hash has the last word; only pictures with a neighbour within reach are opened
- * for it. (Exact copies are one image in the catalog, with several paths.) */
+ * Finds near-duplicates: candidates by their embeddings, then a check by perceptual hash. The check is needed because a
+ * model rates two images of one prompt as similar long before a person does. Only images with a near neighbour are
+ * opened. (Identical files are one image with several paths in the catalog.) */
 #include "stage/analyze_stage.h"
 
 #include "analyze/analyze.h"
@@ -18,63 +18,64 @@
 #include <math.h>
 #include <stdatomic.h>
 
-enum { FILES_A_ROUND = 512 }; /* between two words about progress */
+enum { FILES_A_ROUND = 512 }; /* files between two progress reports */
 static const uint64_t most_bytes = (uint64_t)1 << 30;
 
 /* ------------------------------------------------------------------ perceptual hashes */
 
-typedef struct look_run {
+typedef struct hash_run {
     const gp_cat_matrix *m;
-    const uint32_t *rows; /* [count] to look at */
+    const uint32_t *rows; /* [count] rows to hash */
     size_t count;
-    uint64_t *looks; /* [n] */
+    uint64_t *hashes; /* [n] */
     atomic_size_t next;
-} look_run;
+} hash_run;
 
-static gp_status look_at(const char *path, uint64_t *look)
+static gp_status hash_file(const char *path, uint64_t *hash)
 {
     gp_pixels pixels = {0};
     gp_bytes file = {0};
     gp_status st = gp_file_read(path, most_bytes, &file, NULL);
     if (st == GP_OK) st = gp_image_decode_bytes(file.data, file.size, GP_MAX_PIXELS, &pixels, NULL);
-    if (st == GP_OK) st = gp_image_phash(&pixels, look, NULL);
+    if (st == GP_OK) st = gp_image_phash(&pixels, hash, NULL);
     gp_bytes_clear(&file);
     gp_mem_free(pixels.rgb);
     return st;
 }
 
-static void look_thread(void *user, int index)
+static void hash_thread(void *user, int index)
 {
-    look_run *r = user;
+    hash_run *r = user;
     size_t i;
     (void)index;
     while ((i = atomic_fetch_add(&r->next, 1)) < r->count) {
         uint32_t row = r->rows[i];
-        /* A file that cannot be read any more is like no other: random bits are 32 from anything. */
-        if (!r->m->paths[row] || look_at(r->m->paths[row], &r->looks[row]) != GP_OK)
-            r->looks[row] = gp_rng_mix(row ^ 0x676f6c6470616eu);
+        /* An unreadable file must not match any other. It gets random bits, which differ from any hash in about 32
+         * bits. */
+        if (!r->m->paths[row] || hash_file(r->m->paths[row], &r->hashes[row]) != GP_OK)
+            r->hashes[row] = gp_rng_mix(row ^ 0x676f6c6470616eu);
     }
 }
 
-static gp_status look_at_all(gp_analysis_run *r, const uint32_t *rows, size_t count, uint64_t *looks, gp_error *err)
+static gp_status hash_files(gp_analysis_run *r, const uint32_t *rows, size_t count, uint64_t *hashes, gp_error *err)
 {
     gp_progress_meter ticker;
     int threads = gp_pipeline_threads(r->options->threads);
     gp_progress_meter_init(&ticker, "look", count, r->options->progress, r->options->user);
     for (size_t at = 0; at < count; at += FILES_A_ROUND) {
         gp_threads *running;
-        look_run look = {.m = &r->m, .rows = rows + at, .looks = looks};
-        look.count = count - at < FILES_A_ROUND ? count - at : FILES_A_ROUND;
-        GP_TRY(gp_threads_start(threads, look_thread, &look, &running, err));
+        hash_run hash = {.m = &r->m, .rows = rows + at, .hashes = hashes};
+        hash.count = count - at < FILES_A_ROUND ? count - at : FILES_A_ROUND;
+        GP_TRY(gp_threads_start(threads, hash_thread, &hash, &running, err));
         gp_threads_join(running);
-        if (!gp_progress_meter_update(&ticker, at + look.count, 0)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
+        if (!gp_progress_meter_update(&ticker, at + hash.count, 0)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
     }
     gp_progress_meter_finish(&ticker);
     return GP_OK;
 }
 
-/* rows [n]: those whose nearest neighbour is within reach. */
-static gp_status likely_rows(gp_analysis_run *r, uint32_t *rows, size_t *count, gp_error *err)
+/* Lists the rows whose nearest neighbour is similar enough: rows [n]. */
+static gp_status candidate_rows(gp_analysis_run *r, uint32_t *rows, size_t *count, gp_error *err)
 {
     const gp_cat_matrix *m = &r->m;
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
@@ -96,7 +97,7 @@ out:
 
 /* ------------------------------------------------------------------ keepers */
 
-static const char *why(const gp_cat_matrix *m, const gp_duplicates *d, size_t g)
+static const char *keeper_reason(const gp_cat_matrix *m, const gp_duplicates *d, size_t g)
 {
     uint32_t keeper = d->keeper[g];
     for (size_t i = 0; i < m->n; i++) {
@@ -113,27 +114,27 @@ gp_status gp_analysis_duplicates(gp_analysis_run *r, gp_error *err)
     const gp_cat_matrix *m = &r->m;
     gp_duplicates *d = &r->duplicates;
     uint32_t *rows = NULL;
-    uint64_t *looks = NULL;
+    uint64_t *hashes = NULL;
     size_t count = 0;
     gp_status st = GP_OK;
     if (m->n < 2) return GP_OK;
     GP_TRY_GOTO(gp_alloc((void **)&rows, m->n, sizeof *rows, "duplicates", err));
-    looks = gp_mem_zero(m->n, sizeof *looks);
-    if (!looks) GP_TRY_GOTO(gp_fail_memory(err, "duplicates among %zu images", m->n));
-    GP_TRY_GOTO(likely_rows(r, rows, &count, err));
-    GP_TRY_GOTO(look_at_all(r, rows, count, looks, err));
-    GP_TRY_GOTO(gp_an_duplicates(m->vectors, m->n, m->dims, m->scores, m->pixels, looks, r->copies, d, err));
+    hashes = gp_mem_zero(m->n, sizeof *hashes);
+    if (!hashes) GP_TRY_GOTO(gp_fail_memory(err, "duplicates among %zu images", m->n));
+    GP_TRY_GOTO(candidate_rows(r, rows, &count, err));
+    GP_TRY_GOTO(hash_files(r, rows, count, hashes, err));
+    GP_TRY_GOTO(gp_an_duplicates(m->vectors, m->n, m->dims, m->scores, m->pixels, hashes, r->copies, d, err));
     r->has_duplicates = true;
     r->keeper_reasons = gp_mem_zero(d->groups, sizeof *r->keeper_reasons);
     if (!r->keeper_reasons) GP_TRY_GOTO(gp_fail_memory(err, "duplicates"));
     for (size_t g = 0; g < d->groups; g++) {
-        r->keeper_reasons[g] = gp_str_dup(why(m, d, g));
+        r->keeper_reasons[g] = gp_str_dup(keeper_reason(m, d, g));
         if (!r->keeper_reasons[g]) GP_TRY_GOTO(gp_fail_memory(err, "duplicates"));
     }
     for (size_t i = 0; i < m->n; i++) r->report->duplicates += d->group[i] >= 0 && d->keeper[d->group[i]] != i;
     r->report->groups = d->groups;
 out:
-    gp_mem_free(looks);
+    gp_mem_free(hashes);
     gp_mem_free(rows);
     r->report->duplicates_seconds = gp_clock_now() - start;
     return st;

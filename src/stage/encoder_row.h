@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * The row of the catalog that stands for an encoder. */
+ * Makes the catalog row of an encoder. */
 #ifndef GP_STAGE_ENCODER_ROW_H
 #define GP_STAGE_ENCODER_ROW_H
 
 #include "catalog/catalog.h"
 #include "model/encoder.h"
 
-/* model: name of the encoder's model; may be NULL where the row is only looked up.  Strings borrowed. */
+/* model: name of the encoder's model; may be NULL if the row is only looked up. The strings are borrowed from
+ * `encoder`. */
 static inline gp_cat_encoder gp_stage_encoder_row(const gp_encoder *encoder, const char *model)
 {
     gp_model_facts facts;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Measures images that were encoded without measures: files -> pixels -> measures -> catalog, one image a job. */
+ * Measures images that were encoded without measures: files -> pixels -> measures -> catalog, one image per job. */
 #include "stage/frames.h"
 
 #include "base/clock.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define FILE_LIMIT        ((uint64_t)1 << 30)
-#define PAGE              4096 /* images read from the catalog at once */
+#define PAGE              4096 /* images read from the catalog at a time */
 #define IMAGES_PER_COMMIT 256
 
 gp_status gp_frames_put(gp_catalog *cat, int64_t image, const gp_quality *quality, bool keep, gp_frames_found *found,
@@ -25,7 +25,7 @@ gp_status gp_frames_put(gp_catalog *cat, int64_t image, const gp_quality *qualit
     return GP_OK;
 }
 
-static void tell_apart(const gp_score_options *o, uint64_t count, const char *code, const char *what, const char *why)
+static void note_frame(const gp_score_options *o, uint64_t count, const char *code, const char *what, const char *why)
 {
     if (!count) return;
     gp_note_say(o->note, o->note_user, code, count,
@@ -37,8 +37,8 @@ static void tell_apart(const gp_score_options *o, uint64_t count, const char *co
 
 void gp_frames_tell(const gp_frames_found *found, const gp_score_options *o)
 {
-    tell_apart(o, found->counts[GP_FRAME_BLACK], "frames-black", "black", "black");
-    tell_apart(o, found->counts[GP_FRAME_NOISE], "frames-noise", "noise", "only noise");
+    note_frame(o, found->counts[GP_FRAME_BLACK], "frames-black", "black", "black");
+    note_frame(o, found->counts[GP_FRAME_NOISE], "frames-noise", "noise", "only noise");
     if (found->kept)
         gp_note_say(o->note, o->note_user, "frames-kept", found->kept, "%llu %s set apart as black or noise %s again",
                     (unsigned long long)found->kept, gp_plural(found->kept, "image", "images"),
@@ -111,7 +111,7 @@ static void work_job(void *user, int thread, void *data)
     GP_TRY_GOTO(gp_file_read(job->path, FILE_LIMIT, &file, err));
     gp_hash now = gp_hash_of(file.data, file.size);
     if (memcmp(now.bytes, job->hash.bytes, sizeof now.bytes) != 0)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "has changed since it was added"));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "has changed since it was added: add it again"));
     GP_TRY_GOTO(gp_image_decode_bytes(file.data, file.size, max_pixels, &pixels, err));
     GP_TRY_GOTO(gp_image_quality(&pixels, gp_image_is_plain(file.data, file.size), &job->quality, err));
 out:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Generate: table -> plan (rows) -> back end -> file -> row, and scores while other images are generated. */
+ * Stage generate: table -> plan (rows) -> generator -> file -> row. Finished images are scored while others are
+ * generated. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -7,9 +8,9 @@
 
 #include <string.h>
 
-/* Sends a note about images that are not new: the generator took them from its cache, or drew the same image for
+/* Sends a note about images that are not new. The generator took them from its cache, or made the same image for
  * another request. */
-static void tell_same(const gp_generation *m)
+static void note_same(const gp_generation *m)
 {
     const gp_generate_options *o = m->o;
     if (m->same)
@@ -41,12 +42,12 @@ static void clear(gp_generation *m)
     gp_table_close(m->table);
     pthread_cond_destroy(&m->news);
     pthread_mutex_destroy(&m->mutex);
-    pthread_mutex_destroy(&m->telling);
+    pthread_mutex_destroy(&m->report_mutex);
 }
 
 static void begin(gp_generation *m)
 {
-    pthread_mutex_init(&m->telling, NULL);
+    pthread_mutex_init(&m->report_mutex, NULL);
     pthread_mutex_init(&m->mutex, NULL);
     pthread_cond_init(&m->news, NULL);
     gp_progress_meter_init(&m->ticker, "generate", 0, m->o->progress, m->o->user);
@@ -76,7 +77,7 @@ gp_status gp_stage_generate_check(const gp_generate_options *options, gp_error *
     gp_generation m = {.o = options, .counts = &counts, .quiet = true};
     begin(&m);
     gp_status st = prepare(&m, err);
-    if (st != GP_OK) gp_generation_tell_table(&m); /* else gp_stage_generate sends the notes */
+    if (st != GP_OK) gp_generation_tell_table(&m); /* otherwise gp_stage_generate sends the notes */
     clear(&m);
     return st;
 }
@@ -94,7 +95,7 @@ gp_status gp_stage_generate(gp_catalog *cat, const gp_encoder *encoder, const ch
     if (options->again) GP_TRY_GOTO(gp_generation_read_winners(&m, err));
     GP_TRY_GOTO(gp_folder_make(m.folder, err));
     st = gp_generation_run(&m, err);
-    tell_same(&m);
+    note_same(&m);
     GP_TRY_GOTO(st);
     gp_progress_meter_finish(&m.ticker);
 out:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * One picture: asked for until it comes, looked at, given its text, written under a temporary name and renamed.  What
- * it is called follows from what it is, so a picture that was written before a kill is found again. */
+ * Generates one image: requests it until it arrives, checks it, adds the prompt as metadata, and writes it under a
+ * temporary name that is then renamed. The file's name is computed from the request, so an image that was written
+ * before the process was killed is found again. */
 #include "stage/generate_job.h"
 
 #include "base/file.h"
@@ -38,7 +39,8 @@ void gp_generate_job_free(gp_generate_job *p)
     gp_mem_free(p);
 }
 
-/* "a-red-car-at-night": the prompt as a folder's name, short, for people; the key keeps them apart. */
+/* Appends a short folder name made from the prompt, such as "a-red-car-at-night". It is only for the user; the key
+ * makes the path unique. */
 static void put_slug(gp_str *s, const char *prompt)
 {
     enum { MOST = 48 };
@@ -93,7 +95,7 @@ void gp_generate_job_extra_key(const char *key, uint32_t index, char hex[33])
     gp_hash_hex(gp_hash_of(text, (size_t)size), hex);
 }
 
-/* Adds the next image of the batch to p->extras.  path: without extension; copied. */
+/* Adds the next image of the batch to p->extras. path: without extension; it is copied. */
 static gp_status add_extra(gp_generate_job *p, const char *path, gp_generate_job **out, gp_error *err)
 {
     char hex[33];
@@ -130,7 +132,7 @@ static void drop_extras(gp_generate_job *p)
 
 typedef struct merging {
     gp_str *out;
-    const gp_json *own, *given; /* members of these are not written again */
+    const gp_json *own, *given; /* members of these objects are not written again */
 } merging;
 
 static bool put_member(void *user, const char *key, const gp_json *value)
@@ -142,13 +144,14 @@ static bool put_member(void *user, const char *key, const gp_json *value)
     return true;
 }
 
-/* `backend` stays in the plan: it is not a setting of the image. */
+/* `backend` is stored only in the plan, because it is not a setting of the image */
 static bool put_given(void *user, const char *key, const gp_json *value)
 {
     return !strcmp(key, "backend") || put_member(user, key, value);
 }
 
-/* Writes the file's own settings, then those of the back end that the file lacks, then the table's other columns. */
+/* Writes the file's own settings, then settings of the generator that the file lacks, then the table's other
+ * columns. */
 static gp_status merge_settings(gp_generate_job *p, const gp_meta *meta, const char *given_json, gp_error *err)
 {
     gp_json *own = NULL, *given = NULL, *extras = NULL;
@@ -193,8 +196,8 @@ static gp_status check_pixels(gp_generate_job *p, const gp_bytes *bytes, uint64_
     return GP_OK;
 }
 
-/* Reads the metadata of the file.  If a PNG has no metadata, adds AUTOMATIC1111's text. */
-static gp_status complete(gp_generate_job *p, gp_bytes *bytes, const char *settings, gp_error *err)
+/* Reads the metadata of the file. If a PNG has no metadata, adds AUTOMATIC1111's infotext. */
+static gp_status add_metadata(gp_generate_job *p, gp_bytes *bytes, const char *settings, gp_error *err)
 {
     gp_chunks chunks = {0};
     gp_meta meta = {0};
@@ -223,10 +226,10 @@ out:
     return st;
 }
 
-static gp_status take_stat(gp_generate_job *p, gp_error *err)
+static gp_status read_stat(gp_generate_job *p, gp_error *err)
 {
     struct stat s;
-    if (stat(p->path, &s) != 0) return gp_fail_path(err, GP_ERR_IO, "'%s' does not exist any more", p->path);
+    if (stat(p->path, &s) != 0) return gp_fail_path(err, GP_ERR_IO, "'%s' was deleted during the run", p->path);
     p->size = (uint64_t)s.st_size;
     p->mtime_ns = (int64_t)s.st_mtim.tv_sec * 1000000000 + s.st_mtim.tv_nsec;
     return GP_OK;
@@ -241,7 +244,7 @@ static gp_status add_extension(gp_generate_job *p, const char *extension, char *
     return *out ? GP_OK : gp_fail_memory(err, "a path");
 }
 
-static gp_status take_hash(gp_generate_job *p, const gp_bytes *bytes, gp_error *err)
+static gp_status compute_hashes(gp_generate_job *p, const gp_bytes *bytes, gp_error *err)
 {
     p->hash = gp_hash_of(bytes->data, bytes->size);
     return gp_image_stream(bytes->data, bytes->size, &p->stream, &p->has_stream, err);
@@ -250,62 +253,63 @@ static gp_status take_hash(gp_generate_job *p, const gp_bytes *bytes, gp_error *
 static gp_status put_file(gp_generate_job *p, const gp_bytes *bytes, gp_error *err)
 {
     const char *extension = p->head.format == GP_FORMAT_JPEG ? "jpg" : gp_image_format_name(p->head.format);
-    char *whole = NULL, *folder = gp_path_folder(p->path);
+    char *full_path = NULL, *folder = gp_path_folder(p->path);
     gp_status st = GP_OK;
     if (!folder) GP_TRY_GOTO(gp_fail_memory(err, "a path"));
-    GP_TRY_GOTO(add_extension(p, extension, &whole, err));
+    GP_TRY_GOTO(add_extension(p, extension, &full_path, err));
     GP_TRY_GOTO(gp_folder_make(folder, err));
-    GP_TRY_GOTO(gp_file_replace(whole, bytes->data, bytes->size, err));
+    GP_TRY_GOTO(gp_file_replace(full_path, bytes->data, bytes->size, err));
     gp_mem_free(p->path);
-    p->path = whole, whole = NULL;
-    GP_TRY_GOTO(take_hash(p, bytes, err));
-    GP_TRY_GOTO(take_stat(p, err));
+    p->path = full_path, full_path = NULL;
+    GP_TRY_GOTO(compute_hashes(p, bytes, err));
+    GP_TRY_GOTO(read_stat(p, err));
 out:
-    gp_mem_free(whole);
+    gp_mem_free(full_path);
     gp_mem_free(folder);
     return st;
 }
 
-/* Uses the file at `path` if it is complete; p then owns *path. */
-static gp_status look_at(gp_generate_job *p, char **path, uint64_t max_pixels, gp_error *err)
+/* Uses the file at `path` if it is complete. In that case p takes ownership of *path. */
+static gp_status use_file(gp_generate_job *p, char **path, uint64_t max_pixels, gp_error *err)
 {
     gp_bytes bytes = {0};
     gp_error why = {0};
     gp_status st = GP_OK;
     if (access(*path, F_OK) != 0) return GP_OK;
-    char *bare = p->path;
+    char *base_path = p->path;
     GP_TRY_GOTO(gp_file_read(*path, FILE_LIMIT, &bytes, &why));
     if (!bytes.size) goto out;
     GP_TRY_GOTO(check_pixels(p, &bytes, max_pixels, &why));
     p->path = *path;
-    st = take_hash(p, &bytes, &why);
-    if (st == GP_OK) st = complete(p, &bytes, NULL, &why);
-    if (st == GP_OK) st = take_stat(p, &why);
+    st = compute_hashes(p, &bytes, &why);
+    if (st == GP_OK) st = add_metadata(p, &bytes, NULL, &why);
+    if (st == GP_OK) st = read_stat(p, &why);
     p->found = st == GP_OK;
     if (p->found)
-        *path = NULL, gp_mem_free(bare);
+        *path = NULL, gp_mem_free(base_path);
     else
-        p->path = bare;
+        p->path = base_path;
 out:
     gp_bytes_clear(&bytes);
-    return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &why) : GP_OK; /* an unreadable file is drawn again */
+    /* If the file is unreadable, the image is generated again. */
+    return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &why) : GP_OK;
 }
 
-static gp_status look_for(gp_generate_job *p, uint64_t max_pixels, gp_error *err)
+static gp_status find_file(gp_generate_job *p, uint64_t max_pixels, gp_error *err)
 {
     static const char *const extensions[] = {"png", "jpg", "webp"};
     gp_status st = GP_OK;
     for (int i = 0; i < 3 && !p->found && st == GP_OK; i++) {
         char *path = NULL;
         GP_TRY(add_extension(p, extensions[i], &path, err));
-        st = look_at(p, &path, max_pixels, err);
+        st = use_file(p, &path, max_pixels, err);
         gp_mem_free(path);
     }
     if (p->found) p->outcome = GP_GEN_DONE;
     return st;
 }
 
-/* Writes the path of the second or a later image of the batch, such as "00000-0123456789-2". */
+/* Makes the path of the second or a later image of the batch, such as "00000-0123456789-2". */
 static gp_status extra_path(const gp_generate_job *p, size_t index, char **out, gp_error *err)
 {
     gp_str path = GP_STR_INIT;
@@ -315,9 +319,9 @@ static gp_status extra_path(const gp_generate_job *p, size_t index, char **out, 
     return *out ? GP_OK : gp_fail_memory(err, "a path");
 }
 
-/* Looks for the files of the other images of a batch.  They are written before the first image, so if that file exists,
- * they all do. */
-static gp_status look_for_extras(gp_generate_job *p, uint64_t max_pixels, gp_error *err)
+/* Looks for the files of the other images of a batch. They are written before the first image. So if the first image's
+ * file exists, all others exist. */
+static gp_status find_extra_files(gp_generate_job *p, uint64_t max_pixels, gp_error *err)
 {
     gp_status st = GP_OK;
     for (bool found = true; found && st == GP_OK && p->extra_count < GP_GEN_MOST_EXTRAS;) {
@@ -326,7 +330,7 @@ static gp_status look_for_extras(gp_generate_job *p, uint64_t max_pixels, gp_err
         GP_TRY(extra_path(p, p->extra_count + 2, &path, err));
         st = add_extra(p, path, &extra, err);
         gp_mem_free(path);
-        if (st == GP_OK) st = look_for(extra, max_pixels, err);
+        if (st == GP_OK) st = find_file(extra, max_pixels, err);
         found = st == GP_OK && extra->found;
         if (extra && !found) gp_generate_job_free(p->extras[--p->extra_count]);
     }
@@ -336,36 +340,36 @@ static gp_status look_for_extras(gp_generate_job *p, uint64_t max_pixels, gp_err
 
 gp_status gp_generate_job_look(gp_generate_job *p, uint64_t max_pixels, gp_error *err)
 {
-    GP_TRY(look_for_extras(p, max_pixels, err));
-    GP_TRY(look_for(p, max_pixels, err));
-    if (!p->found) drop_extras(p); /* without the first image, the whole batch is drawn again */
+    GP_TRY(find_extra_files(p, max_pixels, err));
+    GP_TRY(find_file(p, max_pixels, err));
+    if (!p->found) drop_extras(p); /* without the first image the whole batch is generated again */
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ drawing */
+/* ------------------------------------------------------------------ generating */
 
-/* Writes one image to its file.  If the bytes are not a complete image, sets r->outcome to AGAIN. */
-static gp_status keep_image(gp_generate_job *p, gp_bytes *image, const char *settings, gp_gen_result *r,
-                            uint64_t max_pixels, gp_error *err)
+/* Writes one image to its file. If the bytes are not a complete image, sets r->outcome to GP_GEN_RETRY. */
+static gp_status store_image(gp_generate_job *p, gp_bytes *image, const char *settings, gp_gen_result *r,
+                             uint64_t max_pixels, gp_error *err)
 {
     gp_error why = {0};
     gp_status st = check_pixels(p, image, max_pixels, &why);
     if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &why);
     if (st != GP_OK) {
         r->outcome = GP_GEN_RETRY;
-        snprintf(r->message, sizeof r->message, "what came %.300s", why.message);
+        snprintf(r->message, sizeof r->message, "the received file %.300s", why.message);
         return GP_OK;
     }
-    GP_TRY(complete(p, image, settings, err));
+    GP_TRY(add_metadata(p, image, settings, err));
     return put_file(p, image, err);
 }
 
-/* Writes the second or a later image of a batch.  Its settings are those of the first, except for its own seed. */
-static gp_status keep_extra(const gp_gen_extra *from, gp_generate_job *extra, gp_gen_result *r, uint64_t max_pixels,
-                            gp_error *err)
+/* Writes the second or a later image of a batch. It has the settings of the first image except for its own seed. */
+static gp_status store_extra(const gp_gen_extra *from, gp_generate_job *extra, gp_gen_result *r, uint64_t max_pixels,
+                             gp_error *err)
 {
     gp_str settings = GP_STR_INIT;
-    gp_bytes image = from->image; /* owned here: keep_image may replace the bytes */
+    gp_bytes image = from->image; /* owned here: store_image may replace the bytes */
     if (from->has_seed) extra->seed = from->seed, extra->has_seed = true;
     gp_str_putc(&settings, '{');
     if (from->has_seed) {
@@ -375,15 +379,15 @@ static gp_status keep_extra(const gp_gen_extra *from, gp_generate_job *extra, gp
     }
     gp_str_printf(&settings, "%s}", r->settings.data ? r->settings.data : "");
     gp_status st = settings.failed ? gp_fail_memory(err, "the settings")
-                                   : keep_image(extra, &image, settings.data, r, max_pixels, err);
+                                   : store_image(extra, &image, settings.data, r, max_pixels, err);
     if (st == GP_OK && r->outcome == GP_GEN_DONE) extra->outcome = GP_GEN_DONE;
     gp_bytes_clear(&image);
     gp_str_clear(&settings);
     return st;
 }
 
-/* Writes the images of an answer.  The first image is written last: if its file exists, the others do too. */
-static gp_status take_answer(gp_generate_job *p, gp_gen_result *r, uint64_t max_pixels, gp_error *err)
+/* Writes the images of a response. The first image is written last, so that its file exists only if all others do. */
+static gp_status store_response(gp_generate_job *p, gp_gen_result *r, uint64_t max_pixels, gp_error *err)
 {
     gp_str settings = GP_STR_INIT;
     gp_status st = GP_OK;
@@ -394,19 +398,19 @@ static gp_status take_answer(gp_generate_job *p, gp_gen_result *r, uint64_t max_
         GP_TRY(extra_path(p, i + 2, &path, err));
         st = add_extra(p, path, &extra, err);
         gp_mem_free(path);
-        if (st == GP_OK) st = keep_extra(&r->extras[i], extra, r, max_pixels, err);
+        if (st == GP_OK) st = store_extra(&r->extras[i], extra, r, max_pixels, err);
         r->extras[i].image = (gp_bytes){0};
         if (st != GP_OK) return st;
     }
     if (r->outcome != GP_GEN_DONE) return GP_OK;
     gp_str_printf(&settings, "{%s}", r->settings.data ? r->settings.data : "");
     st = settings.failed ? gp_fail_memory(err, "the settings")
-                         : keep_image(p, &r->image, settings.data, r, max_pixels, err);
+                         : store_image(p, &r->image, settings.data, r, max_pixels, err);
     gp_str_clear(&settings);
     return st;
 }
 
-/* Makes a request from the row of the plan; texts borrowed from `settings`. */
+/* Makes a request from a row of the plan. Its texts are borrowed from `settings`. */
 static void read_request(const gp_generate_job *p, const gp_json *settings, gp_gen_request *r)
 {
     uint64_t width = 0, height = 0, steps = 0;
@@ -434,8 +438,8 @@ static void read_request(const gp_generate_job *p, const gp_json *settings, gp_g
     (void)gp_json_real(gp_json_get(settings, "hires"), &r->hires);
 }
 
-/* Returns the seconds to wait before a try; each wait is longer than the last. */
-static double pause_before(unsigned next)
+/* Returns the seconds to wait before attempt `next`. Each wait is longer than the one before. */
+static double seconds_before(unsigned next)
 {
     return fmin(first_wait * ldexp(1, (int)(next < 11 ? next : 11) - 2), most_wait);
 }
@@ -450,7 +454,7 @@ void gp_generate_job_run(gp_generate_job *p, gp_gen_backend *backend, unsigned t
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_json_parse(p->settings_asked, strlen(p->settings_asked), false, 16, &settings, &p->error));
     read_request(p, settings, &request);
-    gp_str_printf(&scratch, "%s.part.png", p->path); /* for a command */
+    gp_str_printf(&scratch, "%s.part.png", p->path); /* output file for a generator that is a command */
     request.out = scratch.data;
     folder = gp_path_folder(p->path);
     if (scratch.failed || !folder) GP_TRY_GOTO(gp_fail_memory(&p->error, "an image"));
@@ -458,15 +462,16 @@ void gp_generate_job_run(gp_generate_job *p, gp_gen_backend *backend, unsigned t
     for (unsigned t = 1;; t++) {
         gp_gen_result_clear(&r);
         GP_TRY_GOTO(gp_gen_make(backend, &request, &r, &p->error));
-        if (r.outcome == GP_GEN_DONE) GP_TRY_GOTO(take_answer(p, &r, max_pixels, &p->error));
+        if (r.outcome == GP_GEN_DONE) GP_TRY_GOTO(store_response(p, &r, max_pixels, &p->error));
         unlink(scratch.data);
         p->outcome = r.outcome;
         snprintf(p->message, sizeof p->message, "%s", r.message);
         if (r.outcome != GP_GEN_RETRY || t >= tries) break;
-        /* the generator reported the same error twice, so a third try would not help */
+        /* the generator reported the same error twice, so another attempt would not help */
         if (r.reported && !strcmp(before, r.message)) break;
         snprintf(before, sizeof before, "%s", r.message);
-        if (!gp_gen_wait(backend, pause_before(t + 1), &r)) GP_TRY_GOTO(gp_fail(&p->error, GP_ERR_STOPPED, "stopped"));
+        if (!gp_gen_wait(backend, seconds_before(t + 1), &r))
+            GP_TRY_GOTO(gp_fail(&p->error, GP_ERR_STOPPED, "stopped"));
     }
 out:
     if (st != GP_OK && scratch.data && !scratch.failed) unlink(scratch.data);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Opens the back ends of a run: reads the graph, opens a connection for each worker, and receives progress and
- * notes. */
+ * Opens the generator connections of a run: reads the graph, opens a connection for each worker, and receives progress
+ * and notes. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -11,43 +11,43 @@
 #include <math.h>
 #include <string.h>
 
-enum { WAIT_LINES = 60 /* seconds */ };
+enum { WAIT_LINES = 60 /* minimum seconds between two notes */ };
 
-/* Called by waiting threads; only one reports the progress at a time. */
+/* Called by waiting threads; reports the progress, one thread at a time. */
 bool gp_generation_go_on(void *user)
 {
     gp_generation *m = user;
-    pthread_mutex_lock(&m->telling);
+    pthread_mutex_lock(&m->report_mutex);
     const gp_generate_report *n = m->counts;
     if (!gp_progress_meter_update(&m->ticker, m->finished, n->failed + n->refused)) atomic_store(&m->stop, true);
-    pthread_mutex_unlock(&m->telling);
+    pthread_mutex_unlock(&m->report_mutex);
     return !atomic_load(&m->stop);
 }
 
-/* Called by a waiting thread with the share of its image that is done. */
+/* Called by a waiting thread with the completed share of its image. */
 static void on_part(void *user, double part, const gp_bytes *preview)
 {
     gp_generation *m = user;
-    pthread_mutex_lock(&m->telling);
+    pthread_mutex_lock(&m->report_mutex);
     m->ticker.state.part = part;
     if (m->o->preview && preview->size) /* if this fails, only the preview is missing */
         (void)gp_file_replace(m->o->preview, preview->data, preview->size, NULL);
-    pthread_mutex_unlock(&m->telling);
+    pthread_mutex_unlock(&m->report_mutex);
 }
 
-/* Called by a waiting thread with the number of other users' jobs before its own.  The time in which the generator
- * draws those jobs does not count for the rate. */
+/* Called by a waiting thread with the number of other users' jobs before its own. The time that the generator spends on
+ * those jobs is excluded from the rate. */
 static void on_ahead(void *user, uint32_t jobs)
 {
     gp_generation *m = user;
     double now = gp_clock_now();
-    pthread_mutex_lock(&m->telling);
-    /* no image of this run was finished since then, so all that time went to those jobs */
+    pthread_mutex_lock(&m->report_mutex);
+    /* no image of this run was finished in that time, so all of it went to those jobs */
     double since = m->ticker.state.ahead ? m->ahead_since : fmax(m->last_finish, m->ticker.started);
     if (jobs) m->ticker.state.waiting += now - since;
     m->ticker.state.ahead = jobs;
     m->ahead_since = now;
-    pthread_mutex_unlock(&m->telling);
+    pthread_mutex_unlock(&m->report_mutex);
 }
 
 /* Called by a waiting thread.  Sends a note, at most once a minute. */
@@ -55,9 +55,9 @@ static void on_wait(void *user, double asked, double seconds)
 {
     gp_generation *m = user;
     double now = gp_clock_now();
-    pthread_mutex_lock(&m->telling);
-    if (m->o->note && (m->told_to_wait <= 0 || now - m->told_to_wait >= (double)WAIT_LINES)) {
-        m->told_to_wait = now;
+    pthread_mutex_lock(&m->report_mutex);
+    if (m->o->note && (m->last_wait_note <= 0 || now - m->last_wait_note >= (double)WAIT_LINES)) {
+        m->last_wait_note = now;
         uint64_t count = (uint64_t)fmin(asked, 1e15);
         if (seconds < asked)
             gp_note_say(m->o->note, m->o->note_user, "generator-waits", count,
@@ -66,33 +66,33 @@ static void on_wait(void *user, double asked, double seconds)
             gp_note_say(m->o->note, m->o->note_user, "generator-waits", count, "the generator asks to wait %.0f s",
                         asked);
     }
-    pthread_mutex_unlock(&m->telling);
+    pthread_mutex_unlock(&m->report_mutex);
 }
 
 void gp_generation_count(gp_generation *m, uint64_t *what)
 {
-    pthread_mutex_lock(&m->telling);
+    pthread_mutex_lock(&m->report_mutex);
     ++*what;
     m->ticker.state.part = 0;
     m->ticker.state.ahead = 0;
     m->last_finish = gp_clock_now();
-    pthread_mutex_unlock(&m->telling);
+    pthread_mutex_unlock(&m->report_mutex);
 }
 
-/* Sends a note of a back end, unless the same note was sent before. */
+/* Sends a note of a generator, unless the same note was sent before. */
 static void on_note(void *user, const char *code, const char *text)
 {
     gp_generation *m = user;
-    enum { MOST = sizeof m->told / sizeof *m->told };
+    enum { MOST = sizeof m->sent_notes / sizeof *m->sent_notes };
     gp_hash hash = gp_hash_of(text, strlen(text));
     bool known = m->quiet || !m->o->note;
-    pthread_mutex_lock(&m->telling);
-    for (size_t i = 0; i < m->told_count && !known; i++) known = !memcmp(&m->told[i], &hash, sizeof hash);
-    if (!known && m->told_count < MOST) {
-        m->told[m->told_count++] = hash;
+    pthread_mutex_lock(&m->report_mutex);
+    for (size_t i = 0; i < m->sent_count && !known; i++) known = !memcmp(&m->sent_notes[i], &hash, sizeof hash);
+    if (!known && m->sent_count < MOST) {
+        m->sent_notes[m->sent_count++] = hash;
         gp_note_say(m->o->note, m->o->note_user, code, 1, "%s", text);
     }
-    pthread_mutex_unlock(&m->telling);
+    pthread_mutex_unlock(&m->report_mutex);
 }
 
 /* ------------------------------------------------------------------ the graph */
@@ -140,7 +140,7 @@ static gp_status read_workflow(gp_generation *m, gp_error *err)
     return st;
 }
 
-/* ------------------------------------------------------------------ the back ends */
+/* ------------------------------------------------------------------ the generators */
 
 static void set_like(gp_generation *m)
 {
@@ -159,7 +159,7 @@ static void set_like(gp_generation *m)
     for (size_t i = 0; i < m->subject_count && !m->like.negative; i++) m->like.negative = m->subjects[i].negative;
 }
 
-/* Without --backend, regenerate uses the generator that drew the picks. */
+/* Finds the address of the generator that made the picks, for regenerating without --backend. */
 static gp_status find_address(gp_generation *m, gp_error *err)
 {
     const char *protocol = m->o->protocol;
@@ -200,8 +200,10 @@ static gp_status open_backends(gp_generation *m, gp_error *err)
     m->workers = o->jobs;
     for (int i = 0; i < m->workers; i++) {
         GP_TRY(gp_gen_open(&g, &m->backends[i], err));
-        g.protocol = gp_gen_protocol(m->backends[0]), g.asked = true; /* the generator is identified only once */
-        /* one more job waits in the generator's queue: the generator draws it while an image is fetched and stored */
+        /* The first connection identifies the generator; the others reuse the result. */
+        g.protocol = gp_gen_protocol(m->backends[0]), g.asked = true;
+        /* One more job waits in the generator's queue, so that the generator works while an image is fetched and
+         * stored. */
         if (i == 0 && gp_gen_can(m->backends[0], GP_GEN_QUEUE)) m->workers++;
     }
     return GP_OK;
@@ -212,7 +214,7 @@ static gp_status set_common(gp_generation *m, gp_error *err)
     gp_str s = GP_STR_INIT;
     gp_str_putc(&s, '{');
     gp_gen_put_common(&s, &m->like);
-    if (m->workflow) { /* the key depends on the graph: another graph draws another image */
+    if (m->workflow) { /* the key includes the graph, because another graph makes another image */
         char hex[33];
         gp_hash_hex(gp_hash_of(m->workflow, strlen(m->workflow)), hex);
         gp_json_put_name(&s, "workflow");

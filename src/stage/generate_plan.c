@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Plans the images of a round: one row of the catalog for each image, found again by its key in a later run. */
+ * Plans the images of a round. Each image gets one row in the catalog, which later runs find by its key. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "stage/generate_private.h"
 
 #include <string.h>
 
-/* Computes the key of an image from everything that goldpan requests.  Two requests with the same key get the same image
- * from the same models and protocol.  The server's address and its loaded models may change between runs. */
+/* Computes the key of an image from everything that goldpan requests. Requests with the same key give the same image
+ * with the same models and protocol. The server's address and its loaded models may change between runs. */
 static void make_key(const gp_generation *m, const gp_subject *s, uint32_t number, uint64_t seed, bool has_seed,
                      gp_str *text, char hex[33])
 {
@@ -20,7 +20,7 @@ static void make_key(const gp_generation *m, const gp_subject *s, uint32_t numbe
     gp_hash_hex(gp_hash_of(text->data, text->size), hex);
 }
 
-/* Writes the settings with the generator's address.  The address is not part of the key, since a server may move. */
+/* Writes the settings with the generator's address. The address is not part of the key, because a server may move. */
 static void put_address(const gp_generation *m, const char *settings, gp_str *text)
 {
     const char *address = gp_gen_address(m->backends[0]);
@@ -33,8 +33,8 @@ static void put_address(const gp_generation *m, const char *settings, gp_str *te
     gp_str_putc(text, '}');
 }
 
-/* Counts an image that an earlier run got, and the other images of its batch. */
-static gp_status count_had(gp_generation *m, const char *key, gp_error *err)
+/* Counts an image that an earlier run received, and the other images of its batch. */
+static gp_status count_existing(gp_generation *m, const char *key, gp_error *err)
 {
     bool there = true;
     for (uint32_t index = 2; there; index++) {
@@ -47,8 +47,9 @@ static gp_status count_had(gp_generation *m, const char *key, gp_error *err)
     return GP_OK;
 }
 
-/* Adds a row for one more image of a prompt.  Adds the row to `todo` unless an earlier run got or refused the image. */
-static gp_status plan_one(gp_generation *m, gp_subject *s, gp_str *text, gp_error *err)
+/* Adds a row for one more image of a prompt. The row is added to `todo` unless an earlier run received the image or had
+ * it refused. */
+static gp_status plan_image(gp_generation *m, gp_subject *s, gp_str *text, gp_error *err)
 {
     char hex[33];
     bool has_seed = gp_gen_can(m->backends[0], GP_GEN_SEEDS);
@@ -77,7 +78,7 @@ static gp_status plan_one(gp_generation *m, gp_subject *s, gp_str *text, gp_erro
     int64_t id = s->ids[s->count++];
     m->counts->planned++;
     if (state == GP_CAT_GOT)
-        GP_TRY(count_had(m, hex, err));
+        GP_TRY(count_existing(m, hex, err));
     else if (state == GP_CAT_REFUSED)
         m->counts->refused++;
     else
@@ -98,11 +99,11 @@ gp_status gp_generation_plan(gp_generation *m, const uint32_t *wanted, gp_error 
     GP_TRY(gp_cat_begin(m->cat, err));
     for (uint32_t turn = 0; turn < most; turn++)
         for (size_t i = 0; i < m->subject_count; i++)
-            if (wanted[i] > turn) GP_TRY_GOTO(plan_one(m, &m->subjects[i], &text, err));
+            if (wanted[i] > turn) GP_TRY_GOTO(plan_image(m, &m->subjects[i], &text, err));
     GP_TRY_GOTO(gp_cat_commit(m->cat, err));
 out:
     if (st != GP_OK) gp_cat_rollback(m->cat);
     gp_str_clear(&text);
-    m->ticker.state.total += m->todo_count; /* images of earlier runs do not count for the progress or its rate */
+    m->ticker.state.total += m->todo_count; /* images of earlier runs do not count for the progress or the rate */
     return st;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Private to stage: what the parts of generate share.
+ * Private to the stages: declarations shared by the files of generate.
  *
  *   generate_table.c   reads the prompts of a table, or of picked images
- *   generate_open.c    opens the back ends, reads the graph, receives progress and notes
+ *   generate_open.c    opens the generator connections, reads the graph, receives progress and notes
  *   generate_plan.c    adds a row for each image
  *   generate_rounds.c  requests, writes and scores the images, in rounds if --adaptive
  *   generate.c         checks the options and runs the parts above */
@@ -19,12 +19,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* A prompt and the rows of its images so far. */
+/* A prompt and the plan's rows for its images. */
 typedef struct gp_subject {
-    const char *prompt, *negative;   /* from the table, or owned below */
+    const char *prompt, *negative;   /* borrowed from the table, or owned in the fields below */
     char *extras;                    /* owned: other columns of the table, as JSON; or NULL */
-    char *again_prompt;              /* owned: text of `prompt` if the table does not hold the text; else NULL */
-    char *again_negative, *settings; /* owned: of an image that is generated again; else NULL */
+    char *again_prompt;              /* owned: text of `prompt` if it is not stored in the table; else NULL */
+    char *again_negative, *settings; /* owned: data of an image that is generated again; else NULL */
     bool has_seed;                   /* `seed` is set */
     uint64_t seed;
     int64_t *ids; /* owned: [count] rows of the plan */
@@ -41,55 +41,56 @@ typedef struct gp_generation {
     size_t subject_count;
     uint64_t empty_rows, double_rows;   /* table rows without a prompt; table rows with the prompt of an earlier row */
     char *settings, *workflow, *folder; /* owned: requested settings as JSON; ComfyUI graph; output folder */
-    char *address;                      /* owned: address of the generator that drew the picks; or NULL */
+    char *address;                      /* owned: address of the generator that made the picks; or NULL */
     gp_json *given;                     /* owned: `settings`, parsed */
-    gp_gen_request like;                /* what all requests have in common; texts borrowed */
+    gp_gen_request like;                /* values common to all requests; the texts are borrowed */
     gp_gen_backend **backends;          /* [workers] */
-    int workers;                        /* --jobs, and one more if the generator has a queue */
-    int64_t *todo;                      /* [todo_count] rows to draw in this round */
+    int workers;                        /* number of workers: --jobs, plus one if the generator has a queue */
+    int64_t *todo;                      /* [todo_count] rows to generate in this round */
     size_t todo_count, todo_next;
     gp_generate_report *counts;
-    pthread_mutex_t telling;
+    pthread_mutex_t report_mutex;
     gp_progress_meter ticker;
-    uint64_t same;       /* images of this run that were in the catalog before */
-    double last_finish;  /* when an image was last finished; 0: none yet */
-    double ahead_since;  /* when the generator last said how many jobs are ahead; 0: never */
-    uint64_t finished;   /* rows of this run that were drawn, found on disk, or failed */
-    double told_to_wait; /* time of the last note that the generator asks to wait; 0: none yet */
-    bool quiet;          /* do not send notes: this is the check before the run, which sends them */
-    gp_hash told[64];    /* hashes of the notes of back ends that were sent: each note is sent once */
-    size_t told_count;
-    char first_why[400]; /* error message that all images of this run had so far */
-    uint32_t alike;      /* number of images with that message; UINT32_MAX: not all images of the run have it */
-    bool given_up;       /* the first images all failed for the same reason: request no more */
+    uint64_t same;          /* images of this run that were already in the catalog */
+    double last_finish;     /* time at which the last image was finished; 0: none yet */
+    double ahead_since;     /* time of the generator's last report of jobs ahead; 0: none yet */
+    uint64_t finished;      /* rows of this run that were generated, found on disk, or failed */
+    double last_wait_note;  /* time of the last note about a requested wait; 0: none yet */
+    bool quiet;             /* send no notes: this is the check before the run, and the run will send them */
+    gp_hash sent_notes[64]; /* hashes of the generators' notes sent so far, so that each is sent once */
+    size_t sent_count;
+    char first_message[400]; /* error message of all images so far */
+    uint32_t same_errors;    /* number of images with that message; UINT32_MAX: not all images have it */
+    bool given_up;           /* the first images all failed for the same reason, so no more are requested */
     atomic_bool stop;
-    /* the scoring thread */
+    /* shared with the scoring thread */
     pthread_mutex_t mutex;
     pthread_cond_t news;
-    uint64_t fresh; /* images that the scoring thread has not seen yet */
+    uint64_t unscored; /* images not yet seen by the scoring thread */
     bool ended;
     gp_status score_status;
     gp_error score_error;
 } gp_generation;
 
 gp_status gp_generation_read_table(gp_generation *m, gp_error *err);
-/* Sends the notes about table rows and cells that are skipped. */
+/* Sends notes about table rows and cells that are skipped. */
 void gp_generation_tell_table(const gp_generation *m);
-/* Reads the picked images whose seed is known. */
+/* Reads the picked images whose seed is recorded. */
 gp_status gp_generation_read_winners(gp_generation *m, gp_error *err);
 
-/* Reads the graph, and opens a connection for each worker. */
+/* Reads the graph and opens a connection for each worker. */
 gp_status gp_generation_open(gp_generation *m, gp_error *err);
-/* Reads the ComfyUI graph in an image file that is drawn again; *out, owned.  USAGE: the file holds no graph. */
+/* Reads the ComfyUI graph from the file of an image that is generated again. The caller owns *out. USAGE if the file
+ * contains no graph. */
 gp_status gp_generation_graph_of(const char *path, char **out, gp_error *err);
-/* Reports the progress.  Returns false if the run must stop.  Any waiting thread may call this. */
+/* Reports the progress. Returns false if the run must stop. May be called by any waiting thread. */
 bool gp_generation_go_on(void *user);
-/* Plans wanted[i] more images of subject i: first one image of each subject, then the second of each, and so on.  Sets
+/* Plans wanted[i] more images of subject i: first one image of each subject, then the second of each, and so on. Fills
  * `todo`. */
 gp_status gp_generation_plan(gp_generation *m, const uint32_t *wanted, gp_error *err);
-/* Runs the rounds until no more images are wanted. */
+/* Runs rounds until no more images are wanted. */
 gp_status gp_generation_run(gp_generation *m, gp_error *err);
-/* Adds one to a count of the report. */
+/* Increments a counter of the report. */
 void gp_generation_count(gp_generation *m, uint64_t *what);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Requests the planned images, writes them to the catalog and scores them, in rounds if --adaptive.
  *
- * The calling thread hands out rows and writes results.  Each worker thread has its own connection to the generator.
- * One more thread scores finished images through its own handle of the catalog.  A row is `submitted` before its image
- * is requested, and `got` after its file is complete on the disk (generate_job.c).  A kill at any moment therefore loses
- * at most the images in progress. */
+ * The calling thread hands out rows and writes results. Each worker thread has its own connection to the generator.
+ * Another thread scores finished images through its own catalog handle. A row becomes `submitted` before its image is
+ * requested, and `got` after its file is complete on disk (generate_job.c). So if the process is killed, at most the
+ * images in progress are lost. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -18,23 +18,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STRENGTH_TABLE = 3, MOST_TIMES = 3 /* adaptive: of per_prompt */, AHEAD = 4, MOST_ALIKE = 5 };
+enum {
+    STRENGTH_TABLE = 3,
+    MAX_TIMES = 3, /* adaptive: maximum images per prompt, as a multiple of per_prompt */
+    WINDOW_PER_WORKER = 4,
+    MAX_SAME_ERRORS = 5
+};
 
-/* ------------------------------------------------------------------ drawing */
+/* ------------------------------------------------------------------ generating */
 
-typedef struct opening {
+typedef struct job_source {
     gp_generation *m;
     int64_t id;
     gp_generate_job *picture;
-} opening;
+} job_source;
 
-static gp_status open_picture(void *user, const gp_cat_generation *g, gp_error *err)
+static gp_status make_job(void *user, const gp_cat_generation *g, gp_error *err)
 {
-    opening *o = user;
+    job_source *o = user;
     return gp_generate_job_new(g, o->id, o->m->folder, &o->picture, err);
 }
 
-/* Reads the graph in the file of a ComfyUI image that is drawn again.  Without a graph, the image fails. */
+/* Reads the graph from the file of a ComfyUI image that is generated again. Without a graph the image fails. */
 static gp_status find_graph(gp_generation *m, gp_generate_job *p, gp_error *err)
 {
     gp_json *columns = NULL;
@@ -52,7 +57,7 @@ static gp_status find_graph(gp_generation *m, gp_generate_job *p, gp_error *err)
     return GP_OK;
 }
 
-static gp_status next_picture(void *user, void **job, gp_error *err)
+static gp_status next_job(void *user, void **job, gp_error *err)
 {
     gp_generation *m = user;
     if (atomic_load(&m->stop)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
@@ -62,8 +67,8 @@ static gp_status next_picture(void *user, void **job, gp_error *err)
         m->todo_next = m->todo_count;
         return GP_OK;
     }
-    opening o = {m, m->todo[m->todo_next++], NULL};
-    GP_TRY(gp_cat_generation_get(m->cat, o.id, open_picture, &o, err));
+    job_source o = {m, m->todo[m->todo_next++], NULL};
+    GP_TRY(gp_cat_generation_get(m->cat, o.id, make_job, &o, err));
     gp_status st = gp_generate_job_look(o.picture, m->o->max_pixels, err);
     if (st == GP_OK && m->o->again && !o.picture->found) st = find_graph(m, o.picture, err);
     if (st == GP_OK && !o.picture->found)
@@ -76,7 +81,7 @@ static gp_status next_picture(void *user, void **job, gp_error *err)
     return GP_OK;
 }
 
-static void draw(void *user, int thread, void *job)
+static void run_job(void *user, int thread, void *job)
 {
     gp_generation *m = user;
     gp_generate_job *p = job;
@@ -90,7 +95,7 @@ static void draw(void *user, int thread, void *job)
 static gp_status put_image(gp_generation *m, const gp_generate_job *p, int64_t id, gp_error *err)
 {
     int64_t image = 0;
-    bool fresh;
+    bool inserted;
     gp_str source = GP_STR_INIT;
     gp_status st = GP_OK;
     gp_cat_image row = {.hash = p->hash,
@@ -101,15 +106,15 @@ static gp_status put_image(gp_generation *m, const gp_generate_job *p, int64_t i
                         .orientation = p->head.orientation,
                         .stream = p->has_stream ? &p->stream : NULL};
     gp_str_printf(&source, "generated: %s", gp_gen_protocol(m->backends[0]));
-    if (source.failed) return gp_fail_memory(err, "a picture");
+    if (source.failed) return gp_fail_memory(err, "an image");
     gp_cat_prompt prompt = {.text = p->prompt,
                             .raw = p->prompt,
                             .negative = p->negative ? p->negative : p->own_negative,
                             .source = source.data,
                             .strength = STRENGTH_TABLE,
                             .settings_json = p->settings};
-    GP_TRY_GOTO(gp_cat_image_put(m->cat, &row, p->path, p->size, p->mtime_ns, &image, &fresh, err));
-    if (!fresh && !p->found) m->same++;
+    GP_TRY_GOTO(gp_cat_image_put(m->cat, &row, p->path, p->size, p->mtime_ns, &image, &inserted, err));
+    if (!inserted && !p->found) m->same++;
     GP_TRY_GOTO(gp_cat_prompt_put(m->cat, image, &prompt, NULL, err));
     GP_TRY_GOTO(gp_cat_generation_set(m->cat, id, GP_CAT_GOT, p->path, image, NULL, err));
 out:
@@ -117,7 +122,7 @@ out:
     return st;
 }
 
-/* Adds the second or a later image of a batch, with its own row of the plan. */
+/* Adds the second or a later image of a batch, with its own row in the plan. */
 static gp_status put_extra(gp_generation *m, const gp_generate_job *p, gp_error *err)
 {
     int64_t id;
@@ -136,7 +141,7 @@ static gp_status put_extra(gp_generation *m, const gp_generate_job *p, gp_error 
 }
 
 /* Adds all images of a batch in one transaction. */
-static gp_status put_picture(gp_generation *m, const gp_generate_job *p, gp_error *err)
+static gp_status put_batch(gp_generation *m, const gp_generate_job *p, gp_error *err)
 {
     gp_status st = GP_OK;
     GP_TRY(gp_cat_begin(m->cat, err));
@@ -148,43 +153,44 @@ out:
     return st;
 }
 
-/* If the first images all fail for the same reason, stops requesting images: the reason does not lie in one image. */
+/* If the first images all fail for the same reason, stops requesting images: the cause is not a single image. */
 static void watch_failures(gp_generation *m, const gp_generate_job *p)
 {
     if (p->outcome == GP_GEN_DONE || p->outcome == GP_GEN_REFUSED) {
-        m->alike = UINT32_MAX;
+        m->same_errors = UINT32_MAX;
         return;
     }
-    if (m->alike == UINT32_MAX) return;
-    if (m->alike && strcmp(m->first_why, p->message) != 0) {
-        m->alike = UINT32_MAX;
+    if (m->same_errors == UINT32_MAX) return;
+    if (m->same_errors && strcmp(m->first_message, p->message) != 0) {
+        m->same_errors = UINT32_MAX;
         return;
     }
-    snprintf(m->first_why, sizeof m->first_why, "%s", p->message);
-    m->given_up = ++m->alike >= MOST_ALIKE;
+    snprintf(m->first_message, sizeof m->first_message, "%s", p->message);
+    m->given_up = ++m->same_errors >= MAX_SAME_ERRORS;
 }
 
-static gp_status take_picture(void *user, void *job, gp_error *err)
+static gp_status take_job(void *user, void *job, gp_error *err)
 {
     gp_generation *m = user;
     gp_generate_job *p = job;
     gp_status st = GP_OK;
-    if (p->error.status == GP_ERR_STOPPED) { /* report the image's last error, as it may be why the user stopped */
+    if (p->error.status == GP_ERR_STOPPED) {
+        /* report the image's last error, because it may be why the user stopped the run */
         if (*p->message) snprintf(m->counts->why, sizeof m->counts->why, "%s", p->message);
         GP_TRY_GOTO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
     }
     if (p->error.status != GP_OK) GP_TRY_GOTO(gp_fail_as(err, p->error.status, &p->error));
-    pthread_mutex_lock(&m->telling);
+    pthread_mutex_lock(&m->report_mutex);
     m->finished++;
-    pthread_mutex_unlock(&m->telling);
+    pthread_mutex_unlock(&m->report_mutex);
     if (!p->found) watch_failures(m, p);
     if (p->outcome == GP_GEN_DONE) {
-        GP_TRY_GOTO(put_picture(m, p, err));
+        GP_TRY_GOTO(put_batch(m, p, err));
         for (size_t i = 0; i <= p->extra_count; i++)
             gp_generation_count(m, p->found ? &m->counts->had : &m->counts->got);
         m->counts->planned += p->extra_count;
         pthread_mutex_lock(&m->mutex);
-        m->fresh++;
+        m->unscored++;
         pthread_cond_signal(&m->news);
         pthread_mutex_unlock(&m->mutex);
     } else {
@@ -200,32 +206,32 @@ out:
     return st;
 }
 
-static void drop_picture(void *user, void *job)
+static void drop_job(void *user, void *job)
 {
     (void)user;
     gp_generate_job_free(job);
 }
 
-/* ------------------------------------------------------------------ scores as they come */
+/* ------------------------------------------------------------------ scoring during the run */
 
-static bool score_on(void *user, const gp_progress *progress)
+static bool on_score_progress(void *user, const gp_progress *progress)
 {
     gp_generation *m = user;
     (void)progress;
     return !atomic_load(&m->stop);
 }
 
-static gp_status score_some(gp_generation *m, gp_catalog *cat, gp_error *err)
+static gp_status score_new(gp_generation *m, gp_catalog *cat, gp_error *err)
 {
     gp_score_options score = GP_SCORE_DEFAULTS;
     gp_report report = {0};
     score.threads = m->o->threads, score.max_pixels = m->o->max_pixels;
-    score.progress = score_on, score.user = m;
+    score.progress = on_score_progress, score.user = m;
     gp_status st = gp_stage_score(cat, m->encoder, m->model_name, &score, &report, err);
-    pthread_mutex_lock(&m->telling);
+    pthread_mutex_lock(&m->report_mutex);
     m->counts->scored += report.done;
-    pthread_mutex_unlock(&m->telling);
-    return st == GP_ERR_STOPPED ? GP_OK : st; /* the pipe says that */
+    pthread_mutex_unlock(&m->report_mutex);
+    return st == GP_ERR_STOPPED ? GP_OK : st; /* the pipeline reports the stop */
 }
 
 static void score_thread(void *user, int index)
@@ -236,30 +242,32 @@ static void score_thread(void *user, int index)
     gp_status st = gp_cat_open(gp_cat_path(m->cat), 0, &cat, &m->score_error);
     while (st == GP_OK) {
         pthread_mutex_lock(&m->mutex);
-        while (!m->fresh && !m->ended) pthread_cond_wait(&m->news, &m->mutex);
-        bool last = m->ended && !m->fresh;
-        m->fresh = 0;
+        while (!m->unscored && !m->ended) pthread_cond_wait(&m->news, &m->mutex);
+        bool last = m->ended && !m->unscored;
+        m->unscored = 0;
         pthread_mutex_unlock(&m->mutex);
         if (last) break;
-        st = score_some(m, cat, &m->score_error);
+        st = score_new(m, cat, &m->score_error);
     }
     m->score_status = st;
-    if (st != GP_OK) atomic_store(&m->stop, true); /* pictures without scores are not what was asked for */
+    if (st != GP_OK) atomic_store(&m->stop, true); /* the run promises scores, so it ends if scoring fails */
     gp_cat_close(cat);
 }
 
 /* ------------------------------------------------------------------ rounds */
 
-static gp_status draw_round(gp_generation *m, gp_error *err)
+static gp_status run_round(gp_generation *m, gp_error *err)
 {
     gp_threads *scorer = NULL;
     gp_pipeline pipe = {.threads = m->workers,
-                        .window = (size_t)m->workers * AHEAD, /* a slow image does not delay the others */
-                        .next = next_picture,
-                        .work = draw,
-                        .take = take_picture,
-                        .drop = drop_picture};
-    m->ended = false, m->fresh = m->encoder != NULL; /* also what an earlier run left */
+                        .window = (size_t)m->workers *
+                                  WINDOW_PER_WORKER, /* so that one slow image does not delay the others */
+                        .next = next_job,
+                        .work = run_job,
+                        .take = take_job,
+                        .drop = drop_job};
+    m->ended = false,
+    m->unscored = m->encoder != NULL; /* also scores images that an earlier run left without a score */
     if (m->encoder) GP_TRY(gp_threads_start(1, score_thread, m, &scorer, err));
     gp_status st = gp_pipeline_run(&pipe, m, err);
     pthread_mutex_lock(&m->mutex);
@@ -273,7 +281,7 @@ static gp_status draw_round(gp_generation *m, gp_error *err)
     return st;
 }
 
-/* Scores so far, and from them how many more of each prompt; *more: of all. */
+/* Reads the scores so far and decides how many more images of each prompt to generate. *more: total number. */
 static gp_status choose(gp_generation *m, uint32_t *wanted, uint64_t *more, gp_error *err)
 {
     size_t n = m->subject_count, at = 0, pictures = 0;
@@ -282,7 +290,7 @@ static gp_status choose(gp_generation *m, uint32_t *wanted, uint64_t *more, gp_e
     uint32_t *counts = NULL;
     gp_status st = GP_OK;
     gp_adaptive a = {.min_gain = m->o->min_gain, .least = m->o->per_prompt < 2 ? m->o->per_prompt : 2};
-    a.most = m->o->per_prompt * MOST_TIMES;
+    a.most = m->o->per_prompt * MAX_TIMES;
     for (size_t i = 0; i < n; i++) pictures += m->subjects[i].count;
     GP_TRY_GOTO(gp_alloc((void **)&scores, pictures, sizeof *scores, "the plan", err));
     GP_TRY_GOTO(gp_alloc((void **)&values, n, sizeof *values, "the plan", err));
@@ -313,7 +321,7 @@ gp_status gp_generation_run(gp_generation *m, gp_error *err)
     if (m->o->adaptive) GP_TRY_GOTO(choose(m, wanted, &more, err));
     while (more && !m->given_up) {
         GP_TRY_GOTO(gp_generation_plan(m, wanted, err));
-        GP_TRY_GOTO(draw_round(m, err));
+        GP_TRY_GOTO(run_round(m, err));
         more = 0;
         if (m->o->adaptive) GP_TRY_GOTO(choose(m, wanted, &more, err));
     }

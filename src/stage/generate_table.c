@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Reads the prompts to draw from: of a table, of a list, or of picked images. */
+ * Reads the prompts to generate from: a table, a list, or picked images. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Opens a list of prompts, one on each line, as a table. */
+/* Opens a list of prompts, one per line, as a table. */
 static gp_status open_list(const char *path, gp_table **out, gp_error *err)
 {
     gp_bytes bytes = {0};
@@ -58,7 +58,7 @@ static int by_hash(const void *a, const void *b)
     return order ? order : (x->at > y->at) - (x->at < y->at);
 }
 
-/* Of rows with the same prompt and negative prompt, keeps only the first. */
+/* Keeps only the first of several rows with the same prompt and negative prompt. */
 static gp_status drop_doubles(gp_generation *m, gp_error *err)
 {
     twin *twins = NULL;
@@ -100,7 +100,7 @@ gp_status gp_generation_read_table(gp_generation *m, gp_error *err)
     size_t rows = gp_table_rows(m->table);
     GP_TRY(gp_alloc((void **)&m->subjects, rows, sizeof *m->subjects, "the prompts", err));
     for (size_t i = 0; i < rows; i++) {
-        gp_str first = GP_STR_INIT; /* first caption, if the cell is a list of captions */
+        gp_str first = GP_STR_INIT; /* the first caption, if the cell is a list of captions */
         const char *text = gp_table_text(m->table, i, prompt, &first);
         const char *not = negative == SIZE_MAX ? NULL : gp_table_cell(m->table, i, negative);
         if (first.failed) return gp_fail_memory(err, "the prompts");
@@ -135,14 +135,14 @@ void gp_generation_tell_table(const gp_generation *m)
                     gp_plural(m->double_rows, "is", "are"));
 }
 
-/* ------------------------------------------------------------------ images to draw again */
+/* ------------------------------------------------------------------ images to generate again */
 
 typedef struct merging {
     gp_str *out;
     const gp_json *other; /* its values take precedence */
 } merging;
 
-/* Keeps those settings of an image that a request can have.  Settings given on the command line replace them. */
+/* Keeps the settings of an image that a request can contain, except those given on the command line. */
 static bool keep_setting(void *user, const char *name, const gp_json *value)
 {
     static const char *const names[] = {"width",     "height", "steps",   "cfg_scale",        "sampler",
@@ -156,13 +156,13 @@ static bool keep_setting(void *user, const char *name, const gp_json *value)
     return true;
 }
 
-/* An image of ComfyUI is drawn again by its own graph.  The graph's hash is a setting, since another graph draws
- * another image. */
+/* Uses the image's own graph to generate a ComfyUI image again. The graph's hash becomes a setting, because another
+ * graph makes another image. */
 static void put_graph(const gp_generation *m, const char *path, gp_str *settings)
 {
     char *graph = NULL, hex[33];
     if (m->workflow || !gp_gen_can(m->backends[0], GP_GEN_GRAPH)) return;
-    if (gp_generation_graph_of(path, &graph, NULL) == GP_OK) { /* else find_graph (generate.c) sets the error */
+    if (gp_generation_graph_of(path, &graph, NULL) == GP_OK) { /* else find_graph (generate_rounds.c) reports why */
         gp_hash_hex(gp_hash_of(graph, strlen(graph)), hex);
         gp_json_put_name(settings, "workflow");
         gp_json_put_string(settings, hex);
@@ -196,7 +196,7 @@ static gp_status add_winner(void *user, const char *path, const char *prompt, co
     s->settings = gp_str_take(&text), s->extras = gp_str_take(&extras);
     if (!s->prompt || !s->settings || !s->extras || !s->negative != !negative)
         GP_TRY_GOTO(gp_fail_memory(err, "the picks"));
-    if (!s->has_seed) { /* without its seed the image cannot be drawn again */
+    if (!s->has_seed) { /* without its seed the image cannot be generated again */
         gp_mem_free(s->again_prompt), gp_mem_free(s->again_negative), gp_mem_free(s->settings), gp_mem_free(s->extras);
         m->subject_count--;
         m->counts->failed++;

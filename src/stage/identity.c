@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Cheap tests come first: the hash of all bytes, then that of the compressed pixels, then of the decoded pixels. */
+ * The fast tests come first: the hash of all bytes, then that of the compressed pixels, then that of the decoded
+ * pixels. */
 #include "stage/identity.h"
 
 #include "image/stream.h"
@@ -11,7 +12,7 @@ static bool same(const gp_hash *a, const gp_hash *b)
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
-/* Returns the effective EXIF orientation: 0 (missing) means the same as 1. */
+/* Returns the effective EXIF orientation. 0 (missing) means the same as 1. */
 static uint32_t shown(uint32_t orientation)
 {
     return orientation >= 2 && orientation <= 8 ? orientation : 1;
@@ -26,7 +27,7 @@ static gp_status read_pixels(gp_identity *id, const uint8_t *bytes, size_t size,
     if (st == GP_OK) st = gp_pixels_hash(&pixels, &id->pixels, &ignored);
     gp_pixels_clear(&pixels);
     id->has_pixels = st == GP_OK;
-    return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &ignored) : GP_OK; /* others: reported by score */
+    return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &ignored) : GP_OK; /* `score` reports other errors */
 }
 
 gp_status gp_identity_read(gp_identity *id, const gp_hash *hash, const gp_image_info *head, const uint8_t *bytes,

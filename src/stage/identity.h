@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Decides whether a file with new bytes is still the image that its path held before.  It is if the pixels are the
- * same: another program wrote a rating or a keyword into the file, or saved it again without loss.  Pixels are compared
- * only for the same path. */
+ * Decides whether a file with new bytes is still the image that its path held before. It is if the pixels are equal:
+ * another program wrote a rating or a keyword into the file, or saved it again without loss. Only files at the same
+ * path are compared. */
 #ifndef GP_STAGE_IDENTITY_H
 #define GP_STAGE_IDENTITY_H
 
@@ -9,14 +9,14 @@
 #include "image/image.h"
 
 typedef struct gp_identity {
-    gp_cat_content before; /* what the path held before; set by the caller from the catalog */
+    gp_cat_content before; /* what the path held before; set by the caller */
     bool has_stream, has_pixels;
     gp_hash stream, pixels;
-    int64_t same_as; /* before.image if the pixels are the same, else 0 */
+    int64_t same_as; /* before.image if the pixels are equal, else 0 */
 } gp_identity;
 
-/* Fills in everything except `before` for a file whose bytes have this `hash`.  Decodes the file only if its compressed
- * pixels differ and the hash of the earlier decoded pixels is known.  Errors: MEMORY.  Threads: any. */
+/* Fills everything except `before`, for a file whose bytes have this `hash`. Decodes the file only if its compressed
+ * pixels differ and the hash of the earlier decoded pixels is known. Errors: MEMORY. Threads: any. */
 gp_status gp_identity_read(gp_identity *identity, const gp_hash *hash, const gp_image_info *head, const uint8_t *bytes,
                            size_t size, uint64_t max_pixels, gp_error *err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Bring: embeddings (and scores) made elsewhere, row by row of a table that names the images.  They make an encoder of
- * their own, known by the hash of the array, so that they never mix with another's. */
+ * Stage import: embeddings (and scores) computed by other programs. Row i of the array belongs to row i of a table that
+ * names the images. The embeddings get their own encoder, identified by the hash of the array, so that they never mix
+ * with others. */
 #include "stage/stage.h"
 
 #include "base/clock.h"
@@ -48,7 +49,7 @@ static gp_status open_all(bringer *b, gp_error *err)
     return gp_column_numbers(b->table, column, b->scores, err);
 }
 
-/* Length 1, as everything in the catalog is. */
+/* Scales to length 1, as required of all embeddings in the catalog. Returns false if that is impossible. */
 static bool normalise(float *x, size_t d)
 {
     double norm = 0;
@@ -144,7 +145,7 @@ gp_status gp_stage_import(gp_catalog *cat, const gp_add_options *add, const gp_i
     bringer b = {.cat = cat, .o = options, .add = add};
     gp_report counts = {0};
     gp_status st = GP_OK;
-    GP_TRY_GOTO(open_all(&b, err)); /* before anything is added: a table that does not fit leaves nothing behind */
+    GP_TRY_GOTO(open_all(&b, err)); /* before anything is added, so that a wrong table changes nothing */
     GP_TRY_GOTO(gp_stage_add_table(cat, add, b.table, &b.of, added, err));
     GP_TRY_GOTO(gp_cat_begin(cat, err));
     st = put_encoder(&b, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * After add: merges marks from the journal whose images have been found now. */
+ * After add: merges marks from the journal whose images have been added. */
 #include "base/str.h"
 #include "catalog/catalog.h"
 #include "stage/stage.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The map: UMAP of the image embeddings.  It stays: images added later are placed on it without moving the others,
- * until a fresh one is asked for or most of it would be new. */
+ * The map: a UMAP projection of the image embeddings. It is kept: new images are placed on it without moving the
+ * others. It is computed again on request, or if most of its images would be new. */
 #include "stage/analyze_stage.h"
 
 #include "analyze/analyze.h"
@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { LEAST_ROWS = 8 }; /* below: principal components say as much */
+enum { MIN_ROWS = 8 }; /* for fewer rows the map is a PCA */
 
 static char *settings_text(const gp_analysis_run *r)
 {
@@ -26,11 +26,11 @@ static char *settings_text(const gp_analysis_run *r)
     return gp_str_take(&s);
 }
 
-static gp_status lay_out(const gp_analysis_run *r, float *place, gp_error *err)
+static gp_status compute_map(const gp_analysis_run *r, float *place, gp_error *err)
 {
     gp_umap_options o = *r->mapping;
     const gp_cat_matrix *m = &r->m;
-    if (m->n < LEAST_ROWS) {
+    if (m->n < MIN_ROWS) {
         size_t dims = m->dims < 2 ? m->dims : 2;
         memset(place, 0, m->n * 2 * sizeof *place);
         if (m->n < 3 || dims < 2) return GP_OK;
@@ -40,19 +40,19 @@ static gp_status lay_out(const gp_analysis_run *r, float *place, gp_error *err)
     return gp_an_umap(m->vectors, m->n, m->dims, &o, place, err);
 }
 
-/* Only the rows that are not known yet: old [k] rows make the base, fresh ones are placed among them. */
-static gp_status place_fresh(const gp_analysis_run *r, float *place, const bool *known, size_t old, gp_error *err)
+/* Places the rows that have no position. The `old` rows with a position stay fixed and serve as the reference. */
+static gp_status place_new(const gp_analysis_run *r, float *place, const bool *known, size_t old, gp_error *err)
 {
     const gp_cat_matrix *m = &r->m;
-    size_t d = m->dims, fresh = m->n - old;
+    size_t d = m->dims, new_count = m->n - old;
     float *rows = NULL, *map = NULL, *added = NULL, *out = NULL;
     gp_umap_options o = *r->mapping;
     gp_status st = GP_OK;
     if (o.neighbours > old) o.neighbours = (uint32_t)old;
     GP_TRY_GOTO(gp_alloc_aligned((void **)&rows, old * d, sizeof *rows, "the map", err));
     GP_TRY_GOTO(gp_alloc((void **)&map, old * 2, sizeof *map, "the map", err));
-    GP_TRY_GOTO(gp_alloc_aligned((void **)&added, fresh * d, sizeof *added, "the map", err));
-    GP_TRY_GOTO(gp_alloc((void **)&out, fresh * 2, sizeof *out, "the map", err));
+    GP_TRY_GOTO(gp_alloc_aligned((void **)&added, new_count * d, sizeof *added, "the map", err));
+    GP_TRY_GOTO(gp_alloc((void **)&out, new_count * 2, sizeof *out, "the map", err));
     for (size_t i = 0, a = 0, b = 0; i < m->n; i++) {
         memcpy(known[i] ? rows + a * d : added + b * d, m->vectors + i * d, d * sizeof *rows);
         if (known[i]) memcpy(map + a * 2, place + i * 2, 2 * sizeof *map);
@@ -61,7 +61,7 @@ static gp_status place_fresh(const gp_analysis_run *r, float *place, const bool 
         else
             b++;
     }
-    GP_TRY_GOTO(gp_an_umap_place(rows, map, old, d, added, fresh, &o, out, err));
+    GP_TRY_GOTO(gp_an_umap_place(rows, map, old, d, added, new_count, &o, out, err));
     for (size_t i = 0, b = 0; i < m->n; i++)
         if (!known[i]) memcpy(place + i * 2, out + b++ * 2, 2 * sizeof *place);
 out:
@@ -87,13 +87,13 @@ gp_status gp_analysis_map(gp_analysis_run *r, gp_error *err)
     if (!wanted) GP_TRY_GOTO(gp_fail_memory(err, "the map"));
     GP_TRY_GOTO(gp_cat_map_read(r->cat, m->encoder, m->images, m->n, place, known, &had, err));
     for (size_t i = 0; i < m->n; i++) old += known[i];
-    bool whole = !had || r->options->new_map || strcmp(had, wanted) != 0 || old < LEAST_ROWS || old < m->n - old;
-    if (!whole && old == m->n) goto out;
-    if (whole)
-        GP_TRY_GOTO(lay_out(r, place, err));
+    bool recompute = !had || r->options->new_map || strcmp(had, wanted) != 0 || old < MIN_ROWS || old < m->n - old;
+    if (!recompute && old == m->n) goto out;
+    if (recompute)
+        GP_TRY_GOTO(compute_map(r, place, err));
     else
-        GP_TRY_GOTO(place_fresh(r, place, known, old, err));
-    GP_TRY_GOTO(gp_cat_map_put(r->cat, m->encoder, wanted, m->images, place, m->n, whole, err));
+        GP_TRY_GOTO(place_new(r, place, known, old, err));
+    GP_TRY_GOTO(gp_cat_map_put(r->cat, m->encoder, wanted, m->images, place, m->n, recompute, err));
 out:
     gp_mem_free(wanted);
     gp_mem_free(had);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A small table with one row for each kind of skipped file.  Unsupported formats have one row each. */
+ * A small table with one row per kind of skipped file. Each unsupported format has its own row. */
 #include "stage/passed.h"
 
 #include "base/mem.h"
@@ -31,13 +31,13 @@ static gp_passed_row *row_of(gp_passed *p, gp_passed_kind kind, const char *word
     return &p->rows[p->count++];
 }
 
-/* Keeps the paths that come first in alphabetical order, so that the line does not depend on the order of the walk. */
-static void show(gp_passed_row *row, const char *path)
+/* Keeps the paths that sort first, so that the note does not depend on the order of the walk. */
+static void add_shown(gp_passed_row *row, const char *path)
 {
     for (size_t k = 0; k < GP_PASSED_SHOWN; k++) {
         if (row->shown[k] && strcmp(row->shown[k], path) <= 0) continue;
         char *copy = gp_str_dup(path);
-        if (!copy) return; /* the line shows one name fewer */
+        if (!copy) return; /* then the note shows one name less */
         gp_mem_free(row->shown[GP_PASSED_SHOWN - 1]);
         memmove(row->shown + k + 1, row->shown + k, (GP_PASSED_SHOWN - 1 - k) * sizeof *row->shown);
         row->shown[k] = copy;
@@ -51,7 +51,7 @@ void gp_passed_add(gp_passed *p, const gp_walk_passed *one)
     gp_passed_row *row = one->kind == GP_PASSED_OTHER ? NULL : row_of(p, one->kind, one->word);
     if (row) {
         row->count++;
-        show(row, one->path);
+        add_shown(row, one->path);
     } else {
         p->others++;
     }
@@ -85,7 +85,7 @@ static void put_shown(gp_str *s, const gp_passed_row *row)
         gp_str_printf(s, "%s'%s'", k ? ", " : "", row->shown[k]);
 }
 
-static void tell_formats(const gp_passed *p, gp_note_fn note, void *user)
+static void note_formats(const gp_passed *p, gp_note_fn note, void *user)
 {
     gp_str s = GP_STR_INIT;
     uint64_t count = 0;
@@ -104,7 +104,7 @@ static void tell_formats(const gp_passed *p, gp_note_fn note, void *user)
     gp_str_clear(&s);
 }
 
-static void tell_row(const gp_passed_row *row, gp_note_fn note, void *user)
+static void note_row(const gp_passed_row *row, gp_note_fn note, void *user)
 {
     static const struct {
         const char *code, *one, *many, *advice;
@@ -134,8 +134,8 @@ static void tell_row(const gp_passed_row *row, gp_note_fn note, void *user)
 void gp_passed_tell(const gp_passed *p, gp_note_fn note, void *user)
 {
     if (!note) return;
-    tell_formats(p, note, user);
+    note_formats(p, note, user);
     for (int kind = 0; kind < GP_PASSED_KINDS; kind++)
         for (size_t i = 0; i < p->count; i++)
-            if ((int)p->rows[i].kind == kind) tell_row(&p->rows[i], note, user);
+            if ((int)p->rows[i].kind == kind) note_row(&p->rows[i], note, user);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Select: the scored candidates from the catalog, with what find knows of them where the strategy asks for it; the
- * choice by pick; the choice, and why each one is in it, back into the catalog. */
+ * Stage pick: reads the scored candidates, and their analysis if the strategy needs it; chooses by the module `pick`;
+ * writes the picks and their reasons to the catalog. */
 #include "stage/stage.h"
 
 #include "base/clock.h"
@@ -21,11 +21,11 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef struct chooser {
+typedef struct pick_run {
     gp_catalog *cat;
     const gp_pick_options *o;
     char *scorer;
-    gp_cat_matrix m;               /* rows without a prompt or score are candidates, which the first filter rejects */
+    gp_cat_matrix m;               /* rows without a prompt or score are candidates that the first filter rejects */
     gp_pick_candidate *candidates; /* [n] */
     char **category_names;         /* [categories] owned */
     size_t categories;
@@ -33,13 +33,13 @@ typedef struct chooser {
     size_t slice_count, slice_capacity;
     struct image_at *index;      /* [n] by image id */
     gp_pick_decision *decisions; /* [n] */
-    gp_bound *where;             /* [where_count] */
-    char **unmet;                /* [n] owned: why a candidate does not meet the limits, in words; or NULL */
+    gp_bound *where;             /* [where_count] parsed limits */
+    char **unmet;                /* [n] owned: why a candidate does not meet the limits; or NULL */
     int64_t *asked;              /* [explain_count] images to explain; NULL: explain the picks */
     size_t picked;
-    gp_error error; /* of a callback */
+    gp_error error; /* error of a callback */
     gp_status status;
-} chooser;
+} pick_run;
 
 typedef struct image_at {
     int64_t image;
@@ -58,16 +58,16 @@ static int by_number(const void *a, const void *b)
     return (p > q) - (p < q);
 }
 
-/* Row of an image, or UINT32_MAX. */
-static uint32_t row_of(const chooser *c, int64_t image)
+/* Returns the row of an image, or UINT32_MAX. */
+static uint32_t row_of(const pick_run *c, int64_t image)
 {
     image_at key = {.image = image}, *found = bsearch(&key, c->index, c->m.n, sizeof key, by_image);
     return found ? found->row : UINT32_MAX;
 }
 
-/* ------------------------------------------------------------------ what is known */
+/* ------------------------------------------------------------------ reading */
 
-static gp_status read_candidates(chooser *c, gp_error *err)
+static gp_status read_candidates(pick_run *c, gp_error *err)
 {
     GP_TRY(gp_cat_matrix_columns(
         c->cat, c->scorer, GP_MATRIX_TEXTS | (gp_strategy_needs_vectors(c->o) ? GP_MATRIX_VECTORS : 0), &c->m, err));
@@ -90,7 +90,7 @@ static gp_status read_candidates(chooser *c, gp_error *err)
     return GP_OK;
 }
 
-static double compared(const gp_cat_image_stats *s, gp_pick_by by)
+static double compared_value(const gp_cat_image_stats *s, gp_pick_by by)
 {
     switch (by) {
     case GP_BY_CORRECTED: return s->corrected;
@@ -103,7 +103,7 @@ static double compared(const gp_cat_image_stats *s, gp_pick_by by)
 
 static bool take_category(void *user, const gp_analysis_category *category)
 {
-    chooser *c = user;
+    pick_run *c = user;
     char **grown = gp_mem_resize(c->category_names, c->categories + 1, sizeof *grown),
          *name = gp_str_dup(category->name);
     if (grown) c->category_names = grown;
@@ -118,7 +118,7 @@ static bool take_category(void *user, const gp_analysis_category *category)
 
 static bool take_slice(void *user, const gp_analysis_slice *s)
 {
-    chooser *c = user;
+    pick_run *c = user;
     gp_pick_slice slice = {.category = -1};
     if (c->slice_count == c->slice_capacity) {
         size_t capacity = c->slice_capacity ? c->slice_capacity * 2 : 32;
@@ -138,7 +138,7 @@ static bool take_slice(void *user, const gp_analysis_slice *s)
         if (!strcmp(s->category, c->category_names[k])) slice.category = (int32_t)k;
     for (uint32_t i = 0; i < s->support; i++) {
         uint32_t row = row_of(c, s->images[i]);
-        if (row != UINT32_MAX) rows[slice.support++] = row; /* else it is gone from the disk since */
+        if (row != UINT32_MAX) rows[slice.support++] = row; /* otherwise the file went missing after the analysis */
     }
     c->slices[c->slice_count++] = slice;
     return true;
@@ -147,29 +147,29 @@ no_memory:
     return false;
 }
 
-/* Categories, groups, corrected scores and slices of the last analysis.  Images that came after it have none. */
-static gp_status read_analysis(chooser *c, gp_error *err)
+/* Reads categories, groups, corrected scores and slices of the last analysis. Images added later have none. */
+static gp_status read_analysis(pick_run *c, gp_error *err)
 {
-    gp_cat_image_stats *standings = NULL;
+    gp_cat_image_stats *statistics = NULL;
     size_t count = 0;
-    GP_TRY(gp_cat_image_stats_all(c->cat, c->scorer, &standings, &count, err));
+    GP_TRY(gp_cat_image_stats_all(c->cat, c->scorer, &statistics, &count, err));
     for (size_t i = 0; i < count; i++) {
-        uint32_t row = row_of(c, standings[i].image);
+        uint32_t row = row_of(c, statistics[i].image);
         if (row == UINT32_MAX) continue;
-        c->candidates[row].category = standings[i].category;
-        c->candidates[row].group = standings[i].group;
-        c->candidates[row].corrected = compared(&standings[i], c->o->by);
+        c->candidates[row].category = statistics[i].category;
+        c->candidates[row].group = statistics[i].group;
+        c->candidates[row].corrected = compared_value(&statistics[i], c->o->by);
     }
-    gp_mem_free(standings);
+    gp_mem_free(statistics);
     GP_TRY(gp_cat_categories_visit(c->cat, c->scorer, take_category, c, err));
     if (c->status == GP_OK) GP_TRY(gp_cat_slices_visit(c->cat, c->scorer, take_slice, c, err));
     if (c->status != GP_OK && err) *err = c->error;
     return c->status;
 }
 
-/* ------------------------------------------------------------------ limits of measures */
+/* ------------------------------------------------------------------ limits on measures */
 
-static gp_status read_where(chooser *c, gp_error *err)
+static gp_status read_where(pick_run *c, gp_error *err)
 {
     const gp_pick_options *o = c->o;
     GP_TRY(gp_alloc((void **)&c->where, o->where_count, sizeof *c->where, "limits", err));
@@ -178,8 +178,8 @@ static gp_status read_where(chooser *c, gp_error *err)
 }
 
 /* Sets `unmet` of a candidate. */
-static void set_unmet(chooser *c, uint32_t row, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static void set_unmet(chooser *c, uint32_t row, const char *format, ...)
+static void set_unmet(pick_run *c, uint32_t row, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void set_unmet(pick_run *c, uint32_t row, const char *format, ...)
 {
     gp_str s = GP_STR_INIT;
     va_list args;
@@ -192,7 +192,7 @@ static void set_unmet(chooser *c, uint32_t row, const char *format, ...)
 
 static void take_quality(void *user, int64_t image, const gp_quality *quality)
 {
-    chooser *c = user;
+    pick_run *c = user;
     uint32_t row = row_of(c, image);
     if (row == UINT32_MAX) return;
     c->candidates[row].unmet = NULL;
@@ -204,9 +204,9 @@ static void take_quality(void *user, int64_t image, const gp_quality *quality)
     }
 }
 
-/* Sets `unmet` of the candidates that do not meet the limits of options->where.  Each image has one row of measures.
- */
-static gp_status read_unmet(chooser *c, gp_error *err)
+/* Sets `unmet` of the candidates that do not meet the limits of options->where. An image has at most one row of
+ * measures. */
+static gp_status read_unmet(pick_run *c, gp_error *err)
 {
     if (!c->o->where_count) return GP_OK;
     c->unmet = gp_mem_zero(c->m.n, sizeof *c->unmet);
@@ -222,7 +222,7 @@ static gp_status read_unmet(chooser *c, gp_error *err)
 
 /* Writes each image's score, corrected for the difficulty of its prompt, to corrected [n].  *without: number of scored
  * images whose prompt has no embedding. */
-static gp_status take_difficulty_off(const chooser *c, double *corrected, gp_difficulty *facts, size_t *without,
+static gp_status subtract_difficulty(const pick_run *c, double *corrected, gp_difficulty *facts, size_t *without,
                                      gp_error *err)
 {
     int64_t *ids = NULL; /* [count] ascending */
@@ -249,7 +249,7 @@ out:
     return st;
 }
 
-static void tell_difficulty(const gp_pick_options *o, const gp_difficulty *facts, size_t without)
+static void note_difficulty(const gp_pick_options *o, const gp_difficulty *facts, size_t without)
 {
     bool alone = o->strategy == GP_PICK_PROMPT && !o->top && !o->per_category && !o->one_per_duplicate;
     const char *use = alone
@@ -281,24 +281,24 @@ static void tell_difficulty(const gp_pick_options *o, const gp_difficulty *facts
 }
 
 /* Sets the corrected scores of the candidates.  If nothing could be corrected, sets options->by to the raw score. */
-static gp_status by_difficulty(chooser *c, gp_pick_options *options, gp_error *err)
+static gp_status compare_by_difficulty(pick_run *c, gp_pick_options *options, gp_error *err)
 {
     gp_difficulty facts = {0};
     double *corrected;
     size_t without = 0;
     GP_TRY(gp_alloc((void **)&corrected, c->m.n, sizeof *corrected, "candidates", err));
-    gp_status st = take_difficulty_off(c, corrected, &facts, &without, err);
+    gp_status st = subtract_difficulty(c, corrected, &facts, &without, err);
     for (size_t i = 0; st == GP_OK && i < c->m.n; i++) c->candidates[i].corrected = corrected[i];
     gp_mem_free(corrected);
     GP_TRY(st);
-    tell_difficulty(options, &facts, without);
+    note_difficulty(options, &facts, without);
     if (isnan(facts.penalty)) options->by = GP_BY_SCORE;
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ the choice, in words */
+/* ------------------------------------------------------------------ writing the picks */
 
-/* The rule in words, as it is stored beside the picks. */
+/* Describes the options in words, as stored with the picks. */
 static char *rule_text(const gp_pick_options *o)
 {
     static const char *const strategies[] = {"prompt", "slices", "category-slices", "category"};
@@ -320,8 +320,8 @@ static char *rule_text(const gp_pick_options *o)
     return gp_str_take(&s);
 }
 
-/* Finds the image of a path that the user typed, as written or with its links resolved.  Error: NOT_FOUND. */
-static gp_status asked_image(const chooser *c, const char *path, int64_t *image, gp_error *err)
+/* Finds the image of a path that the user typed, as written or with links resolved. Error: NOT_FOUND. */
+static gp_status asked_image(const pick_run *c, const char *path, int64_t *image, gp_error *err)
 {
     gp_cat_content at = {0};
     char *absolute = gp_path_absolute(path), *target = NULL;
@@ -331,14 +331,14 @@ static gp_status asked_image(const chooser *c, const char *path, int64_t *image,
         st = gp_cat_content_at(c->cat, target, &at, err);
     if (st == GP_OK && !at.image)
         st = gp_fail_path(err, GP_ERR_NOT_FOUND, "'%s' is not an image of the catalog '%s'", path, gp_cat_path(c->cat));
-    free(target); /* the C library's own */
+    free(target); /* allocated by the C library */
     gp_mem_free(absolute);
     *image = at.image;
     return st;
 }
 
-/* Finds the images to explain before the choice is recorded, so that a wrong name changes nothing. */
-static gp_status find_asked(chooser *c, gp_error *err)
+/* Finds the images to explain before the picks are written, so that a wrong name changes nothing. */
+static gp_status find_asked(pick_run *c, gp_error *err)
 {
     const gp_pick_options *o = c->o;
     if (!o->explain || !o->explain_paths) return GP_OK;
@@ -347,7 +347,7 @@ static gp_status find_asked(chooser *c, gp_error *err)
     return GP_OK;
 }
 
-static gp_status explain_one(const chooser *c, const char *path, int64_t image, gp_error *err)
+static gp_status explain_one(const pick_run *c, const char *path, int64_t image, gp_error *err)
 {
     char *sentence = NULL;
     uint32_t row = 0;
@@ -362,7 +362,7 @@ static gp_status explain_one(const chooser *c, const char *path, int64_t image, 
     return GP_OK;
 }
 
-static gp_status write_picks(chooser *c, gp_error *err)
+static gp_status write_picks(pick_run *c, gp_error *err)
 {
     int64_t *images = NULL;
     uint32_t *ranks = NULL;
@@ -384,7 +384,8 @@ static gp_status write_picks(chooser *c, gp_error *err)
         if (c->o->explain && !c->o->explain_paths) c->o->explain(c->o->explain_user, c->m.paths[i], true, reasons[k]);
         k++;
     }
-    if (c->o->explain && gp_cat_readonly(c->cat)) goto out; /* a read-only catalog: explain, but record nothing */
+    if (c->o->explain && gp_cat_readonly(c->cat))
+        goto out; /* with a read-only catalog the picks are explained but not stored */
     GP_TRY_GOTO(
         gp_cat_picks_replace(c->cat, c->scorer, images, ranks, k, rule, (const char *const *)reasons, categories, err));
 out:
@@ -397,8 +398,8 @@ out:
     return st;
 }
 
-/* Sends a note if every prompt has only one candidate, because then every image is the best of its prompt. */
-static void tell_single(const chooser *c)
+/* Sends a note if every prompt has only one candidate, because every image is then the best of its prompt. */
+static void note_single(const pick_run *c)
 {
     const gp_pick_options *o = c->o;
     size_t scored = 0, singles = 0;
@@ -417,8 +418,8 @@ static void tell_single(const chooser *c)
                 scored);
 }
 
-/* Returns whether some prompt has two scored candidates. */
-static gp_status any_contested(const chooser *c, bool *any, gp_error *err)
+/* Sets *any if a prompt has two scored candidates. */
+static gp_status has_contested_prompt(const pick_run *c, bool *any, gp_error *err)
 {
     int64_t *prompts;
     size_t k = 0;
@@ -432,10 +433,11 @@ static gp_status any_contested(const chooser *c, bool *any, gp_error *err)
     return GP_OK;
 }
 
-/* Returns whether some category has more than `most` scored images. */
-static gp_status any_larger(const chooser *c, uint32_t most, bool *any, gp_error *err)
+/* Sets *any if a category has more than `most` scored images. */
+static gp_status has_larger_category(const pick_run *c, uint32_t most, bool *any, gp_error *err)
 {
-    uint32_t *scored = gp_mem_zero(c->categories + 1, sizeof *scored); /* the last: images without a category */
+    /* the last element counts images without a category */
+    uint32_t *scored = gp_mem_zero(c->categories + 1, sizeof *scored);
     if (!scored) return gp_fail_memory(err, "the categories");
     *any = false;
     for (size_t i = 0; i < c->m.n; i++) {
@@ -447,16 +449,17 @@ static gp_status any_larger(const chooser *c, uint32_t most, bool *any, gp_error
     return GP_OK;
 }
 
-/* Where no prompt has two candidates, only categories can choose: then *fitted takes the strategy by category. */
-static gp_status fit_strategy(chooser *c, gp_pick_options *fitted, gp_error *err)
+/* If no prompt has two candidates, the strategy by prompt would pick every image. Then changes `fitted` to the strategy
+ * by category, if a category has more images than that picks. */
+static gp_status fit_strategy(pick_run *c, gp_pick_options *fitted, gp_error *err)
 {
     uint32_t most = fitted->per_category ? fitted->per_category : GP_STRATEGY_PER_CATEGORY;
     bool contested = true, larger = false;
     if (fitted->strategy != GP_PICK_PROMPT) return GP_OK;
-    GP_TRY(any_contested(c, &contested, err));
+    GP_TRY(has_contested_prompt(c, &contested, err));
     if (contested) return GP_OK;
     if (!gp_strategy_needs_analysis(fitted)) GP_TRY(read_analysis(c, err));
-    GP_TRY(any_larger(c, most, &larger, err));
+    GP_TRY(has_larger_category(c, most, &larger, err));
     if (!larger) return GP_OK;
     fitted->strategy = GP_PICK_CATEGORY;
     gp_note_say(fitted->note, fitted->note_user, "by-category", c->categories,
@@ -466,8 +469,8 @@ static gp_status fit_strategy(chooser *c, gp_pick_options *fitted, gp_error *err
     return GP_OK;
 }
 
-/* Sends a note about picks that stay although their files are missing. */
-static gp_status tell_away(const chooser *c, gp_error *err)
+/* Sends a note about picks that are kept although their files are missing. */
+static gp_status note_missing(const pick_run *c, gp_error *err)
 {
     const gp_pick_options *o = c->o;
     gp_gone gone;
@@ -481,7 +484,7 @@ static gp_status tell_away(const chooser *c, gp_error *err)
     return GP_OK;
 }
 
-static void chooser_clear(chooser *c)
+static void pick_run_clear(pick_run *c)
 {
     for (size_t i = 0; i < c->slice_count; i++) {
         gp_mem_free((void *)(uintptr_t)c->slices[i].rows);
@@ -517,13 +520,13 @@ gp_status gp_stage_scorer_of(gp_catalog *cat, const gp_encoder *encoder, char *o
     return GP_OK;
 }
 
-/* `options` is changed where `fit` asks for a strategy that can choose. */
+/* With `fit`, `options` may be changed to a strategy that makes a choice (fit_strategy). */
 static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_options *options, bool fit, gp_report *report,
                              gp_error *err)
 {
     double start = gp_clock_now();
     gp_report counts = {0};
-    chooser c = {.cat = cat, .o = options};
+    pick_run c = {.cat = cat, .o = options};
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_strategy_check(options, err));
     GP_TRY_GOTO(gp_stage_scorer_wanted(cat, wanted, &c.scorer, err));
@@ -533,7 +536,7 @@ static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_option
     GP_TRY_GOTO(read_unmet(&c, err));
     if (gp_strategy_needs_analysis(options)) GP_TRY_GOTO(read_analysis(&c, err));
     if (fit) GP_TRY_GOTO(fit_strategy(&c, options, err));
-    if (options->by == GP_BY_DIFFICULTY) GP_TRY_GOTO(by_difficulty(&c, options, err));
+    if (options->by == GP_BY_DIFFICULTY) GP_TRY_GOTO(compare_by_difficulty(&c, options, err));
     gp_strategy_input in = {.n = c.m.n,
                             .categories = c.categories,
                             .slice_count = c.slice_count,
@@ -545,14 +548,14 @@ static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_option
     GP_TRY_GOTO(gp_strategy_choose(&in, options, c.decisions, &c.picked, err));
     for (size_t i = 0; c.asked && i < options->explain_count; i++)
         GP_TRY_GOTO(explain_one(&c, options->explain_paths[i], c.asked[i], err));
-    if (c.picked) GP_TRY_GOTO(write_picks(&c, err)); /* without new picks the earlier picks stay */
-    tell_single(&c);
-    GP_TRY_GOTO(tell_away(&c, err));
+    if (c.picked) GP_TRY_GOTO(write_picks(&c, err)); /* if nothing is picked, the earlier picks stay */
+    note_single(&c);
+    GP_TRY_GOTO(note_missing(&c, err));
     counts.done = c.picked;
     for (size_t i = 0; i < c.m.n; i++)
         counts.skipped += c.decisions[i].filter != GP_FILTERED_NOT && !isnan(c.candidates[i].score);
 out:
-    chooser_clear(&c);
+    pick_run_clear(&c);
     counts.seconds = gp_clock_now() - start;
     *report = counts;
     return st;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Matches the paths of images to rows of the table. */
+ * Matches image paths to rows of the table. */
 #include "stage/rows.h"
 
 #include "base/file.h"
@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_WORK = 4096 }; /* bytes of work for gp_watch per file of the walk */
+enum { FILE_WORK = 4096 }; /* bytes of work that gp_watch counts per file of the walk */
 
-/* Appends the path and takes it over.  The room is the next power of two. */
+/* Appends the path and takes ownership. The capacity is the next power of two. */
 static bool push(char ***paths, size_t *n, char *path)
 {
     char **grown = path && (*n & (*n - 1)) == 0 ? gp_mem_resize(*paths, *n ? 2 * *n : 1, sizeof *grown) : *paths;
@@ -25,7 +25,7 @@ static bool push(char ***paths, size_t *n, char *path)
     return true;
 }
 
-/* Ignores unreadable folders, which the later walk that reads the files reports. */
+/* Ignores unreadable folders, because the later walk reports them. */
 static bool on_found(void *user, const gp_walk_entry *found)
 {
     gp_rows_of *of = user;
@@ -40,7 +40,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(gp_path_base(*(char *const *)a), gp_path_base(*(char *const *)b));
 }
 
-/* An exported file gets a row only if no other file has its name: a copy must not compete with its original. */
+/* An exported file gets a row only if no other file has its name, so that a copy does not compete with its original. */
 static void take_listed(gp_rows_of *of)
 {
     size_t others = of->n;
@@ -99,8 +99,8 @@ size_t gp_rows_find(const gp_rows_of *of, const char *path)
     return at ? of->rows[at - of->paths] : SIZE_MAX;
 }
 
-static void tell(const gp_table *table, size_t image_column, uint64_t count, size_t first, const char *code,
-                 const char *one, const char *many, gp_note_fn note, void *user)
+static void note_rows(const gp_table *table, size_t image_column, uint64_t count, size_t first, const char *code,
+                      const char *one, const char *many, gp_note_fn note, void *user)
 {
     if (!count) return;
     const char *cell = gp_table_cell(table, first, image_column);
@@ -111,15 +111,15 @@ static void tell(const gp_table *table, size_t image_column, uint64_t count, siz
 void gp_rows_notes(const gp_rows_of *of, const gp_table *table, size_t image_column, gp_note_fn note, void *user)
 {
     if (!note) return;
-    tell(table, image_column, of->counts.ambiguous, of->counts.first_ambiguous, "table-ambiguous-rows",
-         "row matches several images, or an image that another row matches too, and is skipped",
-         "rows match several images, or an image that another row matches too, and are skipped", note, user);
-    tell(table, image_column, of->counts.elsewhere, of->counts.first_elsewhere, "table-rows-elsewhere",
-         "row names a file outside the folders you gave, and is skipped",
-         "rows name files outside the folders you gave, and are skipped", note, user);
-    tell(table, image_column, of->counts.repeated, of->counts.first_repeated, "table-repeated-rows",
-         "row names an image that has another row, and is skipped",
-         "rows name images that have another row, and are skipped", note, user);
+    note_rows(table, image_column, of->counts.ambiguous, of->counts.first_ambiguous, "table-ambiguous-rows",
+              "row matches several images, or an image that another row matches too, and is skipped",
+              "rows match several images, or an image that another row matches too, and are skipped", note, user);
+    note_rows(table, image_column, of->counts.elsewhere, of->counts.first_elsewhere, "table-rows-elsewhere",
+              "row names a file outside the folders you gave, and is skipped",
+              "rows name files outside the folders you gave, and are skipped", note, user);
+    note_rows(table, image_column, of->counts.repeated, of->counts.first_repeated, "table-repeated-rows",
+              "row names an image that has another row, and is skipped",
+              "rows name images that have another row, and are skipped", note, user);
 }
 
 void gp_rows_clear(gp_rows_of *of)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * The whole product as a table of contents:
- *   add     files -> rows: content hash, header, prompt                              add.c
- *   score   rows -> embeddings -> scores, what is missing only                       score.c  encode.c  encode_texts.c
- *   find    embeddings, scores -> categories, slices, standings, duplicates, map     analyze_stage.c  slices_stage.c  find_duplicates.c
- *   select  scores -> picks: best of N per prompt, best K, threshold                 pick_stage.c
- *   sheet   picks -> a picture to look at                                            report/sheet.c
+ * Runs all stages. This is the best file to start reading.
+ *   add      files -> rows: content hash, header, prompt                                  add.c
+ *   score    rows -> embeddings -> scores, only what is missing                           score.c
+ *   analyze  embeddings, scores -> categories, slices, statistics, duplicates, map        analyze_stage.c,
+ *                                                                                         slices_stage.c
+ *   pick     scores -> picks: best N per prompt, best K, threshold                        pick_stage.c
+ *   sheet    picks -> contact sheet                                                       report/sheet.c
  *
- * Each stage reads what lacks its result and adds it, so each can be stopped, repeated, and called alone. */
+ * Each stage reads what lacks its result and adds the result. So each stage can be stopped, repeated and called
+ * alone. */
 #include "stage/stage.h"
 
 #include "catalog/catalog.h"
@@ -30,6 +32,6 @@ gp_status gp_stage_run(gp_catalog *cat, const gp_encoder *encoder, const char *m
         GP_TRY_GOTO(gp_stage_pick(cat, NULL, &parts->pick, &counts.pick, err));
     if (parts->sheet.file && counts.pick.done) GP_TRY_GOTO(gp_report_sheet(cat, &parts->sheet, &counts.sheet, err));
 out:
-    *result = counts; /* also after a stop: what was done so far */
+    *result = counts; /* also after a stop or an error: what was done so far */
     return st;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Score: embed what lacks an embedding by this model, then score every pair that has both.
- *   prompts without embedding -> tokens -> text tower  -> catalog   (each text once, however many images share it)
- *   images without embedding  -> decode, resize, tower -> catalog   (one transaction a batch)
- *   pairs without score       -> the scorer            -> catalog
- * A scorer that needs only images skips the prompts.
- * A kill at any moment loses the batches under way and nothing else: the next call reads what is still missing. */
+ * Stage score: computes the embeddings that are missing for this model, then scores every pair that has both.
+ *   prompts without embedding -> tokens -> text tower  -> catalog   (each text once, even if several images have it)
+ *   images without embedding  -> decode, resize, tower -> catalog   (one transaction per batch)
+ *   pairs without score       -> scorer                -> catalog
+ * A scorer that needs only images skips the prompts. If the process is killed, only the batches in progress are lost;
+ * the next call reads what is still missing. */
 #include "stage/stage.h"
 
 #include "base/clock.h"
@@ -18,8 +18,9 @@
 #include "stage/encoder_row.h"
 #include "stage/frames.h"
 
-#define PAGE              4096 /* images without embedding read at once */
-#define TEXTS_PER_COMMIT  512  /* enough to pack by length, few enough to lose */
+#define PAGE 4096 /* images without an embedding read at a time */
+/* Enough texts to pack those of similar length together, and few enough to lose little if the process is killed. */
+#define TEXTS_PER_COMMIT  512
 #define SCORES_PER_COMMIT 4096
 
 typedef struct score_run {
@@ -30,9 +31,9 @@ typedef struct score_run {
     gp_frames_found frames;
     gp_report *report;
     gp_progress_meter ticker;
-    gp_cat_todo page; /* images of the page under way */
+    gp_cat_todo page; /* images of the current page */
     size_t page_at;
-    int64_t after; /* last image id read */
+    int64_t after; /* id of the last image read */
     bool pages_ended;
 } score_run;
 
@@ -93,7 +94,7 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
     GP_TRY(gp_encode_job_new(r->pool, gp_encode_pool_next(r->pool, left), &job, err));
     for (size_t i = 0; i < job->count; i++) {
         job->pictures[i].id = r->page.ids[r->page_at + i];
-        /* The path goes with the job: the page may be replaced before the job is taken. */
+        /* The job takes over the path, because the page may be replaced before the job is finished. */
         job->pictures[i].path = r->page.paths[r->page_at + i];
         r->page.paths[r->page_at + i] = NULL;
         job->pictures[i].known = true;
@@ -225,9 +226,9 @@ out:
 
 /* ------------------------------------------------------------------ the stage */
 
-/* Records the encoder and the scorer, as used last. */
-static gp_status begin(score_run *r, const gp_encoder *encoder, const char *model_name, const gp_scorer *scorer,
-                       gp_error *err)
+/* Records the encoder and the scorer, and marks the scorer as used last. */
+static gp_status record_scorer(score_run *r, const gp_encoder *encoder, const char *model_name, const gp_scorer *scorer,
+                               gp_error *err)
 {
     const gp_cat_encoder by = gp_stage_encoder_row(encoder, model_name);
     if (scorer->needs == GP_SCORER_NEEDS_PIXELS)
@@ -243,8 +244,8 @@ static gp_status begin(score_run *r, const gp_encoder *encoder, const char *mode
     return gp_cat_scorer_put(r->cat, &row, err);
 }
 
-/* Sends a note about prompts that are longer than the model's limit. */
-static gp_status tell_cut(const score_run *r, const gp_score_options *options, gp_error *err)
+/* Sends a note about prompts that exceed the model's context. */
+static gp_status note_truncated(const score_run *r, const gp_score_options *options, gp_error *err)
 {
     uint64_t cut = 0;
     if (!options->note) return GP_OK;
@@ -267,7 +268,7 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char 
     uint64_t todo = 0, with_failed = 0;
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_scorer_open(options->scorer, encoder, model_name, &scorer, err));
-    GP_TRY_GOTO(begin(&r, encoder, model_name, scorer, err));
+    GP_TRY_GOTO(record_scorer(&r, encoder, model_name, scorer, err));
     if (options->keep_frames) GP_TRY_GOTO(gp_cat_frames_keep(cat, &r.frames.kept, err));
     GP_TRY_GOTO(gp_cat_images_todo_count(cat, r.encoder_id, r.retry_failed, &todo, &counts.skipped, err));
     GP_TRY_GOTO(gp_cat_images_todo_count(cat, r.encoder_id, true, &with_failed, &counts.skipped, err));
@@ -275,16 +276,16 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char 
     GP_TRY_GOTO(gp_encode_pool_open(encoder, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
                                     options->max_pixels, &r.pool, err));
     if (scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY_GOTO(score_prompts(&r, err));
-    gp_status images = score_images(&r, err); /* stopped: score what there is before saying so */
+    gp_status images = score_images(&r, err); /* even after a stop, the images encoded so far are scored */
     gp_progress_meter_finish(&r.ticker);
     if (images == GP_OK && !gp_encoder_preprocess(encoder)->fast_decode)
         images = gp_stage_measure(cat, options, &r.frames, err);
     if (images != GP_OK && images != GP_ERR_STOPPED) GP_TRY_GOTO(images);
     GP_TRY_GOTO(score_pairs(cat, scorer, options->guesses, err));
-    if (scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY_GOTO(tell_cut(&r, options, err));
+    if (scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY_GOTO(note_truncated(&r, options, err));
     gp_frames_tell(&r.frames, options);
     st = images;
-    counts.failed += with_failed - todo; /* those that failed before and were not tried again */
+    counts.failed += with_failed - todo; /* images that failed before and were not tried again */
     (void)gp_cat_without_prompt(cat, &counts.without_prompt, NULL);
 out:
     gp_encode_pool_close(r.pool);

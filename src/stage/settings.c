@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * JSON objects, one an image -> columns. */
+ * Converts the settings of images, one JSON object each, to columns. */
 #include "stage/settings.h"
 
 #include "base/json.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_KEYS = 256 };
+enum { MAX_KEYS = 256 };
 
 typedef struct reader {
     gp_setting_columns *out;
@@ -18,7 +18,7 @@ typedef struct reader {
     bool no_memory;
 } reader;
 
-/* The value as a person would write it; NULL for what has no short form. */
+/* Returns the value as text. Owned; NULL if memory ran out. */
 static char *value_text(const gp_json *value)
 {
     gp_json_kind kind = gp_json_kind_of(value);
@@ -33,7 +33,7 @@ static size_t column_of(reader *r, const char *name)
     gp_setting_columns *s = r->out;
     for (size_t c = 0; c < s->count; c++)
         if (!strcmp(s->names[c], name)) return c;
-    if (s->count == MOST_KEYS) return SIZE_MAX;
+    if (s->count == MAX_KEYS) return SIZE_MAX;
     char *own = gp_str_dup(name), **words = gp_mem_zero(s->n, sizeof *words);
     if (!own || !words) {
         gp_mem_free(own);
@@ -55,7 +55,7 @@ static bool take_member(void *user, const char *key, const gp_json *value)
     if (c == SIZE_MAX) return !r->no_memory;
     char *text = value_text(value);
     if (!text) r->no_memory = true;
-    gp_mem_free(r->out->words[c][r->row]); /* a key twice: the last one counts */
+    gp_mem_free(r->out->words[c][r->row]); /* of a repeated key the last value counts */
     r->out->words[c][r->row] = text;
     return !r->no_memory;
 }
@@ -71,13 +71,13 @@ static int by_name(const void *a, const void *b)
 
 static void sort_columns(gp_setting_columns *s)
 {
-    named all[MOST_KEYS];
+    named all[MAX_KEYS];
     for (size_t c = 0; c < s->count; c++) all[c] = (named){s->names[c], s->words[c]};
     qsort(all, s->count, sizeof *all, by_name);
     for (size_t c = 0; c < s->count; c++) s->names[c] = all[c].name, s->words[c] = all[c].words;
 }
 
-/* numbers[c], or NULL when a value is no number. */
+/* Sets numbers[c], unless a value is not a number. */
 static gp_status read_numbers(gp_setting_columns *s, size_t c, gp_error *err)
 {
     double *numbers;
@@ -98,7 +98,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Different values, and how many images have one. */
+/* Counts the distinct values, and the images that have a value. */
 static gp_status count_values(const gp_setting_columns *s, size_t c, size_t *distinct, size_t *present, gp_error *err)
 {
     char **sorted;
@@ -123,7 +123,8 @@ static gp_status choose_features(gp_setting_columns *s, gp_error *err)
         GP_TRY(count_values(s, c, &distinct, &present, err));
         bool number = s->numbers[c] != NULL;
         if (distinct < 2 && present == s->n) continue;
-        if (!number && distinct * 2 > present && distinct > 2) continue; /* a name of each image, not a category */
+        /* nearly unique texts, such as names, do not form categories */
+        if (!number && distinct * 2 > present && distinct > 2) continue;
         s->features[s->feature_count++] = (gp_feature){.size = sizeof(gp_feature),
                                                        .name = s->names[c],
                                                        .kind = number ? GP_FEATURE_NUMBER : GP_FEATURE_CATEGORY,
@@ -138,8 +139,8 @@ gp_status gp_setting_columns_read(char *const *json, size_t n, gp_setting_column
     gp_setting_columns s = {.n = n};
     reader r = {.out = &s};
     gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_alloc((void **)&s.names, MOST_KEYS, sizeof *s.names, "settings", err));
-    GP_TRY_GOTO(gp_alloc((void **)&s.words, MOST_KEYS, sizeof *s.words, "settings", err));
+    GP_TRY_GOTO(gp_alloc((void **)&s.names, MAX_KEYS, sizeof *s.names, "settings", err));
+    GP_TRY_GOTO(gp_alloc((void **)&s.words, MAX_KEYS, sizeof *s.words, "settings", err));
     for (size_t i = 0; i < n; i++) {
         gp_json *root = NULL;
         if (!json[i]) continue;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Slices in three spaces, each with what tells it apart in words:
- *   images    clusters of image embeddings over all
- *   prompts   clusters of prompts; a prompt's metric is the mean of its images, because they are not independent
- *   category  within each category against the category's own mean: the article's adaptive selection (support of 2,
- *             lift of 0.9 standard deviations), finer slices taking their rows from coarser ones */
+ * Finds slices in three spaces and describes each in words:
+ *   images    clusters of image embeddings, over all images
+ *   prompts   clusters of prompt embeddings. A prompt's metric is the mean of its images, because images of
+ *             one prompt are not independent.
+ *   category  clusters within a category, compared with the category's own mean. This is the article's adaptive
+ *             selection: support of at least 2, lift of at least 0.9 standard deviations. Finer slices take rows from
+ *             coarser ones. */
 #include "stage/analyze_stage.h"
 
 #include "analyze/analyze.h"
@@ -18,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REASONS_EACH = 5, LEAST_IN_CATEGORY = 4 };
+enum { REASONS_EACH = 5, MIN_IN_CATEGORY = 4 };
 static const uint32_t category_support = 2;
 static const double category_drop = 0.9; /* standard deviations */
 
@@ -79,7 +81,7 @@ const char *const gp_probe_words[GP_PROBES] = {"a portrait",
                                                "bright colours",
                                                "a close-up"};
 
-/* ------------------------------------------------------------------ in words */
+/* ------------------------------------------------------------------ descriptions */
 
 static void put_reasons(gp_str *s, const gp_reasons *reasons)
 {
@@ -134,8 +136,8 @@ out:
 
 /* ------------------------------------------------------------------ collecting */
 
-/* rows is taken in both outcomes; ascending rows of the matrix. */
-static gp_status keep(gp_analysis_run *r, gp_cat_slice slice, uint32_t *rows, size_t count, gp_error *err)
+/* Adds a slice. Takes ownership of `rows` (ascending row numbers), even on failure. */
+static gp_status add_slice(gp_analysis_run *r, gp_cat_slice slice, uint32_t *rows, size_t count, gp_error *err)
 {
     gp_analysis *f = &r->found;
     bool *inside = NULL;
@@ -187,12 +189,12 @@ static void note_few_prompts(gp_analysis_run *r, size_t groups)
     gp_analysis_note(r, text);
 }
 
-/* Distinct prompts with an embedding: the mean score of each one's images, and which prompt an image has. */
+/* Distinct prompts with an embedding, the mean score of each prompt's images, and the prompt of each image. */
 typedef struct prompt_space {
     int64_t *ids;   /* [count] ascending */
     float *vectors; /* [count, d] */
     double *metric; /* [count] */
-    uint32_t *of;   /* [n] index of the image's prompt; UINT32_MAX: not in this space */
+    uint32_t *of;   /* [n] index of the image's prompt; UINT32_MAX: none */
     size_t count;
 } prompt_space;
 
@@ -240,7 +242,7 @@ static void prompt_space_clear(prompt_space *p)
     gp_mem_free(p->ids);
 }
 
-/* The images of a slice of prompts. */
+/* Lists the images of a slice of prompts. */
 static gp_status images_of(const gp_analysis_run *r, const prompt_space *p, const gp_slice *s, uint32_t **rows,
                            size_t *count, gp_error *err)
 {
@@ -256,37 +258,37 @@ static gp_status images_of(const gp_analysis_run *r, const prompt_space *p, cons
     return st;
 }
 
-static gp_status keep_of_images(gp_analysis_run *r, const gp_slices *s, gp_error *err)
+static gp_status add_image_slices(gp_analysis_run *r, const gp_slices *s, gp_error *err)
 {
     size_t first = r->found.count;
     for (size_t i = 0; i < s->count; i++) {
         uint32_t *rows;
         GP_TRY(gp_alloc((void **)&rows, s->slices[i].support, sizeof *rows, "slices", err));
         memcpy(rows, s->slices[i].rows, s->slices[i].support * sizeof *rows);
-        GP_TRY(keep(r, facts_of(&s->slices[i], "images", -1, first), rows, s->slices[i].support, err));
+        GP_TRY(add_slice(r, facts_of(&s->slices[i], "images", -1, first), rows, s->slices[i].support, err));
     }
     r->report->slices = r->found.count - first;
     if (r->slicing->profile == GP_SLICE_GOLDPAN) note_few_prompts(r, s->groups);
     return GP_OK;
 }
 
-static gp_status keep_of_prompts(gp_analysis_run *r, const prompt_space *p, const gp_slices *s, gp_error *err)
+static gp_status add_prompt_slices(gp_analysis_run *r, const prompt_space *p, const gp_slices *s, gp_error *err)
 {
     size_t first = r->found.count;
     for (size_t i = 0; i < s->count; i++) {
         uint32_t *rows;
         size_t count;
         GP_TRY(images_of(r, p, &s->slices[i], &rows, &count, err));
-        GP_TRY(keep(r, facts_of(&s->slices[i], "prompts", -1, first), rows, count, err));
+        GP_TRY(add_slice(r, facts_of(&s->slices[i], "prompts", -1, first), rows, count, err));
     }
     r->report->prompt_slices = r->found.count - first;
     return GP_OK;
 }
 
-/* Searches slices of images and of prompts.  Each slice is a claim, so one test covers both searches.  The images get
- * the larger share of alpha, because their clusters are more numerous and vary more.  If the prompts are too few for a
- * hierarchy, only images are searched. */
-static gp_status over_all(gp_analysis_run *r, const prompt_space *p, gp_error *err)
+/* Searches slices of images and of prompts. All slices are tested together, so that the family-wise error rate covers
+ * both searches. The images get the larger share of alpha, because their clusters are more numerous and vary more. If
+ * there are too few prompts for a hierarchy, only images are searched. */
+static gp_status search_all(gp_analysis_run *r, const prompt_space *p, gp_error *err)
 {
     gp_slices found[2] = {0};
     gp_hierarchy tree = {0};
@@ -302,7 +304,7 @@ static gp_status over_all(gp_analysis_run *r, const prompt_space *p, gp_error *e
                           .kind = GP_FEATURE_EMBEDDING,
                           .vectors = p->vectors,
                           .d = r->m.dims};
-    if (!r->tree.levels) return GP_OK; /* too few images, and no more prompts than images */
+    if (!r->tree.levels) return GP_OK; /* too few images; then there are too few prompts as well */
     o.group = r->prompt;
     near.metric = r->slicing->metric, near.threads = r->options->threads;
     gp_status st = gp_an_hierarchy(p->vectors, p->count, r->m.dims, &near, &tree, err);
@@ -318,8 +320,8 @@ static gp_status over_all(gp_analysis_run *r, const prompt_space *p, gp_error *e
          .item = p->of,
          .share = 1}};
     GP_TRY_GOTO(gp_an_slices_together(searches, tree.levels ? 2 : 1, &o, found, err));
-    GP_TRY_GOTO(keep_of_images(r, &found[0], err));
-    GP_TRY_GOTO(keep_of_prompts(r, p, &found[1], err));
+    GP_TRY_GOTO(add_image_slices(r, &found[0], err));
+    GP_TRY_GOTO(add_prompt_slices(r, p, &found[1], err));
 out:
     gp_an_slices_clear(&found[1]);
     gp_an_slices_clear(&found[0]);
@@ -329,7 +331,8 @@ out:
 
 /* ------------------------------------------------------------------ within categories */
 
-/* Where rows are in several slices, the last one (the finest) has them; those left without rows are gone. */
+/* Makes the slices disjoint. A row that is in several slices is given to the last one, which is the finest. Slices
+ * without rows are dropped. */
 static gp_status keep_disjoint(gp_analysis_run *r, int32_t category, const uint32_t *members, size_t count,
                                const gp_slices *s, gp_error *err)
 {
@@ -350,14 +353,14 @@ static gp_status keep_disjoint(gp_analysis_run *r, int32_t category, const uint3
             if (owner[k] == (int32_t)i) rows[at++] = members[k];
         gp_cat_slice facts = facts_of(&s->slices[i], "images", category, first);
         facts.parent = -1;
-        GP_TRY_GOTO(keep(r, facts, rows, left, err));
+        GP_TRY_GOTO(add_slice(r, facts, rows, left, err));
     }
 out:
     gp_mem_free(owner);
     return st;
 }
 
-static gp_status within(gp_analysis_run *r, int32_t category, uint32_t *members, size_t count, gp_error *err)
+static gp_status search_category(gp_analysis_run *r, int32_t category, uint32_t *members, size_t count, gp_error *err)
 {
     gp_slices s = {0};
     gp_slices_options o = *r->slicing;
@@ -386,7 +389,7 @@ out:
     return st;
 }
 
-static gp_status within_categories(gp_analysis_run *r, gp_error *err)
+static gp_status search_categories(gp_analysis_run *r, gp_error *err)
 {
     const gp_categories *c = &r->categories;
     uint32_t *members;
@@ -397,8 +400,8 @@ static gp_status within_categories(gp_analysis_run *r, gp_error *err)
         size_t count = 0;
         for (size_t i = 0; i < r->m.n; i++)
             if (c->category[i] == (int32_t)k && !isnan(r->m.scores[i])) members[count++] = (uint32_t)i;
-        if (count < LEAST_IN_CATEGORY || !(r->about[k].sd > 0)) continue;
-        st = within(r, (int32_t)k, members, count, err);
+        if (count < MIN_IN_CATEGORY || !(r->about[k].sd > 0)) continue;
+        st = search_category(r, (int32_t)k, members, count, err);
     }
     r->report->category_slices = r->found.count - first;
     gp_mem_free(members);
@@ -411,8 +414,8 @@ gp_status gp_analysis_slices(gp_analysis_run *r, gp_error *err)
     prompt_space p = {0};
     gp_status st = GP_OK;
     GP_TRY_GOTO(prompt_space_read(r, &p, err));
-    GP_TRY_GOTO(over_all(r, &p, err));
-    GP_TRY_GOTO(within_categories(r, err));
+    GP_TRY_GOTO(search_all(r, &p, err));
+    GP_TRY_GOTO(search_categories(r, err));
     r->report->slices_seconds = gp_clock_now() - start;
 out:
     prompt_space_clear(&p);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Clouds of three sizes in each colour and a little grain: what compresses as a painting does.  Decoding a flat colour
- * would cost nothing, and noise more than any picture. */
+ * Synthetic images: clouds of three sizes in each colour, and a little grain. They compress like a painting. A flat
+ * colour would decode too fast, and noise too slowly. */
 #include "stage/synthetic.h"
 
 #include "base/mem.h"
@@ -10,14 +10,14 @@
 #include <stdio.h>
 
 static const struct layer {
-    uint32_t cell; /* pixels between two knots; a power of two */
+    uint32_t cell; /* pixels between two grid points; a power of two */
     float height;
 } layers[] = {{256, 80}, {64, 40}, {16, 12}};
 enum { LAYERS = sizeof layers / sizeof *layers };
 #define GRAIN 3.0f
 
-/* A knot of a layer, -1 .. 1. */
-static float knot(uint64_t seed, uint32_t x, uint32_t y)
+/* Returns the value of a layer at a grid point, -1..1. */
+static float grid_value(uint64_t seed, uint32_t x, uint32_t y)
 {
     return (float)(gp_rng_at(seed, (uint64_t)y << 32 | x) >> 40) * 0x1p-23f - 1.0f;
 }
@@ -27,14 +27,15 @@ static float ease(float t)
     return t * t * (3 - 2 * t);
 }
 
-/* One row of one layer added to sums [GP_DRAWN_SIDE]. */
+/* Adds one row of a layer to sums [GP_SYNTHETIC_SIDE]. */
 static void add_layer(const struct layer *l, uint64_t seed, uint32_t y, float *sums)
 {
     const float down = ease((float)(y % l->cell) / (float)l->cell);
-    for (uint32_t x = 0; x < GP_DRAWN_SIDE; x += l->cell) {
+    for (uint32_t x = 0; x < GP_SYNTHETIC_SIDE; x += l->cell) {
         const uint32_t column = x / l->cell, row = y / l->cell;
-        const float left = knot(seed, column, row) * (1 - down) + knot(seed, column, row + 1) * down;
-        const float right = knot(seed, column + 1, row) * (1 - down) + knot(seed, column + 1, row + 1) * down;
+        const float left = grid_value(seed, column, row) * (1 - down) + grid_value(seed, column, row + 1) * down;
+        const float right =
+            grid_value(seed, column + 1, row) * (1 - down) + grid_value(seed, column + 1, row + 1) * down;
         for (uint32_t i = 0; i < l->cell; i++)
             sums[x + i] += l->height * (left + (right - left) * ease((float)i / (float)l->cell));
     }
@@ -42,16 +43,16 @@ static void add_layer(const struct layer *l, uint64_t seed, uint32_t y, float *s
 
 static void draw(uint64_t seed, uint8_t *rgb)
 {
-    float sums[GP_DRAWN_SIDE];
-    for (uint32_t y = 0; y < GP_DRAWN_SIDE; y++)
+    float sums[GP_SYNTHETIC_SIDE];
+    for (uint32_t y = 0; y < GP_SYNTHETIC_SIDE; y++)
         for (uint32_t c = 0; c < 3; c++) {
             const uint64_t stream = gp_rng_mix(seed * 64 + c * 16);
-            for (uint32_t x = 0; x < GP_DRAWN_SIDE; x++)
-                sums[x] = 128 + GRAIN * knot(stream, x, y + (1u << 20)); /* knots that no layer has */
+            for (uint32_t x = 0; x < GP_SYNTHETIC_SIDE; x++)
+                sums[x] = 128 + GRAIN * grid_value(stream, x, y + (1u << 20)); /* grid points that no layer uses */
             for (size_t i = 0; i < LAYERS; i++) add_layer(&layers[i], gp_rng_mix(stream + 1 + i), y, sums);
-            for (uint32_t x = 0; x < GP_DRAWN_SIDE; x++) {
+            for (uint32_t x = 0; x < GP_SYNTHETIC_SIDE; x++) {
                 const float v = sums[x] < 0 ? 0 : sums[x] > 255 ? 255 : sums[x];
-                rgb[3 * ((size_t)y * GP_DRAWN_SIDE + x) + c] = (uint8_t)v;
+                rgb[3 * ((size_t)y * GP_SYNTHETIC_SIDE + x) + c] = (uint8_t)v;
             }
         }
 }
@@ -59,14 +60,14 @@ static void draw(uint64_t seed, uint8_t *rgb)
 gp_status gp_synthetic_png(uint64_t seed, gp_str *out, gp_error *err)
 {
     uint8_t *rgb = NULL;
-    GP_TRY(gp_alloc((void **)&rgb, (size_t)GP_DRAWN_SIDE * GP_DRAWN_SIDE, 3, "a picture", err));
+    GP_TRY(gp_alloc((void **)&rgb, (size_t)GP_SYNTHETIC_SIDE * GP_SYNTHETIC_SIDE, 3, "an image", err));
     draw(seed, rgb);
-    gp_status st = gp_image_png_bytes(rgb, GP_DRAWN_SIDE, GP_DRAWN_SIDE, out, err);
+    gp_status st = gp_image_png_bytes(rgb, GP_SYNTHETIC_SIDE, GP_SYNTHETIC_SIDE, out, err);
     gp_mem_free(rgb);
     return st;
 }
 
-void gp_drawn_prompt(uint64_t i, char *out, size_t size)
+void gp_synthetic_prompt(uint64_t i, char *out, size_t size)
 {
     static const char *const subjects[] = {"a red fox",    "an old harbour", "three paper boats", "a lighthouse",
                                            "a glass city", "two owls",       "a quiet street",    "a bowl of cherries",

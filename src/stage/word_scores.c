@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Which words of prompts go with better scores: the catalog's scores and prompts, read; analyze/slice/word_effects.c, which
- * says what they tell; and the order that was asked for. */
+ * Finds the words of prompts that go with better scores. Reads the catalog's scores and prompts, calls
+ * analyze/slice/word_effects.c, and sorts the words in the requested order. */
 #include "stage/stage.h"
 
 #include "analyze/slice/word_effects.h"
@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Images as they come; those of one prompt share its text. */
+/* The images in the order in which the catalog returns them. Images of one prompt share its text. */
 typedef struct reader {
     size_t n, capacity, prompts, prompt_capacity;
-    const char **texts; /* [n] */
+    const char **texts; /* [n] borrowed from `owned` */
     double *scores;     /* [n] */
-    char **owned;       /* [prompts] */
-    int64_t prompt;     /* of the row before */
+    char **owned;       /* [prompts] the texts */
+    int64_t prompt;     /* prompt of the previous row */
     gp_status status;
 } reader;
 
@@ -29,7 +29,7 @@ static void reader_clear(reader *r)
     gp_mem_free(r->texts);
 }
 
-/* Room for one more of both; what was there stays where it is on failure. */
+/* Makes room for one more image and one more prompt. After a failure the existing entries are still valid. */
 static bool make_room(reader *r)
 {
     if (r->n == r->capacity) {
@@ -80,7 +80,7 @@ static gp_status read_scores(gp_catalog *cat, const char *scorer, reader *r, boo
 
 /* ------------------------------------------------------------------ one line for a phrase and its words */
 
-/* Finds a word of `size` bytes in the list, which is sorted by bytes; returns its index, or SIZE_MAX. */
+/* Returns the index of a word of `size` bytes, or SIZE_MAX. The list is sorted by bytes. */
 static size_t find_word(const gp_word_effects *e, const char *text, size_t size)
 {
     size_t low = 0, high = e->count;
@@ -97,8 +97,8 @@ static size_t find_word(const gp_word_effects *e, const char *text, size_t size)
     return SIZE_MAX;
 }
 
-/* Removes each word that occurs in exactly the prompts of a phrase with that word: its scores would repeat the
- * phrase's. */
+/* Removes each word that occurs only in prompts that contain one phrase with this word. Its scores would repeat the
+ * scores of the phrase. */
 static gp_status drop_parts(gp_word_effects *e, gp_error *err)
 {
     bool *part = gp_mem_zero(e->count, sizeof *part);
@@ -113,16 +113,17 @@ static gp_status drop_parts(gp_word_effects *e, gp_error *err)
     }
     for (size_t w = 0; w < e->count; w++)
         if (!part[w]) e->words[kept++] = e->words[w];
-    e->count = kept; /* `column` is not used after this */
+    e->count = kept; /* `column` is not used after this line */
     gp_mem_free(part);
     return GP_OK;
 }
 
 /* ------------------------------------------------------------------ order */
 
-/* Equal rows stand in the order of their letters: texts lie in memory in that order. */
+/* Words with equal values are sorted by text. All texts lie in one buffer in alphabetical order, so comparing their
+ * addresses is enough. */
 
-static int by_letters(const gp_word *p, const gp_word *q)
+static int by_text(const gp_word *p, const gp_word *q)
 {
     return (p->text > q->text) - (p->text < q->text);
 }
@@ -130,19 +131,19 @@ static int by_letters(const gp_word *p, const gp_word *q)
 static int by_support(const void *a, const void *b)
 {
     const gp_word *p = a, *q = b;
-    return p->prompts != q->prompts ? (p->prompts < q->prompts) - (p->prompts > q->prompts) : by_letters(p, q);
+    return p->prompts != q->prompts ? (p->prompts < q->prompts) - (p->prompts > q->prompts) : by_text(p, q);
 }
 
 static int highest_first(const void *a, const void *b)
 {
     const gp_word *p = a, *q = b;
-    return p->adjusted != q->adjusted ? (p->adjusted < q->adjusted) - (p->adjusted > q->adjusted) : by_letters(p, q);
+    return p->adjusted != q->adjusted ? (p->adjusted < q->adjusted) - (p->adjusted > q->adjusted) : by_text(p, q);
 }
 
 static int lowest_first(const void *a, const void *b)
 {
     const gp_word *p = a, *q = b;
-    return p->adjusted != q->adjusted ? (p->adjusted > q->adjusted) - (p->adjusted < q->adjusted) : by_letters(p, q);
+    return p->adjusted != q->adjusted ? (p->adjusted > q->adjusted) - (p->adjusted < q->adjusted) : by_text(p, q);
 }
 
 gp_status gp_stage_words(gp_catalog *cat, const gp_words_options *options,

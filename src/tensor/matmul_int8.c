@@ -75,7 +75,7 @@ static void int8_row(packed_int8 *p, size_t o, const float *w)
     int8_t *to = p->panels + o / GP_PANEL * GP_PANEL * p->width + o % GP_PANEL * 4;
     int32_t sum = 0;
     for (size_t i = 0; i < p->in; i++) {
-        /* rounds to nearest: adding 1.5 * 2^23 leaves whole numbers */
+        /* adding and subtracting 1.5 * 2^23 rounds to the nearest whole number */
         float nearest = w[i] * inverse + 12582912.0f - 12582912.0f;
         int8_t q = bad == 0 ? (int8_t)(int)nearest : 0;
         to[i / 4 * 4 * GP_PANEL + i % 4] = q;

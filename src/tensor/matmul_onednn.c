@@ -28,7 +28,7 @@
 enum { PIECES = 3, BLOCK = 192, ALL = (1 << PIECES) - 1, LAST = PIECES - 1 };
 static const dnnl_dim_t piece_rows[PIECES] = {BLOCK, 48, GP_MATMUL_STEP};
 
-/* A memory descriptor is a struct in 2.x and a pointer in 3.x.  desc_ref is the type in which functions take it. */
+/* A memory descriptor is a struct in 2.x and a pointer in 3.x.  Functions take it as desc_ref. */
 #if DNNL_VERSION_MAJOR >= 3
 typedef const_dnnl_memory_desc_t desc_ref;
 static desc_ref ref(const dnnl_memory_desc_t *desc)
@@ -351,9 +351,10 @@ static gp_status onednn_run(const void *packed, const void *x, float *y, size_t 
 
 /* Buffers of a trial: one row copied to all rows of x, and the results. */
 typedef struct trial {
-    float *weight;  /* [out, in], then the bias [out] */
-    float *x;       /* [BLOCK, in], float or bf16 */
-    float *y, *one; /* [BLOCK, out]: results; [out]: result of the first row of the last piece */
+    float *weight; /* [out, in], then the bias [out] */
+    float *x;      /* [BLOCK, in], float or bf16 */
+    float *y;      /* [BLOCK, out] results */
+    float *one;    /* [out] result of the first row of the last piece */
     uint8_t *scratch;
 } trial;
 
@@ -392,7 +393,7 @@ static void fill_random(float *x, size_t n, uint64_t seed)
 static void trial_row(const onednn *p, float *x, uint64_t seed)
 {
     const size_t bytes = p->in * (p->bf16 ? sizeof(uint16_t) : sizeof(float));
-    float *from = p->bf16 ? x + BLOCK * p->in - p->in : x; /* not in the memory of the rounded rows */
+    float *from = p->bf16 ? x + BLOCK * p->in - p->in : x; /* outside the memory that the rounded rows will use */
     fill_random(from, p->in, seed);
     if (p->bf16) gp_kernel_table()->f32_to_bf16(from, (uint16_t *)(void *)x, p->in);
     for (size_t r = 1; r < BLOCK; r++) memcpy((uint8_t *)x + r * bytes, x, bytes);

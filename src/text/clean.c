@@ -4,7 +4,7 @@
  *     UTF-8 -> NFC -> every run of white space becomes one space -> each code point is lower-cased by itself
  *
  * NFC is not applied again after lower-casing, so U+0130 stays i + U+0307. Nothing is stripped or repaired; control
- * characters are treated like any scratch character. Text below U+0300 is always NFC and skips that step; nearly every
+ * characters are treated like any other character. Text below U+0300 is always NFC and skips that step; nearly every
  * prompt is such text. utf8proc provides decompositions, combining classes and compositions. The combining marks are
  * sorted here in linear time; a text of nothing but marks must not take quadratic time.
  * Source: transformers' CLIPTokenizer (tests/golden/tokenizer describes the serialised pipeline). */
@@ -84,7 +84,7 @@ static unsigned mark_class(int32_t cp)
     return (unsigned)utf8proc_get_property(cp)->combining_class;
 }
 
-/* Sorts a run of marks by combining class and keeps the order of equal classes. `scratch` [n] is scratch for long
+/* Sorts a run of marks by combining class and keeps the order of equal classes. `scratch` [n] is used for long
  * runs. */
 static void order_run(int32_t *run, size_t n, int32_t *scratch)
 {

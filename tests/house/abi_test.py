@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The built library has the functions and struct layouts of tests/house/abi/libgoldpan.xml, and the comparison finds every
-kind of change.  abi_test.py SOURCE BUILD"""
+"""The built library has the functions and struct layouts of tests/house/abi/libgoldpan.xml, and the
+comparison finds every kind of change.  abi_test.py SOURCE BUILD"""
 import os
 import re
 import subprocess
@@ -13,6 +13,9 @@ sys.argv[1:] = []
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(SOURCE, "tools"))
 import abi  # noqa: E402
+from header import Header  # noqa: E402
+
+FLAGS = {"GP_CATALOG_CREATE": 1, "GP_CATALOG_READONLY": 2, "GP_CATALOG_READ_IF_MUST": 4, "GP_DIFFICULTY_MIN": 12}
 
 
 def struct(table, name):
@@ -79,6 +82,13 @@ class Abi(unittest.TestCase):
                 self.assertNotEqual(changed, TABLE)
                 self.assertIn(name, abi.compare(TABLE, changed))
                 self.assertIn(name, abi.compare(changed, TABLE))
+
+    def test_flags(self):
+        """The table lacks the enumerators that no function's types lead to: FLAGS has them."""
+        values = Header(SOURCE).enumerators
+        table = {name: int(value) for name, value in re.findall(r"<enumerator name='(\w+)' value='(\d+)'", TABLE)}
+        self.assertEqual({n: v for n, v in values.items() if n not in table}, FLAGS)
+        self.assertEqual({n: v for n, v in values.items() if n in table}, table)
 
     def test_complete(self):
         """A struct or function of the header that the table lacks is named."""

@@ -15,7 +15,7 @@
  *
  * A pair might shorten an edge if |x-y|^2 <= best^2, which is x.y + (best^2 - |y|^2) / 2 >= |x|^2 / 2.  The rows are
  * centred on their mean and scaled to length 1 at most.  For cosine: x.y + best >= 1 of unit rows.  Rounding of the
- * left side is below u ((d + 4) |x| + 6), u = 2^-24 (see neighbours.c), and the margin is larger. */
+ * left side is below u ((d + 4) |x| + 6), u = 2^-24 (see knn.h), and the margin is larger. */
 #include "analyze/cluster/mst.h"
 
 #include "analyze/analyze.h"
@@ -30,7 +30,7 @@
 
 enum {
     BLOCK = 192,      /* rows compared at a time, a multiple of the six rows of a tile */
-    LEAST_BLOCK = 48, /* minimum rows of a block, if there are so many: they will be needed soon */
+    LEAST_BLOCK = 48, /* minimum rows of a block if so many are unseen: they will probably be compared soon */
     DEPTH = 256,      /* columns multiplied at a time */
     NEAR = 32,        /* minimum neighbours of the k-NN search; more neighbours lead to larger blocks */
     OUTSIDE = -1
@@ -148,7 +148,7 @@ static bool offer(spanner *s, uint32_t u, uint32_t i)
     return true;
 }
 
-/* Neighbours, cores and bounds. */
+/* Computes near, norms, core and bound of all rows. */
 static gp_status find_neighbours(spanner *s, const gp_hdbscan_options *o, gp_error *err)
 {
     size_t samples = o->min_samples ? o->min_samples : o->min_cluster_size;
@@ -193,7 +193,8 @@ static void find_frame(spanner *s)
     if (most > 0) s->scale = 1 / sqrt(most);
 }
 
-/* Writes row i as it is multiplied, its numbers `step` floats apart.  Returns its squared length. */
+/* Writes row i, centred and scaled for products, to `out`, its numbers `step` floats apart.  Returns its squared
+ * length. */
 static double load(const spanner *s, uint32_t i, float *out, size_t step)
 {
     double scale = s->metric == GP_METRIC_EUCLIDEAN ? s->scale : s->norms[i] > 0 ? 1 / s->norms[i] : 0, sum = 0;
@@ -234,7 +235,8 @@ static float offset_of(const spanner *s, size_t lane)
 
 /* ------------------------------------------------------------------ comparing a block with all rows outside */
 
-/* Certain offers end before `certain`; take the rows that come first. */
+/* Fills the block with unseen rows, in ascending order of their bounds: all rows with a bound of at most `certain`, and
+ * at least LEAST_BLOCK rows, but at most BLOCK rows. */
 static void take_block(spanner *s, double certain)
 {
     double u = ldexp(1, -24), d = (double)s->d;

@@ -6,7 +6,7 @@
 #include "base/status.h"
 
 typedef struct gp_mst_edge {
-    uint32_t from, to, found; /* found: position in the order in which Prim adds edges */
+    uint32_t from, to, found; /* found: number of edges that Prim's algorithm added before */
     double distance;
 } gp_mst_edge;
 

@@ -6,7 +6,8 @@
  *   each level, coarse to fine: the children of a cluster are placed in a circle around its anchor; their positions are
  *   the anchors of the next level
  *
- * The radius of a circle is a share of the distance to the nearest other anchor, so circles do not overlap. */
+ * The radius of a circle is a share of the distance to the nearest other anchor.  With a share below 0.5 (default 0.4)
+ * circles of one level do not overlap. */
 #include "analyze/analyze.h"
 
 #include "analyze/map/pca.h"
@@ -160,7 +161,9 @@ gp_status gp_an_hierarchy_project(const gp_hierarchy *hierarchy, const float *ro
     double *points = NULL;
     gp_status st = GP_OK;
     if (dims != 2 || d < 2 || hierarchy->levels == 0)
-        return gp_fail(err, GP_ERR_USAGE, "cannot project %zu columns to %zu dimensions", d, dims);
+        return gp_fail(err, GP_ERR_USAGE,
+                       "a hierarchy can be projected from at least 2 columns to 2 dimensions, not from %zu to %zu", d,
+                       dims);
     GP_TRY_GOTO(gp_an_pca_fit(rows, hierarchy->n, d, dims, true, &f, err));
     GP_TRY_GOTO(gp_alloc((void **)&points, hierarchy->n * dims, sizeof *points, "the projection", err));
     gp_an_pca_apply(&f, rows, hierarchy->n, points);

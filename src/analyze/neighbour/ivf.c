@@ -21,13 +21,15 @@
 #include <string.h>
 
 enum {
-    MIN_ROWS = 20000, /* rows; exact search of fewer takes a second or two */
+    MIN_ROWS = 20000, /* minimum rows; exact search of fewer rows takes a second or two */
     TRAIN = 32,       /* sample rows for each centroid in k-means */
     ROUNDS = 6,       /* rounds of k-means */
     SAMPLE = 500,     /* sample rows whose exact neighbours determine nprobe */
     CHUNK = 2048      /* rows that a thread processes at a time */
 };
-static const double max_share = 0.25; /* largest share of rows to compare; exact search: 0.5, at less cost each */
+/* Largest share of rows in the probed lists.  Exact search computes each pair once, which is a share of 0.5, at a lower
+ * cost per pair. */
+static const double max_share = 0.25;
 
 typedef struct ivf {
     const float *rows;
@@ -63,7 +65,7 @@ static gp_status find_lists(const ivf *v, const float *x, size_t m, size_t k, in
 
 /* ------------------------------------------------------------------ centroids */
 
-/* Writes row `row` to `to` in the form in which k-means averages rows. */
+/* Copies row `row` to `to`; for cosine scales the row to length 1, because k-means averages directions. */
 static void copy_row(const ivf *v, size_t row, float *to)
 {
     const float *from = v->rows + row * v->d;

@@ -57,7 +57,7 @@ static double quantise(const float *x, size_t d, float step, bool pairs, int8_t 
         float v = x[j] * inverse;
         v = v < -127 ? -127 : v > 127 ? 127 : v;
         out[j] = (int8_t)(int)(v + 12582912.0f -
-                               12582912.0f); /* rounds to nearest: adding 1.5 * 2^23 leaves whole numbers */
+                               12582912.0f); /* adding and subtracting 1.5 * 2^23 rounds to the nearest whole number */
     }
     for (size_t j = 0; pairs && j + 1 < d; j += 2) fit_pair(out + j);
     for (size_t j = 0; j < d; j++) {
@@ -109,7 +109,7 @@ typedef struct measures {
     float *x;                      /* [threads, d] */
     int8_t *steps;                 /* [threads, width] */
     float row_step, panel_step;
-    double far[FAR + 1];                   /* the largest sizes, largest first */
+    double far[FAR + 1];                   /* the largest values of `size`, in descending order */
     double most_lost_row, most_lost_panel; /* max |x' - q|, |x' - y| */
 } measures;
 
@@ -184,7 +184,7 @@ static void finish(gp_sq8 *c, gp_knn *s, const measures *m)
     bool cosine = s->metric == GP_METRIC_COSINE;
     double mean2 = 0, most = m->far[0], usual = s->n > 4 * FAR ? m->far[FAR] : most;
     for (size_t j = 0; j < s->d; j++) mean2 += m->mean[j] * m->mean[j];
-    /* rounding: sums to float, scaling, adding the offset, shifting the threshold, and x' to float */
+    /* the rounding of sums to float, scaling, adding the offset, shifting the threshold, and of x' to float */
     double u = ldexp(1, -24), slop = u * (32 * most * most + 32 * mean2 + 16) + 1e-12;
     for (size_t i = 0; i < s->slots; i++) {
         if (i >= s->n) {

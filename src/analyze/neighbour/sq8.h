@@ -28,7 +28,7 @@ typedef struct gp_sq8 {
     int32_t *sums;  /* owned: [slots] sum of the numbers of y */
     float *scales;  /* owned: [n] factor of each row for products in float */
     gp_sq8_side row, panel;
-    float scale; /* value of 1 in an int8 product */
+    float scale; /* factor from int8 products to products in float */
 } gp_sq8;
 
 /* Packs the rows of `search` (self, in order) in 8 bits; replaces gp_knn_pack.  *selective: false if a sample shows

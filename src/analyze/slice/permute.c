@@ -292,8 +292,8 @@ static double best_observed(const permutation *p, size_t k)
     return most;
 }
 
-/* Writes to least [rounds] the smallest of these numbers, one for each space: the p of the space's best cluster in the
- * round, divided by the space's share.  sorted [spaces, rounds]: `best`, ascending within a space. */
+/* least [rounds]: the minimum over all spaces of (p of the space's best cluster in the round / share of the space).
+ * sorted [spaces, rounds]: `best`, ascending within a space. */
 static void least_of_rounds(const permutation *p, const double *sorted, double *least)
 {
     size_t rounds = p->in->rounds;

@@ -257,7 +257,7 @@ gp_status gp_an_reasons(const gp_reasons_input *input, const bool *inside, size_
 
 void gp_an_reasons_clear(gp_reasons *r)
 {
-    for (size_t i = 0; i < r->count; i++) gp_mem_free(r->reason[i].text);
+    for (size_t i = 0; r->reason && i < r->count; i++) gp_mem_free(r->reason[i].text);
     gp_mem_free(r->reason);
     gp_mem_free(r->title);
     memset(r, 0, sizeof *r);

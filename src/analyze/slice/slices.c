@@ -29,7 +29,7 @@
 /* MAX_SHARE: a tested cluster has at most 1 / MAX_SHARE of the scored rows.  MIN_GROUPS: it has rows of at least so
  * many groups. */
 enum { MAX_SHARE = 4, MIN_GROUPS = 3 };
-static const double part_errors = 2; /* standard errors by which the mean of a part must exceed that of the whole */
+static const double part_errors = 2; /* minimum excess of a part's mean over the whole's mean, in standard errors */
 
 typedef struct finder {
     const gp_slices_options *o;
@@ -509,13 +509,14 @@ static gp_status prepare(finder *f, const gp_slices_search *search, const int32_
 {
     size_t n = search->n;
     const gp_hierarchy *tree = search->tree;
-    if (n == 0 || n >= UINT32_MAX) return gp_fail(err, GP_ERR_USAGE, "cannot find slices of %zu rows", n);
+    if (n == 0 || n >= UINT32_MAX)
+        return gp_fail(err, GP_ERR_USAGE, "slices need 1 to %u rows, not %zu", UINT32_MAX - 1, n);
     if (tree && tree->n != n)
         return gp_fail(err, GP_ERR_USAGE, "the hierarchy has %zu rows, but the features have %zu", tree->n, n);
     GP_TRY(gp_alloc((void **)&f->score, n, sizeof *f->score, "slices", err));
     for (size_t i = 0; i < n; i++) f->score[i] = f->o->mode == GP_SLICE_LOW ? -search->metric[i] : search->metric[i];
     gp_an_scores_init(&f->scores, f->score, n);
-    if (f->scores.scored == 0) return gp_fail(err, GP_ERR_NOT_FOUND, "no row has a number in the metric");
+    if (f->scores.scored == 0) return gp_fail(err, GP_ERR_NOT_FOUND, "the metric of all %zu rows is NaN", n);
     GP_TRY(gp_an_blocks(&f->scores, group, &f->blocks, err));
     GP_TRY(gp_an_levels(search->features, search->count, n, tree, f->o, &f->levels, err));
     GP_TRY(allocate(f, err));

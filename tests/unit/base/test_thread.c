@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Threads and the queue; this one is run under ThreadSanitizer too. */
+ * Threads and the queue; also run under ThreadSanitizer. */
 #include "support.h"
 
 #include "base/clock.h"
@@ -48,7 +48,7 @@ static void mark(void *user, int index)
 {
     marks *m = user;
     sigset_t mask;
-    m->seen[index]++; /* each its own: no lock needed */
+    m->seen[index]++; /* each thread has its own element, so no lock is needed */
     atomic_fetch_add(&m->calls, 1);
     pthread_sigmask(SIG_SETMASK, NULL, &mask);
     if (sigismember(&mask, SIGINT) && !sigismember(&mask, SIGSEGV)) atomic_fetch_add(&m->blocked, 1);
@@ -64,7 +64,7 @@ static void starts_and_joins(void **state)
     gp_threads_join(threads);
     for (int i = 0; i < 64; i++) assert_int_equal(m.seen[i], 1);
     assert_int_equal(m.calls, 64);
-    assert_int_equal(m.blocked, 64); /* Ctrl-C goes to the main thread */
+    assert_int_equal(m.blocked, 64); /* only the main thread handles Ctrl-C */
     sigset_t mask;
     pthread_sigmask(SIG_SETMASK, NULL, &mask);
     assert_false(sigismember(&mask, SIGINT));
@@ -76,13 +76,14 @@ static void starts_and_joins(void **state)
 }
 
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
-/* If one thread cannot be started, none runs the body. */
+/* If one thread cannot be started, no thread runs the body. */
 static void all_or_none(void **state)
 {
     (void)state;
     pid_t child = fork();
     if (child == 0) {
-        struct rlimit few = {(rlim_t)200 << 20, (rlim_t)200 << 20}; /* room for the stacks of some of 64 */
+        struct rlimit few = {(rlim_t)200 << 20, (rlim_t)200 << 20}; /* memory for the stacks of only some of 64
+                                                                     * threads */
         gp_error err = {0};
         static marks m;
         gp_threads *threads = NULL;
@@ -113,7 +114,7 @@ static void queue_order(void **state)
     assert_int_equal(gp_queue_new(0, &q, &err), GP_ERR_USAGE);
     assert_int_equal(gp_queue_new(SIZE_MAX / 4, &q, &err), GP_ERR_MEMORY);
     assert_ok(gp_queue_new(3, &q, &err));
-    for (int turn = 0; turn < 5; turn++) { /* around the ring */
+    for (int turn = 0; turn < 5; turn++) { /* several times around the ring */
         for (int i = 0; i < 3; i++) assert_true(gp_queue_put(q, &items[turn + i]));
         for (int i = 0; i < 3; i++) {
             assert_true(gp_queue_get(q, &got));
@@ -130,7 +131,7 @@ static void queue_order(void **state)
     gp_queue_close(q);
     gp_queue_close(q);
     assert_false(gp_queue_put(q, &items[1]));
-    assert_true(gp_queue_get(q, &got)); /* what is inside still comes out */
+    assert_true(gp_queue_get(q, &got)); /* items in a closed queue can still be taken */
     assert_ptr_equal(got, &items[0]);
     assert_false(gp_queue_get(q, &got));
     assert_int_equal(gp_queue_get_within(q, &got, 1000), -1);
@@ -157,7 +158,7 @@ static void block(void *user, int index)
     if (!went_on) atomic_fetch_add(&b->released, 1);
 }
 
-/* Closing wakes every thread that waits, at both ends. */
+/* Closing wakes every waiting thread, producers and consumers. */
 static void close_while_blocked(void **state)
 {
     (void)state;
@@ -185,7 +186,7 @@ enum { PRODUCERS = 5, CONSUMERS = 4, EACH = 4000 };
 typedef struct crowd {
     gp_queue *queue;
     atomic_int producing;
-    int values[PRODUCERS * EACH]; /* plain memory: the queue must order it */
+    int values[PRODUCERS * EACH]; /* plain memory: the queue must order the accesses */
     int last[CONSUMERS][PRODUCERS];
     bool in_order[CONSUMERS];
     atomic_int got;
@@ -214,7 +215,7 @@ static void take_part(void *user, int index)
         int producer = (int)((value - c->values) / EACH);
         if (*value <= c->last[consumer][producer]) c->in_order[consumer] = false;
         c->last[consumer][producer] = *value;
-        *value = -1; /* each item exactly once */
+        *value = -1; /* each item arrives exactly once */
         atomic_fetch_add(&c->got, 1);
     }
 }

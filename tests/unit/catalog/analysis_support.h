@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A catalog with scored images, and an analysis of them made by rule: what is read back can be said beforehand. */
+ * A catalog with scored images, and an analysis of them made by formulas, so that tests know the expected values. */
 #ifndef GP_TESTS_ANALYSIS_SUPPORT_H
 #define GP_TESTS_ANALYSIS_SUPPORT_H
 
@@ -7,7 +7,7 @@
 #include "catalog/analysis.h"
 #include <math.h>
 
-/* Image i of n: path /x/i.png, prompt i / 4 ("prompt 3"), scored 10 + i % 4; all by encoder "w". */
+/* Adds n images: image i has path /x/i.png, prompt i / 4 ("prompt 3") and score 10 + i % 4; all by encoder "w". */
 static inline gp_status fill(gp_catalog *cat, unsigned n, const char *scorer, gp_error *err)
 {
     int64_t encoder, image;
@@ -63,7 +63,7 @@ typedef struct made {
     uint32_t *cluster, *parent, *rows;
     int32_t *category, *group;
     float *likeness;
-    double *numbers; /* z_prompt, z_category, percentile, corrected */
+    double *numbers; /* z_prompt, z_category, percentile, corrected of each image */
     gp_cat_group *groups;
 } made;
 
@@ -118,7 +118,7 @@ static inline made *make_analysis(const char *scorer, const int64_t *images, siz
         m->category[i] = i % 7 == 6 ? -1 : (int32_t)(i % 2);
         m->rows[i] = (uint32_t)i;
         for (size_t k = 0; k < 4; k++) m->numbers[k * n + i] = mark + (double)(k * 1000 + i);
-        if (i % 5 == 4) m->numbers[i] = (double)NAN; /* alone with its prompt */
+        if (i % 5 == 4) m->numbers[i] = (double)NAN; /* the only image of its prompt */
     }
     for (int c = 0; c < 2; c++)
         m->categories[c] = (gp_cat_category){m->texts[c], "column Category", (uint32_t)n / 2, mark + c, NAN, 0.5};
@@ -138,7 +138,7 @@ static inline made *make_analysis(const char *scorer, const int64_t *images, siz
                                       .p_corrected = 0.02,
                                       .parent = s == 2   ? 0
                                                 : s == 0 ? 1
-                                                         : -1, /* also one that comes later */
+                                                         : -1, /* the parent may also come later in the list */
                                       .title = m->texts[2],
                                       .reasons_json = "[]"};
     m->a.categories = m->categories, m->a.category_count = 2, m->a.category = m->category;
@@ -157,7 +157,7 @@ static inline void put_analysis(gp_catalog *cat, const char *scorer, const int64
     free(m);
 }
 
-/* What an analysis made so is, whole: of `n` images and nothing else. */
+/* Checks that the catalog contains the complete analysis of exactly these `n` images. */
 static inline void assert_whole(gp_catalog *cat, int64_t analyses, int64_t n)
 {
     assert_int_equal(ask(cat, "SELECT count(*) FROM analyses"), analyses);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A catalog in a fresh folder, and short ways to fill it. */
+ * A catalog in a new folder, and short functions that fill it. */
 #ifndef GP_TESTS_CATALOG_SUPPORT_H
 #define GP_TESTS_CATALOG_SUPPORT_H
 
@@ -11,7 +11,7 @@
 
 enum { DIMS = 4 };
 
-/* "<temporary folder>/NAME", turn by turn in a static buffer of eight. */
+/* Returns "<temporary folder>/NAME" in one of eight static buffers, which are used in turn. */
 static char test_folder[256];
 static inline const char *at(const char *name)
 {
@@ -63,7 +63,7 @@ static inline gp_catalog *catalog_open(const char *path, unsigned flags)
     return cat;
 }
 
-/* An image whose content is the number n. */
+/* Returns an image whose content is the number n. */
 static inline gp_cat_image image_of(unsigned n)
 {
     gp_cat_image image = {.bytes = 1000 + n, .format = "png", .width = 64, .height = 48};
@@ -104,7 +104,7 @@ static inline void put_scorer(gp_catalog *cat, const char *key, int64_t encoder)
     assert_ok(gp_cat_scorer_put(cat, &scorer, &err));
 }
 
-/* A number out of the catalog by plain SQL. */
+/* Returns a number from the catalog by plain SQL. */
 static inline int64_t ask(gp_catalog *cat, const char *sql)
 {
     sqlite3_stmt *stmt = NULL;
@@ -115,7 +115,7 @@ static inline int64_t ask(gp_catalog *cat, const char *sql)
     return value;
 }
 
-/* Every invariant of schema.c's head that SQL can state. */
+/* Checks every invariant at the head of schema.c that SQL can express. */
 static inline void assert_invariants(gp_catalog *cat)
 {
     assert_int_equal(ask(cat, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);

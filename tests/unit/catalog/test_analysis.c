@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What `find` leaves in the catalog: written whole, read back as it was, replaced whole; by each scorer its own. */
+ * The analysis in the catalog: written completely, read back unchanged, replaced completely; one analysis for each
+ * scorer. */
 #include "analysis_support.h"
 #include <signal.h>
 #include <sys/wait.h>
@@ -29,7 +30,7 @@ static void test_matrix(void **state)
     gp_catalog *cat = filled("matrix.db", 20, NULL);
     int64_t bare = put_image(cat, 500, "/x/500.png"), encoder = put_encoder(cat, "w");
     float v[DIMS] = {500, 1, 0, 0};
-    put_image(cat, 501, "/x/501.png"); /* no embedding: not there */
+    put_image(cat, 501, "/x/501.png"); /* an image without an embedding is not in the matrix */
     assert_ok(gp_cat_image_embedding_put(cat, bare, encoder, v, DIMS, &err));
     assert_ok(gp_cat_paths_mark_missing(cat, exists_not_3, NULL, NULL, &err));
     assert_int_equal(gp_cat_matrix_read(cat, "nobody", &m, &err), GP_ERR_NOT_FOUND);
@@ -62,7 +63,8 @@ static void test_matrix(void **state)
     size_t count = 0;
     assert_int_equal(sqlite3_exec(cat->db, "DELETE FROM prompt_embeddings WHERE prompt = 2", NULL, NULL, NULL), 0);
     assert_ok(gp_cat_prompt_vectors(cat, encoder, m.prompts, m.n, &ids, &vectors, &count, &err));
-    assert_int_equal(count, 4); /* of five: one has no embedding; and the 0 of the image without */
+    assert_int_equal(count, 4); /* four of five: one image has no embedding; the fifth row is the 0 of the image without
+                                 * a score */
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(ids[i], i == 0 ? 1 : i + 2);
         assert_true(vectors[i * DIMS + 2] == (float)(ids[i] - 1) && vectors[i * DIMS + 3] == 1);
@@ -73,7 +75,7 @@ static void test_matrix(void **state)
     gp_cat_close(cat);
 }
 
-/* Nothing embedded: an empty matrix, no failure. */
+/* If no image has an embedding, the matrix is empty and this is not an error. */
 static void test_matrix_of_nothing(void **state)
 {
     (void)state;
@@ -200,12 +202,12 @@ static void test_put_and_read(void **state)
     w.count = 0;
     assert_ok(gp_cat_groups_visit(cat, "clip/w", see_group, &w, &err));
     assert_int_equal(w.count, 10);
-    for (int stop = 1; stop <= 2; stop++) { /* an end asked for; and the statement is free again */
+    for (int stop = 1; stop <= 2; stop++) { /* the visitor ends early; the statement can then be used again */
         w.count = 0, w.stop_after = 1;
         assert_ok(gp_cat_slices_visit(cat, "clip/w", see_slice, &w, &err));
         assert_int_equal(w.count, 1);
     }
-    /* Every image lies in one cluster of each level, and that in the cluster that holds it one level up. */
+    /* Each image is in one cluster of each level, and this cluster is in the parent cluster that contains the image. */
     assert_int_equal(ask(cat, "SELECT count(*) FROM (SELECT 1 FROM cluster_images GROUP BY level, image"
                               " HAVING count(*) <> 1)"),
                      0);
@@ -213,7 +215,7 @@ static void test_put_and_read(void **state)
                               " AND c.cluster = f.cluster JOIN cluster_images u ON u.level = f.level - 1"
                               " AND u.image = f.image WHERE u.cluster <> c.parent"),
                      0);
-    /* The views say the same. */
+    /* The views return the same values. */
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_standings WHERE score IS NOT NULL AND path LIKE '/x/%'"), 80);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_standings WHERE category = 'houses 5'"), 35);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_slices WHERE category IS NULL AND title = 'red foxes 5'"), 2);
@@ -242,7 +244,7 @@ static void test_replaced_whole(void **state)
     gp_cat_close(cat);
 }
 
-/* Scorers keep their analyses beside each other; the views speak of the one used last. */
+/* Each scorer keeps its own analysis; the views show that of the scorer used last. */
 static void test_two_scorers(void **state)
 {
     (void)state;
@@ -252,12 +254,12 @@ static void test_two_scorers(void **state)
     int64_t encoder = put_encoder(cat, "w");
     put_analysis(cat, "clip/w", x.images, 80, 5);
     put_scorer(cat, "other/w", encoder);
-    assert_int_equal(ask(cat, "SELECT count(*) FROM v_slices"), 0); /* nothing analysed by this one */
+    assert_int_equal(ask(cat, "SELECT count(*) FROM v_slices"), 0); /* this scorer has no analysis */
     put_analysis(cat, "other/w", x.images, 80, 6);
     put_analysis(cat, "other/w", x.images, 80, 7);
     assert_whole(cat, 2, 80);
     made *five = make_analysis("clip/w", x.images, 80, 5), *seven = make_analysis("other/w", x.images, 80, 7);
-    assert_standings(cat, "clip/w", five); /* groups and categories count from 0 in each */
+    assert_standings(cat, "clip/w", five); /* numbers of groups and categories begin at 0 in each analysis */
     assert_standings(cat, "other/w", seven);
     made_clear(five), made_clear(seven);
     free(five), free(seven);
@@ -314,12 +316,12 @@ static void test_failed_leaves_the_one_before(void **state)
     int64_t *images = malloc(80 * sizeof *images);
     memcpy(images, x.images, 80 * sizeof *images);
     m->a.images = images;
-    images[79] = 4711; /* an image that is not there */
+    images[79] = 4711; /* an image that does not exist */
     assert_int_not_equal(gp_cat_analysis_put(cat, &m->a, &err), GP_OK);
     images[79] = images[78]; /* an image twice */
     assert_int_not_equal(gp_cat_analysis_put(cat, &m->a, &err), GP_OK);
     images[79] = x.images[79];
-    m->slices[2].parent = 1000; /* a slice that is not there: seen at the very end */
+    m->slices[2].parent = 1000; /* a slice that does not exist, which is noticed only at the end */
     assert_int_not_equal(gp_cat_analysis_put(cat, &m->a, &err), GP_OK);
     m->slices[2].parent = -1;
     m->slices[2].space = "elsewhere";
@@ -328,13 +330,13 @@ static void test_failed_leaves_the_one_before(void **state)
     m->a.scorer = "nobody";
     assert_int_equal(gp_cat_analysis_put(cat, &m->a, &err), GP_ERR_USAGE);
     m->a.scorer = "clip/w";
-    assert_ok(gp_cat_begin(cat, &err)); /* in the caller's transaction: the caller's to take back */
+    assert_ok(gp_cat_begin(cat, &err)); /* inside a transaction of the caller, which the caller rolls back */
     assert_ok(gp_cat_analysis_put(cat, &m->a, &err));
     gp_cat_rollback(cat);
     assert_whole(cat, 1, 80);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_slices WHERE title = 'red foxes 5'"), 3);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_categories WHERE category LIKE '% 5'"), 2);
-    assert_ok(gp_cat_analysis_put(cat, &m->a, &err)); /* and the handle is good */
+    assert_ok(gp_cat_analysis_put(cat, &m->a, &err)); /* the handle still works */
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_slices WHERE title = 'red foxes 6'"), 3);
     made_clear(m);
     free(m);
@@ -343,7 +345,8 @@ static void test_failed_leaves_the_one_before(void **state)
     gp_cat_close(cat);
 }
 
-/* kill -9 at moments spread over the writing: always one whole analysis, the last that was said or the one after. */
+/* Kills the writer at many moments: the catalog always contains one complete analysis, the last that was reported as
+ * committed or the next one. */
 static void test_killed(void **state)
 {
     (void)state;
@@ -411,13 +414,13 @@ static void test_map(void **state)
     gp_mem_free(settings);
     for (int i = 0; i < 20; i++) assert_int_equal(known[i], i < 15);
     assert_memory_equal(place, back, 30 * sizeof(float));
-    /* It grows, and what is there stays. */
+    /* The map grows, and earlier places stay. */
     assert_ok(gp_cat_map_put(cat, x.encoder, "{\"a\":1}", x.images + 15, place + 30, 5, false, &err));
     assert_ok(gp_cat_map_read(cat, x.encoder, x.images, 20, back, known, &settings, &err));
     gp_mem_free(settings);
     assert_memory_equal(place, back, sizeof place);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_map WHERE path LIKE '/x/%'"), 20);
-    /* An image that is not there: nothing is changed, not even forgotten. */
+    /* An image that does not exist: nothing is changed or removed. */
     int64_t nobody = 4711;
     assert_int_not_equal(gp_cat_map_put(cat, x.encoder, "{}", &nobody, place, 1, true, &err), GP_OK);
     assert_int_equal(ask(cat, "SELECT count(*) FROM map_images"), 20);
@@ -430,7 +433,7 @@ static void test_map(void **state)
 
 /* ------------------------------------------------------------------ a catalog of version 1 */
 
-/* The rows that fill() makes, for the tables of version 1. */
+/* The rows that fill() makes, in the tables of schema version 1. */
 static const char version_1_rows[] =
     "INSERT INTO encoders(model, weight_hash, precision, preprocess_id, text_rule, dims)"
     " VALUES('test/model', 'w', 'fp32', 'pre', 'keep-end', 4);"
@@ -450,7 +453,7 @@ static const char version_1_rows[] =
     "INSERT INTO scores(scorer, prompt, image, value) SELECT 1, prompt, image, image / 10.0 FROM image_prompts;"
     "INSERT INTO failures(path, stage, message, size, mtime_ns) VALUES('/x/bad.png', 'add', 'torn', 5, 77);";
 
-/* Every row and mark is kept; quality measures are missing, not 0. */
+/* Every row and mark is kept; quality measures are missing and not 0. */
 static void test_from_version_5(void **state)
 {
     (void)state;
@@ -510,7 +513,7 @@ static void test_from_version_5(void **state)
     gp_cat_close(cat);
 }
 
-/* Scorers get what they need, and may do without an encoder; everything that refers to them stays. */
+/* Scorers get the new column `needs` and may have no encoder; rows that refer to them stay. */
 static void test_from_version_7(void **state)
 {
     (void)state;
@@ -530,7 +533,7 @@ static void test_from_version_7(void **state)
                          "INSERT INTO picks(image, rank, scorer, rule) VALUES(2, 1, 7, 'per_prompt=1')",
                          &err));
     gp_cat_close(cat);
-    for (int writes = 0; writes < 2; writes++) { /* first a temporary copy, then the file itself */
+    for (int writes = 0; writes < 2; writes++) { /* first migrates a temporary copy, then the file itself */
         cat = catalog_open(at("seven.db"), writes ? 0 : GP_CATALOG_READONLY);
         assert_int_equal(ask(cat, "PRAGMA user_version"), GP_DB_VERSION);
         assert_int_equal(ask(cat, "PRAGMA foreign_keys"), 1);
@@ -561,7 +564,7 @@ static void test_from_version_7(void **state)
     }
 }
 
-/* Version 6 kept an interrupted image as planned, with a message. */
+/* Schema version 6 stored an interrupted image as planned, with a message. */
 static void test_from_version_6(void **state)
 {
     (void)state;
@@ -586,7 +589,7 @@ static void test_from_version_6(void **state)
                    " (8, 'f', 'fox', NULL, 6, 12, 'comfyui', '{}', NULL, 'refused', 'no', NULL, NULL, 16)",
                    &err));
     gp_cat_close(cat);
-    for (int writes = 0; writes < 2; writes++) { /* first a temporary copy, then the file itself */
+    for (int writes = 0; writes < 2; writes++) { /* first migrates a temporary copy, then the file itself */
         cat = catalog_open(at("six.db"), writes ? 0 : GP_CATALOG_READONLY);
         assert_int_equal(ask(cat, "PRAGMA user_version"), GP_DB_VERSION);
         assert_int_equal(
@@ -626,12 +629,12 @@ static void test_from_version_1(void **state)
     assert_ok(gp_db_exec(cat, "INSERT INTO picks(image, rank, scorer, rule) VALUES(2, 1, 1, 'per_prompt=1')", &err));
     gp_cat_close(cat);
     cat = NULL;
-    cat = catalog_open(at("old.db"), GP_CATALOG_READONLY); /* a temporary, migrated copy */
+    cat = catalog_open(at("old.db"), GP_CATALOG_READONLY); /* a temporary copy, which is migrated */
     assert_int_equal(ask(cat, "PRAGMA user_version"), GP_DB_VERSION);
     assert_int_equal(ask(cat, "SELECT sum(picked) FROM v_images"), 1);
     gp_cat_close(cat);
     cat = NULL;
-    assert_ok(gp_db_open(at("old.db"), GP_CATALOG_READONLY, first, 1, &cat, &err)); /* the file itself is unchanged */
+    assert_ok(gp_db_open(at("old.db"), GP_CATALOG_READONLY, first, 1, &cat, &err)); /* the original file is unchanged */
     assert_int_equal(ask(cat, "PRAGMA user_version"), 1);
     gp_cat_close(cat);
     cat = catalog_open(at("old.db"), 0);
@@ -641,7 +644,7 @@ static void test_from_version_1(void **state)
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE rank BETWEEN 1 AND 4 AND candidates = 4"), 80);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE evidence = 'stated'"), 40);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE evidence = 'derived'"), 40);
-    /* every file will be read again, and the failed file tried again */
+    /* every file will be read again, and the failed file is tried again */
     assert_int_equal(ask(cat, "SELECT count(*) FROM paths WHERE size = 0 AND mtime_ns = 0"), 80);
     assert_int_equal(ask(cat, "SELECT count(*) FROM failures WHERE passing = 1"), 1);
     assert_ok(gp_cat_matrix_read(cat, "clip/w", &x, &err));

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The catalog as the stages use it: images by content, precedence of prompts, what is left to do, scores, picks, rows.
- */
+ * The catalog as the stages use it: images by content, priority of prompts, remaining work, scores, picks, rows. */
 #include "catalog_support.h"
 #include "catalog/analysis.h"
 #include <math.h>
@@ -31,7 +30,7 @@ static void test_image_by_content(void **state)
     gp_cat_close(cat);
 }
 
-/* The file under a path is replaced: the path now is the new image's, the old one's work stays. */
+/* The file at a path is replaced: the path belongs to the new image, and the results of the old image stay. */
 static void test_file_replaced(void **state)
 {
     (void)state;
@@ -51,7 +50,7 @@ static void test_file_replaced(void **state)
     assert_int_equal(todo.ids[0], now);
     assert_string_equal(todo.paths[0], "/x/a.png");
     gp_cat_todo_clear(&todo);
-    /* The content comes back elsewhere: nothing to do for it. */
+    /* The same content appears at another path: there is nothing to do for it. */
     assert_int_equal(put_image(cat, 1, "/y/a.png"), old);
     assert_ok(gp_cat_images_todo_count(cat, encoder, false, &lacking, &having, &err));
     assert_int_equal(lacking, 1);
@@ -80,13 +79,13 @@ static void test_moved_and_missing(void **state)
     gp_counts counts = GP_INIT(gp_counts);
     uint64_t lost = 0;
     char name[64];
-    for (unsigned i = 10; i < 1400; i++) { /* more than a page of the sweep */
+    for (unsigned i = 10; i < 1400; i++) { /* more than one page of the search for missing paths */
         snprintf(name, sizeof name, "/x/%u.png", i);
         put_image(cat, i, name);
     }
     assert_int_equal(put_image(cat, 1, "/y/a.png"), moved);
     assert_ok(gp_cat_paths_mark_missing(cat, exists_in_y, NULL, &lost, &err));
-    assert_int_equal(lost, 1391); /* not the image that was moved */
+    assert_int_equal(lost, 1391); /* the image that was moved is not missing */
     assert_ok(gp_cat_counts(cat, &counts, &err));
     assert_int_equal(counts.missing_paths, 1392);
     assert_ok(gp_cat_images_todo(cat, encoder, 0, 10, false, &todo, &err));
@@ -125,8 +124,8 @@ static void test_prompt_precedence(void **state)
     assert_ok(gp_cat_prompt_put(cat, image, &meta, &changed, &err));
     assert_false(changed);
     assert_int_equal(ask(cat, "SELECT p.text = 'a fox' FROM image_prompts JOIN prompts p ON p.id = prompt"), 1);
-    assert_int_equal(ask(cat, "SELECT count(*) FROM prompts"), 2); /* a weaker one leaves no trace */
-    table.text = table.raw = "a red fox";                          /* the table was corrected */
+    assert_int_equal(ask(cat, "SELECT count(*) FROM prompts"), 2); /* a prompt of lower priority is not stored */
+    table.text = table.raw = "a red fox";                          /* the user corrected the table */
     assert_ok(gp_cat_prompt_put(cat, image, &table, &changed, &err));
     assert_true(changed);
     table.settings_json = "{\"category\":\"animals\"}";
@@ -155,9 +154,9 @@ static void test_failures(void **state)
     assert_ok(gp_cat_failure_clear(cat, image, "score", &err));
     assert_ok(gp_cat_images_todo_count(cat, encoder, false, &lacking, &having, &err));
     assert_int_equal(lacking, 1);
-    put_image(cat, 3, "/x/bad.png"); /* was repaired */
+    put_image(cat, 3, "/x/bad.png"); /* the file was repaired */
     assert_int_equal(ask(cat, "SELECT count(*) FROM failures"), 0);
-    /* A good file became a bad one: the image is not there any more. */
+    /* A good file becomes damaged: its image is missing then. */
     assert_ok(gp_cat_failure_put(cat, "/x/a.png", 4, 99, 0, "add", "empty file", false, &err));
     assert_ok(gp_cat_images_todo_count(cat, encoder, false, &lacking, &having, &err));
     assert_int_equal(lacking, 1);
@@ -181,7 +180,7 @@ static bool score_pair(void *user, const gp_cat_pairs *pairs)
         for (size_t i = k * pairs->dims; i < (k + 1) * pairs->dims; i++)
             sum += (double)(pairs->image_vectors[i] * (pairs->prompt_vectors ? pairs->prompt_vectors[i] : 1));
         assert_ok(gp_cat_score_put(s->cat, pairs->images[k], pairs->prompts[k], s->scorer, 100 * sum, &err));
-        if (++s->pairs % 100 == 0) { /* a commit in the middle of a visit */
+        if (++s->pairs % 100 == 0) { /* commits during a visit */
             assert_ok(gp_cat_commit(s->cat, &err));
             assert_ok(gp_cat_begin(s->cat, &err));
         }
@@ -189,7 +188,7 @@ static bool score_pair(void *user, const gp_cat_pairs *pairs)
     return true;
 }
 
-/* `prompts` prompts with 4 images each; image c of a prompt scores 10 * c. */
+/* Adds `prompts` prompts with 4 images each; image c of a prompt has score 10 * c. */
 static void fill_scored(gp_catalog *cat, unsigned prompts, const char *scorer)
 {
     gp_error err = {0};
@@ -257,7 +256,7 @@ static void test_scores_and_rows(void **state)
     for (uint32_t n = 0; n < 801; n++) {
         assert_ok(gp_cat_rows_next(rows, &row, &err));
         assert_non_null(row);
-        if (n == 800) { /* without prompt: last */
+        if (n == 800) { /* images without a prompt come last */
             assert_int_equal(row->image, bare);
             assert_null(row->prompt);
             assert_false(row->has_score);
@@ -364,7 +363,7 @@ static bool exists_not_best(void *user, const char *path)
     return strcmp(path, "/x/0_3.png") != 0;
 }
 
-/* An image that has gone is neither ranked nor a candidate; as a pick it stays visible until the next pick. */
+/* A missing image has no rank and is not a candidate.  If it is a pick, it stays visible until the next pick. */
 static void test_gone_is_not_ranked(void **state)
 {
     (void)state;
@@ -383,7 +382,8 @@ static void test_gone_is_not_ranked(void **state)
     assert_non_null(m.texts[0]);
     assert_non_null(m.vectors);
     gp_cat_matrix_clear(&m);
-    assert_ok(gp_cat_matrix_columns(cat, "clip/w", 0, &m, &err)); /* the costly columns only on request */
+    assert_ok(gp_cat_matrix_columns(cat, "clip/w", 0, &m, &err)); /* columns that are slow to read are read only on
+                                                                   * request */
     assert_int_equal(m.n, 3);
     assert_null(m.texts[0]);
     assert_null(m.vectors);
@@ -405,7 +405,7 @@ static void test_gone_is_not_ranked(void **state)
     gp_cat_close(cat);
 }
 
-/* A guess is scored only on request.  An image without a prompt keeps its settings.  Both are counted. */
+/* A guess is scored only on request.  An image without a prompt keeps its settings.  Both kinds are counted. */
 static void test_guesses(void **state)
 {
     (void)state;
@@ -422,10 +422,10 @@ static void test_guesses(void **state)
     assert_ok(gp_cat_prompt_put(cat, images[0], &guess, &changed, &err));
     assert_true(changed);
     assert_ok(gp_cat_prompt_put(cat, images[1], &none, &changed, &err));
-    assert_false(changed); /* the file was not read again, so the prompt from metadata stays */
+    assert_false(changed); /* the file was not read again, so the prompt from its metadata stays */
     none.file_read = &hashes[0];
     assert_ok(gp_cat_prompt_put(cat, images[1], &none, &changed, &err));
-    assert_false(changed); /* not the image's first bytes, so its prompt stays */
+    assert_false(changed); /* the file differs from the image's first file, so its prompt stays */
     none.file_read = &hashes[1];
     assert_ok(gp_cat_prompt_put(cat, images[1], &none, &changed, &err));
     assert_true(changed);
@@ -472,10 +472,10 @@ static void test_nan_lower_and_two_scorers(void **state)
         snprintf(sql, sizeof sql, "SELECT image FROM paths WHERE path = '/x/0_%d.png'", i);
         assert_ok(gp_cat_score_put(cat, ask(cat, sql), prompt, "distance/w", i, &err));
     }
-    assert_ok(gp_cat_matrix_read(cat, "distance/w", &m, &err)); /* turned round: larger is better */
+    assert_ok(gp_cat_matrix_read(cat, "distance/w", &m, &err)); /* inverted, so that larger values are better */
     for (size_t i = 0; i < m.n; i++) assert_true(m.scores[i] == -(double)(m.paths[i][5] - '0'));
     gp_cat_matrix_clear(&m);
-    gp_query query = GP_QUERY_DEFAULTS; /* the scorer used last: smaller is better */
+    gp_query query = GP_QUERY_DEFAULTS; /* for the scorer used last, smaller values are better */
     assert_ok(gp_cat_rows_open(cat, &query, &rows, &err));
     for (int i = 0; i < 4; i++) {
         assert_ok(gp_cat_rows_next(rows, &row, &err));
@@ -496,7 +496,7 @@ static void test_nan_lower_and_two_scorers(void **state)
     double score =
         (double)ask(cat, "SELECT round(1000 * value) FROM scores JOIN scorers s ON s.id = scorer"
                          " WHERE key = 'clip/w' AND image = (SELECT image FROM paths WHERE path = '/x/0_2.png')");
-    query.scorer = NULL; /* of picks: the one that they were chosen by */
+    query.scorer = NULL; /* for picks: the scorer by which they were chosen */
     query.picked_only = true;
     assert_ok(gp_cat_rows_open(cat, &query, &rows, &err));
     assert_ok(gp_cat_rows_next(rows, &row, &err));
@@ -508,7 +508,7 @@ static void test_nan_lower_and_two_scorers(void **state)
     gp_cat_close(cat);
 }
 
-/* A scorer that is put again gets its new name and scale. */
+/* A scorer that is stored again gets its new name and scale. */
 static void test_scorer_again(void **state)
 {
     (void)state;
@@ -524,7 +524,7 @@ static void test_scorer_again(void **state)
     gp_cat_close(cat);
 }
 
-/* The message about an unknown scorer shows the name, unless it is as long as a key. */
+/* The message about an unknown scorer contains its name, unless the name is as long as a key. */
 static void test_scorer_unknown(void **state)
 {
     (void)state;
@@ -542,7 +542,7 @@ static void test_scorer_unknown(void **state)
     gp_cat_close(cat);
 }
 
-/* Names are bytes: a name that is not UTF-8 comes back as it went in. */
+/* Names are bytes: a name that is not UTF-8 is returned unchanged. */
 static void test_names_are_bytes(void **state)
 {
     (void)state;
@@ -592,7 +592,7 @@ static void test_wrong_use(void **state)
     gp_cat_close(cat);
 }
 
-/* A catalog in memory is a whole one, touches no folder, and each is its own. */
+/* A catalog in memory has all functions, writes to no folder, and is separate from other such catalogs. */
 static void test_in_memory(void **state)
 {
     (void)state;

@@ -9,8 +9,8 @@
 
 /* ------------------------------------------------------------------ kill -9 */
 
-/* A child writes batches of BATCH images, each with path, prompt, and embedding, and says every number of a batch
- * that was committed; it is killed at some moment, often in the middle of one. */
+/* A child process writes batches of BATCH images, each with path, prompt and embedding.  It reports the number of each
+ * committed batch.  The test kills it at some moment, often inside a batch. */
 
 enum { BATCH = 7, KILLS = 12 };
 
@@ -40,7 +40,7 @@ static void write_batches(const char *path, int told, unsigned first)
     }
 }
 
-/* Returns the last batch the child said, after having killed it. */
+/* Kills the child, and returns the last batch that it reported. */
 static unsigned kill_amid(const char *path, unsigned first, unsigned batches, unsigned microseconds)
 {
     int ends[2];
@@ -74,8 +74,8 @@ static void test_killed(void **state)
         gp_catalog *cat = catalog_open(path, 0);
         assert_invariants(cat);
         int64_t images = ask(cat, "SELECT count(*) FROM images");
-        assert_int_equal(images % BATCH, 0);                /* whole batches only */
-        assert_true(images >= (int64_t)(last + 1) * BATCH); /* at least all that was said */
+        assert_int_equal(images % BATCH, 0);                /* only complete batches */
+        assert_true(images >= (int64_t)(last + 1) * BATCH); /* at least all reported batches */
         assert_true(images <= (int64_t)(last + 2) * BATCH);
         assert_int_equal(ask(cat, "SELECT count(*) FROM paths"), images);
         assert_int_equal(ask(cat, "SELECT count(*) FROM image_prompts"), images);
@@ -105,7 +105,7 @@ static bool count_category(void *user, const gp_analysis_category *c)
     return true;
 }
 
-/* An analysis and a map written and read, nothing left out by what runs short. */
+/* Writes and reads an analysis and a map.  Every error is returned. */
 static gp_status analysis_scenario(gp_catalog *cat, gp_error *err)
 {
     enum { N = 16 };
@@ -237,7 +237,7 @@ static void test_our_memory_analysis(void **state)
     fail_msg("never enough memory");
 }
 
-/* SQLite's own memory: its allocator wrapped, the n-th allocation fails. */
+/* Wraps SQLite's own allocator, so that its n-th allocation fails. */
 static sqlite3_mem_methods under;
 static int64_t sqlite_calls, sqlite_fail_at;
 
@@ -268,7 +268,7 @@ static void wrap_sqlite(bool on)
     } else {
         assert_int_equal(sqlite3_config(SQLITE_CONFIG_MALLOC, &under), SQLITE_OK);
     }
-    /* Without lookaside, which would give small blocks past the wrapper. */
+    /* Without lookaside: small blocks from it would bypass the wrapper. */
     assert_int_equal(sqlite3_config(SQLITE_CONFIG_LOOKASIDE, on ? 0 : 1200, on ? 0 : 40), SQLITE_OK);
     assert_int_equal(sqlite3_initialize(), SQLITE_OK);
 }
@@ -288,12 +288,13 @@ static void test_sqlite_memory(void **state)
         if (st != GP_OK && st != GP_ERR_MEMORY)
             fail_msg("allocation %lld: status %d, %s", (long long)n, (int)st, err.message);
         if (sqlite_calls < n) break;
-        if (n > 300) step = 41; /* every one at first, then a sample */
+        if (n > 300) step = 41; /* each allocation at first, then a sample */
     }
     wrap_sqlite(false);
     assert_true(n > 300);
     gp_catalog *cat = catalog_open(at("sqlite.db"), 0);
-    assert_int_equal(gp_db_fail(cat, SQLITE_IOERR_NOMEM, &err), GP_ERR_MEMORY); /* not a fault of the disk */
+    /* this error is not an error of the disk */
+    assert_int_equal(gp_db_fail(cat, SQLITE_IOERR_NOMEM, &err), GP_ERR_MEMORY);
     assert_invariants(cat);
     assert_int_equal(ask(cat, "SELECT count(*) FROM scores"), 1);
     gp_cat_close(cat);
@@ -305,7 +306,8 @@ static void test_sqlite_memory_analysis(void **state)
     gp_error err = {0};
     int64_t n = 1;
     wrap_sqlite(true);
-    assert_int_equal(whole_analysis(at("sqlite2.db"), &err), GP_OK); /* the schema is there: what follows is ours */
+    assert_int_equal(whole_analysis(at("sqlite2.db"), &err), GP_OK); /* creates the schema first, so that later
+                                                                      * allocations belong to the analysis */
     for (;; n += n > 300 ? 41 : 1) {
         int64_t live = gp_mem_live();
         sqlite_calls = 0, sqlite_fail_at = n;
@@ -354,7 +356,7 @@ static void test_disk_full(void **state)
         gp_cat_rollback(cat);
     }
     assert_true(full && whole > 0);
-    assert_invariants(cat); /* the handle is good: what was committed is there, the batch is not */
+    assert_invariants(cat); /* the handle still works: earlier commits are there, the failed batch is not */
     assert_int_equal(ask(cat, "SELECT count(*) FROM images"), whole);
     ask(cat, "PRAGMA max_page_count = 1000000");
     put_image(cat, 99999, "/x/there is room again.png");
@@ -387,7 +389,7 @@ static void test_full_after_row(void **state)
     gp_cat_close(cat);
 }
 
-/* SQLite's result codes become correct error messages. */
+/* Result codes of SQLite become the right status and message. */
 static void test_codes(void **state)
 {
     (void)state;
@@ -436,7 +438,7 @@ static void test_reader_beside_writer(void **state)
     assert_ok(gp_cat_rows_open(reader, NULL, &rows, &err));
     assert_ok(gp_cat_rows_next(rows, &row, &err));
     assert_non_null(row);
-    assert_ok(gp_cat_begin(writer, &err)); /* the open cursor does not hinder, and does not see it */
+    assert_ok(gp_cat_begin(writer, &err)); /* the open cursor does not block the writer and does not see its changes */
     put_image(writer, 3, "/x/c.png");
     assert_int_equal(ask(reader, "SELECT count(*) FROM images"), 2);
     assert_ok(gp_cat_commit(writer, &err));
@@ -457,7 +459,7 @@ static void test_two_writers(void **state)
     gp_catalog *one = catalog_open(at("two.db"), GP_CATALOG_CREATE), *two = catalog_open(at("two.db"), 0);
     assert_ok(gp_cat_begin(one, &err));
     put_image(one, 1, "/x/a.png");
-    sqlite3_busy_timeout(two->db, 20); /* not the ten seconds of a real run */
+    sqlite3_busy_timeout(two->db, 20); /* a short time-out instead of ten seconds */
     assert_int_equal(gp_cat_begin(two, &err), GP_ERR_CATALOG);
     assert_non_null(strstr(err.message, "locked"));
     assert_ok(gp_cat_commit(one, &err));
@@ -469,7 +471,7 @@ static void test_two_writers(void **state)
     gp_cat_close(two);
 }
 
-/* Processes that all find no catalog and create it at the same moment: each opens the one that came to be. */
+/* Several processes find no catalog and create it at the same moment: all open the same catalog. */
 static void test_created_at_once(void **state)
 {
     (void)state;
@@ -488,7 +490,7 @@ static void test_created_at_once(void **state)
             gp_error err = {0};
             char go;
             close(gate[1]);
-            if (read(gate[0], &go, 1) != 0) _exit(3); /* all are let go by the closing of the gate */
+            if (read(gate[0], &go, 1) != 0) _exit(3); /* closing the pipe starts all processes at once */
             if (gp_cat_open(path, GP_CATALOG_CREATE, &cat, &err) != GP_OK) {
                 fprintf(stderr, "creator %u: %s\n", c, err.message);
                 _exit(2);
@@ -579,7 +581,7 @@ static void test_other_files(void **state)
     assert_non_null(f);
     assert_int_equal(fread(after, 1, sizeof after, f), sizeof after);
     fclose(f);
-    assert_memory_equal(noise, after, sizeof noise); /* nothing was done to it */
+    assert_memory_equal(noise, after, sizeof noise); /* the file is unchanged */
     run_sql(at("others.db"), "CREATE TABLE bookmarks(url TEXT)");
     assert_refused(at("others.db"), "another program");
     gp_cat_close(catalog_open(at("newer.db"), GP_CATALOG_CREATE));
@@ -603,7 +605,7 @@ static void test_damaged(void **state)
     assert_ok(gp_cat_commit(cat, &err));
     ask(cat, "PRAGMA wal_checkpoint(TRUNCATE)");
     gp_cat_close(cat);
-    FILE *f = fopen(at("damaged.db"), "r+b"); /* the schema stays, every page of data is overwritten */
+    FILE *f = fopen(at("damaged.db"), "r+b"); /* every page of data is overwritten, but not the schema */
     assert_non_null(f);
     char bad[16384];
     memset(bad, 0xa5, sizeof bad);
@@ -645,14 +647,14 @@ static void test_migration(void **state)
     assert_int_equal(ask(cat, "PRAGMA user_version"), 2);
     gp_cat_close(cat);
     cat = NULL;
-    assert_int_not_equal(gp_db_open(at("steps.db"), 0, bad, 3, &cat, &err), GP_OK); /* wholly or not at all */
+    assert_int_not_equal(gp_db_open(at("steps.db"), 0, bad, 3, &cat, &err), GP_OK); /* all steps or none */
     assert_null(cat);
     assert_ok(gp_db_open(at("steps.db"), 0, two, 2, &cat, &err));
     assert_int_equal(ask(cat, "SELECT y FROM a"), 6);
     gp_cat_close(cat);
 }
 
-/* The same weights by another name, folder or hub: the same encoder, under the name it was opened by last. */
+/* The same weights under another name, folder or hub are the same encoder, with the name that was used last. */
 static void test_name_is_no_identity(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The journal of marks beside the catalog: the user's decisions survive the loss of the catalog.  After a kill at any
- * point, catalog and journal can be made to agree. */
+ * point, catalog and journal agree after the next opening. */
 #include "analysis_support.h"
 #include "catalog/generations.h"
 #include <signal.h>
@@ -50,7 +50,7 @@ static void fill_marks(gp_catalog *cat)
     rate(cat, 1, 1, 5);
     rate(cat, 2, -1, 0);
     rate(cat, 3, 1, 0);
-    rate(cat, 3, 0, 0); /* rating removed again */
+    rate(cat, 3, 0, 0); /* the rating is removed again */
     assert_ok(gp_cat_picks_replace(cat, "clip/w", &one, &rank, 1, "per_prompt=1", &reason, &category, &err));
     assert_ok(gp_cat_saved_put(cat, "foxes", "{\"a\":1}", &err));
     assert_ok(gp_cat_saved_put(cat, "gone", "{\"a\":2}", &err));
@@ -100,9 +100,10 @@ static void test_catalog_lost(void **state)
     gp_cat_close(cat);
     remove_catalog("lost.db");
     cat = catalog_open(at("lost.db"), GP_CATALOG_CREATE);
-    assert_int_equal(ask(cat, "SELECT count(*) FROM saved"), 1); /* a view needs no image */
+    assert_int_equal(ask(cat, "SELECT count(*) FROM saved"), 1); /* a saved view needs no image */
     assert_int_equal(ask(cat, "SELECT count(*) FROM ratings"), 0);
-    assert_int_equal(ask(cat, "SELECT waiting FROM journal"), 4); /* entries: two ratings, the picks, one plan */
+    assert_int_equal(ask(cat, "SELECT waiting FROM journal"), 4); /* waiting entries: two ratings, the picks, one
+                                                                   * plan */
     put_image(cat, 1, "/x/1.png");
     assert_ok(gp_cat_marks_bring(cat, &brought, &err));
     assert_int_equal(brought.ratings, 1);
@@ -175,7 +176,7 @@ static void test_written_whole(void **state)
 {
     (void)state;
     gp_catalog *cat = catalog_open(at("whole.db"), GP_CATALOG_CREATE);
-    assert_int_equal(access(at("whole.marks.jsonl"), F_OK), -1); /* no marks, no file */
+    assert_int_equal(access(at("whole.marks.jsonl"), F_OK), -1); /* without marks there is no journal */
     fill_marks(cat);
     gp_cat_close(cat);
     assert_int_equal(unlink(at("whole.marks.jsonl")), 0);
@@ -279,7 +280,7 @@ static void test_killed_at_each_step(void **state)
         cat = catalog_open(at("steps.db"), 0);
         int64_t now = ask(cat, "SELECT coalesce(max(stars), 0) FROM ratings WHERE image = 4");
         if (step == STEP_COMMITTED) assert_int_equal(now, stars);
-        assert_true(now == stars || step == STEP_ROWS); /* a rating in the journal is not lost */
+        assert_true(now == stars || step == STEP_ROWS); /* a rating that is in the journal is not lost */
         assert_int_equal(ask(cat, "SELECT count(*) FROM ratings WHERE image IN (1, 2) AND flag <> 0"), 2);
         assert_invariants(cat);
         gp_cat_close(cat);
@@ -310,7 +311,7 @@ static void test_torn(void **state)
         assert_ok(gp_cat_marks_bring(cat, &brought, &err));
         int64_t stars = ask(cat, "SELECT coalesce(max(stars), 0) FROM ratings");
         if (size >= last) assert_int_equal(stars, size == bytes.size ? 2 : 1);
-        rate(cat, 1, 0, 5); /* the next mark starts a new line */
+        rate(cat, 1, 0, 5); /* the next mark begins a new line */
         gp_cat_close(cat);
         gp_marks_file f;
         assert_ok(gp_marks_read(at("torn.marks.jsonl"), &f, &err));
@@ -332,7 +333,7 @@ static void test_refused_whole(void **state)
     uint32_t rank = 1;
     gp_cat_rating r = rating_of(1, 1, 5);
     put_scorer(cat, "clip/w", put_encoder(cat, "w"));
-    assert_int_equal(mkdir(at("refused.marks.jsonl"), 0700), 0); /* a folder with the journal's name */
+    assert_int_equal(mkdir(at("refused.marks.jsonl"), 0700), 0); /* a folder has the journal's name */
     assert_int_equal(gp_cat_ratings_put(cat, &r, 1, NULL, &err), GP_ERR_IO);
     assert_non_null(strstr(err.message, at("refused.marks.jsonl")));
     assert_int_equal(gp_cat_saved_put(cat, "v", "{}", &err), GP_ERR_IO);
@@ -344,7 +345,7 @@ static void test_refused_whole(void **state)
     rate(cat, 1, 1, 5);
     gp_cat_close(cat);
     assert_ok(gp_file_replace(at("others.marks.jsonl"), "my own list\n", 12, &err));
-    cat = catalog_open(at("others.db"), GP_CATALOG_CREATE); /* another program's file is never overwritten */
+    cat = catalog_open(at("others.db"), GP_CATALOG_CREATE); /* a file of another program is never overwritten */
     put_image(cat, 1, "/x/1.png");
     assert_int_equal(gp_cat_ratings_put(cat, &r, 1, NULL, &err), GP_ERR_CATALOG);
     assert_non_null(strstr(err.message, "another program"));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Catalogs on read-only media and in read-only folders, with and without a log, also with older schemas; and files made
- * by a stranger.  Root ignores permissions, so root gets a private read-only mount. */
+ * Catalogs on read-only media and in read-only folders, with and without a write-ahead log, also with older schemas;
+ * and files made by a stranger.  Root ignores permissions, so for root the folder is a private read-only mount. */
 #include "analysis_support.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
-/* Makes the folder read-only for this process; false if that is impossible here. */
+/* Makes the folder read-only for this process.  Returns false if that is not possible on this system. */
 static bool make_unwritable(const char *folder)
 {
     if (geteuid() != 0) return chmod(folder, 0555) == 0;
@@ -104,7 +104,7 @@ static void look(void)
     }
     gp_error err = {0};
     gp_catalog *cat = NULL;
-    MUST(gp_cat_open(the_db, 0, &cat, &err) == GP_ERR_IO); /* opening for writing reports the cause at once */
+    MUST(gp_cat_open(the_db, 0, &cat, &err) == GP_ERR_IO); /* opening for writing reports the reason at once */
     if (!strstr(err.message, "cannot be written")) fprintf(stderr, "%s\n", err.message);
     MUST(strstr(err.message, "cannot be written"));
     MUST(strstr(err.message, the_db));
@@ -178,7 +178,7 @@ static bool is_listed(const char *name)
     return false;
 }
 
-/* gp_db_tables has every table of a new catalog, and no table may be a view. */
+/* gp_db_tables lists every table of a new catalog.  No table of a catalog may be a view. */
 static void test_tables(void **state)
 {
     (void)state;
@@ -205,7 +205,7 @@ static void test_tables(void **state)
     assert_int_equal(listed, 0);
 }
 
-/* A long query ends when this function returns false. */
+/* Ends a long query by returning false. */
 static bool not_any_more(void *user)
 {
     ++*(int *)user;

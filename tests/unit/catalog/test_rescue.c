@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * check and rescue: each page of a catalog damaged in turn; truncated and missing files; a catalog in use. */
+ * check and rescue: damage to each page of a catalog in turn, truncated and missing files, a catalog in use. */
 #include "analysis_support.h"
 #include "base/file.h"
 #include "catalog/generations.h"
@@ -27,7 +27,7 @@ static void fill_catalog(const char *path)
     }
     assert_ok(gp_cat_saved_put(cat, "v", "{}", &err));
     put_analysis(cat, "clip/w", m.images, m.n, 5);
-    /* a row in the table whose index is the last page: if the end of the file is cut, something is lost */
+    /* the index of this table is the last page, so truncating the file loses this row */
     gp_cat_generation g = {.key = "0123", .prompt = "p", .protocol = "a1111", .settings = "{}"};
     gp_cat_gen_state planned;
     int64_t id;
@@ -166,7 +166,7 @@ static void test_damaged_head(void **state)
     static const struct {
         const char *what;
         size_t at, bytes, cut;
-        uint64_t least; /* of each 100 rows */
+        uint64_t least; /* at least this many of each 100 rows */
     } cases[] = {{"last page missing", 0, 0, PAGE, 90},
                  {"part of the last page missing", 0, 0, 1000, 90},
                  {"no magic", 0, 16, 0, 100},
@@ -234,13 +234,13 @@ static void test_what_is_refused(void **state)
     options.out = at("new.db");
     assert_ok(gp_cat_rescue(at("used.db"), &options, &report, &err));
     gp_catalog *cat = catalog_open(at("new.db"), GP_CATALOG_READONLY);
-    assert_int_equal(ask(cat, "SELECT count(*) FROM contents"), IMAGES); /* later hashes of the images */
+    assert_int_equal(ask(cat, "SELECT count(*) FROM contents"), IMAGES); /* further hashes of the images */
     gp_cat_close(cat);
     assert_int_equal(problems_of(at("new.db")), 0);
     assert_int_equal(problems_of(at("used.db")), 0);
 }
 
-/* Faults that check must find although SQLite's own check does not. */
+/* Damage that gp_catalog_check must find although SQLite's own check does not. */
 static void test_check(void **state)
 {
     (void)state;
@@ -256,7 +256,7 @@ static void test_check(void **state)
         "UPDATE image_quality SET noise = 9e999 WHERE image = 1",
         "UPDATE image_quality SET exposure = -0.1 WHERE image = 1",
         "UPDATE images SET apart = 'black' WHERE id = 1",
-        "UPDATE images SET apart = 'noise' WHERE id = (SELECT max(id) FROM images)", /* without measures */
+        "UPDATE images SET apart = 'noise' WHERE id = (SELECT max(id) FROM images)", /* images without measures */
     };
     fill_catalog(at("sound.db"));
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
@@ -281,7 +281,7 @@ static void test_check(void **state)
 
 /* ------------------------------------------------------------------ picks whose folder is missing */
 
-/* They stay, with their own rule, scorer and time. */
+/* Both picks stay, with their own rule, scorer and time. */
 
 static void assert_two_choices(const char *path)
 {
@@ -306,7 +306,8 @@ static void put_three(gp_catalog *cat, int64_t images[3])
     static const char *const paths[] = {"/away/1.png", "/here/2.png", "/here/3.png"};
     for (unsigned i = 0; i < 3; i++) {
         images[i] = put_image(cat, i + 1, paths[i]);
-        put_prompt(cat, images[i], paths[i], "sidecar", 1); /* one prompt each: none gets another pick */
+        put_prompt(cat, images[i], paths[i], "sidecar", 1); /* each image has its own prompt, so no prompt gets another
+                                                             * pick */
     }
 }
 
@@ -354,7 +355,7 @@ static void test_two_choices(void **state)
     gp_cat_close(catalog_open(at("older.db"), 0));
     assert_two_choices(at("older.db"));
 
-    unlink(at("choices.db")); /* the catalog is lost; one image of each choice is found again at first */
+    unlink(at("choices.db")); /* the catalog is lost, and at first only one image of each pick is found again */
     cat = catalog_open(at("choices.db"), GP_CATALOG_CREATE);
     put_image(cat, 1, "/away/1.png");
     assert_ok(gp_cat_marks_bring(cat, &brought, &err));
@@ -362,7 +363,7 @@ static void test_two_choices(void **state)
     assert_int_equal(brought.picks, 1);
     assert_ok(gp_cat_marks_bring(cat, &brought, &err));
     assert_int_equal(brought.waiting, 1);
-    assert_int_equal(brought.picks, 0); /* the pick is there already, though it is older than the newest */
+    assert_int_equal(brought.picks, 0); /* the pick already exists, although it is older than the newest pick */
     gp_cat_close(cat);
     assert_int_equal(problems_of(at("choices.db")), 0);
     cat = catalog_open(at("choices.db"), 0);

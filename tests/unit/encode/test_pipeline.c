@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The pipe: results in order whatever the threads, never more jobs than the window, orderly stops, nothing leaked. */
+ * The pipeline: results in order for any number of threads, never more jobs than the window, orderly stops, no
+ * leaks. */
 #include "encode/pipeline.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -15,7 +16,7 @@ typedef struct job {
 
 typedef struct bench {
     size_t jobs, made, taken, dropped;
-    size_t stop_after, fail_next, fail_take; /* 0: never */
+    size_t stop_after, fail_next, fail_take; /* numbers of the jobs at which something happens; 0: never */
     size_t most_alive;
     atomic_size_t worked;
 } bench;
@@ -39,7 +40,8 @@ static void do_job(void *user, int thread, void *data)
     bench *b = user;
     job *j = data;
     (void)thread;
-    struct timespec nap = {0, (long)(gp_rng_at(7, j->number) % 200000)}; /* finish out of order */
+    /* jobs finish in another order than they begin */
+    struct timespec nap = {0, (long)(gp_rng_at(7, j->number) % 200000)};
     nanosleep(&nap, NULL);
     j->answer = j->number * j->number;
     atomic_fetch_add(&b->worked, 1);
@@ -87,7 +89,7 @@ static void test_order(void **state)
     bench none = {.jobs = 0};
     assert_ok(run(&none, 2, 4, &err));
     bench one = {.jobs = 5};
-    assert_ok(run(&one, 3, 1, &err)); /* a window of one is a queue of one */
+    assert_ok(run(&one, 3, 1, &err)); /* a window of one job */
     assert_int_equal(one.taken, 5);
 }
 
@@ -118,7 +120,7 @@ static void test_failures(void **state)
     assert_int_equal(gp_mem_live(), before);
 }
 
-/* A failure among the jobs that a stop lets finish is what the pipe returns, in status and in message. */
+/* If a job fails while a stop lets the last jobs finish, the pipeline returns this failure, with status and message. */
 static void test_failure_after_stop(void **state)
 {
     (void)state;
@@ -132,7 +134,7 @@ static void test_failure_after_stop(void **state)
     assert_int_equal(gp_mem_live(), before);
 }
 
-/* (That threads start together or not at all is tested in base.) */
+/* (The tests of base check that threads start together or not at all.) */
 static void test_threads_that_do_not_start(void **state)
 {
     (void)state;

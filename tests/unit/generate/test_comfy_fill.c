@@ -18,7 +18,8 @@ typedef struct building {
     uint64_t seed, drawn;
     char *nodes[MOST_NODES], ids[MOST_NODES][16];
     int count;
-    bool joined, has_cfg, has_negative; /* another text is added to the prompt; the graph has these values */
+    bool joined, has_cfg, has_negative; /* joined: another text is added to the prompt; has_...: the graph has this
+                                         * value */
     char said[16][300];                 /* notes */
     int notes;
 } building;
@@ -96,7 +97,7 @@ static int encoder(building *g, const char *old, bool joins)
     }
 }
 
-/* Adds nodes that pass conditioning on. */
+/* Adds nodes that pass conditioning on to other nodes. */
 static int pass_on(building *g, int at)
 {
     char text[300];
@@ -181,7 +182,7 @@ static void build(building *g, gp_str *out)
     if (!pick(g, 3)) NODE(g, "PreviewImage", "\"images\":[\"%s\",0]", g->ids[last]);
     NODE(g, "SaveImage", "\"filename_prefix\":\"g\",\"images\":[\"%s\",0]", g->ids[last]);
     for (int i = 0; i < g->count; i++) order[i] = i;
-    for (int i = g->count; i > 1; i--) { /* files have their nodes in any order */
+    for (int i = g->count; i > 1; i--) { /* files list their nodes in any order */
         int k = (int)pick(g, (uint32_t)i), swap = order[k];
         order[k] = order[i - 1], order[i - 1] = swap;
     }
@@ -325,7 +326,7 @@ static void test_seed(void **state)
             "does not show where the seed goes: name the input with --set NODE.INPUT=@seed, or give --no-seed "
             "if the generator chooses its own seeds.  It has: 6 Cloud noise_seeds = 3",
             NULL));
-        o.needs_seed = true; /* images that are drawn again */
+        o.needs_seed = true; /* images that are regenerated */
         free(fill_with(&o, "with --set NODE.INPUT=@seed.  It has", NULL));
         o.needs_seed = false, o.no_seed = true;
         char *out = fill_with(&o, NULL, NULL);
@@ -381,7 +382,7 @@ static void test_detailer(void **state)
                  "\"9\":{\"class_type\":\"SaveImage\",\"inputs\":{\"images\":[\"20\",0],\"filename_prefix\":\"g\"}}}";
     char *out = fill(graph, NULL, 0, NULL, g);
     assert_non_null(strstr(out, "\"a face\""));
-    assert_non_null(strstr(out, "\"steps\":7")); /* the pass keeps its own settings, too */
+    assert_non_null(strstr(out, "\"steps\":7")); /* this pass keeps its own settings too */
     if (!said(g, "11 CLIPTextEncode text = 'a face'")) fail_msg("%s", g->said[0]);
     free(out);
     free(g);

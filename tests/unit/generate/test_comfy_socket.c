@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Messages of ComfyUI's WebSocket, also hostile ones. */
+ * Parses messages of ComfyUI's WebSocket, including malformed ones. */
 #include "support.h"
 
 #include "generate/comfy_socket.h"
@@ -29,11 +29,11 @@ static void test_kinds(void **state)
         {"{\"type\":\"executing\",\"data\":{\"node\":\"3\"," OURS "}}", GP_COMFY_OURS},
         {"{\"type\":\"execution_start\",\"data\":{" OURS "}}", GP_COMFY_OURS},
         {"{\"type\":\"executed\",\"data\":{\"node\":\"9\",\"output\":{\"x\":[NaN]}," OURS "}}", GP_COMFY_OURS},
-        /* other jobs, and none */
+        /* messages about other jobs, or about none */
         {"{\"type\":\"executing\",\"data\":{\"node\":null,\"prompt_id\":\"another\"}}", GP_COMFY_OTHER},
         {"{\"type\":\"executing\",\"data\":{\"node\":null}}", GP_COMFY_OTHER},
         {"{\"type\":\"status\",\"data\":{\"status\":{\"exec_info\":{\"queue_remaining\":1}}}}", GP_COMFY_OTHER},
-        /* wrong kinds of values */
+        /* values of a wrong type */
         {"{\"type\":7,\"data\":{" OURS "}}", GP_COMFY_JUNK},
         {"{\"type\":\"executing\",\"data\":{\"node\":null,\"prompt_id\":null}}", GP_COMFY_OTHER},
         {"{\"type\":\"executing\",\"data\":{\"node\":null,\"prompt_id\":[\"" ID "\"]}}", GP_COMFY_OTHER},
@@ -80,7 +80,7 @@ static void test_steps(void **state)
                      GP_COMFY_OTHER);
 }
 
-/* Each beginning of a message, and deep nesting. */
+/* Truncated messages, and messages with deep nesting. */
 static void test_broken(void **state)
 {
     static const char whole[] = "{\"type\":\"executing\",\"data\":{\"node\":null," OURS "}}";

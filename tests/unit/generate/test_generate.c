@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What generate and its joint are made of: base64, the text in files, commands, who gets more pictures. */
+ * Parts of generate and of its stage: base64, texts in image files, and commands. */
 #include "support.h"
 
 #include "base/mem.h"
@@ -47,7 +47,7 @@ static void test_base64(void **state)
     check_base64("\xff\xff", NULL);
 }
 
-/* A large one, in pieces of any size, against what was put in. */
+/* Long texts in pieces of any size are decoded to the original bytes. */
 static void test_base64_of_any_length(void **state)
 {
     (void)state;
@@ -71,7 +71,7 @@ static void test_base64_of_any_length(void **state)
     }
 }
 
-/* What is written into a PNG is read back by the reader of other people's files, and the pixels stay. */
+/* A text written into a PNG is read back by the reader of metadata, and the pixels stay the same. */
 static void check_text_in_png(const char *prompt, const char *negative, const char *settings)
 {
     uint8_t rgb[12 * 8 * 3];
@@ -103,7 +103,7 @@ static void check_text_in_png(const char *prompt, const char *negative, const ch
     gp_str_clear(&plain);
 }
 
-/* Settings as back ends say them, and as they are read back: key and JSON value. */
+/* Settings as back ends report them, and as they are read back: key and JSON value. */
 static const struct {
     const char *ours, *written, *read;
 } all_settings[] = {{"steps", "20", "\"steps\": 20"},
@@ -146,7 +146,7 @@ static void check_infotext(const char *prompt, const char *negative, unsigned se
     gp_str_clear(&settings);
 }
 
-/* Every prompt is read back as it was, with every subset of the settings. */
+/* Every prompt is read back unchanged, with every subset of the settings. */
 static void test_infotext_of_any_settings(void **state)
 {
     (void)state;
@@ -171,7 +171,8 @@ static void test_infotext_of_any_settings(void **state)
         NULL, "", "blurry", " \n", "bad\nSteps: 3, Seed: 4, Size: 1x1", "Negative prompt: x "};
     enum { PROMPTS_ODD = sizeof prompts / sizeof *prompts, NEGATIVES = sizeof negatives / sizeof *negatives };
     for (unsigned set = 0; set < 1u << SETTINGS; set++) check_infotext(prompts[1], negatives[2], set);
-    for (unsigned set = 0; set < 1u << SETTINGS; set += set < 64 ? 1 : 61) /* few settings are the hard ones */
+    /* small subsets are the difficult ones, so all of them are tested */
+    for (unsigned set = 0; set < 1u << SETTINGS; set += set < 64 ? 1 : 61)
         for (unsigned p = 0; p < PROMPTS_ODD; p++)
             for (unsigned n = 0; n < NEGATIVES; n++) check_infotext(prompts[p], negatives[n], set);
 }
@@ -210,7 +211,7 @@ static void test_wrong_backends(void **state)
     }
 }
 
-/* An address without a scheme is used over HTTP; no program listens there, and the error says so. */
+/* An address without a scheme is used over HTTP. No program listens there, and the error says so. */
 static void test_bare_hosts(void **state)
 {
     (void)state;
@@ -230,7 +231,7 @@ static void test_bare_hosts(void **state)
     }
 }
 
-/* Words are taken apart before they are filled in: a prompt is one argument whatever it holds. */
+/* The command is split into words before placeholders are replaced, so a prompt is always one argument. */
 static void test_commands(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Files of test corpora in memory: gzipped tar archives member by member, TSV tables line by line. */
+ * Reads files of test corpora: members of gzipped tar archives, and lines of TSV tables. */
 #ifndef GP_TESTS_CORPUS_H
 #define GP_TESTS_CORPUS_H
 
@@ -21,7 +21,7 @@ static inline uint32_t crc_of_pixels(const gp_pixels *p)
     return crc_of(p->rgb, 3 * (size_t)p->width * p->height);
 }
 
-/* Call visit for every plain file in a .tar.gz (ustar, GNU long names, pax paths). */
+/* Calls `visit` for every plain file in a .tar.gz (ustar, GNU long names, pax paths). */
 static inline void each_tar_member(const char *path,
                                    void (*visit)(void *user, const char *name, const uint8_t *bytes, size_t size),
                                    void *user)
@@ -32,7 +32,7 @@ static inline void each_tar_member(const char *path,
     char name[1024] = "";
     while (gzread(file, head, 512) == 512 && head[0]) {
         size_t size = strtoul((char *)head + 124, NULL, 8);
-        uint8_t *bytes = malloc(size + 513); /* its exact size, so that ASan sees a read past the end */
+        uint8_t *bytes = malloc(size + 513); /* a block of the exact size, so that ASan detects a read past the end */
         assert_non_null(bytes);
         assert_int_equal(gzread(file, bytes, (unsigned)((size + 511) / 512 * 512)), (int)((size + 511) / 512 * 512));
         uint8_t *exact = malloc(size ? size : 1);
@@ -57,7 +57,7 @@ static inline void each_tar_member(const char *path,
     gzclose(file);
 }
 
-/* Cells of one tab-separated line, in place; absent ones are "". */
+/* Splits a line at its tabs, in place; missing cells are "". */
 static inline void split_line(char *line, const char **cells, size_t count)
 {
     for (size_t i = 0; i < count; i++) cells[i] = "";
@@ -69,7 +69,8 @@ static inline void split_line(char *line, const char **cells, size_t count)
     }
 }
 
-/* For a PNG: whatever the fast decoder answers, the full one answers too, with the same pixels. */
+/* For a PNG: if the fast decoder succeeds, the full decoder gives the same pixels.  Returns true if the fast decoder
+ * succeeded. */
 static inline bool fast_equals_full(const uint8_t *bytes, size_t size, uint64_t max_pixels, bool *answered)
 {
     gp_pixels fast = GP_INIT(gp_pixels), full = GP_INIT(gp_pixels);

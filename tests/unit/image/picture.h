@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Pictures that C and Python make alike (byte i is splitmix64 of width * 1000 + height + i), and checksums of bytes. */
+ * Images that C and Python compute in the same way (byte i is splitmix64 of width * 1000 + height + i), and
+ * checksums. */
 #ifndef GP_TESTS_PICTURE_H
 #define GP_TESTS_PICTURE_H
 
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-/* [h, w, 3], free() */
+/* returns [h, w, 3], free with free() */
 static inline uint8_t *noise_picture(uint32_t w, uint32_t h)
 {
     size_t n = (size_t)w * h * 3;

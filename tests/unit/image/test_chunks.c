@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Texts inside PNG, JPEG and WebP: files made here byte by byte, and 165 real ones by checksum. */
+ * Texts in PNG, JPEG and WebP: files made here byte by byte, and 165 real files by checksum. */
 #include "corpus.h"
 
 #include "base/str.h"
@@ -43,10 +43,10 @@ static void png_packed(gp_str *s, const char *name, const void *head, size_t hea
 typedef struct tag {
     unsigned tag, type;
     const void *data;
-    size_t size; /* bytes; count for texts */
+    size_t size; /* number of bytes; for texts their count */
 } tag;
 
-/* A TIFF block with the tags in the first directory, and the last `deep` of them in an EXIF directory. */
+/* Writes a TIFF block with the tags in the first directory, and the last `deep` of them in an EXIF directory. */
 static void put_tiff(gp_str *s, bool big, const tag *tags, size_t count, size_t deep)
 {
     void (*put)(gp_str *, uint32_t, int) = big ? put_be : put_le;
@@ -191,7 +191,7 @@ static void test_bounds(void **state)
     assert_non_null(zeros);
     memset(zeros, 'a', big);
     png_packed(&s, "zTXt", "one\0\0", 5, zeros, big);
-    png_packed(&s, "zTXt", "two\0\0", 5, zeros, big); /* beyond 64 MiB in all */
+    png_packed(&s, "zTXt", "two\0\0", 5, zeros, big); /* more than 64 MiB in total */
     png_packed(&s, "zTXt", "three\0\0", 7, zeros, 100);
     free(zeros);
     gp_chunks c = read_all(&s);
@@ -223,14 +223,17 @@ static void test_user_comment(void **state)
     } cases[] = {
 #define CASE(bytes, big, text) {bytes, sizeof(bytes) - 1, big, text}
         CASE("ASCII\0\0\0a cat\0\0", false, "a cat"),
-        CASE("UNICODE\0" UTF16BE, false, "a cat\xe7\x8c\xab"), /* the zeros tell, not the TIFF */
+        CASE("UNICODE\0" UTF16BE, false, "a cat\xe7\x8c\xab"), /* the position of the zero bytes determines the byte
+                                                                * order, not the TIFF header */
         CASE("UNICODE\0" UTF16LE, true, "a cat\xe7\x8c\xab"),
-        CASE("UNICODE\0\xfe\xff\x73\x2b", false, "\xe7\x8c\xab"), /* byte order mark */
+        CASE("UNICODE\0\xfe\xff\x73\x2b", false, "\xe7\x8c\xab"), /* with a byte order mark */
         CASE("UNICODE\0\xff\xfe\x2b\x73", true, "\xe7\x8c\xab"),
-        CASE("UNICODE\0\x73\x2b", true, "\xe7\x8c\xab"), /* nothing tells: the TIFF */
+        CASE("UNICODE\0\x73\x2b", true, "\xe7\x8c\xab"), /* the text does not show its byte order, so the TIFF header
+                                                          * counts */
         CASE("UNICODE\0\x2b\x73", false, "\xe7\x8c\xab"),
         CASE("UNICODE\0" UTF16BE "\0\0", true, "a cat\xe7\x8c\xab"),
-        CASE("UNICODE\0masterpiece, a cat, best", true, "masterpiece, a cat, best"), /* wrong, but seen */
+        /* the TIFF header is wrong, but the text shows its byte order */
+        CASE("UNICODE\0masterpiece, a cat, best", true, "masterpiece, a cat, best"),
         CASE("\0\0\0\0\0\0\0\0caf\xc3\xa9", true, "caf\xc3\xa9"),
         CASE("\0\0\0\0\0\0\0\0caf\xe9", true, "caf\xc3\xa9"),
         CASE("JIS\0\0\0\0\0abc", true, NULL),
@@ -273,7 +276,7 @@ static void make_jpeg(gp_str *s, bool big)
     put_tiff(&exif, big, tags, 4, 0);
     gp_str_add(s, "\xff\xd8", 2);
     jpeg_segment(s, 0xfe, NULL, 0, "a comment", 9);
-    jpeg_segment(s, 0xe1, "Exif\0\0", 6, exif.data, 40); /* in two pieces */
+    jpeg_segment(s, 0xe1, "Exif\0\0", 6, exif.data, 40); /* the EXIF block in two segments */
     jpeg_segment(s, 0xe1, "Exif\0\0", 6, exif.data + 40, exif.size - 40);
     gp_str_add(s, "\xff\xff", 2); /* fill bytes */
     jpeg_segment(s, 0xe1, "http://ns.adobe.com/xap/1.0/", 29, "<x:xmpmeta/>", 12);
@@ -308,7 +311,7 @@ static void test_webp(void **state)
     static const uint16_t orientation = 8;
     const tag with_orientation[] = {tags[0], {0x0112, 3, &orientation, 2}};
     gp_str_puts(&exif, "Exif");
-    gp_str_add(&exif, "\0\0", 2); /* some writers keep the prefix of JPEG */
+    gp_str_add(&exif, "\0\0", 2); /* some writers keep the prefix of JPEG's EXIF */
     put_tiff(&exif, false, with_orientation, 2, 0);
     gp_str_puts(&s, "RIFF");
     put_le(&s, 1000, 4);
@@ -317,7 +320,7 @@ static void test_webp(void **state)
     gp_str_add(&s, "\x0c\0\0\0\x63\0\0\x09\0\0", 10);
     gp_str_puts(&s, "ODD ");
     put_le(&s, 3, 4);
-    gp_str_add(&s, "abc", 4); /* padded */
+    gp_str_add(&s, "abc", 4); /* padding */
     gp_str_puts(&s, "EXIF");
     put_le(&s, (uint32_t)exif.size, 4);
     gp_str_add(&s, exif.data, exif.size);
@@ -339,7 +342,7 @@ static void test_webp(void **state)
     gp_str_clear(&s);
 }
 
-/* Offsets and counts that point anywhere: every byte of the EXIF block set to every value of a few. */
+/* Offsets and counts with any value: every byte of the EXIF block is set to several values. */
 static void test_damaged_exif(void **state)
 {
     (void)state;
@@ -426,7 +429,7 @@ static void test_real(void **state)
     printf("%zu texts of %zu real files\n", rows, files);
 }
 
-/* Many entries that share bytes together give no more text than the block has bytes. */
+/* Many entries that share the same bytes give no more text than the block has bytes. */
 static void test_shared_bytes(void **state)
 {
     (void)state;

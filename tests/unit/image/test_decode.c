@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The decoders on 100 drawn files, whose pixels Pillow gave, and on files made or broken here: every message is known,
- * every failed allocation is survived. */
+ * The decoders on 100 synthetic files, compared with Pillow's pixels, and on files that are made or damaged here.
+ * Every message is checked, and every allocation fails once. */
 #include "corpus.h"
 #include "png.h"
 
@@ -57,7 +57,7 @@ static void test_golden(void **state)
         gp_pixels_clear(&pixels);
         gp_bytes_clear(&bytes);
     }
-    assert_int_equal(fast, 52); /* the 8-bit ones without interlace */
+    assert_int_equal(fast, 52); /* the 8-bit files without interlacing */
     gp_json_free(root);
     gp_bytes_clear(&text);
 }
@@ -68,14 +68,14 @@ static void expect(const void *bytes, size_t size, gp_status status, const char 
 {
     gp_error err = {0};
     gp_pixels pixels = {.width = 7, .height = 7, .rgb = NULL};
-    uint8_t *exact = malloc(size ? size : 1); /* its own block: ASan sees a read past the end */
+    uint8_t *exact = malloc(size ? size : 1); /* a block of its own, so that ASan detects a read past the end */
     assert_non_null(exact);
     if (size) memcpy(exact, bytes, size);
     gp_status got = gp_image_decode_bytes(exact, size, 1000, &pixels, &err);
     assert_string_equal(err.message, message);
     assert_int_equal(got, status);
     assert_int_equal(err.status, status);
-    assert_int_equal(pixels.width, 7); /* nothing is written on failure */
+    assert_int_equal(pixels.width, 7); /* the output is written only on success */
     free(exact);
 }
 
@@ -154,7 +154,8 @@ static void test_damaged_metadata(void **state)
     gp_bytes_clear(&png);
 }
 
-/* After the last row these may be missing, as in Pillow: the stream's checksum, CRC, IEND; the end marker of a JPEG. */
+/* After the last row these parts may be missing, as for Pillow: the checksum of the stream, CRC, IEND, and the end
+ * marker of a JPEG. */
 static void test_missing_end(void **state)
 {
     (void)state;
@@ -177,7 +178,7 @@ static void test_missing_end(void **state)
 static void test_bombs(void **state)
 {
     (void)state;
-    /* text that inflates a thousandfold, before and after the pixels: the image is still decoded */
+    /* texts that inflate a thousandfold, before and after the pixels: the image is still decoded */
     size_t big = 2 << 20;
     uint8_t *zeros = calloc(big, 1), packed[10000] = "text\0";
     uLongf packed_size = sizeof packed - 6;
@@ -195,7 +196,7 @@ static void test_bombs(void **state)
         gp_str_clear(&s);
     }
     gp_bytes_clear(&png);
-    /* a progressive file whose last scan comes 600 times */
+    /* a progressive file whose last scan is repeated 600 times */
     gp_bytes jpeg = load("in/jpg-gray-progressive.jpg");
     gp_str s = GP_STR_INIT;
     size_t end = jpeg.size - 2, scan = end;
@@ -211,7 +212,7 @@ static void test_bombs(void **state)
     gp_bytes_clear(&jpeg);
 }
 
-/* A filter that does not exist, under right checksums. */
+/* A filter number that does not exist, with correct checksums. */
 static void test_unknown_filter(void **state)
 {
     (void)state;
@@ -227,7 +228,7 @@ static void test_unknown_filter(void **state)
     gp_str_clear(&s);
 }
 
-/* An animation of 3x2 pixels whose first frame covers one of them: the others are black. */
+/* An animation of 3x2 pixels whose first frame covers one pixel: the other pixels are black. */
 static void test_small_first_frame(void **state)
 {
     (void)state;
@@ -235,11 +236,11 @@ static void test_small_first_frame(void **state)
     gp_pixels pixel = GP_INIT(gp_pixels), pixels = GP_INIT(gp_pixels);
     gp_error err = {0};
     assert_ok(gp_image_decode_bytes(one.data, one.size, 0, &pixel, &err));
-    size_t part = one.size - 12; /* the chunk with the picture */
+    size_t part = one.size - 12; /* the chunk with the pixels */
     gp_str s = GP_STR_INIT;
     gp_str_add(&s, "RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\2\0\0\0\2\0\0\1\0\0ANIM\6\0\0\0\xff\xff\xff\xff\0\0", 44);
     s.data[4] = (char)(44 - 8 + 24 + part);
-    gp_str_add(&s, "ANMF\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\x64\0\0\0", 24); /* at (2, 0), in units of two */
+    gp_str_add(&s, "ANMF\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\x64\0\0\0", 24); /* at (2, 0), stored in units of two pixels */
     s.data[44 + 4] = (char)(16 + part);
     gp_str_add(&s, one.data + 12, part);
     assert_ok(gp_image_decode_bytes((uint8_t *)s.data, s.size, 0, &pixels, &err));
@@ -254,7 +255,7 @@ static void test_small_first_frame(void **state)
     gp_bytes_clear(&one);
 }
 
-/* Every prefix of a file is an error or the whole picture, and never a crash. */
+/* Every prefix of a file gives an error or the whole image, and never a crash. */
 static void test_prefixes(void **state)
 {
     (void)state;
@@ -285,7 +286,7 @@ static void test_prefixes(void **state)
 
 /* ------------------------------------------------------------------ at a part of the size */
 
-/* Mean over all values of |small - mean of what it stands for in whole|. */
+/* Returns the mean of |small - mean of the pixels that it represents in `whole`| over all values. */
 static double away(const gp_pixels *whole, const gp_pixels *small, uint32_t by)
 {
     double sum = 0;
@@ -329,7 +330,7 @@ static void test_reduced(void **state)
                 fail_msg("%s at 1/%u: %.2f away", files[i].name, by, a);
             gp_pixels_clear(&small);
         }
-        /* the limit is the file's own size, and damage is damage */
+        /* the limit applies to the file's own size, and damage is still an error */
         if (whole.width > 1) {
             assert_int_equal(gp_image_decode_reduced(bytes.data, bytes.size, 1, 8, &small, &err), GP_ERR_LIMIT);
             assert_int_equal(gp_image_decode_reduced(bytes.data, bytes.size / 2, 0, 8, &small, &err), GP_ERR_FORMAT);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The decoders on 1,476 files of other decoders' test suites and on 164 real pictures: same verdict and same pixels as
- * Pillow 13, row by row of golden tables.  Rows on which two versions of Pillow differ count only as "does not crash".
- * The other differences are listed here by name, each with its reason. */
+ * The decoders on 1,476 files of the test suites of other decoders and on 164 real images: the same files are rejected
+ * and the pixels are the same as with Pillow 13, by golden tables.  If two versions of Pillow differ on a file, only a
+ * crash counts.  Other differences are listed here by name, with their reasons. */
 #include "corpus.h"
 
 #include "base/str.h"
@@ -62,7 +62,7 @@ static void visit(void *user, const char *name, const uint8_t *bytes, size_t siz
     if (st == GP_OK) snprintf(got, sizeof got, "ok %ux%u %08x", pixels.width, pixels.height, crc_of_pixels(&pixels));
     gp_pixels_clear(&pixels);
     snprintf(size_text, sizeof size_text, "%08x", crc_of(bytes, size));
-    assert_string_equal(size_text, r->cell[2]); /* the archive is the one of the table */
+    assert_string_equal(size_text, r->cell[2]); /* the archive is the one that the table belongs to */
     char want[64] = "error";
     if (strcmp(r->cell[3], "ok") == 0) snprintf(want, sizeof want, "ok %s %s", r->cell[6], r->cell[7]);
     t->seen++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The perceptual hash: the same for a picture halved or saved anew at low quality, another for another picture. */
+ * The perceptual hash: equal for an image that is halved or saved again at low quality, different for another image. */
 #include "support.h"
 
 #include "base/file.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Whole pictures from file to float planes against the reference: 100 drawn files at 224, 336 and 112, crops without
- * resizing, exact squares, and (where ../shared lies) 164 real pictures.  Everything is equal to the bit, by CRC32. */
+ * Whole images from file to float planes compared with the reference: 100 synthetic files at 224, 336 and 112, crops
+ * without resizing, exact squares, and (if ../shared exists) 164 real images.  All values are equal in every bit, by
+ * CRC32. */
 #include "picture.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -121,7 +122,7 @@ static void test_drawn(void **state)
     gp_json_free(root);
 }
 
-/* do_resize false; the larger of these pictures are only in ../shared. */
+/* do_resize false; the larger images of this test are only in ../shared. */
 static void test_crops(void **state)
 {
     (void)state;
@@ -146,7 +147,7 @@ static void test_crops(void **state)
     gp_json_free(root);
 }
 
-/* Resized to an exact square, mean and std 0.5. */
+/* Resizes to an exact square, with mean and std 0.5. */
 static void test_squares(void **state)
 {
     (void)state;
@@ -170,8 +171,8 @@ static void test_squares(void **state)
     gp_json_free(root);
 }
 
-/* data_pictures.tsv: file, sha256, format, mode, size, rgb, rgb on white, crop at 224, values at 224; or file, sha256,
- * "error" and its class for the one that is refused. */
+/* Columns of data_pictures.tsv: file, sha256, format, mode, size, rgb, rgb on white, crop at 224, values at 224.  For
+ * the one rejected file: file, sha256, "error" and its class. */
 static void test_real(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * preprocessor_config.json in its styles, sizes and crop offsets (tests/golden/images/sizes.json), padding, the table
- * of values, and failures of memory.  Whole pictures against golden checksums: test_pixels.c. */
+ * preprocessor_config.json in all its forms, sizes and crop offsets (tests/golden/images/sizes.json), padding, the
+ * table of values, and failed allocations. test_pixels.c compares whole images with golden checksums. */
 #include "picture.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -97,11 +97,11 @@ static void test_refused(void **state)
         err = (gp_error){0};
         if (parse(cases[i].json, &c) != cases[i].status) fail_msg("%s: %s", cases[i].json, err.message);
         if (!strstr(err.message, cases[i].word)) fail_msg("%s: %s", cases[i].json, err.message);
-        assert_int_equal(c.crop_w, 7); /* untouched on failure */
+        assert_int_equal(c.crop_w, 7); /* the output is unchanged on failure */
     }
 }
 
-/* The table is the reference's arithmetic: division in double, then float32 steps. */
+/* The table equals the arithmetic of the reference: division in double, then steps in float32. */
 static void test_table(void **state)
 {
     (void)state;
@@ -148,7 +148,7 @@ static void test_sizes(void **state)
     gp_bytes_clear(&bytes);
 }
 
-/* Without resizing: a crop from the middle, or the picture in the middle of black. */
+/* Without resizing: a crop from the middle, or the image in the middle of black. */
 static void test_crop_and_pad(void **state)
 {
     (void)state;
@@ -226,7 +226,7 @@ static void test_allocation_failures(void **state)
     free(in);
 }
 
-/* What is decoded small, and by how much, and that the id tells it apart. */
+/* Which images are decoded at a reduced size, by which factor, and that the preprocessing has its own id then. */
 static void test_fast(void **state)
 {
     (void)state;
@@ -249,7 +249,7 @@ static void test_fast(void **state)
         assert_ok(parse(json, &exact));
         assert_ok(parse(json, &fast));
         gp_preprocess_set_fast(&fast);
-        gp_preprocess_set_fast(&fast); /* once is enough */
+        gp_preprocess_set_fast(&fast); /* a second call changes nothing */
         assert_int_equal(strncmp(fast.id, exact.id, strlen(exact.id)), 0);
         assert_string_equal(fast.id + strlen(exact.id), "-fast");
         assert_ok(gp_file_read(source_path(path), 1 << 20, &bytes, &err));

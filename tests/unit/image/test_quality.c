@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Quality measures of drawn images whose values follow from the definitions, and frames that show nothing. */
+ * Quality measures of synthetic images whose values follow from the definitions, and frames that show nothing. */
 #include "support.h"
 
 #include "base/file.h"
@@ -28,7 +28,7 @@ static void put(canvas *c, uint32_t x, uint32_t y, int r, int g, int b)
     at[0] = (uint8_t)r, at[1] = (uint8_t)g, at[2] = (uint8_t)b;
 }
 
-/* Fills with grey by place. */
+/* Returns a grey image whose values are a function of the position. */
 static canvas grey(uint32_t width, uint32_t height, int (*value)(uint32_t x, uint32_t y))
 {
     canvas c = blank(width, height);
@@ -48,7 +48,7 @@ static canvas plain(uint32_t width, uint32_t height, int r, int g, int b)
     return c;
 }
 
-/* A square of grey whose left upper corner is at (start, start). */
+/* Draws a grey square whose upper left corner is at (start, start). */
 static void put_square(canvas *c, uint32_t start, uint32_t size, int v)
 {
     for (uint32_t y = start; y < start + size; y++)
@@ -71,7 +71,7 @@ static int clip(double v)
     return v < 0 ? 0 : v > 255 ? 255 : (int)lround(v);
 }
 
-/* Adds white noise, to each channel its own or the same to all. */
+/* Adds white noise: separate noise for each channel, or the same for all. */
 static void add_noise(canvas *c, double deviation, bool coloured)
 {
     size_t n = (size_t)c->pixels.width * c->pixels.height;
@@ -84,7 +84,7 @@ static void add_noise(canvas *c, double deviation, bool coloured)
     }
 }
 
-/* Measures and frees. */
+/* Measures the image and frees it. */
 static gp_quality measure(canvas *c)
 {
     gp_quality q;
@@ -119,7 +119,7 @@ static int dot(uint32_t x, uint32_t y)
     return x == 5 && y == 5 ? 200 : 0;
 }
 
-/* Every second row holds 16 of the 256 levels. */
+/* Every second row has 16 of the 256 levels. */
 static int levels(uint32_t x, uint32_t y)
 {
     return (int)(y / 2 * 16 + x);
@@ -132,16 +132,17 @@ static void test_closed_forms(void **state)
     gp_quality q = measure(&c);
     expect(&q, 0, 0, 128 / 255.0, 0, 0);
     assert_true(q.saturation == 0);
-    c = grey(64, 64, ramp); /* both filters are blind to a plane */
+    c = grey(64, 64, ramp); /* both filters give 0 for a linear ramp */
     q = measure(&c);
     assert_true(q.sharpness == 0 && q.noise == 0 && q.spread > 0);
-    c = grey(64, 64, checker); /* the Laplacian is +-4 * 100, Immerkaer's filter +-8 * 100 */
+    c = grey(64, 64, checker); /* the Laplacian is +-4 * 100, Immerkaer's filter gives +-8 * 100 */
     q = measure(&c);
     expect(&q, 160000, IMMERKAER * 800, 50 / 255.0, 1, 50 / 255.0);
     c = grey(1000, 500, checker); /* larger than the sample */
     q = measure(&c);
     expect(&q, 160000, IMMERKAER * 800, 50 / 255.0, 1, 50 / 255.0);
-    c = grey(11, 11, dot); /* 81 pixels with neighbours; the sums of squares and of magnitudes by the kernels */
+    c = grey(11, 11, dot); /* 81 pixels have all neighbours; the sums of squares and of magnitudes follow from the
+                            * kernels */
     q = measure(&c);
     assert_true(fabs(q.sharpness - (16 + 4) * 40000 / 81.0) < 1e-6);
     assert_true(fabs(q.noise - IMMERKAER * 16 * 200 / 81) < 1e-6);
@@ -174,7 +175,7 @@ static void test_noise_is_estimated(void **state)
         add_noise(&c, deviations[i], false);
         gp_quality q = measure(&c);
         assert_true(fabs(q.noise / deviations[i] - 1) < 0.03);
-        assert_int_equal(q.frame, GP_FRAME_NORMAL); /* grain on a wall */
+        assert_int_equal(q.frame, GP_FRAME_NORMAL); /* texture such as grain on a wall */
     }
 }
 
@@ -193,7 +194,7 @@ static void test_tiny_images(void **state)
     assert_int_equal(gp_image_quality(&none, true, &q, NULL), GP_ERR_USAGE);
 }
 
-/* A frame of one colour with a square of another. */
+/* Returns the frame of an image of one colour with a square of another colour. */
 static gp_frame square(uint32_t side, int back, uint32_t size, int front)
 {
     canvas c = plain(side, side, back, back, back);
@@ -206,15 +207,15 @@ static void test_black_frames(void **state)
     (void)state;
     assert_int_equal(square(512, 0, 0, 0), GP_FRAME_BLACK);
     assert_int_equal(square(64, 0, 0, 0), GP_FRAME_BLACK);
-    assert_int_equal(square(63, 0, 0, 0), GP_FRAME_NORMAL);    /* too small to judge */
-    assert_int_equal(square(512, 2, 200, 14), GP_FRAME_BLACK); /* all of it below 16 */
-    assert_int_equal(square(512, 0, 10, 25), GP_FRAME_BLACK);  /* 100 stray pixels of 262144 */
-    assert_int_equal(square(512, 0, 20, 25), GP_FRAME_NORMAL); /* 400 are a picture */
-    assert_int_equal(square(512, 0, 3, 40), GP_FRAME_NORMAL);  /* a lit window, also where the sample does not look */
-    assert_int_equal(square(512, 0, 1, 255), GP_FRAME_NORMAL); /* a star */
+    assert_int_equal(square(63, 0, 0, 0), GP_FRAME_NORMAL);    /* images below 64 pixels are not tested */
+    assert_int_equal(square(512, 2, 200, 14), GP_FRAME_BLACK); /* all pixels are below 16 */
+    assert_int_equal(square(512, 0, 10, 25), GP_FRAME_BLACK);  /* 100 bright pixels of 262144 */
+    assert_int_equal(square(512, 0, 20, 25), GP_FRAME_NORMAL); /* 400 bright pixels are content */
+    assert_int_equal(square(512, 0, 3, 40), GP_FRAME_NORMAL);  /* a small lit window, even outside the sample */
+    assert_int_equal(square(512, 0, 1, 255), GP_FRAME_NORMAL); /* a single star */
 }
 
-/* Black lines on transparent ground are a picture, although all pixels under the transparency are black. */
+/* Black lines on a transparent ground are content, although all pixels under the transparency are black. */
 static void test_transparent_images_are_not_judged(void **state)
 {
     (void)state;
@@ -232,10 +233,10 @@ static void test_uniform_frames(void **state)
     assert_int_equal(measure(&c).frame, GP_FRAME_UNIFORM);
     assert_int_equal(square(512, 255, 0, 0), GP_FRAME_UNIFORM);
     assert_int_equal(square(512, 255, 300, 251), GP_FRAME_UNIFORM);
-    assert_int_equal(square(512, 255, 300, 250), GP_FRAME_NORMAL); /* a white square on white */
+    assert_int_equal(square(512, 255, 300, 250), GP_FRAME_NORMAL); /* a white square on white ground */
     assert_int_equal(square(512, 255, 1, 250), GP_FRAME_NORMAL);
     c = plain(512, 512, 100, 100, 100);
-    put(&c, 7, 9, 100, 100, 110); /* in one channel */
+    put(&c, 7, 9, 100, 100, 110); /* a difference in one channel */
     assert_int_equal(measure(&c).frame, GP_FRAME_NORMAL);
 }
 
@@ -253,7 +254,7 @@ static void test_noise_frames(void **state)
     for (int coloured = 0; coloured < 2; coloured++) {
         canvas c = noisy_square(128, 128, 50, coloured);
         assert_int_equal(measure(&c).frame, GP_FRAME_NOISE);
-        c = noisy_square(118, 138, 50, coloured); /* a picture in strong noise */
+        c = noisy_square(118, 138, 50, coloured); /* an image with strong noise */
         assert_int_equal(measure(&c).frame, GP_FRAME_NORMAL);
     }
     canvas c = noisy_square(128, 128, 50, true);
@@ -269,7 +270,7 @@ static void test_noise_frames(void **state)
     gp_str_clear(&jpeg);
 }
 
-/* Squares of 1, 2, 4 ... pixels, and noise of coarse grain, are pictures. */
+/* Squares of 1, 2, 4 ... pixels, and coarse noise, are not noise frames. */
 static void test_patterns_are_not_noise(void **state)
 {
     (void)state;
@@ -292,8 +293,8 @@ static void test_patterns_are_not_noise(void **state)
     }
 }
 
-/* Of the bundled sample only its black image shows nothing; its noisy images show their subjects.  Noise and blur, the
- * flaws of pixels, are told from all other images. */
+/* In the bundled sample only the black image is a frame that shows nothing.  The measures separate images with noise
+ * and blur from all others. */
 static void test_sample(void **state)
 {
     (void)state;

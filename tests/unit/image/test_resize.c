@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Resize against Pillow: small vectors by hand, checksums of Pillow 13.0.0 on pictures made by formula (all filters,
- * both orders of the passes), and the window against the whole. */
+ * Resizing compared with Pillow: small vectors by hand, checksums of Pillow 13.0.0 for images made by a formula (all
+ * filters, both orders of the passes), and windows compared with the whole image. */
 #include "picture.h"
 #include "base/mem.h"
 #include "image/resize.h"
 
 static gp_error err;
 
-/* One row or column of gray values. */
+/* Checks one row or column of grey values. */
 static void check_line(const uint8_t *in, uint32_t n, const uint8_t *want, uint32_t m)
 {
     uint8_t rgb[64 * 3], out[64 * 3];
@@ -86,7 +86,8 @@ static void test_window_is_part_of_whole(void **state)
         const uint32_t x = pick(&at, out_w) - 1, y = pick(&at, out_h) - 1;
         const uint32_t w = pick(&at, out_w - x), h = pick(&at, out_h - y);
         uint8_t *in = noise_picture(in_w, in_h), *whole = malloc((size_t)out_w * out_h * 3);
-        uint8_t *part = malloc((size_t)w * h * 3); /* exact, so that the sanitizer sees a byte too many */
+        uint8_t *part = malloc((size_t)w * h * 3); /* a block of the exact size, so that the sanitizer detects a read
+                                                    * past the end */
         assert_ok(gp_resize_rgb(in, in_w, in_h, whole, out_w, out_h, (gp_resample_filter)(i & 3), &err));
         assert_ok(
             gp_resize_rgb_window(in, in_w, in_h, part, out_w, out_h, x, y, w, h, (gp_resample_filter)(i & 3), &err));
@@ -98,13 +99,13 @@ static void test_window_is_part_of_whole(void **state)
     }
 }
 
-/* A window of a resize whose whole would need 700 MB. */
+/* A window of a resized image that would need 700 MB as a whole. */
 static void test_window_of_huge(void **state)
 {
     (void)state;
     uint8_t *in = noise_picture(1, 5000), *out = malloc(224 * 224 * 3);
     assert_ok(gp_resize_rgb_window(in, 1, 5000, out, 224, 1120000, 0, 559888, 224, 224, GP_FILTER_BICUBIC, &err));
-    for (int i = 3; i < 224 * 3; i++) assert_int_equal(out[i], out[i - 3]); /* one input column: rows are constant */
+    for (int i = 3; i < 224 * 3; i++) assert_int_equal(out[i], out[i - 3]); /* one input column, so rows are constant */
     assert_int_equal(gp_resize_rgb_window(in, 1, 5000, out, 224, UINT32_MAX, 0, 0, 1, 1, GP_FILTER_BICUBIC, &err),
                      GP_ERR_LIMIT);
     free(out);
@@ -116,7 +117,7 @@ static void test_allocation_failures(void **state)
     (void)state;
     uint8_t *in = noise_picture(40, 50), *out = malloc(25 * 90 * 3);
     const int64_t before = gp_mem_live();
-    for (uint32_t out_h = 10; out_h <= 90; out_h += 80) { /* 10: vertical pass first */
+    for (uint32_t out_h = 10; out_h <= 90; out_h += 80) { /* at 10, the vertical pass comes first */
         int failed = 0;
         gp_status st;
         do {

@@ -54,7 +54,7 @@ static void test_png(void **state)
     assert_ok(gp_image_png_bytes(rgb, 40, 30, &other, &err));
     assert_stream(png.data, png.size, other.data, other.size, false);
     assert_true(gp_image_is_plain((const uint8_t *)png.data, png.size));
-    /* a palette entry and transparency count as pixels */
+    /* a change of the palette or of the transparency changes the hash */
     gp_str clear = GP_STR_INIT;
     gp_str_add(&clear, png.data, 33);
     png_chunk(&clear, "tRNS", "\0\1\0\2\0\3", 6);
@@ -85,7 +85,7 @@ static void test_jpeg(void **state)
     gp_str_add(&adobe,
                "\xff\xee\x00\x0e"
                "Adobe\0\x64\0\0\0\0\0",
-               16); /* transform 0: RGB */
+               16); /* transform 0 means RGB */
     gp_str_add(&adobe, jpeg.data + 2, jpeg.size - 2);
     assert_stream(jpeg.data, jpeg.size, adobe.data, adobe.size, false);
     rgb[600] ^= 128;
@@ -98,7 +98,7 @@ static void test_jpeg(void **state)
     free(rgb);
 }
 
-/* A simple file, and the same bitstream in a container with EXIF. */
+/* Makes a simple WebP file, and the same bitstream in a container with EXIF. */
 static void webp_with_exif(const uint8_t *bytes, size_t size, WebPData *out)
 {
     WebPData in = {bytes, size}, exif = {(const uint8_t *)"Exif\0\0II*\0\x08\0\0\0\0\0", 16};

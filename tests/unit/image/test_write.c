@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Pictures written and read back: PNG exactly, JPEG nearly; the same bytes each time, with the mark of goldpan's own
- * pictures; nothing left behind on failure. */
+ * Images are written and read back: PNG exactly, JPEG nearly.  The bytes are the same each time and contain goldpan's
+ * mark.  A failure leaves nothing behind. */
 #include "corpus.h"
 
 #include "base/own.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Prompts cleaned of web interface syntax; prose left as it is; side-cars. */
+ * Cleaning removes the syntax of web interfaces and keeps prose; sidecar files. */
 #include "ingest_support.h"
 
 #include "base/rng.h"
@@ -42,7 +42,7 @@ static void test_rules(void **state)
         {"(best quality, masterpiece:1.2), 1girl", "best quality, masterpiece, 1girl"},
         {"(masterpiece) , (best)", "masterpiece, best"},
         {"(time: noon)", "time: noon"},
-        /* unbalanced brackets are dropped */
+        /* unbalanced brackets are removed */
         {"a (cat", "a cat"},
         {"a cat) and [dog", "a cat and dog"},
         {"([a)]", "a"},
@@ -102,7 +102,7 @@ static void test_prose(void **state)
         {"\t\n ", ""},
     };
     for (size_t i = 0; i < sizeof prose / sizeof *prose; i++) expect(prose[i][0], false, prose[i][1]);
-    /* plain prose has nothing to be cleaned of */
+    /* plain prose contains nothing to remove */
     static const char *const plain[] = {
         "A city: rain, neon and a sign that says 'OPEN'.",
         "a sign \"AND\" in capitals? No: \"and\".",
@@ -115,7 +115,7 @@ static void test_prose(void **state)
         if (!strstr(plain[i], "AND")) expect(plain[i], true, plain[i]);
 }
 
-/* 200000 texts put together from pieces of the syntax: cleaning twice is cleaning once, no syntax is left over. */
+/* 200,000 texts composed of pieces of the syntax: a second cleaning changes nothing, and no syntax is left. */
 static void test_idempotent(void **state)
 {
     (void)state;
@@ -137,7 +137,7 @@ static void test_idempotent(void **state)
     }
 }
 
-/* Each of these grows with the square of its length if a rule looks ahead or back without bound. */
+/* Each of these takes quadratic time if a rule searches ahead or back without a limit. */
 static void test_long(void **state)
 {
     (void)state;
@@ -152,7 +152,7 @@ static void test_long(void **state)
     }
 }
 
-/* 2,000 sentences composed of words and punctuation of prose come through both ways untouched. */
+/* 2,000 sentences of words and punctuation are unchanged by both kinds of cleaning. */
 static void test_composed_prose(void **state)
 {
     (void)state;
@@ -175,7 +175,8 @@ static void test_composed_prose(void **state)
     }
 }
 
-/* Real prose without brackets comes through the rules untouched; all 1632 of PartiPrompts through the plain way. */
+/* Real prose without brackets is unchanged by the cleaning of prompts, and all 1,632 PartiPrompts by the cleaning of
+ * plain texts. */
 static void test_parti(void **state)
 {
     (void)state;
@@ -310,7 +311,7 @@ static void test_sidecar_limit(void **state)
     put_file(folder, "a.txt",
              "\x7f"
              "ELF\0\1\2 a cat and more",
-             22); /* binary */
+             22); /* binary data */
     assert_ok(gp_prompt_sidecar(in_folder(folder, "a.png"), &out, &refused, &err));
     assert_null(out);
     assert_non_null(refused);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Infotext and ComfyUI graphs made by hand: each case is one trap of the two formats. */
+ * Infotext and ComfyUI graphs made by hand: each case tests one difficulty of the two formats. */
 #include "ingest_support.h"
 
-/* Texts for the parsers have no NUL behind them, so that ASan sees a read past the end. */
+/* Texts for the parsers have no NUL after them, so that ASan detects a read past the end. */
 static gp_meta parse(gp_status (*parser)(const char *, size_t, gp_meta *, gp_error *), const char *text)
 {
     gp_error err = {0};
@@ -34,7 +34,7 @@ static gp_meta comfy(const char *text)
 /* ------------------------------------------------------------------ infotext */
 
 typedef struct infotext {
-    const char *text, *prompt, *negative, *settings; /* settings NULL: not looked at */
+    const char *text, *prompt, *negative, *settings; /* settings NULL: not compared */
 } infotext;
 
 static const infotext infotexts[] = {
@@ -48,41 +48,41 @@ static const infotext infotexts[] = {
      "18446744073709551615",
      "two\nlines, of it", "bad,\nworse",
      "{\"steps\": 5, \"sampler\": \"DDIM\", \"cfg_scale\": 1.5, \"seed\": 18446744073709551615}"},
-    /* no negative; CRLF; white space at the ends */
+    /* no negative prompt; CRLF; white space at the ends */
     {"  a cat \r\nSteps: 1, Sampler: LCM, Seed: 0\r\n", "a cat", NULL,
      "{\"steps\": 1, \"sampler\": \"LCM\", \"seed\": 0}"},
-    /* no prompt at all; a negative alone */
+    /* no prompt; only a negative prompt */
     {"Steps: 1, Sampler: LCM, Seed: 0", NULL, NULL, NULL},
     {"\nNegative prompt: mud\nSteps: 1, Sampler: LCM, Seed: 0", NULL, "mud", NULL},
-    /* quoted values hold commas, colons and line breaks; braces are read by depth */
+    /* quoted values contain commas, colons and line breaks; nested braces are matched */
     {"x\nSteps: 9, Seed: 1, Lora hashes: \"a: 1, b: 2\", Note: \"say \\\"hi\\\",\\nnow\", Hashes: {\"m, n\": [1, "
      "\"]\"]}, "
      "Version: 1",
      "x", NULL,
      "{\"steps\": 9, \"seed\": 1, \"Lora hashes\": \"a: 1, b: 2\", \"Note\": \"say \\\"hi\\\",\\nnow\", \"Hashes\": "
      "\"{\\\"m, n\\\": [1, \\\"]\\\"]}\", \"version\": \"1\"}"},
-    /* quotes and braces that never close, or close amid a value, are letters */
+    /* quotes and braces that never close, or that close inside a value, are ordinary characters */
     {"x\nSteps: 9, Seed: 1, Odd: \"five, Model: {a, Wall: \"a\" b, RNG: CPU", "x", NULL,
      "{\"steps\": 9, \"seed\": 1, \"Odd\": \"\\\"five\", \"model\": \"{a\", \"Wall\": \"\\\"a\\\" b\", \"rng\": "
      "\"CPU\"}"},
-    /* a prompt whose last line looks like pairs has no settings behind it: nothing is found */
+    /* a prompt whose last line looks like settings, without real settings after it: nothing is found */
     {"colours: red, size: big, mood: calm, light: dim", NULL, NULL, NULL},
-    /* such a prompt with settings behind it stays whole */
+    /* the same prompt with settings after it is kept completely */
     {"Camera: Leica, Lens: 50, Film: Portra\nSteps: 20, Sampler: Euler, Seed: 7",
      "Camera: Leica, Lens: 50, Film: Portra", NULL, NULL},
-    /* "Negative prompt:" amid a line is prose where line breaks are kept */
+    /* "Negative prompt:" inside a line is prose if line breaks are kept */
     {"the words Negative prompt: on a wall\nNegative prompt: blur\nSteps: 20, Sampler: Euler, Seed: 7",
      "the words Negative prompt: on a wall", "blur", NULL},
-    /* line breaks lost on the way */
+    /* line breaks were lost */
     {"a cat Negative prompt: a dog Steps: 20, Sampler: Euler, Seed: 7", "a cat", "a dog",
      "{\"steps\": 20, \"sampler\": \"Euler\", \"seed\": 7}"},
-    /* lines behind the settings (prompt templates of an extension) */
+    /* lines after the settings (prompt templates of an extension) */
     {"a cat\nSteps: 20, Sampler: Euler, Seed: 7\nTemplate: a {animal}\nNegative Template: none", "a cat", NULL,
      "{\"steps\": 20, \"sampler\": \"Euler\", \"seed\": 7, \"Template\": \"a {animal}\", \"Negative Template\": "
      "\"none\"}"},
-    /* the settings were cut off */
+    /* the settings are missing */
     {"a cat\nNegative prompt: a dog", "a cat", "a dog", "{}"},
-    /* stable-diffusion.cpp: "Model: " is empty, its parts are named apart; numbers in its spelling */
+    /* stable-diffusion.cpp: "Model: " is empty and its parts have their own names; numbers in its format */
     {"a cat<lora:lcm:0.5>\nSteps: 4, CFG scale: 1.000000, Eta: inf, Seed: 42, Size: 512x1024, Model: , RNG: cuda, "
      "Sampler: "
      "euler, TE: t5, Unet: flux.gguf, VAE: ae.sft, Version: stable-diffusion.cpp, SDCPP: "
@@ -170,7 +170,7 @@ static void test_no_infotext(void **state)
 #define MODEL  "\"4\":{\"class_type\":\"CheckpointLoaderSimple\",\"inputs\":{\"ckpt_name\":\"sd15.ckpt\"}},"
 #define BAD    "\"7\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"bad\",\"clip\":[\"4\",1]}}"
 #define USUAL  SAVE DECODE KSAMPLER LATENT MODEL BAD
-/* The usual graph with node 6, the positive side, as given. */
+/* The usual graph with the given node 6 as the positive encoder. */
 #define GRAPH(six) "{" USUAL ",\"6\":" six "}"
 
 typedef struct graph_case {
@@ -188,17 +188,17 @@ static const graph_case graphs[] = {
     {"{\"prompt\":\"{\\\"1\\\":{\\\"class_type\\\":\\\"CLIPTextEncode\\\",\\\"inputs\\\":{\\\"text\\\":\\\"a "
      "cat\\\"}}}\"}",
      "a cat", "unsorted: node 1 CLIPTextEncode"},
-    /* through a control net; the title equal to the class is not told twice */
+    /* through a control net; a title that equals the class is not repeated */
     {GRAPH(
          "{\"class_type\":\"ControlNetApply\",\"inputs\":{\"strength\":1,\"conditioning\":[\"20\",0],\"control_net\":["
          "\"33\",0],\"image\":[\"21\",0]}},\"20\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a "
          "shark\"},\"_meta\":{\"title\":\"CLIPTextEncode\"}}"),
      "a shark", "node 20 CLIPTextEncode"},
-    /* control net with both sides: each side goes its own way */
+    /* a control net with both sides: each side has its own path */
     {GRAPH("{\"class_type\":\"ControlNetApplyAdvanced\",\"inputs\":{\"negative\":[\"7\",0],\"positive\":[\"20\",0]}},"
            "\"20\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a shark\"}}"),
      "a shark", "node 20 CLIPTextEncode"},
-    /* combined; the same text twice is said once; a conditioning set to nothing says nothing */
+    /* combined conditioning; a repeated text is used once; zeroed conditioning adds no text */
     {GRAPH(
          "{\"class_type\":\"ConditioningCombine\",\"inputs\":{\"conditioning_1\":[\"20\",0],\"conditioning_2\":[\"21\","
          "0]}},\"20\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"sky\"}},\"21\":{\"class_type\":"
@@ -215,7 +215,7 @@ static const graph_case graphs[] = {
     {GRAPH("{\"class_type\":\"CLIPTextEncodeFlux\",\"inputs\":{\"clip_l\":\"a cat\",\"t5xxl\":\"a "
            "cat\",\"guidance\":3}}"),
      "a cat", "node 6 CLIPTextEncodeFlux"},
-    /* the text from string nodes, put together */
+    /* the text is joined from string nodes */
     {GRAPH(
          "{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":[\"20\",0]}},\"20\":{\"class_type\":\"StringConcat\","
          "\"inputs\":{\"string_a\":[\"21\",0],\"string_b\":\"at night\",\"delimiter\":\" | \"}},\"21\":{\"class_type\":"
@@ -226,7 +226,7 @@ static const graph_case graphs[] = {
          "{\"class_type\":\"Reroute\",\"inputs\":{\"\":[20,0]}},\"20\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{"
          "\"text\":\"a cat\"}}"),
      "a cat", "node 20 CLIPTextEncode"},
-    /* cycles: conditioning that leads back to itself, text that leads back to itself */
+    /* cycles: conditioning that is linked to itself, text that is linked to itself */
     {GRAPH("{\"class_type\":\"ConditioningCombine\",\"inputs\":{\"conditioning_1\":[\"6\",0],\"conditioning_2\":[\"3\","
            "0]}}"),
      NULL, "no prompt: no text leads to the sampler"},
@@ -236,13 +236,13 @@ static const graph_case graphs[] = {
     /* links to missing nodes */
     {GRAPH("{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":[\"99\",0]}}"), NULL,
      "no prompt: the graph does not tell which text was used"},
-    /* no sampler: all encoders that are not negative */
+    /* without a sampler: all encoders that are not negative */
     {"{\"1\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a cat\"}},\"2\":{\"class_type\":"
      "\"CLIPTextEncode\",\"inputs\":{\"text\":\"bad\"}},\"3\":{\"class_type\":\"Odd\",\"inputs\":{\"negative\":[\"2\","
      "0]"
      "}}}",
      "a cat", "unsorted: node 1 CLIPTextEncode"},
-    /* a guider between */
+    /* a guider between sampler and conditioning */
     {"{" SAVE DECODE MODEL LATENT "\"3\":{\"class_type\":\"SamplerCustomAdvanced\",\"inputs\":{\"noise\":[\"25\",0],"
      "\"guider\":[\"22\",0],\"sampler\":["
      "\"16\",0],\"sigmas\":[\"17\",0],\"latent_image\":[\"5\",0]}},\"22\":{\"class_type\":\"BasicGuider\",\"inputs\":{"
@@ -302,7 +302,7 @@ static void test_no_graph(void **state)
     }
 }
 
-/* A graph that cannot be read gives nothing but the reason; anything else in the file is better. */
+/* For a graph that cannot be read, only the reason is returned; any other prompt in the file is preferred. */
 static void test_broken_graph(void **state)
 {
     (void)state;
@@ -334,7 +334,7 @@ static void test_broken_graph(void **state)
     assert_false(meta.found);
 }
 
-/* A hostile graph: 60000 nodes in rings of string nodes and conditioning; it ends, and soon. */
+/* A hostile graph of 60,000 nodes in cycles of string nodes and conditioning: reading ends quickly. */
 static void test_large_graph(void **state)
 {
     (void)state;
@@ -398,7 +398,7 @@ static void test_chunks(void **state)
     expect_read(READ({"exif:Make", prefixed.data, 0, false}), "comfyui", six, "a cat");
     expect_read(READ({"exif:ImageDescription", prefixed.data, 0, false}), "comfyui", six, "a cat");
     expect_read(READ({"exif:Model", graph, 0, false}), NULL, NULL,
-                NULL); /* the prefix is missing: a camera may be called so */
+                NULL); /* without the prefix it may be the name of a camera */
     /* stable-diffusion.cpp in JPEG: a comment of key, NUL, text */
     expect_read(READ({"jpeg:comment", "parameters\0" INFO, sizeof("parameters\0" INFO) - 1, false}), "a1111",
                 "jpeg:comment", "said");
@@ -431,7 +431,7 @@ static void test_chunks(void **state)
     gp_mem_free(graph);
 }
 
-/* Long texts of one kind of byte: linear, or this would not end. */
+/* Long texts of one repeated byte: quadratic time would not end. */
 static void test_long(void **state)
 {
     (void)state;
@@ -470,7 +470,7 @@ static void test_memory(void **state)
                 assert_true(err.message[0]);
                 assert_false(meta.found);
             }
-            if (st == GP_OK) assert_true(seen < n && meta.prompt); /* none failed unnoticed */
+            if (st == GP_OK) assert_true(seen < n && meta.prompt); /* no failure was ignored */
             gp_meta_clear(&meta);
             assert_int_equal(gp_mem_live(), before);
             if (st == GP_OK) break;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Metadata of real files of the two writers.  What a prompt is was read from the raw metadata with another program
- * (Pillow and json), or is what upstream's tests say (expected.json); where we differ from the latter, `differences`
- * says why. */
+ * Metadata of real files of the two programs.  The expected prompts were read from the raw metadata with Pillow and
+ * json, or come from upstream's tests (expected.json).  Where goldpan differs from upstream, `differences` states the
+ * reason. */
 #include "ingest_support.h"
 #include "real_prompts.h"
 
@@ -10,7 +10,7 @@
 
 /* ------------------------------------------------------------------ expected.json */
 
-/* One tool's opinion that we do not share: file, field, what we read, and why. */
+/* Results of upstream that goldpan does not share: file, field, goldpan's result, and the reason. */
 static const struct difference {
     const char *file, *field, *ours, *why;
 } differences[] = {
@@ -60,7 +60,7 @@ static void compare_number(comparison *c, const char *field, const char *key, co
 {
     double a, b;
     const char *ours = setting(c->meta, key);
-    if (gp_json_kind_of(theirs) == GP_JSON_NULL) return; /* the tool did not look for it */
+    if (gp_json_kind_of(theirs) == GP_JSON_NULL) return; /* upstream did not read this field */
     gp_str text = GP_STR_INIT;
     gp_json_write(&text, theirs);
     bool same = gp_json_real(theirs, &b) && gp_parse_double(ours, &a) && fabs(a - b) <= 1e-9 * fabs(b);
@@ -100,7 +100,8 @@ static void compare_file(comparison *c, const gp_json *theirs)
                    gp_json_get(hires, "denoise"));
 }
 
-/* "software" of expected.json and whose metadata it is; the others are read by a later version. */
+/* The name of the program in expected.json, and which program's metadata it is; files of others are not supported
+ * yet. */
 static const struct writer {
     const char *software, *tool;
 } writers[] = {{"forge-neo", "a1111"}, {"forge-classic", "a1111"}, {"reforge", "a1111"},   {"easy-reforge", "a1111"},
@@ -173,7 +174,7 @@ static void test_real_prompts(void **state)
     assert_int_equal(wrong, 0);
 }
 
-/* Files of other writers, and of none: nothing is found, rather than something wrong. */
+/* Files of other programs and without metadata: nothing is found instead of something wrong. */
 static void test_others(void **state)
 {
     (void)state;
@@ -197,7 +198,7 @@ static void test_others(void **state)
     }
 }
 
-/* Those of the two writers that expected.json does not cover. */
+/* Files of the two programs that expected.json does not contain. */
 static void test_sd_parsers(void **state)
 {
     (void)state;

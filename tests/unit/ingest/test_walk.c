@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The walk: which files, in which order, each once; and what it does with trees that are odd or change under it. */
+ * The walk: which files it finds, in which order, each once; and unusual folders or folders that change during the
+ * walk. */
 #include "ingest_support.h"
 
 #include "base/image_names.h"
@@ -10,10 +11,10 @@
 #include <time.h>
 
 typedef struct seen {
-    const char *folder; /* paths are told relative to it */
+    const char *folder; /* paths are compared relative to this folder */
     gp_str files, problems;
     size_t count, problem_count, stop_at;
-    const char *remove; /* a folder to be removed at the first file */
+    const char *remove; /* a folder that is removed when the first file is found */
     gp_walk_entry last;
 } seen;
 
@@ -36,7 +37,7 @@ static void on_problem(void *user, const gp_walk_problem *problem)
     gp_str_printf(&s->problems, "%s%s '%s'", s->problem_count++ ? "\n" : "", problem->message, problem->path);
 }
 
-/* Walk roots given relative to the folder ("" is the folder itself), separated by blanks. */
+/* Walks roots relative to the folder ("" is the folder itself), separated by blanks. */
 static gp_status walk(seen *s, const char *roots, gp_error *err)
 {
     char *paths[16];
@@ -89,13 +90,13 @@ static void test_names(void **state)
                                     "png",         "m.png.part", "n.png~",  ".o.png", ".goldpan/p.png", ".hidden/q.png",
                                     "r.png/s.png", "t..png",     "u v.png", NULL});
     expect_walk(folder, "", "a.png b.PNG c.jpg d.JPEG e.webp f.apng g.jfif h.jpe r.png/s.png t..png u v.png");
-    expect_walk(folder, "i.txt", "i.txt"); /* named by the caller: whatever its name */
+    expect_walk(folder, "i.txt", "i.txt"); /* a file that the caller names is read whatever its name is */
     expect_walk(folder, ".o.png", ".o.png");
     expect_walk(folder, ".hidden", ".hidden/q.png");
     folder_free(folder);
 }
 
-/* Names that are not UTF-8 are bytes like others. */
+/* Names that are not UTF-8 are treated as bytes. */
 static void test_bytes(void **state)
 {
     (void)state;
@@ -129,12 +130,13 @@ static void test_links(void **state)
     put_files(folder, (const char *const[]){"in/a.png", "in/deep/b.png", "c.png", NULL});
     put_text(other, "far.png", "x");
     assert_int_equal(symlink(folder, in_folder(folder, "in/loop")), 0);
-    assert_int_equal(symlink(folder, in_folder(folder, "in/loop.png")), 0); /* a folder, whatever its name */
+    /* a folder whose name looks like an image */
+    assert_int_equal(symlink(folder, in_folder(folder, "in/loop.png")), 0);
     assert_int_equal(symlink(other, in_folder(folder, "other")), 0);
     assert_int_equal(symlink("../c.png", in_folder(folder, "in/link.png")), 0);
     assert_int_equal(symlink("../c.png", in_folder(folder, "in/link.txt")), 0);
     expect_walk(folder, "", "c.png in/a.png in/deep/b.png in/link.png");
-    expect_walk(folder, "other", "other/far.png"); /* named by the caller: followed */
+    expect_walk(folder, "other", "other/far.png"); /* a link that the caller names is followed */
     expect_walk(folder, "in/loop/in/deep", "in/loop/in/deep/b.png");
     assert_int_equal(symlink("nowhere", in_folder(folder, "broken.png")), 0);
     seen s = {.folder = folder};
@@ -145,7 +147,8 @@ static void test_links(void **state)
     assert_non_null(strstr(s.problems.data, "broken.png'"));
     gp_str_clear(&s.problems);
     gp_str_clear(&s.files);
-    assert_ok(gp_walk((const char *const[]){folder}, 1, on_file, NULL, &s, &err)); /* problems may be of no interest */
+    /* the problem callback may be NULL */
+    assert_ok(gp_walk((const char *const[]){folder}, 1, on_file, NULL, &s, &err));
     gp_str_clear(&s.files);
     folder_free(other);
     folder_free(folder);
@@ -156,8 +159,8 @@ static void test_roots(void **state)
     (void)state;
     char *folder = folder_new();
     put_files(folder, (const char *const[]){"a/x.png", "a/y.png", "a/b/z.png", "a/.h/w.png", "a/n.txt", "c.png", NULL});
-    expect_walk(folder, "c.png a", "a/b/z.png a/x.png a/y.png c.png"); /* sorted, not as given */
-    expect_walk(folder, "a a a/", "a/b/z.png a/x.png a/y.png");        /* each once */
+    expect_walk(folder, "c.png a", "a/b/z.png a/x.png a/y.png c.png"); /* in sorted order, not in the given order */
+    expect_walk(folder, "a a a/", "a/b/z.png a/x.png a/y.png");        /* each file once */
     expect_walk(folder, "a/b a a/x.png", "a/b/z.png a/x.png a/y.png");
     expect_walk(folder, " a a/../a/b", "a/b/z.png a/x.png a/y.png c.png");
     expect_walk(folder, "a a/.h", "a/b/z.png a/x.png a/y.png a/.h/w.png");
@@ -193,15 +196,16 @@ static void test_own_folders(void **state)
                                             "site/thumb/2.jpg", "site/mine.png", "odd/c.png", NULL});
     put_text(folder, "out/.goldpan-export", "b.png\na.png\n");
     put_text(folder, "site/.goldpan-site", "");
-    assert_int_equal(mkdir(in_folder(folder, "odd/.goldpan-export"), 0755), 0); /* a folder, not an export list */
+    assert_int_equal(mkdir(in_folder(folder, "odd/.goldpan-export"), 0755), 0); /* a folder instead of an export list */
     expect_walk(folder, "", "odd/c.png out/mine.png site/mine.png");
     expect_walk(folder, "out",
-                "out/mine.png out/a.png out/b.png"); /* a root is read whatever it is: listed files last */
+                "out/mine.png out/a.png out/b.png"); /* a root is read even if it is an export; listed files come
+                                                      * last */
     expect_walk(folder, "site/image", "site/image/1.png");
     passed p = {.own = GP_STR_INIT};
     gp_walk_calls calls = {.visit = skip_file, .passed = on_passed, .user = &p};
     assert_ok(gp_walk_all((const char *const[]){folder}, 1, &calls, &err));
-    assert_int_equal(p.counts[GP_PASSED_OWN], 4); /* two files, two folders */
+    assert_int_equal(p.counts[GP_PASSED_OWN], 4); /* two files and two folders */
     assert_non_null(strstr(p.own.data, "/out/a.png\n"));
     assert_non_null(strstr(p.own.data, "/site/thumb\n"));
     assert_int_equal(p.counts[GP_PASSED_HIDDEN], 0);
@@ -228,7 +232,8 @@ static void test_no_roots(void **state)
     char *folder = folder_new();
     put_text(folder, "a.png", "x");
     seen s = {.folder = folder};
-    assert_int_equal(walk(&s, "a.png absent", &err), GP_ERR_NOT_FOUND); /* before anything is visited */
+    /* an absent root is an error before any file is visited */
+    assert_int_equal(walk(&s, "a.png absent", &err), GP_ERR_NOT_FOUND);
     assert_non_null(strstr(err.message, "/absent'"));
     assert_int_equal(walk(&s, "a.png/b", &err), GP_ERR_NOT_FOUND);
     assert_int_equal(s.count, 0);
@@ -236,7 +241,7 @@ static void test_no_roots(void **state)
     assert_ok(gp_walk(NULL, 0, on_file, NULL, &s, &err));
     expect_walk(folder, "", "a.png");
     assert_int_equal(mkfifo(in_folder(folder, "pipe.png"), 0600), 0);
-    expect_walk(folder, "", "a.png"); /* never opened, or it would block */
+    expect_walk(folder, "", "a.png"); /* the FIFO is not opened, because that would block */
     assert_ok(walk(&s, "pipe.png", &err));
     assert_int_equal(s.problem_count, 1);
     gp_str_clear(&s.problems);
@@ -258,7 +263,7 @@ static void test_stop(void **state)
     folder_free(folder);
 }
 
-/* Folders that vanish during the walk are told, files are passed over; the rest is still visited. */
+/* Folders that disappear during the walk are reported, files that disappear are skipped, and the walk continues. */
 static void test_vanishing(void **state)
 {
     (void)state;
@@ -282,7 +287,7 @@ static void test_vanishing(void **state)
     folder_free(folder);
 }
 
-/* Beyond PATH_MAX no path can be opened: the folder is told, the walk goes on. */
+/* No path longer than PATH_MAX can be opened: the folder is reported, and the walk continues. */
 static void test_deep(void **state)
 {
     (void)state;

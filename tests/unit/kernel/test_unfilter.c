@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * PNG filters undone against RFC 2083 word for word: the predictor for every a, b, c, and whole rows of every type and
- * pixel width with bytes around them that must stay. */
+ * Unfiltering PNG compared with the text of RFC 2083: the predictor for every a, b, c, and whole rows of every type and
+ * pixel width, between bytes that must not change. */
 #include "support.h"
 
 #include "base/rng.h"
@@ -13,7 +13,8 @@ static uint8_t rfc_paeth(int a, int b, int c)
     return (uint8_t)(pb <= pc ? b : c);
 }
 
-/* A row of two pixels: the first of zero with c above gives a = first value; then b, c above and left above. */
+/* A row of two pixels: the first pixel gives the value a, with c above it; the second pixel has b above and c above
+ * left. */
 static void test_predictor(void **state)
 {
     (void)state;
@@ -22,14 +23,13 @@ static void test_predictor(void **state)
         for (int c = 0; c < 256; c++)
             for (int b = 0; b < 256; b++) {
                 uint8_t prior[2] = {(uint8_t)c, (uint8_t)b};
-                uint8_t row[2] = {(uint8_t)(a - c), 0}; /* first pixel: predictor is c, the byte above */
+                uint8_t row[2] = {(uint8_t)(a - c), 0}; /* for the first pixel the predictor is c, the byte above */
                 k->unfilter(row, row, prior, 2, 1, 4);
                 if (row[0] != a || row[1] != rfc_paeth(a, b, c)) fail_msg("a %d b %d c %d: %d", a, b, c, row[1]);
             }
 }
 
-/* The same triples inside long rows of wide pixels, where the variants work on several pixels at once: pixels in pairs,
- * a and any other one, below c and b. */
+/* The same triples inside long rows of wide pixels, where the variants process several pixels at once. */
 static void test_predictor_in_rows(void **state)
 {
     (void)state;
@@ -41,7 +41,7 @@ static void test_predictor_in_rows(void **state)
             for (size_t i = 0; i < bytes; i++) {
                 size_t pixel = i / bpp;
                 raw[i] = (uint8_t)(pixel % 2 ? gp_rng_at(7, i) : (uint64_t)a);
-                prior[i] = (uint8_t)(pixel % 2 ? pixel / 2 + i % bpp : (size_t)c); /* channels differ */
+                prior[i] = (uint8_t)(pixel % 2 ? pixel / 2 + i % bpp : (size_t)c); /* channels have different values */
                 int left = i < bpp ? 0 : raw[i - bpp], corner = i < bpp ? 0 : prior[i - bpp];
                 row[i] = (uint8_t)(raw[i] - rfc_paeth(left, prior[i], corner));
             }

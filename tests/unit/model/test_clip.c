@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A model folder as a whole: facts, refusals that name the tensor, and the promises of workers: results do not depend
- * on the batch or the thread, and every allocation may fail.  (tests/golden has the numbers.) */
+ * A whole model folder: facts, errors that name the tensor, and the guarantees of workers.  Results do not depend on
+ * the batch or the thread, and every allocation may fail.  (tests/golden compares the numbers.) */
 #include "../../recipe.h"
 #include "../../support.h"
 
@@ -20,7 +20,7 @@ static const char config[] =
 static const recipe_sizes sizes = {true, true, 32, 2, 64, 48, 16, 16, 2, 40, 60, 12, 24};
 enum { SIDE = 48, PLANES = 3 * SIDE * SIDE, E = 24, MOST = 8 };
 
-/* text i: bos, i + 1 words, eos */
+/* text i: bos, i + 1 ids, eos */
 static const int32_t ids[] = {58, 3, 59, 58, 7, 9, 59, 58, 1, 2, 3, 59, 58, 50, 40, 30, 20, 59, 58, 5, 5, 5, 5, 5, 59};
 static const size_t counts[] = {3, 4, 5, 6, 7};
 enum { TEXTS = 5, TOKENS = 25 };
@@ -65,7 +65,7 @@ static void test_facts(void **state)
     assert_string_equal(f.folder, one);
     assert_string_equal(f.precision, "fp32");
     assert_string_equal(g.precision, "bf16");
-    assert_true(gp_str_starts(f.engine, "plain C")); /* and the instructions it uses */
+    assert_true(gp_str_starts(f.engine, "plain C")); /* followed by the instruction set */
     assert_string_equal(f.dtype, "F16");
     assert_string_equal(h.dtype, "BF16");
     assert_string_equal(f.activation, "quick_gelu");
@@ -84,7 +84,7 @@ static void test_facts(void **state)
     uint64_t image = 2 * (4 * 32 * 32 + 2 * 32 * 64 + 64 + 9 * 32) + 32 + 32 * 3 * 256 + 10 * 32 + 4 * 32 + 24 * 32;
     uint64_t text = 2 * (4 * 16 * 16 + 2 * 16 * 40 + 40 + 9 * 16) + 60 * 16 + 12 * 16 + 2 * 16 + 24 * 16;
     assert_int_equal(f.parameters, image + text + 1);
-    /* one identity however the weights are filed, another for other numbers */
+    /* the hash is the same however the weights are stored in files, and different for other numbers */
     assert_int_equal(strlen(f.weight_hash), 32);
     assert_string_equal(f.weight_hash, g.weight_hash);
     assert_string_not_equal(f.weight_hash, h.weight_hash);
@@ -96,7 +96,7 @@ static void test_facts(void **state)
     recipe_folder_free(one), recipe_folder_free(three), recipe_folder_free(other);
 }
 
-/* A worker of one row of n must give, bit for bit, what a worker of many gives for that row. */
+/* For each row, a worker with a batch of one must give the same bits as a worker with a larger batch. */
 static void check_batches(gp_precision precision, gp_engine engine)
 {
     gp_error err = {0};
@@ -113,7 +113,8 @@ static void check_batches(gp_precision precision, gp_engine engine)
             assert_ok(gp_encoder_worker_new(clip, n, 0, &small, &err));
             assert_ok(gp_encoder_run_images(small, planes + at * PLANES, n, some, &err));
             assert_memory_equal(some, all + at * E, n * E * sizeof(float));
-            assert_ok(gp_encoder_run_images(w, planes + at * PLANES, n, some, &err)); /* a worker used before, too */
+            /* also with a worker that was used before */
+            assert_ok(gp_encoder_run_images(w, planes + at * PLANES, n, some, &err));
             assert_memory_equal(some, all + at * E, n * E * sizeof(float));
             gp_encoder_worker_free(small);
         }
@@ -140,7 +141,7 @@ static void test_batch_does_not_matter(void **state)
 #endif
 }
 
-/* Tokens after the pooled one change nothing: neither padding nor a second end token. */
+/* Tokens after the pooled token change nothing: neither padding nor a second end token. */
 static void test_text_ends_at_the_pooled_token(void **state)
 {
     (void)state;
@@ -221,7 +222,7 @@ static void expect_refusal(const char *folder, gp_status status, const char *say
     assert_null(clip);
 }
 
-/* Weights that do not fit their config, by tensor, wanted and found shape. */
+/* Tensors that do not fit config.json: name of the tensor, expected and actual shape. */
 static void test_refuses_wrong_weights(void **state)
 {
     (void)state;
@@ -278,7 +279,7 @@ static void test_refuses_folders(void **state)
     recipe_folder_free(folder);
 }
 
-/* Where the preparation of pictures is written down: the file of old, the one of transformers 5, nowhere. */
+/* Where the preprocessing is described: in the old file, in that of transformers 5, or nowhere. */
 static void test_preprocess_files(void **state)
 {
     (void)state;
@@ -296,7 +297,7 @@ static void test_preprocess_files(void **state)
                                        "{\"size\":48,\"crop_size\":48,\"image_mean\":[0.5,0.75,0.5]}"),
                      0);
     gp_encoder *old = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
-    assert_true(gp_encoder_preprocess(old)->mean[1] == 0.75f); /* it wins */
+    assert_true(gp_encoder_preprocess(old)->mean[1] == 0.75f); /* this file has priority */
     gp_encoder_close(old);
     recipe_folder_free(folder);
     folder = folder_of(&sizes, config, "F32", 1);
@@ -346,7 +347,7 @@ static void test_threads_share_a_model(void **state)
     recipe_folder_free(folder);
 }
 
-/* Opening and making a worker, with the n-th allocation failing, for every n. */
+/* Opens a model and makes a worker while the n-th allocation fails, for every n. */
 static void test_out_of_memory(void **state)
 {
     (void)state;

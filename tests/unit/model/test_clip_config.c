@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * config.json: defaults, which field wins, and what is refused. */
+ * config.json: defaults, priority of fields, and rejected values. */
 #include "../../support.h"
 
 #include "model/config.h"
@@ -40,14 +40,14 @@ static void test_defaults(void **state)
     assert_int_equal(gp_clip_image_tokens(&c), 50);
 }
 
-/* Counted by hand, products alone: patches 49 * 3072 * 768, a layer 50 * 12 * 768^2 + 2 * 50^2 * 768, projection
- * 768 * 512; the last layer as it is run: one row's 12 * 768^2, and 2 * 50 * 12 * 768. */
+/* Counted by hand, matrix products only: patches 49 * 3072 * 768, a layer 50 * 12 * 768^2 + 2 * 50^2 * 768, projection
+ * 768 * 512.  The last layer as goldpan runs it: 12 * 768^2 for one row, and 2 * 50 * 12 * 768. */
 static void test_flop(void **state)
 {
     (void)state;
     gp_error err = {0};
     gp_clip_config c;
-    assert_ok(parse("{\"architectures\": [\"CLIPModel\"]}", &c, &err)); /* decides where model_type is missing */
+    assert_ok(parse("{\"architectures\": [\"CLIPModel\"]}", &c, &err)); /* used if model_type is missing */
     assert_ok(parse("{\"model_type\": \"clip\"}", &c, &err));
     assert_true(gp_clip_image_flop(&c, false) == 2.0 * (115605504 + 12 * 357734400.0 + 393216));
     assert_true(gp_clip_image_flop(&c, true) == 2.0 * (115605504 + 11 * 357734400.0 + 7999488 + 393216));

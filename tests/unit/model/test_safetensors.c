@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Handmade safetensors bytes: what is well-formed is read, what lies about itself is refused with the tensor's name. */
+ * safetensors files made by hand: valid files are read, and inconsistent files are rejected with the tensor's name. */
 #include "../../recipe.h"
 #include "../../support.h"
 
@@ -11,7 +11,7 @@
 #define A4       "\"a\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}"
 #define T(range) "{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[" range "]}"
 
-/* Length, header, `bytes` of data counting up; owned. */
+/* Makes a file: length, header, and `bytes` bytes of data that count up; owned. */
 static uint8_t *file_of(const char *header, size_t bytes, size_t *size)
 {
     size_t n = strlen(header);
@@ -62,7 +62,7 @@ static void test_reads(void **state)
     free(data);
 }
 
-/* Everything the format knows is accepted; whether it can be computed with is asked later. */
+/* All types of the format are accepted; whether goldpan can compute with them is checked later. */
 static void test_reads_other_kinds(void **state)
 {
     (void)state;
@@ -160,7 +160,7 @@ static void test_refuses(void **state)
     }
 }
 
-/* A header that says it is long, and files that end early. */
+/* A header with a wrong length, and truncated files. */
 static void test_refuses_lengths(void **state)
 {
     (void)state;
@@ -188,7 +188,7 @@ static void test_refuses_lengths(void **state)
     }
 }
 
-/* Three million brackets: refused by depth, not by the stack. */
+/* Three million brackets are rejected by the limit on depth and do not overflow the stack. */
 static void test_refuses_depth(void **state)
 {
     (void)state;
@@ -303,7 +303,7 @@ static gp_hash hash_of(const char *header, size_t bytes, int flip)
     return hash;
 }
 
-/* The hash sees names, kinds, shapes and bytes, but neither the order in the file nor the metadata. */
+/* The hash depends on names, types, shapes and bytes, but not on the order in the file or the metadata. */
 static void test_hash(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Scorers: the registry, ids, the CLIP score, and linear heads, computed beside plain C. */
+ * Scorers: the registry, ids, the CLIP score, and linear heads, compared with plain C. */
 #include "../../npy.h"
 #include "../../recipe.h"
 #include "../../support.h"
@@ -54,7 +54,7 @@ static float weight_at(size_t i)
     return recipe_value("head", 1, i);
 }
 
-/* Writes folder/name: `header` (JSON) and bytes; returns "linear:" and the path. */
+/* Writes folder/name with `header` (JSON) and bytes.  Returns "linear:" and the path. */
 static const char *write_head(const char *name, const char *header, const void *bytes, size_t size)
 {
     static char named[700];
@@ -62,14 +62,15 @@ static const char *write_head(const char *name, const char *header, const void *
     snprintf(named, sizeof named, "linear:%s/%s", folder, name);
     FILE *file = fopen(named + strlen("linear:"), "wb");
     assert_non_null(file);
-    fwrite(&length, 8, 1, file); /* little endian, as all machines that run this */
+    fwrite(&length, 8, 1, file); /* little endian, like all machines that run the tests */
     fwrite(header, 1, strlen(header), file);
     fwrite(bytes, 1, size, file);
     fclose(file);
     return named;
 }
 
-/* A head of `d` float32 and the bias 3.5, with metadata (a JSON object or NULL) and a prefix of its names. */
+/* Writes a head of `d` float32 numbers and the bias 3.5, with metadata (a JSON object or NULL) and a prefix of its
+ * names. */
 static const char *write_floats(const char *name, const char *prefix, size_t d, const char *metadata)
 {
     char header[1000];
@@ -103,7 +104,7 @@ static void expect_refusal(const char *named, gp_status status, const char *says
     assert_null(scorer);
 }
 
-/* Embeddings of length 1: rows of a formula. */
+/* Returns embeddings of length 1 whose numbers follow a formula. */
 static float *embeddings(size_t n)
 {
     float *rows = malloc(n * D * sizeof *rows);
@@ -170,7 +171,7 @@ static void test_linear(void **state)
         for (size_t j = 0; j < D; j++) sum += (double)weight_at(j) * (double)rows[i * D + j];
         if (!(fabs(sum - scores[i]) <= 1e-12)) fail_msg("row %zu: %.17g instead of %.17g", i, scores[i], sum);
         gp_scorer_run(head, &(gp_scorer_batch){.n = 1, .images = rows + i * D}, &one);
-        assert_true(one == scores[i]); /* a batch gives each what it has alone */
+        assert_true(one == scores[i]); /* the score in a batch equals the score alone */
     }
     assert_string_equal(head->name, "plain");
     assert_string_equal(head->scale, "w*x+b");
@@ -180,7 +181,7 @@ static void test_linear(void **state)
     free(rows);
 }
 
-/* The id has the hash of the parameters, which depends on nothing else in the file, and no rule for texts. */
+/* The id contains the hash of the parameters, which depends on nothing else in the file, and no text rule. */
 static void test_linear_id(void **state)
 {
     (void)state;
@@ -210,7 +211,7 @@ static void test_linear_halves(void **state)
     float *rows = embeddings(1);
     uint16_t halves[D + 1];
     double score;
-    for (size_t i = 0; i <= D; i++) halves[i] = 0x3c00; /* 1 in F16 */
+    for (size_t i = 0; i <= D; i++) halves[i] = 0x3c00; /* the number 1 in F16 */
     const char *named = write_head("half.safetensors",
                                    "{\"weight\":{\"dtype\":\"F16\",\"shape\":[1,512],\"data_offsets\":[0,1024]},"
                                    "\"bias\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[1024,1026]}}",
@@ -243,7 +244,7 @@ static void test_linear_metadata(void **state)
                    "scale must have 1 to 59 bytes", "f.safetensors'");
 }
 
-/* The direction is part of the id if lower is better: a corrected file is another scorer. */
+/* The direction is part of the id if lower is better, so a corrected file is another scorer. */
 static void test_linear_direction(void **state)
 {
     (void)state;
@@ -255,7 +256,7 @@ static void test_linear_direction(void **state)
     for (size_t i = 0; i < D; i++) values[i] = weight_at(i);
     values[D] = 3.5f;
     gp_hash_hex(gp_hash_of(values, sizeof values), hex);
-    assert_string_equal(usual->parameters, hex); /* ids in catalogs stay */
+    assert_string_equal(usual->parameters, hex); /* ids that catalogs already contain stay valid */
     assert_string_equal(higher->id, usual->id);
     assert_string_not_equal(lower->id, usual->id);
     gp_scorer_close(usual);
@@ -263,7 +264,7 @@ static void test_linear_direction(void **state)
     gp_scorer_close(lower);
 }
 
-/* A '#' in the name of a folder names no head. */
+/* A '#' in the name of a folder does not begin the name of a head. */
 static void test_linear_folder(void **state)
 {
     (void)state;
@@ -281,7 +282,7 @@ static void test_linear_folder(void **state)
     rmdir(path);
 }
 
-/* Nothing after '#' names the head without a prefix. */
+/* A '#' with nothing after it names the head without a prefix. */
 static void test_linear_bare(void **state)
 {
     (void)state;
@@ -404,7 +405,7 @@ static void test_allocation_failures(void **state)
     free(named);
 }
 
-/* The published aesthetic predictor, version 1, on its own examples: they rise from -1.470 to 11.006. */
+/* The published aesthetic predictor, version 1, on its own examples: scores increase from -1.470 to 11.006. */
 static void test_aesthetic(void **state)
 {
     (void)state;

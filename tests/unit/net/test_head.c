@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Header lines of an answer: lines, ranges, and the wait that Retry-After asks for. */
+ * Header lines of a response: lines, ranges, and the wait of Retry-After. */
 #include "support.h"
 
 #include "base/mem.h"
@@ -106,7 +106,7 @@ static void test_retry_after(void **state)
     assert_true(asked("Sun, 06 Nov 1994 08:50:07 GMT", NULL) == 30);
     assert_true(asked("Sunday, 06-Nov-94 08:50:07 GMT", NULL) == 30);
     assert_true(asked("Sun Nov  6 08:50:07 1994", NULL) == 30);
-    /* the server's clock is an hour ahead of ours: the answer's own date is used */
+    /* the server's clock is an hour ahead of ours: the wait counts from the Date of the response */
     assert_true(asked("Sun, 06 Nov 1994 09:50:07 GMT", "Sun, 06 Nov 1994 09:49:37 GMT") == 30);
 }
 

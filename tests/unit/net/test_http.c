@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Attempts and pauses of one send, against a server in this process that is always busy. */
+ * Attempts and pauses of one send, with a server in this process that always answers 503. */
 #include "support.h"
 
 #include "base/clock.h"
@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
-enum { PAUSE = 30 }; /* seconds of Retry-After; the tests end long before */
+enum { PAUSE = 30 }; /* seconds in Retry-After; the tests end long before that */
 
 typedef struct busy {
     int listener;
@@ -54,7 +54,7 @@ static void busy_close(busy *b)
     close(b->listener);
 }
 
-/* A pause that would end after the time limit is not begun: the last answer is the error, at once. */
+/* A pause that would end after the time limit does not begin: the last response becomes the error at once. */
 static void test_pause_and_limit(void **state)
 {
     (void)state;

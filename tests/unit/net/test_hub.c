@@ -68,7 +68,7 @@ static void test_names(void **state)
     assert_false(gp_hub_etag_valid("0123456789abcdef0123456789abcdef012345678"));
 }
 
-/* Values of `git hash-object` and sha256sum. */
+/* Hashes computed by `git hash-object` and sha256sum. */
 static void test_hashes(void **state)
 {
     char hex[65];
@@ -121,7 +121,7 @@ static void test_where_the_cache_is(void **state)
     char *old_home = gp_str_dup(getenv("HOME") ? getenv("HOME") : "/"), *folder = NULL;
     (void)state;
     for (size_t i = 0; i < 5; i++) setenv(set[i][0], set[i][1], 1);
-    for (size_t i = 0; i < 5; i++) { /* from the strongest to the weakest */
+    for (size_t i = 0; i < 5; i++) { /* from the highest to the lowest priority */
         assert_ok(gp_hub_cache_folder(&folder, &err));
         assert_string_equal(folder, set[i][2]);
         gp_mem_free(folder);
@@ -165,17 +165,18 @@ static void test_complete(void **state)
     assert_false(gp_hub_complete(&repo, COMMIT));
     snapshot_file("x.safetensors", "");
     assert_false(gp_hub_missing(&repo, COMMIT, lacking));
-    assert_false(gp_hub_complete(&repo, COMMIT)); /* merges.txt */
+    assert_false(gp_hub_complete(&repo, COMMIT)); /* merges.txt is missing */
     assert_ok(gp_hub_absent_note(&repo, COMMIT, "tokenizer.json", &err));
     assert_ok(gp_hub_absent_note(&repo, COMMIT, "merges.txt", &err));
-    assert_true(gp_hub_complete(&repo, COMMIT)); /* the hub has no other files */
+    assert_true(gp_hub_complete(&repo, COMMIT)); /* the cache records that the hub has no other files */
     assert_ok(gp_hub_ref_write(&repo, "main", COMMIT, &err));
     assert_ok(gp_hub_find("o/m", NULL, &folder, &err));
     assert_true(gp_str_ends(folder, "/models--o--m/snapshots/" COMMIT));
     gp_mem_free(folder);
     assert_ok(gp_hub_find("o/m", COMMIT, &folder, &err));
     gp_mem_free(folder);
-    write_file(in_home("models--o--m/refs/main"), "../../../etc", 12); /* no commit: the ref counts as missing */
+    /* the content is not a commit, so the ref counts as missing */
+    write_file(in_home("models--o--m/refs/main"), "../../../etc", 12);
     assert_ok(gp_hub_find("o/m", NULL, &folder, &err));
     assert_true(gp_str_ends(folder, "/models--o--m/snapshots/" COMMIT));
     gp_mem_free(folder);
@@ -204,18 +205,18 @@ static void test_without_refs(void **state)
     assert_ok(gp_hub_find("o/r", NULL, &folder, &err));
     assert_true(gp_str_ends(folder, "/snapshots/" COMMIT));
     gp_mem_free(folder);
-    put_file("r", OTHER, "model.safetensors", ""); /* not complete: the other snapshot is still used */
+    put_file("r", OTHER, "model.safetensors", ""); /* this snapshot is incomplete, so the other one is used */
     assert_ok(gp_hub_find("o/r", NULL, &folder, &err));
     gp_mem_free(folder);
     cannot_find("o/r", "v1", "but " COMMIT " is: use it with --revision " COMMIT);
     cannot_find("o/r", OTHER, "revision '" OTHER "'");
-    put_file("r", OTHER, "config.json", "{}"); /* two complete snapshots: it is not known which is meant */
+    put_file("r", OTHER, "config.json", "{}"); /* two complete snapshots: it is unknown which one the user means */
     cannot_find("o/r", NULL, COMMIT ", " OTHER);
     assert_ok(gp_hub_find("o/r", OTHER, &folder, &err));
     gp_mem_free(folder);
     char path[400];
     snprintf(path, sizeof path, "%s", in_home("models--o--r/refs/main"));
-    write_file(path, "00112233445566778899aabbccddeeff00112233", 40); /* a snapshot that is missing */
+    write_file(path, "00112233445566778899aabbccddeeff00112233", 40); /* the ref names a snapshot that does not exist */
     cannot_find("o/r", NULL, "--revision COMMIT");
     write_file(path, OTHER, 40);
     assert_ok(gp_hub_find("o/r", NULL, &folder, &err));

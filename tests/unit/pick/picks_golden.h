@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The JSON files of tests/golden/analyze/picks: arrays by name, for the tests of this room. */
+ * Reads the JSON files of tests/golden/analyze/picks: arrays by name, for the tests of this module. */
 #ifndef GP_TESTS_PICKS_GOLDEN_H
 #define GP_TESTS_PICKS_GOLDEN_H
 
@@ -36,7 +36,7 @@ static inline double golden_real(const gp_json *object, const char *name)
     return value;
 }
 
-/* Into out [capacity]; returns how many. */
+/* Copies an array to out [capacity]; returns its length. */
 static inline size_t golden_reals(const gp_json *object, const char *name, double *out, size_t capacity)
 {
     const gp_json *array = gp_json_get(object, name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Which prompts get more images, and how labels are found in prompts. */
+ * Which prompts get more images, and how labels are recognised in prompts. */
 #include "support.h"
 
 #include "pick/adaptive.h"
@@ -21,12 +21,12 @@ static void test_adaptive(void **state)
 {
     (void)state;
     static const double values[PROMPTS][8] = {
-        {20, 21, 35},             /* a best that stands out: nothing more to gain */
-        {20, 20.5, 21},           /* weak, and like each other: more */
-        {22, 23},                 /* more */
-        {10},                     /* not even two */
-        {NAN, NAN},               /* refused or failed: nothing is known, nothing is asked */
-        {1, 2, 3, 4, 5, 6, 7, 8}, /* as many as there may be */
+        {20, 21, 35},             /* one score is far above the others: no expected gain */
+        {20, 20.5, 21},           /* low scores close to each other: more images */
+        {22, 23},                 /* more images */
+        {10},                     /* only one image so far, so another one */
+        {NAN, NAN},               /* refused or failed images: no scores, so no more images */
+        {1, 2, 3, 4, 5, 6, 7, 8}, /* the maximum number of images */
     };
     static const uint32_t counts[PROMPTS] = {3, 3, 2, 1, 2, 8};
     uint32_t wanted[PROMPTS];
@@ -37,7 +37,7 @@ static void test_adaptive(void **state)
     assert_int_equal(wanted[3], 1);
     assert_int_equal(wanted[4], 0);
     assert_int_equal(wanted[5], 0);
-    choose(values, counts, 1, wanted); /* what has too few comes first */
+    choose(values, counts, 1, wanted); /* prompts with too few images come first */
     assert_int_equal(wanted[1] + wanted[2], 0);
     assert_int_equal(wanted[3], 1);
     choose(values, counts, 0, wanted);

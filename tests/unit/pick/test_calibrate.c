@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Corrected scores against scipy and statsmodels, and where there is nothing to correct by. */
+ * Corrected scores compared with scipy and statsmodels, and cases without enough data for a correction. */
 #include "picks_golden.h"
 #include "pick/calibrate.h"
 #include <math.h>
@@ -37,7 +37,7 @@ static void test_shrunken(void **state)
         size_t n = golden_reals(g, "score", score, MOST - 1), groups = golden_reals(g, "weight", want, 64);
         golden_ints(g, "group", group, MOST);
         golden_reals(g, "shrunken", shrunken, 64);
-        score[n] = 30, group[n] = -1; /* one of no group: against the centre, and no part of it */
+        score[n] = 30, group[n] = -1; /* a score without a group: compared with the centre, on which it has no effect */
         assert_ok(gp_calibrate_shrunken(score, group, n + 1, groups, got, weight, &err));
         for (size_t k = 0; k < groups; k++) assert_near(weight[k], want[k], 1e-11);
         for (size_t i = 0; i < n; i++) assert_near(got[i], score[i] - shrunken[group[i]], 1e-11);
@@ -46,7 +46,7 @@ static void test_shrunken(void **state)
     gp_json_free(root);
 }
 
-/* Groups from which nothing can be told. */
+/* Groups without enough data. */
 static void test_little_to_go_by(void **state)
 {
     (void)state;
@@ -56,23 +56,27 @@ static void test_little_to_go_by(void **state)
     const double score[6] = {20, 26, 26, 26, nan, (double)INFINITY};
     const int32_t group[6] = {0, 1, 1, 2, 1, 0};
     assert_ok(gp_calibrate_z(score, group, 6, 4, got, &err));
-    for (size_t i = 0; i < 6; i++) assert_true(isnan(got[i])); /* one of its group, no spread, no score */
+    for (size_t i = 0; i < 6; i++)
+        assert_true(isnan(got[i])); /* the only member of its group, a group without spread,
+                                                                * or no score */
     assert_ok(gp_calibrate_percentile(score, group, 6, 4, got, &err));
     for (size_t i = 0; i < 4; i++) assert_near(got[i], 50, 0);
     assert_true(isnan(got[4]) && isnan(got[5]));
 
-    const double thirds[3] = {0.1, 0.1, 0.1}; /* their mean is not 0.1 */
+    const double thirds[3] = {0.1, 0.1, 0.1}; /* rounding gives a mean that differs from 0.1 */
     const int32_t same[3] = {0, 0, 0};
     assert_ok(gp_calibrate_z(thirds, same, 3, 1, got, &err));
     for (size_t i = 0; i < 3; i++) assert_true(isnan(got[i]));
 
-    const double single[3] = {20, 26, 35}; /* groups of one: the variance within is unknown, so nothing is corrected */
+    const double single[3] = {20, 26, 35}; /* groups of one: the variance within groups is unknown, so nothing is
+                                            * corrected */
     const int32_t alone[3] = {0, 1, 2};
     assert_ok(gp_calibrate_shrunken(single, alone, 3, 4, got, weight, &err));
     for (size_t i = 0; i < 3; i++) assert_near(got[i], single[i] - 27, 1e-12);
     for (size_t i = 0; i < 4; i++) assert_near(weight[i], 0, 0);
 
-    const double exact[4] = {20, 20, 30, 30}; /* no variance within: the means are exact, all is explained by them */
+    const double exact[4] = {20, 20, 30, 30}; /* no variance within groups: the means are exact and explain all
+                                               * scores */
     const int32_t pairs[4] = {0, 0, 1, 1};
     assert_ok(gp_calibrate_shrunken(exact, pairs, 4, 3, got, weight, &err));
     for (size_t i = 0; i < 4; i++) assert_near(got[i], 0, 1e-12);
@@ -85,8 +89,8 @@ static void test_little_to_go_by(void **state)
     assert_ok(gp_calibrate_shrunken(NULL, NULL, 0, 0, got, NULL, &err));
 }
 
-/* One image far above the others of its small group: the residual of it stays far above, that of a large group's mean
- * does not. */
+/* One image is far above the others of its small group: its residual stays large, and the residuals of a large group do
+ * not change. */
 static void test_small_groups_do_not_explode(void **state)
 {
     (void)state;
@@ -98,9 +102,9 @@ static void test_small_groups_do_not_explode(void **state)
     assert_ok(gp_calibrate_shrunken(score, group, 42, 3, got, weight, &err));
     assert_ok(gp_calibrate_z(score, group, 42, 3, z, &err));
     assert_true(weight[2] < weight[0] && weight[0] > 0.95);
-    assert_true(fabs(got[0]) < 2.5); /* nearly its own group's residual */
-    assert_true(got[41] > got[40]);  /* order within a group is kept */
-    assert_true(fabs(got[41]) < 3);  /* and no z of a pair that differs by a hair */
+    assert_true(fabs(got[0]) < 2.5); /* nearly the residual in its own group */
+    assert_true(got[41] > got[40]);  /* the order within a group stays */
+    assert_true(fabs(got[41]) < 3);  /* a pair with a tiny difference gets no large z */
 }
 
 static void test_no_memory(void **state)
@@ -129,7 +133,7 @@ static void test_no_memory(void **state)
     }
 }
 
-/* Computes the percentiles, and from them the corrected scores. */
+/* Computes the percentiles, and from these the corrected scores. */
 static gp_status corrected_of(const double *score, const int32_t *group, size_t n, size_t groups, double *got,
                               gp_error *err)
 {
@@ -138,7 +142,7 @@ static gp_status corrected_of(const double *score, const int32_t *group, size_t 
     return st == GP_OK ? gp_calibrate_corrected(score, group, n, groups, percentile, got, NULL, err) : st;
 }
 
-/* One group: its own quantiles.  No group and no score: as they are. */
+/* With one group, scores are matched to its own quantiles.  Without a group or a score, values stay as they are. */
 static void test_corrected_without_groups(void **state)
 {
     (void)state;
@@ -154,8 +158,8 @@ static void test_corrected_without_groups(void **state)
     assert_true(isnan(got[6]));
 }
 
-/* Two kinds, one of which the metric likes (level), and one that it spreads wider: among the best tenth each has its
- * share.  By level alone the wide one has nearly all of it. */
+/* The metric raises one kind of image and spreads another wider: among the best tenth, each kind has its share.  A
+ * correction of the level alone would give the wide kind nearly all of it. */
 static void test_corrected_takes_off_level_and_spread(void **state)
 {
     (void)state;
@@ -166,7 +170,7 @@ static void test_corrected_takes_off_level_and_spread(void **state)
     const double level[3] = {25, 33, 25}, spread[3] = {1, 1, 3};
     for (int i = 0; i < N; i++) {
         group[i] = i % 3;
-        score[i] = level[i % 3] + spread[i % 3] * ((i / 3 * 7919 % 300) / 150.0 - 1); /* even in -1..1 */
+        score[i] = level[i % 3] + spread[i % 3] * ((i / 3 * 7919 % 300) / 150.0 - 1); /* uniform in -1..1 */
     }
     assert_ok(corrected_of(score, group, N, 3, got, &err));
     assert_ok(gp_calibrate_shrunken(score, group, N, 3, residual, NULL, &err));
@@ -183,7 +187,7 @@ static void test_corrected_takes_off_level_and_spread(void **state)
     assert_in_range(by_level[2], 85, 95);
 }
 
-/* Three rows cannot show a spread: they are placed mostly by the scores of all groups. */
+/* Three rows do not determine a spread, so mostly the scores of all groups determine their place. */
 static void test_corrected_in_small_groups(void **state)
 {
     (void)state;
@@ -194,7 +198,8 @@ static void test_corrected_in_small_groups(void **state)
     for (int i = 0; i < N; i++) group[i] = i < 200 ? i % 2 : 2, score[i] = 20 + i / 2 * 0.1;
     score[200] = 24.9, score[201] = 25, score[202] = 25.1;
     assert_ok(corrected_of(score, group, N, 3, got, &err));
-    assert_true(got[202] - got[200] > 0.2 && got[202] - got[200] < 3.5); /* 6.7 by the percentile in the group */
+    /* by the percentile in the group alone it would be 6.7 */
+    assert_true(got[202] - got[200] > 0.2 && got[202] - got[200] < 3.5);
 }
 
 int main(void)

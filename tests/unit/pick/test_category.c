@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Categories: order and names, which level of a hierarchy is taken, what is merged, and never an abort. */
+ * Categories: order and names, the selected level of a hierarchy, merging, and no abort for any input. */
 #include "support.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -57,7 +57,7 @@ static void test_labels(void **state)
 
 /* ------------------------------------------------------------------ levels */
 
-/* Rows on a line; a level is given by how many neighbours make a cluster. */
+/* Rows on a line; the number of neighbours in a cluster determines a level. */
 enum { N = 60 };
 static float place[N];
 static uint32_t labels[8 * N], sizes[8];
@@ -93,8 +93,9 @@ static void assert_level(const uint32_t *width, size_t levels, size_t count, con
 static void test_which_level(void **state)
 {
     (void)state;
-    assert_level((const uint32_t[]){20, 10, 5, 1}, 4, 6, NULL); /* 3, 6, 12, 60: the first that fits, coarse to fine */
-    assert_level((const uint32_t[]){15, 1}, 2, 4, NULL);        /* both ends count */
+    assert_level((const uint32_t[]){20, 10, 5, 1}, 4, 6, NULL); /* levels of 3, 6, 12 and 60 clusters: the first that
+                                                                 * fits, from coarse to fine */
+    assert_level((const uint32_t[]){15, 1}, 2, 4, NULL);        /* both limits are included */
     assert_level((const uint32_t[]){3, 1}, 2, 20, NULL);
     assert_level((const uint32_t[]){20, 2, 1}, 3, 24,
                  "no level of the hierarchy has 4 to 24 clusters: the 30 of the nearest were merged to 24");
@@ -105,14 +106,15 @@ static void test_which_level(void **state)
     assert_level(NULL, 0, 0, "there are too few images for a hierarchy: no categories");
 }
 
-/* Pairs of nearest rows find each other first, and sizes weigh. */
+/* The nearest pairs merge first, and centroids are weighted by size. */
 static void test_merging(void **state)
 {
     (void)state;
     gp_error err = {0};
     gp_categories c;
-    /* 0 1 2 | 3.5 | 5.2 : 1 and 2 are nearest of equals by label (0, 1); then {0, 1} at 0.5 joins 2 at distance 1.5,
-     * equal to 2 and 3.5, by the smaller label; then {0, 1, 2} at 1 against 3.5 (2.5) loses to 3.5 and 5.2 (1.7). */
+    /* 0 1 2 | 3.5 | 5.2.  Of the equal distances, labels 0 and 1 merge first.  Then {0, 1} at 0.5 merges with 2 at
+     * distance 1.5, because of the smaller label (2 and 3.5 have the same distance).  Then {0, 1, 2} at 1 and 3.5 (2.5)
+     * are farther apart than 3.5 and 5.2 (1.7). */
     const float at[5] = {0, 1, 2, 3.5F, 5.2F};
     const uint32_t own[5] = {0, 1, 2, 3, 4}, five = 5;
     const int32_t to4[5] = {0, 0, 1, 2, 3}, to3[5] = {0, 0, 0, 1, 2}, to2[5] = {0, 0, 0, 1, 1};
@@ -123,15 +125,15 @@ static void test_merging(void **state)
         for (size_t i = 0; i < 5; i++) assert_int_equal(c.category[i], want[4 - most][i]);
         gp_categories_clear(&c);
     }
-    /* Weighted: {0, 0, 0, 4} has its centroid at 1, not 2: then 3.2 is 2.2 away and the pair 3.2, 5.3 (2.1) is nearer.
-     */
+    /* Weighted: {0, 0, 0, 4} has its centroid at 1 and not at 2.  So 3.2 is 2.2 away, and the pair 3.2, 5.3 (2.1) is
+     * nearer. */
     const float heavy[6] = {0, 0, 0, 4, -1.05F, 9};
     const uint32_t groups[6] = {0, 0, 0, 0, 1, 2}, three = 3;
     assert_ok(gp_categories_from_levels(groups, &three, 1, 6, heavy, 1, 1, 2, &c, &err));
     assert_int_equal(c.category[4], 0);
     assert_int_equal(c.category[5], 1);
     gp_categories_clear(&c);
-    /* 1 and 2 meet as far from 0 as 3 is: the smaller label joins it. */
+    /* 1 and 2 merge; their centroid is as far from 0 as 3 is, and the smaller label decides. */
     const float square[8] = {0, 0, 2, 0.5F, 2, -0.5F, -2, 0};
     const uint32_t four = 4;
     assert_ok(gp_categories_from_levels(own, &four, 1, 4, square, 2, 1, 2, &c, &err));
@@ -139,7 +141,7 @@ static void test_merging(void **state)
     gp_categories_clear(&c);
 }
 
-/* The slow way: all pairs at every step. */
+/* A slow merge that compares all pairs at every step. */
 static size_t slow_merge(const float *v, size_t n, size_t d, size_t most, uint32_t *own)
 {
     double *centre = calloc(n * d, sizeof *centre), *size = calloc(n, sizeof *size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Scores corrected by the difficulty of prompts: against scikit-learn's regression fitted anew without each prompt, and
- * where there is little or nothing to go by. */
+ * Scores corrected by the difficulty of prompts, compared with scikit-learn's regression fitted again without each
+ * prompt, and cases with too little data. */
 #include "picks_golden.h"
 #include "base/rng.h"
 #include "pick/difficulty.h"
@@ -90,7 +90,7 @@ static void test_what_takes_no_part(void **state)
     gp_json_free(root);
 }
 
-/* Two images a prompt; the prompt's embedding determines what is added to their scores. */
+/* Two images per prompt; the embedding of the prompt determines a part of their scores. */
 enum { PROMPTS = 700, DIMS = 90 };
 typedef struct made {
     double score[2 * PROMPTS];
@@ -133,7 +133,7 @@ static void test_few_prompts(void **state)
     assert_ok(gp_difficulty_correct(m.score, m.prompt, 2 * few + 2, m.embeddings, few + 1, 3, 1, got, &facts, &err));
     assert_true(facts.penalty > 0 && facts.explained > 0.5);
 
-    make(&m, 30, 4); /* all embeddings are equal: nothing is left without their mean */
+    make(&m, 30, 4); /* all embeddings are equal, so nothing is left after their mean is subtracted */
     for (size_t i = 4; i < 120; i++) m.embeddings[i] = m.embeddings[i % 4];
     assert_ok(gp_difficulty_correct(m.score, m.prompt, 60, m.embeddings, 30, 4, 1, got, &facts, &err));
     assert_int_equal(facts.prompts, 30);
@@ -141,7 +141,7 @@ static void test_few_prompts(void **state)
     for (size_t i = 0; i < 60; i++) assert_near(got[i], m.score[i], 0);
 
     make(&m, 30, 1);
-    for (size_t i = 0; i < 60; i++) m.score[i] = 25; /* nothing to predict */
+    for (size_t i = 0; i < 60; i++) m.score[i] = 25; /* equal scores, so there is nothing to predict */
     for (size_t k = 0; k < 30; k++) m.embeddings[k] = k % 2 ? 1 : -1;
     assert_ok(gp_difficulty_correct(m.score, m.prompt, 60, m.embeddings, 30, 1, 1, got, &facts, &err));
     assert_true(facts.penalty > 0 && isnan(facts.explained));
@@ -149,7 +149,7 @@ static void test_few_prompts(void **state)
     assert_ok(gp_difficulty_correct(m.score, m.prompt, 0, m.embeddings, 0, 1, 1, got, NULL, &err));
 }
 
-/* Both forms of the matrix give bit for bit the same result with any number of threads. */
+/* Both forms of the matrix give the same result in every bit, with any number of threads. */
 static void test_threads(void **state)
 {
     (void)state;

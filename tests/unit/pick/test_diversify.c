@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Greedy choices against slow and obvious ones, golden values, and the best set of all. */
+ * Greedy selections compared with slow and simple ones, with golden values, and with the best possible set. */
 #include "picks_golden.h"
 #include "base/rng.h"
 #include "pick/diversify.h"
@@ -71,7 +71,7 @@ static double cosine(const float *v, size_t d, size_t i, size_t j)
     return gp_diversify_similarity(v + i * d, v + j * d, d);
 }
 
-/* worth 0..1 as the header says, NaN kept. */
+/* Scales relevance to 0..1 as the header says; NaN stays NaN. */
 static void scale(const double *worth, size_t n, double *out)
 {
     double low = INFINITY, high = -INFINITY;
@@ -109,7 +109,7 @@ static size_t slow_mmr(const float *v, size_t n, size_t d, const double *worth, 
     return k;
 }
 
-/* F of the header for the set chosen [count]; k: what was asked for. */
+/* Returns F of the header for the set chosen [count]; k: the requested number. */
 static double slow_value(const float *v, size_t n, size_t d, const double *worth, size_t k, double balance,
                          const uint32_t *chosen, size_t count)
 {
@@ -143,7 +143,7 @@ static size_t slow_facility(const float *v, size_t n, size_t d, const double *wo
     return k;
 }
 
-/* Rows some of which are copies of others, lack a worth, or belong to groups. */
+/* Some rows are copies of others, have no relevance, or belong to groups. */
 static void test_lazy_is_plain_greedy(void **state)
 {
     (void)state;
@@ -175,7 +175,7 @@ static void test_lazy_is_plain_greedy(void **state)
                     expected = slow_facility(v, n, d, worth, g, k, b / 4.0, want);
                     assert_ok(gp_diversify_facility(v, n, d, worth, g, k, b / 4.0, got, &count, &err));
                     assert_int_equal(count, expected);
-                    for (size_t i = 0; i < count; i++) { /* equal gains may differ by rounding: equal values then */
+                    for (size_t i = 0; i < count; i++) { /* equal gains may differ by rounding, so compare the values */
                         double a = slow_value(v, n, d, worth, k, b / 4.0, got, i + 1);
                         double e = slow_value(v, n, d, worth, k, b / 4.0, want, i + 1);
                         if (got[i] != want[i] && fabs(a - e) > 1e-6) fail_msg("step %zu: %.9g, not %.9g", i, a, e);
@@ -185,7 +185,7 @@ static void test_lazy_is_plain_greedy(void **state)
     }
 }
 
-/* The best F of all sets of k rows, at most one of a group. */
+/* Returns the best F of all sets of k rows with at most one row per group. */
 static double optimum(const float *v, size_t n, size_t d, const double *worth, const int32_t *group, size_t k,
                       double balance)
 {
@@ -234,7 +234,7 @@ static void test_guarantee(void **state)
     assert_true(worst_grouped >= 0.5 && worst_grouped <= 1 + 1e-6);
 }
 
-/* Clipping matters: with negative likeness the set function would not be monotone. */
+/* Clipping is necessary: with negative similarity the set function would not be monotone. */
 static void test_opposites(void **state)
 {
     (void)state;
@@ -245,7 +245,8 @@ static void test_opposites(void **state)
     size_t count;
     assert_ok(gp_diversify_facility(v, 4, 2, worth, NULL, 3, 0, chosen, &count, &err));
     assert_int_equal(count, 3);
-    assert_int_equal(chosen[0], 0); /* covers row 3 too; then the opposite and the perpendicular, never the copy */
+    assert_int_equal(chosen[0], 0); /* also represents row 3; then come the opposite and the perpendicular row, never
+                                     * the copy */
     assert_int_equal(chosen[1], 1);
     assert_int_equal(chosen[2], 2);
 }
@@ -264,18 +265,19 @@ static void test_more_than_the_pool(void **state)
     unit_rows(v, N, WIDE, 5);
     for (size_t i = 0; i < N; i++) worth[i] = (double)(i * 7919 % N), group[i] = -1;
     for (size_t i = 0; i < N; i++)
-        if (worth[i] == 0 || worth[i] == 5) group[i] = 3; /* both beyond the pool */
+        if (worth[i] == 0 || worth[i] == 5) group[i] = 3; /* both rows are outside the pool */
     assert_ok(gp_diversify_facility(v, N, WIDE, worth, NULL, 50, 0.2, chosen, &count, &err));
     assert_int_equal(count, 50);
-    for (size_t i = 0; i < count; i++) assert_true(worth[chosen[i]] >= 300); /* of the pool */
+    for (size_t i = 0; i < count; i++) assert_true(worth[chosen[i]] >= 300); /* rows of the pool */
     assert_ok(gp_diversify_facility(v, N, WIDE, worth, group, N, 0.2, chosen, &count, &err));
     assert_int_equal(count, N - 1);
     for (size_t i = 0; i < count; i++) {
         assert_false(seen[chosen[i]]);
         seen[chosen[i]] = true;
-        if (i > GP_DIVERSIFY_POOL) assert_true(worth[chosen[i]] < worth[chosen[i - 1]]); /* the rest by worth */
+        /* then the other rows by relevance */
+        if (i > GP_DIVERSIFY_POOL) assert_true(worth[chosen[i]] < worth[chosen[i - 1]]);
     }
-    assert_false(seen[0]); /* worth 0 */
+    assert_false(seen[0]); /* its relevance is 0 */
     free(seen), free(chosen), free(group), free(worth), free(v);
 }
 
@@ -299,7 +301,7 @@ static void test_edges_and_memory(void **state)
         assert_int_equal(count, 0);
         assert_ok(choose(v, 5, D, worth, NULL, 0, 0.5, chosen, &count, &err));
         assert_int_equal(count, 0);
-        assert_ok(choose(v, 5, D, worth, NULL, 3, 1, chosen, &count, &err)); /* only worth */
+        assert_ok(choose(v, 5, D, worth, NULL, 3, 1, chosen, &count, &err)); /* relevance only */
         assert_int_equal(count, 3);
         assert_int_equal(chosen[0], 1);
         assert_int_equal(chosen[1], 3);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The sentence for each filter, as people read it. */
+ * The sentence for each filter, as users read it. */
 #include "support.h"
 #include "base/mem.h"
 #include "pick/explain.h"
@@ -136,18 +136,18 @@ static void test_likeness(void **state)
             "+1.50 (score 28.10)");
 }
 
-/* A long prompt is cut between characters. */
+/* A long prompt is cut between two characters. */
 static void test_long_prompt(void **state)
 {
     (void)state;
     gp_pick_decision v = at(GP_FILTERED_NOT);
     char prompt[125] = "", wanted[256] = "picked as the 3rd best of 4 for the prompt '";
-    for (int i = 0; i < 62; i++) strcat(prompt, "\xC3\xA9"); /* e with acute accent */
+    for (int i = 0; i < 62; i++) strcat(prompt, "\xC3\xA9"); /* the letter e with an acute accent */
     strncat(wanted, prompt, 120);
     strcat(wanted, "...', score 28.10");
     v.prompt = prompt;
     says(v, wanted);
-    prompt[120] = 0; /* just what there is room for */
+    prompt[120] = 0; /* exactly as long as the sentence allows */
     memcpy(wanted + strlen("picked as the 3rd best of 4 for the prompt '") + 120, "', score 28.10", 15);
     says(v, wanted);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Categories by merging: Ward's merges against a plain search, planted kinds found at their number, and the limits. */
+ * Categories by merging: Ward's method compared with a plain search, planted kinds that must be found in the right
+ * number, and the limits. */
 #include "support.h"
 
 #include "base/mem.h"
@@ -12,7 +13,7 @@ enum { MOST = 2000, D = 24 };
 static float rows[MOST * D];
 static uint32_t fine[MOST], merged[MOST], truth[MOST];
 
-/* Nearly normal: the sum of 12 uniform numbers. */
+/* Returns a nearly normal number: the sum of 12 uniform numbers. */
 static double normal(uint64_t seed, uint64_t i)
 {
     double sum = -6;
@@ -29,7 +30,7 @@ static gp_category_cut merge(size_t n, size_t clusters, size_t least, size_t mos
     return cut;
 }
 
-/* Adjusted Rand index (Hubert and Arabie 1985) of `merged` and `truth`, numbers below 32. */
+/* Returns the adjusted Rand index (Hubert and Arabie 1985) of `merged` and `truth`, labels below 32. */
 static double rand_index(size_t n)
 {
     double both[32][32] = {{0}}, a[32] = {0}, b[32] = {0}, same = 0, x = 0, y = 0,
@@ -42,7 +43,7 @@ static double rand_index(size_t n)
     return (same - x * y / all) / ((x + y) / 2 - x * y / all);
 }
 
-/* `kinds` clouds in a narrow cone, as CLIP's embeddings lie; four rows of one kind make a fine cluster. */
+/* Makes `kinds` clouds in a narrow cone, like CLIP's embeddings; four rows of one kind are a fine cluster. */
 static void make_clouds(size_t n, size_t kinds, double width, uint64_t seed)
 {
     for (size_t i = 0; i < n; i++) {
@@ -67,7 +68,7 @@ static void test_planted_kinds_are_found(void **state)
         }
 }
 
-/* The sum of squares that a merge of the clusters x and y adds. */
+/* Returns the increase of the sum of squares if the clusters x and y are merged. */
 static double cost(const uint32_t *label, size_t n, uint32_t x, uint32_t y)
 {
     double a[D] = {0}, b[D] = {0}, m = 0, k = 0, sum = 0;
@@ -79,7 +80,7 @@ static double cost(const uint32_t *label, size_t n, uint32_t x, uint32_t y)
     return sum * m * k / (m + k);
 }
 
-/* Rows that are centred and of one length already, so that the plain search can take them as they are. */
+/* Makes rows that already have mean 0 and equal lengths, so that the plain search needs no preparation. */
 static void make_plain(size_t n, uint64_t seed)
 {
     for (size_t i = 0; i < n; i += 2) { /* a row and its mirror image */
@@ -99,14 +100,15 @@ static void test_merges_as_a_plain_search(void **state)
     uint32_t label[ROWS];
     make_plain(ROWS, 7);
     for (uint32_t i = 0; i < ROWS; i++) fine[i] = label[i] = (uint32_t)(gp_rng_at(3, i) % CLUSTERS);
-    for (uint32_t c = 0; c < CLUSTERS; c++) fine[c] = label[c] = c; /* none is empty */
+    for (uint32_t c = 0; c < CLUSTERS; c++) fine[c] = label[c] = c; /* no cluster is empty */
     for (size_t left = CLUSTERS - 1; left >= 2; left--) {
         uint32_t best_x = 0, best_y = 0;
         double least = INFINITY;
         for (uint32_t x = 0; x < CLUSTERS; x++)
             for (uint32_t y = x + 1; y < CLUSTERS; y++) {
                 double add = cost(label, ROWS, x, y);
-                if (add < least) least = add, best_x = x, best_y = y; /* NaN for an empty cluster never wins */
+                /* an empty cluster gives NaN, which is never the minimum */
+                if (add < least) least = add, best_x = x, best_y = y;
             }
         for (size_t i = 0; i < ROWS; i++)
             if (label[i] == best_y) label[i] = best_x;
@@ -116,7 +118,7 @@ static void test_merges_as_a_plain_search(void **state)
     }
 }
 
-/* One cloud of 600 rows and eight of 25: a cut at nine would leave one category of 75 %. */
+/* One cloud of 600 rows and eight clouds of 25: a cut at nine clusters would leave one category of 75 %. */
 static void test_no_category_is_too_large(void **state)
 {
     (void)state;
@@ -137,11 +139,12 @@ static void test_what_cannot_be_split(void **state)
     gp_categories c;
     uint32_t sizes[1] = {25};
     for (size_t i = 0; i < 100 * D; i++) rows[i] = 1;
-    for (size_t i = 0; i < 100; i++) fine[i] = (uint32_t)(i < 76 ? 0 : i - 75); /* 25 clusters, so two are merged */
+    /* 25 clusters, so exactly two are merged */
+    for (size_t i = 0; i < 100; i++) fine[i] = (uint32_t)(i < 76 ? 0 : i - 75);
     assert_ok(gp_categories_from_clusters(fine, sizes, 1, 100, rows, D, 4, 24, &c, &err));
     assert_string_equal(c.note, "one category holds 77 % of the images, since they cannot be split evenly");
     gp_categories_clear(&c);
-    for (size_t n = 3; n < 12; n++) { /* few rows: no abort, and every row has a category */
+    for (size_t n = 3; n < 12; n++) { /* with few rows: no abort, and every row has a category */
         for (uint32_t i = 0; i < n; i++) fine[i] = i / 2;
         sizes[0] = (uint32_t)(n + 1) / 2;
         assert_ok(gp_categories_from_clusters(fine, sizes, 1, n, rows, D, 4, 24, &c, &err));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Ranks and choices against a slow and obvious twin, and their independence of the input's order. */
+ * Ranks and selections compared with a slow and simple version; they do not depend on the order of the input. */
 #include "support.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -13,7 +13,7 @@ static gp_hash hash_of(uint64_t i)
     return gp_hash_of(&i, sizeof i);
 }
 
-/* Few different scores, so that ties are common; some NaN, an infinity on either side. */
+/* Few different scores, so that ties are common; also NaN and both infinities. */
 static void fill(gp_rank_item *c, uint64_t seed)
 {
     for (size_t i = 0; i < N; i++) {
@@ -84,11 +84,11 @@ static void test_choices_by_counting(void **state)
                     check_choice(c, rank, per, top, true, min);
                 }
         check_choice(c, rank, 1, UINT64_MAX, true, -INFINITY);
-        check_choice(c, rank, 1, 0, true, (double)NAN); /* nothing is at least not-a-number */
+        check_choice(c, rank, 1, 0, true, (double)NAN); /* no score is at least NaN */
     }
 }
 
-/* The same candidates in another order: the same images get the same ranks and are chosen. */
+/* The same candidates in another order: the same images get the same ranks and are selected. */
 static void test_order_does_not_matter(void **state)
 {
     (void)state;
@@ -125,7 +125,7 @@ static void test_edges(void **state)
     assert_ok(gp_rank_groups(NULL, 0, NULL, &err));
     assert_ok(gp_rank_choose(NULL, NULL, 0, 1, 5, true, 0, NULL, &count, &err));
     assert_int_equal(count, 0);
-    gp_rank_item c[2] = {{1, 0.0, hash_of(1)}, {1, -0.0, hash_of(1)}}; /* equal in every way: the first wins */
+    gp_rank_item c[2] = {{1, 0.0, hash_of(1)}, {1, -0.0, hash_of(1)}}; /* equal in every way: the first is selected */
     uint32_t rank[2];
     assert_ok(gp_rank_groups(c, 2, rank, &err));
     assert_int_equal(rank[0], 1);

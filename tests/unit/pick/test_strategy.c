@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The choice: against rank.h where they must agree, against a slow twin with all filters, by hand, and on the article's
- * collection where the shared golden values are. */
+ * The pick strategy: compared with rank.h where both must agree, with a slow version that has all filters, by hand, and
+ * with the article's collection if the shared golden values exist. */
 #include "support.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -48,7 +48,7 @@ static void fill(scene *s, uint64_t seed)
         for (size_t k = 0; k < D; k++) s->vectors[i * D + k] /= (float)sqrt(length);
     }
     for (size_t k = 0; k < SLICES; k++) {
-        int32_t category = (int32_t)k - CATEGORIES; /* half of them over all */
+        int32_t category = (int32_t)k - CATEGORIES; /* half of the slices are over all images */
         uint32_t count = 0, part = 3 + (uint32_t)(gp_rng_at(seed * 5, k) % 9);
         for (uint32_t i = 0; i < N; i++) {
             if (category >= 0 && s->c[i].category != category) continue;
@@ -120,7 +120,7 @@ static double mean_of(const scene *s, int32_t category, const gp_pick_slice *sli
     return sum / n;
 }
 
-/* The smallest slice of i that stands out, -1 none. */
+/* Returns the smallest significant slice that contains i; -1: none. */
 static int slice_of(const scene *s, const gp_pick_options *o, uint32_t i)
 {
     int best = -1;
@@ -145,7 +145,7 @@ static bool goes_before(const scene *s, const gp_pick_options *o, uint32_t i, ui
     return a != b ? a > b : memcmp(s->c[i].tie.bytes, s->c[j].tie.bytes, 16) < 0;
 }
 
-/* The filter of i, knowing what was chosen before it. */
+/* Returns the filter that rejects i after the earlier picks. */
 static gp_pick_filter slow_filter(const scene *s, const gp_pick_options *o, const int *slice, uint32_t i,
                                   const uint32_t *chosen, size_t count, const bool *holds)
 {
@@ -194,12 +194,12 @@ static size_t slow_choose(const scene *s, const gp_pick_options *o, gp_pick_filt
         bool copy = false;
         for (size_t c = 0; c < count; c++)
             copy = copy || (s->c[i].group >= 0 && s->c[chosen[c]].group == s->c[i].group);
-        holds[i] = !(copy && o->one_per_duplicate); /* in no slice, but one of the best of its prompt */
+        holds[i] = !(copy && o->one_per_duplicate); /* in no slice, but among the best of its prompt */
     }
     return count;
 }
 
-/* Options of all kinds from a number. */
+/* Makes options of all kinds from a random number. */
 static gp_pick_options options_of(uint64_t r)
 {
     gp_pick_options o = GP_PICK_DEFAULTS;
@@ -249,7 +249,7 @@ static void test_filters_by_a_slow_reference(void **state)
 
 /* ------------------------------------------------------------------ diversity */
 
-/* Without other filters the K of all, and of each category, are those of diversify.h. */
+/* Without other filters, the K picks over all and of each category are those of diversify.h. */
 static void test_diversity(void **state)
 {
     (void)state;
@@ -291,7 +291,7 @@ static void test_diversity(void **state)
     assert_true(by_likeness > 100);
 }
 
-/* All filters together: what each promises holds. */
+/* With all filters together, each limit holds. */
 static void test_diversity_keeps_the_limits(void **state)
 {
     (void)state;
@@ -362,8 +362,8 @@ static void says(const gp_pick_decision *v, const char *wanted)
     gp_mem_free(text);
 }
 
-/* Scores 34 35 28 27, tree {0, 1} {2, 3}: mean 31, deviation 4.0825; drops +3.5, -3.5.  At 0.9 deviations (3.674)
- * nothing stands out, at 0.85 (3.470) the first pair does. */
+/* Scores 34 35 28 27, tree {0, 1} {2, 3}: mean 31, deviation 4.0825, lifts +3.5 and -3.5.  At 0.9 deviations (3.674) no
+ * cluster is a slice, at 0.85 (3.470) the first pair is. */
 static void test_the_article_by_hand(void **state)
 {
     (void)state;
@@ -393,7 +393,7 @@ static void test_the_article_by_hand(void **state)
     assert_ok(gp_strategy_choose(&in, &o, v, &count, &err));
     assert_int_equal(count, 1);
     says(&v[0], "not picked: 2nd of 2 in the slice 'old men', score 34.00; the last one taken has score 35.00");
-    o.has_min_lift = true, o.min_lift = 3.5, o.per_slice = 0; /* just reached */
+    o.has_min_lift = true, o.min_lift = 3.5, o.per_slice = 0; /* exactly at the limit */
     assert_ok(gp_strategy_choose(&in, &o, v, &count, &err));
     assert_int_equal(count, 2);
     o.min_support = 3;
@@ -403,7 +403,7 @@ static void test_the_article_by_hand(void **state)
                 "category 'people'), score 27.00");
 }
 
-/* Two prompts whose best are near copies: the second prompt gives its next. */
+/* The best images of two prompts are near-duplicates, so the second prompt gets its next image. */
 static void test_a_refused_place_stays_free(void **state)
 {
     (void)state;
@@ -427,7 +427,7 @@ static void test_a_refused_place_stays_free(void **state)
                 "30.00");
 }
 
-/* Those of no category are limited as if they were one. */
+/* Images without a category are limited as if they were one category. */
 static void test_no_category(void **state)
 {
     (void)state;
@@ -464,11 +464,11 @@ static void test_usage(void **state)
     assert_false(gp_strategy_needs_analysis(&o));
     assert_false(gp_strategy_needs_vectors(&o));
     o.strategy = (gp_pick_strategy)4;
-    refuses(o, "the strategy of picking is unknown");
+    refuses(o, "unknown pick strategy 4");
     o = plain, o.by = (gp_pick_by)6;
-    refuses(o, "the scale to pick by is unknown");
+    refuses(o, "unknown scale 6 to pick by");
     o = plain, o.diversity = (gp_pick_diversity)3;
-    refuses(o, "the diversity of picks is unknown");
+    refuses(o, "unknown diversity method 3");
     o = plain, o.per_slice = 1;
     refuses(o, "per_slice needs the strategy slices or category-slices");
     o = plain, o.has_min_lift = true;
@@ -476,11 +476,11 @@ static void test_usage(void **state)
     o = plain, o.has_min_score = true, o.min_score = (double)NAN;
     refuses(o, "min_score must be a number");
     o = plain, o.strategy = GP_PICK_CATEGORY_SLICES, o.lift_factor = (double)NAN;
-    refuses(o, "lift_factor must be a finite number");
+    refuses(o, "lift_factor must be a finite number, not nan");
     o = plain, o.diversity = GP_DIVERSITY_MMR;
     refuses(o, "diversity needs a number of picks: set top, per_category or per_slice");
     o.top = 3, o.balance = 1.5;
-    refuses(o, "balance must be between 0 and 1");
+    refuses(o, "balance must be between 0 and 1, not 1.5");
     o.balance = 1;
     assert_ok(gp_strategy_check(&o, &err));
     assert_true(gp_strategy_needs_vectors(&o));
@@ -552,7 +552,7 @@ typedef struct collection {
     npy scores, selection, planted;
     gp_pick_candidate c[ROWS];
     gp_pick_slice slices[MOST_SLICES];
-    bool issue[MOST_SLICES]; /* one that the reference reports */
+    bool issue[MOST_SLICES]; /* slices that the reference reports */
     uint32_t block[ROWS * 64];
     size_t slice_count, block_used, categories;
 } collection;
@@ -566,7 +566,7 @@ static void add_slice(collection *a, int32_t category, const uint32_t *rows, uin
     a->block_used += support;
 }
 
-/* Every cluster of the category's own tree that misses the limits: none of them may count. */
+/* Adds every cluster of the category's own tree that is below the limits; none of them may be used. */
 static void add_others(collection *a, const char *root, const char *profile, int32_t category, double limit)
 {
     char path[1200];

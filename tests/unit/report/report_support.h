@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A catalog of small real pictures with scores, for the tests of export and sheet. */
+ * A catalog of small real images with scores, for the tests of export and sheet. */
 #ifndef GP_TESTS_REPORT_SUPPORT_H
 #define GP_TESTS_REPORT_SUPPORT_H
 
@@ -11,7 +11,7 @@
 
 #define SCORER "clip/w"
 
-/* A picture of one colour with a darker diagonal, so that no two colours share their content. */
+/* Writes an image of one colour with a darker diagonal, so that no two colours have the same content. */
 static inline void picture_write(const char *path, uint32_t w, uint32_t h, uint32_t colour)
 {
     gp_error err = {0};
@@ -31,10 +31,10 @@ static inline void picture_write(const char *path, uint32_t w, uint32_t h, uint3
 }
 
 typedef struct candidate {
-    const char *name, *prompt; /* name: below the test's folder */
+    const char *name, *prompt; /* name: path below the test's folder */
     double score;
     const char *settings, *negative, *raw;
-    uint32_t width, height, colour; /* 0: 64, 48, from the name */
+    uint32_t width, height, colour; /* 0: width 64, height 48, colour by the name */
     bool picked;
 } candidate;
 
@@ -75,7 +75,7 @@ static inline int64_t candidate_put(gp_catalog *cat, const candidate *c, int64_t
     return id;
 }
 
-/* A new catalog NAME with these candidates, scored and picked. */
+/* Makes a new catalog NAME with these candidates, scored and picked. */
 static inline gp_catalog *candidates_catalog(const char *name, const candidate *list, size_t count)
 {
     gp_error err = {0};

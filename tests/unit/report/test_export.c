@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Export: every mode, names that collide, what is there already, what is gone, and the tables read back. */
+ * Export: every mode, equal names, existing files, missing files, and the tables read back. */
 #include "report_support.h"
 #include "base/json.h"
 #include "base/own.h"
@@ -62,7 +62,8 @@ static void test_copy(void **state)
     gp_catalog *cat = candidates_catalog("copy.db", cats, CATS);
     const char *out = at("copy/deep");
     assert_counts(export_to(cat, out, GP_EXPORT_COPY), 3, 0, 0);
-    assert_int_equal(files_in(out), 7); /* three images, three tables, the list of copies, no temporary files */
+    assert_int_equal(files_in(out), 7); /* three images, three tables, the list of exported files, and no temporary
+                                         * files */
     assert_true(same_content(at("a/x.png"), at("copy/deep/x.png")));
     assert_true(same_content(at("b/x.png"), at("copy/deep/x-2.png")));
     assert_true(same_content(at("c/x.png"), at("copy/deep/x-3.png")));
@@ -123,7 +124,7 @@ static void test_again_is_nothing(void **state)
     gp_cat_close(cat);
 }
 
-/* Somebody's own file of that name stays what it is. */
+/* A user's own file with the same name stays unchanged. */
 static void test_file_in_the_way(void **state)
 {
     (void)state;
@@ -200,13 +201,14 @@ static void test_missing_and_changed(void **state)
     assert_true(found);
     assert_ok(gp_file_replace(at("b/x.png"), "another picture", 15, &err));
     assert_counts(export_to(cat, at("changed"), GP_EXPORT_COPY), 2, 0, 1);
-    candidate_put(cat, &cats[1], put_encoder(cat, "w")); /* it is back */
+    candidate_put(cat, &cats[1], put_encoder(cat, "w")); /* the file exists again */
     assert_counts(export_to(cat, at("changed"), GP_EXPORT_COPY), 1, 2, 0);
     assert_int_equal(ask(cat, "SELECT count(*) FROM failures"), 0);
     gp_cat_close(cat);
 }
 
-/* A stranger's catalog may hold the hash of a file that is not an image, such as a file that many machines share. */
+/* A stranger's catalog may contain the hash of a file that is not an image, such as a file that exists on many
+ * machines. */
 static void test_no_image(void **state)
 {
     (void)state;
@@ -287,7 +289,7 @@ static void test_jsonl(void **state)
         gp_json *row = NULL;
         double score = 0;
         uint64_t number = 0;
-        assert_ok(gp_json_parse(line, strlen(line), true, 64, &row, &err)); /* strict */
+        assert_ok(gp_json_parse(line, strlen(line), true, 64, &row, &err)); /* parsed strictly */
         const gp_json *settings = gp_json_get(row, "settings");
         assert_int_equal(gp_json_kind_of(settings), GP_JSON_OBJECT);
         assert_string_equal(gp_json_text(gp_json_get(row, "prompt"), NULL), cats[rows].prompt);
@@ -323,7 +325,7 @@ static void test_imagefolder_and_all(void **state)
     assert_int_equal(files_in(at("all")), 6);
     assert_ok(gp_table_open(at("all/metadata.csv"), &t, &err));
     assert_int_equal(gp_table_rows(t), 4);
-    for (size_t i = 0; i < 4; i++) { /* every file_name is there, relative to the folder */
+    for (size_t i = 0; i < 4; i++) { /* every file_name exists, relative to the folder */
         char name[64];
         snprintf(name, sizeof name, "all/%s", cell(t, i, "file_name"));
         assert_true(file_there(at(name)));
@@ -337,7 +339,7 @@ static void test_imagefolder_and_all(void **state)
     gp_cat_close(cat);
 }
 
-/* Another model was used since the pick: what is exported are the picks, with the scores they were picked by. */
+/* Another model was used after the pick: the picks are exported with the scores by which they were picked. */
 static void test_scores_of_the_pick(void **state)
 {
     (void)state;
@@ -383,13 +385,13 @@ static void test_stopped(void **state)
     assert_int_equal(gp_report_export(cat, &options, NULL, &err), GP_ERR_STOPPED);
     assert_string_equal(seen.stage, "export");
     assert_int_equal(seen.total, 3);
-    assert_true(file_there(at("stopped/x.png"))); /* what was done is kept, whole; the tables are not begun */
+    assert_true(file_there(at("stopped/x.png"))); /* finished files are kept; the tables are not begun */
     assert_false(file_there(at("stopped/picks.csv")));
     assert_counts(export_to(cat, at("stopped"), GP_EXPORT_COPY), 2, 1, 0);
     gp_cat_close(cat);
 }
 
-/* Another disk: a copy works, a hard link says what to do. */
+/* On another disk a copy works, and the message for a hard link says what to do. */
 static void test_other_disk(void **state)
 {
     (void)state;
@@ -414,7 +416,8 @@ static void test_other_disk(void **state)
     gp_cat_close(cat);
 }
 
-/* What a person decided goes before what was computed: CATS has picks 0, 1 and another; the rest is not picked. */
+/* Decisions of the user have priority over goldpan's picks: CATS has picks 0, 1 and another; the other images are not
+ * picked. */
 static void test_by_hand(void **state)
 {
     (void)state;
@@ -432,7 +435,8 @@ static void test_by_hand(void **state)
     assert_ok(gp_db_exec(cat, "DELETE FROM scores WHERE image = (SELECT image FROM ratings WHERE flag = 1)", &err));
     options.folder = at("hand");
     assert_ok(gp_report_export(cat, &options, &report, &err));
-    assert_int_equal(report.done, 3); /* one of three picks rejected, another image picked though it has no score */
+    assert_int_equal(report.done, 3); /* one of three picks is rejected, and another image is picked although it has no
+                                       * score */
     assert_ok(gp_table_open(at("hand/picks.csv"), &t, &err));
     size_t hand = 0;
     for (size_t i = 0; i < gp_table_rows(t); i++) {
@@ -447,7 +451,7 @@ static void test_by_hand(void **state)
     gp_table_close(t);
     options.folder = at("stars"), options.min_stars = 4;
     assert_ok(gp_report_export(cat, &options, &report, &err));
-    assert_int_equal(report.done, 1); /* stars alone, whatever the flag */
+    assert_int_equal(report.done, 1); /* with --stars only the stars count, not the flag */
     gp_cat_close(cat);
 }
 
@@ -539,7 +543,7 @@ static void test_list_of_copies(void **state)
     assert_ok(gp_file_replace(at("list/" GP_MARK_EXPORT), "x.png\nold.png", 13, &err));
     assert_ok(gp_report_export(cat, &options, NULL, &err));
     assert_ok(gp_own_names_read(at("list"), &names, &err));
-    assert_int_equal(names.count, 4); /* each once */
+    assert_int_equal(names.count, 4); /* each name once */
     assert_true(gp_own_names_have(&names, "old.png"));
     assert_true(gp_own_names_have(&names, "x-3.png"));
     gp_own_names_clear(&names);
@@ -547,18 +551,18 @@ static void test_list_of_copies(void **state)
     ino_t before = info.st_ino;
     assert_ok(gp_report_export(cat, &options, NULL, &err));
     assert_int_equal(stat(at("list/" GP_MARK_EXPORT), &info), 0);
-    assert_int_equal(info.st_ino, before); /* nothing to add: not written again */
+    assert_int_equal(info.st_ino, before); /* there is nothing to add, so the list is not written again */
     const off_t size = ((off_t)64 << 20) + 1;
     assert_int_equal(truncate(at("list/" GP_MARK_EXPORT), size), 0);
     assert_int_equal(gp_report_export(cat, &options, NULL, &err), GP_ERR_LIMIT);
     assert_non_null(strstr(err.message, GP_MARK_EXPORT));
     assert_int_equal(stat(at("list/" GP_MARK_EXPORT), &info), 0);
-    assert_true(info.st_size == size); /* a list that cannot be read stays */
+    assert_true(info.st_size == size); /* a list that cannot be read stays unchanged */
     options.folder = at("a/../a");
     assert_ok(gp_report_export(cat, &options, NULL, &err));
     assert_ok(gp_own_names_read(at("a"), &names, &err));
     assert_int_equal(names.count, 2);
-    assert_false(gp_own_names_have(&names, "x.png")); /* an original */
+    assert_false(gp_own_names_have(&names, "x.png")); /* an original image, so not in the list */
     gp_own_names_clear(&names);
     gp_cat_close(cat);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The contact sheet: what is on it, where, and that it never changes by itself. */
+ * The contact sheet: what it contains and where, and that the same catalog gives the same sheet. */
 #include "report_support.h"
 
 static const gp_pixels none = GP_INIT(gp_pixels);
@@ -9,7 +9,7 @@ static const candidate animals[] = {
     {.name = "a1.png", .prompt = "a red fox", .score = 30, .picked = true, .colour = 0xff2000},
     {.name = "a2.png", .prompt = "a red fox", .score = 20, .colour = 0x2040ff},
     {.name = "a3.png", .prompt = "a red fox", .score = 10, .colour = 0x20ff40},
-    /* gains less than the fox, so it stands below it, though its score is higher */
+    /* its gain is lower than the fox's, so it comes later, although its score is higher */
     {.name = "b1.png",
      .prompt = "a blue whale in a sea that goes on and on, seen from far above, in the manner of an etching, and then "
                "some more words that no row of a sheet of this width has any room for, so that the end is cut",
@@ -48,7 +48,7 @@ static gp_pixels sheet_pixels(const char *file)
     return pixels;
 }
 
-/* The box around all pixels within `slack` of a colour; their number. */
+/* The bounding box of all pixels within `slack` of a colour, and their number. */
 typedef struct region {
     uint32_t left, top, right, bottom;
     size_t count;
@@ -94,8 +94,9 @@ static void test_what_is_where(void **state)
         rgb_of(animals[i].colour, rgb);
         at_cell[i] = region_of(&p, rgb, 2);
         uint32_t w = at_cell[i].right - at_cell[i].left + 1, h = at_cell[i].bottom - at_cell[i].top + 1;
-        assert_true(i == 3 ? h <= 96 && h >= 94 : w <= 96 && w >= 94); /* the longest side is the thumb's */
-        assert_true(i == 3 ? w <= 48 : h <= 72);                       /* the form is kept */
+        /* the longest side has the size of the thumbnail */
+        assert_true(i == 3 ? h <= 96 && h >= 94 : w <= 96 && w >= 94);
+        assert_true(i == 3 ? w <= 48 : h <= 72); /* the aspect ratio is kept */
     }
     assert_true(at_cell[0].right < at_cell[1].left && at_cell[1].right < at_cell[2].left); /* in order of score */
     assert_true(at_cell[3].right < at_cell[4].left);
@@ -105,7 +106,7 @@ static void test_what_is_where(void **state)
     gp_cat_close(cat);
 }
 
-/* The frame of the pick is around the pick, and around nothing else. */
+/* The frame surrounds the pick and no other image. */
 static void test_pick_is_marked(void **state)
 {
     (void)state;
@@ -118,14 +119,15 @@ static void test_pick_is_marked(void **state)
     rgb_of(animals[1].colour, blue);
     region pick = region_of(&p, red, 2), second = region_of(&p, blue, 2);
     size_t around = 0;
-    for (uint32_t y = pick.top; y <= pick.bottom; y++) { /* left of it, a stroke of three pixels all the way down */
+    for (uint32_t y = pick.top; y <= pick.bottom; y++) { /* left of the pick, a line of three pixels over the whole
+                                                          * height */
         size_t found = 0;
         for (uint32_t x = pick.left - 8; x < pick.left; x++)
             found += memcmp(p.rgb + ((size_t)y * p.width + x) * 3, gold, 3) == 0;
         around += found >= 2;
     }
     assert_true(around + 4 >= pick.bottom - pick.top + 1);
-    for (uint32_t y = second.top; y <= second.bottom; y++) /* none beside the second */
+    for (uint32_t y = second.top; y <= second.bottom; y++) /* no line beside the second image */
         for (uint32_t x = second.right + 1; x < second.right + 8; x++)
             assert_memory_not_equal(p.rgb + ((size_t)y * p.width + x) * 3, gold, 3);
     free(p.rgb);
@@ -140,19 +142,20 @@ static void test_same_bytes(void **state)
     gp_catalog *cat = candidates_catalog("same.db", animals, ANIMALS);
     gp_hash hash[4];
     for (size_t i = 0; i < 4; i++) {
-        if (i == 1) put_scorer(cat, "clip/other", put_encoder(cat, "other")); /* not what the picks were made by */
+        /* another scorer than the scorer of the picks */
+        if (i == 1) put_scorer(cat, "clip/other", put_encoder(cat, "other"));
         assert_ok(sheet(cat, at(names[i]), 0, 8, NULL, &err));
         hash[i] = file_hash(at(names[i]));
     }
     assert_memory_equal(&hash[0], &hash[1], sizeof hash[0]);
     assert_memory_equal(&hash[2], &hash[3], sizeof hash[0]);
-    assert_ok(sheet(cat, at("one.png"), 1, 8, NULL, &err)); /* its own sheet is replaced */
+    assert_ok(sheet(cat, at("one.png"), 1, 8, NULL, &err)); /* an older sheet is replaced */
     hash[1] = file_hash(at("one.png"));
     assert_memory_not_equal(&hash[0], &hash[1], sizeof hash[0]);
     gp_cat_close(cat);
 }
 
-/* The title is the folder that DIR/.goldpan/catalog.db belongs to, else the catalog's file name. */
+/* The title is the folder to which DIR/.goldpan/catalog.db belongs, else the catalog's file name. */
 static void test_title(void **state)
 {
     (void)state;
@@ -188,7 +191,7 @@ static void test_unreadable(void **state)
     assert_int_equal(before.width, after.width);
     assert_int_equal(before.height, after.height);
     size_t boxes = region_of(&after, grey, 0).count - region_of(&before, grey, 0).count;
-    assert_true(boxes > 2 * 96 * 72 / 2 && boxes < 2 * 96 * 72); /* two grey boxes, with words on them */
+    assert_true(boxes > 2 * 96 * 72 / 2 && boxes < 2 * 96 * 72); /* two grey boxes with text */
     free(before.rgb);
     free(after.rgb);
     gp_cat_close(cat);
@@ -201,7 +204,7 @@ static void test_limits(void **state)
     gp_report report = GP_INIT(gp_report);
     gp_catalog *cat = candidates_catalog("limits.db", animals, ANIMALS);
     assert_ok(sheet(cat, at("limits.png"), 1, 8, &report, &err));
-    assert_int_equal(report.done, 3); /* the row that gains most */
+    assert_int_equal(report.done, 3); /* only the row with the largest gain */
     assert_ok(sheet(cat, at("limits.png"), 0, 2, &report, &err));
     assert_int_equal(report.done, 4);
     assert_ok(sheet(cat, at("limits.png"), 0, 1, &report, &err));
@@ -209,7 +212,7 @@ static void test_limits(void **state)
     gp_pixels p = sheet_pixels(at("limits.png"));
     uint8_t red[3];
     rgb_of(animals[0].colour, red);
-    assert_true(region_of(&p, red, 2).count > 1000); /* the one column holds the picks */
+    assert_true(region_of(&p, red, 2).count > 1000); /* the single column contains the picks */
     free(p.rgb);
     gp_cat_close(cat);
 }
@@ -228,7 +231,8 @@ static void test_wrong_use(void **state)
     }
     assert_int_equal(sheet(cat, NULL, 0, 8, NULL, &err), GP_ERR_USAGE);
     assert_int_equal(sheet(cat, at("x.png"), 0, 0, NULL, &err), GP_ERR_USAGE);
-    assert_int_equal(sheet(cat, at("a1.png"), 0, 8, NULL, &err), GP_ERR_USAGE); /* one of the images */
+    /* the sheet would replace an image of the catalog */
+    assert_int_equal(sheet(cat, at("a1.png"), 0, 8, NULL, &err), GP_ERR_USAGE);
     after = file_hash(at("a1.png"));
     assert_memory_equal(&before, &after, sizeof before);
     assert_ok(gp_cat_picks_replace(cat, SCORER, NULL, NULL, 0, "none", NULL, NULL, &err));
@@ -269,7 +273,7 @@ static void test_no_memory(void **state)
         gp_status st = sheet(cat, at("memory.png"), 0, 8, NULL, &err);
         bool failed = gp_mem_fail_at(0) >= n;
         assert_int_equal(gp_mem_live(), live);
-        if (st == GP_OK) { /* also with a failure that does no harm: a block that could not be made smaller */
+        if (st == GP_OK) { /* a failed allocation may have no effect, such as one for making a block smaller */
             hash = file_hash(at("memory.png"));
             assert_memory_equal(&hash, &good, sizeof good);
             unlink(at("memory.png"));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Bodies fed to their parsers.  Every text lies in a block of its size, without a NUL behind it, as bodies do. */
+ * Gives bodies to their parsers.  Each body is in a block of its exact size without a NUL, like the body of a
+ * request. */
 #ifndef GP_TESTS_BODIES_SUPPORT_H
 #define GP_TESTS_BODIES_SUPPORT_H
 
@@ -56,7 +57,7 @@ static inline gp_status bytes(parser *parse, const void *body, size_t size)
     return st;
 }
 
-/* Taken over, and what it gave is to be cleared. */
+/* The body is accepted; clears the result. */
 static inline void right(parser *parse, const char *body)
 {
     if (bytes(parse, body, strlen(body)) != GP_OK) fail_msg("%s: %s", body, err.message);
@@ -70,7 +71,7 @@ static inline void clear(parser *parse)
     if (parse == export_) gp_export_request_clear(&export);
 }
 
-/* Refused as the sender's mistake, with nothing left behind. */
+/* The body is rejected with USAGE, and nothing stays allocated. */
 static inline void wrong_bytes(parser *parse, const void *body, size_t size)
 {
     int64_t live = gp_mem_live();
@@ -102,7 +103,7 @@ static inline void assert_hash(const gp_hash *hash, const char *expected)
     assert_string_equal(hex, expected);
 }
 
-/* {"KEY": [ITEM, ITEM, ... n times]} */
+/* Returns {"KEY": [ITEM, ITEM, ... n times]}. */
 static inline char *list_of(const char *key, const char *item, size_t n)
 {
     gp_str s = GP_STR_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * A server without sockets: its locks, a catalog and a view.  A connection is an account of what happens to its one
- * request; the two calls of libmicrohttpd by which requests wait and go on are taken over here.  A request that goes on
- * is freed at once, as the real one may be, so that AddressSanitizer sees who touches it later. */
+ * A server without sockets: its locks, a catalog and a view.  An `account` records what happens to the single request
+ * of a connection.  It replaces the two functions of libmicrohttpd that suspend and resume a connection.  A resumed
+ * request is freed at once, as in the real server, so that AddressSanitizer detects later accesses. */
 #ifndef GP_TESTS_SERVE_SUPPORT_H
 #define GP_TESTS_SERVE_SUPPORT_H
 
@@ -11,9 +11,9 @@
 #include <time.h>
 
 typedef struct account {
-    gp_request *request; /* NULL: it went on, or was never suspended and is over */
+    gp_request *request; /* NULL: the request was resumed, or it ended without being suspended */
     atomic_int suspended, resumed;
-    atomic_uint status; /* of the answer; 0: none yet */
+    atomic_uint status; /* of the response; 0: no response yet */
 } account;
 
 static inline void account_close(account *a)
@@ -57,14 +57,14 @@ static inline void a_moment(void)
     nanosleep(&pause, NULL);
 }
 
-/* Wait until there is an answer. */
+/* Waits until there is a response. */
 static inline unsigned status_of(account *a)
 {
     for (int i = 0; i < 1800000 && !atomic_load(&a->status); i++) a_moment();
     return atomic_load(&a->status);
 }
 
-/* A server over the catalog, which may be NULL; setup is the caller's. */
+/* Makes a server for the catalog, which may be NULL; the caller owns `setup`. */
 static inline gp_server *server_new(gp_serve_setup *setup, gp_catalog *cat)
 {
     gp_server *s = gp_mem_zero(1, sizeof *s);

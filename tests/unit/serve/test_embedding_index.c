@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Likeness of all to one direction: the right rows, NaN where nothing is known, and the same by however many threads.
- */
+ * Similarity of all images to one direction: the right rows, NaN for images without an embedding, and the same values
+ * with any number of threads. */
 #include "../catalog/analysis_support.h"
 
 #include "base/rng.h"
@@ -15,11 +15,12 @@ static void of_a_catalog(void **state)
     gp_view *view = NULL;
     gp_embedding_index p = {0};
     gp_catalog *cat = catalog_open(at("c.db"), GP_CATALOG_CREATE);
-    assert_ok(fill(cat, N, "clip/w", &err)); /* image i: (i, 1, 0, 0) */
-    put_image(cat, 100, "/x/new.png");       /* without an embedding */
+    assert_ok(fill(cat, N, "clip/w", &err)); /* image i has the embedding (i, 1, 0, 0) */
+    put_image(cat, 100, "/x/new.png");       /* an image without an embedding */
     assert_ok(gp_db_exec(cat, "UPDATE paths SET missing = 1 WHERE path = '/x/3.png'", &err));
     assert_ok(gp_view_new(cat, NULL, &view, &err));
-    assert_ok(gp_db_exec(cat, "UPDATE paths SET missing = 0 WHERE path = '/x/3.png'", &err)); /* since the view */
+    /* the file is found again after the view was read */
+    assert_ok(gp_db_exec(cat, "UPDATE paths SET missing = 0 WHERE path = '/x/3.png'", &err));
     assert_int_equal(gp_view_count(view), N);
     assert_ok(gp_embedding_index_read(at("c.db"), view, &p, &err));
     assert_int_equal(p.n, N);
@@ -66,7 +67,7 @@ static void without_embeddings(void **state)
     gp_cat_close(cat);
 }
 
-/* Enough for several threads, in a number of dimensions that is no multiple of anything. */
+/* Enough rows for several threads, with an odd number of dimensions. */
 static void by_many_threads(void **state)
 {
     (void)state;
@@ -81,7 +82,8 @@ static void by_many_threads(void **state)
     for (size_t i = 0; i < ROWS; i++) p.rows[i] = i % 10 == 9 ? UINT32_MAX : (uint32_t)(ROWS - 1 - i);
     for (size_t i = 0; i < ROWS; i++) out[i] = 777;
     gp_embedding_index_of(&p, direction, out, SHOWN);
-    for (size_t i = SHOWN; i < ROWS; i++) assert_float_equal(out[i], 777, 0); /* nothing behind the end */
+    /* nothing is written after the last row */
+    for (size_t i = SHOWN; i < ROWS; i++) assert_float_equal(out[i], 777, 0);
     for (size_t i = 0; i < ROWS; i++) {
         size_t row = ROWS - 1 - i;
         if (row >= SHOWN) continue;
@@ -93,7 +95,7 @@ static void by_many_threads(void **state)
         for (size_t k = 0; k < DIM; k++) sum += (double)p.vectors[i * DIM + k] * (double)direction[k];
         assert_true(fabs(sum - (double)out[row]) < 2e-5); /* measured 2.5e-6 */
     }
-    gp_embedding_index one = p; /* a few rows, by one thread: the very same numbers */
+    gp_embedding_index one = p; /* with few rows, computed by one thread: exactly the same numbers */
     float alone[100];
     uint32_t rows[100];
     for (uint32_t i = 0; i < 100; i++) rows[i] = i;

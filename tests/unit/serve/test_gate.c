@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The gate for decoded images: the limit is never exceeded, every caller enters, in order, and a shut gate keeps no
- * caller waiting. */
+ * The memory limit for decoded images: it is never exceeded, requests enter in order and all of them enter, and a
+ * closed gate blocks no request. */
 #include "support.h"
 
 #include "base/thread.h"
@@ -87,7 +87,7 @@ static void test_costs(void **state)
     assert_true(gp_gate_cost(png, sizeof png, &head) == 110000000000u);
     head.format = GP_FORMAT_JPEG;
     assert_true(gp_gate_cost(jpeg, sizeof jpeg, &head) == 40000000000u);
-    jpeg[23] = 1; /* a scan of one component */
+    jpeg[23] = 1; /* a scan with one component */
     assert_true(gp_gate_cost(jpeg, sizeof jpeg, &head) == 90000000000u);
     jpeg[23] = 3, jpeg[9] = 0xc2;
     assert_true(gp_gate_cost(jpeg, sizeof jpeg, &head) == 90000000000u);

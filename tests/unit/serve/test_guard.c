@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Who is let in and what each other one is told.  One request is right; every test makes one thing of it wrong, so that
- * a refusal has one reason. */
+ * Which requests are admitted, and the response to each rejected request.  One request is valid; every test changes one
+ * property of it, so that each rejection has one reason. */
 #include "support.h"
 
 #include "serve/guard.h"
@@ -24,7 +24,7 @@ static gp_guard_request post(const char *uri, const char *length)
     return r;
 }
 
-/* The status with which it is refused; 0: it is let in.  What is said goes into the one *no. */
+/* Returns the status of the rejection, or 0 if the request is admitted.  The message is in the global variable `no`. */
 static gp_refusal no;
 static gp_route route;
 static uint64_t length;
@@ -63,10 +63,10 @@ static void the_right_ones(void **state)
     assert_int_equal(route.kind, GP_ROUTE_RATE);
     assert_int_equal(length, 12);
     gp_guard_request empty = get(AT);
-    empty.length = "0", empty.lengths = 1; /* a client may say that there is no body */
+    empty.length = "0", empty.lengths = 1; /* a client may state that there is no body */
     assert_int_equal(refused(empty), 0);
     gp_guard_request typed = get(AT);
-    typed.site = "none"; /* into the address bar */
+    typed.site = "none"; /* the address was typed by the user */
     assert_int_equal(refused(typed), 0);
 }
 
@@ -86,22 +86,22 @@ static void hosts(void **state)
     static const char *const foreign[] = {
         "", "127.0.0.1", "localhost", "127.0.0.1:", "127.0.0.1:7861", "127.0.0.1:07860", "127.0.0.1:78600",
         "127.0.0.1:786", "127.0.0.1:80", "127.0.0.1 :7860", " 127.0.0.1:7860", "127.0.0.1:7860 ", "127.0.0.1.:7860",
-        /* rebinding: names that resolve to this machine, under another's control */
+        /* DNS rebinding: names of other people that resolve to this machine */
         "evil.example:7860", "127.0.0.1.nip.io:7860", "localhost.evil.example:7860", "localhost.:7860",
         "evil.example:7860#127.0.0.1:7860", "127.0.0.1:7860.evil.example", "user@127.0.0.1:7860",
         "evil.example,127.0.0.1:7860",
-        /* other spellings of the same address, which no browser sends for our own address */
+        /* other spellings of the address, which no browser uses for it */
         "127.1:7860", "2130706433:7860", "0x7f.1:7860", "0.0.0.0:7860", "127.0.0.2:7860", "[::]:7860",
         "[::ffff:127.0.0.1]:7860", "::1:7860", "[0:0:0:0:0:0:0:1]:7860", "http://127.0.0.1:7860"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) assert_int_equal(with_host(own[i]), 0);
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (with_host(foreign[i]) != 403) fail_msg("Host \"%s\": %u", foreign[i], no.status);
-    assert_non_null(strstr(no.message, "7860")); /* for who sits behind a tunnel */
+    assert_non_null(strstr(no.message, "7860")); /* the message helps a user of a tunnel */
 
     gp_guard_request r = get(AT);
-    r.hosts = 2; /* which of them would a proxy believe? */
+    r.hosts = 2; /* a proxy might use either of two Host headers */
     assert_int_equal(refused(r), 403);
-    r.hosts = 0, r.host = NULL; /* HTTP/1.0 */
+    r.hosts = 0, r.host = NULL; /* HTTP/1.0 without Host */
     assert_int_equal(refused(r), 403);
 }
 
@@ -111,7 +111,7 @@ static void the_port_of_the_web(void **state)
     const gp_guard web = {.port = 80, .token = TOKEN};
     gp_guard_request r = get(AT);
     r.origins = 1;
-    for (int i = 0; i < 3; i++) { /* browsers leave out :80 */
+    for (int i = 0; i < 3; i++) { /* browsers leave out port 80 */
         static const char *const origins[] = {"http://127.0.0.1", "http://localhost:80", "http://[::1]"};
         r.origin = origins[i], r.host = origins[i] + 7;
         assert_int_equal(refused_by(&web, &r), 0);
@@ -159,7 +159,7 @@ static void origins(void **state)
     p = post(AT "api/rate", "2");
     p.origins = 2;
     assert_int_equal(refused(p), 403);
-    p.origins = 0, p.origin = NULL; /* no browser: curl, a script */
+    p.origins = 0, p.origin = NULL; /* a client that is not a browser, such as curl */
     assert_int_equal(refused(p), 0);
 }
 
@@ -187,26 +187,26 @@ static void tokens(void **state)
         "*",
         "/index.html",
         "/data/catalog.json",
-        "/0123456789abcdef0123456789abcde",    /* a digit too few */
-        "/0123456789abcdef0123456789abcde/",   /* and a slash in its place */
-        "/0123456789abcdef0123456789abcdee",   /* the last digit wrong */
-        "/1123456789abcdef0123456789abcdef/",  /* the first */
-        "/0123456789abcdef1123456789abcdef/",  /* one in the middle */
-        "/0123456789ABCDEF0123456789ABCDEF/",  /* capitals */
+        "/0123456789abcdef0123456789abcde",    /* a digit is missing */
+        "/0123456789abcdef0123456789abcde/",   /* a digit is replaced by a slash */
+        "/0123456789abcdef0123456789abcdee",   /* the last digit is wrong */
+        "/1123456789abcdef0123456789abcdef/",  /* the first digit is wrong */
+        "/0123456789abcdef1123456789abcdef/",  /* a middle digit is wrong */
+        "/0123456789ABCDEF0123456789ABCDEF/",  /* upper case */
         "/0123456789abcdef0123456789abcdef0/", /* a digit too many */
-        "/" TOKEN "?r=1",                      /* no slash behind */
+        "/" TOKEN "?r=1",                      /* the slash after the token is missing */
         "/" TOKEN "%2f",
         "/" TOKEN "\\",
         "//" TOKEN "/",
         "/%30123456789abcdef0123456789abcdef/",
-        TOKEN "/",                          /* no slash before */
-        "http://127.0.0.1:7860/" TOKEN "/", /* as to a proxy */
+        TOKEN "/",                          /* the slash before the token is missing */
+        "http://127.0.0.1:7860/" TOKEN "/", /* a full address, as clients send it to a proxy */
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (refused(get(wrong[i])) != 403) fail_msg("\"%s\": %u", wrong[i], no.status);
-    /* what is refused does not tell the right one */
+    /* the message does not reveal the right token */
     assert_null(strstr(no.message, "0123"));
-    /* every digit counts */
+    /* every digit is compared */
     for (size_t i = 0; i < GP_TOKEN; i++) {
         char uri[] = AT;
         uri[1 + i] ^= 1;
@@ -337,7 +337,7 @@ static void lengths(void **state)
     assert_int_equal(refused(post(AT "api/rate", NULL)), 400);
     assert_int_equal(refused(post(AT "api/rate", "0")), 400);
     assert_int_equal(refused(post(AT "api/rate", "000")), 400);
-    assert_int_equal(refused(post(AT "api/rate", "007")), 0); /* as RFC 9110 has it */
+    assert_int_equal(refused(post(AT "api/rate", "007")), 0); /* RFC 9110 allows leading zeros */
     assert_int_equal(length, 7);
 
     gp_guard_request twice = post(AT "api/rate", "5");
@@ -388,8 +388,8 @@ static void too_large(void **state)
 
 /* ------------------------------------------------------------------ what comes first */
 
-/* Everything is wrong, and one thing after the other is put right: the answers come in this order, so who is not the
- * page itself never learns what exists. */
+/* Everything is wrong, and the faults are removed one by one: the responses come in this order, so a client that is not
+ * the page never learns which addresses exist. */
 static void the_order(void **state)
 {
     (void)state;
@@ -421,7 +421,7 @@ static void the_order(void **state)
     assert_int_equal(refused_by(&readonly, &r), 403);
     assert_non_null(strstr(no.message, "read-only"));
     assert_int_equal(refused(r), 400);
-    assert_non_null(strstr(no.message, "pieces"));
+    assert_non_null(strstr(no.message, "chunked"));
     r.encoding = NULL;
     assert_int_equal(refused(r), 400);
     assert_non_null(strstr(no.message, "missing"));

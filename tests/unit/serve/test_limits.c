@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The bounds, and the text that changes them. */
+ * The limits of the server, and the text that changes them. */
 #include "support.h"
 
 #include "serve/limits.h"
@@ -54,9 +54,9 @@ static void changed_ones(void **state)
     assert_float_equal(l.thumb_bytes, 0, 0);
     assert_float_equal(l.alive_seconds, 0.1, 0);
     assert_float_equal(l.poll_seconds, 3600, 0);
-    l = with("listeners=0000000000000000000000000000007"); /* the longest number there is room for */
+    l = with("listeners=0000000000000000000000000000007"); /* the longest number that the parser accepts */
     assert_float_equal(l.listeners, 7, 0);
-    l = with(",,nonsense=7,listeners=3,,listeners=5,"); /* the last counts */
+    l = with(",,nonsense=7,listeners=3,,listeners=5,"); /* the last value counts */
     assert_float_equal(l.listeners, 5, 0);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What holds for every body; those of saved views and of exports. */
+ * Rules for every body, and the bodies of saved views and of exports. */
 #include "bodies_support.h"
 
 /* ------------------------------------------------------------------ any body */
@@ -35,7 +35,7 @@ static void deep_ones(void **state)
             body[n++] = '}';
             wrong_bytes(all[p], body, n);
         }
-    /* what is deep and not read is refused too; what is not so deep passes */
+    /* deep nesting is rejected even in values that are not used; less nesting is accepted */
     right(saved, "{\"name\":\"n\",\"value\":{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]}}");
     clear(saved);
     wrong(saved,
@@ -88,7 +88,7 @@ static void views(void **state)
     clear(saved);
 }
 
-/* What is kept is given out as JSON again, to a browser that reads strictly. */
+/* A stored value is sent to browsers, which parse it as strict JSON. */
 static void values_stay_json(void **state)
 {
     (void)state;

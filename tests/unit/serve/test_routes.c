@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The table of docs/api.md, address by address, and that no address has a second spelling; ranges of bytes. */
+ * The table of docs/api.md, address by address; no address has a second spelling; ranges of bytes. */
 #include "support.h"
 
 #include "serve/routes.h"
@@ -17,7 +17,7 @@ static gp_route_kind kind_of(const char *address)
     return found.kind;
 }
 
-/* Neither a route nor a file of the page. */
+/* The address is neither a route nor a file of the page. */
 static void assert_nothing(const char *address)
 {
     if (kind_of(address) != GP_ROUTE_NONE) fail_msg("\"%s\" is a route (%d)", address, (int)found.kind);
@@ -122,7 +122,7 @@ static void numbers(void **state)
             char address[100];
             const char *end = strchr(around[k], '%') + 2;
             snprintf(address, sizeof address, "%.*s%s%s", (int)(end - 2 - around[k]), around[k], wrong[i], end);
-            /* what looks like a file of the page's is one that is not there: never a column */
+            /* an address that looks like a file of the page is not found, and is never a column */
             gp_route_kind kind = kind_of(address);
             if (kind != GP_ROUTE_NONE && kind != GP_ROUTE_PAGE) fail_msg("\"%s\" is a route", address);
         }
@@ -160,7 +160,7 @@ static void hashes(void **state)
     assert_int_not_equal(kind_of("thumb/256/" HASH ".png"), GP_ROUTE_THUMB);
 }
 
-/* Nothing is decoded, folded or left out. */
+/* Addresses are compared exactly: not decoded, and with the right case. */
 static void other_spellings(void **state)
 {
     (void)state;
@@ -202,7 +202,7 @@ static void other_spellings(void **state)
                                         "data/catalog.json ",
                                         "http://127.0.0.1/x"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_nothing(wrong[i]);
-    /* what differs from a route by a letter or an end is at most a file that the page does not have */
+    /* addresses that differ from a route by a letter are at most files that the page does not have */
     static const char *const others[] = {"data/catalog.jso",
                                          "data/catalog.json/",
                                          "data/catalog.jsonx",
@@ -225,7 +225,7 @@ static void other_spellings(void **state)
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (kind_of(others[i]) != GP_ROUTE_PAGE) fail_msg("\"%s\" is a route", others[i]);
         assert_string_equal(found.name, others[i]);
-        assert_int_equal(found.number, 0); /* of a pattern that matched in part nothing is left */
+        assert_int_equal(found.number, 0); /* a partial match leaves no number */
         assert_int_equal(found.methods, GP_METHOD_GET);
         assert_false(found.writes);
     }
@@ -345,13 +345,13 @@ static void outside(void **state)
     assert_int_equal(range_of("bytes=1000-1000", 1000), GP_RANGE_OUTSIDE);
     assert_int_equal(range_of("bytes=900000000000000000-", 1000), GP_RANGE_OUTSIDE);
     assert_int_equal(range_of("bytes=-0", 1000), GP_RANGE_OUTSIDE);
-    for (int i = 0; i < 4; i++) /* nothing has no part */
+    for (int i = 0; i < 4; i++) /* an empty file has no ranges */
         assert_int_equal(range_of((const char *[]){"bytes=0-", "bytes=0-0", "bytes=-1", "bytes=-0"}[i], 0),
                          GP_RANGE_OUTSIDE);
     assert_int_equal(range_of(NULL, 0), GP_RANGE_WHOLE);
 }
 
-/* Several ranges, other units, and what is not a range: the whole file, as if nothing had been asked. */
+/* Several ranges, other units, and invalid ranges: the whole file is sent, as without a range. */
 static void whole(void **state)
 {
     (void)state;

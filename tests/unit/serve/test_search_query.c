@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Bodies of ratings and of searches: right ones, and all that is not. */
+ * Valid and invalid bodies of ratings and searches. */
 #include "bodies_support.h"
 
 /* ------------------------------------------------------------------ ratings */
@@ -116,7 +116,7 @@ static void wishes(void **state)
     right(search, "{\"text\":null,\"more\":null,\"less\":[\"" HASH "\"]}");
     assert_true(!query.text && !query.more_count && query.less_count == 1);
     clear(search);
-    right(search, "{\"text\":\" \\t\\r\\n\",\"more\":[\"u0\"]}"); /* blanks are no words */
+    right(search, "{\"text\":\" \\t\\r\\n\",\"more\":[\"u0\"]}"); /* a text of blanks counts as no text */
     assert_null(query.text);
     clear(search);
     right(search, "{\"text\":\" \xE4\xB8\x80 \\ud83e\\udd8a\"}");

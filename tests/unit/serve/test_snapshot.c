@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * The view in force and the one before it: who holds one has it whole, and no rating is lost while a view is built. */
+ * The current view and the previous one: a referenced view stays complete, and no rating is lost while a new view is
+ * built. */
 #include "serve_support.h"
 
 enum { N = 24 };
 
-/* A server over a catalog of N images; `talk` is a handle of its own, as in the real one. */
+/* A server with a catalog of N images; `db` is a handle of its own, as in the real server. */
 static gp_server *start(gp_serve_setup *setup, const char *name)
 {
     gp_error err = {0};
@@ -56,7 +57,7 @@ static void two_are_kept(void **state)
     assert_ptr_equal(again, first);
     gp_snapshot_unref(again);
     assert_ok(gp_snapshot_renew(s, &err));
-    assert_null(gp_snapshot_ref_revision(s, 1)); /* for nobody else, but whole for who holds it */
+    assert_null(gp_snapshot_ref_revision(s, 1)); /* not available for new references, but complete for the holder */
     assert_int_equal(first->holders, 1);
     assert_int_equal(gp_view_count(first->view), N);
     gp_snapshot_unref(first);
@@ -74,14 +75,14 @@ static void ratings_reach_both(void **state)
     gp_server *s = start(&setup, "both.db");
     assert_ok(gp_snapshot_renew(s, &err));
     gp_cat_rating changes[] = {rating_of(3, 1, 4), rating_of(4, -1, 2), rating_of(3, 0, 0), rating_of(999, 1, 5)};
-    changes[2].has_flag = false; /* stars alone */
+    changes[2].has_flag = false; /* a rating with stars only */
     changes[3].has_stars = false;
     gp_rated rated[4];
     gp_snapshot_rate(s, changes, 4, rated);
     assert_true(rated[0].flag == 1 && rated[0].stars == 4);
     assert_true(rated[1].flag == -1 && rated[1].stars == 2);
-    assert_true(rated[2].flag == 1 && rated[2].stars == 0); /* the flag is the one before */
-    assert_true(rated[3].flag == 1 && rated[3].stars == 0); /* not in this view */
+    assert_true(rated[2].flag == 1 && rated[2].stars == 0); /* the flag is kept */
+    assert_true(rated[3].flag == 1 && rated[3].stars == 0); /* this image is not in the view */
     assert_memory_equal(&rated[2].hash, &changes[2].hash, sizeof rated[2].hash);
     for (uint64_t revision = 1; revision <= 2; revision++) {
         gp_snapshot *snapshot = gp_snapshot_ref_revision(s, revision);
@@ -90,7 +91,7 @@ static void ratings_reach_both(void **state)
         assert_rating(snapshot, 5, 0, 0);
         gp_snapshot_unref(snapshot);
     }
-    assert_int_equal(s->since_count, 0); /* nothing is being built */
+    assert_int_equal(s->since_count, 0); /* no view is being built */
     gp_snapshot_rate(s, changes, 4, NULL);
     stop(s);
 }
@@ -110,10 +111,10 @@ static void a_view_that_cannot_be_built(void **state)
         assert_int_equal(st, GP_ERR_MEMORY);
         assert_int_equal(gp_mem_live(), live);
         assert_false(s->building);
-        assert_int_equal(s->snapshot->revision, 2); /* the old ones stay */
+        assert_int_equal(s->snapshot->revision, 2); /* the old view stays */
         assert_int_equal(s->before->revision, 1);
     }
-    /* a rating that cannot be remembered: all is read once more */
+    /* a rating that cannot be recorded: everything is read again */
     gp_cat_rating change = rating_of(1, 1, 1);
     s->building = true;
     gp_mem_fail_at(1);
@@ -133,7 +134,7 @@ typedef struct game {
     atomic_size_t read, rated, wrong;
 } game;
 
-/* What the newest view says of an image: as it should be? */
+/* Returns true if the newest view contains the expected rating of an image. */
 static bool says(gp_server *s, const gp_cat_rating *expected)
 {
     int flag = 9;
@@ -154,8 +155,8 @@ static uint64_t newest(gp_server *s)
     return revision;
 }
 
-/* As api/rate: on the disk, then in the view, under the talk lock; to be seen at once, and still when it is this
- * image's turn again, some views later. */
+/* Rates as api/rate does: on the disk, then in the view, under the catalog's lock.  The rating is visible at once, and
+ * still some views later, when this image is rated again. */
 static void rate_on(game *g)
 {
     gp_cat_rating last[N];
@@ -173,7 +174,7 @@ static void rate_on(game *g)
             continue;
         }
         last[i % N] = change;
-        /* in the view of now, and in the one that is being built */
+        /* in the current view, and in the one being built */
         for (uint64_t begun = newest(g->server), now = begun; now < begun + 2 && !atomic_load(&g->over);
              now = newest(g->server))
             if (!says(g->server, &change)) atomic_fetch_add(&g->wrong, 1);
@@ -181,13 +182,13 @@ static void rate_on(game *g)
     }
 }
 
-/* As data/col: the newest or one of a revision, read without any lock. */
+/* Reads as data/col does: the newest view or one of a given revision, without a lock. */
 static void read_on(game *g)
 {
     uint64_t seen = 0;
     while (!atomic_load(&g->over)) {
         gp_snapshot *snapshot = gp_snapshot_ref(g->server), *older;
-        if (snapshot->revision < seen) atomic_fetch_add(&g->wrong, 1); /* never backwards */
+        if (snapshot->revision < seen) atomic_fetch_add(&g->wrong, 1); /* revisions never decrease */
         seen = snapshot->revision;
         older = gp_snapshot_ref_revision(g->server, seen - 1);
         for (gp_snapshot *each = snapshot; each; each = each == snapshot ? older : NULL) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Thumbnails on the disk: whole or not there, bounded, by several threads and servers at once. */
+ * Thumbnails on the disk: complete or missing, within the size limit, with several threads and servers at once. */
 #include "../catalog/catalog_support.h"
 
 #include "base/thread.h"
@@ -11,7 +11,7 @@
 
 enum { WHOLE = 100 };
 
-/* A cache below the test's folder. */
+/* Opens a cache below the test's folder. */
 static gp_thumb_cache *shelf_of(const char *name, uint64_t most)
 {
     gp_error err = {0};
@@ -26,7 +26,7 @@ static gp_hash hash_of(unsigned n)
     return gp_hash_of(&n, sizeof n);
 }
 
-/* Bytes that begin and end as a JPEG does; the rest says whose they are. */
+/* Returns bytes that begin and end like a JPEG; the rest depends on n. */
 static const uint8_t *picture(unsigned n, size_t size)
 {
     static _Thread_local uint8_t bytes[4096];
@@ -41,7 +41,7 @@ static void put(gp_thumb_cache *cache, unsigned n, uint32_t side, size_t size)
     gp_thumb_cache_put(cache, &hash, side, picture(n, size), size);
 }
 
-/* Its size if it is there, and then it is the right one; 0: it is not. */
+/* Returns the size of a cached thumbnail after comparing its content; 0: not cached. */
 static size_t size_of(gp_thumb_cache *cache, unsigned n, uint32_t side)
 {
     uint8_t bytes[4096];
@@ -54,7 +54,7 @@ static size_t size_of(gp_thumb_cache *cache, unsigned n, uint32_t side)
     return got == (ssize_t)size && memcmp(bytes, picture(n, size), size) == 0 ? size : SIZE_MAX;
 }
 
-/* Where it lies, in a static buffer. */
+/* Returns the path of a thumbnail, in a static buffer. */
 static const char *place_of(const char *cache, unsigned n, uint32_t side)
 {
     static char path[512];
@@ -72,7 +72,7 @@ static void write_file(const char *path, const void *bytes, size_t size)
     fclose(file);
 }
 
-/* When it was last looked at, so many seconds ago. */
+/* Sets the time of the last use to `age` seconds ago. */
 static void set_age(const char *path, time_t seconds)
 {
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time(NULL) - seconds}};
@@ -86,7 +86,7 @@ static time_t age_of(const char *path)
     return time(NULL) - info.st_mtime;
 }
 
-/* Files below a folder, and their bytes. */
+/* Counts the files below a folder, and their bytes. */
 static size_t count_files(const char *folder, size_t *bytes)
 {
     size_t count = 0;
@@ -119,16 +119,16 @@ static void what_is_put_is_found(void **state)
     assert_int_equal(size_of(cache, 1, 256), WHOLE);
     assert_int_equal(size_of(cache, 1, 512), 0);
     assert_int_equal(size_of(cache, 2, 256), 0);
-    put(cache, 1, 256, WHOLE + 7); /* again: the later one */
+    put(cache, 1, 256, WHOLE + 7); /* stored again: the later content counts */
     assert_int_equal(size_of(cache, 1, 256), WHOLE + 7);
     gp_thumb_cache_close(cache);
-    cache = shelf_of("plain", 1 << 20); /* another server */
+    cache = shelf_of("plain", 1 << 20); /* another server with the same cache */
     assert_int_equal(size_of(cache, 1, 256), WHOLE + 7);
     struct stat info;
     assert_int_equal(stat(place_of("plain", 1, 256), &info), 0);
-    assert_int_equal(info.st_mode & 0777, 0600); /* nobody else's business */
+    assert_int_equal(info.st_mode & 0777, 0600); /* only the user may read the file */
     size_t bytes = 0;
-    assert_int_equal(count_files(at("plain"), &bytes), 1); /* no temporary files */
+    assert_int_equal(count_files(at("plain"), &bytes), 1); /* no temporary files remain */
     gp_thumb_cache_close(cache);
     gp_thumb_cache_close(NULL);
 }
@@ -140,32 +140,32 @@ static void damaged_ones_are_not_there(void **state)
     put(cache, 1, 256, WHOLE);
     char path[512];
     snprintf(path, sizeof path, "%s", place_of("damaged", 1, 256));
-    assert_int_equal(truncate(path, WHOLE - 1), 0); /* after a power cut */
+    assert_int_equal(truncate(path, WHOLE - 1), 0); /* truncated, as after a power cut */
     assert_int_equal(size_of(cache, 1, 256), 0);
     assert_int_equal(truncate(path, 0), 0);
     assert_int_equal(size_of(cache, 1, 256), 0);
-    write_file(path, "\xff\xd8\xff\xd9", 4); /* begins and ends, with nothing between */
+    write_file(path, "\xff\xd8\xff\xd9", 4); /* the right beginning and end, but nothing between */
     assert_int_equal(size_of(cache, 1, 256), 0);
     write_file(path, "\0\0\0\0\0\0\0\xff\xd9", 9);
     assert_int_equal(size_of(cache, 1, 256), 0);
     write_file(path, "\xff\xd8\0\0\0\xff\0", 7);
     assert_int_equal(size_of(cache, 1, 256), 0);
-    put(cache, 1, 256, WHOLE); /* and is made anew */
+    put(cache, 1, 256, WHOLE); /* the thumbnail is stored again */
     assert_int_equal(size_of(cache, 1, 256), WHOLE);
 
     write_file(at("elsewhere"), picture(1, WHOLE), WHOLE);
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(symlink(at("elsewhere"), path), 0); /* never through a link */
+    assert_int_equal(symlink(at("elsewhere"), path), 0); /* a link is never followed */
     assert_int_equal(size_of(cache, 1, 256), 0);
     put(cache, 1, 256, WHOLE);
     assert_int_equal(size_of(cache, 1, 256), WHOLE);
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(mkfifo(path, 0600), 0); /* nor does anybody wait */
+    assert_int_equal(mkfifo(path, 0600), 0); /* a FIFO does not block */
     assert_int_equal(size_of(cache, 1, 256), 0);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(mkdir(path, 0700), 0);
     assert_int_equal(size_of(cache, 1, 256), 0);
-    put(cache, 1, 256, WHOLE); /* cannot be: and is not */
+    put(cache, 1, 256, WHOLE); /* the thumbnail cannot be stored, so it is not cached */
     assert_int_equal(size_of(cache, 1, 256), 0);
     size_t bytes = 0;
     assert_int_equal(count_files(at("damaged"), &bytes), 0);
@@ -179,7 +179,7 @@ static void looking_makes_young(void **state)
     put(cache, 1, 256, WHOLE);
     set_age(place_of("looks", 1, 256), 3000);
     assert_int_equal(size_of(cache, 1, 256), WHOLE);
-    assert_true(age_of(place_of("looks", 1, 256)) >= 2990); /* not so often */
+    assert_true(age_of(place_of("looks", 1, 256)) >= 2990); /* the time of use is not updated on every use */
     set_age(place_of("looks", 1, 256), 86400);
     assert_int_equal(size_of(cache, 1, 256), WHOLE);
     assert_true(age_of(place_of("looks", 1, 256)) < 60);
@@ -195,8 +195,8 @@ static void the_oldest_go(void **state)
         put(cache, i, 256, WHOLE);
         set_age(place_of("bounded", i, 256), 1000 + (i * 7) % N);
     }
-    for (unsigned i = 0; i < N; i++) assert_int_equal(size_of(cache, i, 256), WHOLE); /* as much as it may be */
-    put(cache, N, 256, WHOLE); /* one more: down to nine tenths */
+    for (unsigned i = 0; i < N; i++) assert_int_equal(size_of(cache, i, 256), WHOLE); /* the cache is full */
+    put(cache, N, 256, WHOLE); /* one more thumbnail: the cache shrinks to nine tenths */
     size_t bytes = 0;
     assert_int_equal(count_files(at("bounded"), &bytes), 18);
     assert_int_equal(bytes, 18 * WHOLE);
@@ -205,7 +205,7 @@ static void the_oldest_go(void **state)
     gp_thumb_cache_close(cache);
 }
 
-/* What other servers have put there counts too, from the first file on. */
+/* Files of other servers count from the first stored file on. */
 static void what_others_put_counts(void **state)
 {
     (void)state;
@@ -241,9 +241,9 @@ static void leftovers_go(void **state)
     set_age(young, 1800);
     gp_thumb_cache_close(cache);
     cache = shelf_of("leftovers", 1 << 20);
-    put(cache, 2, 256, WHOLE); /* the first one of a server looks around */
+    put(cache, 2, 256, WHOLE); /* a server scans the folder before its first store */
     assert_int_not_equal(access(old, F_OK), 0);
-    assert_int_equal(access(young, F_OK), 0); /* may still be written */
+    assert_int_equal(access(young, F_OK), 0); /* another process may still be writing this file */
     assert_int_equal(size_of(cache, 1, 256), WHOLE);
     gp_thumb_cache_close(cache);
 }
@@ -258,7 +258,7 @@ static void nothing_may_be_kept(void **state)
     gp_thumb_cache_close(cache);
 }
 
-/* Without a folder all goes on, without a cache. */
+/* Without a cache folder the server works, but caches nothing. */
 static void without_a_folder(void **state)
 {
     (void)state;
@@ -270,13 +270,13 @@ static void without_a_folder(void **state)
         setenv("XDG_CACHE_HOME", i == 0 ? at("file") : i == 1 ? "relative" : i == 2 ? "" : at("gone"), 1);
         unsetenv("HOME");
         assert_ok(gp_thumb_cache_open(1 << 20, &cache, &err));
-        if (i == 3) folder_remove_tree(at("gone")); /* under a running server */
+        if (i == 3) folder_remove_tree(at("gone")); /* deleted while the server runs */
         put(cache, 1, 256, WHOLE);
         assert_int_equal(size_of(cache, 1, 256), 0);
         gp_thumb_cache_close(cache);
     }
     assert_int_not_equal(access("relative", F_OK), 0);
-    setenv("HOME", at("home"), 1); /* the other place */
+    setenv("HOME", at("home"), 1); /* the second possible folder */
     unsetenv("XDG_CACHE_HOME");
     gp_thumb_cache *cache = NULL;
     assert_ok(gp_thumb_cache_open(1 << 20, &cache, &err));
@@ -342,7 +342,7 @@ static void many_at_once(void **state)
     for (int i = 0; i < 2; i++) m.shelves[i] = shelf_of("many", PICTURES / 2 * WHOLE);
     assert_ok(gp_threads_start(THREADS, put_and_find, &m, &threads, &err));
     gp_threads_join(threads);
-    assert_int_equal(atomic_load(&m.broken), 0); /* never one half written */
+    assert_int_equal(atomic_load(&m.broken), 0); /* never a partly written file */
     assert_true(atomic_load(&m.found) > 0);
     put(m.shelves[0], 1000, 256, WHOLE);
     size_t count = count_files(at("many"), &bytes);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Thumbnails on request: one decode for all who want one, and an answer for each, whatever happens. */
+ * Thumbnails on request: one decode for all requests of an image, and a response for each, whatever happens. */
 #include "../report/report_support.h"
 #include "serve_support.h"
 
@@ -7,7 +7,7 @@
 
 enum { PICTURES = 6, LARGE = 900 };
 
-/* Pictures 0 to 5 in the catalog; the last is not there any more, the one before has changed since. */
+/* Images 0 to 5 of the catalog; the last file is missing, and the one before has changed. */
 static gp_hash hashes[PICTURES];
 
 static gp_server *start(gp_serve_setup *setup, const char *name, int threads, size_t waiting)
@@ -43,13 +43,13 @@ static void stop(gp_server *s)
     gp_cat_close(cat);
 }
 
-/* As the polling thread does: what is answered at once is over. */
+/* Requests a thumbnail as the polling thread does; a request that is answered at once ends here. */
 static void want(account *a, gp_server *s, const gp_hash *hash, uint32_t side)
 {
     gp_request *request = account_open(a, s);
     request->route = (gp_route){.kind = GP_ROUTE_THUMB, .hash = *hash, .number = side};
     gp_serve_thumb(request);
-    /* one that waits belongs to others by now */
+    /* a waiting request belongs to other threads now */
     if (!atomic_load(&a->suspended)) account_close(a);
 }
 
@@ -83,7 +83,7 @@ static void made_and_kept(void **state)
         want(&a, s, &hashes[0], gp_thumb_sides[k]);
         assert_answered(&a, 200, 1);
         assert_true(on_shelf(&hashes[0], gp_thumb_sides[k]));
-        want(&a, s, &hashes[0], gp_thumb_sides[k]); /* now nobody waits */
+        want(&a, s, &hashes[0], gp_thumb_sides[k]); /* no request is waiting now */
         assert_answered(&a, 200, 0);
     }
     stop(s);
@@ -98,7 +98,7 @@ static void what_is_not_there(void **state)
     gp_hash unknown = gp_hash_of("unknown", 7);
     want(&a, s, &unknown, 256);
     assert_answered(&a, 404, 0);
-    for (int i = PICTURES - 2; i < PICTURES; i++) /* each time anew */
+    for (int i = PICTURES - 2; i < PICTURES; i++) /* decoded again for each request */
         for (int k = 0; k < 3; k++) {
             want(&a, s, &hashes[i], k == 1 ? 512 : 256);
             assert_answered(&a, 404, 1);
@@ -155,7 +155,7 @@ static void those_who_join_take_no_place(void **state)
         stand_still(s, &block);
         want(&first, s, &hashes[left], 256);
         for (int i = 0; i < 20; i++) want(&joined[i], s, &hashes[left], i & 1 ? 512 : 256);
-        want(&other, s, &hashes[2], 256); /* another image is one too many, and leaves nothing behind */
+        want(&other, s, &hashes[2], 256); /* a request for another image exceeds the limit, and leaves nothing behind */
         assert_answered(&other, 429, 0);
         want(&other, s, &hashes[2], 512);
         assert_answered(&other, 429, 0);

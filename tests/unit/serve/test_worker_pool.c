@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Requests that wait for a thread: each is done once and goes on once, only so many wait, and none is left behind. */
+ * Requests that wait for a thread: each is processed once and resumed once, their number is limited, and none is
+ * lost. */
 #include "serve_support.h"
 
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* who works passes through it */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* every worker passes through this lock */
 static atomic_int working, done;
 
 static void work(gp_request *request)
@@ -30,7 +31,7 @@ static gp_server *start(gp_serve_setup *setup, int threads, size_t waiting)
     return s;
 }
 
-/* What was refused is answered where it stands. */
+/* A rejected request is answered at once by its own thread. */
 static void assert_refused(account *a, unsigned status)
 {
     assert_int_equal(a->request->status, status);
@@ -62,14 +63,14 @@ static void only_so_many_wait(void **state)
     account accounts[MOST + 4];
     gp_serve_setup setup;
     gp_server *s = start(&setup, 1, MOST);
-    for (int round = 1; round <= 3; round++) { /* the count comes back to nothing */
+    for (int round = 1; round <= 3; round++) { /* the count returns to 0 */
         atomic_store(&working, 0);
         pthread_mutex_lock(&gate);
         assert_true(gp_worker_pool_take(s->general_pool, account_open(&accounts[0], s), work));
         wait_for_working(1);
         for (int i = 1; i <= MOST; i++)
             assert_true(gp_worker_pool_take(s->general_pool, account_open(&accounts[i], s), work));
-        for (int i = MOST + 1; i < MOST + 4; i++) { /* also not when asked again */
+        for (int i = MOST + 1; i < MOST + 4; i++) { /* also when the request is repeated */
             assert_false(gp_worker_pool_take(s->general_pool, account_open(&accounts[i], s), work));
             assert_refused(&accounts[i], 429);
         }
@@ -93,7 +94,7 @@ static void the_rest_is_answered_at_the_end(void **state)
     wait_for_working(2);
     atomic_store(&s->stopping, true);
     pthread_mutex_unlock(&gate);
-    gp_worker_pool_close(s->general_pool); /* returns when all are answered */
+    gp_worker_pool_close(s->general_pool); /* returns when all requests are answered */
     s->general_pool = NULL;
     for (int i = 0; i < N; i++) {
         assert_int_equal(atomic_load(&accounts[i].status), i < 2 ? 418 : 503);
@@ -141,7 +142,7 @@ static void many_ask_at_once(void **state)
     assert_int_equal(a.taken + a.refused, ASKERS * EACH);
     assert_int_equal(done, a.taken);
     assert_true(a.taken >= FEW);
-    /* nobody waits now, so there is room for as many as ever */
+    /* no request waits now, so the full limit is available */
     for (int i = 0; i < FEW; i++)
         assert_true(gp_worker_pool_take(a.server->general_pool, account_open(&last[i], a.server), work));
     for (int i = 0; i < FEW; i++) assert_int_equal(status_of(&last[i]), 418);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A folder of small pictures and a catalog beside it, for tests of whole stages through goldpan.h. */
+ * A folder of small images and a catalog beside it, for tests of whole stages through goldpan.h. */
 #ifndef GP_TESTS_STAGE_PLACE_H
 #define GP_TESTS_STAGE_PLACE_H
 
@@ -18,7 +18,7 @@ typedef struct place {
     char root[64], pictures[96], catalog[96];
 } place;
 
-static gp_model *model; /* the bundled one, opened once: open_model, close_model */
+static gp_model *model; /* the bundled model, opened once; open_model, close_model */
 
 static inline void place_make(place *p)
 {
@@ -58,7 +58,7 @@ static inline void put_text(const char *path, const char *text)
     put_bytes(path, text, strlen(text));
 }
 
-/* The prompt of a picture, in a file beside it. */
+/* Writes the prompt of an image to a text file beside it. */
 static inline void put_prompt(const place *p, const char *name, const char *prompt)
 {
     char side[256];
@@ -67,7 +67,7 @@ static inline void put_prompt(const place *p, const char *name, const char *prom
     put_text(side, prompt);
 }
 
-/* A picture of its own, told by `seed`, and (unless NULL) its prompt beside it. */
+/* Writes an image whose content depends on `seed` and, unless NULL, its prompt beside it. */
 static inline void put_picture(const place *p, const char *name, uint64_t seed, const char *prompt)
 {
     enum { SIDE = 48 };
@@ -87,7 +87,7 @@ static inline void put_many(const place *p, size_t n)
     }
 }
 
-/* A number from the catalog, by plain SQL. */
+/* Returns a number from the catalog by plain SQL. */
 static inline int64_t ask(const place *p, const char *sql)
 {
     sqlite3 *db = NULL;
@@ -129,10 +129,10 @@ typedef struct plan {
     uint64_t max_pixels;
     gp_progress_fn progress;
     void *user;
-    bool only_score; /* progress of score alone */
+    bool only_score; /* stop only in the progress of score */
 } plan;
 
-/* What gp_run reports, all of it. */
+/* All parts of gp_run_report. */
 typedef struct run_counts {
     gp_report add, score, pick, sheet;
     gp_analyze_report find;
@@ -181,7 +181,7 @@ static inline gp_status run_plan(const place *p, const plan *how, run_counts *re
     return st;
 }
 
-/* All rows in order of path: name, prompt, source, score to the last bit, rank, pick, failure. */
+/* Returns all rows in order of path: name, prompt, source, score in every bit, rank, pick, failure. */
 static inline char *dump(const place *p)
 {
     gp_catalog *cat = NULL;

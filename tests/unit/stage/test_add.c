@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Add: where a prompt comes from and what outdoes what, what is read again and what is not, what is said of bad files.
- */
+ * Add: sources of prompts and their priority, which files are read again, and the failures of bad files. */
 #include "place.h"
 
 #include "catalog/catalog.h"
@@ -20,7 +19,7 @@ static gp_status add(const place *p, const char *table, gp_report *report, gp_er
     return st;
 }
 
-/* "prompt|source|settings" of one picture; "-" for what it lacks. */
+/* Returns "prompt|source|settings" of one image; "-" for missing parts. */
 static const char *record(const place *p, const char *name)
 {
     static char text[1000];
@@ -41,7 +40,7 @@ static const char *record(const place *p, const char *name)
     return text;
 }
 
-/* Put a tEXt chunk after the header of a PNG (8 bytes of signature, 25 of IHDR). */
+/* Inserts a tEXt chunk after the header of a PNG (8 bytes of signature, 25 of IHDR). */
 static void put_chunk(const place *p, const char *name, const char *key, const char *text)
 {
     gp_bytes png = {0};
@@ -67,7 +66,7 @@ static void put_parameters(const place *p, const char *name, const char *paramet
     put_chunk(p, name, "parameters", parameters);
 }
 
-/* Other bytes, same size and time: whoever reads the file now finds no picture. */
+/* Changes the bytes of a file, but not its size and time: reading the file now finds no image. */
 static void spoil(const place *p, const char *name)
 {
     struct stat before;
@@ -101,7 +100,7 @@ static void test_precedence(void **state)
                         "from the file|a1111: parameters|{\"steps\":20,\"sampler\":\"Euler a\",\"seed\":7}");
     assert_non_null(strstr(record(&p, "nothing.png"), "beside nothing|sidecar|"));
     assert_string_equal(record(&p, "none.png"), "-|-|-");
-    /* the table outdoes both; its columns join the settings, one that has a setting's name takes its place */
+    /* the table has priority over both; its columns are added to the settings and replace settings of the same name */
     snprintf(table, sizeof table, "%s/t.csv", p.root);
     put_text(table, "file_name,prompt,category,seed\nmeta.png,from the table,animals,8\nside.png, ,food,\n");
     assert_ok(add(&p, table, &report, &err));
@@ -184,7 +183,8 @@ static void test_evidence(void **state)
         assert_string_equal(told.text,
                             again ? "guesses 1;" : "guesses 1;broken-graphs 1;unstated-prompts 1;damaged-metadata 2;");
     }
-    assert_non_null(strstr(record(&p, "side.png"), "beside it|sidecar|")); /* a sidecar file is stronger than a guess */
+    /* a sidecar file has priority over a guess */
+    assert_non_null(strstr(record(&p, "side.png"), "beside it|sidecar|"));
     assert_non_null(strstr(record(&p, "bad.png"), "words|a1111: parameters (its checksum is wrong)|"));
     assert_string_equal(record(&p, "settings.png"),
                         "-|a1111: parameters|{\"steps\":20,\"sampler\":\"Euler a\",\"seed\":7}");
@@ -194,7 +194,7 @@ static void test_evidence(void **state)
     place_remove(&p);
 }
 
-/* Of an image at several paths with different prompts, the first path gives the prompt, in every call. */
+/* If an image has several paths with different prompts, the first path determines the prompt, in every call. */
 static void test_prompts_of_paths(void **state)
 {
     (void)state;
@@ -214,18 +214,18 @@ static void test_prompts_of_paths(void **state)
         assert_string_equal(record(&p, "a.png"), "one|sidecar|{}");
         assert_string_equal(told.text, "rival-prompts 1;");
     }
-    put_picture(&p, "a.png", 1, "three"); /* changed by the user */
+    put_picture(&p, "a.png", 1, "three"); /* the user changed the prompt */
     evidence(&p, &told, &report);
     assert_string_equal(record(&p, "a.png"), "three|sidecar|{}");
     assert_string_equal(told.text, "rival-prompts 2;");
-    put_picture(&p, "0.png", 1, "zero"); /* an earlier path */
+    put_picture(&p, "0.png", 1, "zero"); /* a path that sorts earlier */
     evidence(&p, &told, &report);
     assert_string_equal(record(&p, "a.png"), "zero|sidecar|{}");
     snprintf(table, sizeof table, "%s/t.csv", p.root);
     put_text(table, "file_name,prompt\nb.png,second\na.png,first\n");
     assert_ok(add(&p, table, &report, &err));
     assert_string_equal(record(&p, "b.png"), "first|table:t.csv|{}");
-    /* a moved file is at one path */
+    /* the moved file has only one path */
     put_picture(&p, "e.png", 2, "old words");
     evidence(&p, &told, &report);
     snprintf(moved, sizeof moved, "%s", in(&p, "f.png"));
@@ -237,7 +237,7 @@ static void test_prompts_of_paths(void **state)
     place_remove(&p);
 }
 
-/* A better reader reads the same bytes again: an old prompt from metadata is replaced, a prompt from a table stays. */
+/* A newer reader reads the same bytes again: an old prompt from metadata is replaced, a prompt from a table stays. */
 static void test_metadata_gives_way(void **state)
 {
     (void)state;
@@ -284,12 +284,12 @@ static void test_what_is_read_again(void **state)
     static const char *const names[] = {"meta.png", "side.png", "none.png", "row.png"};
     for (size_t i = 0; i < 4; i++) spoil(&p, names[i]);
     for (int again = 0; again < 2; again++) {
-        assert_ok(add(&p, again ? NULL : table, &report, &err)); /* nothing new is said: nothing is read */
+        assert_ok(add(&p, again ? NULL : table, &report, &err)); /* without new prompts no file is read */
         assert_int_equal(report.failed, 0);
         assert_int_equal(report.skipped, 4);
         assert_int_equal(report.without_prompt, 1);
     }
-    /* what has something new to say is read, and found spoilt */
+    /* files with a new prompt are read, and found damaged */
     put_text(table, "file_name,prompt,category\nrow.png,a row,food\n");
     assert_ok(add(&p, table, &report, &err));
     assert_int_equal(report.failed, 1);
@@ -326,7 +326,7 @@ static void test_one_line_a_bad_file(void **state)
     put_bytes(in(&p, "empty.png"), "", 0);
     put_text(in(&p, "text.jpg"), "not a picture at all");
     assert_int_equal(symlink("nowhere", in(&p, "link.png")), 0);
-    assert_int_equal(mkfifo(in(&p, "pipe.png"), 0600), 0); /* never opened */
+    assert_int_equal(mkfifo(in(&p, "pipe.png"), 0600), 0); /* the FIFO is not opened */
     for (int again = 0; again < 2; again++) {
         assert_ok(add(&p, NULL, &report, &err));
         assert_int_equal(report.failed, 3);
@@ -382,7 +382,7 @@ static void test_progress_ends_at_all(void **state)
     place_remove(&p);
 }
 
-/* Known files, told by table and side-car, and a new one: every allocation fails once, by steps. */
+/* Known files with a table row or a sidecar file, and a new file: every allocation fails once, in steps. */
 static void test_no_memory(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Measuring: all pictures of a small folder are encoded once, a large one is sampled, drawn ones need no file; times
- * and counts belong together, nothing is left on the disk, a stop is a stop. */
+ * bench: all images of a small folder are encoded once, a large folder is sampled, synthetic images need no file.
+ * Times and counts are consistent, nothing stays on the disk, and a stop ends the call. */
 #include "place.h"
 #include "stage/synthetic.h"
 
@@ -45,18 +45,18 @@ static void test_folder(void **state)
     const char *roots[] = {p.pictures};
     size_t before = files_in(p.pictures);
     gp_bench_options o = small(roots);
-    o.seconds = 30; /* all are done long before */
+    o.seconds = 30; /* all images are encoded long before */
     assert_ok(gp_bench(model, &o, &r, &err));
     assert_int_equal(r.found, 24);
     assert_int_equal(r.pictures, 23);
     assert_int_equal(r.failed, 1);
-    assert_int_equal(r.texts, 4); /* each once */
+    assert_int_equal(r.texts, 4); /* each distinct text once */
     assert_int_equal(r.threads, 2);
     assert_int_equal(r.batch, 4);
     assert_true(r.bytes > 100 && r.add_seconds > 0 && r.text_tower_seconds > 0);
     assert_true(r.expected > 0 && r.expected < 1e6);
     check_times(&r);
-    assert_int_equal(files_in(p.pictures), before); /* nothing is written */
+    assert_int_equal(files_in(p.pictures), before); /* no file was written */
     assert_int_equal(files_in(p.root), 3);
     o.sample = 6;
     assert_ok(gp_bench(model, &o, &r, &err));
@@ -71,13 +71,13 @@ static void test_drawn(void **state)
     gp_error err = {0};
     gp_bench_report r = GP_INIT(gp_bench_report);
     gp_bench_options o = small(NULL);
-    o.sample = 8, o.seconds = 3600; /* the number of images ends it, however slow the machine is */
+    o.sample = 8, o.seconds = 3600; /* the number of images ends the measurement on any machine */
     assert_ok(gp_bench(model, &o, &r, &err));
     assert_int_equal(r.found, 0);
     assert_int_equal(r.pictures, 8);
     assert_int_equal(r.failed, 0);
     assert_int_equal(r.texts, 3);
-    assert_true(r.bytes > 8e5 && r.bytes < 2.5e6); /* as generators' pictures of that size */
+    assert_true(r.bytes > 8e5 && r.bytes < 2.5e6); /* in the range of generated images of that size */
     assert_true(r.expected == 0 && r.add_seconds == 0);
     check_times(&r);
 }
@@ -95,8 +95,8 @@ static void test_drawn_pictures_are_told_by_their_seed(void **state)
     assert_memory_equal(a.data, b.data, a.size);
     assert_true(a.size != c.size || memcmp(a.data, c.data, a.size) != 0);
     assert_ok(gp_image_read_info((const uint8_t *)a.data, a.size, &head, &err));
-    assert_int_equal(head.width, GP_DRAWN_SIDE);
-    assert_int_equal(head.height, GP_DRAWN_SIDE);
+    assert_int_equal(head.width, GP_SYNTHETIC_SIDE);
+    assert_int_equal(head.height, GP_SYNTHETIC_SIDE);
     gp_str_clear(&a), gp_str_clear(&b), gp_str_clear(&c);
 }
 
@@ -116,18 +116,20 @@ static void test_refusals(void **state)
     const char *roots[] = {p.pictures};
     gp_bench_options o = small(roots);
     assert_int_equal(gp_bench(model, &o, &r, &err), GP_ERR_NOT_FOUND);
-    assert_string_equal(err.message, "no images there (PNG, JPEG, WebP)");
+    assert_string_equal(
+        err.message,
+        "no PNG, JPEG or WebP image found: name a folder that contains some, or none to use synthetic images");
     o.sample = 0;
     assert_int_equal(gp_bench(model, &o, &r, &err), GP_ERR_USAGE);
     put_many(&p, 40);
     o = small(roots);
     o.seconds = 30, o.progress = stop, o.batch = 1;
     assert_int_equal(gp_bench(model, &o, &r, &err), GP_ERR_STOPPED);
-    assert_int_equal(r.pictures, 99); /* written only on success */
+    assert_int_equal(r.pictures, 99); /* the report is written only on success */
     place_remove(&p);
 }
 
-/* Each allocation fails once: an error every time, and nothing is lost. */
+/* Each allocation fails once: an error every time, and no leak. */
 static void test_no_memory(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Find and pick where they end otherwise: out of memory, stopped, with too little to go by, files gone since. */
+ * gp_analyze and gp_pick under other conditions: out of memory, stopped, too few images, files that were deleted. */
 #include "place.h"
 
 enum { IMAGES = 40 };
@@ -37,7 +37,7 @@ static gp_analyze_options quick(const gp_slices_options *slices, const gp_umap_o
     return o;
 }
 
-/* An allocation fails: nothing is lost, nothing half written, the analysis before stays. */
+/* After a failed allocation nothing leaks, no analysis is stored in part, and the earlier analysis stays. */
 static void test_every_allocation_fails_once(void **state)
 {
     (void)state;
@@ -49,7 +49,7 @@ static void test_every_allocation_fails_once(void **state)
     slices.resamples = 3, map.epochs = 2, map.neighbours = 5;
     gp_analyze_options o = quick(&slices, &map);
     gp_error err = {0};
-    assert_ok(gp_analyze(cat, NULL, &o, NULL, &err)); /* statements are prepared, caches filled */
+    assert_ok(gp_analyze(cat, NULL, &o, NULL, &err)); /* first run, which prepares statements and fills caches */
     int64_t before = gp_mem_live();
     o.new_map = true;
     for (uint64_t i = 1; st != GP_OK; i += i < 400 ? 1 : 37) {
@@ -80,7 +80,7 @@ static void test_stopped_anywhere(void **state)
         gp_analyze_options o = GP_ANALYZE_DEFAULTS;
         o.progress = stop_in, o.user = stages[i], o.new_map = true;
         assert_int_equal(gp_analyze(cat, NULL, &o, NULL, &err), GP_ERR_STOPPED);
-        /* what comes before the map is on record by then; nothing else is */
+        /* results before the map are stored by then; nothing else is */
         assert_int_equal(categorised(cat), i == 2 ? IMAGES : 0);
     }
     gp_catalog_close(cat);
@@ -122,18 +122,18 @@ static void test_categories_by_words(void **state)
                *wrong[] = {"animals=cat||dog", "x"};
     o.category_labels = words, o.category_label_count = 4, o.no_map = true;
     assert_ok(gp_analyze(cat, NULL, &o, &report, &err));
-    assert_int_equal(report.categories, 4); /* "two blue cars", "three eggs": plurals are words too */
+    assert_int_equal(report.categories, 4); /* "two blue cars", "three eggs": plurals count as words too */
     assert_string_equal(report.category_source, "your words");
     o.category_labels = wrong, o.category_label_count = 2;
     assert_int_equal(gp_analyze(cat, NULL, &o, &report, &err), GP_ERR_USAGE);
     o.category_label_count = 1;
     assert_int_equal(gp_analyze(cat, NULL, &o, &report, &err), GP_ERR_USAGE);
-    assert_int_equal(categorised(cat), IMAGES); /* the one before stays */
+    assert_int_equal(categorised(cat), IMAGES); /* the earlier analysis stays */
     gp_catalog_close(cat);
     place_remove(&p);
 }
 
-/* Files go after the analysis: picks come from what is there. */
+/* Files are deleted after the analysis: picks come from the remaining files. */
 static void test_files_gone_since(void **state)
 {
     (void)state;
@@ -184,7 +184,7 @@ static void hear(void *user, const gp_note *note)
     snprintf(t->message, sizeof t->message, "%s", note->message);
 }
 
-/* By difficulty: from the embeddings of the prompts, before any analysis and with one. */
+/* Pick by difficulty, from the embeddings of the prompts, with and without an analysis. */
 static void test_pick_by_difficulty(void **state)
 {
     (void)state;
@@ -218,7 +218,7 @@ static void test_pick_by_difficulty(void **state)
     gp_catalog_close(cat);
     place_remove(&p);
 
-    cat = scored(&p); /* 4 prompts: too few */
+    cat = scored(&p); /* 4 prompts are too few */
     t = (told){0};
     pick = (gp_pick_options)GP_PICK_DEFAULTS;
     pick.by = GP_BY_DIFFICULTY, pick.top = 3, pick.note = hear, pick.note_user = &t;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Quality measures in the catalog: frames that show nothing are set apart and become candidates again, images of older
- * catalogs are measured, and picks meet limits of measures. */
+ * catalogs are measured, and picks respect limits on measures. */
 #include "place.h"
 
 typedef struct notes {
-    gp_str text; /* "code count\n" */
+    gp_str text; /* lines "code count" */
 } notes;
 
 static void take_note(void *user, const gp_note *note)
@@ -20,7 +20,7 @@ static void do_sql(const place *p, const char *sql)
     sqlite3_close(db);
 }
 
-/* Writes an image of one grey with its prompt; grey < 0: noise. */
+/* Writes an image of one grey level with its prompt; grey < 0: noise. */
 static void put_frame(const place *p, const char *name, int grey)
 {
     enum { SIDE = 128 };
@@ -46,7 +46,7 @@ static gp_catalog *open_catalog(const place *p)
     return cat;
 }
 
-/* Scores, and compares the notes with those expected. */
+/* Scores, and compares the notes with the expected ones. */
 static void score(const place *p, bool keep, const char *said)
 {
     notes n = {GP_STR_INIT};
@@ -98,7 +98,7 @@ static void test_frames_are_set_apart(void **state)
     assert_int_equal(counts.measured, 11);
     assert_true(counts.black == 1 && counts.noise == 1);
     score(&p, false, "");          /* the notes come only once */
-    put_frame(&p, "black.png", 0); /* read again: the pixels are the same */
+    put_frame(&p, "black.png", 0); /* the file is read again, and its pixels are the same */
     do_sql(&p, "UPDATE paths SET size = 0");
     add_folder(&p, p.pictures, NULL, NULL);
     assert_int_equal(ask(&p, "SELECT count(*) FROM images WHERE apart IS NOT NULL"), 2);
@@ -133,7 +133,7 @@ static void test_frames_come_back(void **state)
     score(&p, true, "frames-kept 2\n");
     assert_int_equal(ask(&p, "SELECT count(*) FROM images WHERE apart IS NOT NULL"), 0);
     assert_int_equal(pick(&p, NULL, 0), 11);
-    score(&p, false, ""); /* they stay candidates */
+    score(&p, false, ""); /* the images stay candidates */
     do_sql(&p, "UPDATE paths SET size = 0");
     add_folder(&p, p.pictures, NULL, NULL);
     score(&p, false, "");
@@ -142,7 +142,7 @@ static void test_frames_come_back(void **state)
     place_remove(&p);
 }
 
-/* A catalog whose images were scored, and picked, before there were measures; one file has changed since. */
+/* A catalog whose images were scored and picked before goldpan had quality measures; one file has changed since. */
 static void test_older_catalogs_are_measured(void **state)
 {
     (void)state;

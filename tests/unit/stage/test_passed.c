@@ -59,7 +59,7 @@ static void test_kinds(void **state)
     snprintf(other, sizeof other, "%s/other", p.root);
     mkdir(other, 0755);
     assert_int_equal(symlink(other, in(&p, "images")), 0);
-    assert_int_equal(symlink(p.pictures, in(&p, "loop")), 0); /* leads to a folder that is walked in any case */
+    assert_int_equal(symlink(p.pictures, in(&p, "loop")), 0); /* a link to a folder that the walk visits anyway */
     assert_int_equal(symlink("/nowhere/at/all", in(&p, "disk")), 0);
     assert_int_equal(mkfifo(in(&p, "pipe.png"), 0644), 0);
     assert_int_equal(add(&p, p.pictures, &n).done, 1);

@@ -137,7 +137,7 @@ static void test_folder_away_for_a_while(void **state)
     assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
     assert_int_equal(add_to(cat, p.pictures, NULL, NULL).done, 2);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    int last = dup(0); /* lowest free descriptor: no more can be opened */
+    int last = dup(0); /* takes the lowest free descriptor, so that no more can be opened */
     close(last);
     low = (struct rlimit){(rlim_t)last, limit.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
@@ -172,7 +172,7 @@ static void test_changed_since(void **state)
     gp_bytes bytes = {0};
     assert_int_equal(stat(in(&p, "000.png"), &before), 0);
     assert_ok(gp_file_read(in(&p, "000.png"), 1 << 20, &bytes, &err));
-    bytes.data[bytes.size - 1] ^= 1; /* the checksum of IEND, which no decoder needs */
+    bytes.data[bytes.size - 1] ^= 1; /* changes the checksum of IEND, which decoders do not need */
     put_bytes(in(&p, "000.png"), bytes.data, bytes.size);
     gp_bytes_clear(&bytes);
     struct timespec times[2] = {before.st_atim, before.st_mtim};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Score and pick: several models in one catalog, models that cannot score, a stop at any call of progress, texts that
- * are too long, and memory that does not grow with the number of images. */
+ * Score and pick: several models in one catalog, models that cannot score, a stop at any progress call, texts that are
+ * too long, and memory that does not grow with the number of images. */
 #include "place.h"
 #include "recipe.h"
 
@@ -18,7 +18,7 @@ static void copy_from(const char *model_folder, const char *name, const char *to
     gp_bytes_clear(&bytes);
 }
 
-/* A model shaped as the bundled one, but with the recipe's weights: other numbers. */
+/* Opens a model with the shape of the bundled model, but with the weights of the recipe. */
 static gp_model *other_model(const char *folder)
 {
     static const char *const files[] = {"config.json", "merges.txt", "vocab.json", "tokenizer_config.json",
@@ -114,13 +114,13 @@ static void test_two_models(void **state)
     assert_ok(run_plan(&p, NULL, &run, &err));
     char *before = dump(&p);
     assert_ok(gp_catalog_open(p.catalog, 0, &cat, &err));
-    /* a model that has scored nothing cannot pick, and the picks there are stay */
+    /* a model that has not scored cannot pick, and the earlier picks stay */
     assert_int_equal(gp_pick(cat, other, NULL, &report, &err), GP_ERR_NOT_FOUND);
     assert_non_null(strstr(err.message, "this model has no scores in catalog '"));
     char *after = dump(&p);
     assert_string_equal(before, after);
     gp_mem_free(after);
-    /* its embeddings and scores come beside the others, and change none of them */
+    /* its embeddings and scores are added to the others and change none of them */
     assert_ok(gp_score(cat, other, NULL, &report, &err));
     assert_int_equal(report.done, 8);
     assert_int_equal(ask(&p, "select count(*) from image_embeddings"), 16);
@@ -131,7 +131,7 @@ static void test_two_models(void **state)
     assert_ok(gp_score(cat, model, NULL, &report, &err));
     assert_int_equal(report.done, 0);
     assert_int_equal(report.skipped, 8);
-    assert_ok(gp_pick(cat, NULL, NULL, &report, &err)); /* by the one used last */
+    assert_ok(gp_pick(cat, NULL, NULL, &report, &err)); /* by the scorer used last */
     by_name(cat);
     after = dump(&p);
     assert_string_equal(before, after);
@@ -143,7 +143,7 @@ static void test_two_models(void **state)
     place_remove(&p);
 }
 
-/* Writes a head of 128 zeros and the bias 3.5, for which lower is better; `out`: the scorer's name. */
+/* Writes a head of 128 zeros and the bias 3.5, for which lower is better; `out`: name of the scorer. */
 static void write_head(const char *folder, char *out, size_t size)
 {
     static const char header[] = "{\"__metadata__\":{\"higher_better\":\"false\"},"
@@ -161,7 +161,7 @@ static void write_head(const char *folder, char *out, size_t size)
     fclose(file);
 }
 
-/* A second scorer uses the embeddings that are there, and picks by its scores work. */
+/* A second scorer uses the existing embeddings, and picks by its scores work. */
 static void test_linear_head(void **state)
 {
     (void)state;
@@ -191,7 +191,7 @@ static void test_linear_head(void **state)
                      8);
     assert_int_equal(ask(&p, "SELECT count(*) FROM picks k JOIN scorers c ON c.id = k.scorer WHERE c.name = 'flat'"),
                      (int64_t)report.done);
-    o.scorer = "flat"; /* a name of the catalog is no scorer to score with */
+    o.scorer = "flat"; /* the name of a scorer in the catalog does not select a scorer for gp_score */
     assert_int_equal(gp_score(cat, model, &o, &report, &err), GP_ERR_USAGE);
     gp_catalog_close(cat);
     recipe_folder_free(folder);
@@ -226,7 +226,8 @@ static void test_half_a_model(void **state)
     float vectors[2 * 40];
     bool ok[2];
     char *paths[] = {gp_str_dup(in(&p, "000.png")), gp_str_dup(in(&p, "001.png"))};
-    assert_ok(gp_embed_files(half, (const char *const *)paths, 2, NULL, vectors, ok, &report, &err)); /* but embed */
+    /* a model with only an image tower can embed */
+    assert_ok(gp_embed_files(half, (const char *const *)paths, 2, NULL, vectors, ok, &report, &err));
     assert_true(ok[0] && ok[1]);
     const char *texts[] = {"a cat"};
     assert_int_equal(gp_encode_texts(half, texts, 1, 1, vectors, &err), GP_ERR_UNSUPPORTED);
@@ -295,14 +296,14 @@ static void test_failures_stay_counted(void **state)
         assert_ok(run_plan(&p, NULL, &report, &err));
         assert_int_equal(report.score.done, again ? 0 : 3);
         assert_int_equal(report.score.skipped, again ? 3 : 0);
-        assert_int_equal(report.score.failed, 1); /* not tried again, but not forgotten */
+        assert_int_equal(report.score.failed, 1); /* not tried again, but still counted */
     }
     assert_int_equal(ask(&p, "select count(*) from failures"), 1);
     gp_bytes_clear(&whole);
     place_remove(&p);
 }
 
-/* A file that was replaced between add and score must not lend its embedding to its former content. */
+/* If a file is replaced between add and score, its embedding must not be stored for the earlier content. */
 static void test_replaced_before_score(void **state)
 {
     (void)state;
@@ -335,7 +336,7 @@ typedef struct stopper {
     bool bad;
 } stopper;
 
-/* Slow, so that each update is reported. */
+/* Waits, so that each update is reported. */
 static bool stop_at(void *user, const gp_progress *progress)
 {
     stopper *s = user;
@@ -357,7 +358,7 @@ static void test_stops_and_goes_on(void **state)
     place_make(&parts);
     put_many(&parts, 12);
     int stops = 0, amid_images = 0;
-    for (;;) { /* first in add, then at the texts, then at the first image, again and again */
+    for (;;) { /* stops first in add, then at the texts, then at the first image, and so on */
         stopper s = {.stop_at = stops == 0 ? 3 : stops == 1 ? 1 : 2};
         plan how = {.threads = 2, .batch = 1, .progress = stop_at, .user = &s, .only_score = stops > 0};
         gp_status st = run_plan(&parts, &how, &report, &err);
@@ -366,7 +367,7 @@ static void test_stops_and_goes_on(void **state)
         assert_int_equal(st, GP_ERR_STOPPED);
         assert_int_equal(err.status, GP_ERR_STOPPED);
         amid_images += report.score.done > 0 && report.score.done + report.score.skipped < 12;
-        /* what was encoded before the stop is scored */
+        /* images that were encoded before the stop are scored */
         assert_int_equal(ask(&parts, "select count(*) from image_embeddings"),
                          ask(&parts, "select count(*) from scores"));
         assert_true(++stops < 20);
@@ -393,7 +394,7 @@ static long peak_kib(void)
     return kib;
 }
 
-/* One PNG made many by bytes after its end. */
+/* Makes n images of one PNG by adding bytes after its end. */
 static void put_copies(const place *p, size_t n)
 {
     gp_bytes png = {0};

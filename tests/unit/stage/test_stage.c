@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Whole stages through goldpan.h, with the bundled model and small pictures written here: what is missing is done and
- * nothing else, results do not depend on threads or batches, and a stop anywhere ends where one run ends. */
+ * Whole stages through goldpan.h, with the bundled model and small images made here.  Only missing work is done,
+ * results do not depend on threads or batches, and a run that continues after a stop gives the results of one run. */
 #include "place.h"
 
 static void test_second_run_does_nothing(void **state)
@@ -20,7 +20,7 @@ static void test_second_run_does_nothing(void **state)
     assert_int_equal(report.pick.done, 4);
     gp_counts counts = counts_of(&p);
     assert_int_equal(counts.prompts, 4);
-    assert_int_equal(counts.prompt_embeddings, 4); /* each text once */
+    assert_int_equal(counts.prompt_embeddings, 4); /* each distinct text once */
     assert_int_equal(counts.scores, 20);
     char *before = dump(&p);
     assert_ok(run_plan(&p, NULL, &report, &err));
@@ -29,7 +29,7 @@ static void test_second_run_does_nothing(void **state)
     assert_int_equal(report.score.skipped, 21);
     char *after = dump(&p);
     assert_string_equal(before, after);
-    /* only what is new */
+    /* only the new image */
     put_picture(&p, "new.png", 1234, "a red cat");
     assert_ok(run_plan(&p, NULL, &report, &err));
     assert_int_equal(report.add.done, 1);
@@ -82,7 +82,7 @@ static void test_bad_files(void **state)
     gp_counts counts = counts_of(&p);
     assert_int_equal(counts.failures, 4);
     assert_int_equal(counts.scores, 5);
-    /* a limit is a failure too, and goes when the limit does */
+    /* exceeding a limit is a failure too, which is removed when the limit is raised */
     plan tight = {.max_pixels = 100};
     place q;
     place_make(&q);
@@ -93,7 +93,7 @@ static void test_bad_files(void **state)
     assert_int_equal(counts_of(&q).failures, 0);
     assert_int_equal(counts_of(&q).scores, 2);
     place_remove(&q);
-    /* repaired: the failure goes, the score comes */
+    /* after the repair the failure is removed, and the image gets a score */
     put_bytes(in(&p, "cut.png"), good.data, good.size);
     put_picture(&p, "text.png", 51, NULL);
     assert_ok(run_plan(&p, NULL, &report, &err));
@@ -115,7 +115,7 @@ static void test_moved_and_doubled(void **state)
     snprintf(to, sizeof to, "%s", in(&p, "moved.png"));
     assert_int_equal(rename(in(&p, "003.png"), to), 0);
     assert_ok(run_plan(&p, NULL, &report, &err));
-    assert_int_equal(report.score.done, 0); /* its work went with it */
+    assert_int_equal(report.score.done, 0); /* its embedding and score stay with it */
     gp_counts counts = counts_of(&p);
     assert_int_equal(counts.images, 8);
     assert_int_equal(counts.missing_paths, 1);
@@ -149,13 +149,13 @@ static void test_table_beats_sidecar(void **state)
     assert_non_null(strstr(rows, "000.png|a green tree, at night|table:prompts.csv|1|"));
     assert_non_null(strstr(rows, "001.png|two blue cars|sidecar|1|"));
     gp_mem_free(rows);
-    /* the side-car does not take it back */
+    /* the sidecar file does not replace it */
     put_picture(&p, "000.png", 1, "a red cat");
     assert_ok(run_plan(&p, NULL, &report, &err));
     rows = dump(&p);
     assert_non_null(strstr(rows, "000.png|a green tree, at night|table:prompts.csv|1|"));
     gp_mem_free(rows);
-    /* a column that is not there is the caller's mistake */
+    /* a column that does not exist is an error of the caller */
     put_text(table, "a,b\n1,2\n");
     assert_int_equal(run_plan(&p, &how, &report, &err), GP_ERR_USAGE);
     place_remove(&p);
@@ -187,7 +187,8 @@ static void test_stop_and_go_on(void **state)
     place_make(&parts);
     put_many(&parts, 40);
     int stops = 0;
-    for (int at = 1;; at++) { /* progress is throttled: the first calls are what a short run gets */
+    for (int at = 1;; at++) { /* progress is reported at most ten times a second, so a short run gets only the first
+                               * calls */
         stopper s = {.stop_at = at > 3 ? 0 : at};
         plan how = {.threads = 2, .batch = 3, .progress = stop_sometime, .user = &s};
         gp_status st = run_plan(&parts, &how, &report, &err);
@@ -217,7 +218,7 @@ static void test_long_prompt(void **state)
     assert_ok(gp_tokens(model, s.data, ids, 77, &count, &full, &err));
     assert_int_equal(count, 77);
     assert_int_equal(full, 602);
-    assert_int_equal(ids[76], 862); /* the end token stays */
+    assert_int_equal(ids[76], 862); /* the end token is kept */
     assert_int_equal(gp_tokens(model, "x", ids, 5, &count, &full, &err), GP_ERR_USAGE);
     gp_str_clear(&s);
 }
@@ -237,7 +238,7 @@ static void test_embed_without_catalog(void **state)
     for (size_t i = 0; i < 6; i++) {
         char name[32];
         snprintf(name, sizeof name, "%03zu.png", i);
-        paths[i] = gp_str_dup(in(&p, name)); /* the last is not there */
+        paths[i] = gp_str_dup(in(&p, name)); /* the last file does not exist */
     }
     one.threads = one.batch = 1;
     many.threads = 3, many.batch = 4;
@@ -246,7 +247,7 @@ static void test_embed_without_catalog(void **state)
     assert_int_equal(report.failed, 1);
     assert_ok(gp_embed_files(model, (const char *const *)paths, 6, &many, b, ok, &report, &err));
     assert_memory_equal(a, b, sizeof a);
-    /* planes by hand give the same row */
+    /* planes computed by gp_preprocess give the same row */
     gp_pixels pixels = GP_INIT(gp_pixels);
     static float planes[3 * 112 * 112], row[128];
     assert_ok(gp_image_decode(paths[2], 0, &pixels, &err));
@@ -270,7 +271,7 @@ static void test_wrong_arguments(void **state)
     assert_int_equal(gp_model_open("no/such-model", NULL, &none, &err), GP_ERR_NOT_FOUND);
     assert_non_null(strstr(err.message, "goldpan model get no/such-model"));
     assert_int_equal(gp_model_open("../etc/passwd", NULL, &none, NULL), GP_ERR_NOT_FOUND);
-    /* an older caller's shorter struct: what it does not know keeps its default */
+    /* an older caller's shorter struct: missing fields get their defaults */
     gp_query old = {.size = offsetof(gp_query, picked_only), .picked_only = true};
     place p;
     run_counts report = {0};

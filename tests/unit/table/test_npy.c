@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * NumPy arrays, as NumPy wrote them (fuzz/corpus/npy). */
+ * Reads NumPy arrays that NumPy wrote (fuzz/corpus/npy). */
 #include "support.h"
 
 #include "base/mem.h"
@@ -46,7 +46,7 @@ static void put_half(uint8_t *file, size_t at, uint16_t bits)
     file[at] = (uint8_t)bits, file[at + 1] = (uint8_t)(bits >> 8);
 }
 
-/* Every half that is a number, against its definition. */
+/* Every half-precision number, compared with its definition. */
 static void test_halves(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Parquet as pyarrow writes it (fuzz/corpus/parquet): one table in every compression and page version, and what is
- * refused. */
+ * Parquet files of pyarrow (fuzz/corpus/parquet): one table in every compression and page version, and files that are
+ * rejected. */
 #include "support.h"
 
 #include "base/file.h"
@@ -78,14 +78,15 @@ static void test_vectors_of_a_column(void **state)
     gp_error err = {0};
     double numbers[5];
     assert_int_equal(open_file("snappy", &t, &err), GP_OK);
-    assert_int_equal(gp_column_vectors(t, 9, &rows, &d, &err), GP_ERR_USAGE); /* row 3 has none */
+    assert_int_equal(gp_column_vectors(t, 9, &rows, &d, &err), GP_ERR_USAGE); /* row 3 has no vector */
     assert_non_null(strstr(err.message, "row 3"));
     assert_int_equal(gp_column_numbers(t, 3, numbers, &err), GP_OK);
     assert_true(numbers[4] == 2.5);
     gp_table_close(t);
 }
 
-/* Every byte of a small file changed in turn, and every cut: an answer, never a crash or a leak. */
+/* Every byte of a small file is changed in turn, and the file is truncated at many places: a table or an error, never a
+ * crash or a leak. */
 static void test_damaged_bytes(void **state)
 {
     (void)state;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Prompt tables: every form of file, what is wrong said with its line. */
+ * Prompt tables: every file format, and errors with their line. */
 #include "ingest_support.h"
 
 #include "table/table.h"
 
 #include <zlib.h>
 
-/* Sanitizers use memory of their own, which the bound does not include. */
+/* Sanitizers use memory of their own, which the limit does not include. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED true
 #elif defined(__has_feature)
@@ -22,7 +22,7 @@ static gp_table *parse_n(const char *bytes, size_t size, const char *kind)
 {
     gp_error err = {0};
     gp_table *table = NULL;
-    char *block = malloc(size ? size : 1); /* its exact size, for ASan */
+    char *block = malloc(size ? size : 1); /* a block of the exact size, for ASan */
     assert_non_null(block);
     memcpy(block, bytes, size);
     assert_ok(gp_table_parse("/data/set/prompts.csv", block, size, kind, &table, &err));
@@ -35,7 +35,7 @@ static gp_table *parse(const char *text, const char *kind)
     return parse_n(text, strlen(text), kind);
 }
 
-/* The table as "a|b/1|2/3|-": header, rows; "-" for no cell. */
+/* Returns the table as "a|b/1|2/3|-": header, rows; "-" for a missing cell. */
 static const char *shown(const gp_table *t)
 {
     static char out[4096];
@@ -79,7 +79,7 @@ static void test_csv(void **state)
         {"a,b\n\"x, y\",\"say \"\"hi\"\"\"\n\"two\nlines\",\"\"\n", "csv", "a|b/x, y|say \"hi\"/two\nlines|"},
         {"\"a\",\"b\"\r\n\"1\",\"2\"\r\n", "csv", "a|b/1|2"},
         {"a,b\n\"two\r\nlines\",2\n", "csv", "a|b/two\r\nlines|2"},
-        /* a quote that quotes nothing is a letter */
+        /* a quote that does not enclose its whole cell is a letter */
         {"a,b\n\"G I G\" painted,2\n5\" pipe,\"x\"\n", "csv", "a|b/\"G I G\" painted|2/5\" pipe|x"},
         {"a,b\n1,\n,2\n,\n", "csv", "a|b/1|/|2/|"},
         {"a,b\n1,2,\n1,2,,,\n", "csv", "a|b/1|2/1|2"}, /* trailing commas */
@@ -91,10 +91,11 @@ static void test_csv(void **state)
         {"a;b\n1,5;2\n", "csv", "a|b/1,5|2"},
         {"a\tb\n1\t2\n", "csv", "a|b/1|2"},
         {"a,b;c\n1,2\n", "csv", "a|b;c/1|2"},
-        {"file_name;prompt, long;p\na;b, c;d\n", "csv", "file_name|prompt, long|p/a|b, c|d"}, /* ';' is best */
+        /* ';' gives the most usual column names */
+        {"file_name;prompt, long;p\na;b, c;d\n", "csv", "file_name|prompt, long|p/a|b, c|d"},
         {"image|prompt\na|b\n", "csv", "image|prompt/a|b"},
         {"a|b\n1\n", "csv", "a|b/1"},
-        /* Excel names the delimiter */
+        /* Excel's first line names the delimiter */
         {"sep=;\r\na;b\r\n1,5;2\r\n", "csv", "a|b/1,5|2"},
         {"SEP=|\na|b\n1|2\n", "csv", "a|b/1|2"},
         {"\"sep=\t\"\na\tb\n1\t2\n", "csv", "a|b/1|2"},
@@ -109,11 +110,11 @@ static void test_tsv(void **state)
     static const form forms[] = {
         {"a\tb\n1\t2\n", "tsv", "a|b/1|2"},
         {"a\tb\n1,5\t\n", NULL, "a|b/1,5|"},
-        /* by hand: quotes are letters */
+        /* written by hand: quotes are letters */
         {"a\tb\n\"G I G\" painted\t2\n", "tsv", "a|b/\"G I G\" painted|2"},
         {"a\tb\n\"a sign\"\t2\n", "tsv", "a|b/\"a sign\"|2"},
         {"a\tb\n\"open\t2\n", "tsv", "a|b/\"open|2"},
-        /* by pandas: a field needed its quotes */
+        /* written by pandas: one field needed its quotes */
         {"a\tb\n\"two\nlines\"\t\"say \"\"hi\"\"\"\n", "tsv", "a|b/two\nlines|say \"hi\""},
         {"\"a\"\t\"b\"\n\"1\"\t\"2\"\n", "tsv", "a|b/1|2"},
     };
@@ -132,15 +133,15 @@ static void test_json(void **state)
         {" [ { \"a\" : { \"x\" : [ 1 , \"y z\" ] } , \"b\" : \"\\\"\\\\\\n\\ud83d\\ude00\\ud800\" } ] ", "json",
          "a|b/{\"x\":[1,\"y z\"]}|\"\\\n\xF0\x9F\x98\x80\xEF\xBF\xBD"},
         {"[]", "json", ""},
-        {"[{\"a\":1,\"a\":2}]", "json", "a/2"}, /* the last counts, as in Python */
-        /* lines */
+        {"[{\"a\":1,\"a\":2}]", "json", "a/2"}, /* the last of equal names counts, as in Python */
+        /* JSON lines */
         {"{\"a\":\"x\",\"b\":1}\n\n{\"b\":2}\n", "jsonl", "a|b/x|1/-|2"},
         {"{\"a\":\"x\"}\r\n{\"a\":\"y\"}", NULL, "a/x/y"},
         {"{\"a\":\"x\"}{\"a\":\"y\"}", "json", "a/x/y"},
         {"{\"a\":\"x\"}", "json", "a/x"},
         {"{\"a\":{\"b\":1}}", "jsonl", "a/{\"b\":1}"},
         {"[{\"a\":1}]", "jsonl", "a/1"},
-        /* columns, as pandas' to_json() writes; rows named in another order; as lists */
+        /* columns, as pandas' to_json() writes; with the rows in another order; as lists */
         {"{\"a\":{\"0\":\"x\",\"1\":\"y\"},\"b\":{\"0\":1,\"1\":null}}", "json", "a|b/x|1/y|-"},
         {"{\"a\":{\"r\":\"x\",\"s\":\"y\",\"t\":\"z\"},\"b\":{\"t\":3,\"r\":1}}", "json",
          "a|b|index/x|1|r/y|-|s/z|3|t"},
@@ -148,7 +149,7 @@ static void test_json(void **state)
         {"{\"a\":{}}", "json", "a"},
         {"{\"a\":{\"0\":null,\"1\":null,\"2\":\"z\"},\"b\":{\"2\":1}}", "json", "a|b/-|-/-|-/z|1"},
         {"{\"a\":[null,1,null],\"b\":[]}", "json", "a|b/-|-/1|-/-|-"},
-        /* names of rows that are more than numbers become a column */
+        /* row names other than numbers become a column */
         {"{\"prompt\":{\"a.png\":\"x\",\"b.png\":\"y\"}}", "json", "prompt|file_name/x|a.png/y|b.png"},
         {"{\"prompt\":{\"q1\":\"x\",\"q2\":\"y\"}}", "json", "prompt|index/x|q1/y|q2"},
         /* rows by name: pandas' index orient */
@@ -157,7 +158,7 @@ static void test_json(void **state)
         {"{\"0000\":{\"prompt\":\"a\"},\"0001\":{\"prompt\":\"b\"}}", "json", "index|prompt/0000|a/0001|b"},
         {"{\"u\":{\"m\":1},\"v\":{\"m\":2},\"w\":{}}", "json", "index|m/u|1/v|2/w|-"},
         {"{\"D/A.PNG\":{\"c\":\"x\"}}", "json", "file_name|c/D/A.PNG|x"},
-        /* split, in any order; table; an object around the rows */
+        /* split, with its members in any order; table; an object around the rows */
         {"{\"columns\":[\"a\",\"b\"],\"index\":[0,1],\"data\":[[1,\"x\"],[null,\"y\",3]]}", "json", "a|b/1|x/-|y"},
         {"{\"columns\":[\"a\"],\"index\":[0.5,1.5],\"data\":[[1],[2]]}", "json", "index|a/0.5|1/1.5|2"},
         {"{\"columns\":[\"a\"],\"index\":[0,1.0],\"data\":[[1],[2]]}", "json", "index|a/0|1/1.0|2"},
@@ -167,7 +168,7 @@ static void test_json(void **state)
          "index|a/0|x"},
         {"{\"total\":2,\"rows\":[{\"a\":1},{\"a\":2}]}", "json", "a/1/2"},
         {"{\"prompt\":\"x\",\"tags\":[{\"n\":1}]}", "json", "prompt|tags/x|[{\"n\":1}]"}, /* one record */
-        /* names of image files with their texts, or lists of texts */
+        /* names of image files with a text or a list of texts */
         {"{\"a.png\":\"a fox\",\"x/b.JPG\":null,\"c.png\":[\"one\", \"two\"]}", "json",
          "file_name|prompt/a.png|a fox/x/b.JPG|-/c.png|[\"one\",\"two\"]"},
         {"{\"a.png\":\"a fox\"}", "json", "file_name|prompt/a.png|a fox"},
@@ -202,7 +203,8 @@ static void test_encodings(void **state)
     assert_string_equal(shown(b), "a|b/\xC3\xA9|\xF0\x9F\x98\x80");
     gp_table_close(b);
     gp_table_close(a);
-    a = parse_n(little + 2, sizeof little - 3, "csv"), b = parse_n(big + 2, sizeof big - 3, NULL); /* no BOM */
+    /* without a byte order mark */
+    a = parse_n(little + 2, sizeof little - 3, "csv"), b = parse_n(big + 2, sizeof big - 3, NULL);
     assert_string_equal(shown(a), "a|b/\xC3\xA9|\xF0\x9F\x98\x80");
     assert_string_equal(shown(b), "a|b/\xC3\xA9|\xF0\x9F\x98\x80");
     gp_table_close(b);
@@ -236,9 +238,10 @@ static void test_left_out(void **state)
         /* an unquoted sentence: joined in the last column, left out in other columns */
         {"f,p\nx,a fox, in snow, night\n", "csv", "f|p/x|a fox, in snow, night", "table-joined-rows 1"},
         {"f,p,s\nx,a fox, in snow,1\ny,a cat,2\n", "csv", "f|p|s/y|a cat|2", "table-split-rows 1"},
-        {"f, p\nx, a fox, 3\n", "csv", "f|p/x| a fox", "table-long-rows 1"}, /* blanks in the header too */
+        /* the header has blanks after its delimiters too */
+        {"f, p\nx, a fox, 3\n", "csv", "f|p/x| a fox", "table-long-rows 1"},
         {"f,p\nx,\"a fox\", y\n", "csv", "f|p/x|a fox", "table-long-rows 1"},
-        /* quotes that never close */
+        /* quotes that are never closed */
         {"a,b\n1,2\n3,\"cut off", "csv", "a|b/1|2", "table-cut-row 1"},
         {"a,b\n1,\"open\n2,3\n", "csv", "a|b/1|\"open/2|3", "table-open-quotes 1"},
         {"a,b\n1,caf\xE9\n", "csv", "a|b/1|caf\xC3\xA9",
@@ -251,7 +254,7 @@ static void test_left_out(void **state)
         {"{\"a\":1}\n{\"a\":2\n", "jsonl", "a/1", "table-bad-records 1"},
         {"{\"a\":1}\n{\"a\":\n{\"a\":{\"b\":3}}\n", "jsonl", "a/1/{\"b\":3}",
          "table-bad-records 1"},                             /* the error does not affect the next line */
-        {"{\n\"a\":1}\n{\"a\":\n2}\n", "json", "a/1/2", ""}, /* records over several lines */
+        {"{\n\"a\":1}\n{\"a\":\n2}\n", "json", "a/1/2", ""}, /* records that extend over several lines */
         {"oops\n{\"a\":1}\n", "jsonl", NULL, NULL},
         {"{\"x\" 1}\nnot json\n{\"a\":1}\n", "jsonl", "a/1", "table-bad-records 1"},
         {"[{\"a\":1},\n{\"a\":}]", "json", "a/1",
@@ -342,7 +345,7 @@ static size_t resident(void)
     return pages * 4096;
 }
 
-/* Called every 4 MiB: records the peak. */
+/* Called after every 4 MiB; records the peak of memory. */
 static bool keep_peak(void *user)
 {
     size_t now = resident(), *peak = user;
@@ -409,7 +412,7 @@ static bool never(void *user)
     return false;
 }
 
-/* Each reader calls the watch at least once every few megabytes, and stops if it returns false. */
+/* Each reader calls the watch after at most a few megabytes, and stops if the watch returns false. */
 static void test_stop(void **state)
 {
     (void)state;
@@ -451,10 +454,10 @@ static void test_stop(void **state)
 
 typedef struct bad {
     const char *text;
-    size_t size; /* 0: strlen */
+    size_t size; /* size of the text; 0: strlen */
     const char *kind;
     gp_status status;
-    const char *message; /* a part of it */
+    const char *message; /* a part of the message */
 } bad;
 
 static void test_bad(void **state)
@@ -572,7 +575,7 @@ static size_t cell_bytes(const gp_table *t, const char *column)
     return bytes;
 }
 
-/* Totals as a program of another hand counts them. */
+/* Totals counted by another program. */
 static void test_parti(void **state)
 {
     (void)state;

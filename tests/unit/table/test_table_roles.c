@@ -44,7 +44,7 @@ static void test_roles(void **state)
     expect_roles("seed,Prompt,x,File Name\n", NULL, NULL, 3, 1);
     expect_roles("path,image,file_name,text,caption\n", NULL, NULL, 2, 3);
     expect_roles("path,image,file_name,text,caption\n", "path", "Caption", 0, 4);
-    expect_roles("Path,path,text\n", "path", NULL, 1, 2); /* exact before case-blind */
+    expect_roles("Path,path,text\n", "path", NULL, 1, 2); /* an exact name has priority over a name in another case */
     expect_roles("image,prompt,image\n", "image.1", NULL, 2, 1);
 
     gp_table *t = parse("Prompt,Category,Challenge\n", "csv");
@@ -84,12 +84,12 @@ static void test_first_text(void **state)
 {
     (void)state;
     static const struct {
-        const char *cell, *text; /* NULL: none */
+        const char *cell, *text; /* expected text; NULL: none */
     } all[] = {
         {"a cat", "a cat"},
         {"[\"a\", \"b\"]", "a"},
         {" [\"\", \"b\"] ", "b"},
-        {"['it''s', 'b']", "it"}, /* two strings side by side */
+        {"['it''s', 'b']", "it"}, /* two adjacent strings */
         {"['a \\'cat\\' \\u00e9\\n', \"b\"]", "a 'cat' \xC3\xA9\n"},
         {"['a'\n 'b']", "a"}, /* as NumPy prints a list */
         {"[{\"id\": 1, \"caption\": \"x\"}, {\"caption\": \"y\"}]", "x"},

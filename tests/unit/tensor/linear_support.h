@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Shared by the tests of tensor: random matrices and a linear layer ready to run. */
+ * Shared by the tests of tensor: random matrices, and running a linear layer. */
 #ifndef GP_TESTS_LINEAR_SUPPORT_H
 #define GP_TESTS_LINEAR_SUPPORT_H
 
@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-/* Number i of stream `seed` in -1..1. */
+/* Returns number i of the stream `seed`, in -1..1. */
 static inline float random_float(uint64_t seed, uint64_t i)
 {
     return (float)((double)(gp_rng_at(seed, i) >> 11) * 0x1p-52 - 1.0);
@@ -25,7 +25,7 @@ static inline float *random_floats(uint64_t seed, size_t n)
     return x;
 }
 
-/* y [rounded m, out] for x [rounded m, in]; owned. */
+/* Returns y [rounded m, out] for x [rounded m, in]; owned. */
 static inline float *run(const gp_linear *linear, const float *x, size_t m, size_t out)
 {
     gp_error err = {0};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * gp_linear against a double-precision product, for every engine, precision and stored type. */
+ * gp_linear compared with a product in double, for every engine, precision and stored type. */
 #include "linear_support.h"
 
 #include <pthread.h>
 
-/* Stored weight of `dtype` at an odd address, and the floats that it stands for. */
+/* Stores weights of `dtype` at an odd address, and the floats that they represent. */
 static uint8_t *store(gp_dtype dtype, float *values, size_t n, uint8_t **block)
 {
     *block = gp_mem_new(n * 4 + 1, 1);
@@ -17,7 +17,7 @@ static uint8_t *store(gp_dtype dtype, float *values, size_t n, uint8_t **block)
             gp_kernel_table_c()->f32_to_bf16(&values[i], &half, 1);
             gp_kernel_table_c()->bf16_to_f32(&half, &values[i], 1);
         }
-        if (dtype == GP_F16) { /* any finite pattern is a half: sign, exponent 8..15, fraction */
+        if (dtype == GP_F16) { /* any finite pattern is a valid half: sign, exponent 8..15, fraction */
             uint64_t r = gp_rng_at(99, i);
             half = (uint16_t)((r & 0x8000) | (8 + (r >> 16) % 8) << 10 | (r >> 32 & 0x3ff));
             gp_kernel_table_c()->f16_to_f32(&half, &values[i], 1);
@@ -27,8 +27,8 @@ static uint8_t *store(gp_dtype dtype, float *values, size_t n, uint8_t **block)
     return bytes;
 }
 
-/* Largest error relative to the sum of magnitudes: a float sum of k products in order stays below k * 2^-24; 2e-6 is
- * what the longest here (5120) needs with room, measured 3e-7. */
+/* Checks the largest error relative to the sum of magnitudes.  A float sum of k products in order has an error below k
+ * * 2^-24.  The limit 2e-6 suffices for the longest sum here (5120), measured 3e-7. */
 static void against_double(gp_engine engine, gp_precision precision, gp_dtype dtype, size_t m, size_t out, size_t in,
                            bool with_bias)
 {
@@ -39,7 +39,7 @@ static void against_double(gp_engine engine, gp_precision precision, gp_dtype dt
     float *x = random_floats(3 + m, gp_linear_padded_rows(m) * in);
     uint8_t *stored = store(dtype, weight, out * in, &block);
     assert_ok(gp_linear_new(stored, dtype, with_bias ? bias : NULL, out, in, precision, engine, &linear, &err));
-    memset(stored, 0xff, out * in * gp_dtype_size(dtype)); /* copied, so it may go */
+    memset(stored, 0xff, out * in * gp_dtype_size(dtype)); /* the layer has its own copy of the weights */
     assert_true(gp_linear_bytes(linear) >= out * in * 2);
     float *y = run(linear, x, m, out);
     bool half = precision == GP_PRECISION_BF16;
@@ -67,8 +67,8 @@ static void against_double(gp_engine engine, gp_precision precision, gp_dtype dt
     gp_mem_free(block);
 }
 
-/* In 8 bits: within what rounding of both sides may take, worked out number by number; and exactly the numbers that the
- * definition gives, whatever the engine. */
+/* In int8: the error is at most the rounding error of both sides, and the results equal the definition exactly, with
+ * every engine. */
 static void in_eight_bits(void **state)
 {
     (void)state;
@@ -115,7 +115,7 @@ static void in_eight_bits(void **state)
     }
 }
 
-/* What is not finite must show. */
+/* NaN and infinities in the input must appear in the result. */
 static void eight_bits_hide_nothing(void **state)
 {
     (void)state;
@@ -157,7 +157,7 @@ static void product(void **state)
                                    (s + (size_t)dtype) % 2);
 }
 
-/* An activation in the product is the activation of the product, in every bit. */
+/* An activation inside the product equals the activation of the product, in every bit. */
 static void activates(void **state)
 {
     (void)state;
@@ -181,7 +181,7 @@ static void activates(void **state)
     }
 }
 
-/* Scratch for many rows is enough for fewer, however these are cut into blocks. */
+/* Scratch memory for many rows is enough for fewer rows, whatever blocks they are divided into. */
 static void scratch_is_enough(void **state)
 {
     (void)state;
@@ -195,7 +195,8 @@ static void scratch_is_enough(void **state)
         gp_linear *linear = NULL;
         assert_ok(gp_linear_new(weight, GP_F32, NULL, WIDTH, DEPTH, all[c % 3], engines[c / 3], &linear, &err));
         size_t bytes = gp_linear_scratch(linear, MOST);
-        void *scratch = gp_mem_aligned(bytes, 1); /* a byte too many is seen by the sanitizer */
+        void *scratch = gp_mem_aligned(bytes, 1); /* a block of the exact size, so that the sanitizer detects writes
+                                                   * past its end */
         assert_non_null(scratch);
         for (size_t m = 1; m <= MOST; m++) {
             assert_true(gp_linear_scratch(linear, m) <= bytes);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Measuring the peak: a rate comes out for every loop, and a failed allocation says so and leaves nothing
- * behind.  That the loops do what they are credited with is in tests/kernels. */
+ * Measuring the peak: every loop gives a rate, and a failed allocation gives an error without a leak. tests/kernels
+ * checks that the loops perform all their operations. */
 #include "base/mem.h"
 #include "base/thread.h"
 #include "support.h"
@@ -16,13 +16,13 @@ static void test_every_loop_has_a_rate(void **state)
             const gp_peak_loop *loop = gp_peak_loop_at((gp_peak_kind)kind, i);
             assert_ok(gp_peak_measure(loop, 1, 0.005, 2, &one, &err));
             assert_ok(gp_peak_measure(loop, 3, 0.005, 2, &all, &err));
-            assert_true(one > 1e7 && one < 1e15); /* a hundredth of the slowest core there is, and far above the best */
+            assert_true(one > 1e7 && one < 1e15); /* far below the slowest core and far above the fastest */
             assert_true(all > 1e7 && all < 1e15);
         }
     assert_non_null(gp_peak_loop_at(GP_PEAK_FP32, 0));
 }
 
-/* More threads than processors take turns: the machine has no more for it. */
+/* More threads than processors take turns, so the rate does not grow. */
 static void test_threads_take_turns(void **state)
 {
     (void)state;
@@ -30,7 +30,8 @@ static void test_threads_take_turns(void **state)
     double all = 0, more = 0, best = 0;
     const gp_peak_loop *loop = gp_peak_loop_at(GP_PEAK_FP32, 0);
     const int processors = gp_thread_processors();
-    for (int turn = 0; turn == 0 || (turn < 50 && !(more < 2 * best)); turn++) { /* other programs may disturb it */
+    /* other programs may disturb the measurement, so it is repeated */
+    for (int turn = 0; turn == 0 || (turn < 50 && !(more < 2 * best)); turn++) {
         assert_ok(gp_peak_measure(loop, processors, 0.02, 3, &all, &err));
         assert_ok(gp_peak_measure(loop, 4 * processors, 0.02, 3, &more, &err));
         best = all > best ? all : best;
@@ -53,7 +54,7 @@ static void test_no_memory(void **state)
         gp_mem_fail_at(n);
         gp_status st = gp_peak_measure(loop, 2, 0.001, 1, &rate, &err);
         gp_mem_fail_at(0);
-        if (st == GP_OK) { /* looking how many processors there are does without */
+        if (st == GP_OK) { /* finding the number of processors needs no memory */
             assert_true(rate > 0);
             continue;
         }
@@ -61,7 +62,7 @@ static void test_no_memory(void **state)
         assert_true(rate == -1);
         refused++;
     }
-    assert_int_equal(refused, 2); /* the rates, the threads */
+    assert_int_equal(refused, 2); /* the allocations of the rates and of the threads */
     assert_int_equal(gp_mem_live(), 0);
 }
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * The promise behind "a picture's score does not depend on its companions": a row of gp_linear's result is the same in
- * every bit whatever the number of rows, its place among them, and what the others hold.  Run again in child processes
- * with oneDNN held to SSE4.1, AVX and AVX2, since its kernels differ there. */
+ * The guarantee that an image's score does not depend on the other images of its batch: a row of gp_linear's result has
+ * the same bits whatever the number of rows, its position, and the other rows.  The test runs again in child processes
+ * in which oneDNN is limited to SSE4.1, AVX and AVX2, because its kernels differ there. */
 #include "linear_support.h"
 
 #include <sys/wait.h>
 
-enum { MOST = 420, KINDS = 16 }; /* rows of a call; different rows that they are drawn from */
+enum { MOST = 420, KINDS = 16 }; /* rows of a call; number of different rows */
 
-/* One random call: m rows, each one of KINDS, the rows beyond m NaN; compared with `alone` [KINDS, out]. */
+/* Makes one random call with m rows, each one of KINDS rows, and NaN after row m.  Compares the result with `alone`
+ * [KINDS, out]. */
 static void one_call(const gp_linear *linear, const float *kinds, const float *alone, size_t out, size_t in,
                      uint64_t seed)
 {
@@ -37,7 +38,7 @@ static void layer(gp_engine engine, gp_precision precision, size_t out, size_t i
     assert_non_null(alone);
     assert_non_null(first);
     assert_ok(gp_linear_new(weight, GP_F32, bias, out, in, precision, engine, &linear, &err));
-    for (size_t k = 0; k < KINDS; k++) { /* each row as the only one of its call */
+    for (size_t k = 0; k < KINDS; k++) { /* each row alone in a call */
         for (size_t i = 0; i < 16 * in; i++) first[i] = i < in ? kinds[k * in + i] : 0.0f;
         float *y = run(linear, first, 1, out);
         memcpy(alone + k * out, y, out * sizeof *y);
@@ -52,7 +53,8 @@ static void layer(gp_engine engine, gp_precision precision, size_t out, size_t i
     gp_mem_free(weight);
 }
 
-/* Widths of real towers and odd ones; 1024 and 4096 are where leading dimensions make oneDNN choose otherwise. */
+/* Widths of real towers and odd widths.  With 1024 and 4096, oneDNN chooses other kernels because of the leading
+ * dimension. */
 static void rows_alone(void **state)
 {
     (void)state;

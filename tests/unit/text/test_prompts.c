@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Every line of the seven public prompt sets (8,691 texts) gives the reference's ids; the sets and OpenAI's vocabulary
- * lie in ../shared only.  prompts.tsv has checksums of each text and of its ids, whole and cut to 77. */
+ * Every line of seven public prompt sets (8,691 texts) gives the ids of the reference.  The sets and OpenAI's
+ * vocabulary are only in ../shared. prompts.tsv has checksums of each text and of its ids, complete and cut to 77. */
 #include "text_support.h"
 #include "base/str.h"
 
@@ -27,14 +27,14 @@ static void clear_list(text_list *l)
     free(l->size);
 }
 
-/* Column 0 of a TSV without quoting, header skipped. */
+/* Reads column 0 of a TSV without quoting, and skips the header. */
 static void read_tsv(gp_bytes file, text_list *l)
 {
     char *at = strchr((char *)file.data, '\n') + 1;
     for (char *line; (line = strsep(&at, "\n")) && *line;) add_text(l, line, strcspn(line, "\t\r"));
 }
 
-/* One field of a CSV with quotes; at stands after its comma or line end. `last`: the line ended. */
+/* Reads one field of a CSV with quotes; *at is then after its comma or line end.  `last`: the line has ended. */
 static size_t csv_field(const char **at, char *out, bool *last)
 {
     const char *p = *at;
@@ -53,7 +53,7 @@ static size_t csv_field(const char **at, char *out, bool *last)
     return n;
 }
 
-/* Column 1, distinct values in order of first appearance. */
+/* Reads the distinct values of column 1, in order of first appearance. */
 static void read_csv(gp_bytes file, text_list *l)
 {
     const char *at = strchr((const char *)file.data, '\n') + 1;
@@ -96,7 +96,7 @@ static bool visit_text(void *user, const char *key, const gp_json *value)
     return true;
 }
 
-/* Field `key` of each element; NULL: "text" of each value of the top object. */
+/* Reads the field `key` of each element; NULL: "text" of each value of the top object. */
 static void read_records(gp_bytes file, const char *key, text_list *l)
 {
     gp_json *root;
@@ -138,7 +138,8 @@ static void read_set(size_t s, text_list *l)
     gp_bytes_clear(&file);
 }
 
-/* The next line of prompts.tsv: set, index, CRC32 of text, number of ids, CRC32 of ids, CRC32 of ids cut to 77. */
+/* Checks the next line of prompts.tsv: set, index, CRC32 of the text, number of ids, CRC32 of the ids, CRC32 of the ids
+ * cut to 77. */
 static void check_line(const gp_bpe *bpe, char *line, size_t s, size_t index, const char *text, size_t size)
 {
     char *field[6];

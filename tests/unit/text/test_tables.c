@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Class and lower case of every code point, and NFC where it is easy to get wrong. */
+ * Class and lower case of every code point, and difficult cases of NFC. */
 #include "text_support.h"
 #include "base/str.h"
 #include "text/clean.h"
@@ -62,7 +62,7 @@ static void test_lower_case(void **state)
     gp_bytes_clear(&file);
 }
 
-/* Code points of `text` after cleaning, in hex. */
+/* Compares the code points of `text` after cleaning with `want`, in hex. */
 static void check_clean(const char *text, size_t size, const char *want)
 {
     uint32_t *points;
@@ -81,28 +81,28 @@ static void test_cleaning(void **state)
     (void)state;
     CLEAN("", "");
     CLEAN("A\xC3\x89", "61 E9");
-    CLEAN("e\xCC\x81", "E9");                              /* composed */
-    CLEAN("e\xCC\x81\xCC\xA3", "1EB9 301");                /* marks reordered: below comes before above */
-    CLEAN("q\xCC\x88\xCC\x81\xCC\x8A", "71 308 301 30A");  /* marks of one class stay as they stood */
-    CLEAN("\xE2\x84\xAB", "E5");                           /* the Angstrom sign is A with ring, then lower case */
-    CLEAN("\xE0\xA5\x98", "915 93C");                      /* excluded from composition */
+    CLEAN("e\xCC\x81", "E9");                              /* composed by NFC */
+    CLEAN("e\xCC\x81\xCC\xA3", "1EB9 301");                /* marks are reordered: below before above */
+    CLEAN("q\xCC\x88\xCC\x81\xCC\x8A", "71 308 301 30A");  /* marks of one class keep their order */
+    CLEAN("\xE2\x84\xAB", "E5");                           /* the Angstrom sign becomes A with ring, then lower case */
+    CLEAN("\xE0\xA5\x98", "915 93C");                      /* excluded from composition by Unicode */
     CLEAN("\xE1\x84\x80\xE1\x85\xA1\xE1\x86\xA8", "AC01"); /* Hangul */
-    CLEAN("\xC4\xB0\xC4\xB0", "69 307 69 307");            /* not composed again */
-    CLEAN("\xCE\xA3\xCE\xA3", "3C3 3C3");                  /* no final sigma */
+    CLEAN("\xC4\xB0\xC4\xB0", "69 307 69 307");            /* not composed again after lower-casing */
+    CLEAN("\xCE\xA3\xCE\xA3", "3C3 3C3");                  /* no special sigma at the end of a word */
     CLEAN("\xE1\xBA\x9E", "DF");
     CLEAN("a \t\r\n\xE2\x80\xA8\xE3\x80\x80\xC2\xA0z", "61 20 7A");
     CLEAN(" \xC2\x85 a ", "20 61 20");
-    CLEAN("\x1C\xE2\x80\x8B\xEF\xBB\xBF", "1C 200B FEFF"); /* no white space here */
+    CLEAN("\x1C\xE2\x80\x8B\xEF\xBB\xBF", "1C 200B FEFF"); /* these characters are not white space here */
     CLEAN("a\0b", "61 0 62");
-    CLEAN("a\xFF\xC3z\xED\xA0\x80", "61 FFFD FFFD 7A FFFD FFFD FFFD"); /* invalid bytes, one by one */
+    CLEAN("a\xFF\xC3z\xED\xA0\x80", "61 FFFD FFFD 7A FFFD FFFD FFFD"); /* each invalid byte becomes U+FFFD */
 }
 
-/* A hundred thousand marks must take no quadratic time, and come in order of their classes. */
+/* A hundred thousand marks must not take quadratic time, and are ordered by their classes. */
 static void test_many_marks(void **state)
 {
     (void)state;
     enum { TRIPLES = 70000 };
-    static const uint32_t above[] = {0x30A, 0x308}; /* both of class 230, 323 is of 220 */
+    static const uint32_t above[] = {0x30A, 0x308}; /* both marks have class 230; U+0323 has class 220 */
     char *text = malloc(1 + TRIPLES * 6);
     text[0] = 'q';
     for (size_t i = 0; i < TRIPLES; i++) memcpy(text + 1 + i * 6, "\xCC\x8A\xCC\xA3\xCC\x88", 6);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Ids against the reference: the mini tokenizer always; where ../shared lies, OpenAI's vocabulary on 691 nasty texts,
- * 2,528 vectors and the 8,691 lines of seven prompt sets. */
+ * Token ids compared with the reference: the mini tokenizer always; if ../shared exists, OpenAI's vocabulary on 691
+ * difficult texts, 2,528 vectors, and the 8,691 lines of seven prompt sets. */
 #include "text_support.h"
 #include "base/str.h"
 
 #include <time.h>
 
-/* texts [{"text", "ids"}] of a golden file. */
+/* Checks the texts [{"text", "ids"}] of a golden file. */
 static size_t check_list(const gp_bpe *bpe, const gp_json *texts)
 {
     for (size_t i = 0; i < gp_json_count(texts); i++) {
@@ -36,7 +36,8 @@ static void test_mini(void **state)
     gp_json_free(root);
 }
 
-/* A special token's letters that only arise by lower-casing: three pieces of their own, wherever they begin a piece. */
+/* If lower-casing produces the letters of a special token, they are not that token: they become three separate
+ * pieces. */
 static void test_specials_by_lower_case(void **state)
 {
     (void)state;
@@ -121,7 +122,7 @@ static void test_vectors(void **state)
     gp_bpe_free(bpe);
 }
 
-/* A long word joins as the short way does: the same letters, cut where no merge reaches across. */
+/* A long word gives the same result as its parts, because no merge crosses the boundaries between them. */
 static void test_long_words(void **state)
 {
     (void)state;
@@ -131,17 +132,18 @@ static void test_long_words(void **state)
     for (size_t i = 0; i < N; i++) text[i] = "triangles"[i % 9];
     int32_t *ids, *one;
     size_t n, m;
-    const clock_t start = clock(); /* time of the processor, whatever else runs on it */
+    const clock_t start = clock(); /* CPU time, which does not depend on other programs */
     assert_ok(gp_bpe_encode(bpe, text, N, &ids, &n, &err));
-    assert_true(clock() - start < 5 * CLOCKS_PER_SEC);          /* quadratic would be minutes; measured: 0.02 s */
-    assert_ok(gp_bpe_encode(bpe, text, 9 * 7, &one, &m, &err)); /* just short */
+    assert_true(clock() - start < 5 * CLOCKS_PER_SEC);          /* quadratic time would be minutes; measured 0.02 s */
+    assert_ok(gp_bpe_encode(bpe, text, 9 * 7, &one, &m, &err)); /* just below the length at which the algorithm
+                                                                 * changes */
     const size_t per_word = (n - 2) / (N / 9);
     assert_true(per_word >= 1 && m >= 7 * per_word);
     assert_memory_equal(ids, one, (m - 2 - per_word * 2) * sizeof *ids);
     gp_mem_free(one);
     gp_mem_free(ids);
 
-    memset(text, 'a', N); /* ties of rank: the leftmost first */
+    memset(text, 'a', N); /* pairs of equal rank are merged from left to right */
     assert_ok(gp_bpe_encode(bpe, text, N, &ids, &n, &err));
     gp_mem_free(ids);
     free(text);

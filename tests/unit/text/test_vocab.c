@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The three ways to a tokenizer give the same one; damaged files are refused with file and entry; memory may fail. */
+ * The three sources of a tokenizer give the same tokenizer.  Damaged files are rejected with the file and the entry.
+ * Every allocation may fail. */
 #include "text_support.h"
 #include "base/str.h"
 
@@ -23,7 +24,8 @@ static int clear_files(void **state)
     return 0;
 }
 
-/* A tokenizer.json of the same vocabulary; pairs: merges as ["a", "b"]; added: special tokens only in added_tokens. */
+/* Makes a tokenizer.json of the same vocabulary. pairs: merges as ["a", "b"]; added: special tokens only in
+ * added_tokens. */
 static void make_tokenizer_json(gp_str *out, bool pairs, bool added)
 {
     const char *text = (const char *)vocab.data;
@@ -100,7 +102,7 @@ static void test_folders(void **state)
     check_same(a, b);
     gp_bpe_free(b);
 
-    char other[100]; /* vocab.json alone does not count */
+    char other[100]; /* vocab.json without merges.txt is ignored */
     snprintf(other, sizeof other, "%s/vocab.json", folder);
     assert_ok(gp_file_replace(other, "{", 1, &err));
     assert_ok(gp_bpe_open(folder, &b, &err));
@@ -115,7 +117,7 @@ static void test_folders(void **state)
     gp_bpe_free(a);
 }
 
-/* vocab.json with one place changed. */
+/* Checks the error for vocab.json with one changed place. */
 static void check_vocab(const char *from, const char *to, const char *word)
 {
     gp_str text = GP_STR_INIT;
@@ -205,7 +207,7 @@ static void test_allocation_failures(void **state)
     const int64_t before = gp_mem_live();
     gp_status st = GP_ERR_MEMORY;
     uint64_t failed = 0;
-    /* JSON values are many and alike: after the first hundred, every 37th */
+    /* there are many similar JSON values, so after the first hundred allocations only every 37th fails */
     for (uint64_t n = 1; st != GP_OK && n < 100000; n += n < 100 ? 1 : 37) {
         gp_bpe *bpe = NULL;
         gp_mem_fail_at(n);
@@ -228,14 +230,14 @@ static void test_load_time(void **state)
     double best = 9;
     if (!folder) return;
     for (int i = 0; i < 3; i++) {
-        const clock_t start = clock(); /* time of the processor, whatever else runs on it */
+        const clock_t start = clock(); /* CPU time, which does not depend on other programs */
         assert_ok(gp_bpe_open(folder, &bpe, &err));
         const double took = (double)(clock() - start) / CLOCKS_PER_SEC;
         if (took < best) best = took;
         gp_bpe_free(bpe);
     }
     printf("loads in %.0f ms\n", best * 1000);
-    assert_true(best < 1.0); /* generous: the sanitizers are slow */
+    assert_true(best < 1.0); /* a generous limit, because the sanitizers are slow */
 }
 
 int main(void)

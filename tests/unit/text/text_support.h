@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tokenizers and golden lists for the tests of the text room. */
+ * Tokenizers and golden lists for the tests of the text module. */
 #ifndef GP_TESTS_TEXT_SUPPORT_H
 #define GP_TESTS_TEXT_SUPPORT_H
 
@@ -28,7 +28,7 @@ static inline gp_bpe *open_mini(void)
     return bpe;
 }
 
-/* The vocabulary of OpenAI's CLIP, which only some machines have; NULL and a line if not. */
+/* Opens the vocabulary of OpenAI's CLIP, which only some machines have.  Without it, prints a line and returns NULL. */
 static inline gp_bpe *open_clip_vocabulary(const char *what)
 {
     const char *folder = shared_path("data/tokenizer", what);
@@ -37,7 +37,7 @@ static inline gp_bpe *open_clip_vocabulary(const char *what)
     return bpe;
 }
 
-/* ids [n] against a golden list; false if they differ. */
+/* Compares ids [n] with a golden list.  Returns false if they differ. */
 static inline bool same_ids(const int32_t *ids, size_t n, const gp_json *want)
 {
     if (n != gp_json_count(want)) return false;
@@ -48,7 +48,7 @@ static inline bool same_ids(const int32_t *ids, size_t n, const gp_json *want)
     return true;
 }
 
-/* Does text give the ids `want`, and cut to 77 the first 76 and the end token? */
+/* Checks that the text gives the ids `want`, and that the ids cut to 77 are the first 76 and the end token. */
 static inline void check_text(const gp_bpe *bpe, const char *text, size_t size, const gp_json *want, size_t number)
 {
     int32_t *ids = NULL, cut[77];

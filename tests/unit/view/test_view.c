@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The view against docs/api.md: what the page would read is compared with what was put into the catalog. */
+ * The view compared with docs/api.md: the data for the page equals what was stored in the catalog. */
 #include "../catalog/analysis_support.h"
 #include "base/json.h"
 #include "view/view.h"
@@ -12,7 +12,7 @@ static gp_view *view_of(gp_catalog *cat)
     return view;
 }
 
-/* The manifest parsed as strictly as a browser does. */
+/* Returns the manifest, parsed as strictly as by a browser. */
 static gp_json *manifest_of(const gp_view *view, bool live)
 {
     gp_error err = {0};
@@ -26,7 +26,7 @@ static gp_json *manifest_of(const gp_view *view, bool live)
     return root;
 }
 
-/* Place of a column by name, its type checked; SIZE_MAX: there is none. */
+/* Returns the place of a column by its name, and checks its type; SIZE_MAX: no such column. */
 static size_t place_of(const gp_view *view, const char *name, const char *type)
 {
     gp_json *root = manifest_of(view, true);
@@ -55,7 +55,7 @@ static const void *data_of(const gp_view *view, const char *name, const char *ty
     return data;
 }
 
-/* Text i of a table, in a static buffer; the table's head is checked. */
+/* Returns text i of a table, in a static buffer; checks the head of the table. */
 static const char *text_in(const void *table, size_t size, uint32_t i)
 {
     static char buffers[4][512];
@@ -72,7 +72,7 @@ static const char *text_in(const void *table, size_t size, uint32_t i)
     return out;
 }
 
-/* The word of a row's code, NULL where it has none. */
+/* Returns the word of a row's code; NULL: none. */
 static const char *word_of(const gp_view *view, const char *name, size_t row)
 {
     const uint32_t *codes = data_of(view, name, "code", 4);
@@ -104,7 +104,8 @@ static void an_empty_catalog(void **state)
     assert_int_equal(gp_json_kind_of(gp_json_get(root, "catalog")), GP_JSON_NULL);
     assert_int_equal(gp_json_count(gp_json_get(root, "slices")), 0);
     assert_null(gp_view_slices(view, &size));
-    assert_int_equal(place_of(view, "corrected", NULL), SIZE_MAX); /* nothing was analysed */
+    assert_int_equal(place_of(view, "corrected", NULL), SIZE_MAX); /* there is no analysis, so there is no such
+                                                                    * column */
     assert_int_equal(place_of(view, "x", NULL), SIZE_MAX);
     gp_json_free(root);
     gp_view_free(view);
@@ -161,7 +162,7 @@ static void what_was_analysed(void **state)
     assert_string_equal(gp_json_text(gp_json_get(slice, "title"), NULL), "red foxes 3");
     assert_string_equal(gp_json_text(gp_json_get(slice, "category"), NULL), "houses 3");
     assert_true(gp_json_real(gp_json_get(slice, "drop"), &lift) && lift == 7);
-    assert_int_equal(gp_json_kind_of(gp_json_get(slice, "high")), GP_JSON_NULL); /* not a number in JSON's world */
+    assert_int_equal(gp_json_kind_of(gp_json_get(slice, "high")), GP_JSON_NULL); /* NaN becomes null */
     assert_int_equal(gp_json_count(gp_json_get(root, "categories")), 2);
     gp_json_free(root);
     gp_view_free(view);
@@ -215,7 +216,7 @@ static void settings_become_columns(void **state)
     gp_cat_close(cat);
 }
 
-/* Gone from the disk, turned by EXIF, without a prompt; several paths. */
+/* Rows for a missing file, an image rotated by EXIF, an image without a prompt, and an image with several paths. */
 static void rows_and_files(void **state)
 {
     (void)state;
@@ -249,7 +250,7 @@ static void rows_and_files(void **state)
     assert_int_equal(gp_json_count(root), 2);
     const gp_json *paths = gp_json_get(gp_json_at(root, 0), "paths");
     assert_int_equal(gp_json_count(paths), 2);
-    assert_string_equal(gp_json_text(gp_json_at(paths, 0), NULL), "/z/b.png"); /* the one that is there first */
+    assert_string_equal(gp_json_text(gp_json_at(paths, 0), NULL), "/z/b.png"); /* the first path that exists */
     gp_json_free(root);
     gp_str_reset(&detail);
     assert_ok(gp_view_write_detail(view, cat, 0, true, &detail, &err));
@@ -277,14 +278,14 @@ static void ratings_are_kept(void **state)
     gp_view *view = view_of(cat);
     const int8_t *flag = data_of(view, "flag", "i8", 1);
     const uint8_t *stars = data_of(view, "stars", "u8", 1);
-    assert_int_equal(flag[0], 1); /* what was not given stays */
+    assert_int_equal(flag[0], 1); /* a field that is missing in the rating stays unchanged */
     assert_int_equal(stars[0], 5);
     assert_int_equal(stars[1], 4);
     assert_int_equal(flag[2], 0);
     gp_view_rate(view, 2, -1, 3);
     assert_int_equal(flag[2], -1);
     gp_view_free(view);
-    /* one wrong rating and none is taken over */
+    /* if one rating is invalid, no rating is stored */
     gp_cat_rating wrong[] = {{.hash = image_of(1).hash, .has_flag = true, .flag = -1},
                              {.hash = image_of(2).hash, .has_stars = true, .stars = 6}};
     assert_int_not_equal(gp_cat_ratings_put(cat, wrong, 2, &changed, &err), GP_OK);
@@ -326,7 +327,7 @@ static void memory_may_fail(void **state)
     put_analysis(cat, "clip/w", images, N, 3);
     assert_ok(
         gp_db_exec(cat, "UPDATE image_prompts SET settings = '{\"a\": 1, \"b\": \"x\"}', negative = 'bad'", &err));
-    gp_view_free(view_of(cat)); /* statements are made once */
+    gp_view_free(view_of(cat)); /* first read, which prepares statements */
     int64_t live = gp_mem_live();
     gp_mem_fail_at(0);
     gp_view_free(view_of(cat));
