@@ -211,6 +211,7 @@ export class App {
   /** The address of what is shown. */
   get address(): string {
     const { layout, filters, search, selection, catalog, comparing } = this;
+    void catalog.manifest; // hashes of rows change with it
     const isHash = (key: string): boolean => key.length === 32;
     return writeAddress(
       {
