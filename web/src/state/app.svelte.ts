@@ -81,7 +81,7 @@ export class App {
 
   reconnect(): void {
     this.stopListening?.();
-    this.stopListening = api.listen({
+    this.stopListening = api.listen(this.catalog.manifest?.revision ?? 0, {
       revision: () => void this.reload(),
       ratings: (changes, event) => this.marks.onRatings(changes, event),
       connection: (up) => (this.connected = up),
