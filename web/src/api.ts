@@ -173,13 +173,13 @@ export async function exportPictures(folder: string, mode: string, choice: Expor
   return (await response.json()) as Exported;
 }
 
-/** Calls back when the catalog or marks changed, and when the connection breaks or is back. */
-export function listen(on: {
+/** Calls back when the catalog or marks changed, also since `revision` was read, and when the connection breaks or is back. */
+export function listen(revision: number, on: {
   revision(): void;
   ratings(changes: Rating[], event: number): void;
   connection(up: boolean): void;
 }): () => void {
-  const source = new EventSource('events');
+  const source = new EventSource(`events?r=${revision}`);
   source.addEventListener('revision', () => on.revision());
   source.addEventListener('ratings', (event) => {
     const { changes, event: number } = JSON.parse((event as MessageEvent<string>).data) as { changes: Rating[]; event: number };

@@ -49,6 +49,8 @@ test('picks stay, and what filters hide is left alone', () => {
   expect(outcome(plans(picked), picked)).toBe('1 picture would be rejected. Another is your pick: it stays.');
   const both = copies({ flags: [1, 0, 0, 0, 0, 0], suggested: (row) => row === 2 });
   expect(outcome(plans(both), both)).toBe('1 picture would be rejected. Another is goldpan’s suggestion: it stays.');
+  expect(plans(both, false, 1)[0]).toMatchObject({ keep: 1, reject: [2] });
+  expect(outcome(plans(both, false, 1), both)).toBe('1 picture would be rejected. It is goldpan’s suggestion. Another is your pick: it stays.');
   expect(plans(copies({ shown: (row) => row !== 0 }))[0]).toMatchObject({ keep: 1, reject: [2] });
   expect(plans(copies({ flags: [0, -1, 0, 0, 0, 0] }))[0]).toMatchObject({ keep: 0, reject: [2] });
 });

@@ -81,7 +81,7 @@ export class App {
 
   reconnect(): void {
     this.stopListening?.();
-    this.stopListening = api.listen({
+    this.stopListening = api.listen(this.catalog.manifest?.revision ?? 0, {
       revision: () => void this.reload(),
       ratings: (changes, event) => this.marks.onRatings(changes, event),
       connection: (up) => (this.connected = up),
@@ -211,6 +211,7 @@ export class App {
   /** The address of what is shown. */
   get address(): string {
     const { layout, filters, search, selection, catalog, comparing } = this;
+    void catalog.manifest; // hashes of rows change with it
     const isHash = (key: string): boolean => key.length === 32;
     return writeAddress(
       {

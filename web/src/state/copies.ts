@@ -25,6 +25,8 @@ export interface CopyGroup {
   /** the picture that is kept comes first, then the best */
   rows: number[];
   keep: number;
+  /** a person chose what is kept */
+  chosen: boolean;
   /** rows that would be rejected */
   reject: number[];
 }
@@ -55,31 +57,34 @@ export function keeperOf(rows: number[], facts: CopyFacts, wanted: number): numb
   });
 }
 
-/** Picks of yours and of goldpan stay, whichever picture is kept. */
-export function fateOf(row: number, keep: number, facts: CopyFacts): Fate {
+/** Your picks stay, whichever picture is kept; so do those of goldpan, unless you chose another to keep. */
+export function fateOf(row: number, { keep, chosen }: Pick<CopyGroup, 'keep' | 'chosen'>, facts: CopyFacts): Fate {
   const flag = facts.flags[row] as number;
   if (flag < 0) return 'rejected';
   if (row === keep) return 'kept';
   if (flag > 0) return 'mine';
-  return facts.suggested(row) ? 'suggested' : 'would go';
+  return facts.suggested(row) && !chosen ? 'suggested' : 'would go';
 }
 
 export function planOf(group: { key: string; rows: number[] }, facts: CopyFacts, wanted: number): CopyGroup {
   const keep = keeperOf(group.rows, facts, wanted);
   const score = (row: number): number => facts.score(row) || -Infinity;
   const rows = group.rows.slice().sort((a, b) => score(b) - score(a) || a - b);
-  return { key: group.key, rows, keep, reject: rows.filter((row) => fateOf(row, keep, facts) === 'would go') };
+  const plan = { key: group.key, rows, keep, chosen: rows.includes(wanted), reject: [] };
+  return { ...plan, reject: rows.filter((row) => fateOf(row, plan, facts) === 'would go') };
 }
 
 /** "2 pictures would be rejected. 1 of them is your pick: it stays." */
 export function outcome(groups: CopyGroup[], facts: CopyFacts): string {
-  const count = (fate: Fate): number => groups.reduce((n, { rows, keep }) => n + rows.filter((row) => fateOf(row, keep, facts) === fate).length, 0);
+  const count = (fate: Fate): number => groups.reduce((n, group) => n + group.rows.filter((row) => fateOf(row, group, facts) === fate).length, 0);
   const reject = groups.reduce((n, group) => n + group.reject.length, 0);
+  const theirs = groups.reduce((n, group) => n + group.reject.filter((row) => facts.suggested(row)).length, 0);
   const mine = count('mine');
   const suggested = count('suggested');
   const parts = [reject === 1 ? '1 picture would be rejected.' : `${reject.toLocaleString()} pictures would be rejected.`];
+  if (theirs) parts.push(reject === 1 ? 'It is goldpan’s suggestion.' : theirs === 1 ? '1 of them is goldpan’s suggestion.' : `${theirs.toLocaleString()} of them are goldpan’s suggestions.`);
   if (mine) parts.push(mine === 1 ? 'Another is your pick: it stays.' : `${mine.toLocaleString()} others are your picks: they stay.`);
   if (suggested) parts.push(suggested === 1 ? 'Another is goldpan’s suggestion: it stays.' : `${suggested.toLocaleString()} others are goldpan’s suggestions: they stay.`);
-  if (!mine && !suggested) parts.push(reject === 1 ? 'It is not your pick or goldpan’s.' : 'None of them is your pick or goldpan’s.');
+  if (!mine && !suggested && !theirs) parts.push(reject === 1 ? 'It is not your pick or goldpan’s.' : 'None of them is your pick or goldpan’s.');
   return parts.join(' ');
 }

@@ -64,9 +64,13 @@ export function swipe(node: HTMLElement, options: SwipeOptions): { update: (to: 
     if (event.pointerId !== from?.id) return;
     const last: Swipe | null = now;
     cancel();
-    if (last?.counts && event.type === 'pointerup') done(last.direction);
+    // The picture under the finger stays until the browser has ended the touch: otherwise it can miss the next tap.
+    if (last?.counts && event.type === 'pointerup') setTimeout(() => done(last.direction));
   }
 
+  // The browser makes no scroll or fling of it: a fling would take the next tap.
+  const own = (event: TouchEvent): void => event.preventDefault();
+  node.addEventListener('touchmove', own, { passive: false });
   node.addEventListener('pointerdown', down);
   addEventListener('pointermove', move);
   addEventListener('pointerup', up);
@@ -74,6 +78,7 @@ export function swipe(node: HTMLElement, options: SwipeOptions): { update: (to: 
   return {
     update: (to) => ({ on, moved, done } = to),
     destroy() {
+      node.removeEventListener('touchmove', own);
       node.removeEventListener('pointerdown', down);
       removeEventListener('pointermove', move);
       removeEventListener('pointerup', up);
