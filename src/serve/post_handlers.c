@@ -34,13 +34,9 @@ static gp_status check_known(gp_server *s, const gp_cat_rating *changes, size_t 
     return st;
 }
 
-<<<<<<< HEAD
 /* Sends the event with this number.  A page gets the number in the response too, so that it knows which events are older
  * than its own change. */
-static void tell_ratings(gp_server *s, const gp_rated *rated, size_t count, uint64_t number)
-=======
-static void send_ratings(gp_server *s, const gp_rated *rated, size_t count)
->>>>>>> main
+static void send_ratings(gp_server *s, const gp_rated *rated, size_t count, uint64_t number)
 {
     gp_str json = GP_STR_INIT;
     if (count > MAX_SENT) {
@@ -72,12 +68,8 @@ static gp_status rate_all(gp_server *s, const gp_cat_rating *changes, size_t cou
     st = gp_cat_ratings_put(s->db, changes, count, NULL, err);
     if (st == GP_OK) {
         gp_snapshot_rate(s, changes, count, rated);
-<<<<<<< HEAD
         *number = ++s->rating_events;
-        tell_ratings(s, rated, count, *number);
-=======
-        send_ratings(s, rated, count);
->>>>>>> main
+        send_ratings(s, rated, count, *number);
     }
     pthread_mutex_unlock(&s->db_lock);
 out:
@@ -201,22 +193,13 @@ static gp_status export_to(gp_server *s, const gp_export_request *wanted, const 
     gp_catalog *cat = NULL;
     options.folder = folder;
     options.mode = wanted->mode;
-<<<<<<< HEAD
-    options.progress = go_on, options.user = s;
+    options.progress = on_progress, options.user = s;
     options.all = wanted->what == GP_EXPORT_CHOICE_ALL;
     options.mine = wanted->what == GP_EXPORT_CHOICE_MINE || wanted->what == GP_EXPORT_CHOICE_MINE_SUGGESTED;
     options.suggested = wanted->what == GP_EXPORT_CHOICE_MINE_SUGGESTED;
     options.min_stars = (uint64_t)wanted->stars;
     options.images = wanted->images, options.image_count = wanted->image_count;
-    GP_TRY(gp_cat_open(gp_cat_path(s->db), 0, &cat, err)); /* a handle of its own: an export can take minutes */
-=======
-    options.progress = on_progress, options.user = s;
-    if (!strcmp(wanted->what, "all"))
-        options.all = true;
-    else if (strcmp(wanted->what, "picks") != 0)
-        return gp_fail(err, GP_ERR_USAGE, "\"what\" must be one of picks, all");
     GP_TRY(gp_cat_open(gp_cat_path(s->db), 0, &cat, err)); /* a separate handle, because an export can take minutes */
->>>>>>> main
     gp_status st = gp_report_export(cat, &options, report, err);
     gp_cat_close(cat);
     return st;

@@ -217,12 +217,8 @@ static gp_status read_images(const gp_json *root, gp_export_request *out, gp_err
 
 gp_status gp_body_export(const char *body, size_t size, gp_export_request *out, gp_error *err)
 {
-<<<<<<< HEAD
-    static const char *const modes[] = {"copy", "hardlink", "symlink", "none"}; /* as gp_export_mode */
-    static const char *const whats[] = {"picks", "all", "mine", "mine+suggested", "stars", "images"}; /* _choice */
-=======
     static const char *const modes[] = {"copy", "hardlink", "symlink", "none"}; /* in the order of gp_export_mode */
->>>>>>> main
+    static const char *const whats[] = {"picks", "all", "mine", "mine+suggested", "stars", "images"}; /* _choice */
     gp_json *root = NULL;
     size_t mode = GP_EXPORT_COPY, what = GP_EXPORT_CHOICE_PICKS;
     bool has_stars = false;

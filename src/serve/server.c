@@ -57,20 +57,7 @@ static gp_status open_socket(gp_server *s, int *out, gp_error *err)
     return gp_fail_errno(err, GP_ERR_IO, errno, "cannot listen on 127.0.0.1:%u", setup->port);
 }
 
-<<<<<<< HEAD
-static void say_nothing(void *user, const char *format, va_list args)
-=======
-static gp_status make_token(gp_server *s, gp_error *err)
-{
-    uint8_t bytes[GP_TOKEN / 2];
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
-        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot read random numbers from the system");
-    for (size_t i = 0; i < sizeof bytes; i++) snprintf(s->guard.token + 2 * i, 3, "%02x", bytes[i]);
-    return GP_OK;
-}
-
 static void ignore_log(void *user, const char *format, va_list args)
->>>>>>> main
 {
     (void)user, (void)format, (void)args;
 }
