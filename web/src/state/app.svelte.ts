@@ -55,7 +55,7 @@ export class App {
   readonly order = new Order(this.catalog, this.marks, this.filters, this.search, this.layout, this.prompts);
   readonly selection = new Selection(this.catalog, this.filters, this.order);
   readonly history = new History(this.catalog, this.marks, this.filters);
-  readonly comparing = new Comparing(this, (rows, marking, verb) => this.change(rows, marking, verb), this.report);
+  readonly comparing = new Comparing(this, (rows, marking, verb) => this.change(rows, marking, verb), this.report, () => (this.notice = null));
   readonly session = new Session(this.catalog, this.selection, this.history, this.comparing);
   readonly views = new SavedViews(this.catalog, this.session, this.report);
 

@@ -27,11 +27,12 @@ export class Comparing {
   private readonly history: History;
   private readonly mark: Marker;
   private readonly report: Report;
+  private readonly forgetNotice: () => void;
 
   /** rows of the large images */
   readonly rows = $derived.by(() => this.rowsOf(this.now?.large ?? []));
 
-  constructor(stores: { catalog: Catalog; layout: Layout; marks: Marks; filters: Filters; prompts: Prompts; order: Order; selection: Selection; history: History }, mark: Marker, report: Report) {
+  constructor(stores: { catalog: Catalog; layout: Layout; marks: Marks; filters: Filters; prompts: Prompts; order: Order; selection: Selection; history: History }, mark: Marker, report: Report, forgetNotice: () => void) {
     this.catalog = stores.catalog;
     this.layout = stores.layout;
     this.marks = stores.marks;
@@ -42,6 +43,7 @@ export class Comparing {
     this.history = stores.history;
     this.mark = mark;
     this.report = report;
+    this.forgetNotice = forgetNotice;
   }
 
   /** Runs the caller again after a reload of the catalog. */
@@ -140,6 +142,7 @@ export class Comparing {
     const before = this.now;
     if (!before) return;
     if (marks.size && !this.marks.writable) return this.report('This catalog is open read-only. Your mark is not saved.');
+    this.forgetNotice(); // its Undo would undo this step
     const change = marks.size ? this.mark([...marks.keys()], (row) => marks.get(row) ?? {}, verb) : null;
     const after = next();
     if (!change && after === before) return;
