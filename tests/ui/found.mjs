@@ -3,8 +3,9 @@
 // same in the page, the server and the command.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { basename, extname, join, normalize } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { env, explore, folder, goldpan, keepScreenshot, makeCatalog, openBrowser, openPage, sql, until, view } from './support.mjs';
 
@@ -136,6 +137,18 @@ describe('slices', () => {
     await page.goBack();
     const order = await page.locator('.main h2').allInnerTexts();
     assert.deepEqual(order, ['Better than chance explains', 'Not shown to be more than chance', 'In no slice', 'Categories', 'Near copies']);
+  });
+
+  seen('no key marks what is not in sight', async (page) => {
+    await view(page, 'Found');
+    await page.locator('.main h2').first().waitFor();
+    for (const key of ['p', 'x', '3', 'k']) {
+      await page.keyboard.press(key);
+      await page.locator('.notice').getByText('Found shows groups.').waitFor();
+    }
+    await page.reload();
+    await page.locator('.main h2').first().waitFor();
+    assert.deepEqual(marks(), []);
   });
 
   seen('the order is chosen in the status bar', async (page) => {
@@ -305,5 +318,46 @@ describe('export', () => {
     await dialog(page).getByRole('status').getByText(`2 pictures are in ${place}.`).waitFor();
     assert.equal(files(place).length, 2);
     assert.ok(readFileSync(join(place, 'picks.csv'), 'utf8').split('\n').length >= 3);
+  });
+
+  /** Files of a folder and nothing else, as any web host. */
+  async function host(place) {
+    const server = createServer((request, response) => {
+      const path = normalize(decodeURIComponent(new URL(request.url, 'http://x').pathname));
+      const file = join(place, path.endsWith('/') ? `${path}index.html` : path);
+      if (!existsSync(file)) return response.writeHead(404).end();
+      const type = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.json': 'application/json', '.jpg': 'image/jpeg' }[extname(file)];
+      response.writeHead(200, { 'Content-Type': type ?? 'application/octet-stream' });
+      return createReadStream(file).pipe(response);
+    });
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return { url: `http://127.0.0.1:${server.address().port}/`, stop: () => new Promise((resolve) => server.close(resolve)) };
+  }
+
+  it('a site gives the names instead of files', async () => {
+    const place = join(folder, 'site');
+    execFileSync(goldpan, ['export', '--site', place, '--site-images', 'none', '--catalog', catalog, '--quiet'], { env });
+    const site = await host(place);
+    const page = await openPage(browser, site.url);
+    try {
+      await page.keyboard.press('v');
+      await option(page, 'Mine, and').locator('input').check();
+      const n = await count(page, 'Mine, and');
+      assert.equal(n, one('SELECT count(*) AS n FROM picks').n);
+      assert.equal(await dialog(page).getByLabel('Where to').count(), 0);
+      await dialog(page).getByRole('button', { name: `Copy the ${n} names` }).click();
+      await page.locator('.notice').getByText(`The names of ${n} pictures copied.`).waitFor();
+      const copied = (await page.evaluate(() => navigator.clipboard.readText())).trim().split('\n').sort();
+      const base = ({ path }) => basename(path);
+      assert.deepEqual(copied, sql(pictures, 'SELECT path FROM paths WHERE image IN (SELECT image FROM picks) AND missing = 0').map(base).sort());
+      const download = page.waitForEvent('download');
+      await dialog(page).getByRole('button', { name: 'Save them as a file' }).click();
+      assert.equal((await download).suggestedFilename(), 'mine-and-suggested.txt');
+      assert.deepEqual(page.wrong, []);
+    } finally {
+      await keepScreenshot(page, 'found site');
+      await page.context().close();
+      await site.stop();
+    }
   });
 });

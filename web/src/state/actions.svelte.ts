@@ -17,7 +17,15 @@ function target(): Uint32Array {
   return selection.target();
 }
 
+/** Found shows groups: neither the current picture nor the chosen ones are in sight there, so no key marks them. */
+function unseen(): boolean {
+  const found = layout.mode === 'browse' && layout.view === 'found';
+  if (found) app.report('Found shows groups. Press Show to go to their pictures and mark them there.');
+  return found;
+}
+
 function markTarget(marking: Marking, verb: string, goesOn: boolean): void {
+  if (unseen()) return;
   const rows = target();
   if (rows.length === 0) return app.report('No picture is current. Press an arrow key or click a picture.');
   app.mark(rows, marking, verb);
@@ -113,6 +121,7 @@ function nextPrompt(): void {
 
 /** Picks what goldpan suggests for the prompt of `row` and goes to the next undecided prompt. */
 export function keepSuggestion(row = selection.current): void {
+  if (unseen()) return;
   const family = row >= 0 ? prompts.of(row) : undefined;
   if (!family) return;
   const suggestion = prompts.suggestion(family);
