@@ -130,7 +130,7 @@ describe('what is seen is what is acted on', () => {
       const before = await cellsInOrder(page);
       const one = before[10];
       await page.mouse.dblclick(one.x + 20, one.y + 20);
-      await page.getByRole('dialog', { name: 'Culling' }).waitFor();
+      await page.getByRole('dialog', { name: 'Cull' }).waitFor();
       await until(async () => page.url().includes(`at=${await hashOf(page, one.row)}`), `another picture opened: ${page.url()}`);
       await page.keyboard.press('Escape');
       await page.mouse.click(one.x + 20, one.y + 20);
@@ -283,12 +283,12 @@ describe('places', () => {
     await wall(page);
     for (let i = 0; i < 3; i++) await page.keyboard.press('ArrowDown');
     await page.keyboard.press('e');
-    await page.getByRole('dialog', { name: 'Culling' }).waitFor();
+    await page.getByRole('dialog', { name: 'Cull' }).waitFor();
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('ArrowRight');
     await until(() => page.url().includes('mode=cull'), 'culling has no address');
     await page.goBack();
-    await page.getByRole('dialog', { name: 'Culling' }).waitFor({ state: 'detached' });
+    await page.getByRole('dialog', { name: 'Cull' }).waitFor({ state: 'detached' });
     const before = await current(page);
     await page.goBack();
     await page.locator('.main[aria-label="review"]').waitFor();
@@ -648,7 +648,7 @@ describe('layout', () => {
         await look(name);
       }
       await view(free, 'Wall');
-      for (const [key, where] of [['e', 'Culling'], ['c', 'Compare'], ['v', 'Export'], ['?', 'Keys']]) {
+      for (const [key, where] of [['e', 'Cull'], ['c', 'Compare'], ['v', 'Export'], ['?', 'Keys']]) {
         await free.keyboard.press(key);
         await free.getByRole('dialog', { name: new RegExp(where) }).waitFor();
         await settle(free, 300);

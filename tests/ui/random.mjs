@@ -162,10 +162,10 @@ const acts = {
     const hash = await currentHash();
     if (!hash) return;
     await page.keyboard.press('e');
-    const dialog = page.getByRole('dialog', { name: 'Culling' });
+    const dialog = page.getByRole('dialog', { name: 'Cull' });
     await dialog.waitFor();
     for (let i = 0; i < 3; i++) {
-      const at = new URL(page.url()).hash.match(/at=([0-9a-f]{32})/)[1];
+      const at = (await page.evaluate(() => location.hash)).match(/at=([0-9a-f]{32})/)[1];
       const [key, change] = pick([['p', { flag: 1 }], ['x', { flag: -1 }], ['3', { stars: 3 }], ['ArrowRight', null], ['ArrowLeft', null]]);
       await page.keyboard.press(key);
       if (change) setMarks([at], change);
@@ -186,7 +186,7 @@ const acts = {
     server = await explore(pictures, '--port', PORT);
     if (!page.url().startsWith(server.url)) {
       // The key changed with the server: the marks are sent by the next page.
-      await page.goto(server.url + new URL(page.url()).hash);
+      await page.goto(server.url + (await page.evaluate(() => location.hash)));
       await ready();
     }
   },
