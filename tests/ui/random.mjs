@@ -168,6 +168,7 @@ const acts = {
       const at = (await page.evaluate(() => location.hash)).match(/at=([0-9a-f]{32})/)[1];
       const [key, change] = pick([['p', { flag: 1 }], ['x', { flag: -1 }], ['3', { stars: 3 }], ['ArrowRight', null], ['ArrowLeft', null]]);
       await page.keyboard.press(key);
+      detail += ` ${key} on ${at.slice(0, 6)}`;
       if (change) setMarks([at], change);
     }
     await page.keyboard.press('Escape');

@@ -89,6 +89,9 @@ describe('filters and order', () => {
     const { filters, order } = await start();
     filters.add({ kind: 'values', column: 'prompt', values: ['a blue boat'] });
     filters.add({ kind: 'values', column: 'prompt', values: ['a red fox'] });
+    const { list: before } = filters;
+    filters.add({ kind: 'values', column: 'prompt', values: ['a red fox'] });
+    expect(filters.list).toBe(before);
     expect(filters.list).toHaveLength(1);
     expect(list(order.rows).sort()).toEqual([0, 2, 3]);
     expect([filters.passing, filters.countWithout(0), filters.maskWithout('values:prompt').length]).toEqual([3, 4, 4]);

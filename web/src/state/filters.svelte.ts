@@ -96,10 +96,11 @@ export class Filters {
     return { list: this.list, any: this.any };
   }
 
-  /** Replaces the filter of the same facet; filters by rows add up. */
+  /** Replaces the filter of the same facet; filters by rows add up.  The same filter again changes nothing: no step of undo. */
   add(filter: Filter): void {
     const facet = facetOf(filter);
     const at = filter.kind === 'rows' ? -1 : this.list.findIndex((old) => facetOf(old) === facet);
+    if (at >= 0 && JSON.stringify(this.list[at]) === JSON.stringify(filter)) return;
     this.list = at < 0 ? [...this.list, filter] : this.list.map((old, i) => (i === at ? filter : old));
   }
 
