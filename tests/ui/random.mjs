@@ -80,7 +80,9 @@ function travel(from, to, side) {
 
 const currentHash = async () => {
   const cell = page.locator('.main [aria-current="true"]');
-  if (!(await cell.count())) return null;
+  if (shown().length === 0) return null;
+  // A frame may pass until the view has scrolled to it.
+  await until(async () => (await cell.count()) > 0, 'pictures are shown and none is current');
   return model.images[Number(await cell.first().getAttribute('data-row'))].hash;
 };
 const cellHashes = async () => (await page.locator('.main [data-row]').evaluateAll((all) => all.map((one) => Number(one.dataset.row)))).map((row) => ({ row, hash: model.images[row].hash }));
