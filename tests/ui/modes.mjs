@@ -126,7 +126,7 @@ describe('cull', () => {
 
   seen('its buttons do what the keys do, and nothing moves', '#review', async (page) => {
     await press(page, 'e');
-    const parts = ['.cull > .head', '.cull .stage', '.cull > .film', '.cull > .foot', '.cull .grp.now', '.cull .foot .pik'];
+    const parts = ['.cull > .head', '.cull .stage', '.cull > .film', '.cull > .foot', '.cull .grp.now', '.cull .foot .pik', '.cull .foot .stars'];
     await settle(page, 100);
     const where = await boxes(page, ...parts);
     const dialog = page.getByRole('dialog', { name: 'Cull' });
@@ -135,6 +135,7 @@ describe('cull', () => {
     await isMarked(prompts[0][0], 1);
     await dialog.getByRole('button', { name: '4 stars' }).click();
     await until(() => rating(prompts[0][0]).stars === 4, 'no stars');
+    assert.deepEqual(await boxes(page, ...parts), where, 'a mark moved something');
     await dialog.getByRole('button', { name: 'Next picture' }).click();
     await isCurrent(page, prompts[0][1]);
     await dialog.getByRole('button', { name: /^Reject/ }).click();
