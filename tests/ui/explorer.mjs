@@ -378,7 +378,9 @@ describe('map', () => {
     await map(page).getByLabel(/^Colour/).selectOption('score');
     let coloured, sized;
     await until(async () => (coloured = await shot()) !== was, 'no other colours');
+    await map(page).getByRole('button', { name: 'How the map is drawn' }).click();
     await map(page).getByLabel(/^Size/).selectOption('corrected');
+    await map(page).getByRole('button', { name: 'Done' }).click();
     await until(async () => (sized = await shot()) !== coloured, 'no other sizes');
     const box = await canvas(page).boundingBox();
     await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
@@ -451,7 +453,7 @@ describe('images that are set apart', () => {
   });
   seen('have no place on the map, which names them', async (page) => {
     await view(page, 'Map');
-    await page.getByRole('button', { name: new RegExp(`^${apart.length} images? (is|are) not on the map: set apart$`) }).click();
+    await page.getByRole('button', { name: new RegExp(`^${apart.length} pictures? (is|are) not on the map: set apart$`) }).click();
     await until(async () => (await count(page)).startsWith(`${apart.length} of ${total}`), `shown: ${await count(page)}`);
     assert.deepEqual((await page.locator('.wall .sc').allInnerTexts()).sort(), apart);
   });
@@ -484,7 +486,8 @@ describe('table and charts', () => {
     await page.getByRole('button', { name: 'Columns…' }).click();
     const offered = await page.getByRole('group', { name: 'Columns to show' }).getByRole('checkbox').count();
     const columns = await page.evaluate(async () => (await (await fetch('data/catalog.json')).json()).columns.length);
-    assert.equal(offered, columns - 2);
+    // Neither the number nor the hash, and of the sample's settings not the size, which is the size of the picture.
+    assert.equal(offered, columns - 4);
     await page.getByRole('group', { name: 'Columns to show' }).getByLabel('seed', { exact: false }).check();
     await page.getByRole('columnheader', { name: 'seed' }).waitFor();
   });

@@ -34,6 +34,7 @@ export const ICONS = {
   tag: '<path d="M2.5 2.5h5l6 6-5 5-6-6ZM5.3 5.3v.1"/>',
   panel: '<rect x="2" y="3" width="12" height="10" rx="1"/><path d="M10 3v10"/>',
   fit: '<path d="M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10"/>',
+  box: '<rect x="2.5" y="3" width="11" height="10" rx="1" stroke-dasharray="2.2 1.8"/>',
   grip: '<path d="M6 3.5v9M10 3.5v9"/>',
   trash: '<path d="M3 4.5h10M6.5 4.5v-2h3v2M4.5 4.5l.6 9h5.8l.6-9"/>',
   image: '<rect x="2" y="3" width="12" height="10" rx="1"/><circle cx="5.5" cy="6.3" r="1"/><path d="m2.5 12 3.5-3.5 2.5 2.5 2-2 3 3"/>',

@@ -1,7 +1,9 @@
 // What buttons and keys do.
 import { app, cullRowsOf, history, pictures } from './app.svelte';
 import { NONE } from './columns';
+import { csv } from './csv';
 import type { Marking } from './ratings';
+import { tableColumns, tableOrder, titleOf } from './titles';
 
 export const { catalog, comparing, filters, layout, marks, order, prompts, search, selection, session, views } = app;
 export { app, history, pictures };
@@ -144,6 +146,40 @@ export function resize(by: number): void {
 /** "Show only these": the chosen pictures become a filter. */
 export function keepChosen(rows: Uint32Array = selection.rows(), title = 'Chosen'): void {
   filters.add({ kind: 'rows', title, rows });
+}
+
+/** A lasso or box was drawn around `rows`: they are chosen, and the pictures beside the map are narrowed to them. */
+export function chooseArea(rows: Uint32Array, mode: 'replace' | 'add' | 'remove'): void {
+  const before = mode === 'replace' ? [] : Array.from(selection.region ?? []);
+  const inside = new Set(rows);
+  const region = mode === 'remove' ? before.filter((row) => !inside.has(row)) : [...new Set([...before, ...rows])];
+  selection.set(rows, mode);
+  selection.region = region.length ? Uint32Array.from(region).sort() : null;
+  const best = region.reduce((top, row) => ((catalog.score(row) || 0) > (catalog.score(top) || 0) ? row : top), region[0] ?? -1);
+  if (best >= 0 && !region.includes(selection.current)) selection.current = best;
+}
+
+/** Lets go of the lasso, of what is chosen, and of the brushes of charts. */
+export function letGo(): void {
+  selection.region = null;
+  selection.clear();
+  for (const name of layout.charts) filters.removeFacet(`range:${name}`);
+}
+
+/** What the lasso holds becomes a filter. */
+export function showOnlyArea(): void {
+  const { region } = selection;
+  if (!region) return;
+  selection.region = null;
+  keepChosen(region.filter((row) => filters.mask[row] === 1), 'Lasso');
+}
+
+/** Copies what the table shows: its rows in their order, its columns. */
+export async function copyTable(): Promise<void> {
+  const offered = tableColumns(catalog);
+  const infos = tableOrder(layout).flatMap((name) => offered.filter((info) => info.name === name));
+  const columns = (await Promise.all(infos.map((info) => catalog.need(info.name)))).filter((column) => column !== undefined);
+  await copyText(csv(columns, order.rows, titleOf), `${pictures(order.rows.length)} as CSV`);
 }
 
 export async function copyText(text: string, what: string): Promise<void> {

@@ -16,6 +16,12 @@ export const VIEWS: { view: View; name: string; key?: string }[] = [
   { view: 'found', name: 'Found' },
   { view: 'table', name: 'Table' },
 ];
+export const PANES: { pane: Pane; name: string }[] = [
+  { pane: 'map', name: 'Map' },
+  { pane: 'charts', name: 'Charts' },
+  { pane: 'pictures', name: 'Pictures' },
+  { pane: 'table', name: 'Table' },
+];
 export const PROMPT_ORDERS: { order: PromptOrder; name: string }[] = [
   { order: 'closest', name: 'closest call first' },
   { order: 'clearest', name: 'clearest first' },
@@ -34,8 +40,15 @@ export interface LayoutSettings {
   promptOrder: PromptOrder;
   foundOrder: FoundOrder;
   sort: Sort;
+  /** one to three */
   panes: Pane[];
+  /** above each other, not side by side */
+  panesStacked: boolean;
   tableColumns: string[];
+  /** of columns whose width was changed, in pixels */
+  tableWidths: Record<string, number>;
+  /** columns that stay at the left */
+  tablePins: string[];
   charts: string[];
   /** columns that colour and size the points of the map; '' for neither */
   colour: string;
@@ -55,8 +68,11 @@ const DEFAULTS: LayoutSettings = {
   foundOrder: 'most above',
   sort: { column: 'corrected', down: true },
   panes: ['map', 'charts', 'pictures'],
-  tableColumns: ['prompt', 'flag', 'stars', 'score', 'corrected', 'rank', 'category'],
-  charts: ['score', 'rank'],
+  panesStacked: false,
+  tableColumns: ['prompt', 'flag', 'stars', 'score', 'corrected', 'rank', 'category', 'settings.seed', 'settings.sampler'],
+  tableWidths: {},
+  tablePins: [],
+  charts: ['score'],
   colour: 'category',
   sizeBy: '',
   scatter: ['rank', 'corrected'],
@@ -81,7 +97,10 @@ export class Layout implements LayoutSettings {
   foundOrder = $state(DEFAULTS.foundOrder);
   sort = $state(DEFAULTS.sort);
   panes = $state(DEFAULTS.panes);
+  panesStacked = $state(DEFAULTS.panesStacked);
   tableColumns = $state(DEFAULTS.tableColumns);
+  tableWidths = $state(DEFAULTS.tableWidths);
+  tablePins = $state(DEFAULTS.tablePins);
   charts = $state(DEFAULTS.charts);
   colour = $state(DEFAULTS.colour);
   sizeBy = $state(DEFAULTS.sizeBy);
