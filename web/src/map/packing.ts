@@ -24,8 +24,8 @@ const MOST_GROUPS = 40;
 const SAMPLE = 40000;
 /** pixels around the points of a group; above them is the label */
 const PAD = { side: 32, top: 44, bottom: 28 };
-/** at the bottom of the pane is a line of text */
-const FOOT = 36;
+/** at the bottom of the pane is a line of text, on a narrow one two */
+const footOf = (width: number): number => (width < 600 ? 64 : 36);
 const RIM = 10;
 const MAX_STRETCH = 1.7;
 const NONE = -1;
@@ -45,7 +45,7 @@ export function pack(x: ArrayLike<number>, y: ArrayLike<number>, width: number, 
   const rows = Uint32Array.from(placed);
   const parts = split(rows, x, y).map((part) => ({ rows: part, ...middle(part, x, y) }));
   const boxes = new Map<Part, Box>();
-  divide(parts, { x0: Math.min(0.1, RIM / width), y0: Math.min(0.2, FOOT / height), x1: 1 - Math.min(0.1, RIM / width), y1: 1 }, width / height, boxes);
+  divide(parts, { x0: Math.min(0.1, RIM / width), y0: Math.min(0.2, footOf(width) / height), x1: 1 - Math.min(0.1, RIM / width), y1: 1 }, width / height, boxes);
   for (const part of parts) packing.groups.push(fill(part.rows, x, y, boxes.get(part) as Box, width, height, packing));
   return packing;
 }

@@ -125,6 +125,7 @@ export class PointMap {
     this.top.tabIndex = 0;
     this.top.setAttribute('role', 'application');
     this.top.setAttribute('aria-label', options.label ?? 'Map; arrow keys move, plus and minus zoom, 0 shows all');
+    Object.assign(this.top, { pointMap: this }); // what is drawn can be asked for where the canvas is known
     this.listen();
     this.resize = new ResizeObserver(() => this.measure());
     this.resize.observe(host);
