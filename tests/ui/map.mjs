@@ -185,7 +185,7 @@ describe('charts', () => {
     });
     const box = await chart.boundingBox();
     await page.mouse.click(box.x + 8 + ((box.width - 16) / ranks.length) * 1.5, box.y + box.height / 2);
-    await until(async () => (await count(page)).startsWith(`${ranks[1]} of ${total}`), async () => `shown: ${await count(page)}`);
+    await until(async () => (await count(page)).startsWith(`${ranks[1]} of ${total}`), 'other pictures are shown');
     assert.equal(await page.getByLabel('x axis').inputValue(), 'rank');
     assert.equal(await page.getByLabel('y axis').inputValue(), 'corrected');
   });
@@ -246,7 +246,7 @@ describe('table', () => {
     await page.mouse.down();
     await page.mouse.move(to.x + 10, to.y + 12, { steps: 8 });
     await page.mouse.up();
-    await until(async () => (await heads(page)).indexOf('corrected') === 1, async () => `${await heads(page)}`);
+    await until(async () => (await heads(page)).indexOf('corrected') === 1, 'it is not at the place where it was dropped');
     assert.equal(await head(page, 'corrected').getAttribute('aria-sort'), sorted, 'moving a column sorted by it');
     await menu(page, 'category', 'Pin at the left');
     await until(async () => (await heads(page))[0] === 'category', 'not pinned');
@@ -287,6 +287,6 @@ describe('table', () => {
     assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('data-row')), row, 'the focus is lost');
     await page.keyboard.press('Home');
     await menu(page, 'category', /^Only this value/);
-    await until(async () => /^\d+ of/.test(await count(page)), async () => `shown: ${await count(page)}`);
+    await until(async () => /^\d+ of/.test(await count(page)), 'other pictures are shown');
   });
 });

@@ -9,9 +9,9 @@ const LEVELS = [0.035, 0.19, 0.42, 0.72];
 /** The lines of each level in 0..1 of the pane, upwards: closed polygons x, y, x, y, ... */
 export type Contours = number[][][];
 
-export function contours(x: Float32Array, y: Float32Array, shown: (row: number) => boolean, aspect: number): Contours {
+export function contours(x: Float32Array, y: Float32Array, shown: (row: number) => boolean, width: number, height: number): Contours {
   const columns = COLUMNS;
-  const lines = Math.max(48, Math.min(280, Math.round(COLUMNS / Math.max(0.3, aspect))));
+  const lines = Math.max(48, Math.min(280, Math.round(COLUMNS / Math.max(0.3, width / height))));
   const field = new Float32Array(columns * lines);
   let n = 0;
   for (let row = 0; row < x.length; row++) {
@@ -28,7 +28,8 @@ export function contours(x: Float32Array, y: Float32Array, shown: (row: number) 
     n++;
   }
   if (n === 0) return [];
-  blur(field, columns, lines, n < 3000 ? 3 : n < 30000 ? 2.4 : 2);
+  const pixels = n < 3000 ? 15 : n < 30000 ? 12 : 9;
+  blur(field, columns, lines, Math.max(1.4, (pixels * columns) / (width * (1 + 2 * BEYOND))));
   clearRim(field, columns, lines);
   const known = field.filter((value) => value > 0).sort();
   const top = known[Math.floor((known.length - 1) * 0.995)] ?? 1;

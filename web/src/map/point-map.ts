@@ -564,7 +564,7 @@ export class PointMap {
   private paintDensity(theme: MapTheme): void {
     const c = this.back.getContext('2d');
     if (!c) return;
-    this.density ??= toPaths(contours(this.index.x, this.index.y, this.shown, this.width / this.height));
+    this.density ??= toPaths(contours(this.index.x, this.index.y, this.shown, this.width, this.height));
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     c.clearRect(0, 0, this.width, this.height);
     const [kx, ky] = this.pixels();
