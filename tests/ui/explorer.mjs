@@ -3,6 +3,7 @@
 // in the catalog afterwards.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { axeSource, cellsInOrder, count, current, explore, hashOf, keepScreenshot, makeCatalog, openBrowser, openPage, ratingOf, settle, sql, until, view } from './support.mjs';
@@ -44,6 +45,8 @@ const segment = (page, name) => page.getByRole('group', { name: 'Marks', exact: 
 const notice = (page) => page.locator('.notice');
 /** Removes all marks, so that a test starts from none. */
 const unmark = () => execFileSync('sqlite3', [join(pictures, '.goldpan/catalog.db'), 'DELETE FROM ratings']);
+/** The hash of the current picture, without asking a server. */
+const currentHash = async (page) => (await page.evaluate(() => location.hash)).match(/at=([0-9a-f]{32})/)[1];
 const wall = async (page) => {
   await view(page, 'Wall');
   await cells(page).first().waitFor();
@@ -685,6 +688,42 @@ describe('nothing is lost', () => {
     await until(() => rating(hash).flag === 1, 'the pick that was made while the server was dead is lost');
     assert.deepEqual(rating(hash), { flag: 1, stars: 5 });
     await context.close();
+    assert.equal(await second.stop(), 0);
+  });
+  it('an open page goes on when the server comes back on its port', async () => {
+    const port = String(20001 + (process.pid % 20000));
+    const first = await explore(pictures, '--port', port);
+    const page = await openPage(browser, first.url);
+    await first.stop('SIGKILL');
+    await page.getByText('goldpan has stopped answering').waitFor();
+    const hash = await currentHash(page);
+    await page.keyboard.press('3');
+    await page.getByText('1 mark is kept in this page').waitFor();
+    const second = await explore(pictures, '--port', port);
+    assert.equal(second.url, first.url);
+    await until(() => rating(hash).stars === 3, 'the mark is not sent');
+    await page.getByText('goldpan has stopped answering').waitFor({ state: 'detached' });
+    await second.stop();
+    const renewed = await explore(pictures, '--port', port, '--new-key');
+    assert.notEqual(renewed.url, first.url);
+    await page.context().close();
+    assert.equal(await renewed.stop(), 0);
+  });
+  it('a page sends nothing to another catalog at its address', async () => {
+    const other = makeCatalog('other');
+    const port = String(20002 + (process.pid % 20000));
+    const first = await explore(pictures, '--port', port);
+    const page = await openPage(browser, first.url);
+    await first.stop();
+    copyFileSync(join(pictures, '.goldpan/explorer.key'), join(other, '.goldpan/explorer.key'));
+    await page.getByText('goldpan has stopped answering').waitFor();
+    await page.keyboard.press('p');
+    const second = await explore(other, '--port', port);
+    assert.equal(second.url, first.url);
+    await page.getByText('This page belongs to another catalog').waitFor();
+    await settle(page, 500);
+    assert.equal(sql(other, 'SELECT count(*) AS n FROM ratings')[0].n, 0);
+    await page.context().close();
     assert.equal(await second.stop(), 0);
   });
   it('two pages see each other, and a catalog that changes', async () => {

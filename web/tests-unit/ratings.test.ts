@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Outbox } from '../src/state/outbox';
-import { moveChange, Ratings, type Change } from '../src/state/ratings';
+import { moveChange, OtherCatalog, Ratings, type Change } from '../src/state/ratings';
 
 class Shelf {
   private readonly map = new Map<string, string>();
@@ -93,6 +93,16 @@ describe('ratings', () => {
     up = true;
     next.done(left);
     expect(next.all()).toEqual([]);
+  });
+  it('sends nothing to a server of another catalog, and keeps it', async () => {
+    const shelf = new Shelf();
+    const { ratings, sent } = make(undefined, shelf);
+    ratings.suspect = true;
+    ratings.verify = () => Promise.reject(new OtherCatalog('other'));
+    ratings.set([0], () => ({ flag: 1 }));
+    await settled();
+    expect(sent).toEqual([]);
+    expect(new Outbox('c', shelf).takeOver(() => true)).toEqual([{ hash: 'h0', flag: 1, stars: 0 }]);
   });
   it('confirms what the server has', async () => {
     const shelf = new Shelf();

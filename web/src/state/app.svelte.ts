@@ -18,13 +18,16 @@ import { Layout, BY_SIMILARITY, type View } from './layout.svelte';
 import { Marks } from './marks.svelte';
 import { Order } from './order.svelte';
 import { Prompts } from './prompts.svelte';
-import type { Change, Marking } from './ratings';
+import { OtherCatalog, type Change, type Marking } from './ratings';
 import { Search } from './search.svelte';
 import { Selection } from './selection.svelte';
 import { Session } from './session';
 import { SavedViews } from './views.svelte';
 
 export const pictures = (n: number): string => `${n.toLocaleString()} ${n === 1 ? 'picture' : 'pictures'}`;
+
+/** Milliseconds until the page tries to reach the server again. */
+const RETRY = 4000;
 
 export interface Notice {
   text: string;
@@ -78,14 +81,44 @@ export class App {
   }
 
   private stopListening: (() => void) | null = null;
+  private retry = 0;
 
+  /** Listens to the server; after an interruption, only if it still has this catalog. */
   reconnect(): void {
+    clearTimeout(this.retry);
     this.stopListening?.();
     this.stopListening = api.listen(this.catalog.manifest?.revision ?? 0, {
       revision: () => void this.reload(),
       ratings: (changes, event) => this.marks.onRatings(changes, event),
-      connection: (up) => (this.connected = up),
+      connection: (up) => void this.onConnection(up),
     });
+  }
+
+  private async onConnection(up: boolean): Promise<void> {
+    if (up && this.connected) return;
+    if (up) {
+      try {
+        await this.verify();
+      } catch {
+        return;
+      }
+      this.connected = true;
+      await this.reload();
+      return;
+    }
+    this.connected = false;
+    this.marks.suspect(() => this.verify());
+    // The browser tries again by itself only after some failures.
+    clearTimeout(this.retry);
+    this.retry = window.setTimeout(() => this.reconnect(), RETRY);
+  }
+
+  /** Throws if the server does not answer or has another catalog than this page. */
+  private async verify(): Promise<void> {
+    const { catalog, name } = await api.readManifest();
+    if (catalog === this.catalog.manifest?.catalog) return;
+    this.otherCatalog = name;
+    throw new OtherCatalog(`goldpan serves another catalog now: ${name}`);
   }
 
   /** All stores change in one step after the last await: no view sees rows of two loads. */

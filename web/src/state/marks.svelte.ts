@@ -82,6 +82,13 @@ export class Marks {
     return this.outbox?.size ?? 0;
   }
 
+  /** The server went away: marks are sent again only when `verify` finds the same catalog. */
+  suspect(verify: () => Promise<void>): void {
+    if (!this.ratings) return;
+    this.ratings.suspect = true;
+    this.ratings.verify = verify;
+  }
+
   // ---------------------------------------------------------------- changing
 
   /** Marks can be changed here: in the catalog, or on a site in the visitor's browser. */

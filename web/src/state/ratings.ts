@@ -15,6 +15,9 @@ export interface Marking {
   stars?: number;
 }
 
+/** The server at this address has another catalog than this page. */
+export class OtherCatalog extends Error {}
+
 export class Ratings {
   flag: Int8Array;
   stars: Uint8Array;
@@ -27,6 +30,10 @@ export class Ratings {
   private readonly hash: (row: number) => string;
   private readonly changed: () => void;
   private readonly failed: (why: string) => void;
+  /** the server went away since it was last known to have this catalog */
+  suspect = false;
+  /** Throws OtherCatalog if the server has another catalog now, or why it does not answer. */
+  verify: () => Promise<void> = () => Promise.resolve();
   /** null: ratings are not sent to a server */
   private readonly outbox: Outbox | null;
 
@@ -143,6 +150,9 @@ export class Ratings {
   private async write(list: Rating[]): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
+        // Another server may have taken the place of the one that this page belongs to.
+        if (this.suspect) await this.verify();
+        this.suspect = false;
         let event = 0;
         for (let from = 0; from < list.length; from += 20000) event = await rate(list.slice(from, from + 20000));
         this.outbox?.done(list);
@@ -150,6 +160,8 @@ export class Ratings {
         this.changed();
         return;
       } catch (error) {
+        if (error instanceof OtherCatalog) return; // the outbox keeps the ratings for a page of their catalog
+        this.suspect = true;
         if (error instanceof ErrorResponse && error.status === 400) {
           // An image is no longer in the catalog: another attempt would fail too.
           this.outbox?.done(list);
