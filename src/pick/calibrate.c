@@ -140,9 +140,8 @@ static double centre_of(const gp_moments *m, size_t groups, double *weight)
     return at / sum;
 }
 
-/* gp_calibrate_shrunken with the moments m [groups] already computed. */
-static gp_status shrunken_by(const gp_moments *m, const double *score, const int32_t *group, size_t n, size_t groups,
-                             double *residual, double *weight, gp_error *err)
+gp_status gp_calibrate_shrunken(const gp_moments *m, const double *score, const int32_t *group, size_t n, size_t groups,
+                                double *residual, double *weight, gp_error *err)
 {
     double *w;
     GP_TRY(gp_alloc((void **)&w, groups, sizeof *w, "the groups", err));
@@ -160,16 +159,6 @@ static gp_status shrunken_by(const gp_moments *m, const double *score, const int
     for (size_t g = 0; weight && g < groups; g++) weight[g] = w[g];
     gp_mem_free(w);
     return GP_OK;
-}
-
-gp_status gp_calibrate_shrunken(const double *score, const int32_t *group, size_t n, size_t groups, double *residual,
-                                double *weight, gp_error *err)
-{
-    gp_moments *m = NULL;
-    GP_TRY(gp_moments_of(score, group, n, groups, &m, err));
-    gp_status st = shrunken_by(m, score, group, n, groups, residual, weight, err);
-    gp_mem_free(m);
-    return st;
 }
 
 /* ------------------------------------------------------------------ quantile matching */
@@ -251,7 +240,7 @@ gp_status gp_calibrate_corrected(const double *score, const int32_t *group, size
     }
     if (rows) qsort(m.sorted, rows, sizeof *m.sorted, by_value);
     GP_TRY_GOTO(gp_moments_of(score, group, n, groups, &m.of, err));
-    GP_TRY_GOTO(shrunken_by(m.of, score, group, n, groups, m.residual, weight, err));
+    GP_TRY_GOTO(gp_calibrate_shrunken(m.of, score, group, n, groups, m.residual, weight, err));
     GP_TRY_GOTO(gp_calibrate_percentile(m.residual, m.one, n, 1, m.all, err));
     double centre = scale_factors(m.of, groups, m.factor);
     for (size_t i = 0; i < n; i++) {

@@ -24,6 +24,7 @@ typedef struct gp_linear gp_linear;
 gp_status gp_linear_new(const void *weight, gp_dtype dtype, const float *bias, size_t out_features, size_t in_features,
                         gp_precision precision, gp_engine engine, gp_linear **linear, gp_error *err);
 void gp_linear_free(gp_linear *linear);
+/* Returns the bytes of the packed weight.  Only tests call it, to check that packing wastes no memory. */
 size_t gp_linear_bytes(const gp_linear *linear);
 
 /* Returns the rows that buffers for m rows must have: m rounded up, so that few matrix shapes occur. */
