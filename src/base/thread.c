@@ -4,8 +4,10 @@
 #include "base/thread.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 
 typedef struct worker {
     struct gp_threads *all;
@@ -110,9 +112,14 @@ gp_status gp_queue_new(size_t capacity, gp_queue **out, gp_error *err)
     GP_TRY(gp_alloc(&memory, bytes, 1, "a queue", err));
     gp_queue *queue = memory;
     queue->capacity = capacity, queue->first = 0, queue->count = 0, queue->closed = false;
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    /* a change of the system's clock must not change the length of a wait */
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&queue->mutex, NULL);
-    pthread_cond_init(&queue->not_empty, NULL);
-    pthread_cond_init(&queue->not_full, NULL);
+    pthread_cond_init(&queue->not_empty, &attr);
+    pthread_cond_init(&queue->not_full, &attr);
+    pthread_condattr_destroy(&attr);
     *out = queue;
     return GP_OK;
 }
@@ -141,19 +148,41 @@ bool gp_queue_put(gp_queue *queue, void *item)
     return taken;
 }
 
+/* Takes the first item.  The mutex is held and the queue is not empty. */
+static void *take_first(gp_queue *queue)
+{
+    void *item = queue->items[queue->first];
+    queue->first = queue->first + 1 < queue->capacity ? queue->first + 1 : 0;
+    queue->count--;
+    pthread_cond_signal(&queue->not_full);
+    return item;
+}
+
 bool gp_queue_get(gp_queue *queue, void **item)
 {
     pthread_mutex_lock(&queue->mutex);
     while (queue->count == 0 && !queue->closed) pthread_cond_wait(&queue->not_empty, &queue->mutex);
     bool got = queue->count > 0;
-    if (got) {
-        *item = queue->items[queue->first];
-        queue->first = queue->first + 1 < queue->capacity ? queue->first + 1 : 0;
-        queue->count--;
-        pthread_cond_signal(&queue->not_full);
-    }
+    if (got) *item = take_first(queue);
     pthread_mutex_unlock(&queue->mutex);
     return got;
+}
+
+int gp_queue_get_within(gp_queue *queue, void **item, int milliseconds)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    if (milliseconds < 0) milliseconds = 0;
+    until.tv_sec += milliseconds / 1000;
+    until.tv_nsec += milliseconds % 1000 * 1000000L;
+    if (until.tv_nsec >= 1000000000L) until.tv_sec++, until.tv_nsec -= 1000000000L;
+    pthread_mutex_lock(&queue->mutex);
+    while (queue->count == 0 && !queue->closed)
+        if (pthread_cond_timedwait(&queue->not_empty, &queue->mutex, &until) == ETIMEDOUT) break;
+    int result = queue->count > 0 ? 1 : queue->closed ? -1 : 0;
+    if (result == 1) *item = take_first(queue);
+    pthread_mutex_unlock(&queue->mutex);
+    return result;
 }
 
 void gp_queue_close(gp_queue *queue)

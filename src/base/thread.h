@@ -21,6 +21,8 @@ void gp_queue_free(gp_queue *queue);
 bool gp_queue_put(gp_queue *queue, void *item);
 /* Takes an item; blocks while the queue is empty.  Returns false if the queue is closed and empty. */
 bool gp_queue_get(gp_queue *queue, void **item);
+/* Like gp_queue_get, but waits at most `milliseconds`.  Returns 1: an item, 0: timed out, -1: closed and empty. */
+int gp_queue_get_within(gp_queue *queue, void **item, int milliseconds);
 void gp_queue_close(gp_queue *queue);
 
 #endif

@@ -2,6 +2,7 @@
  * Threads and the queue; also run under ThreadSanitizer. */
 #include "support.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
 
@@ -120,9 +121,12 @@ static void queue_order(void **state)
             assert_ptr_equal(got, &items[turn + i]);
         }
         assert_true(gp_queue_put(q, &items[9]));
-        assert_true(gp_queue_get(q, &got));
+        assert_int_equal(gp_queue_get_within(q, &got, 0), 1);
         assert_ptr_equal(got, &items[9]);
     }
+    double start = gp_clock_now();
+    assert_int_equal(gp_queue_get_within(q, &got, 50), 0);
+    assert_true(gp_clock_now() - start >= 0.049);
     assert_true(gp_queue_put(q, &items[0]));
     gp_queue_close(q);
     gp_queue_close(q);
@@ -130,6 +134,7 @@ static void queue_order(void **state)
     assert_true(gp_queue_get(q, &got)); /* items in a closed queue can still be taken */
     assert_ptr_equal(got, &items[0]);
     assert_false(gp_queue_get(q, &got));
+    assert_int_equal(gp_queue_get_within(q, &got, 1000), -1);
     gp_queue_free(q);
     gp_queue_free(NULL);
 }
@@ -146,8 +151,10 @@ static void block(void *user, int index)
     bool went_on;
     if (index % 3 == 0)
         went_on = gp_queue_put(b->full, b);
-    else
+    else if (index % 3 == 1)
         went_on = gp_queue_get(b->empty, &item);
+    else
+        went_on = gp_queue_get_within(b->empty, &item, 60000) != -1;
     if (!went_on) atomic_fetch_add(&b->released, 1);
 }
 
@@ -200,7 +207,10 @@ static void take_part(void *user, int index)
     int consumer = index - PRODUCERS;
     void *item = NULL;
     c->in_order[consumer] = true;
-    while (gp_queue_get(c->queue, &item)) {
+    for (;;) {
+        int got = consumer % 2 ? gp_queue_get_within(c->queue, &item, 5) : gp_queue_get(c->queue, &item) ? 1 : -1;
+        if (got < 0) break;
+        if (got == 0) continue;
         int *value = item;
         int producer = (int)((value - c->values) / EACH);
         if (*value <= c->last[consumer][producer]) c->in_order[consumer] = false;
