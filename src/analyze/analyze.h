@@ -17,13 +17,14 @@ gp_status gp_an_hierarchy(const float *rows, size_t n, size_t d, const gp_neighb
                           gp_hierarchy *out, gp_error *err);
 void gp_an_hierarchy_clear(gp_hierarchy *hierarchy);
 gp_status gp_an_hierarchy_project(const gp_hierarchy *hierarchy, const float *rows, size_t d, size_t dims,
-                                  double radius, float *out, gp_error *err);
+                                  const gp_project_options *options, float *out, gp_error *err);
 gp_status gp_an_hdbscan(const float *rows, size_t n, size_t d, const gp_hdbscan_options *options, gp_hdbscan_tree *out,
                         gp_error *err);
 void gp_an_hdbscan_clear(gp_hdbscan_tree *tree);
 
 /* pca.c, umap.c */
-gp_status gp_an_pca(const float *rows, size_t n, size_t d, size_t dims, float *out, gp_error *err);
+gp_status gp_an_pca(const float *rows, size_t n, size_t d, size_t dims, const gp_pca_options *options, float *out,
+                    gp_error *err);
 gp_status gp_an_umap(const float *rows, size_t n, size_t d, const gp_umap_options *options, float *out, gp_error *err);
 gp_status gp_an_umap_place(const float *rows, const float *map, size_t n, size_t d, const float *fresh, size_t m,
                            const gp_umap_options *options, float *out, gp_error *err);
@@ -53,8 +54,8 @@ gp_status gp_an_slices_together(const gp_slices_search *searches, size_t count, 
 void gp_an_slices_clear(gp_slices *slices);
 
 /* reasons.c, decision_tree.c, duplicates.c */
-gp_status gp_an_reasons(const gp_reasons_input *input, const bool *inside, size_t max_each, gp_reasons *out,
-                        gp_error *err);
+gp_status gp_an_reasons(const gp_reasons_input *input, const bool *inside, const gp_reasons_options *options,
+                        gp_reasons *out, gp_error *err);
 void gp_an_reasons_clear(gp_reasons *reasons);
 gp_status gp_an_duplicates(const float *rows, size_t n, size_t d, const double *priority, const uint64_t *pixels,
                            const uint64_t *phashes, const gp_duplicates_options *options, gp_duplicates *out,

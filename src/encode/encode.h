@@ -20,6 +20,9 @@ typedef struct gp_encode_pool gp_encode_pool;
 gp_status gp_encode_pool_open(const gp_encoder *encoder, int threads, size_t images, uint64_t max_pixels,
                               gp_encode_pool **out, gp_error *err);
 void gp_encode_pool_close(gp_encode_pool *pool);
+/* From now on what the pool runs ends with STOPPED soon after the task stops, and reports a unit of work for each text
+ * and for each image of gp_encode_pool_planes.  task: borrowed. */
+void gp_encode_pool_watch(gp_encode_pool *pool, gp_task *task);
 int gp_encode_pool_threads(const gp_encode_pool *pool);
 size_t gp_encode_pool_batch(const gp_encode_pool *pool);
 /* Size of the next batch if `left` images are left.  Batches shrink near the end, so that all threads finish together.

@@ -223,6 +223,7 @@ static gp_status run_images(gp_clip_worker *w, const float *planes, size_t n, bo
     const gp_weights *m = weights_of(w->base.encoder);
     if (n > w->images) return gp_fail(err, GP_ERR_USAGE, "%zu images are more than the worker's %zu", n, w->images);
     if (n == 0) return GP_OK;
+    w->pass.task = w->base.task;
     GP_TRY(gp_image_tower_run(m, planes, n, &w->pass, err));
     GP_TRY(gp_projection_run(&m->image, m->config.embedding, n, pooled, &w->pass, out, err));
     return check_finite(w, "image", out, n, pooled ? m->image.size.width : m->config.embedding, err);
@@ -248,6 +249,7 @@ static gp_status run_texts(gp_clip_worker *w, const int32_t *ids, const size_t *
         sum += counts[i];
     }
     if (n == 0) return GP_OK;
+    w->pass.task = w->base.task;
     GP_TRY(gp_text_tower_run(m, ids, counts, w->used, n, &w->pass, err));
     GP_TRY(gp_projection_run(&m->text, m->config.embedding, n, pooled, &w->pass, out, err));
     return check_finite(w, "text", out, n, pooled ? m->text.size.width : m->config.embedding, err);

@@ -12,7 +12,7 @@
 #ifndef GP_MODEL_ENCODER_H
 #define GP_MODEL_ENCODER_H
 
-#include "base/status.h"
+#include "base/task.h"
 #include "image/preprocess.h"
 #include "text/tokenizer.h"
 
@@ -43,6 +43,9 @@ size_t gp_encoder_tokens_used(const gp_encoder *encoder, const int32_t *ids, siz
 gp_status gp_encoder_worker_new(const gp_encoder *encoder, size_t images, size_t tokens, gp_encoder_worker **out,
                                 gp_error *err);
 void gp_encoder_worker_free(gp_encoder_worker *worker);
+/* After this call run_images and run_texts fail with STOPPED soon after the task is stopped.  task: borrowed; may be
+ * NULL. */
+void gp_encoder_worker_watch(gp_encoder_worker *worker, const gp_task *task);
 /* planes [n,3,s,s] -> out [n,d], L2-normalised; n <= images.  Error FORMAT: some rows are not finite; all rows are
  * written even so. */
 gp_status gp_encoder_run_images(gp_encoder_worker *worker, const float *planes, size_t n, float *out, gp_error *err);

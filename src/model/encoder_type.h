@@ -48,6 +48,7 @@ struct gp_encoder {
 
 struct gp_encoder_worker {
     const gp_encoder *encoder;
+    const gp_task *task; /* may be NULL; run_images and run_texts end with STOPPED if it stops */
 };
 
 /* Returns the entry of the list, which ends with NULL, that the parsed config.json names; NULL: none. */

@@ -14,6 +14,7 @@
 #define GP_MODEL_TOWER_H
 
 #include "base/mem.h"
+#include "base/task.h"
 #include "kernel/kernel.h"
 #include "model/config.h"
 #include "model/safetensors.h"
@@ -73,6 +74,7 @@ void gp_weights_clear(gp_weights *weights);
 /* Memory of a forward pass.  Each buffer has gp_linear_padded_rows(rows) rows. */
 typedef struct gp_workspace {
     const gp_kernels *kernels;
+    const gp_task *task;   /* may be NULL; looked at before each block */
     float *x;              /* [r, d] the residual stream */
     float *y;              /* [r, d] */
     float *wide;           /* [r, 3d or m]; also the patches [n*(t-1), 3*p*p], and memory of gp_pooled_attention_run */

@@ -344,9 +344,10 @@ out:
 
 static gp_status embed_probes(gp_analysis_run *r, gp_error *err)
 {
+    const gp_encode_options encode = {.threads = r->options->threads};
     if (!r->encoder) return GP_OK;
     GP_TRY(gp_alloc((void **)&r->probes, GP_PROBES * r->m.dims, sizeof(float), "probes", err));
-    return gp_embed_run_texts(r->encoder, gp_probe_words, GP_PROBES, r->options->threads, r->probes, NULL, NULL, err);
+    return gp_embed_run_texts(r->encoder, gp_probe_words, GP_PROBES, &encode, r->probes, NULL, NULL, err);
 }
 
 static void clear(gp_analysis_run *r)
@@ -414,7 +415,7 @@ gp_status gp_stage_analyze(gp_catalog *cat, const gp_encoder *encoder, const cha
                                  gp_cat_path(cat)));
     counts.images = r.m.n;
     GP_TRY_GOTO(gp_setting_columns_read(r.m.settings, r.m.n, &r.settings, err));
-    GP_TRY_GOTO(gp_ngram_index_new((const char *const *)r.m.texts, r.m.n, &r.ngrams, err));
+    GP_TRY_GOTO(gp_ngram_index_new((const char *const *)r.m.texts, r.m.n, NULL, &r.ngrams, err));
     GP_TRY_GOTO(number_prompts(&r, err));
     GP_TRY_GOTO(embed_probes(&r, err));
     GP_TRY_GOTO(build_tree(&r, err));

@@ -225,6 +225,7 @@ static gp_status read_unmet(pick_run *c, gp_error *err)
 static gp_status subtract_difficulty(const pick_run *c, double *corrected, gp_difficulty *facts, size_t *without,
                                      gp_error *err)
 {
+    const gp_difficulty_options options = GP_DIFFICULTY_DEFAULTS;
     int64_t *ids = NULL; /* [count] ascending */
     float *vectors = NULL;
     double *score = NULL;
@@ -240,7 +241,8 @@ static gp_status subtract_difficulty(const pick_run *c, double *corrected, gp_di
         score[i] = c->candidates[i].score;
         *without += !at && !isnan(score[i]);
     }
-    GP_TRY_GOTO(gp_calibrate_difficulty(score, prompt, c->m.n, vectors, count, c->m.dims, 0, corrected, facts, err));
+    GP_TRY_GOTO(
+        gp_calibrate_difficulty(score, prompt, c->m.n, vectors, count, c->m.dims, &options, corrected, facts, err));
 out:
     gp_mem_free(prompt);
     gp_mem_free(score);

@@ -120,7 +120,7 @@ gp_status gp_analysis_title(const gp_analysis_run *r, const bool *inside, bool b
     gp_str json = GP_STR_INIT;
     char *name = NULL;
     gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_an_reasons_by(&in, r->ngrams, inside, REASONS_EACH, &reasons, err));
+    GP_TRY_GOTO(gp_an_reasons_by(&in, r->ngrams, inside, REASONS_EACH, NULL, &reasons, err));
     name = gp_str_dup(reasons.title);
     if (reasons_json) put_reasons(&json, &reasons);
     if (!name || json.failed) GP_TRY_GOTO(gp_fail_memory(err, "the reasons"));

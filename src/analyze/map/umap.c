@@ -55,8 +55,8 @@ static gp_status start_from_components(const float *rows, size_t n, size_t d, si
     GP_TRY_GOTO(gp_alloc((void **)&some, m * d, sizeof *some, "the map", err));
     GP_TRY_GOTO(gp_alloc((void **)&flat, n * columns, sizeof *flat, "the map", err));
     for (size_t i = 0; i < m; i++) memcpy(some + i * d, rows + i * n / m * d, d * sizeof *some);
-    GP_TRY_GOTO(gp_an_pca_fit(some, m, d, columns, false, &fit, err));
-    gp_an_pca_apply(&fit, rows, n, flat);
+    GP_TRY_GOTO(gp_an_pca_fit(some, m, d, columns, false, NULL, &fit, err));
+    GP_TRY_GOTO(gp_an_pca_apply(&fit, rows, n, NULL, flat, err));
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < dims; k++) start[i * dims + k] = k < columns ? flat[i * columns + k] : 0;
 out:

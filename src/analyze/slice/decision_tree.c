@@ -30,6 +30,7 @@ typedef struct tree {
     node nodes[NODES];
     int used;
     double *importance; /* [count] */
+    const gp_task *task;
 } tree;
 
 typedef struct entry {
@@ -116,7 +117,7 @@ static int grow(tree *t, uint32_t *rows, size_t m, int depth)
     for (size_t i = 0; i < m; i++) at->in += t->inside[rows[i]], at->out += !t->inside[rows[i]];
     split best = {0};
     if (depth == DEPTH || at->in == 0 || at->out == 0) return me;
-    for (size_t k = 0; k < t->count; k++)
+    for (size_t k = 0; k < t->count && !gp_task_stopped(t->task); k++)
         if (t->features[k].kind != GP_FEATURE_EMBEDDING) try_feature(t, rows, m, at, k, &best);
     if (!(best.gain > 0)) return me;
     at->feature = best.feature, at->threshold = best.threshold, at->word = best.word;
@@ -168,9 +169,9 @@ static bool spell_path(const tree *t, int at, int leaf, gp_str *out)
 }
 
 gp_status gp_an_rules(const gp_feature *features, size_t count, size_t n, const bool *inside, double *importance,
-                      char **rule, double *share_in, double *share_out, gp_error *err)
+                      const gp_task *task, char **rule, double *share_in, double *share_out, gp_error *err)
 {
-    tree t = {.features = features, .count = count, .n = n, .inside = inside, .importance = importance};
+    tree t = {.features = features, .count = count, .n = n, .inside = inside, .importance = importance, .task = task};
     gp_str text = GP_STR_INIT;
     double sum = 0;
     gp_status st = GP_OK;
@@ -180,6 +181,7 @@ gp_status gp_an_rules(const gp_feature *features, size_t count, size_t n, const 
     GP_TRY_GOTO(gp_alloc((void **)&t.sorted, n, sizeof *t.sorted, "rules", err));
     for (uint32_t i = 0; i < n; i++) t.rows[i] = i;
     grow(&t, t.rows, n, 0);
+    GP_TRY_GOTO(gp_task_check(task, err));
     for (size_t k = 0; k < count; k++) sum += importance[k];
     for (size_t k = 0; k < count && sum > 0; k++) importance[k] /= sum;
     int leaf = best_leaf(&t);

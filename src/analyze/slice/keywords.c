@@ -204,7 +204,7 @@ static int by_text(const void *a, const void *b)
     return order ? order : (p->row > q->row) - (p->row < q->row);
 }
 
-static gp_status read_all(gp_ngram_index *l, const char *const *texts, gp_error *err)
+static gp_status read_all(gp_ngram_index *l, const char *const *texts, gp_task *task, gp_error *err)
 {
     numbered *list = NULL;
     gp_str scratch = GP_STR_INIT;
@@ -219,6 +219,8 @@ static gp_status read_all(gp_ngram_index *l, const char *const *texts, gp_error 
     }
     qsort(list, k, sizeof *list, by_text);
     for (size_t i = 0; i < k; i++) {
+        GP_TRY_GOTO(gp_task_check(task, err));
+        gp_task_add(task, 1);
         if (i == 0 || strcmp(list[i].text, list[i - 1].text) != 0) {
             l->first[l->texts++] = l->used_count;
             GP_TRY_GOTO(read_text(l, list[i].text, &scratch, err));
@@ -238,12 +240,12 @@ out:
     return st;
 }
 
-gp_status gp_ngram_index_new(const char *const *texts, size_t n, gp_ngram_index **out, gp_error *err)
+gp_status gp_ngram_index_new(const char *const *texts, size_t n, gp_task *task, gp_ngram_index **out, gp_error *err)
 {
     gp_ngram_index *l = gp_mem_zero(1, sizeof *l);
     if (!l) return gp_fail_memory(err, "the words of prompts");
     l->n = n;
-    gp_status st = read_all(l, texts, err);
+    gp_status st = read_all(l, texts, task, err);
     if (st == GP_OK)
         *out = l;
     else

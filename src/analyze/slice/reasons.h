@@ -4,7 +4,7 @@
 #ifndef GP_ANALYZE_SLICE_REASONS_H
 #define GP_ANALYZE_SLICE_REASONS_H
 
-#include "base/status.h"
+#include "base/task.h"
 
 /* Log-odds ratio of a word with an informative Dirichlet prior (Monroe, Colaresi, Quinn 2008, equations 16, 19, 22).
  * y of n words are this word, inside and outside the slice.  share: share of the word inside and outside together.  The
@@ -17,8 +17,9 @@ void gp_an_log_odds(double y_in, double n_in, double y_out, double n_out, double
  * letters become lower case, and bytes of other UTF-8 characters count as letters.  Phrases do not cross punctuation,
  * and do not begin or end with a stop word like "of". */
 typedef struct gp_ngram_index gp_ngram_index;
-/* texts [n], NULL entries allowed; borrowed until gp_ngram_index_free.  Owns: *out. */
-gp_status gp_ngram_index_new(const char *const *texts, size_t n, gp_ngram_index **out, gp_error *err);
+/* texts [n], NULL entries allowed; borrowed until gp_ngram_index_free.  task: may be NULL; gets a unit of work for each
+ * row.  Owns: *out. */
+gp_status gp_ngram_index_new(const char *const *texts, size_t n, gp_task *task, gp_ngram_index **out, gp_error *err);
 void gp_ngram_index_free(gp_ngram_index *ngrams); /* NULL allowed */
 
 /* The contents of an n-gram index, borrowed from it.  Texts are in byte order, phrases in order of their first use. */
@@ -50,12 +51,13 @@ gp_status gp_an_keywords(const gp_ngram_index *ngrams, const bool *inside, size_
 /* Fits a classification tree (CART, Breiman et al. 1984; Gini impurity, depth 3) that separates rows inside from other
  * rows by numbers and categories.  importance [count]: of each feature; sums to 1, or is all 0 without a split.
  * *rule: conditions of the leaf with the best F1 score, like "steps > 30 and sampler = Euler a"; NULL if there is none.
- * *share_in, *share_out: share of the rows inside and outside for which the rule holds.  Owns: *rule. */
+ * *share_in, *share_out: share of the rows inside and outside for which the rule holds.  task: may be NULL.
+ * Owns: *rule. */
 gp_status gp_an_rules(const gp_feature *features, size_t count, size_t n, const bool *inside, double *importance,
-                      char **rule, double *share_in, double *share_out, gp_error *err);
+                      const gp_task *task, char **rule, double *share_in, double *share_out, gp_error *err);
 
-/* As gp_an_reasons, with an existing n-gram index.  NULL: builds the index from input->texts. */
+/* As gp_an_reasons, with an existing n-gram index.  NULL: builds the index from input->texts.  task: may be NULL. */
 gp_status gp_an_reasons_by(const gp_reasons_input *input, const gp_ngram_index *ngrams, const bool *inside,
-                           size_t max_each, gp_reasons *out, gp_error *err);
+                           size_t max_each, gp_task *task, gp_reasons *out, gp_error *err);
 
 #endif

@@ -115,7 +115,7 @@ static gp_status read_prompts(table *t, const char *const *texts, const double *
     const char **kept;
     GP_TRY(gp_alloc((void **)&kept, n, sizeof *kept, "the prompts", err));
     for (size_t i = 0; i < n; i++) kept[i] = isnan(scores[i]) ? NULL : texts[i];
-    gp_status st = gp_ngram_index_new(kept, n, &t->ngrams, err);
+    gp_status st = gp_ngram_index_new(kept, n, NULL, &t->ngrams, err);
     gp_mem_free(kept);
     GP_TRY(st);
     gp_ngram_uses l = gp_ngram_index_uses(t->ngrams);
