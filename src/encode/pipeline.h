@@ -24,8 +24,8 @@ typedef struct gp_pipeline {
 } gp_pipeline;
 
 /* Runs until next() has no more jobs, or next(), take() or idle() fails.  After GP_ERR_STOPPED no new jobs are created,
- * but the running jobs are finished and taken; then GP_ERR_STOPPED is returned.  After any other error their results
- * are dropped. */
+ * but the running jobs are finished and taken; then GP_ERR_STOPPED is returned.  After any other error the running jobs
+ * are finished, but their results are dropped. */
 gp_status gp_pipeline_run(const gp_pipeline *pipe, void *user, gp_error *err);
 
 /* Returns the number of threads: `wanted`, or if it is 0 or less, the number of processors. */

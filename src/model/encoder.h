@@ -21,7 +21,7 @@ typedef struct gp_encoder_worker gp_encoder_worker;
 
 /* Opens a folder with config.json, weights, preprocessor_config.json (optional; the default uses the image size of the
  * model) and tokenizer (optional; only texts need it).  Error UNSUPPORTED: unknown architecture, named in the message.
- * Owns: *out, gp_encoder_close.  Threads: any after opening. */
+ * The caller frees *out with gp_encoder_close.  Threads: any after opening. */
 gp_status gp_encoder_open(const char *folder, gp_precision precision, gp_engine engine, gp_encoder **out,
                           gp_error *err);
 void gp_encoder_close(gp_encoder *encoder);

@@ -102,7 +102,7 @@ static inline size_t gp_batch_pooled(const gp_batch *batch, size_t i, size_t row
     return batch->pool_last ? row + gp_batch_tokens(batch, i) - 1 : row;
 }
 
-/* weight [3d, d], bias [3d] of query, key and value.  Owns: *out, gp_pooled_attention_free. */
+/* weight [3d, d], bias [3d] of query, key and value.  The caller frees *out with gp_pooled_attention_free. */
 gp_status gp_pooled_attention_pack(const float *weight, const float *bias, size_t heads, size_t d,
                                    gp_precision precision, gp_engine engine, gp_pooled_attention **out, gp_error *err);
 void gp_pooled_attention_free(gp_pooled_attention *pooled);
