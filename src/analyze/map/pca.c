@@ -58,7 +58,7 @@ static void compute_stripe(const covariance *v, size_t from, size_t to, double *
     size_t d = v->d, width = to - from, each = width * (d - from) - width * (width - 1) / 2;
     memset(v->c + from * d, 0, width * d * sizeof *v->c);
     for (size_t i = 0; i < v->n; i++) {
-        if (stopped_at(i, v->task)) return;
+        if (gp_task_stopped(v->task)) return;
         for (size_t j = from; j < d; j++) row[j] = ((double)v->rows[i * d + j] - f->mean[j]) / f->scale[j];
         for (size_t a = from; a < to; a++) {
             double x = row[a], *sums = v->c + a * d;
