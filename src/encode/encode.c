@@ -18,8 +18,10 @@
 #include <string.h>
 
 #define IMAGE_FILE_LIMIT ((uint64_t)1 << 30)
-#define MAX_BATCH_TOKENS 1024 /* rows of a matrix product: enough for full speed, few enough for the cache */
-#define MIN_BATCH_TOKENS 192  /* matrix products with fewer rows are slower per row */
+/* maximum tokens of a batch (rows of a matrix product): enough for full speed, few enough for the cache */
+#define MAX_BATCH_TOKENS 1024
+/* minimum tokens of a batch, because matrix products with fewer rows are slower per row */
+#define MIN_BATCH_TOKENS 192
 
 struct gp_encode_pool {
     const gp_encoder *encoder;

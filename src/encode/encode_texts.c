@@ -16,12 +16,12 @@ typedef struct tokens {
     int32_t *ids;  /* owned: [length] */
     size_t length; /* tokens that the tower reads */
     size_t full;   /* tokens of the whole text, before truncation */
-    size_t row;    /* index of the text for the caller */
+    size_t row;    /* index of the text in the caller's array */
 } tokens;
 
 typedef struct text_job {
     size_t count;
-    size_t *index;   /* [count] index of each text for the caller */
+    size_t *index;   /* [count] index of each text in the caller's array */
     size_t *lengths; /* [count] tokens that the tower reads */
     int32_t *ids;    /* [sum of lengths] */
     float *vectors;  /* [count, d] */

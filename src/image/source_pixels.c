@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Checks the sizes that a caller states of its pixels, and converts the pixels to RGB where they are not. */
+ * Checks the sizes that a caller states for its pixels, and converts the pixels to RGB unless they are RGB. */
 #include "image/source_pixels.h"
 
 #include "base/mem.h"
 #include "image/rgb.h"
 
-enum { GRAY = 0, RGB = 2, RGBA = 6 }; /* PNG's numbers of colour types */
+enum { GRAY = 0, RGB = 2, RGBA = 6 }; /* colour types as PNG numbers them */
 
-/* *row, *stride: bytes of a row's pixels, and from one row to the next. */
+/* *row: bytes of a row's pixels. *stride: bytes from the start of one row to the start of the next. */
 static gp_status check_layout(const gp_source *s, size_t *row, size_t *stride, gp_error *err)
 {
     size_t need = 0;
@@ -39,7 +39,7 @@ gp_status gp_pixels_of_source(const gp_source *source, uint64_t max_pixels, gp_p
     GP_TRY(gp_image_check_size(s->width, s->height, max_pixels, err));
     GP_TRY(check_layout(s, &row, &stride, err));
     if (s->channels == 3 && stride == row) {
-        /* This drops const, which is safe because decoded pixels are only read. */
+        /* The cast removes const, which is safe because nothing writes to decoded pixels. */
         *out = (gp_pixels){.width = s->width, .height = s->height, .rgb = (uint8_t *)(uintptr_t)s->data};
         return GP_OK;
     }

@@ -42,7 +42,7 @@ gp_status gp_calibrate_z(const double *score, const int32_t *group, size_t n, si
         z[i] = NAN;
         if (!gp_moments_count(score, group, i)) continue;
         const gp_moments *own = &m[group[i]];
-        /* The deviation of equal scores may be above 0 by rounding; it counts as 0. */
+        /* Rounding may give equal scores a deviation above 0; such a deviation counts as 0. */
         double sd = own->n > 1 ? sqrt(own->squares / (double)(own->n - 1)) : 0;
         if (sd > 1e-12 * fabs(own->mean)) z[i] = (score[i] - own->mean) / sd;
     }
@@ -71,7 +71,7 @@ static void percentiles(const scored *s, size_t m, double *percentile)
 {
     for (size_t i = 0, end; i < m; i = end) {
         for (end = i + 1; end < m && s[end].score == s[i].score;) end++;
-        double middle = ((double)i + (double)end) / 2; /* mean rank of the equal scores - 1/2 */
+        double middle = ((double)i + (double)end) / 2; /* mean of r - 1/2 over the equal scores, where r is the rank */
         for (size_t k = i; k < end; k++) percentile[s[k].row] = 100 * middle / (double)m;
     }
 }
@@ -134,7 +134,7 @@ static double centre_of(const gp_moments *m, size_t groups, double *weight)
     }
     for (size_t g = 0; g < groups; g++) {
         double v = m[g].n ? within / (double)m[g].n : 0;
-        /* s2 = 0 with several rows: the means are exact, weight 1; s2 unknown: weight 0 */
+        /* if s2 is 0 although groups have several rows, the means are exact: weight 1; if s2 is unknown: weight 0 */
         weight[g] = !m[g].n ? 0 : known ? t2 / (t2 + v) : rows > present ? 1 : 0;
     }
     return at / sum;

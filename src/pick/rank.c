@@ -21,7 +21,7 @@ static int by_index(size_t a, size_t b)
     return (a > b) - (a < b);
 }
 
-/* For qsort_r: `user` is the array of items; a and b are indices. */
+/* Comparison for qsort_r: `user` is the array of items; a and b point to indices of items. */
 static int compare_in_groups(const void *a, const void *b, void *user)
 {
     const gp_rank_item *c = user;

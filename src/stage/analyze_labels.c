@@ -27,7 +27,7 @@ static gp_status embed_labels(const gp_analysis_run *r, const gp_label_words *l,
     const gp_encode_options encode = {.threads = r->options->threads};
     size_t count = l->count * WORDINGS, d = r->m.dims;
     char **texts = gp_mem_zero(count, sizeof *texts);
-    float *vectors = NULL; /* [count * WORDINGS, d], then [count, d] */
+    float *vectors = NULL; /* [count * WORDINGS, d] embeddings of the wordings, later [count, d] their means */
     gp_status st = texts ? GP_OK : gp_fail_memory(err, "the categories");
     for (size_t i = 0; st == GP_OK && i < count; i++) {
         gp_str s = GP_STR_INIT;

@@ -2,8 +2,8 @@
  * Stage analyze: scored images -> hierarchy -> categories -> per-image statistics -> slices -> near-duplicates -> map.
  *
  * A model scores some kinds of images higher, such as portraits and famous faces. Categories compensate for this. Each
- * image gets its z-score and percentile within its prompt and category. The corrected score removes the level, spread
- * and shape of the category's scores (pick/calibrate.h). */
+ * image gets its z-score and percentile within its prompt and category. The corrected score adjusts for the mean, the
+ * spread and most of the shape of the score distribution of each category (pick/calibrate.h). */
 #include "stage/analyze_stage.h"
 
 #include "analyze/analyze.h"
@@ -65,7 +65,7 @@ static gp_status categories_from_tree(gp_analysis_run *r, gp_error *err)
         memcpy(labels + l * t->n, t->labels + from * t->n, t->n * sizeof *labels);
         sizes[l] = t->sizes[from];
     }
-    /* the profile "article" takes one level unchanged; goldpan's own method merges clusters */
+    /* the profile "article" uses the clusters of one level as categories; goldpan's own method merges clusters */
     bool article = r->slicing->profile == GP_SLICE_ARTICLE;
     GP_TRY_GOTO((article ? gp_categories_from_levels : gp_categories_from_clusters)(
         labels, sizes, t->levels, t->n, r->m.vectors, r->m.dims, r->options->min_categories, r->options->max_categories,
@@ -231,8 +231,9 @@ static double pair_count(double n)
     return n * (n - 1) / 2;
 }
 
-/* Returns how often two images of a prompt are in the same category, compared with chance (Cohen's kappa). Chance is
- * the share of all pairs that are in the same category. together [categories] is scratch. */
+/* Returns Cohen's kappa: how much more often than by chance two images of one prompt are in the same category (1:
+ * always; 0: as often as by chance). Chance is the share of all pairs that are in the same category. together
+ * [categories] is scratch. */
 static double agreement_of(const gp_analysis_run *r, double *together)
 {
     const int32_t *category = r->categories.category;

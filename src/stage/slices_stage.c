@@ -304,7 +304,7 @@ static gp_status search_all(gp_analysis_run *r, const prompt_space *p, gp_error 
                           .kind = GP_FEATURE_EMBEDDING,
                           .vectors = p->vectors,
                           .d = r->m.dims};
-    if (!r->tree.levels) return GP_OK; /* too few images; then there are too few prompts as well */
+    if (!r->tree.levels) return GP_OK; /* too few images for a hierarchy; so there are too few prompts as well */
     o.group = r->prompt;
     near.metric = r->slicing->metric, near.threads = r->options->threads;
     gp_status st = gp_an_hierarchy(p->vectors, p->count, r->m.dims, &near, &tree, err);

@@ -45,7 +45,8 @@ static void z_score(double *x, size_t n, size_t dims, const uint32_t *parent, si
             x[i * dims + k] /= sqrt(spread[parent[i] * dims + k] / members[parent[i]]) + 1e-12;
 }
 
-/* Multiplies each row vector of x by the rotation matrix r [dims, dims].  back: by its transpose, the inverse. */
+/* Multiplies each row vector of x by the rotation matrix r [dims, dims].  back: multiplies by the transpose of r, which
+ * is its inverse. */
 static void rotate(double *x, size_t n, size_t dims, const double *r, bool back)
 {
     for (size_t i = 0; i < n; i++) {
@@ -118,7 +119,8 @@ static gp_status find_radii(const double *anchor, size_t n, size_t dims, double 
     return gp_task_check(task, err);
 }
 
-/* Centres the children x [n, dims] on their parent's anchor.  The farthest child lies at the radius. */
+/* Moves and scales the children x [n, dims], so that their mean is their parent's anchor and the farthest child is
+ * `radius` away from it. */
 static void place_children(double *x, size_t n, size_t dims, const uint32_t *parent, const double *anchor,
                            const double *radius, size_t parents, double *scratch)
 {

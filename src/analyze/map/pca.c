@@ -37,7 +37,8 @@ static void find_scale(const float *rows, size_t n, size_t d, bool standardise, 
         }
     for (size_t j = 0; j < d; j++) {
         f->scale[j] = sqrt(f->scale[j] / (double)n);
-        if (!(f->scale[j] > 1e-12 * fabs(f->mean[j]))) f->scale[j] = 1; /* a constant column; the rest is rounding */
+        /* the column is constant; a deviation this small is rounding */
+        if (!(f->scale[j] > 1e-12 * fabs(f->mean[j]))) f->scale[j] = 1;
     }
 }
 

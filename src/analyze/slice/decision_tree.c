@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * A small classification tree (CART, Breiman et al. 1984) whose paths are written as rules.  Numbers split at "<=",
- * categories at "=".  sliceguard splits categories by the order of their sorted codes, which gives meaningless rules.
- * Importances are computed as in sliceguard: the sum of a feature's gains in Gini impurity. */
+ * A small classification tree (CART, Breiman et al. 1984).  The path from the root to a leaf is written as a rule.
+ * Numbers split at "<=", categories at "=".  sliceguard numbers the sorted categories and splits at a number, which
+ * gives rules without a meaning.  Importances are computed as in sliceguard: the sum of a feature's gains in Gini
+ * impurity. */
 #include "analyze/slice/reasons.h"
 
 #include "base/mem.h"
@@ -68,7 +69,8 @@ static void consider_split(split *best, double all, double in, double out, doubl
 {
     double gain = all - impurity(in, out) - impurity(total_in - in, total_out - out);
     double left_share = in / (in + out);
-    /* with two categories both give the same split; prefer the one for which the rule of the slice says "=" */
+    /* with two categories, "= first" and "= second" are the same split; prefer the one whose left side has the larger
+     * share of rows inside, for which the rule says "=" */
     bool same = feature == best->feature && fabs(gain - best->gain) <= 1e-12 && word && left_share > best->left_share;
     if (gain > best->gain + 1e-12 || (same && gain > 0)) *best = (split){gain, threshold, left_share, word, feature};
 }

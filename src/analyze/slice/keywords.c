@@ -35,7 +35,7 @@ void gp_an_log_odds(double y_in, double n_in, double y_out, double n_out, double
 typedef struct phrase {
     size_t text;     /* offset into `bytes` */
     uint32_t length; /* bytes */
-    uint32_t next;   /* next phrase in the bucket, + 1; 0: end */
+    uint32_t next;   /* index of the next phrase in the same bucket, plus 1; 0: the last phrase */
     uint64_t hash;
     uint8_t words;
 } phrase;
@@ -50,7 +50,7 @@ struct gp_ngram_index {
     size_t used_count, used_capacity;
     phrase *phrases;
     size_t phrase_count, phrase_capacity;
-    uint32_t *buckets; /* [bucket_count] first phrase of the bucket, + 1; 0: empty */
+    uint32_t *buckets; /* [bucket_count] index of the bucket's first phrase, plus 1; 0: the bucket is empty */
     size_t bucket_count;
     gp_str bytes;
 };
@@ -75,7 +75,8 @@ static bool is_letter(unsigned char c)
 typedef struct word {
     const char *start;
     size_t length;
-    bool joins; /* between this word and the one before are only blanks, hyphens, apostrophes or underscores */
+    /* there are only blanks, hyphens, apostrophes or underscores between this word and the word before it */
+    bool joins;
 } word;
 
 /* Reads the next word at or after *p.  Returns false at the end of the text. */
@@ -317,7 +318,7 @@ static bool overlaps(const gp_ngram_index *l, uint32_t p, uint32_t q)
 /* A phrase in a text that has rows inside the slice. */
 typedef struct use_inside {
     uint32_t phrase;
-    bool whole; /* the text has no rows outside */
+    bool whole; /* no row outside the slice has the text */
 } use_inside;
 
 static int by_phrase(const void *a, const void *b)

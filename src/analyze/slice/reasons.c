@@ -15,9 +15,9 @@
 #include <string.h>
 
 enum { TITLE_PARTS = 3 };
-static const double min_z = 1.96;     /* of a category: two-sided p below 0.05 */
-static const double min_gap = 0.01;   /* of a probe: difference of cosines */
-static const double min_effect = 0.5; /* of a setting: difference of means in standard deviations */
+static const double min_z = 1.96;     /* minimum z of a category: two-sided p below 0.05 */
+static const double min_gap = 0.01;   /* minimum strength of a probe: difference of mean cosines */
+static const double min_effect = 0.5; /* minimum strength of a setting: difference of means in standard deviations */
 
 gp_status gp_an_reason_add(gp_reason_list *list, const char *kind, const char *text, double strength, double inside,
                            double outside, gp_error *err)
