@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What this machine multiplies at most, per core and with all threads: every loop of kernel/peak.h that it can run.
+ * Measures the peak rate of this machine, per core and with all threads, with every loop of kernel/peak.h that it can
+ * run.
  *
  *     bench_peak [--threads N] [--seconds S] [--tries N]
  *

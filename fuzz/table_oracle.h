@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Checks for any table that was read: all its functions work, and a plainly written copy reads back the same. */
+ * Checks of a table that was read: every gp_table_ function works on it, and a copy that is written as CSV or JSON and
+ * read again is equal to the table. */
 #ifndef GP_FUZZ_TABLE_ORACLE_H
 #define GP_FUZZ_TABLE_ORACLE_H
 
@@ -72,7 +73,8 @@ static inline void check_same(const gp_table *a, const gp_table *b)
     }
 }
 
-/* Uses the paths of the first rows as images: each image has at most one row, each row at most one image. */
+/* Makes image paths from the first rows, and matches them with the rows. Checks that each image gets at most one row,
+ * and each row at most one image. */
 static inline void ask(const gp_table *t)
 {
     enum { MOST = 16 };

@@ -68,7 +68,7 @@ fi
 [ -n "$missing$absent$left" ] || exit 0
 lists() { ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1; }
 wants=$missing$absent
-lists || wants=$wants$left # without the lists nobody knows whether a source has them
+lists || wants=$wants$left  # without package lists, nobody knows which packages a source has
 if [ -z "$wants" ]; then
     echo "goldpan: left out, since no package source here has them:$left" >&2
     exit 0
@@ -81,7 +81,7 @@ else
     by_hand ''
     exit 1
 fi
-ask() { # before the first use of sudo; the packages were printed already
+ask() {  # asks before the first use of sudo; the packages were printed already
     [ -n "$as" ] && [ "${YES:-0}" = 0 ] && [ -t 0 ] && [ -t 2 ] || return 0
     printf 'goldpan: install them with sudo apt-get? [Y/n] ' >&2
     read -r answer || answer=n
@@ -110,7 +110,7 @@ fi
 echo "goldpan: about to install$missing" >&2
 ask
 apt install -y --no-install-recommends $missing || {
-    apt update || true # the server may no longer have the versions in the lists
+    apt update || true  # the server may no longer have the versions of the old lists
     apt install -y --no-install-recommends $missing || {
         tail -n 20 "$log" >&2
         echo "goldpan: apt-get could not install:$missing" >&2

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The explorer's page as a C table (src/report/page.h): embed.py --web DIR --out FILE.c [--depfile FILE] [--mode auto|enabled|disabled]
+"""Writes the explorer's page as a C table (src/report/page.h): embed.py --web DIR --out FILE.c [--depfile FILE] [--mode auto|enabled|disabled]
 
-Builds the page by tools/page.sh where it can (auto), must (enabled), or not at all (disabled: a page that says so).  Files
+Builds the page with tools/page.sh.  --mode auto: builds it if possible; enabled: fails if it cannot be built; disabled:
+does not build it, and uses a page that says so.  Files
 are packed with gzip where that is smaller by a tenth.  The same page gives the same bytes."""
 import argparse
 import gzip
@@ -24,7 +25,7 @@ build again: <code>make</code>. On Debian: <code>apt-get install nodejs npm</cod
 
 
 def sources(web):
-    """What the page is made of, and the folders, so that a new file is noticed."""
+    """Returns the files that the page is built from, and their folders, so that Ninja notices a new file."""
     found = []
     for folder, inner, names in os.walk(web):
         inner[:] = sorted(d for d in inner if d not in ("node_modules", "dist") and not d.startswith("tests"))
@@ -35,7 +36,7 @@ def sources(web):
 
 
 def built(web, mode):
-    """{name: bytes} of the page, or None."""
+    """Returns {name: bytes} of the page, or None."""
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page.sh")
     run = subprocess.run(["sh", script], stderr=subprocess.PIPE, text=True)
     if run.returncode:

@@ -8,10 +8,11 @@ import math
 
 
 def fit(f, lo, hi, degree):
-    """Monomial coefficients, lowest first, of the polynomial through f at the Chebyshev nodes of [lo, hi]."""
+    """Returns the coefficients, lowest first, of the polynomial that interpolates f at the Chebyshev nodes of [lo,
+    hi]."""
     n = degree + 1
     xs = [0.5 * (lo + hi) + 0.5 * (hi - lo) * math.cos(math.pi * (i + 0.5) / n) for i in range(n)]
-    # Newton's divided differences, then expanded.
+    # Newton's divided differences, then expanded to powers.
     c = [f(x) for x in xs]
     for k in range(1, n):
         for i in range(n - 1, k - 1, -1):
@@ -36,7 +37,7 @@ def show(name, p, error):
 
 
 def exp_tail(r):
-    """(e^r - 1 - r) / r^2 by its series, to escape cancellation."""
+    """Returns (e^r - 1 - r) / r^2 by its series, which avoids cancellation."""
     return math.fsum(r ** k / math.factorial(k + 2) for k in range(20))
 
 

@@ -48,7 +48,7 @@ keyring=${FRESH_KEYRING:-}
 [ -n "$keyring" ] || [ "$kind" = Debian ] || keyring=/usr/share/keyrings/ubuntu-archive-keyring.gpg
 
 result=() failed=
-step() { # TITLE COMMAND...: runs the command; its output goes to the log
+step() {  # TITLE COMMAND...: runs the command and writes its output to the log
     local title=$1 start=$SECONDS
     shift
     [ -z "$failed" ] || return 0
@@ -61,7 +61,7 @@ step() { # TITLE COMMAND...: runs the command; its output goes to the log
         tail -n 30 "$log"
     fi
 }
-inside() { # runs a shell command in the root; its processes and mounts end with it
+inside() {  # runs a shell command in the root file system; its processes and mounts end with it
     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb LANG=C.UTF-8 \
         ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
         ${GOLDPAN_SLOW:+GOLDPAN_SLOW="$GOLDPAN_SLOW"} \
@@ -77,7 +77,8 @@ base() {
     debootstrap --variant=minbase --include=git,make,ca-certificates --components=$components --cache-dir="$dir/debs" \
         ${keyring:+--keyring="$keyring"} "$release" "$root" "$mirror" $script
     cp -L /etc/resolv.conf "$root/etc/resolv.conf"
-    if ls /usr/local/share/ca-certificates/*.crt >/dev/null 2>&1; then # certificates of a proxy, which npm would not trust
+    # certificates of a proxy, which npm would not trust otherwise
+    if ls /usr/local/share/ca-certificates/*.crt >/dev/null 2>&1; then
         cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/"
         inside update-ca-certificates
     fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Looks for new inputs that break a parser: tools/fuzz.sh [TARGET...], each for FUZZ_SECONDS (30).
-# What is found lies in build-fuzz/found/; inputs worth keeping go to fuzz/corpus/<target>/ by hand.
+# Searches for new inputs that break a parser: tools/fuzz.sh [TARGET...], each for FUZZ_SECONDS (30).  Inputs that break
+# a parser are stored in build-fuzz/found/. Copy inputs that are worth keeping to fuzz/corpus/<target>/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${FUZZ_SECONDS:-30}

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A generator of images for tests: the drawn world behind the protocols that image generators speak.
+"""An image generator for tests: draws the drawn world, and supports the protocols of image generators.
 
     python3 tools/generator.py draw --prompt P --seed S --width W --height H --out FILE   one picture as a PNG
     python3 tools/generator.py truth --prompt P --seed S        what is wrong with that picture, without drawing it
@@ -23,7 +23,7 @@ try:
     import numpy  # noqa: F401
     import PIL  # noqa: F401
 except ImportError as error:
-    # The first python3 of PATH may be another build than the one that Debian's packages are for.
+    # The first python3 in PATH may differ from the Python that Debian's packages are built for.
     if os.path.exists(DEBIAN) and os.path.realpath(DEBIAN) != os.path.realpath(sys.executable):
         os.execv(DEBIAN, [DEBIAN, os.path.abspath(__file__), *sys.argv[1:]])
     sys.exit("generator: %s; please install python3-numpy, python3-pil and python3-cairo" % error)

@@ -1,6 +1,7 @@
 #!/bin/sh
-# What `make golden-check` runs: the real reference packages, in a virtual environment of their own, against the values
-# that the tests use.  5.7 GB of packages, some minutes the first time; nothing of goldpan is imported.
+# Runs `make golden-check`: computes golden values with the real reference packages, in a virtual environment of their
+# own, and compares them with those of the tests.  It downloads 5.7 GB of packages and takes some minutes the first
+# time.  Nothing of goldpan is imported.
 set -eu
 cd "$(dirname "$0")/.."
 venv=.venv-golden

@@ -10,7 +10,7 @@ import re
 class Function:
     def __init__(self, path, line, returns, name, parameters, comment):
         self.path, self.line, self.returns, self.name, self.comment = path, line, returns, name, comment
-        self.parameters = parameters  # [(type, name)]; the type of a function pointer is its whole text
+        self.parameters = parameters  # [(type, name)]; the type of a function pointer is its complete text
 
 
 class Struct:
@@ -20,7 +20,7 @@ class Struct:
 
 
 def blank(text):
-    """As many newlines as the text has."""
+    """Returns as many newlines as the text has."""
     return re.sub(r"[^\n]", "", text)
 
 
@@ -69,7 +69,7 @@ class Header:
 
     @staticmethod
     def _split(text, separator=","):
-        """Parts between separators that stand outside of parentheses."""
+        """Splits the text at separators outside of parentheses."""
         parts, depth = [""], 0
         for c in " ".join(text.split()):
             depth += (c == "(") - (c == ")")

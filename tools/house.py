@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The house rules that a machine can see.  house.py [--source DIR] [--build DIR] [CHECK...]
+"""Checks the house rules.  house.py [--source DIR] [--build DIR] [CHECK...]
 
 Each finding is one line "file: what".  Exit 0: clean, 1: findings, 77: a tool is missing.  The tests of `make test`
 call one check each; tests/house/test_house.py proves that each check can fail."""
@@ -18,7 +18,7 @@ from header import Header  # noqa: E402
 
 TABLE = "## Allowed includes"  # heading in docs/design.md of the table of includes
 MAX_LINES = 800
-MAX_COLUMNS = 100  # of a line in the public headers
+MAX_COLUMNS = 100  # columns of a line in the public headers
 MAX_GOLDEN = 8 << 20
 MAX_TRACKED = 60 << 20
 MAX_FUNCTION = 60  # lines of a function, its braces included
@@ -26,10 +26,10 @@ MAX_MODULE = 8000  # lines of C in a folder of src
 MAX_SUBJECT = 65
 MAX_PROSE = 100  # columns of a document's line outside tables and code
 FIRST_CHECKED = "cc1b38b7d3c763e5ae1bb3009fd67efa4ee9fc66"  # older commits were made before the rule on subjects
-CLANG_FORMAT = 14  # other versions format differently
+CLANG_FORMAT = 14  # other versions of clang-format format differently
 RULER = re.compile(rb"/\* -{66} \S.* \*/")
 
-# Libraries as docs/design.md calls them, and the headers by which they are known.
+# The libraries by their names in docs/design.md, and patterns of their headers.
 LIBRARIES = {
     "json-c": r"json-c/.*|json\.h",
     "xxHash": r"xxh.*\.h",
@@ -49,7 +49,7 @@ LIBRARIES = {
     "libcrypto": r"openssl/.*",
     "libmicrohttpd": r"microhttpd\.h",
 }
-# What C and POSIX give to every room; cpuid and the sanitizer's interface to base alone.
+# System headers that every module may include; SYSTEM_OF_BASE: only base may.
 SYSTEM = set("""assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg
     stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype
     dirent dlfcn fcntl fnmatch ftw getopt glob langinfo libgen poll pthread pwd sched semaphore spawn strings termios
@@ -58,7 +58,7 @@ SYSTEM_OF_BASE = {"cpuid.h", "sanitizer/asan_interface.h"}
 
 FORBIDDEN = "strcpy strcat stpcpy sprintf vsprintf gets strtok atoi atol atoll atof system popen alloca tmpnam mktemp"
 FORBIDDEN_OUTSIDE_CLI = "printf vprintf fprintf vfprintf dprintf puts putchar putc fputs fputc perror exit _exit abort"
-# malloc and free in pairs are fine for what a library of the system gives; getting memory is base/mem.c's.
+# free() is allowed, for memory that a system library returns; all other memory comes from base/mem.c
 FORBIDDEN_OUTSIDE_MEM = "malloc calloc realloc reallocarray aligned_alloc posix_memalign strdup strndup asprintf"
 
 
@@ -93,7 +93,8 @@ class House:
         return self._texts[path]
 
     def files(self):
-        """Paths, from the root, of what git tracks or would track; without git, of all but build folders."""
+        """Returns the paths, from the root, of all files that git tracks or would track; without git, of all files
+        outside build folders."""
         if self._files is None:
             git = subprocess.run(["git", "-C", self.root, "ls-files", "-z", "-co", "--exclude-standard"],
                                  capture_output=True, text=True) if os.path.exists(self.path(".git")) else None
@@ -111,7 +112,8 @@ class House:
         return [f for f in self.files() if f.endswith((".c", ".h")) and (not folders or f.startswith(folders))]
 
     def arrows(self):
-        """{room: (rooms {name: header or None}, libraries {name: [files]})} from the table of docs/design.md."""
+        """Returns {module: (modules {name: header or None}, libraries {name: [files]})} from the table of
+        docs/design.md."""
         text = self.text("docs/design.md")
         section = re.split(r"^## ", text.split(TABLE, 1)[1] if TABLE in text else "", flags=re.M)[0]
         table = {}
@@ -215,7 +217,7 @@ class House:
         return {f[-1] for f in (line.split() for line in run.stdout.splitlines()) if len(f) >= 2 and not f[-1].endswith(":")}
 
     def check_symbols(self):
-        """Global names of the static library start with gp_."""
+        """Global names of the static library begin with gp_."""
         for name in sorted(self.nm(os.path.join(self.build, "libgoldpan.a"), "-g") or ()):
             if not name.startswith("gp_"):
                 self.say("libgoldpan.a", "global symbol '%s'" % name)
@@ -263,7 +265,7 @@ class House:
                     self.say(path, "%s: %s" % (" ".join(command), run.stderr.strip().replace("\n", "\n    ")))
 
     def check_labels(self):
-        """Public headers: every function has a comment with the labels that its declaration calls for."""
+        """In the public headers, every function has a comment with the labels that its declaration needs."""
         header = self.header
         cleared = {p[0].rstrip(" *") for f in header.functions if f.name.endswith("_clear") for p in f.parameters}
         for path in header.paths:
@@ -337,7 +339,8 @@ class House:
                 self.say(path, "type %s is also defined in %s" % (name, sorted(paths)[0]))
 
     def check_pure(self):
-        """Modules that docs/design.md calls pure open no socket; those that it lists open no file either."""
+        """Modules that docs/design.md calls pure open no socket; those that it lists under "No files" open no file
+        either."""
         text = self.text("docs/design.md")
         kinds = {}
         for kind in ("Pure", "No files"):
@@ -393,7 +396,7 @@ class House:
 
     @staticmethod
     def code_only(text):
-        """Comments and strings blanked, lines kept."""
+        """Returns the text with comments and strings blanked; the lines stay."""
         def blank(m):
             return re.sub(r"[^\n]", " ", m.group(0))
         return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', blank, text, flags=re.S)
@@ -419,7 +422,8 @@ class House:
                 self.say(path, "line %d: use gp_fail_memory(err, \"what the memory was for\")" % line)
 
     def check_encoders(self):
-        """Only `model` knows CLIP: other modules call gp_encoder and gp_scorer, and `stage` does not say the word."""
+        """Only `model` knows CLIP: other modules call gp_encoder and gp_scorer, and `stage` does not contain the
+        word."""
         for path in self.c_files("src/", "include/"):
             if path.startswith("src/model/"):
                 continue
@@ -474,7 +478,7 @@ class House:
             seen.add(path)
 
     def check_listed(self):
-        """Every C file is named in a meson.build above it: nothing lies about uncompiled."""
+        """Every C file is named in a meson.build above it, so no file stays uncompiled."""
         for path in self.files():
             if not path.endswith(".c") or not path.startswith(("src/", "tests/", "fuzz/", "bench/")):
                 continue
@@ -498,7 +502,7 @@ class House:
             self.say("fuzz/corpus/" + name, "no such target")
 
     def check_paths(self):
-        """No path of a particular machine."""
+        """No file contains a path of a particular machine."""
         pattern = re.compile(rb"(?<![\w.])/(work|home/\w+|root)/")
         for path in self.files():
             with open(self.path(path), "rb") as file:

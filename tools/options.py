@@ -14,7 +14,7 @@ import textwrap
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MADE = "Made by tools/options.py from the tables in src/cli; `make options` writes it again"
-# What a value or an argument is, by its name in the help.  Other values have no completion.
+# The kind of a value or an argument, by its name in the help.  Values of other names have no completion.
 FILES = {"FILE", "FILE.npy", "X.npy", "Q.npy", "FILE.webp", "DIR|FILE...", "FILE...", "PROMPTS", "FILE.jpg|FILE.png"}
 FOLDERS = {"DIR", "(DIR | --site DIR)"}
 CATALOGS = {"FILE|DIR", "DIR|FILE.db"}
@@ -26,19 +26,20 @@ def one_line(text):
 
 
 def sentence(text, words=None):
-    """The help as a sentence.  A first word that is a value of the option keeps its case."""
+    """Returns the help as a sentence.  A first word that is a value of the option keeps its case."""
     first = re.match(r"[\w-]*", text).group()
     literal = first in (words or "").split("|") or re.match(r"\w+(, \w+)*:", text)
     return (text if literal else text[0].upper() + text[1:]) + "."
 
 
 def short(option):
-    """The help's first part and the range, for a line of a completion."""
+    """Returns the first part of the help and the range, for a line of a completion."""
     return ", ".join(filter(None, (re.split(r"; | \(", option["help"])[0], option["range"])))
 
 
 def kind_of(value, words=None):
-    """("words", [...]), ("files", None), ("folders", None), ("catalogs", None), ("models", None) or ("none", None)."""
+    """Returns ("words", [...]), ("files", None), ("folders", None), ("catalogs", None), ("models", None) or ("none",
+    None)."""
     if words:
         return "words", words.split("|")
     value = (value or "").strip("[]")
@@ -110,7 +111,7 @@ def roff(text):
 
 
 def folded(lines):
-    """Text lines are broken at 78 columns; a line must not begin with a control character."""
+    """Wraps text lines at 78 columns; a line must not begin with a control character."""
     out = []
     for line in lines:
         if line.startswith((".", "'")) or len(line) <= 78:
@@ -136,7 +137,7 @@ def exit_status(codes):
 
 
 def paragraphs(text):
-    """One sentence a line, as man pages are written."""
+    """Returns the text with one sentence per line, as man pages are written."""
     out = []
     for i, part in enumerate(text.split("\n\n")):
         out += [".PP"] if i else []
@@ -182,7 +183,7 @@ def main_page(tables):
 # ---------------------------------------------------------------- completions
 
 def groups(commands):
-    """Values of options: {(kind, words): ["score --precision", ...]}."""
+    """Returns the options grouped by their kind of value: {(kind, words): ["score --precision", ...]}."""
     found = {}
     for c in commands:
         for o in c["options"]:
@@ -194,7 +195,7 @@ def groups(commands):
 
 
 def wrapped(names, indent):
-    """Words in lines of at most 118 columns."""
+    """Returns the words in lines of at most 118 columns."""
     lines, line = [], indent
     for i, name in enumerate(names):
         word = name + (" " if i + 1 < len(names) else "")
@@ -308,7 +309,7 @@ def quoted(text):
 
 
 def alternatives(names):
-    """Patterns of a case, in lines of at most 118 columns."""
+    """Returns the patterns of a `case`, in lines of at most 118 columns."""
     lines, line = [], "       "
     for i, name in enumerate(names):
         word = " " + quoted(name) + (" |" if i + 1 < len(names) else "")

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Build the explorer's page once: web/ -> web/dist, which all build folders share.  Does nothing while web/dist/.key is the
+# Builds the explorer's page once: web/ -> web/dist, which all build folders share.  Does nothing while web/dist/.key is the
 # hash of these sources.  The archive of a release contains web/dist, so it needs neither node nor npm.  Prints nothing on
 # success.  Exit code 0: web/dist is up to date; 3: node or npm is missing or too old; 1: the build failed.
 # page.sh --built: only checks whether web/dist is up to date; exit code 0 or 1.
@@ -9,7 +9,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 web=$root/web
 [ -f "$web/package.json" ] || { echo "there is no web/package.json" >&2; exit 3; }
 
-key() { # of everything that the page is made of
+key() {  # the hash of all files from which the page is built
     cd "$web" && find . \( -name node_modules -o -name dist -o -name 'tests*' -o -name '*.log' -o -name .lock \) -prune -o -type f -print |
         LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d' ' -f1
 }

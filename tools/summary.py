@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Count the tests of several meson logs, list what was skipped and why, and decide.
+"""Counts the tests of several meson logs, lists skipped tests with their reasons, and sets the exit code.
 
 summary.py [--broken=TEXT ...] [--skipped=PART: REASON ...] TITLE=LOG.json ...
 
@@ -32,10 +32,10 @@ def allowed_patterns():
 
 
 def count(test):
-    """(passed, failed, reasons of skips) of one test of a log."""
+    """Returns (passed, failed, reasons of skips) of one test of a log."""
     text = test.get("stdout", "") + "\n" + test.get("stderr", "")
     passed = len(re.findall(r"^\[ +OK +\] \S", text, re.M))
-    # more words follow in the heads of cmocka's closing lists: "group: 1 test(s), listed below:"
+    # the closing lists of cmocka have headings with more words: "group: 1 test(s), listed below:"
     failed = len(set(re.findall(r"^\[ +FAILED +\] ([A-Za-z_]\w*)\s*$", text, re.M)))
     said = re.findall(r"^skipped: (.*?)\s*$", text, re.M)
     reasons = list(dict.fromkeys(said))

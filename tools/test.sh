@@ -25,7 +25,7 @@ wanted() { # PART
     [[ " $parts " = *" $1 "* ]]
 }
 
-prepare() { # DIR OPTION...: configure if that is not done, and build
+prepare() {  # DIR OPTION...: configures if necessary, and builds
     local dir=$1 start=$SECONDS output
     shift
     if [ ! -f "$dir/build.ninja" ] && ! output=$(meson setup "$dir" "$@" 2>&1); then
@@ -45,7 +45,7 @@ run() { # TITLE DIR LOG MESON_TEST_ARGUMENT...
     shift 3
     rm -f "$dir/meson-logs/$log.json"
     meson test -C "$dir" --no-rebuild --print-errorlogs --timeout-multiplier "$GOLDPAN_SLOW" --logbase "$log" "$@" >"$dir/$log.out" 2>&1 || true
-    # what is well stays in the file
+    # lines of passed tests stay in the file only
     grep -vE '^ *[0-9]+/[0-9]+ .* (OK|SKIP) +[0-9.]+s|^ninja: |^(Ok|Expected Fail|Unexpected Pass|Skipped|Timeout|Fail): +[0-9]+ *$|^Full log written|^$' \
         "$dir/$log.out" || true
     echo "== $title: tested in $((SECONDS - start)) s"
@@ -61,7 +61,7 @@ if wanted asan && prepare build-asan -Dbuildtype=debugoptimized -Db_sanitize=add
     run asan+ubsan build-asan testlog --suite unit --suite kernels --suite fuzz --suite server --no-suite slow
 fi
 
-# Without oneDNN: its threads (OpenMP) are not built with TSan, which then sees races where there are none.
+# Without oneDNN: its threads (OpenMP) are not built with TSan, so TSan would report races that do not exist.
 if wanted tsan && prepare build-tsan -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Donednn=disabled; then
     run tsan build-tsan testlog --suite threads
 fi
@@ -70,7 +70,7 @@ if wanted clang; then
     CC=clang prepare build-clang -Dbuildtype=debug -Doptimization=1 -Dwerror=$werror || true
 fi
 
-# On an arm64 machine all of the above is that.
+# On an arm64 machine the tests above already test arm64.
 if wanted arm64 && [ "$(uname -m)" != aarch64 ]; then
     if tools/cross/sysroot.sh build-arm64; then
         if prepare build-arm64 --cross-file build-arm64/sysroot.txt --cross-file tools/cross/aarch64.txt \

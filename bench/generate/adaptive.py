@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""How many pictures does adaptive generation save?  The drawn world by its test generator, scored by the bundled model.
+"""Measures how many images adaptive generation saves, with the drawn world of the test generator and the bundled
+model.
 
     python3 bench/generate/adaptive.py GOLDPAN [--prompts 120] [--most 12] [--seed 1] [GAIN...]
 
-A fixed N for every prompt gives a curve, N pictures -> mean best score; adaptive runs with each --min-gain give points.  Of each
-point: how many pictures a prompt the fixed way needs for the same mean best (between two N by a straight line), and what is saved."""
+A fixed number of images per prompt gives a curve from this number to the mean best score.  Each adaptive run with a
+--min-gain gives one point.  For each point the output shows how many images per prompt a fixed number needs for the
+same mean best score (interpolated linearly), and the share of images that is saved."""
 import argparse
 import json
 import os

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What goldpan concludes, on samples that it has not seen: the table of docs/method.md.
+"""Measures goldpan's results on samples that were not used for tuning; prints the tables of docs/method.md.
 
     judgement.py GOLDPAN MODEL [--seeds 1001,1002,...] [--prompts 200] [--tables 200] [--work DIR] [--vectors X.npy]
 
@@ -9,10 +9,11 @@ measures on each:
 - false slices: tables of scores with an effect of prompts that is 0 ... 80 % of the variance and none of clusters, in
   which a slice is reported; tables are shared out among the seeds
 - power: 32 images at +2 standard deviations and 64 at +1, nearest to a random image, where prompts have no effect
-- bias: a kind gets 8 points for nothing: its share of the best tenth, divided by its share of the images; share of right
-  images in the best tenth without such a bias.  Both by the raw score, corrected by category, corrected by difficulty
+- bias: one kind gets 8 extra points: its share of the best tenth, divided by its share of the images; and the share
+  of right images in the best tenth without extra points.  Both by the raw score, corrected by category, and corrected
+  by difficulty
 - picks: prompts whose best image is the faithful one; faithful ones among the picks of category-slices
---vectors: real vectors [n, d]; prints how large the categories of goldpan's merge are on them.
+--vectors: real vectors [n, d]; prints the sizes of goldpan's categories for them.
 The samples stay in DIR (default: a temporary folder) and are used again.  Needs NumPy, Pillow and pycairo.
 """
 import argparse

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A folder of very many small pictures: make.py FOLDER COUNT [--side PIXELS] [--distinct N] [--prompts N]
+"""Makes a folder of very many small images: make.py FOLDER COUNT [--side PIXELS] [--distinct N] [--prompts N]
 
-PNGs in folders of 1,000, each with its prompt, seed and steps inside as AUTOMATIC1111 writes them, so that no two files
-are the same (with --distinct N there are N contents, again and again).  A file takes one block of the disk: a million
-take 4 GB and a million inodes, which is asked for before anything is written."""
+Makes PNGs in folders of 1,000, each with prompt, seed and steps in AUTOMATIC1111's format, so that no two files are
+equal (with --distinct N there are only N different contents).  A file uses one block of the disk: a million files use
+4 GB and a million inodes.  The script checks for this space before it writes anything."""
 import argparse
 import os
 import struct

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Neighbours, clusters and maps beside the libraries that people use, on the same vectors, in turn, as ratios.
+"""Compares neighbours, clusters and maps of goldpan with other packages, in turn, on the same vectors; prints ratios.
 
     python3 bench/peers/analyze.py GOLDPAN [--rows 100000] [--width 512] [--k 15] [--threads 2] [--rounds 2] [WHAT...]
 
 WHAT: faiss (IndexFlatIP), sklearn (brute, cosine), umap, hdbscan (--rows 20000 --width 64 takes it a minute), hnne (hierarchy
 and layout).  Needs numpy and faiss-cpu, scikit-learn, umap-learn, hdbscan, hnne (PyPI).
-Vectors are a seeded mixture, clusters of clusters of unit length, as image embeddings are."""
+The vectors are a seeded mixture of nested clusters, scaled to length 1, similar to image embeddings."""
 import argparse
 import os
 import subprocess

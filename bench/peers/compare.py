@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""goldpan beside what people use today, files to scores, in turn, as ratios of medians.
+"""Compares goldpan with Python pipelines, from files to scores, in turn; prints ratios of medians.
 
     python3 bench/peers/compare.py GOLDPAN --model DIR --images DIR [--limit 64] [--rounds 3] [--avx2] [WHAT...]
 

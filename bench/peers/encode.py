@@ -1,4 +1,4 @@
-"""What people use today to score pictures against prompts, timed end to end.
+"""Times the pipelines that people use to score images against prompts, from files to scores.
 
     python3 encode.py PIPELINE --model DIR --images DIR [--precision fp32|bf16] [--threads 2] [--batch 32] [--limit N]
 

@@ -72,14 +72,24 @@ GP_API GP_MUST gp_status gp_hierarchy_build(const float *rows, size_t n, size_t 
  * Threads: any. */
 GP_API void gp_hierarchy_clear(gp_hierarchy *hierarchy);
 
+typedef struct gp_project_options {
+    size_t size;
+    double radius; /* of a cluster, as a share of the distance to the nearest other anchor */
+    int threads;   /* 0: all processors */
+    gp_progress_fn progress; /* at least every 0.2 s, "project" in rows */
+    void *user;
+} gp_project_options;
+
 /* Project rows as h-NNE version 1 does: PCA of standardised columns, then each cluster around its
  * anchor.
- * Shape: rows [n, d] -> out [n, dims], allocated by the caller; dims 2.
- * radius: 0 means 0.4.
- * Errors: UNSUPPORTED (dims).
+ * Shape: rows [n, d] -> out [n, dims], dense, allocated by the caller; dims 2.
+ * Cost: n * d * d / 2 multiplications, and the square of the number of clusters of each level;
+ * memory 8 * d * d bytes and 50 bytes a row.
+ * Errors: USAGE (dims, radius), STOPPED.
  * Threads: any. */
 GP_API GP_MUST gp_status gp_hierarchy_project(const gp_hierarchy *hierarchy, const float *rows,
-                                              size_t d, size_t dims, double radius, float *out,
+                                              size_t d, size_t dims,
+                                              const gp_project_options *options, float *out,
                                               gp_error *err);
 
 /* ------------------------------------------------------------------ HDBSCAN* */
@@ -172,12 +182,20 @@ GP_API GP_MUST gp_status gp_umap_transform(const float *rows, const float *map, 
                                            const gp_umap_options *options, float *out,
                                            gp_error *err);
 
+typedef struct gp_pca_options {
+    size_t size;
+    int threads;             /* 0: all processors */
+    gp_progress_fn progress; /* at least every 0.2 s, "pca" in rows */
+    void *user;
+} gp_pca_options;
+
 /* Project rows on their principal components.  The largest loading of each component is positive.
- * Shape: rows [n, d] -> out [n, dims], allocated by the caller.
- * Errors: USAGE.
+ * Shape: rows [n, d] -> out [n, dims], dense, allocated by the caller; 1 <= dims <= d.
+ * Cost: n * d * d / 2 multiplications; memory 8 * d * d bytes and 8 * dims bytes a row.
+ * Errors: USAGE (dims), FORMAT (a number is not finite), STOPPED.
  * Threads: any. */
-GP_API GP_MUST gp_status gp_pca(const float *rows, size_t n, size_t d, size_t dims, float *out,
-                                gp_error *err);
+GP_API GP_MUST gp_status gp_pca(const float *rows, size_t n, size_t d, size_t dims,
+                                const gp_pca_options *options, float *out, gp_error *err);
 
 /* ------------------------------------------------------------------ difficulty of prompts */
 
@@ -193,6 +211,13 @@ typedef struct gp_difficulty {
         explained; /* predicted share of the variance of the prompts' mean scores; NaN: unknown */
 } gp_difficulty;
 
+typedef struct gp_difficulty_options {
+    size_t size;
+    int threads;             /* 0: all processors */
+    gp_progress_fn progress; /* at least every 0.2 s, "difficulty" in prompts */
+    void *user;
+} gp_difficulty_options;
+
 /* Correct scores for the difficulty of their prompts.  A ridge regression (Hoerl and Kennard 1970)
  * predicts the mean score of a prompt's images from the prompt's embedding, scaled to length 1,
  * less the mean embedding.  The regression is fitted without that prompt.  Then:
@@ -206,14 +231,14 @@ typedef struct gp_difficulty {
  * embeddings, all images keep their scores.
  * Shape: score [n], prompt [n] (-1: no prompt), embeddings [prompts, d] (a row of zeros, or one
  * that is not finite: no embedding) -> corrected [n], allocated by the caller.  facts: may be NULL.
- * threads: 0 means all processors.
  * Cost: with m = min(prompts, d), 2 * prompts * d * m multiplications; memory 8 * m * m bytes and
  * 180 bytes a prompt.  100,000 prompts of 768 numbers take a minute on two processors.
- * Errors: USAGE (a prompt that is not below `prompts`), LIMIT.
+ * Errors: USAGE (a prompt that is not below `prompts`), LIMIT, STOPPED.
  * Threads: any. */
 GP_API GP_MUST gp_status gp_difficulty_correct(const double *score, const int32_t *prompt, size_t n,
                                                const float *embeddings, size_t prompts, size_t d,
-                                               int threads, double *corrected, gp_difficulty *facts,
+                                               const gp_difficulty_options *options,
+                                               double *corrected, gp_difficulty *facts,
                                                gp_error *err);
 
 /* ------------------------------------------------------------------ slices */
@@ -375,15 +400,24 @@ typedef struct gp_reasons_input {
     size_t probe_count;
 } gp_reasons_input;
 
+typedef struct gp_reasons_options {
+    size_t size;
+    size_t max_each;         /* reasons of a kind at most */
+    int threads;             /* 0: all processors; more than 4 are of no use */
+    gp_progress_fn progress; /* at least every 0.2 s, "reasons" in rows */
+    void *user;
+} gp_reasons_options;
+
 /* Find what separates some rows from the others: words by log-odds with an informative prior
  * (Monroe, Colaresi and Quinn 2008), rules by a decision tree (CART, Breiman et al. 1984) as
  * sliceguard uses it.
- * Shape: inside [n].  max_each: reasons of a kind at most.
+ * Shape: inside [n].
  * Owns: *out is owned, gp_reasons_clear.
- * Errors: USAGE.
+ * Errors: USAGE, STOPPED.
  * Threads: any. */
 GP_API GP_MUST gp_status gp_reasons_find(const gp_reasons_input *input, const bool *inside,
-                                         size_t max_each, gp_reasons *out, gp_error *err);
+                                         const gp_reasons_options *options, gp_reasons *out,
+                                         gp_error *err);
 
 /* Release reasons.
  * Threads: any. */

@@ -24,11 +24,16 @@ GP_API void gp_query_init(gp_query *options, size_t size);
 GP_API void gp_rescue_options_init(gp_rescue_options *options, size_t size);
 GP_API void gp_model_options_init(gp_model_options *options, size_t size);
 GP_API void gp_fetch_options_init(gp_fetch_options *options, size_t size);
+GP_API void gp_encode_options_init(gp_encode_options *options, size_t size);
 GP_API void gp_embed_options_init(gp_embed_options *options, size_t size);
 GP_API void gp_neighbours_options_init(gp_neighbours_options *options, size_t size);
+GP_API void gp_project_options_init(gp_project_options *options, size_t size);
 GP_API void gp_hdbscan_options_init(gp_hdbscan_options *options, size_t size);
 GP_API void gp_umap_options_init(gp_umap_options *options, size_t size);
+GP_API void gp_pca_options_init(gp_pca_options *options, size_t size);
+GP_API void gp_difficulty_options_init(gp_difficulty_options *options, size_t size);
 GP_API void gp_slices_options_init(gp_slices_options *options, size_t size);
+GP_API void gp_reasons_options_init(gp_reasons_options *options, size_t size);
 GP_API void gp_duplicates_options_init(gp_duplicates_options *options, size_t size);
 GP_API void gp_add_options_init(gp_add_options *options, size_t size);
 GP_API void gp_import_options_init(gp_import_options *options, size_t size);
@@ -62,11 +67,15 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 
 #define GP_FETCH_DEFAULTS {sizeof(gp_fetch_options), NULL, false, NULL, NULL}
 
+#define GP_ENCODE_DEFAULTS {sizeof(gp_encode_options), 0, NULL, NULL}
+
 #define GP_EMBED_DEFAULTS \
     {sizeof(gp_embed_options), GP_MAX_PIXELS, 0, 0, NULL, NULL, NULL, NULL}
 
 #define GP_NEIGHBOURS_DEFAULTS \
     {sizeof(gp_neighbours_options), GP_METRIC_COSINE, 0, 1.0, NULL, NULL}
+
+#define GP_PROJECT_DEFAULTS {sizeof(gp_project_options), 0.4, 0, NULL, NULL}
 
 #define GP_HDBSCAN_DEFAULTS \
     {sizeof(gp_hdbscan_options), GP_METRIC_EUCLIDEAN, 5, 0, false, false, 0.0, 0, NULL, NULL}
@@ -77,11 +86,17 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
     {sizeof(gp_umap_options), GP_METRIC_COSINE, 15, 2, 5, 0, 0, false, \
      0.1, 1.0, 1.0, 0.98, 42, NULL, NULL}
 
+#define GP_PCA_DEFAULTS {sizeof(gp_pca_options), 0, NULL, NULL}
+
+#define GP_DIFFICULTY_DEFAULTS {sizeof(gp_difficulty_options), 0, NULL, NULL}
+
 /* In order: 2000 resamples; alpha 0.01; seed 42. */
 #define GP_SLICES_DEFAULTS \
     {sizeof(gp_slices_options), GP_SLICE_GOLDPAN, GP_SLICE_HIGH, GP_SLICE_LIFT, \
      GP_METRIC_EUCLIDEAN, 0, 0, 2000, 0, false, false, false, false, 0.0, 0.01, 42, \
      NULL, NULL, NULL}
+
+#define GP_REASONS_DEFAULTS {sizeof(gp_reasons_options), 5, 0, NULL, NULL}
 
 #define GP_DUPLICATES_DEFAULTS {sizeof(gp_duplicates_options), 0.97, 10, 0, NULL, NULL}
 

@@ -205,29 +205,40 @@ GP_API const char *gp_tokenizer_entry(const gp_tokenizer *tokenizer, int32_t id)
 
 /* ------------------------------------------------------------------ embeddings and scores */
 
+/* For gp_encode_images and gp_encode_texts. */
+typedef struct gp_encode_options {
+    size_t size;
+    int threads;             /* 0: all processors */
+    gp_progress_fn progress; /* at least every 0.2 s, "encode" in images or texts */
+    void *user;
+} gp_encode_options;
+
 /* Turn preprocessed images into embeddings of length 1.
- * Shape: planes [n, 3, s, s] -> out [n, d], dense, allocated by the caller.
- * threads: 0 means all processors.
- * Errors: UNSUPPORTED (the model has no image tower).
+ * Shape: planes [n, 3, s, s] -> out [n, d], dense, allocated by the caller.  After STOPPED some
+ * rows may be written.
+ * Errors: UNSUPPORTED (the model has no image tower), STOPPED.
  * Threads: any. */
 GP_API GP_MUST gp_status gp_encode_images(const gp_model *model, const float *planes, size_t n,
-                                          int threads, float *out, gp_error *err);
+                                          const gp_encode_options *options, float *out,
+                                          gp_error *err);
 
 /* Turn texts into embeddings of length 1.  Texts are computed in groups of similar length; row i
  * of `out` belongs to texts[i].
- * Shape: texts [n] -> out [n, d], dense, allocated by the caller.
- * threads: 0 means all processors.
- * Errors: UNSUPPORTED (the model has no text tower).
+ * Shape: texts [n] -> out [n, d], dense, allocated by the caller.  After STOPPED some rows may be
+ * written.
+ * Errors: UNSUPPORTED (the model has no text tower), USAGE (a text is NULL), STOPPED.
  * Threads: any. */
 GP_API GP_MUST gp_status gp_encode_texts(const gp_model *model, const char *const *texts, size_t n,
-                                         int threads, float *out, gp_error *err);
+                                         const gp_encode_options *options, float *out,
+                                         gp_error *err);
 
 typedef struct gp_embed_options {
     size_t size;
-    uint64_t max_pixels; /* larger images fail */
-    int threads;         /* 0: all processors */
-    int batch;           /* images that a thread encodes at once; 0: chosen for the model */
-    gp_progress_fn progress;
+    uint64_t max_pixels;     /* larger images fail */
+    int threads;             /* 0: all processors */
+    int batch;               /* images that a thread encodes at once; 0: chosen for the model */
+    gp_progress_fn progress; /* at least every 0.2 s, "embed" in images.  After a stop the images
+                              * under way are given up */
     /* Called for each image that failed, in order of the list.  path: of the source, so NULL if it
      * has none.  May be NULL. */
     void (*failed)(void *user, size_t index, const char *path, const char *message);

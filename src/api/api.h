@@ -16,7 +16,7 @@ struct gp_model {
  * Errors: USAGE (the size is not set), UNSUPPORTED (an unknown field is set); both name `type`. */
 gp_status gp_api_read(void *into, size_t size, const void *given, const char *type, gp_error *err);
 
-/* Like gp_api_read, for element i of an array of structs.  Each element has the size of the first. */
+/* Like gp_api_read, for element i of an array of structs.  All elements have the size that the first element states. */
 gp_status gp_api_read_element(void *into, size_t size, const void *given, size_t i, const char *type, gp_error *err);
 
 /* Like gp_api_read, for a whole array of structs.  Owns: *out [count], gp_mem_free. */
@@ -25,8 +25,8 @@ gp_status gp_api_read_array(void **out, size_t size, const void *given, size_t c
 /* Checks that the caller has set the size of its output struct.  NULL is allowed. */
 gp_status gp_api_output(const void *theirs, const char *type, gp_error *err);
 
-/* Copies `ours` [size] to the caller's output struct, without the field `size`, and at most the caller's size.  Returns
- * `status`.  Does nothing else if `theirs` is NULL. */
+/* Copies the fields of `ours` [size] to the caller's output struct `theirs`, except the field `size` and fields beyond
+ * the end of the caller's struct.  Copies nothing if `theirs` is NULL.  Returns `status`. */
 gp_status gp_api_give(void *theirs, const void *ours, size_t size, gp_status status);
 
 /* Fills the caller's options struct with the defaults. */
@@ -35,7 +35,7 @@ void gp_api_init(void *options, size_t size, const void *defaults, size_t known)
 #define API_READ(type, into, given) GP_TRY(gp_api_read(into, sizeof(type), given, #type, err))
 #define API_OUTPUT(type, theirs)    GP_TRY(gp_api_output(theirs, #type, err))
 
-/* Returns GP_ERR_USAGE from the calling function if the argument is NULL; the message names it. */
+/* Returns GP_ERR_USAGE from the calling function if the argument is NULL; the message names the argument. */
 #define API_NEEDS(argument)                                                                                            \
     do {                                                                                                               \
         if (!(argument)) return gp_fail(err, GP_ERR_USAGE, "%s: %s is NULL", __func__, #argument);                     \

@@ -58,15 +58,17 @@ gp_status gp_hdbscan(const float *rows, size_t n, size_t d, const gp_hdbscan_opt
 
 CLEAR(gp_hdbscan_clear, gp_hdbscan_tree, gp_an_hdbscan_clear)
 
-gp_status gp_hierarchy_project(const gp_hierarchy *hierarchy, const float *rows, size_t d, size_t dims, double radius,
-                               float *out, gp_error *err)
+gp_status gp_hierarchy_project(const gp_hierarchy *hierarchy, const float *rows, size_t d, size_t dims,
+                               const gp_project_options *options, float *out, gp_error *err)
 {
+    gp_project_options o = GP_PROJECT_DEFAULTS;
     gp_hierarchy ours = {0};
     API_NEEDS(hierarchy);
     API_NEEDS(rows);
     API_NEEDS(out);
+    API_READ(gp_project_options, &o, options);
     API_READ(gp_hierarchy, &ours, hierarchy);
-    return gp_an_hierarchy_project(&ours, rows, d, dims, radius, out, err);
+    return gp_an_hierarchy_project(&ours, rows, d, dims, &o, out, err);
 }
 
 gp_status gp_umap(const float *rows, size_t n, size_t d, const gp_umap_options *options, float *out, gp_error *err)
@@ -90,11 +92,14 @@ gp_status gp_umap_transform(const float *rows, const float *map, size_t n, size_
     return gp_an_umap_place(rows, map, n, d, fresh, m, &o, out, err);
 }
 
-gp_status gp_pca(const float *rows, size_t n, size_t d, size_t dims, float *out, gp_error *err)
+gp_status gp_pca(const float *rows, size_t n, size_t d, size_t dims, const gp_pca_options *options, float *out,
+                 gp_error *err)
 {
+    gp_pca_options o = GP_PCA_DEFAULTS;
     API_NEEDS(rows);
     API_NEEDS(out);
-    return gp_an_pca(rows, n, d, dims, out, err);
+    API_READ(gp_pca_options, &o, options);
+    return gp_an_pca(rows, n, d, dims, &o, out, err);
 }
 
 gp_status gp_slices_find(const gp_feature *features, size_t count, const double *metric, size_t n,
@@ -119,20 +124,22 @@ gp_status gp_slices_find(const gp_feature *features, size_t count, const double 
 
 CLEAR(gp_slices_clear, gp_slices, gp_an_slices_clear)
 
-gp_status gp_reasons_find(const gp_reasons_input *input, const bool *inside, size_t max_each, gp_reasons *out,
-                          gp_error *err)
+gp_status gp_reasons_find(const gp_reasons_input *input, const bool *inside, const gp_reasons_options *options,
+                          gp_reasons *out, gp_error *err)
 {
+    gp_reasons_options o = GP_REASONS_DEFAULTS;
     API_NEEDS(input);
     API_NEEDS(inside);
     API_NEEDS(out);
     gp_reasons ours = {0};
     gp_reasons_input in = {0};
     gp_feature *copy = NULL;
+    API_READ(gp_reasons_options, &o, options);
     API_OUTPUT(gp_reasons, out);
     API_READ(gp_reasons_input, &in, input);
     GP_TRY(gp_api_read_array((void **)&copy, sizeof *copy, in.features, in.feature_count, "gp_feature", err));
     in.features = copy;
-    gp_status st = gp_an_reasons(&in, inside, max_each, &ours, err);
+    gp_status st = gp_an_reasons(&in, inside, &o, &ours, err);
     gp_mem_free(copy);
     if (st != GP_OK) return st;
     return gp_api_give(out, &ours, sizeof ours, GP_OK);
@@ -166,19 +173,21 @@ gp_status gp_npy_read(const char *path, float **rows, size_t *n, size_t *d, gp_e
 }
 
 gp_status gp_difficulty_correct(const double *score, const int32_t *prompt, size_t n, const float *embeddings,
-                                size_t prompts, size_t d, int threads, double *corrected, gp_difficulty *facts,
-                                gp_error *err)
+                                size_t prompts, size_t d, const gp_difficulty_options *options, double *corrected,
+                                gp_difficulty *facts, gp_error *err)
 {
+    gp_difficulty_options o = GP_DIFFICULTY_DEFAULTS;
     API_NEEDS(score);
     API_NEEDS(prompt);
     API_NEEDS(embeddings);
     API_NEEDS(corrected);
+    API_READ(gp_difficulty_options, &o, options);
     for (size_t i = 0; i < n; i++)
         if (prompt[i] >= 0 && (size_t)prompt[i] >= prompts)
             return gp_fail(err, GP_ERR_USAGE, "image %zu has prompt %d, but there are %zu prompts", i, (int)prompt[i],
                            prompts);
     gp_difficulty ours = {0};
     API_OUTPUT(gp_difficulty, facts);
-    GP_TRY(gp_calibrate_difficulty(score, prompt, n, embeddings, prompts, d, threads, corrected, &ours, err));
+    GP_TRY(gp_calibrate_difficulty(score, prompt, n, embeddings, prompts, d, &o, corrected, &ours, err));
     return gp_api_give(facts, &ours, sizeof ours, GP_OK);
 }

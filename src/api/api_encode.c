@@ -8,21 +8,28 @@
 
 #include <string.h>
 
-gp_status gp_encode_images(const gp_model *model, const float *planes, size_t n, int threads, float *out, gp_error *err)
+gp_status gp_encode_images(const gp_model *model, const float *planes, size_t n, const gp_encode_options *options,
+                           float *out, gp_error *err)
 {
+    gp_encode_options o = GP_ENCODE_DEFAULTS;
     API_NEEDS(model);
     API_NEEDS(planes);
     API_NEEDS(out);
-    return gp_embed_run_planes(model->encoder, planes, n, threads, out, err);
+    API_READ(gp_encode_options, &o, options);
+    return gp_embed_run_planes(model->encoder, planes, n, &o, out, err);
 }
 
-gp_status gp_encode_texts(const gp_model *model, const char *const *texts, size_t n, int threads, float *out,
-                          gp_error *err)
+gp_status gp_encode_texts(const gp_model *model, const char *const *texts, size_t n, const gp_encode_options *options,
+                          float *out, gp_error *err)
 {
+    gp_encode_options o = GP_ENCODE_DEFAULTS;
     API_NEEDS(model);
     API_NEEDS(texts);
     API_NEEDS(out);
-    return gp_embed_run_texts(model->encoder, texts, n, threads, out, NULL, NULL, err);
+    API_READ(gp_encode_options, &o, options);
+    for (size_t i = 0; i < n; i++)
+        if (!texts[i]) return gp_fail(err, GP_ERR_USAGE, "text %zu is NULL", i);
+    return gp_embed_run_texts(model->encoder, texts, n, &o, out, NULL, NULL, err);
 }
 
 /* ------------------------------------------------------------------ images from files and memory */

@@ -9,8 +9,8 @@ double gp_clock_now(void); /* monotonic time in seconds */
 /* CPU time in seconds of the calling thread, and of the whole process. */
 double gp_clock_thread_cpu(void);
 double gp_clock_process_cpu(void);
-/* Waits, and calls go_on (may be NULL) at the start, ten times a second and at the end.  Returns false if go_on
- * returned false. */
+/* Waits `seconds`, and calls go_on (may be NULL) at the start, ten times a second and at the end.  Returns false if
+ * go_on returned false. */
 bool gp_clock_wait(double seconds, bool (*go_on)(void *user), void *user);
 
 /* Calls a gp_progress_fn at most ten times a second. */
@@ -25,11 +25,12 @@ void gp_progress_meter_init(gp_progress_meter *ticker, const char *stage, uint64
                             void *user);
 /* Reports progress.  Returns false if the caller should stop. */
 bool gp_progress_meter_update(gp_progress_meter *ticker, uint64_t done, uint64_t failed);
-/* Sends the last report, whatever the time since the one before. */
+/* Sends the final report, even if less than a tenth of a second has passed since the previous report. */
 void gp_progress_meter_finish(gp_progress_meter *ticker);
 
-/* For long loops over untrusted bytes.  The loop reports its work, and `go_on` is called after every 4 MiB.  If
- * `go_on` returns false, the loop ends with GP_ERR_STOPPED.  A NULL watch or `go_on` never stops the loop. */
+/* For long loops over untrusted bytes.  The loop passes the number of bytes that it has processed to gp_watch_work, and
+ * `go_on` is called after every 4 MiB.  If `go_on` returns false, the loop ends with GP_ERR_STOPPED.  A NULL watch or
+ * `go_on` never stops the loop. */
 typedef struct gp_watch {
     bool (*go_on)(void *user);
     void *user;

@@ -13,7 +13,7 @@ typedef struct gp_bytes {
     size_t size;
 } gp_bytes;
 /* Reads a whole regular file of at most `limit` bytes.  Errors: LIMIT (larger), IO (also for a folder or a device).
- * A FIFO never blocks. */
+ * Opening a FIFO does not block. */
 gp_status gp_file_read(const char *path, uint64_t limit, gp_bytes *out, gp_error *err);
 void gp_bytes_clear(gp_bytes *bytes);
 /* For tests: makes every open for reading fail with errno `number`; 0 restores normal opens.  Process-wide. */
@@ -21,14 +21,15 @@ void gp_file_fail_with(int number);
 
 /* Opens a regular file for gp_file_read_at; *size: its current size in bytes.  Owns: *fd, close. */
 gp_status gp_file_open(const char *path, int *fd, uint64_t *size, gp_error *err);
-/* Reads exactly `size` bytes at `offset`; fails with IO if the file ends earlier.  Threads: any. */
+/* Reads exactly `size` bytes at `offset`; fails with IO if the file ends earlier.  Any thread may call it. */
 gp_status gp_file_read_at(int fd, const char *path, uint64_t offset, void *out, size_t size, gp_error *err);
 
-/* Writes all bytes at the offset `at`; if `at` is negative, at the file's position.  Returns false after an error,
- * with errno set. */
+/* Writes all bytes at the offset `at`, or at the file's current position if `at` is negative.  Returns false after an
+ * error, with errno set. */
 bool gp_fd_write(int fd, int64_t at, const void *bytes, size_t size);
 
-/* Replaces `path` atomically with the bytes: writes a temporary name beside it, fsync, rename, fsync of the folder. */
+/* Replaces `path` atomically with the bytes: writes a temporary file in the same folder, syncs it, renames it to
+ * `path`, and syncs the folder. */
 gp_status gp_file_replace(const char *path, const void *bytes, size_t size, gp_error *err);
 
 /* A file being written under a temporary name beside `path`; commit renames it into place, abort removes it.

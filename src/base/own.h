@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * goldpan's own files: marks by which it recognises its products, so that contact sheets, tours and exports are not
- * added to the catalog, and the path of a catalog's journal of marks. */
+ * Names and texts by which goldpan recognises the files that it made, so that contact sheets, tours and exports are not
+ * added to the catalog.  Also the path of a catalog's journal of marks (flags, stars, picks: see catalog/marks.h). */
 #ifndef GP_BASE_OWN_H
 #define GP_BASE_OWN_H
 
@@ -18,18 +18,18 @@
  * NAME-marks.jsonl.  Owned; NULL when out of memory. */
 char *gp_marks_path(const char *catalog);
 
-/* The names in a folder's GP_MARK_EXPORT, sorted. */
+/* The image names in the GP_MARK_EXPORT file of a folder, sorted. */
 typedef struct gp_own_names {
     char *text;   /* owned, gp_own_names_clear */
     char **names; /* [count] pointers into text */
     size_t count;
 } gp_own_names;
-/* Reads the names; without that file, *out is empty.  Errors: MEMORY, IO, LIMIT. */
+/* Reads the names; if the folder has no GP_MARK_EXPORT file, *out is empty.  Errors: MEMORY, IO, LIMIT. */
 gp_status gp_own_names_read(const char *folder, gp_own_names *out, gp_error *err);
 void gp_own_names_clear(gp_own_names *names);
 bool gp_own_names_have(const gp_own_names *names, const char *name);
-/* Adds the names, one on each line, to the folder's GP_MARK_EXPORT; clears `names`.  A list that cannot be read stays
- * as it is.  Errors: MEMORY, IO, LIMIT. */
+/* Adds the names, one on each line, to the folder's GP_MARK_EXPORT; clears `names`.  If the existing file cannot be
+ * read, it is not changed.  Errors: MEMORY, IO, LIMIT. */
 gp_status gp_own_names_add(const char *folder, gp_str *names, gp_error *err);
 
 #endif

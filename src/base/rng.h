@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * splitmix64: random numbers seeded per item, never per thread, so that results do not depend on threads. */
+ * splitmix64: random numbers seeded per item, never per thread, so that results do not depend on the number of
+ * threads. */
 #ifndef GP_BASE_RNG_H
 #define GP_BASE_RNG_H
 
@@ -13,7 +14,7 @@ static inline uint64_t gp_rng_mix(uint64_t s)
     return s ^ (s >> 31);
 }
 
-/* Returns output i of the stream `seed`. */
+/* Returns number i of the random sequence that starts with `seed`. */
 static inline uint64_t gp_rng_at(uint64_t seed, uint64_t i)
 {
     return gp_rng_mix(seed + i);

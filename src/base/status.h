@@ -32,14 +32,15 @@ gp_status gp_fail_memory(gp_error *err, const char *format, ...) __attribute__((
 /* As gp_fail_memory, with a path as in gp_fail_path: gp_fail_memory_path(err, "the prompt of '%s'", path). */
 gp_status gp_fail_memory_path(gp_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Copies `why` to err with another status; returns that status. */
+/* Copies the error `why` to err, but with the status `status`; returns `status`. */
 gp_status gp_fail_as(gp_error *err, gp_status status, const gp_error *why);
 
 /* As gp_fail_errno, with a path as in gp_fail_path. */
 gp_status gp_fail_path_errno(gp_error *err, gp_status status, int errno_value, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Returns the message for a record that already names `path`: the detail if the error concerns that file. */
+/* Returns the error's text for a record that already names `path`: error->detail if the error concerns that file, else
+ * error->message. */
 const char *gp_error_beside(const gp_error *error, const char *path);
 
 /* Returns true for a temporary error (a disk that is not mounted, no permission, too many open files), which the next

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Stores and reads analyses: one per scorer, replaced as a whole in one transaction. The map of an encoder is separate:
- * it is kept, and new images are added to it. The types are internal, like those of catalog.h. */
+ * Stores and reads the results of analyses. There is one analysis per scorer; a new one replaces all of it in one
+ * transaction. The map of an encoder is stored separately: it stays, and new images are added to it. The types are
+ * internal, like those of catalog.h. */
 #ifndef GP_CATALOG_ANALYSIS_H
 #define GP_CATALOG_ANALYSIS_H
 
@@ -10,7 +11,7 @@
 /* ------------------------------------------------------------------ input of an analysis */
 
 /* All images that are on disk and have an embedding by the scorer's encoder. They are sorted by content hash, so that
- * the result does not depend on the order of adding. */
+ * the result does not depend on the order in which they were added. */
 typedef struct gp_cat_matrix {
     size_t n;
     uint32_t dims;
@@ -65,7 +66,7 @@ typedef struct gp_cat_slice {
 } gp_cat_slice;
 typedef struct gp_cat_group {
     uint32_t representative, keeper; /* row indices */
-    const char *reason;              /* why this image is the one to keep */
+    const char *reason;              /* why this image is the one of its group to keep */
 } gp_cat_group;
 typedef struct gp_cat_analysis {
     const char *scorer, *settings_json;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The catalog: one SQLite file in WAL mode. It is the only state that processes share, and only this module includes
- * sqlite3.h. An image is identified by its content hash and may have several paths. Results are stored with everything
- * that they depend on. The module never reads image files and prints nothing. schema.c lists the invariants at its top.
- * A handle may be used by one thread at a time. */
+ * sqlite3.h. An image is identified by its content hash and may have several paths. Each result is stored with a key of
+ * what it depends on, such as the model's weights and the precision. The module never reads image files and prints
+ * nothing. schema.c lists the invariants at its top. A handle may be used by one thread at a time. */
 #ifndef GP_CATALOG_CATALOG_H
 #define GP_CATALOG_CATALOG_H
 
@@ -22,8 +22,8 @@ bool gp_cat_readonly(const gp_catalog *cat);
 void gp_cat_watch(gp_catalog *cat, bool (*go_on)(void *user), void *user);
 const char *gp_cat_path(const gp_catalog *cat);
 gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err);
-/* These cost less than gp_cat_counts. The first counts the images without a prompt; the second tells whether any image
- * has an embedding. */
+/* These calls are faster than gp_cat_counts. The first counts the images without a prompt; the second tells whether any
+ * image has an embedding. */
 gp_status gp_cat_without_prompt(gp_catalog *cat, uint64_t *images, gp_error *err);
 gp_status gp_cat_has_embeddings(gp_catalog *cat, bool *has, gp_error *err);
 gp_status gp_cat_missing(gp_catalog *cat, bool (*visit)(void *, const gp_missing *), void *user, gp_error *err);
@@ -46,9 +46,10 @@ typedef struct gp_cat_image {
     const gp_hash *stream; /* hash of the compressed pixels; NULL: not known */
     const gp_hash *pixels; /* hash of the decoded pixels; NULL: not known */
     const char *apart;     /* why the image is not a candidate; NULL for a candidate */
-    int64_t same_as;       /* if the pixels are the same: id of the image that the path held before; else 0 */
+    int64_t same_as;       /* id of the image that the path held before, if its pixels equal this image's; else 0 */
 } gp_cat_image;
-/* What the path held when it was last read, even if that has changed since. image is 0 if nothing is recorded. */
+/* What was recorded about the path when its file was last read; the file may have changed since. image is 0 if nothing
+ * is recorded. */
 typedef struct gp_cat_content {
     int64_t image;
     gp_hash hash, stream, pixels;
@@ -81,8 +82,8 @@ gp_status gp_cat_pixels_put(gp_catalog *cat, int64_t image, const gp_hash *pixel
  * file. stage: "add", "score" or "export". passing: a temporary error (gp_error_passes); the image is tried again. */
 gp_status gp_cat_failure_put(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t image,
                              const char *stage, const char *message, bool passing, gp_error *err);
-/* Deletes the temporary "add" errors at or below `root` (absolute). The next add of `root` records those that
- * remain. */
+/* Deletes the temporary "add" errors at or below `root` (absolute). The next add of `root` records again those that
+ * still occur. */
 gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *err);
 /* Deletes the "add" failures of files that no longer exist according to `exists`. */
 gp_status gp_cat_failures_sweep(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user, gp_error *err);
@@ -132,8 +133,8 @@ typedef struct gp_cat_encoder {
 } gp_cat_encoder;
 gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int64_t *id, gp_error *err);
 
-/* Lists work to do: up to `limit` images with id > after, by id, that lack an embedding by this encoder. Images with a
- * "score" failure are left out unless retry_failed is set. The caller owns the arrays: gp_cat_todo_clear. */
+/* Lists up to `limit` images with id > after, by id, that lack an embedding by this encoder. Images with a "score"
+ * failure are left out unless retry_failed is set. The caller owns the arrays: gp_cat_todo_clear. */
 typedef struct gp_cat_todo {
     int64_t *ids;
     char **paths;    /* per image the first path that is not marked missing; for prompts their texts */
@@ -226,7 +227,7 @@ gp_status gp_cat_scores_visit(gp_catalog *cat, const char *scorer, bool *higher_
 /* Returns the scorer by which the newest picks were made; *id is NULL if there are no picks. The caller owns *id:
  * gp_mem_free. */
 gp_status gp_cat_picks_scorer(gp_catalog *cat, char **id, gp_error *err);
-/* Counts the prompts of images that exceed the encoder's maximum length. */
+/* Counts the prompts that belong to an image and that the encoder truncated because they have too many tokens. */
 gp_status gp_cat_prompts_cut(gp_catalog *cat, int64_t encoder, uint64_t *count, gp_error *err);
 /* Replaces the picks by these images in one transaction. Earlier picks in a missing folder stay; a folder counts as
  * missing if neither it nor the folders below hold a known image. Such a pick is removed when its prompt gets another
@@ -257,8 +258,8 @@ typedef struct gp_cat_brought {
     uint64_t ratings, views, picks, plans; /* rows restored from the journal */
     uint64_t waiting;                      /* entries whose image is not in the catalog */
 } gp_cat_brought;
-/* Merges journal entries whose images have been added since. *brought reports everything that was merged since the
- * catalog was opened or since the last call. Must not be called inside a transaction. */
+/* Merges those journal entries that waited for an image which has been added by now. *brought reports everything that
+ * was merged since the catalog was opened or since the last call. Must not be called inside a transaction. */
 gp_status gp_cat_marks_bring(gp_catalog *cat, gp_cat_brought *brought, gp_error *err);
 
 /* Implement gp_catalog_check and gp_catalog_rescue of goldpan.h. All fields of the options must be set. */

@@ -43,7 +43,7 @@ typedef struct gp_q {
     gp_catalog *cat;
     sqlite3_stmt *stmt; /* borrowed from the cache; NULL if it could not be prepared */
     int rc;             /* SQLITE_OK, or the first failure */
-    bool busy;          /* the same statement is already running: its callback called the same function */
+    bool busy;          /* this statement is already running, because its visitor called the same function again */
 } gp_q;
 gp_q gp_q_open(gp_catalog *cat, const char *literal_sql);
 void gp_q_int(gp_q *q, int i, int64_t value);
@@ -66,7 +66,7 @@ int64_t gp_q_col_int(const gp_q *q, int i);
 const char *gp_q_col_text(const gp_q *q, int i); /* NULL if the column is NULL; borrowed until the next step */
 /* Returns false and leaves `hash` unchanged if the column is NULL or has another length. */
 bool gp_q_col_hash(const gp_q *q, int i, gp_hash *hash);
-/* Reads the hash of an image. CATALOG if the column does not hold one. */
+/* Reads the hash of an image. CATALOG if the column does not hold a hash. */
 gp_status gp_q_image_hash(const gp_q *q, int i, gp_hash *hash, gp_error *err);
 
 /* ------------------------------------------------------------------ errors, transactions, versions */

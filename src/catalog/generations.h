@@ -44,8 +44,8 @@ gp_status gp_cat_generation_scores(gp_catalog *cat, const int64_t *ids, size_t c
  * all. */
 gp_status gp_cat_generation_backend(gp_catalog *cat, bool flagged, const char *protocol, char **address, gp_error *err);
 
-/* Visits the picked images by path. flagged: visit the images that a user flagged as picks instead of those that
- * `goldpan pick` selected. settings: JSON object or NULL. */
+/* Visits the picked images in order of path. flagged: visits the images that a user flagged as picks instead of those
+ * that `goldpan pick` selected. settings: JSON object or NULL. */
 gp_status gp_cat_winners(gp_catalog *cat, bool flagged,
                          gp_status (*visit)(void *user, const char *path, const char *prompt, const char *negative,
                                             const char *settings, gp_error *err),

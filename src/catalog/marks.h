@@ -26,8 +26,8 @@
 #include "base/str.h"
 #include "catalog/catalog.h"
 
-/* SQL: derives what a scorer needs from its key, for journal entries that do not record it. migrate_8.c keeps its own
- * copy, because a migration must not change. */
+/* SQL: derives from a scorer's key whether it needs a pair or only an image, for journal entries that do not record
+ * this. migrate_8.c keeps its own copy, because a migration must not change. */
 #define GP_MARKS_NEEDS(key) "CASE WHEN " key " LIKE 'clip/%' THEN 'pair' ELSE 'image' END"
 
 enum { GP_MARKS_VERSION = 1, GP_MARKS_GROWTH = 4, GP_MARKS_FREE = 256 << 10 };
@@ -36,7 +36,7 @@ enum { GP_MARKS_VERSION = 1, GP_MARKS_GROWTH = 4, GP_MARKS_FREE = 256 << 10 };
 typedef struct gp_marks {
     char *path;     /* path of the journal; NULL if the catalog is in memory or opened for reading */
     gp_str pending; /* lines of the open transaction */
-    int fd;         /* open and locked from the append until the transaction ends; else -1 */
+    int fd;         /* descriptor of the journal, open and locked from the append until the transaction ends; else -1 */
     int64_t before; /* size of the journal before the append */
     bool picks;     /* the open transaction has changed the picks */
     bool merged;    /* the journal was merged since the catalog was opened */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Reads everything about all images in a few passes, for the explorer and the static site. The types are internal, like
- * those of catalog.h. Strings are borrowed until the callback returns. */
+ * Reads all images with their prompts and results in a few passes, for the explorer and the static site. The types are
+ * internal, like those of catalog.h. Strings are borrowed until the callback returns. */
 #ifndef GP_CATALOG_READ_ALL_H
 #define GP_CATALOG_READ_ALL_H
 

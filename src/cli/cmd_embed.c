@@ -138,10 +138,9 @@ static gp_status embed_images(struct embedding *e, gp_error *err)
 
 static gp_status flush_texts(struct embedding *e, char **texts, size_t n, gp_error *err)
 {
-    gp_progress p = {.stage = "embed", .done = e->base, .seconds = gp_clock_now() - e->started};
-    if (!gp_term_progress(&e->cli->term, &p)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
-    int threads = gp_cli_threads(e->cli);
-    gp_status st = gp_encode_texts(e->model, (const char *const *)texts, n, threads, e->vectors, err);
+    gp_encode_options options = GP_ENCODE_DEFAULTS;
+    options.threads = gp_cli_threads(e->cli), options.progress = on_progress, options.user = e;
+    gp_status st = gp_encode_texts(e->model, (const char *const *)texts, n, &options, e->vectors, err);
     for (size_t i = 0; i < n; i++) {
         if (st == GP_OK) st = put_row(e, "text", texts[i], e->vectors + i * e->width, NULL, err);
         gp_mem_free(texts[i]);

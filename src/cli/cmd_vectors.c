@@ -304,12 +304,18 @@ static int run_cluster(gp_cli *cli)
 
 static gp_status lay_out(gp_cli *cli, const vectors *v, size_t dims, float *place, gp_error *err)
 {
-    if (cli->method == 1) return gp_pca(v->rows, v->n, v->d, dims, place, err);
+    if (cli->method == 1) {
+        gp_pca_options o = GP_PCA_DEFAULTS;
+        o.threads = gp_cli_threads(cli), o.progress = gp_term_progress, o.user = &cli->term;
+        return gp_pca(v->rows, v->n, v->d, dims, &o, place, err);
+    }
     if (cli->method == 2) {
         gp_neighbours_options o = search_options(cli);
+        gp_project_options p = GP_PROJECT_DEFAULTS;
         gp_hierarchy h = GP_INIT(gp_hierarchy);
+        p.threads = o.threads, p.progress = o.progress, p.user = o.user;
         gp_status st = gp_hierarchy_build(v->rows, v->n, v->d, &o, &h, err);
-        if (st == GP_OK) st = gp_hierarchy_project(&h, v->rows, v->d, dims, 0, place, err);
+        if (st == GP_OK) st = gp_hierarchy_project(&h, v->rows, v->d, dims, &p, place, err);
         gp_hierarchy_clear(&h);
         return st;
     }

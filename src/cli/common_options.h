@@ -21,7 +21,8 @@
     "catalog, else a downloaded CLIP ViT-L/14 or ViT-B/32)"
 #define GP_CLI_MODEL(...) GP_CLI_OPTION("model", 'm', GP_OPT_TEXT, "NAME|DIR", model, __VA_ARGS__)
 #define GP_CLI_PRECISIONS "auto|fp32|bf16|int8" /* in the order of gp_precision */
-/* Options for loading and running the model.  The arguments are rules for all of them. */
+/* Options for loading and running the model.  The macro's arguments are rules (such as .needs) that apply to each of
+ * these options. */
 #define GP_CLI_LOADING(...)                                                                                            \
     GP_CLI_OPTION("revision", 0, GP_OPT_TEXT, "REV", revision,                                                         \
                   "branch, tag or commit of the model on the hub (default: main)", __VA_ARGS__),                       \

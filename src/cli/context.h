@@ -41,11 +41,11 @@ gp_status gp_cli_check_output(const gp_cli *cli, const char *path, gp_error *err
 /* Checks a path that goldpan chose: an image that goldpan drew may be replaced, but no other file and no link. */
 gp_status gp_cli_check_own(const gp_cli *cli, const char *path, gp_error *err);
 
-/* Finds the name of the model: --model, else $GOLDPAN_MODEL, else the first usual model in the cache.  Borrowed.  The
- * message of NOT_FOUND says how to download a model. */
+/* Finds the name of the model: --model, else $GOLDPAN_MODEL, else the first of three common CLIP models that the cache
+ * has.  Borrowed.  The message of NOT_FOUND says how to download a model. */
 gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err);
 /* Opens the model.  If the user names no model, the model used last in `catalog` (may be NULL), with its precision, has
- * priority over the usual models.  Prints the name of a model that the user did not name. */
+ * priority over the models in the cache.  Prints the name of a model that the user did not name. */
 gp_status gp_cli_model_open(gp_cli *cli, gp_catalog *catalog, gp_model **model, gp_error *err);
 
 /* A gp_note_fn whose user is a gp_cli: prints the note on standard error and keeps it for --json. */
@@ -94,7 +94,7 @@ void gp_cli_say_score(gp_cli *cli, const gp_report *report);
  * *count: number of picks. */
 gp_status gp_cli_put_picks(gp_cli *cli, gp_catalog *catalog, gp_str *json, uint64_t *count, gp_error *err);
 
-/* After a pick that selected nothing: prints a line about the earlier picks that stay, `kept` of them, and appends to
+/* Called after a pick that selected no image.  Prints a line about the `kept` earlier picks that stay, and appends to
  * `json` (not NULL) "picks":[] and "kept". */
 void gp_cli_put_no_picks(gp_cli *cli, uint64_t kept, gp_str *json);
 

@@ -10,7 +10,7 @@ typedef struct gp_cli_table {
     const char *const *heads; /* [columns] */
     size_t columns;           /* at most GP_CLI_MOST_COLUMNS */
     unsigned left;            /* bit k set: column k is text, aligned left; not set: numbers, aligned right */
-    gp_str cells;             /* each ends with a zero byte */
+    gp_str cells;             /* the texts of the cells, each followed by a zero byte */
     size_t count;             /* number of cells */
 } gp_cli_table;
 

@@ -110,10 +110,10 @@ typedef enum gp_cli_kind {
     GP_OPT_COUNT,  /* gp_cli_count: a whole number of at least 0, in `range` */
     GP_OPT_REAL,   /* gp_cli_real: a finite number in `range` */
     GP_OPT_CHOICE, /* int: index into `value`, "a|b|c" */
-    GP_OPT_LIST    /* bool; its value, and all that follow, are arguments */
+    GP_OPT_LIST    /* bool; all words after the option are arguments of the command */
 } gp_cli_kind;
 
-/* The numbers that an option accepts.  All zero: no limits beside those of its kind. */
+/* The numbers that an option accepts.  All zero: only the limits of the option's kind apply. */
 typedef struct gp_cli_range {
     double min, max;
     bool above_min, below_max; /* min, or max, itself is not accepted */
@@ -180,7 +180,7 @@ struct gp_cli_command {
     const gp_cli_option *options;
     size_t least, most; /* number of arguments */
     const char *needs;  /* a rule like an option's; an option that is alone in its group is required */
-    bool keeps_nothing; /* after an interruption there is nothing to continue from */
+    bool keeps_nothing; /* an interrupted run keeps no results, so it cannot be continued */
     bool goes_on;       /* --out is a folder; the same command adds the files that are missing there */
     int (*run)(gp_cli *cli);
 };
@@ -210,7 +210,8 @@ bool gp_cli_required(const gp_cli_command *command, const gp_cli_option *option)
  * GP_CLI_FROM_U32. */
 void gp_cli_put_range(gp_str *s, const gp_cli_option *option, bool all);
 
-/* Returns the index of `word` in the list "A|B|C", or -1; and the word with that index, which has *length bytes. */
+/* Convert between a word of the list "A|B|C" and its index.  The index is -1 if the list lacks the word.  *length:
+ * bytes of the returned word. */
 int gp_cli_choice_index(const char *list, const char *word);
 const char *gp_cli_choice_name(const char *list, int index, size_t *length);
 

@@ -209,9 +209,11 @@ static gp_status reasons_of(const source *s, const gp_slice *slice, gp_reasons *
     bool *inside = gp_mem_zero(s->n, sizeof *inside);
     gp_reasons_input in = {
         .size = sizeof(gp_reasons_input), .n = s->n, .features = s->explain, .feature_count = s->explain_count};
+    gp_reasons_options options = GP_REASONS_DEFAULTS;
     if (!inside) return gp_fail_memory(err, "the reasons");
+    options.max_each = MOST_REASONS;
     for (uint32_t i = 0; i < slice->support; i++) inside[slice->rows[i]] = true;
-    gp_status st = gp_reasons_find(&in, inside, MOST_REASONS, out, err);
+    gp_status st = gp_reasons_find(&in, inside, &options, out, err);
     gp_mem_free(inside);
     return st;
 }

@@ -15,10 +15,11 @@ typedef struct gp_embed_list {
 gp_status gp_embed_run_sources(const gp_encoder *encoder, const gp_embed_list *list, const gp_embed_options *options,
                                float *out, gp_status *statuses, gp_report *report, gp_error *err);
 /* Encodes texts [n] -> out [n,d].  tokens, truncated [n] may be NULL. */
-gp_status gp_embed_run_texts(const gp_encoder *encoder, const char *const *texts, size_t n, int threads, float *out,
-                             uint32_t *tokens, bool *truncated, gp_error *err);
+gp_status gp_embed_run_texts(const gp_encoder *encoder, const char *const *texts, size_t n,
+                             const gp_encode_options *options, float *out, uint32_t *tokens, bool *truncated,
+                             gp_error *err);
 /* Encodes preprocessed images: planes [n,3,s,s] -> out [n,d]. */
-gp_status gp_embed_run_planes(const gp_encoder *encoder, const float *planes, size_t n, int threads, float *out,
-                              gp_error *err);
+gp_status gp_embed_run_planes(const gp_encoder *encoder, const float *planes, size_t n,
+                              const gp_encode_options *options, float *out, gp_error *err);
 
 #endif

@@ -18,11 +18,14 @@
 #include <string.h>
 
 #define IMAGE_FILE_LIMIT ((uint64_t)1 << 30)
-#define MAX_BATCH_TOKENS 1024 /* rows of a matrix product: enough for full speed, few enough for the cache */
-#define MIN_BATCH_TOKENS 192  /* matrix products with fewer rows are slower per row */
+/* maximum tokens of a batch (rows of a matrix product): enough for full speed, few enough for the cache */
+#define MAX_BATCH_TOKENS 1024
+/* minimum tokens of a batch, because matrix products with fewer rows are slower per row */
+#define MIN_BATCH_TOKENS 192
 
 struct gp_encode_pool {
     const gp_encoder *encoder;
+    gp_task *task; /* may be NULL */
     int threads;
     size_t images, tokens, dims, plane_floats; /* plane_floats = 3 * s * s */
     size_t min_images;                         /* smallest number of images with MIN_BATCH_TOKENS tokens */
@@ -93,6 +96,12 @@ void gp_encode_pool_close(gp_encode_pool *e)
     gp_mem_free(e->planes);
     gp_mem_free(e->workers);
     gp_mem_free(e);
+}
+
+void gp_encode_pool_watch(gp_encode_pool *e, gp_task *task)
+{
+    e->task = task;
+    for (int i = 0; i < e->threads; i++) gp_encoder_worker_watch(e->workers[i], task);
 }
 
 int gp_encode_pool_threads(const gp_encode_pool *e)
@@ -271,8 +280,9 @@ void gp_encode_job_run(gp_encode_pool *e, int thread, gp_encode_job *job)
     for (size_t i = 0; i < job->count; i++) {
         gp_encode_item *p = &job->pictures[i];
         gp_error err = {0};
-        gp_status st = prepare(e, p, planes + good * e->plane_floats, &job->seconds, &err);
-        if (st == GP_ERR_MEMORY) {
+        gp_status st = gp_task_check(e->task, &err);
+        if (st == GP_OK) st = prepare(e, p, planes + good * e->plane_floats, &job->seconds, &err);
+        if (st == GP_ERR_MEMORY || st == GP_ERR_STOPPED) {
             job->status = st, job->error = err;
             return;
         }
@@ -313,6 +323,7 @@ static gp_status plane_next(void *user, void **job, gp_error *err)
 {
     plane_run *r = user;
     if (r->made == r->n) return GP_OK;
+    GP_TRY(gp_task_check(r->pool->task, err));
     plane_job *j = gp_mem_zero(1, sizeof *j);
     if (!j) return gp_fail_memory(err, "a batch");
     j->first = r->made;
@@ -333,10 +344,10 @@ static void plane_work(void *user, int thread, void *job)
 
 static gp_status plane_take(void *user, void *job, gp_error *err)
 {
-    (void)user;
     plane_job *j = job;
     gp_status st = j->status;
     if (st != GP_OK) gp_fail_as(err, st, &j->error);
+    gp_task_add(((plane_run *)user)->pool->task, j->count);
     gp_mem_free(j);
     return st;
 }
@@ -367,4 +378,8 @@ gp_encoder_worker *gp_encode_pool_worker(gp_encode_pool *e, int thread)
 const gp_encoder *gp_encode_pool_encoder(const gp_encode_pool *e)
 {
     return e->encoder;
+}
+gp_task *gp_encode_pool_task(const gp_encode_pool *e)
+{
+    return e->task;
 }

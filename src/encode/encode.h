@@ -10,16 +10,19 @@
 
 typedef struct gp_encode_seconds {
     double read, decode, resize, tower;
-    double tower_work; /* CPU time of the tower; `tower` is elapsed time */
+    double tower_work; /* CPU seconds of the tower; `tower` has its elapsed seconds */
 } gp_encode_seconds;
 
 typedef struct gp_encode_pool gp_encode_pool;
-/* A pool of threads that encode.  threads 0: all processors.  images: images of a batch, at most GP_BATCH_MAX; 0:
- * chosen by the number of tokens of an image.  max_pixels 0: GP_MAX_PIXELS. */
+/* A pool of threads that encode.  threads 0: all processors.  images: number of images in a batch, at most
+ * GP_BATCH_MAX; 0: chosen by the number of tokens of an image.  max_pixels 0: GP_MAX_PIXELS. */
 #define GP_BATCH_MAX 64
 gp_status gp_encode_pool_open(const gp_encoder *encoder, int threads, size_t images, uint64_t max_pixels,
                               gp_encode_pool **out, gp_error *err);
 void gp_encode_pool_close(gp_encode_pool *pool);
+/* From now on what the pool runs ends with STOPPED soon after the task stops, and reports a unit of work for each text
+ * and for each image of gp_encode_pool_planes.  task: borrowed. */
+void gp_encode_pool_watch(gp_encode_pool *pool, gp_task *task);
 int gp_encode_pool_threads(const gp_encode_pool *pool);
 size_t gp_encode_pool_batch(const gp_encode_pool *pool);
 /* Size of the next batch if `left` images are left.  Batches shrink near the end, so that all threads finish together.
@@ -35,10 +38,10 @@ typedef struct gp_encode_item {
     const uint8_t *bytes; /* borrowed content of the file if it is in memory; else NULL */
     size_t size;          /* bytes of the file: input with `bytes`, else output */
     gp_source source;     /* borrowed; for kind PIXELS its pixels are encoded instead of a file */
-    bool known;           /* input: the content of the file must have the hash `hash` */
+    bool known;           /* input: `hash` is known, and the content of the file must have this hash */
     gp_hash hash;
     bool leave_own;  /* input: do not encode an image that goldpan made; sets `own` instead of `ok` */
-    bool ok, own;    /* output: encoded; made by goldpan */
+    bool ok, own;    /* output: the image was encoded; goldpan made the image */
     bool has_pixels; /* output: `pixels` is set: the image was decoded at full size and is plain pixels */
     gp_hash pixels;  /* hash of the decoded pixels */
     bool measured;   /* output: `quality` is set; false for a JPEG decoded at reduced size */

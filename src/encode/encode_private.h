@@ -7,5 +7,6 @@
 
 gp_encoder_worker *gp_encode_pool_worker(gp_encode_pool *pool, int thread);
 const gp_encoder *gp_encode_pool_encoder(const gp_encode_pool *pool);
+gp_task *gp_encode_pool_task(const gp_encode_pool *pool); /* may be NULL */
 
 #endif

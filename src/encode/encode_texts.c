@@ -16,12 +16,12 @@ typedef struct tokens {
     int32_t *ids;  /* owned: [length] */
     size_t length; /* tokens that the tower reads */
     size_t full;   /* tokens of the whole text, before truncation */
-    size_t row;    /* index of the text for the caller */
+    size_t row;    /* index of the text in the caller's array */
 } tokens;
 
 typedef struct text_job {
     size_t count;
-    size_t *index;   /* [count] index of each text for the caller */
+    size_t *index;   /* [count] index of each text in the caller's array */
     size_t *lengths; /* [count] tokens that the tower reads */
     int32_t *ids;    /* [sum of lengths] */
     float *vectors;  /* [count, d] */
@@ -58,6 +58,7 @@ static gp_status text_next(void *user, void **out, gp_error *err)
 {
     text_run *r = user;
     if (r->made == r->n) return GP_OK;
+    GP_TRY(gp_task_check(gp_encode_pool_task(r->pool), err));
     size_t count = 0, sum = 0, room = gp_encode_pool_tokens(r->pool);
     while (r->made + count < r->n && sum + r->sorted[r->made + count].length <= room)
         sum += r->sorted[r->made + count++].length;
@@ -105,6 +106,7 @@ static gp_status text_take(void *user, void *data, gp_error *err)
         for (size_t i = 0; i < job->count; i++)
             memcpy(r->out + job->index[i] * d, job->vectors + i * d, d * sizeof(float));
         r->seconds += job->seconds;
+        gp_task_add(gp_encode_pool_task(r->pool), job->count);
     } else {
         gp_fail_as(err, st, &job->error);
     }
@@ -132,9 +134,10 @@ static gp_status no_tokenizer(const gp_encoder *encoder, gp_error *err)
 }
 
 /* Tokenises the texts; keeps the tokens up to the pooled one. */
-static gp_status tokenise(const gp_encoder *encoder, const char *const *texts, size_t n, size_t context, tokens *out,
+static gp_status tokenise(const gp_encode_pool *pool, const char *const *texts, size_t n, size_t context, tokens *out,
                           gp_error *err)
 {
+    const gp_encoder *encoder = gp_encode_pool_encoder(pool);
     const gp_tokenizer *tokenizer = gp_encoder_tokenizer(encoder);
     if (!tokenizer) return no_tokenizer(encoder, err);
     int32_t *ids = NULL; /* [context] */
@@ -142,6 +145,7 @@ static gp_status tokenise(const gp_encoder *encoder, const char *const *texts, s
     for (size_t i = 0; i < n && st == GP_OK; i++) {
         tokens *t = &out[i];
         t->row = i;
+        GP_TRY_GOTO(gp_task_check(gp_encode_pool_task(pool), err));
         GP_TRY_GOTO(
             gp_tokenizer_encode_cut(tokenizer, texts[i], strlen(texts[i]), context, ids, &t->length, &t->full, err));
         t->length = gp_encoder_tokens_used(encoder, ids, t->length);
@@ -164,7 +168,7 @@ gp_status gp_encode_pool_texts(gp_encode_pool *e, const char *const *texts, size
     text_run run = {.pool = e, .n = n, .out = out};
     run.sorted = gp_mem_zero(n, sizeof *run.sorted);
     if (!run.sorted) return gp_fail_memory(err, "%zu texts", n);
-    GP_TRY_GOTO(tokenise(encoder, texts, n, facts.context, run.sorted, err));
+    GP_TRY_GOTO(tokenise(e, texts, n, facts.context, run.sorted, err));
     for (size_t i = 0; i < n; i++) {
         if (counts) counts[i] = (uint32_t)run.sorted[i].full;
         if (truncated) truncated[i] = run.sorted[i].full > facts.context;

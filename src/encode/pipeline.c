@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "base/thread.h"
 
+enum { WAIT = 50 }; /* milliseconds */
+
 typedef struct ticket {
     uint64_t number;
     void *job;
@@ -57,14 +59,26 @@ static gp_status fill(state *s, gp_error *err)
     return GP_OK;
 }
 
+/* Waits for one finished job; *out NULL: there is none, because idle() failed. */
+static gp_status wait_for(state *s, ticket **out, gp_error *err)
+{
+    void *item = NULL;
+    gp_status st = GP_OK;
+    if (!s->pipe->idle)
+        gp_queue_get(s->finished, &item);
+    else
+        while (st == GP_OK && gp_queue_get_within(s->finished, &item, WAIT) == 0) st = s->pipe->idle(s->user, err);
+    *out = item;
+    return st;
+}
+
 /* Waits for one finished job, then takes all results that are next in order. */
 static gp_status drain(state *s, gp_error *err)
 {
-    void *item;
-    if (!gp_queue_get(s->finished, &item)) return GP_OK;
-    ticket *t = item;
+    ticket *t;
+    gp_status st = wait_for(s, &t, err);
+    if (!t) return st;
     s->ring[t->number % s->pipe->window] = t->job;
-    gp_status st = GP_OK;
     for (;;) {
         size_t slot = s->taken % s->pipe->window;
         void *job = s->ring[slot];

@@ -16,13 +16,16 @@ typedef struct gp_pipeline {
     void (*work)(void *user, int thread, void *job);
     /* Takes the result and frees the job.  An error ends the pipeline.  Runs on the calling thread. */
     gp_status (*take)(void *user, void *job, gp_error *err);
+    /* Called about 20 times a second while the calling thread waits for a job; may be NULL.  Runs on the calling
+     * thread. */
+    gp_status (*idle)(void *user, gp_error *err);
     /* Frees a job without taking its result, after an error.  Runs on the calling thread. */
     void (*drop)(void *user, void *job);
 } gp_pipeline;
 
-/* Runs until next() has no more jobs, or next() or take() fails.  After GP_ERR_STOPPED no new jobs are created, but the
- * running jobs are finished and taken; then GP_ERR_STOPPED is returned.  After any other error their results are
- * dropped. */
+/* Runs until next() has no more jobs, or next(), take() or idle() fails.  After GP_ERR_STOPPED no new jobs are created,
+ * but the running jobs are finished and taken; then GP_ERR_STOPPED is returned.  After any other error the running jobs
+ * are finished, but their results are dropped. */
 gp_status gp_pipeline_run(const gp_pipeline *pipe, void *user, gp_error *err);
 
 /* Returns the number of threads: `wanted`, or if it is 0 or less, the number of processors. */

@@ -58,7 +58,8 @@ gp_status gp_gen_call(gp_gen_backend *b, const char *path, const char *body, gp_
 /* Sends a GET that does not belong to an image, and waits at most `limit` seconds.  err may be NULL. */
 gp_status gp_gen_get(const gp_gen_backend *b, gp_http *http, const char *path, double limit, gp_http_response *r,
                      gp_error *err);
-/* Sends a short GET while another request is waiting.  Returns the response's JSON, owned, or NULL. */
+/* Sends a GET with a short time limit, while another request waits for its response.  Returns the response's JSON,
+ * owned, or NULL. */
 gp_json *gp_gen_poll(gp_gen_backend *b, const char *path);
 /* Recognises the program at the address by its front page.  Returns a sentence for the end of an error, or "". */
 const char *gp_gen_who(gp_gen_backend *b);
@@ -88,7 +89,7 @@ void gp_gen_put_asked(gp_str *s, const gp_gen_request *r);
 
 #define GP_GEN_IMAGE_LIMIT ((uint64_t)1 << 30)
 /* Starts a program in its own process group.  line: socket for its standard input and output; -1: it has no input, and
- * its output goes to our standard error.  If this fails, the result says why. */
+ * its output goes to goldpan's standard error.  If this fails, the result says why. */
 gp_status gp_gen_spawn(char *const *words, int line, pid_t *child, gp_gen_result *out);
 gp_status gp_gen_program_make(gp_gen_backend *b, char *const *words, const gp_gen_request *r, gp_gen_result *out,
                               gp_error *err);
@@ -98,7 +99,8 @@ void gp_gen_program_close(gp_gen_program *program);
 void gp_gen_note(const gp_gen_backend *b, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Returns the end of an error about a missing place for the seed: names --no-seed where it may be given. */
+/* Returns the end of the error for a command or graph without a place for the seed: it suggests --no-seed, or is "" if
+ * the run needs seeds. */
 const char *gp_gen_or_no_seed(const gp_gen_backend *b);
 /* Returns true if the request has a value for the option, such as "--steps". */
 bool gp_gen_asks(const gp_gen_request *r, const char *option);
@@ -108,7 +110,7 @@ void gp_gen_note_ignored(const gp_gen_backend *b, const char *const *options);
 
 /* Result of comparing the metadata of a file (prompt, negative prompt, seed) with the request. */
 typedef enum gp_gen_likeness {
-    GP_GEN_BARE, /* the file holds nothing that can be compared */
+    GP_GEN_BARE, /* the file has no metadata that can be compared */
     GP_GEN_AGREES,
     GP_GEN_DIFFERS /* out->message names the difference */
 } gp_gen_likeness;

@@ -82,8 +82,8 @@ static gp_status is_ours(const job *j, const gp_json *list, bool *ours, gp_error
     return st;
 }
 
-/* Chooses the list of images to fetch.  Of several nodes that save images, chooses the last whose prompt was requested,
- * else the last. */
+/* Chooses the node whose images are fetched.  If several nodes save images, chooses the last node whose first image has
+ * a prompt that contains the requested prompt.  If there is no such node, chooses the last node that saves images. */
 static gp_status choose(const job *j, const images *found, const gp_json **list, gp_error *err)
 {
     bool ours = false;

@@ -103,7 +103,8 @@ const char *gp_comfy_bell_client(gp_gen_backend *b)
     return b->bell && *b->bell->client ? b->bell->client : "goldpan";
 }
 
-/* Takes one message, or waits briefly for a message.  Returns its meaning for the job. */
+/* Takes one message and returns what it says about the job `id`.  If no message has arrived, waits briefly and returns
+ * GP_COMFY_JUNK. */
 static gp_comfy_said listen_to(gp_gen_backend *b, struct gp_comfy_bell *bell, const char *id, double seconds)
 {
     const gp_str *text = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Generators that people run: one image for one request, over the protocol that the generator supports. A back end
- * keeps only its connection between images; stage/generate.c keeps plans, retries and files. */
+ * Requests images from the user's image generator, one image per request, over a protocol that the generator supports.
+ * A back end keeps only its connection between images; stage/generate.c keeps plans, retries and files. */
 #ifndef GP_GENERATE_GENERATE_H
 #define GP_GENERATE_GENERATE_H
 
@@ -103,7 +103,8 @@ const char *gp_gen_address(const gp_gen_backend *backend);
  *   HIRES: enlarges the finished image.
  *   PROGRAM: is a command of the user, whose text is part of an image's key.
  *   QUEUE: has a queue, so one job may wait there while another runs.
- *   GRAPH: generates from a graph that its images contain, and compares them with the request itself. */
+ *   GRAPH: generates from a graph, which is stored in the images. The back end itself compares the images with the
+ *   request. */
 enum { GP_GEN_SEEDS = 1, GP_GEN_HIRES = 2, GP_GEN_PROGRAM = 4, GP_GEN_QUEUE = 8, GP_GEN_GRAPH = 16 };
 bool gp_gen_can(const gp_gen_backend *backend, unsigned what);
 /* Generates an image.  Errors: STOPPED, MEMORY; every other failure is in the result. */
@@ -113,7 +114,8 @@ gp_status gp_gen_make(gp_gen_backend *backend, const gp_gen_request *request, gp
  * GP_GEN_MOST_WAIT).  False: go_on returned false. */
 bool gp_gen_wait(const gp_gen_backend *backend, double seconds, const gp_gen_result *last);
 
-/* Writes the values common to all images as members of a JSON object: the given names and numbers. */
+/* Writes the values that are common to all images (steps, sampler, model, size ...) as members of a JSON object.
+ * Leaves out values that are not set. */
 void gp_gen_put_common(gp_str *s, const gp_gen_request *request);
 
 /* Writes an image's settings as AUTOMATIC1111's `parameters`, so that a file alone contains its prompt and

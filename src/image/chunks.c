@@ -134,7 +134,7 @@ static bool read_png_chunk(text_list *s, const gp_png_chunk *c)
 {
     bool exif = memcmp(c->tag, "eXIf", 4) == 0, go_on = true;
     bool text = memcmp(c->tag, "tEXt", 4) == 0 || memcmp(c->tag, "zTXt", 4) == 0 || memcmp(c->tag, "iTXt", 4) == 0;
-    bool graph = memcmp(c->tag, "comf", 4) == 0; /* from ComfyUI, in animated PNG; laid out like tEXt */
+    bool graph = memcmp(c->tag, "comf", 4) == 0; /* chunk of ComfyUI in animated PNG files; it has the layout of tEXt */
     if (!exif && !text && !graph) return true;
     s->damaged = !c->whole || libdeflate_crc32(0, c->tag, c->length + 4) != gp_be32(c->data + c->length);
     s->chunks.damaged += s->damaged;

@@ -18,9 +18,10 @@ typedef struct gp_chunk {
 typedef struct gp_chunks {
     gp_chunk *items; /* in file order; [count] */
     size_t count;
-    size_t damaged; /* metadata entries with a wrong checksum or that cannot be read, whether kept or skipped */
+    /* number of metadata entries that have a wrong checksum or cannot be read, whether kept or skipped */
+    size_t damaged;
 } gp_chunks;
-/* The caller owns *out: gp_chunks_clear. */
+/* The caller frees *out with gp_chunks_clear. */
 gp_status gp_image_read_chunks(const uint8_t *bytes, size_t size, gp_chunks *out, gp_error *err);
 void gp_chunks_clear(gp_chunks *chunks);
 /* Returns the first chunk with this key, or NULL. */

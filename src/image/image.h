@@ -35,8 +35,8 @@ typedef struct gp_image_info {
  * UNSUPPORTED if it has another format. Messages do not name the file; the caller prepends its name. */
 gp_status gp_image_read_info(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err);
 
-/* Decodes an image. The caller owns out->rgb [height, width, 3]: gp_pixels_clear. Truncated data is an error, as in
- * Pillow. Errors: FORMAT, LIMIT, UNSUPPORTED, MEMORY. */
+/* Decodes an image. The caller frees out->rgb [height, width, 3] with gp_pixels_clear. Truncated data is an error, as
+ * in Pillow. Errors: FORMAT, LIMIT, UNSUPPORTED, MEMORY. */
 gp_status gp_image_decode_bytes(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
 
 /* Like gp_image_decode_bytes, but decodes JPEG at 1/reduce of both sides, rounded up, with smaller inverse DCTs.

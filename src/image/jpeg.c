@@ -28,7 +28,7 @@ typedef struct job {
     struct jpeg_progress_mgr progress;
     const gp_jpeg_info *header;
     uint32_t reduce; /* 1, 2, 4 or 8: the inverse DCTs have 8/reduce instead of 8 pixels per side */
-    uint8_t *row;    /* one row: gray [w] or CMYK [w, 4] */
+    uint8_t *row;    /* scratch for one row: gray [w] or CMYK [w, 4] */
     gp_pixels pixels;
     gp_status failed; /* error found by run() itself; GP_OK: the error is libjpeg's message */
     bool created;
@@ -130,7 +130,7 @@ static bool run(job *j)
         return stop(j, GP_ERR_FORMAT, "has two headers that differ");
     if (!jpeg_start_decompress(&j->jpeg)) return stop(j, GP_ERR_FORMAT, "ends early");
     if (!read_rows(j)) return false;
-    jpeg_finish_decompress(&j->jpeg); /* reports damage after the last row, but not a missing end marker */
+    jpeg_finish_decompress(&j->jpeg); /* this reports damage after the last row, but accepts a missing end marker */
     return true;
 }
 

@@ -24,7 +24,7 @@ typedef struct job {
     uint8_t head[8 + 25 + 12 + 768], cut_head[8];
     png_structp png;
     png_infop info;
-    uint8_t *raw;     /* one row, or all rows if interlaced: [h, row_bytes] */
+    uint8_t *raw;     /* scratch for one row, or, if the image is interlaced, all rows: [h, row_bytes] */
     png_bytep *lines; /* [h] row pointers, only if interlaced */
     gp_pixels pixels;
     bool no_memory, ended;
@@ -69,7 +69,8 @@ static void on_read(png_structp png, png_bytep to, size_t size)
                  {bytes + p->idat, p->idat_cut - p->idat},
                  {j->cut_head, j->cut_size ? 8 : 0},
                  {bytes + p->idat_cut + 8, j->cut_size},
-                 {end, j->cut_size ? 4 : 0}, /* stands for the truncated IDAT's CRC, which libpng ignores */
+                 /* any 4 bytes replace the missing CRC of the truncated IDAT, because libpng ignores CRCs */
+                 {end, j->cut_size ? 4 : 0},
                  {end, sizeof end}};
     size_t skip = j->at;
     j->at += size;

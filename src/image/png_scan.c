@@ -32,7 +32,7 @@ typedef struct scan {
     uint64_t max_pixels;
     gp_png_info *header;
     bool have_header;
-    bool animation, fctl_first; /* a valid acTL was seen; an fcTL came before IDAT */
+    bool animation, fctl_first; /* the file has a valid acTL chunk; an fcTL chunk came before IDAT */
     bool sequence_gap;          /* an animation chunk was skipped because of its CRC, so the sequence numbers have a
                                    gap */
     uint32_t frames;
@@ -106,7 +106,8 @@ static gp_status check_animation(scan *s, const chunk *c, gp_error *err)
     if (is(c, "acTL")) {
         if (c->length < 8) return short_chunk(c, err);
         uint32_t n = gp_be32(c->data);
-        s->animation = !s->animation && n > 0 && n <= 0x80000000u; /* a second one cancels the first */
+        /* a second acTL chunk cancels the first, as in Pillow */
+        s->animation = !s->animation && n > 0 && n <= 0x80000000u;
         s->frames = n;
         return GP_OK;
     }

@@ -44,8 +44,9 @@ gp_status gp_png_add_text(const gp_bytes *png, const char *keyword, const char *
     gp_str_puts(&chunk, "tEXt");
     gp_str_add(&chunk, keyword, strlen(keyword) + 1);
     if (!put_latin1(&chunk, text)) {
-        static const char plain[5] = {0}; /* NUL after the keyword, not compressed, method 0, no language, no translated
-                                             keyword */
+        /* fields of iTXt before the text: NUL after the keyword, not compressed, method 0, no language, no translated
+         * keyword */
+        static const char plain[5] = {0};
         gp_str_reset(&chunk);
         gp_str_puts(&chunk, "iTXt");
         gp_str_puts(&chunk, keyword);

@@ -102,7 +102,7 @@ static bool is_number(const gp_json *v)
     return gp_json_kind_of(v) == GP_JSON_INT || gp_json_kind_of(v) == GP_JSON_REAL;
 }
 
-/* size: a number (old files), {"shortest_edge"} or {"height", "width"} */
+/* reads the member "size": a number (old files), {"shortest_edge"} or {"height", "width"} */
 static gp_status read_size(const gp_json *v, gp_preprocess_config *c, gp_error *err)
 {
     if (gp_json_kind_of(v) == GP_JSON_NULL) return GP_OK;

@@ -16,7 +16,7 @@ typedef struct gp_preprocess_config {
     uint32_t crop_w, crop_h;
     double rescale;
     float mean[3], std[3];
-    bool fast_decode;    /* decode large JPEGs at reduced size: gp_preprocess_set_fast */
+    bool fast_decode;    /* decode large JPEGs at reduced size; set by gp_preprocess_set_fast */
     float table[3][256]; /* normalised value of each byte value, per channel */
     char id[160];        /* identifies the configuration: equal ids mean equal values */
 } gp_preprocess_config;

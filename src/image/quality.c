@@ -11,7 +11,7 @@ enum {
     MAX_FULL_SIDE = 192,      /* pixels: a side of up to this length is sampled completely */
     WINDOWS = 8,              /* windows along a longer side */
     WINDOW_SIDE = 24,         /* pixels per side of a window */
-    MIN_FRAME_SIDE = 64,      /* shorter sides are never judged as showing nothing */
+    MIN_FRAME_SIDE = 64,      /* images with a shorter side always count as normal frames */
     BLOCK_SIDE = 16,          /* pixels per side of the blocks whose means are compared for noise */
     BLACK_LUMA = 16,          /* nearly all luma values of a black frame are below this */
     BLACK_MAX_LUMA = 32,      /* every luma value of a black frame is below this */
@@ -27,7 +27,8 @@ static const double NOISE_MAX_BLOCKS = 0.1;
 static const double NOISE_MIN_ESTIMATE = 0.5;
 
 typedef struct sums {
-    uint64_t pixels, coloured, filtered; /* pixels in the histogram, in `saturation`, in the filters' sums */
+    /* numbers of pixels in the histogram, in the sum `saturation` and in the sums of the filters */
+    uint64_t pixels, coloured, filtered;
     double saturation;
     int64_t laplace;
     uint64_t laplace_squared, ripple;
@@ -234,7 +235,7 @@ static gp_frame frame_kind(const gp_pixels *p, const sums *s, const gp_quality *
     range_of(s, &low, &high);
     if (high < BLACK_MAX_LUMA && is_black(p)) return GP_FRAME_BLACK;
     if (high - low <= UNIFORM_RANGE + 1 && is_uniform(p))
-        return GP_FRAME_UNIFORM; /* + 1 allows for the rounding of luma */
+        return GP_FRAME_UNIFORM; /* the rounding of luma can increase the range of levels by 1 */
     if (q->noise > NOISE_MIN_ESTIMATE * NOISE_MIN_DEVIATION && q->noise > NOISE_MIN_ESTIMATE * 255 * q->spread &&
         is_noise(p))
         return GP_FRAME_NOISE;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Checks the sizes that a caller states of its pixels, and converts the pixels to RGB where they are not. */
+ * Checks the sizes that a caller states for its pixels, and converts the pixels to RGB unless they are RGB. */
 #include "image/source_pixels.h"
 
 #include "base/mem.h"
 #include "image/rgb.h"
 
-enum { GRAY = 0, RGB = 2, RGBA = 6 }; /* PNG's numbers of colour types */
+enum { GRAY = 0, RGB = 2, RGBA = 6 }; /* colour types as PNG numbers them */
 
-/* *row, *stride: bytes of a row's pixels, and from one row to the next. */
+/* *row: bytes of a row's pixels. *stride: bytes from the start of one row to the start of the next. */
 static gp_status check_layout(const gp_source *s, size_t *row, size_t *stride, gp_error *err)
 {
     size_t need = 0;
@@ -20,11 +20,11 @@ static gp_status check_layout(const gp_source *s, size_t *row, size_t *stride, g
                        s->width, *row);
     fits = fits && gp_size_mul(s->height - 1, *stride, &need) && gp_size_add(need, *row, &need);
     if (!fits)
-        return gp_fail(err, GP_ERR_USAGE, "%ux%u pixels with a stride of %zu bytes are more than memory can hold",
+        return gp_fail(err, GP_ERR_USAGE, "%u x %u pixels with a stride of %zu bytes are more than memory can hold",
                        s->width, s->height, *stride);
     if (!s->data) return gp_fail(err, GP_ERR_USAGE, "has no pixels: data is NULL");
     if (s->data_size < need)
-        return gp_fail(err, GP_ERR_USAGE, "%ux%u pixels need %zu bytes, but data_size is %zu", s->width, s->height,
+        return gp_fail(err, GP_ERR_USAGE, "%u x %u pixels need %zu bytes, but data_size is %zu", s->width, s->height,
                        need, s->data_size);
     return GP_OK;
 }
@@ -34,10 +34,12 @@ gp_status gp_pixels_of_source(const gp_source *source, uint64_t max_pixels, gp_p
     const gp_source *s = source;
     size_t row = 0, stride = 0;
     *copied = false;
+    if (s->width == 0 || s->height == 0)
+        return gp_fail(err, GP_ERR_FORMAT, "has %u x %u pixels; neither may be 0", s->width, s->height);
     GP_TRY(gp_image_check_size(s->width, s->height, max_pixels, err));
     GP_TRY(check_layout(s, &row, &stride, err));
     if (s->channels == 3 && stride == row) {
-        /* This drops const, which is safe because decoded pixels are only read. */
+        /* The cast removes const, which is safe because nothing writes to decoded pixels. */
         *out = (gp_pixels){.width = s->width, .height = s->height, .rgb = (uint8_t *)(uintptr_t)s->data};
         return GP_OK;
     }

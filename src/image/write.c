@@ -112,7 +112,7 @@ typedef struct jpeg_job {
     jmp_buf jump;
     char message[JMSG_LENGTH_MAX];
     struct jpeg_compress_struct jpeg;
-    unsigned char *bytes; /* allocated by libjpeg with malloc */
+    unsigned char *bytes; /* memory that libjpeg allocated with malloc */
     unsigned long size;
     bool created;
 } jpeg_job;

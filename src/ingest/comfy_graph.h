@@ -15,8 +15,8 @@ typedef struct gp_comfy_graph_input {
     const gp_json *value;
     size_t target; /* node that the link leads to, or SIZE_MAX if the input is not a link */
     uint64_t slot; /* output of that node */
-    bool data;     /* the name may be that of an image or latent */
-    bool second;   /* the name is that of a second image, which is put onto the main image */
+    bool data;     /* the input's name suggests an image or a latent */
+    bool second;   /* the input's name suggests a second image, which is pasted onto the main image */
     bool dead;     /* a link to a node that is not in the file */
     bool carries;  /* a link that may carry the image or latent that the node passes on */
 } gp_comfy_graph_input;
@@ -33,7 +33,7 @@ typedef struct gp_comfy_graph_node {
     const gp_json *json;           /* the whole node */
     gp_comfy_graph_input *inputs;  /* [input_count], in file order */
     size_t input_count;
-    bool consumed; /* some node has a link to it */
+    bool consumed; /* another node has a link to this node */
     gp_comfy_route route;
     size_t route_input; /* input passed through by GP_ROUTE_ONE */
 } gp_comfy_graph_node;
@@ -44,7 +44,7 @@ typedef struct gp_comfy_graph {
     size_t count;
     gp_comfy_graph_input *inputs;
     size_t *queue,
-        *parent;    /* [count] scratch of the last walk; parent: the node from which the walk reached each node */
+        *parent;    /* [count] memory of the last walk; parent: the node from which the walk reached each node */
     uint32_t *mark; /* [count] equal to `round` if the last walk reached the node */
     uint32_t round;
 } gp_comfy_graph;
@@ -102,8 +102,9 @@ typedef struct gp_comfy_graph_texts {
     const gp_comfy_graph *graph;
     const gp_json *workflow; /* the editor's graph, in which display nodes store the text they showed; or NULL */
     const char *role;        /* "positive" or "negative", for nodes that hold both */
-    int budget;              /* inputs that may still be evaluated; limits the time if strings are shared */
-    int lookups;             /* remaining lookups in the editor's graph */
+    /* number of inputs that may still be evaluated; limits the time if many inputs link to the same nodes */
+    int budget;
+    int lookups;       /* remaining lookups in the editor's graph */
     size_t unknown;    /* the first node whose text is not in the file; SIZE_MAX: none; `graph->count` or more: a link
                           to a missing node */
     const char *guess; /* why a part of the text may be wrong, or NULL */

@@ -289,7 +289,8 @@ static void place_settings(placing *p, size_t at)
     }
 }
 
-/* Places the size at the node that makes the empty image, but not at a node that scales an image. */
+/* Records the inputs `width` and `height` of the nearest node behind the sampler that has a size.  Records none if an
+ * image or latent enters that node, because such a node scales an image. */
 static void place_size(placing *p, size_t sampler)
 {
     size_t at = gp_comfy_size_node(p->g, sampler);

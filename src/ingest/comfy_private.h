@@ -69,10 +69,10 @@ typedef struct gp_comfy_sites {
 typedef struct gp_comfy_words {
     gp_str text;
     size_t first, nodes;   /* the first node that contributed text, and the number of such nodes */
-    bool failed;           /* a text is not in the file */
+    bool failed;           /* a text could not be determined from the graph */
     bool empty;            /* a text is empty */
     const char *guess;     /* why a text may be wrong, or NULL */
-    size_t unknown;        /* the node whose text is missing, or SIZE_MAX */
+    size_t unknown;        /* the first node whose text could not be determined, or SIZE_MAX */
     gp_comfy_sites *sites; /* receives the inputs; may be NULL */
 } gp_comfy_words;
 #define GP_COMFY_WORDS_INIT                                                                                            \

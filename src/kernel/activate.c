@@ -10,7 +10,8 @@
 
 #include <math.h>
 
-enum { BLOCK = 64 }; /* numbers that are clamped, then computed; exp_clamp gives the reason for two loops */
+/* numbers of a block: one loop clamps them, another one computes the function; exp_clamp gives the reason */
+enum { BLOCK = 64 };
 
 static void quick_gelu_block(float *x, size_t n)
 {

@@ -121,7 +121,7 @@ void gp_attend_c(const gp_attention *a)
     pack_keys(a->k, a->kv_stride, all, a->e, keys);
     pack_values(a->v, a->kv_stride, all, a->e, values);
     for (size_t row = 0; row < a->rows; row += QUERIES) {
-        /* a last group with fewer queries computes its last query several times */
+        /* if the last group has fewer queries, its last query is computed several times */
         const float *q[QUERIES];
         float *out[QUERIES], *s[QUERIES], scale[QUERIES], inverse[QUERIES];
         size_t seen[QUERIES], widest = 0;

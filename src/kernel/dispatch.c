@@ -40,7 +40,7 @@
     .umap_gradient = gp_umap_gradient_avx2, .l2_normalise = gp_l2_normalise_avx2, .dot = gp_dot_avx2, \
     .distance2 = gp_distance2_avx2
 
-/* Without `attend`: the AVX2 variant is 1.2 times as fast as one with vectors of 16 floats. */
+/* This list has no entry `attend`, because the AVX2 variant is 1.2 times as fast as one with vectors of 16 floats. */
 #define KERNELS_AVX512 \
     .f16_to_f32 = gp_f16_to_f32_avx512, .bf16_to_f32 = gp_bf16_to_f32_avx512, .f32_to_bf16 = gp_f32_to_bf16_avx512, \
     .layer_norm = gp_layer_norm_avx512, .quick_gelu = gp_quick_gelu_avx512, .gelu = gp_gelu_avx512, \

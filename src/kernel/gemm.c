@@ -12,7 +12,7 @@
 #include "kernel/simd.h"
 #include "kernel/reference.h"
 
-#ifndef GP_TILE_VECTORS /* a file built for more registers defines both first */
+#ifndef GP_TILE_VECTORS /* files that are built for more registers define both before including this file */
 #define GP_TILE_VECTORS 2
 #define GP_TILE_ROWS    (GP_LANES == 4 ? 4 : 6)
 #endif

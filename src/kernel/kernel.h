@@ -121,13 +121,13 @@ typedef struct gp_kernels {
     void (*attend)(const gp_attention *attention);
     /* L2-normalises the rows of x [n,d] in place, with norms in double.  A zero row stays zero. */
     void (*l2_normalise)(float *x, size_t n, size_t d);
-    /* Moves of the ends of eight edges.  head, tail [dims, 8]: positions of the ends; others [negatives, dims, 8]: the
-     * negative samples.  moved, tail_moved [dims, 8] = alpha * sum of the forces on head and tail, each force clipped
-     * to -4 .. 4.  Only the head is pushed away from negative samples.  Edges do not influence each other.  The result
-     * is bit-identical in every table. */
+    /* Computes how far the ends of eight edges move.  head, tail [dims, 8]: positions of the ends; others [negatives,
+     * dims, 8]: the negative samples.  moved, tail_moved [dims, 8] = alpha * sum of the forces on head and tail, each
+     * force clipped to -4 .. 4.  Only the head is pushed away from negative samples.  Edges do not influence each
+     * other.  The result is bit-identical in every table. */
     void (*umap_gradient)(const gp_umap_gradient *parameters, const float *head, const float *tail, const float *others,
                           float *moved, float *tail_moved);
-    /* Dot product in double, with exact products. */
+    /* Dot product in double.  Each product of two floats is exact in double. */
     double (*dot)(const float *a, const float *b, size_t n);
     /* sum (a[i] - b[i])^2 in double.  Bit-identical if a and b are exchanged, and in every table. */
     double (*distance2)(const float *a, const float *b, size_t n);

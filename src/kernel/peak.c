@@ -7,7 +7,7 @@
 #include "kernel/peak_loops.h"
 
 typedef struct choice {
-    unsigned needs; /* bits of gp_cpu_features; 0: no special feature */
+    unsigned needs; /* bits of gp_cpu_features that the loop needs; 0: none */
     gp_peak_loop loop;
 } choice;
 

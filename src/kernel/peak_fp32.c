@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Peak of fp32: adds a product to each of twelve vectors of sums in every round.  The compiler uses fused multiply-add
- * on NEON and in the builds for AVX2 and AVX-512, else a multiplication and an addition. */
+ * The loop that measures the peak arithmetic rate of fp32: in every round it adds a product to each of twelve vectors
+ * of sums.  The compiler uses fused multiply-add on NEON and in the builds for AVX2 and AVX-512, else a multiplication
+ * and an addition. */
 #include "kernel/simd.h"
 #include "kernel/peak_loops.h"
 
@@ -11,7 +12,7 @@
 #else
 #define REGISTER "x"
 #endif
-#if defined(GP_PEAK_REGISTER) /* constraint for the 32 registers of AVX-512 */
+#if defined(GP_PEAK_REGISTER) /* the constraint "v" of inline assembly allows all 32 registers of AVX-512 */
 #undef REGISTER
 #define REGISTER GP_PEAK_REGISTER
 #endif
@@ -30,7 +31,8 @@ double gp_peak_fp32_c(uint64_t rounds)
     double total = 0;
     one += 1;
     other = one;
-    GP_PEAK_OPAQUE(one, REGISTER); /* hides that the factor is 1, else the compiler removes the multiplication */
+    /* hides from the compiler that the factor is 1; else it removes the multiplication */
+    GP_PEAK_OPAQUE(one, REGISTER);
     GP_PEAK_OPAQUE(other, REGISTER);
     GP_PEAK_EACH(BEGIN)
     for (uint64_t r = 0; r < rounds; r++) {

@@ -12,7 +12,7 @@ enum { WEIGHT_BITS = 22, COLUMNS = 512 };
 
 static inline uint8_t clamp8(int32_t sum)
 {
-    int32_t v = sum >> WEIGHT_BITS; /* an arithmetic shift in gcc and clang, as Pillow assumes too */
+    int32_t v = sum >> WEIGHT_BITS; /* gcc and clang shift negative numbers arithmetically; Pillow assumes this too */
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
@@ -38,7 +38,7 @@ static void across(const uint8_t *restrict in, uint8_t *restrict out, size_t out
 void gp_resample_h_c(const uint8_t *in, size_t in_stride, size_t in_w, uint8_t *out, size_t out_stride, size_t rows,
                      size_t out_w, const int32_t *first, const int32_t *count, const int32_t *weight, size_t taps)
 {
-    (void)in_w; /* variants need it to avoid reading beyond a row */
+    (void)in_w; /* the C reference does not need in_w; other variants need it to avoid reading beyond a row */
     for (size_t r = 0; r < rows; r++)
         across(in + r * in_stride, out + r * out_stride, out_w, first, count, weight, taps);
 }

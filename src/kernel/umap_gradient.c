@@ -84,8 +84,8 @@ static inline __attribute__((always_inline)) void apply_forces(const gp_umap_gra
 void gp_umap_gradient_c(const gp_umap_gradient *f, const float *head, const float *tail, const float *others,
                         float *moved, float *tail_moved)
 {
-    if (f->dims == 2)
-        apply_forces(f, 2, head, tail, others, moved, tail_moved); /* the usual case; the compiler unrolls its loops */
+    if (f->dims == 2) /* two dimensions are the usual case: with the constant 2, the compiler unrolls the loops */
+        apply_forces(f, 2, head, tail, others, moved, tail_moved);
     else
         apply_forces(f, f->dims, head, tail, others, moved, tail_moved);
 }

@@ -56,7 +56,7 @@ void gp_unfilter_c(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_
         for (size_t i = 0; i < bytes; i++) out[i] = (uint8_t)(out[i] + prior[i]);
         return;
     }
-    switch (bpp) { /* constants, so that the loops above are unrolled */
+    switch (bpp) { /* passes bpp as a constant, so that the compiler unrolls the loops of unfilter above */
     case 1: undo(row, out, prior, bytes, 1, type); break;
     case 2: undo(row, out, prior, bytes, 2, type); break;
     case 3: undo(row, out, prior, bytes, 3, type); break;

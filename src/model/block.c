@@ -73,6 +73,9 @@ gp_status gp_blocks_run(const gp_tower *tower, const gp_batch *batch, gp_workspa
 {
     size_t rows = 0, layers = tower->size.layers;
     for (size_t i = 0; i < batch->n; i++) rows += gp_batch_tokens(batch, i);
-    for (size_t i = 0; i < layers; i++) GP_TRY(run_block(tower, &tower->blocks[i], batch, rows, pass, err));
+    for (size_t i = 0; i < layers; i++) {
+        GP_TRY(gp_task_check(pass->task, err));
+        GP_TRY(run_block(tower, &tower->blocks[i], batch, rows, pass, err));
+    }
     return GP_OK;
 }

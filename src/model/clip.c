@@ -46,7 +46,7 @@ static gp_status clip_open(gp_encoder *encoder, const gp_json *json, const char 
     gp_clip *clip = clip_of(encoder);
     gp_tensors *tensors = NULL;
     gp_clip_config config;
-    /* Small files first: errors in them are reported before gigabytes are read. */
+    /* Reads the small files first, so that errors in them are reported before gigabytes are read. */
     GP_TRY(gp_clip_config_read(json, file, &config, err));
     encoder->dims = config.embedding;
     if (config.has_image) GP_TRY(gp_encoder_read_preprocess(encoder, config.side, err));
@@ -98,7 +98,7 @@ static size_t clip_tokens_used(const gp_encoder *encoder, const int32_t *ids, si
 
 /* Sizes of a worker's buffers: the maximum over both towers. */
 typedef struct needs {
-    size_t x, wide, attend; /* floats; y has the size of x */
+    size_t x, wide, attend; /* number of floats of each buffer; y has the size of x */
     size_t scratch;         /* bytes */
     bool overflow;
 } needs;
@@ -126,7 +126,8 @@ static void need_tower(needs *n, const gp_tower *tower, size_t embedding, size_t
     raise_to(n, &n->wide, padded, tower->size.mlp);
     raise_to(n, &n->wide, padded, embedding);
     raise_to(n, &n->wide, gp_pooled_attention_floats(tower), 1);
-    raise_to(n, &n->attend, gp_attention_scratch(longest, d), 1); /* the last block's heads have width d */
+    /* the heads of the last block have the width d of the tower (pooled_attention.c) */
+    raise_to(n, &n->attend, gp_attention_scratch(longest, d), 1);
     need_linear(n, tower->projection, rows);
     for (size_t i = 0; i < tower->size.layers; i++) {
         const gp_block *b = &tower->blocks[i];
@@ -223,6 +224,7 @@ static gp_status run_images(gp_clip_worker *w, const float *planes, size_t n, bo
     const gp_weights *m = weights_of(w->base.encoder);
     if (n > w->images) return gp_fail(err, GP_ERR_USAGE, "%zu images are more than the worker's %zu", n, w->images);
     if (n == 0) return GP_OK;
+    w->pass.task = w->base.task;
     GP_TRY(gp_image_tower_run(m, planes, n, &w->pass, err));
     GP_TRY(gp_projection_run(&m->image, m->config.embedding, n, pooled, &w->pass, out, err));
     return check_finite(w, "image", out, n, pooled ? m->image.size.width : m->config.embedding, err);
@@ -248,6 +250,7 @@ static gp_status run_texts(gp_clip_worker *w, const int32_t *ids, const size_t *
         sum += counts[i];
     }
     if (n == 0) return GP_OK;
+    w->pass.task = w->base.task;
     GP_TRY(gp_text_tower_run(m, ids, counts, w->used, n, &w->pass, err));
     GP_TRY(gp_projection_run(&m->text, m->config.embedding, n, pooled, &w->pass, out, err));
     return check_finite(w, "text", out, n, pooled ? m->text.size.width : m->config.embedding, err);

@@ -33,7 +33,7 @@ enum {
 };
 
 typedef struct reader {
-    const char *file, *part; /* part: for messages, like "text_config." or "" */
+    const char *file, *part; /* part: prefix of the field's name in messages, like "text_config." or "" */
     gp_error *err;
 } reader;
 

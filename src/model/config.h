@@ -37,8 +37,8 @@ static inline size_t gp_clip_image_tokens(const gp_clip_config *config)
     return grid * grid + 1;
 }
 
-/* Number of operations of the image tower for one image.  done: the operations that goldpan computes; else those of the
- * full tower (gp_model_facts). */
+/* Number of operations of the image tower for one image.  done: counts only the operations that goldpan executes; else
+ * those of the full tower (see gp_model_facts). */
 double gp_clip_image_flop(const gp_clip_config *config, bool done);
 
 #endif

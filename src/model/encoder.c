@@ -177,6 +177,11 @@ void gp_encoder_worker_free(gp_encoder_worker *worker)
     if (worker) worker->encoder->type->worker_free(worker);
 }
 
+void gp_encoder_worker_watch(gp_encoder_worker *worker, const gp_task *task)
+{
+    worker->task = task;
+}
+
 gp_status gp_encoder_run_images(gp_encoder_worker *worker, const float *planes, size_t n, float *out, gp_error *err)
 {
     return worker->encoder->type->run_images(worker, planes, n, out, err);

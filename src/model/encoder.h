@@ -12,7 +12,7 @@
 #ifndef GP_MODEL_ENCODER_H
 #define GP_MODEL_ENCODER_H
 
-#include "base/status.h"
+#include "base/task.h"
 #include "image/preprocess.h"
 #include "text/tokenizer.h"
 
@@ -21,7 +21,7 @@ typedef struct gp_encoder_worker gp_encoder_worker;
 
 /* Opens a folder with config.json, weights, preprocessor_config.json (optional; the default uses the image size of the
  * model) and tokenizer (optional; only texts need it).  Error UNSUPPORTED: unknown architecture, named in the message.
- * Owns: *out, gp_encoder_close.  Threads: any after opening. */
+ * The caller frees *out with gp_encoder_close.  Threads: any after opening. */
 gp_status gp_encoder_open(const char *folder, gp_precision precision, gp_engine engine, gp_encoder **out,
                           gp_error *err);
 void gp_encoder_close(gp_encoder *encoder);
@@ -43,6 +43,9 @@ size_t gp_encoder_tokens_used(const gp_encoder *encoder, const int32_t *ids, siz
 gp_status gp_encoder_worker_new(const gp_encoder *encoder, size_t images, size_t tokens, gp_encoder_worker **out,
                                 gp_error *err);
 void gp_encoder_worker_free(gp_encoder_worker *worker);
+/* After this call run_images and run_texts fail with STOPPED soon after the task is stopped.  task: borrowed; may be
+ * NULL. */
+void gp_encoder_worker_watch(gp_encoder_worker *worker, const gp_task *task);
 /* planes [n,3,s,s] -> out [n,d], L2-normalised; n <= images.  Error FORMAT: some rows are not finite; all rows are
  * written even so. */
 gp_status gp_encoder_run_images(gp_encoder_worker *worker, const float *planes, size_t n, float *out, gp_error *err);

@@ -16,7 +16,7 @@ typedef struct gp_architecture {
 } gp_architecture;
 
 typedef struct gp_encoder_type {
-    const gp_architecture *architectures; /* ends with {NULL, NULL}; the first one names the type in messages */
+    const gp_architecture *architectures; /* ends with {NULL, NULL}; messages name the type by the first entry */
     const gp_tokenizer_kind *tokenizer_kind;
     size_t size; /* bytes of its encoder struct, which gp_encoder_open allocates with zeros */
     /* Reads all files except config.json.  config: the parsed config.json, called `file` in messages.  After an error
@@ -48,18 +48,21 @@ struct gp_encoder {
 
 struct gp_encoder_worker {
     const gp_encoder *encoder;
+    const gp_task *task; /* may be NULL; run_images and run_texts end with STOPPED if it stops */
 };
 
-/* Returns the entry of the list, which ends with NULL, that the parsed config.json names; NULL: none. */
+/* Returns the entry of the list, which ends with {NULL, NULL}, for the architecture that the parsed config.json names.
+ * NULL: the list has no such entry. */
 const gp_architecture *gp_architecture_find(const gp_architecture *list, const gp_json *config);
 
 /* encoder_files.c: files that the folders of all architectures have. */
 
-/* Reads the file folder/name.  If it does not exist, returns GP_OK with data NULL.  Owns: *out and *path. */
+/* Reads the file folder/name.  If it does not exist, returns GP_OK with data NULL.  The caller frees *out with
+ * gp_bytes_clear and *path with gp_mem_free. */
 gp_status gp_encoder_read_file(const char *folder, const char *name, gp_bytes *out, char **path, gp_error *err);
 /* Reads config.json of a folder. */
 gp_status gp_encoder_read_config(const char *folder, gp_bytes *out, char **path, gp_error *err);
-/* Parses the text of config.json, called `file` in messages.  Owns: *out, gp_json_free. */
+/* Parses the text of config.json, called `file` in messages.  The caller frees *out with gp_json_free. */
 gp_status gp_encoder_parse_config(const char *text, size_t size, const char *file, gp_json **out, gp_error *err);
 /* Reads preprocessor_config.json or processor_config.json, or uses the defaults.  The result must give images of side x
  * side pixels. */

@@ -55,7 +55,8 @@ static bool has_prefix(const char *prefix, const char *name, size_t length)
     return strlen(prefix) + 1 == length && memcmp(name, prefix, length - 1) == 0;
 }
 
-/* Returns a weight tensor with the prefix of f->prefix; NULL: none.  *count: number of such tensors. */
+/* Returns a weight tensor with the prefix f->prefix, or with any prefix if that is NULL.  Returns NULL if there is
+ * none.  *count: number of such tensors. */
 static const gp_tensor *find_weight(const head_file *f, size_t *count)
 {
     const gp_tensor *found = NULL;
@@ -176,7 +177,8 @@ static gp_status split_file(const char *file, head_file *f, gp_error *err)
 {
     f->path = gp_str_dup(file);
     if (!f->path) return gp_fail_memory(err, "a path");
-    char *hash = strrchr(gp_path_base(f->path), '#'); /* folders may have a '#' in their names */
+    /* only a '#' in the last part of the path counts, because folders may have a '#' in their names */
+    char *hash = strrchr(gp_path_base(f->path), '#');
     if (!hash) return GP_OK;
     *hash = '\0';
     f->prefix = hash + 1;

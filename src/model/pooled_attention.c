@@ -15,7 +15,7 @@
 
 enum { GROUP = 32 }; /* sequences of a group; a multiple of 16, so that gp_linear_padded_rows never exceeds it */
 
-/* Parts of pass->wide; G = GROUP. */
+/* The parts into which pass->wide is divided; G = GROUP. */
 typedef struct places {
     float *in;        /* [G, d] input rows of the pooled tokens */
     float *query;     /* [G, d] */

@@ -18,7 +18,7 @@
 
 #define HEADER_LIMIT 100000000u /* as in the reference implementation */
 #define NAME_LIMIT   512u
-#define HEADER_DEPTH 4 /* header, tensor and shape need 3 */
+#define HEADER_DEPTH 4 /* a valid header has a depth of 3: header, tensor, shape */
 
 /* Element sizes in bits, because some dtypes are smaller than a byte. */
 static const struct {

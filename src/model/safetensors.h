@@ -47,9 +47,9 @@ gp_status gp_tensors_read_floats(const gp_tensors *tensors, const gp_tensor *ten
                                  gp_error *err);
 /* Removes `prefix` from all names that begin with it.  Error FORMAT: two tensors would then have the same name. */
 gp_status gp_tensors_strip(gp_tensors *tensors, const char *prefix, gp_error *err);
-/* XXH3-128 of all tensors, sorted by name.  Hashed of each tensor: name with NUL, dtype with NUL, number of dimensions
- * and each dimension as u64 little endian, bytes.  The hash does not depend on file names, sharding, order or metadata.
- */
+/* XXH3-128 of all tensors, sorted by name.  The hash includes, for each tensor: name with NUL, dtype with NUL, number
+ * of dimensions and each dimension as u64 little endian, bytes.  The hash does not depend on file names, sharding,
+ * order or metadata. */
 gp_status gp_tensors_hash(const gp_tensors *tensors, gp_hash *out, gp_error *err);
 
 #endif

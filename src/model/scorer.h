@@ -35,7 +35,7 @@ typedef struct gp_scorer {
 
 /* Opens the scorer NAME or NAME:FILE; NULL: "clip".  The encoder, called `model` in messages, must have the towers and
  * dimensions that the scorer needs.  Errors: USAGE: unknown scorer, or a head for a different encoder; UNSUPPORTED: a
- * tower is missing.  Owns: *out, gp_scorer_close. */
+ * tower is missing.  The caller frees *out with gp_scorer_close. */
 gp_status gp_scorer_open(const char *named, const gp_encoder *encoder, const char *model, gp_scorer **out,
                          gp_error *err);
 void gp_scorer_close(gp_scorer *scorer);

@@ -20,8 +20,8 @@ typedef struct gp_scorer_type {
     gp_scorer_needs needs;
     bool needs_file;
     size_t size; /* bytes of its scorer struct, which gp_scorer_open allocates with zeros */
-    /* Reads the parameters and may change name, scale and direction, which have the type's values.  Sets `parameters`.
-     * NULL: no parameters. */
+    /* Reads the scorer's parameters and sets `parameters`.  May change name, scale and direction, which the caller has
+     * set to the values of the type.  NULL: the type has no parameters. */
     gp_status (*open)(gp_scorer *scorer, const gp_scorer_source *source, gp_error *err);
     void (*clear)(gp_scorer *scorer); /* NULL: nothing to free */
     void (*run)(const gp_scorer *scorer, const gp_scorer_batch *batch, double *scores);
@@ -29,7 +29,8 @@ typedef struct gp_scorer_type {
 
 extern const gp_scorer_type gp_linear_head_type;
 
-/* The id: NAME/WEIGHT HASH[+PARAMETERS]/PRECISION/PREPROCESSING/TEXT RULE; no text rule if no text is needed. */
+/* Writes the id of a scorer to out [size]: NAME/WEIGHT HASH[+PARAMETERS]/PRECISION/PREPROCESSING/TEXT RULE, without the
+ * text rule if the scorer needs no text. */
 void gp_scorer_make_id(const gp_scorer_type *type, const char *parameters, const gp_encoder *encoder, char *out,
                        size_t size);
 

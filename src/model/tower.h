@@ -14,6 +14,7 @@
 #define GP_MODEL_TOWER_H
 
 #include "base/mem.h"
+#include "base/task.h"
 #include "kernel/kernel.h"
 #include "model/config.h"
 #include "model/safetensors.h"
@@ -73,6 +74,7 @@ void gp_weights_clear(gp_weights *weights);
 /* Memory of a forward pass.  Each buffer has gp_linear_padded_rows(rows) rows. */
 typedef struct gp_workspace {
     const gp_kernels *kernels;
+    const gp_task *task;   /* may be NULL; looked at before each block */
     float *x;              /* [r, d] the residual stream */
     float *y;              /* [r, d] */
     float *wide;           /* [r, 3d or m]; also the patches [n*(t-1), 3*p*p], and memory of gp_pooled_attention_run */
@@ -100,7 +102,7 @@ static inline size_t gp_batch_pooled(const gp_batch *batch, size_t i, size_t row
     return batch->pool_last ? row + gp_batch_tokens(batch, i) - 1 : row;
 }
 
-/* weight [3d, d], bias [3d] of query, key and value.  Owns: *out, gp_pooled_attention_free. */
+/* weight [3d, d], bias [3d] of query, key and value.  The caller frees *out with gp_pooled_attention_free. */
 gp_status gp_pooled_attention_pack(const float *weight, const float *bias, size_t heads, size_t d,
                                    gp_precision precision, gp_engine engine, gp_pooled_attention **out, gp_error *err);
 void gp_pooled_attention_free(gp_pooled_attention *pooled);

@@ -79,7 +79,8 @@ static const entry image_table[IMAGE_TENSORS] = {
     [PROJECTION] = {"visual_projection.weight", "ed"},
     [CLASS] = {"vision_model.embeddings.class_embedding", "d"},
     [PATCH] = {"vision_model.embeddings.patch_embedding.weight", "d3pp"},
-    [FIRST_GAIN] = {"vision_model.pre_layrnorm.weight", "d"}, /* the checkpoints spell it so */
+    /* not a typing error here: checkpoints have this spelling */
+    [FIRST_GAIN] = {"vision_model.pre_layrnorm.weight", "d"},
     [FIRST_BIAS] = {"vision_model.pre_layrnorm.bias", "d"},
 };
 static const entry text_table[TEXT_TENSORS] = {
@@ -98,7 +99,7 @@ typedef const gp_tensor *block_tensors[BLOCK_TENSORS];
 
 typedef struct loader {
     gp_tensors *set;
-    const char *prefix; /* common prefix of all names, for messages; usually "" */
+    const char *prefix; /* prefix that all names in the files have, for messages; usually "" */
     gp_weights *w;
     gp_precision precision;
     gp_engine engine;
@@ -144,7 +145,7 @@ static gp_status find(loader *l, const char *name, const char *letters, const si
         return gp_fail(l->err, GP_ERR_FORMAT, "'%s': tensor '%s%s' %s is missing", any ? any->file : "(no file)",
                        l->prefix, name, wanted);
     }
-    bool scalar = dims == 0 && t->dims == 1 && t->shape[0] == 1; /* [1] is accepted instead of [] */
+    bool scalar = dims == 0 && t->dims == 1 && t->shape[0] == 1; /* a scalar may have the shape [1] instead of [] */
     if (!scalar && (t->dims != dims || memcmp(t->shape, shape, dims * sizeof *shape) != 0)) {
         shape_text(t->shape, t->dims, found, sizeof found);
         return gp_fail_path(l->err, GP_ERR_FORMAT, "'%s': tensor '%s%s' has the shape %s, but config.json needs %s",
@@ -543,7 +544,7 @@ gp_status gp_weights_load(gp_tensors *set, const gp_clip_config *config, gp_prec
     gp_status st;
     GP_TRY_GOTO(allocate(&l));
     GP_TRY_GOTO(take_prefix(&l, prefix, sizeof prefix));
-    GP_TRY_GOTO(find_all(&l)); /* from here on, all sizes are checked against the files */
+    GP_TRY_GOTO(find_all(&l)); /* from here on, all sizes in config.json are known to match the tensors in the files */
     GP_TRY_GOTO(gp_arena_init(&w.floats, float_bytes(config), err));
     GP_TRY_GOTO(load_all(&l));
     *out = w;

@@ -22,7 +22,7 @@ typedef struct gp_http_request {
     uint64_t offset;    /* >0: Range: bytes=offset- */
     bool follow;        /* follow redirects to other hosts; same-host ones are always followed */
     double whole;       /* seconds for the complete request, from name look-up to the last byte; 0: no limit */
-    double silence;     /* length of a period in which more than `least` bytes must come, in seconds; 0: no limit */
+    double silence;     /* seconds of a period in which more than `least` bytes must arrive; 0: no limit */
     size_t least;
     /* Receives the body in pieces; returns false to stop.  NULL: the body goes into response->body (at most 64 MiB). */
     bool (*sink)(void *user, const void *bytes, size_t size);

@@ -60,7 +60,7 @@ bool gp_hub_complete(const gp_hub_repo *repo, const char *commit);
 gp_status gp_hub_link(const gp_hub_repo *repo, const char *commit, const char *file, const char *etag, bool fresh,
                       gp_error *err);
 
-/* Creates the folders and CACHEDIR.TAG. */
+/* Creates the model's folders in the cache, and CACHEDIR.TAG. */
 gp_status gp_hub_prepare(const gp_hub_repo *repo, const char *commit, gp_error *err);
 /* Takes flock on the etag's lock file.  While it waits, it calls `progress` ten times a second.  *lock: for
  * gp_hub_unlock. */

@@ -8,7 +8,7 @@
 /* Lists the names of the shards, each once, sorted.  FORMAT if a name is not a plain file name ending in
  * .safetensors. Owned: *names (gp_hub_shards_free). */
 gp_status gp_hub_shards(const char *json, size_t size, char ***names, size_t *count, gp_error *err);
-/* Reads the same from a file. */
+/* As gp_hub_shards, for an index file. */
 gp_status gp_hub_shards_read(const char *path, char ***names, size_t *count, gp_error *err);
 void gp_hub_shards_free(char **names, size_t count);
 

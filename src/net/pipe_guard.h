@@ -18,7 +18,7 @@ static inline void gp_pipe_hold(sigset_t *old)
 
 static inline void gp_pipe_release(const sigset_t *old)
 {
-    if (!sigismember(old, SIGPIPE)) { /* remove our own SIGPIPE before it can be delivered */
+    if (!sigismember(old, SIGPIPE)) { /* remove a SIGPIPE that libcurl caused, so that unblocking does not deliver it */
         const struct timespec at_once = {0, 0};
         sigset_t pipe_set;
         sigemptyset(&pipe_set);

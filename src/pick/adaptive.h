@@ -6,13 +6,16 @@
 #include "base/status.h"
 
 typedef struct gp_adaptive {
-    double min_gain;      /* smallest expected gain for another image, in standard deviations within prompts */
-    uint32_t least, most; /* images of a prompt: every prompt gets `least`; no prompt gets more than `most` */
+    /* a prompt gets another image only if the expected gain of that image is at least this, in standard deviations of
+     * the scores within prompts */
+    double min_gain;
+    /* images of a prompt, with those it has: every prompt gets at least `least` and at most `most` */
+    uint32_t least, most;
 } gp_adaptive;
 
-/* Shape: values [prompts], each [counts[p]], the scores so far (NaN: unknown) -> wanted [prompts], the number of
- * further images of each prompt.  Prompts with the largest expected gain come first; the sum is at most `budget`.
- * Errors: MEMORY. */
+/* values [prompts]: for each prompt p its scores so far, [counts[p]] (NaN: unknown).  Writes to wanted [prompts] how
+ * many more images each prompt gets: as many as it lacks to `least`, else 0 or 1.  Prompts with the largest expected
+ * gain come first; all prompts together get at most `budget` images.  Errors: MEMORY. */
 gp_status gp_adaptive_choose(const gp_adaptive *a, const double *const *values, const uint32_t *counts, size_t prompts,
                              uint64_t budget, uint32_t *wanted, gp_error *err);
 

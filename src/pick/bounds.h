@@ -7,7 +7,7 @@
 
 typedef struct gp_bound {
     unsigned measure;  /* index of the measure; gp_bound_name returns its name */
-    bool above, equal; /* above: > or >=, else < or <=; equal: >= or <= */
+    bool above, equal; /* above: > or >=, else < or <=; equal: the limit itself is allowed */
     double limit;
 } gp_bound;
 

@@ -42,7 +42,7 @@ gp_status gp_calibrate_z(const double *score, const int32_t *group, size_t n, si
         z[i] = NAN;
         if (!gp_moments_count(score, group, i)) continue;
         const gp_moments *own = &m[group[i]];
-        /* The deviation of equal scores may be above 0 by rounding; it counts as 0. */
+        /* Rounding may give equal scores a deviation above 0; such a deviation counts as 0. */
         double sd = own->n > 1 ? sqrt(own->squares / (double)(own->n - 1)) : 0;
         if (sd > 1e-12 * fabs(own->mean)) z[i] = (score[i] - own->mean) / sd;
     }
@@ -71,7 +71,7 @@ static void percentiles(const scored *s, size_t m, double *percentile)
 {
     for (size_t i = 0, end; i < m; i = end) {
         for (end = i + 1; end < m && s[end].score == s[i].score;) end++;
-        double middle = ((double)i + (double)end) / 2; /* mean rank of the equal scores - 1/2 */
+        double middle = ((double)i + (double)end) / 2; /* mean of r - 1/2 over the equal scores, where r is the rank */
         for (size_t k = i; k < end; k++) percentile[s[k].row] = 100 * middle / (double)m;
     }
 }
@@ -134,15 +134,14 @@ static double centre_of(const gp_moments *m, size_t groups, double *weight)
     }
     for (size_t g = 0; g < groups; g++) {
         double v = m[g].n ? within / (double)m[g].n : 0;
-        /* s2 = 0 with several rows: the means are exact, weight 1; s2 unknown: weight 0 */
+        /* if s2 is 0 although groups have several rows, the means are exact: weight 1; if s2 is unknown: weight 0 */
         weight[g] = !m[g].n ? 0 : known ? t2 / (t2 + v) : rows > present ? 1 : 0;
     }
     return at / sum;
 }
 
-/* gp_calibrate_shrunken with the moments m [groups] already computed. */
-static gp_status shrunken_by(const gp_moments *m, const double *score, const int32_t *group, size_t n, size_t groups,
-                             double *residual, double *weight, gp_error *err)
+gp_status gp_calibrate_shrunken(const gp_moments *m, const double *score, const int32_t *group, size_t n, size_t groups,
+                                double *residual, double *weight, gp_error *err)
 {
     double *w;
     GP_TRY(gp_alloc((void **)&w, groups, sizeof *w, "the groups", err));
@@ -160,16 +159,6 @@ static gp_status shrunken_by(const gp_moments *m, const double *score, const int
     for (size_t g = 0; weight && g < groups; g++) weight[g] = w[g];
     gp_mem_free(w);
     return GP_OK;
-}
-
-gp_status gp_calibrate_shrunken(const double *score, const int32_t *group, size_t n, size_t groups, double *residual,
-                                double *weight, gp_error *err)
-{
-    gp_moments *m = NULL;
-    GP_TRY(gp_moments_of(score, group, n, groups, &m, err));
-    gp_status st = shrunken_by(m, score, group, n, groups, residual, weight, err);
-    gp_mem_free(m);
-    return st;
 }
 
 /* ------------------------------------------------------------------ quantile matching */
@@ -251,7 +240,7 @@ gp_status gp_calibrate_corrected(const double *score, const int32_t *group, size
     }
     if (rows) qsort(m.sorted, rows, sizeof *m.sorted, by_value);
     GP_TRY_GOTO(gp_moments_of(score, group, n, groups, &m.of, err));
-    GP_TRY_GOTO(shrunken_by(m.of, score, group, n, groups, m.residual, weight, err));
+    GP_TRY_GOTO(gp_calibrate_shrunken(m.of, score, group, n, groups, m.residual, weight, err));
     GP_TRY_GOTO(gp_calibrate_percentile(m.residual, m.one, n, 1, m.all, err));
     double centre = scale_factors(m.of, groups, m.factor);
     for (size_t i = 0; i < n; i++) {

@@ -14,7 +14,7 @@ typedef struct gp_moments {
 } gp_moments;
 /* Returns whether row i is in a group and has a finite score. */
 bool gp_moments_count(const double *score, const int32_t *group, size_t i);
-/* Owns: *out [groups]. */
+/* The caller frees *out [groups] with gp_mem_free. */
 gp_status gp_moments_of(const double *score, const int32_t *group, size_t n, size_t groups, gp_moments **out,
                         gp_error *err);
 
@@ -32,11 +32,11 @@ gp_status gp_calibrate_percentile(const double *score, const int32_t *group, siz
  *                                    moments (DerSimonian and Laird 1986), at least 0; n_g: rows of the group
  *     c   = mean of the group means, each weighted by 1 / (t2 + s2 / n_g).  The mean of all rows would depend mostly on
  *           the largest group
- * weight [groups] receives w_g, 0 for empty groups; may be NULL.  Rows without a group get score - c.  If all groups
- * have one row, s2 is unknown and all w_g are 0. */
-gp_status gp_calibrate_shrunken(const double *score, const int32_t *group, size_t n, size_t groups, double *residual,
-                                double *weight, gp_error *err);
-/* The corrected score: removes the differences between groups in level, spread and shape of the distribution.
+ * moments [groups]: from gp_moments_of.  weight [groups] receives w_g, 0 for empty groups; may be NULL.  Rows without a
+ * group get score - c.  If all groups have one row, s2 is unknown and all w_g are 0. */
+gp_status gp_calibrate_shrunken(const gp_moments *moments, const double *score, const int32_t *group, size_t n,
+                                size_t groups, double *residual, double *weight, gp_error *err);
+/* The corrected score: adjusts for the mean, the spread and most of the shape of each group's score distribution.
  *     corrected = 3/4 Q(F_g(score)) + 1/4 (mean + f_g * residual)
  *     Q         quantile function of the scores of all rows with a group (quantile matching): a row at percentile F of
  *               its group gets the score at percentile F of all rows

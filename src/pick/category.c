@@ -229,7 +229,7 @@ static void merge_down(merging *m, size_t most)
         for (size_t a = 0; a < m->c; a++)
             if (m->size[a] > 0 && isfinite(m->distance[a]) && (best == SIZE_MAX || m->distance[a] < m->distance[best]))
                 best = a;
-        if (best == SIZE_MAX) return; /* fewer than two clusters with rows are left */
+        if (best == SIZE_MAX) return; /* all clusters with rows have been merged into one */
         size_t other = m->near[best];
         merge(m, best < other ? best : other, best < other ? other : best);
     }

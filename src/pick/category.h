@@ -12,7 +12,7 @@ typedef struct gp_categories {
     char **names;      /* [count]; NULL: the category has no title yet */
     char *source;      /* like "column Category", "hierarchy: 12 clusters", "labels" */
     char *note;        /* one line for the user about a problem with the categories; or NULL */
-    bool merged;       /* made by gp_categories_from_clusters */
+    bool merged;       /* the categories were made by gp_categories_from_clusters */
     double silhouette; /* if merged: mean silhouette (Rousseeuw 1987), -1..1; the higher, the better separated */
 } gp_categories;
 void gp_categories_clear(gp_categories *categories);

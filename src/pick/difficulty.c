@@ -22,10 +22,9 @@
 #include "pick/calibrate.h"
 
 #include "base/mem.h"
-#include "base/thread.h"
+#include "base/task.h"
 
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 
 enum {
@@ -52,6 +51,7 @@ typedef struct fit {
     double *towards; /* [m, GRID] D^-1 L^-1 target */
     double *left;    /* [n, GRID] error of the prediction for prompt i by all others */
     double *rows;    /* [threads, m, AT_ONCE] scratch */
+    gp_task *task;
     atomic_size_t next;
 } fit;
 
@@ -110,7 +110,7 @@ static gp_status collect_prompts(fit *f, const double *mean, size_t prompts, gp_
     GP_TRY(numbers(&f->scale, prompts, 1, err));
     GP_TRY(numbers(&f->mean, f->d, 1, err));
     memset(f->mean, 0, f->d * sizeof *f->mean);
-    for (size_t k = 0; k < prompts; k++) {
+    for (size_t k = 0; k < prompts && !gp_task_stopped(f->task); k++) {
         const float *x = f->embeddings + k * f->d;
         double scale = isnan(mean[k]) ? 0 : scale_of(x, f->d);
         if (scale == 0) continue;
@@ -122,14 +122,14 @@ static gp_status collect_prompts(fit *f, const double *mean, size_t prompts, gp_
     for (size_t i = 0; i < f->n; i++) f->y[i] -= all / (double)f->n;
     f->by_rows = f->n < f->d;
     f->m = f->by_rows ? f->n : f->d;
-    return GP_OK;
+    return gp_task_check(f->task, err);
 }
 
 /* Sets the penalties; returns false if all embeddings are equal. */
 static bool set_grid(fit *f)
 {
     double square = 0;
-    for (size_t i = 0; i < f->n; i++)
+    for (size_t i = 0; i < f->n && !gp_task_stopped(f->task); i++)
         for (size_t j = 0; j < f->d; j++) {
             double x = (double)f->embeddings[f->row[i] * f->d + j] * f->scale[i] - f->mean[j];
             square += x * x;
@@ -159,6 +159,7 @@ static void multiply(const fit *f, size_t from, size_t to, double *rows)
     for (size_t p = from; p < to; p++) memset(f->a + p * m, 0, m * sizeof *f->a);
     for (size_t r = 0; r < length; r += AT_ONCE) {
         size_t count = length - r < AT_ONCE ? length - r : AT_ONCE;
+        if (gp_task_stopped(f->task)) return;
         for (size_t k = 0; k < count; k++) fetch(f, r + k, from, rows + k * m);
         for (size_t p = from; p < to; p++)
             for (size_t k = 0; k < count; k++) {
@@ -166,6 +167,7 @@ static void multiply(const fit *f, size_t from, size_t to, double *rows)
                 const double *y = rows + k * m;
                 for (size_t q = p; q < m; q++) sum[q] += x * y[q];
             }
+        gp_task_add(f->task, count * ((to - from) * (m - from) - (to - from) * (to - from - 1) / 2));
     }
 }
 
@@ -198,7 +200,7 @@ static void tridiagonal(fit *f, double *p)
 {
     size_t m = f->m;
     for (size_t k = 0; k < m; k++) f->subdiagonal[k] = 0;
-    for (size_t k = 0; k + 1 < m; k++) {
+    for (size_t k = 0; k + 1 < m && !gp_task_stopped(f->task); k++) {
         double *v = f->a + k * m, with = 0;
         f->diagonal[k] = v[k];
         f->subdiagonal[k] = k + 2 < m ? reflection(v + k + 1, m - k - 1) : v[k + 1];
@@ -210,6 +212,7 @@ static void tridiagonal(fit *f, double *p)
         for (size_t j = k + 1; j < m; j++) p[j] -= with * v[j];
         for (size_t i = k + 1; i < m; i++) /* B - v p' - p v' */
             for (size_t j = k + 1; j < m; j++) f->a[i * m + j] -= v[i] * p[j] + p[i] * v[j];
+        gp_task_add(f->task, 3 * (m - k) * (m - k));
     }
     f->diagonal[m - 1] = f->a[m * m - 1];
 }
@@ -235,7 +238,7 @@ static void reflect(const fit *f, double *x)
 static void set_target(fit *f, double *rows)
 {
     for (size_t k = 0; k < f->m; k++) f->target[k] = f->by_rows ? f->y[k] : 0;
-    for (size_t i = 0; !f->by_rows && i < f->n; i++) {
+    for (size_t i = 0; !f->by_rows && i < f->n && !gp_task_stopped(f->task); i++) {
         fetch(f, i, 0, rows);
         for (size_t j = 0; j < f->m; j++) f->target[j] += f->y[i] * rows[j];
     }
@@ -289,7 +292,7 @@ static void leave_all_out(void *user, int index)
     fit *f = user;
     double *x = f->rows + (size_t)index * f->m * AT_ONCE;
     size_t block;
-    while ((block = atomic_fetch_add(&f->next, 1)) * AT_ONCE < f->n) {
+    while ((block = atomic_fetch_add(&f->next, 1)) * AT_ONCE < f->n && !gp_task_stopped(f->task)) {
         size_t from = block * AT_ONCE, count = f->n - from < AT_ONCE ? f->n - from : AT_ONCE;
         memset(x, 0, f->m * AT_ONCE * sizeof *x);
         for (size_t c = 0; c < count; c++) {
@@ -300,6 +303,7 @@ static void leave_all_out(void *user, int index)
         }
         reflect(f, x);
         for (size_t c = 0; c < count; c++) leave_out(f, x, c, from + c);
+        gp_task_add(f->task, AT_ONCE * f->m * f->m);
     }
 }
 
@@ -321,16 +325,14 @@ static int best_penalty(const fit *f, double *explained)
 
 /* ------------------------------------------------------------------ the correction */
 
-static gp_status in_threads(fit *f, int threads, void (*body)(void *user, int index), gp_error *err)
+static gp_status in_threads(fit *f, void (*body)(void *user, int index), gp_error *err)
 {
-    gp_threads *running;
     atomic_store(&f->next, 0);
-    GP_TRY(gp_threads_start(threads, body, f, &running, err));
-    gp_threads_join(running);
-    return GP_OK;
+    GP_TRY(gp_task_each(f->task, body, f, err));
+    return gp_task_check(f->task, err);
 }
 
-static gp_status regress(fit *f, int threads, gp_error *err)
+static gp_status regress(fit *f, gp_error *err)
 {
     size_t m = f->m;
     GP_TRY(numbers(&f->a, m, m, err));
@@ -341,14 +343,15 @@ static gp_status regress(fit *f, int threads, gp_error *err)
     GP_TRY(numbers(&f->pivot, m, GRID, err));
     GP_TRY(numbers(&f->towards, m, GRID, err));
     GP_TRY(numbers(&f->left, f->n, GRID, err));
-    GP_TRY(numbers(&f->rows, (size_t)threads * AT_ONCE, m, err));
-    GP_TRY(in_threads(f, threads, multiply_stripes, err));
+    GP_TRY(numbers(&f->rows, (size_t)gp_task_threads(f->task) * AT_ONCE, m, err));
+    GP_TRY(in_threads(f, multiply_stripes, err));
     for (size_t p = 0; p < m; p++)
         for (size_t q = 0; q < p; q++) f->a[p * m + q] = f->a[q * m + p];
     tridiagonal(f, f->rows);
     set_target(f, f->rows);
+    GP_TRY(gp_task_check(f->task, err));
     decompose(f);
-    return in_threads(f, threads, leave_all_out, err);
+    return in_threads(f, leave_all_out, err);
 }
 
 /* corrected = score - prediction + mean score of the images with a prediction.  prediction [prompts]; NaN: no
@@ -366,32 +369,62 @@ static void subtract_prediction(const double *score, const int32_t *prompt, size
     }
 }
 
-gp_status gp_calibrate_difficulty(const double *score, const int32_t *prompt, size_t n, const float *embeddings,
-                                  size_t prompts, size_t d, int threads, double *corrected, gp_difficulty *facts,
-                                  gp_error *err)
+typedef struct correction {
+    const double *score;
+    const int32_t *prompt;
+    size_t n;
+    const float *embeddings;
+    size_t prompts, d;
+    double *corrected;
+    gp_difficulty *facts;
+} correction;
+
+static gp_status correct(void *user, gp_task *task, gp_error *err)
 {
-    fit f = {.embeddings = embeddings, .d = d};
+    const correction *c = user;
+    fit f = {.embeddings = c->embeddings, .d = c->d, .task = task};
     gp_difficulty found = {.penalty = NAN, .explained = NAN};
     double *mean = NULL, *prediction = NULL; /* [prompts] */
     gp_status st = GP_OK;
-    if (threads <= 0) threads = gp_thread_processors();
-    GP_TRY_GOTO(numbers(&mean, prompts, 1, err));
-    GP_TRY_GOTO(numbers(&prediction, prompts, 1, err));
-    GP_TRY_GOTO(means_of(score, prompt, n, prompts, mean, err));
-    GP_TRY_GOTO(collect_prompts(&f, mean, prompts, err));
-    for (size_t k = 0; k < prompts; k++) prediction[k] = NAN;
+    GP_TRY_GOTO(numbers(&mean, c->prompts, 1, err));
+    GP_TRY_GOTO(numbers(&prediction, c->prompts, 1, err));
+    GP_TRY_GOTO(means_of(c->score, c->prompt, c->n, c->prompts, mean, err));
+    GP_TRY_GOTO(collect_prompts(&f, mean, c->prompts, err));
+    for (size_t k = 0; k < c->prompts; k++) prediction[k] = NAN;
     found.prompts = f.n;
     if (f.n >= GP_DIFFICULTY_MIN && set_grid(&f)) {
-        GP_TRY_GOTO(regress(&f, threads, err));
+        GP_TRY_GOTO(regress(&f, err));
         int best = best_penalty(&f, &found.explained);
         found.penalty = f.penalty[best];
         for (size_t i = 0; i < f.n; i++) prediction[f.row[i]] = mean[f.row[i]] - f.left[i * GRID + (size_t)best];
     }
-    subtract_prediction(score, prompt, n, prediction, corrected);
-    if (facts) *facts = found;
+    GP_TRY_GOTO(gp_task_check(task, err));
+    subtract_prediction(c->score, c->prompt, c->n, prediction, c->corrected);
+    if (c->facts) *c->facts = found;
 out:
     gp_mem_free(prediction);
     gp_mem_free(mean);
     clear(&f);
     return st;
+}
+
+/* Work of the steps that take long: the matrix, its tridiagonal form, the predictions. */
+static double units_of(double prompts, double d)
+{
+    double m = prompts < d ? prompts : d, length = prompts < d ? d : prompts;
+    return length * m * (m + 1) / 2 + m * m * m + prompts * m * m;
+}
+
+gp_status gp_calibrate_difficulty(const double *score, const int32_t *prompt, size_t n, const float *embeddings,
+                                  size_t prompts, size_t d, const gp_difficulty_options *options, double *corrected,
+                                  gp_difficulty *facts, gp_error *err)
+{
+    correction c = {score, prompt, n, embeddings, prompts, d, corrected, facts};
+    gp_task_options o = {.stage = "difficulty",
+                         .items = prompts,
+                         .units = units_of((double)prompts, (double)d),
+                         .threads = options->threads,
+                         .progress = options->progress,
+                         .user = options->user};
+    return gp_task_run(&o, correct, &c, err);
 }

@@ -7,7 +7,7 @@
 #include "base/status.h"
 
 gp_status gp_calibrate_difficulty(const double *score, const int32_t *prompt, size_t n, const float *embeddings,
-                                  size_t prompts, size_t d, int threads, double *corrected, gp_difficulty *facts,
-                                  gp_error *err);
+                                  size_t prompts, size_t d, const gp_difficulty_options *options, double *corrected,
+                                  gp_difficulty *facts, gp_error *err);
 
 #endif

@@ -69,7 +69,7 @@ static size_t scaled(const double *relevance, size_t n, double *out)
         if (relevance[i] < low) low = relevance[i];
         if (relevance[i] > high) high = relevance[i];
     }
-    double range = high / 2 - low / 2; /* half of the range, because high - low may overflow */
+    double range = high / 2 - low / 2; /* half of the range; the whole range, high - low, may overflow */
     for (size_t i = 0; i < n; i++) {
         out[i] = NAN;
         if (isfinite(relevance[i])) out[i] = range > 0 ? (relevance[i] / 2 - low / 2) / range : 0;
@@ -87,7 +87,8 @@ static void take(bool *taken, const int32_t *group, uint32_t row)
     if (taken && group[row] >= 0) taken[group[row]] = true;
 }
 
-/* *taken [n]: whether a row of each group is selected; NULL without groups.  Owns: *taken. */
+/* *taken [n]: whether a row of each group is selected; NULL without groups.  The caller frees *taken with
+ * gp_mem_free. */
 static gp_status new_taken(const int32_t *group, size_t n, bool **taken, gp_error *err)
 {
     if (!group) return GP_OK;

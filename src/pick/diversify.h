@@ -4,7 +4,7 @@
  * the same result as the plain greedy algorithm.
  *
  *   vectors [n, d]  normalised embeddings
- *   relevance [n]   scaled to 0..1 inside; a row whose relevance is not finite takes no part
+ *   relevance [n]   any scale; the functions scale it to 0..1; a row whose relevance is not finite takes no part
  *   group [n]       group of near-duplicates, below n; -1: none; at most one row of a group is selected.  NULL: no
  * groups
  *   balance         0..1; 1: only relevance counts, 0: only diversity (MMR) or coverage (facility location)

@@ -40,7 +40,7 @@ static void put_value(gp_str *s, gp_pick_by by, double value)
     }
 }
 
-/* Writes like ", score 31.20" or ", corrected score +2.31 (score 31.20)". */
+/* Writes text like ", score 31.20" or ", corrected score +2.31 (score 31.20)". */
 static void put_own(gp_str *s, const gp_pick_decision *v)
 {
     gp_str_puts(s, ", ");
@@ -48,8 +48,8 @@ static void put_own(gp_str *s, const gp_pick_decision *v)
     if (v->by != GP_BY_SCORE) gp_str_printf(s, " (score %.2f)", v->score);
 }
 
-/* Writes like "; the last one taken, 'b.png', has score 31.20".  With slices, the better candidate of the prompt may be
- * in no slice, so it may not have been taken. */
+/* Writes text like "; the last one taken, 'b.png', has score 31.20".  With slices, the better candidate of the prompt
+ * may be in no slice, so it may not have been taken. */
 static void put_last(gp_str *s, const gp_pick_decision *v)
 {
     bool slices = v->strategy == GP_PICK_SLICES || v->strategy == GP_PICK_CATEGORY_SLICES;
@@ -99,7 +99,7 @@ static bool within_category(const gp_pick_decision *v)
     return v->strategy == GP_PICK_CATEGORY_SLICES;
 }
 
-/* Writes like "of the category 'people'" or "of all". */
+/* Writes text like "of the category 'people'" or "of all". */
 static void put_reference(gp_str *s, const gp_pick_decision *v)
 {
     gp_str_puts(s, "of ");
@@ -109,7 +109,7 @@ static void put_reference(gp_str *s, const gp_pick_decision *v)
         gp_str_puts(s, "all");
 }
 
-/* Writes like "only candidate", "best of 4" or "2nd best of 4". */
+/* Writes text like "only candidate", "best of 4" or "2nd best of 4". */
 static void put_rank_picked(gp_str *s, const gp_pick_decision *v)
 {
     if (v->of == 1) {

@@ -27,18 +27,20 @@ typedef struct gp_pick_decision {
     gp_pick_by by;
     double score, corrected; /* raw score; value in the scale of `by` (GP_BY_SCORE: equal to score) */
     double limit;            /* the threshold that is not met; or the value of `other` in the scale of `by` */
-    uint32_t rank, of;       /* rank and number of candidates in the prompt, slice, category or all that decided;
-                              * 0: none */
+    /* rank and number of candidates within the prompt, slice or category that decided, or among all; 0: no rank */
+    uint32_t rank, of;
     const char *prompt, *category, *slice; /* borrowed: prompt, name of the category, title of the slice */
-    const char *other;                     /* borrowed: path of the image that was preferred */
-    double slice_value, overall;           /* mean of its slice; mean of the category or of all, for comparison */
-    uint32_t slice_support;                /* scored rows of its slice; 0: in no slice */
-    bool no_category;                      /* the candidate has no category */
-    double likeness;                       /* DUPLICATE, DIVERSITY: cosine to `other` */
-    const char *unmet;                     /* MEASURE: the limit that is not met, in words */
-    uint32_t prompt_rank, prompt_of;       /* rank and number of candidates in its prompt, whatever decided */
+    const char *other;                     /* borrowed: path of the image that was preferred to the candidate */
+    /* mean of the candidate's slice; mean that it is compared with, of the category or of all images */
+    double slice_value, overall;
+    uint32_t slice_support; /* scored rows of the candidate's slice; 0: the candidate is in no slice */
+    bool no_category;       /* the candidate has no category */
+    double likeness;        /* DUPLICATE, DIVERSITY: cosine to `other` */
+    const char *unmet;      /* MEASURE: the limit that is not met, in words */
+    /* rank and number of candidates within the prompt, also if another filter decided */
+    uint32_t prompt_rank, prompt_of;
 } gp_pick_decision;
-/* One sentence without full stop.  Owns: *out, gp_mem_free. */
+/* One sentence without full stop.  The caller frees *out with gp_mem_free. */
 gp_status gp_explain(const gp_pick_decision *decision, char **out, gp_error *err);
 
 #endif

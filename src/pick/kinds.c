@@ -176,7 +176,7 @@ static double silhouette(const kinds *k, const uint32_t *label, size_t count, do
     return total / (double)k->n;
 }
 
-/* The quality of a cut: by tier first, then by silhouette. */
+/* The quality of a cut.  Cuts are compared by tier first, then by silhouette. */
 typedef struct cut_quality {
     int tier; /* 2: no cluster is too large or too small; 1: none is too large; 0: some are too large */
     double silhouette, largest;
@@ -195,7 +195,8 @@ static gp_status best_cut(const kinds *k, size_t merges, size_t least, size_t mo
     uint32_t *label = NULL;
     double *sums = NULL, *rows = NULL;
     size_t clusters = merges + 1, fair = k->n / (2 * least);
-    double min_rows = fair < GP_CATEGORY_MIN ? (double)fair : GP_CATEGORY_MIN; /* fewer if there are few rows in all */
+    /* minimum rows of a category; less than GP_CATEGORY_MIN if all categories together have few rows */
+    double min_rows = fair < GP_CATEGORY_MIN ? (double)fair : GP_CATEGORY_MIN;
     gp_status st = GP_OK;
     *best = (cut_quality){.tier = -1};
     GP_TRY_GOTO(gp_alloc((void **)&label, k->c, sizeof *label, "the categories", err));

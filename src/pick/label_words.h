@@ -13,8 +13,8 @@ typedef struct gp_label_words {
     size_t count;
 } gp_label_words;
 
-/* Reads labels [count].  Owns: *out, gp_label_words_clear also after an error.  Errors: USAGE (a label with an empty
- * word), MEMORY. */
+/* Reads labels [count].  The caller frees *out with gp_label_words_clear, also after an error.  Errors: USAGE (a label
+ * with an empty word), MEMORY. */
 gp_status gp_label_words_read(const char *const *labels, size_t count, gp_label_words *out, gp_error *err);
 void gp_label_words_clear(gp_label_words *labels);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Ranks items within groups and selects the best.
+ * Ranks items within groups.
  *
  * Items are sorted by group, then by descending score, then by `tie`.  Ties are content hashes, which differ between
  * different images, so the result does not depend on the order of the input.  If two hashes are equal, the images are
@@ -21,20 +21,12 @@ static int by_index(size_t a, size_t b)
     return (a > b) - (a < b);
 }
 
-/* For qsort_r: `user` is the array of items; a and b are indices. */
+/* Comparison for qsort_r: `user` is the array of items; a and b point to indices of items. */
 static int compare_in_groups(const void *a, const void *b, void *user)
 {
     const gp_rank_item *c = user;
     size_t i = *(const size_t *)a, j = *(const size_t *)b;
     if (c[i].group != c[j].group) return c[i].group < c[j].group ? -1 : 1;
-    int order = by_score(&c[i], &c[j]);
-    return order ? order : by_index(i, j);
-}
-
-static int compare_over_all(const void *a, const void *b, void *user)
-{
-    const gp_rank_item *c = user;
-    size_t i = *(const size_t *)a, j = *(const size_t *)b;
     int order = by_score(&c[i], &c[j]);
     return order ? order : by_index(i, j);
 }
@@ -52,28 +44,6 @@ gp_status gp_rank_groups(const gp_rank_item *candidates, size_t n, uint32_t *ran
         bool first = k == 0 || candidates[order[k]].group != candidates[order[k - 1]].group;
         rank[order[k]] = first ? 1 : rank[order[k - 1]] + 1;
     }
-    gp_mem_free(order);
-    return GP_OK;
-}
-
-gp_status gp_rank_choose(const gp_rank_item *candidates, const uint32_t *rank, size_t n, uint32_t per_group,
-                         uint64_t top, bool has_min, double min_score, bool *chosen, size_t *count, gp_error *err)
-{
-    size_t *order = NULL, m = 0;
-    GP_TRY(gp_alloc((void **)&order, n, sizeof *order, "an order of candidates", err));
-    for (size_t i = 0; i < n; i++) {
-        bool in = rank[i] > 0 && (per_group == 0 || rank[i] <= per_group);
-        /* written so that a NaN threshold chooses nothing */
-        if (in && has_min && !(candidates[i].score >= min_score)) in = false;
-        chosen[i] = in;
-        if (in) order[m++] = i;
-    }
-    if (top > 0 && top < m) {
-        qsort_r(order, m, sizeof *order, compare_over_all, (void *)(uintptr_t)candidates);
-        for (size_t k = (size_t)top; k < m; k++) chosen[order[k]] = false;
-        m = (size_t)top;
-    }
-    *count = m;
     gp_mem_free(order);
     return GP_OK;
 }

@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NONE          UINT32_MAX
-#define LIFT_ROUNDING (1 - 1e-12) /* factor of the required lift, so that rounding errors do not reject a slice */
+#define NONE UINT32_MAX
+/* the required lift is multiplied by this, so that rounding errors do not reject a slice */
+#define LIFT_ROUNDING (1 - 1e-12)
 
 /* ------------------------------------------------------------------ options */
 
@@ -57,7 +58,7 @@ bool gp_strategy_needs_vectors(const gp_pick_options *o)
 
 /* ------------------------------------------------------------------ setup */
 
-/* The picks of one prompt, slice, category or group of near-duplicates, or of all. */
+/* The number of picks, and the latest pick, of one prompt, slice, category or group of near-duplicates, or of all. */
 typedef struct tally {
     uint64_t count;
     uint32_t last; /* the latest pick, which is the worst */
@@ -128,7 +129,7 @@ static gp_status check_input(const gp_strategy_input *in, const gp_pick_options 
     return GP_OK;
 }
 
-/* Sets the mean of category c, and the least mean of a slice that is compared with it. */
+/* Sets the mean of category c, and the minimum mean of a qualifying slice that is compared with this category. */
 static void set_limit(run *r, size_t c, const gp_moments *m)
 {
     double sd = m->n > 1 ? sqrt(m->squares / (double)(m->n - 1)) : (double)NAN;
@@ -168,7 +169,8 @@ out:
     return st;
 }
 
-/* Returns the category whose mean a slice is compared with; the index `categories` means all. */
+/* Returns the index of the mean (in r->mean) with which a slice is compared: a category, or `categories` for the mean
+ * of all candidates. */
 static size_t reference_category(const run *r, uint32_t slice)
 {
     int32_t category = r->in->slices[slice].category;
@@ -188,7 +190,8 @@ static bool precedes(const run *r, uint32_t a, uint32_t b)
     bool a_qualifies = qualifies(r, a), b_qualifies = qualifies(r, b);
     if (a_qualifies != b_qualifies) return a_qualifies;
     if (r->slice_scored[a] != r->slice_scored[b]) return r->slice_scored[a] < r->slice_scored[b];
-    return r->slice_mean[a] > r->slice_mean[b]; /* if all are equal, the earlier slice stays */
+    /* if everything is equal, the slice that comes first in the list is kept */
+    return r->slice_mean[a] > r->slice_mean[b];
 }
 
 /* Finds the slice of each candidate: the first one in the order of `precedes`, even if it does not qualify. */

@@ -6,8 +6,9 @@
  * is a maximum number of picks: per prompt, slice or category, or in total (top).  The first filter that rejects a
  * candidate is recorded as the reason.  A rejected candidate does not count towards the limits.  Exception: a candidate
  * in no slice counts towards the limit of its prompt.  So with slices too, a pick is one of the best K of its prompt.
- * Without categories and slices the result is that of gp_rank_choose.  With diversity the last three limits select
- * their picks by diversify.h, one limit after another, each from the candidates that are left.
+ * Without categories and slices the picks are the best K of each prompt, and of these the best `top`.  With diversity
+ * the last three limits select their picks by diversify.h, one limit after another, each from the candidates that are
+ * left.
  *
  * A candidate in several slices belongs to the smallest one; of equally small slices, to the one with the higher mean.
  * A slice qualifies if it has at least min_support scored rows.  In CATEGORY_SLICES its mean must also be lift_factor

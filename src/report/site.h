@@ -26,7 +26,7 @@ gp_status gp_site_folder_put(const gp_site_folder *folder, const char *name, con
 gp_status gp_site_folder_make(const gp_site_folder *folder, const char *name, gp_error *err);
 /* Moves the hidden folder to the target's path. */
 gp_status gp_site_folder_settle(gp_site_folder *folder, gp_error *err);
-/* Deletes the hidden folder unless it was settled, and frees. */
+/* Deletes the hidden folder, unless gp_site_folder_settle has moved it, and frees the struct's memory. */
 void gp_site_folder_close(gp_site_folder *folder);
 
 #endif

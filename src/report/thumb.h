@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Thumbnails: reads one image, checks it, and makes it small and upright.  Any thread.  Memory: twice its pixels. */
+ * Thumbnails: reads one image, checks it, and makes it small and upright.  Any thread may call these functions.
+ * Memory: twice the pixels of the image. */
 #ifndef GP_REPORT_THUMB_H
 #define GP_REPORT_THUMB_H
 

@@ -8,7 +8,7 @@
 
 enum {
     GP_MAX_CHANGES = 100000, /* ratings in one request */
-    GP_MAX_ALIKE = 64,       /* example images of a search, for each of `more` and `less` */
+    GP_MAX_ALIKE = 64,       /* example images in each of a search's lists `more` and `less` */
     GP_MAX_WORDS = 4096,     /* bytes of a search's text */
     GP_MAX_NAME = 100,       /* bytes of a saved view's name */
     GP_MAX_EXPORTED = 100000 /* images that an export may name */

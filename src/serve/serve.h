@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The explorer's server: docs/api.md over HTTP, on the loopback address only. Reads the catalog through gp_view. Writes
- * only ratings and saved views, and an export when a request wants one. Never listens on another address, never sends a
- * user's file that is not an image of the catalog, never prints.
+ * only ratings and saved views, and an export when a request asks for it. Never listens on another address, never sends
+ * a user's file that is not an image of the catalog, never prints.
  *
  * Threads: two poll the sockets and never block on other work. One only reads and writes ratings and saved views. The
  * threads of `general_pool` do longer work (details, search, export). The threads of `decoder_pool`, one per processor,

@@ -12,7 +12,7 @@ gp_status gp_thumb_cache_open(uint64_t most_bytes, gp_thumb_cache **out, gp_erro
 void gp_thumb_cache_close(gp_thumb_cache *cache);
 /* Returns an open file of *size bytes, a complete JPEG; -1: not cached. */
 int gp_thumb_cache_find(gp_thumb_cache *cache, const gp_hash *hash, uint32_t side, uint64_t *size);
-/* Stores the bytes.  Ignores errors, because a cache may miss. */
+/* Stores the bytes.  Ignores errors, because a thumbnail that is not cached is only made again. */
 void gp_thumb_cache_put(gp_thumb_cache *cache, const gp_hash *hash, uint32_t side, const void *bytes, size_t size);
 
 #endif

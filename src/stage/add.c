@@ -32,7 +32,7 @@
 #include <unistd.h>
 
 #define FILE_LIMIT  ((uint64_t)1 << 30)
-#define FOUND_AHEAD 1024 /* maximum number of files that the walk may be ahead of the reading */
+#define FOUND_AHEAD 1024 /* maximum number of files that the walk has found and no worker has read yet */
 /* Minimum number of files and seconds per commit. Hashes are random, so each file changes another page of their index,
  * and every commit writes the changed pages. Larger transactions write fewer pages per file. */
 #define FILES_PER_COMMIT 256
@@ -55,7 +55,8 @@ typedef struct file_job {
     gp_hash hash;
     gp_image_info head;
     gp_identity identity;
-    bool own, grid;                                    /* own: goldpan made the image; grid: it shows other images */
+    /* own: goldpan made the image; grid: the image is a grid of other images */
+    bool own, grid;
     char *prompt, *raw, *negative, *source, *settings; /* owned; each may be NULL */
     int strength;
     gp_evidence evidence;
@@ -129,7 +130,7 @@ static bool enqueue(add_run *r, const gp_walk_entry *found, const gp_walk_proble
         return false;
     }
     if (gp_queue_put(r->found, job)) return true;
-    job_free(job); /* the consumer has closed the queue */
+    job_free(job); /* the calling thread has closed the queue */
     return false;
 }
 
@@ -164,14 +165,15 @@ static void walk_thread(void *user, int index)
 
 /* ------------------------------------------------------------------ reading a file (workers) */
 
-/* Returns the prompt of a row, or NULL; check room->failed. */
+/* Returns the prompt of a row, or NULL if it has none. If memory ran out, room->failed is set. */
 static const char *prompt_cell(const add_run *r, size_t row, gp_str *room)
 {
     const char *cell = gp_table_text(r->table, row, r->prompt_column, room);
     return cell && r->has_nans && gp_table_is_nan(cell) ? NULL : cell;
 }
 
-/* Returns the cell if its column is stored as a setting, else NULL. */
+/* Returns the cell if it is stored as a setting; NULL if it is empty, or if its column is that of the image or the
+ * prompt. */
 static const char *extra_cell(const add_run *r, size_t row, size_t column)
 {
     if (row == SIZE_MAX || column == r->image_column || column == r->prompt_column) return NULL;
@@ -360,7 +362,7 @@ static gp_status row_is_kept(const add_run *r, const file_job *job, const gp_cat
     if (strncmp(source, "table:", 6) != 0 || strcmp(source + 6, gp_table_name(r->table)) != 0) return GP_OK;
     gp_str extras = GP_STR_INIT;
     put_extras(r, job->row, &extras);
-    gp_str_putc(&extras, '}'); /* the table's columns are at the end of the stored settings */
+    gp_str_putc(&extras, '}'); /* stored settings end with the table's columns, and with the closing brace */
     size_t size = kept->settings_json ? strlen(kept->settings_json) : 0;
     *same = !extras.failed && size > extras.size && strcmp(kept->settings_json + size - extras.size, extras.data) == 0;
     bool failed = extras.failed;
@@ -441,7 +443,7 @@ static gp_status commit(add_run *r, gp_error *err)
     return gp_cat_commit(r->cat, err);
 }
 
-/* A search for other paths of an image that have their own prompt. */
+/* A search for the other paths of an image. It finds those that have a prompt of their own. */
 typedef struct rivals {
     const add_run *r;
     const file_job *job;
@@ -548,7 +550,7 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
     r->unstated += job->unstated;
     r->refused_count += job->refused != NULL;
     if (job->refused && !r->refused && !(r->refused = gp_str_dup(job->refused))) return gp_fail_memory(err, "a note");
-    /* The path already held this image; only its metadata may have changed. */
+    /* The path already belonged to this image, so only the metadata in the file may have changed. */
     bool stayed = id == identity->before.image;
     if (!stayed && !inserted) r->report->duplicates++;
     if (stayed)

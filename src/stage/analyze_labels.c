@@ -24,9 +24,10 @@ static gp_status embed_labels(const gp_analysis_run *r, const gp_label_words *l,
 {
     static const char *const wordings[] = {"", "a photo of ", "a picture of "};
     enum { WORDINGS = sizeof wordings / sizeof *wordings };
+    const gp_encode_options encode = {.threads = r->options->threads};
     size_t count = l->count * WORDINGS, d = r->m.dims;
     char **texts = gp_mem_zero(count, sizeof *texts);
-    float *vectors = NULL; /* [count * WORDINGS, d], then [count, d] */
+    float *vectors = NULL; /* [count * WORDINGS, d] embeddings of the wordings, later [count, d] their means */
     gp_status st = texts ? GP_OK : gp_fail_memory(err, "the categories");
     for (size_t i = 0; st == GP_OK && i < count; i++) {
         gp_str s = GP_STR_INIT;
@@ -37,8 +38,7 @@ static gp_status embed_labels(const gp_analysis_run *r, const gp_label_words *l,
     }
     if (st == GP_OK) st = gp_alloc((void **)&vectors, (count + NEUTRALS) * d, sizeof *vectors, "categories", err);
     if (st == GP_OK)
-        st = gp_embed_run_texts(r->encoder, (const char *const *)texts, count, r->options->threads, vectors, NULL, NULL,
-                                err);
+        st = gp_embed_run_texts(r->encoder, (const char *const *)texts, count, &encode, vectors, NULL, NULL, err);
     for (size_t i = 0; st == GP_OK && i < l->count; i++) {
         double norm = 0;
         for (size_t j = 0; j < d; j++) {
@@ -50,8 +50,7 @@ static gp_status embed_labels(const gp_analysis_run *r, const gp_label_words *l,
         for (size_t j = 0; norm > 0 && j < d; j++) vectors[i * d + j] = (float)(vectors[i * d + j] / sqrt(norm));
     }
     if (st == GP_OK)
-        st = gp_embed_run_texts(r->encoder, neutral_texts, NEUTRALS, r->options->threads, vectors + l->count * d, NULL,
-                                NULL, err);
+        st = gp_embed_run_texts(r->encoder, neutral_texts, NEUTRALS, &encode, vectors + l->count * d, NULL, NULL, err);
     for (size_t i = 0; texts && i < count; i++) gp_mem_free(texts[i]);
     gp_mem_free(texts);
     if (st == GP_OK)

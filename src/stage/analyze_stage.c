@@ -2,8 +2,8 @@
  * Stage analyze: scored images -> hierarchy -> categories -> per-image statistics -> slices -> near-duplicates -> map.
  *
  * A model scores some kinds of images higher, such as portraits and famous faces. Categories compensate for this. Each
- * image gets its z-score and percentile within its prompt and category. The corrected score removes the level, spread
- * and shape of the category's scores (pick/calibrate.h). */
+ * image gets its z-score and percentile within its prompt and category. The corrected score adjusts for the mean, the
+ * spread and most of the shape of the score distribution of each category (pick/calibrate.h). */
 #include "stage/analyze_stage.h"
 
 #include "analyze/analyze.h"
@@ -65,7 +65,7 @@ static gp_status categories_from_tree(gp_analysis_run *r, gp_error *err)
         memcpy(labels + l * t->n, t->labels + from * t->n, t->n * sizeof *labels);
         sizes[l] = t->sizes[from];
     }
-    /* the profile "article" takes one level unchanged; goldpan's own method merges clusters */
+    /* the profile "article" uses the clusters of one level as categories; goldpan's own method merges clusters */
     bool article = r->slicing->profile == GP_SLICE_ARTICLE;
     GP_TRY_GOTO((article ? gp_categories_from_levels : gp_categories_from_clusters)(
         labels, sizes, t->levels, t->n, r->m.vectors, r->m.dims, r->options->min_categories, r->options->max_categories,
@@ -231,8 +231,9 @@ static double pair_count(double n)
     return n * (n - 1) / 2;
 }
 
-/* Returns how often two images of a prompt are in the same category, compared with chance (Cohen's kappa). Chance is
- * the share of all pairs that are in the same category. together [categories] is scratch. */
+/* Returns Cohen's kappa: how much more often than by chance two images of one prompt are in the same category (1:
+ * always; 0: as often as by chance). Chance is the share of all pairs that are in the same category. together
+ * [categories] is scratch. */
 static double agreement_of(const gp_analysis_run *r, double *together)
 {
     const int32_t *category = r->categories.category;
@@ -344,9 +345,10 @@ out:
 
 static gp_status embed_probes(gp_analysis_run *r, gp_error *err)
 {
+    const gp_encode_options encode = {.threads = r->options->threads};
     if (!r->encoder) return GP_OK;
     GP_TRY(gp_alloc((void **)&r->probes, GP_PROBES * r->m.dims, sizeof(float), "probes", err));
-    return gp_embed_run_texts(r->encoder, gp_probe_words, GP_PROBES, r->options->threads, r->probes, NULL, NULL, err);
+    return gp_embed_run_texts(r->encoder, gp_probe_words, GP_PROBES, &encode, r->probes, NULL, NULL, err);
 }
 
 static void clear(gp_analysis_run *r)
@@ -414,7 +416,7 @@ gp_status gp_stage_analyze(gp_catalog *cat, const gp_encoder *encoder, const cha
                                  gp_cat_path(cat)));
     counts.images = r.m.n;
     GP_TRY_GOTO(gp_setting_columns_read(r.m.settings, r.m.n, &r.settings, err));
-    GP_TRY_GOTO(gp_ngram_index_new((const char *const *)r.m.texts, r.m.n, &r.ngrams, err));
+    GP_TRY_GOTO(gp_ngram_index_new((const char *const *)r.m.texts, r.m.n, NULL, &r.ngrams, err));
     GP_TRY_GOTO(number_prompts(&r, err));
     GP_TRY_GOTO(embed_probes(&r, err));
     GP_TRY_GOTO(build_tree(&r, err));

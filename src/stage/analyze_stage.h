@@ -40,7 +40,8 @@ typedef struct gp_analysis_run {
     gp_cat_category *about;                                 /* [categories] */
 } gp_analysis_run;
 
-/* Words that models know well. Their embeddings describe what a slice shows. */
+/* Probe words: words that models know well. Similarities of a slice's images to the embeddings of these words describe
+ * what the slice shows. */
 extern const char *const gp_probe_words[];
 enum { GP_PROBES = 56 };
 

@@ -106,7 +106,9 @@ static bool has_edge_at(const gp_pixels *p, uint32_t at, bool columns)
 {
     enum { AROUND = 6 };
     const double MIN_RATIO = 2.0,
-                 MIN_STEP = 6.0; /* minimum ratio to the largest step nearby; minimum step, out of 765 */
+                 /* MIN_RATIO: minimum ratio of the step to the largest step nearby; MIN_STEP: minimum step (the largest
+                  * possible is 765) */
+        MIN_STEP = 6.0;
     double step = step_at(p, at, columns), largest = 0;
     for (uint32_t k = 2; k <= AROUND; k++) {
         double before = step_at(p, at - k, columns), after = step_at(p, at + k, columns);
@@ -117,7 +119,8 @@ static bool has_edge_at(const gp_pixels *p, uint32_t at, bool columns)
 
 static bool has_edges_everywhere(const gp_pixels *p, uint32_t columns, uint32_t rows)
 {
-    if (p->width / columns < 16 || p->height / rows < 16) return false; /* cells are too small for this test */
+    /* cells with a side below 16 pixels are too small for this test */
+    if (p->width / columns < 16 || p->height / rows < 16) return false;
     for (uint32_t i = 1; i < columns; i++)
         if (!has_edge_at(p, i * (p->width / columns), true)) return false;
     for (uint32_t i = 1; i < rows; i++)
@@ -147,5 +150,6 @@ gp_status gp_apart_is_grid(const char *path, const gp_image_info *head, const ch
     st = gp_image_decode_bytes(bytes, size, max_pixels, &pixels, &ignored);
     if (st == GP_OK) *grid = has_edges_everywhere(&pixels, columns, rows);
     gp_pixels_clear(&pixels);
-    return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &ignored) : GP_OK; /* `score` reports other errors */
+    /* errors other than a lack of memory are ignored here, because `score` reports them */
+    return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &ignored) : GP_OK;
 }

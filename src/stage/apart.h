@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Detects images that are not candidates: images that goldpan made, and grids. Web interfaces combine the images of a
- * batch into a grid and give it the metadata of the first image. */
+ * Detects images that are not candidates: images that goldpan made, and grids. A grid shows the images of a batch side
+ * by side. Web interfaces save it with the metadata of the first image. */
 #ifndef GP_STAGE_APART_H
 #define GP_STAGE_APART_H
 

@@ -34,12 +34,12 @@ typedef struct bench_run {
     /* files: one path of every `step` files, at most KEPT; step doubles when the list is full */
     char **paths;
     size_t path_count, step;
-    /* synthetic images, if there are no files */
+    /* synthetic images, used if there are no files */
     gp_str synthetic[SYNTHETIC];
     atomic_size_t next_synthetic;
     /* encoding */
     double until, bytes;
-    size_t made, jobs, most; /* images and jobs started; maximum number of images */
+    size_t made, jobs, most; /* number of images and jobs started; maximum number of images */
 } bench_run;
 
 /* ------------------------------------------------------------------ choosing images */
@@ -84,7 +84,7 @@ static void make_images_thread(void *user, int index)
     for (size_t i; (i = atomic_fetch_add(&r->next_synthetic, 1)) < SYNTHETIC;) {
         if (gp_synthetic_png(i + 1, &r->synthetic[i], &err) == GP_OK) continue;
         atomic_store(&r->next_synthetic, SYNTHETIC);
-        r->synthetic[i].failed = true; /* the waiting thread reports this */
+        r->synthetic[i].failed = true; /* the thread that needs this image reports the error */
     }
 }
 

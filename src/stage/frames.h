@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Stores quality measures, and sets images apart whose frame shows nothing. `score` measures an image when it encodes
- * it. gp_stage_measure measures images that were encoded without measures, by an older goldpan or with
- * --fast-decode. */
+ * Stores quality measures. Sets an image apart (it is then no candidate) if its frame shows nothing, such as a black
+ * image. `score` measures an image when it encodes it. gp_stage_measure measures images that were encoded without
+ * measures, by an older goldpan or with --fast-decode. */
 #ifndef GP_STAGE_FRAMES_H
 #define GP_STAGE_FRAMES_H
 
@@ -10,7 +10,7 @@
 
 typedef struct gp_frames_found {
     uint64_t counts[GP_FRAME_NOISE + 1]; /* [gp_frame] number of images that this call set apart, by frame */
-    uint64_t kept;                       /* images that were set apart before and are candidates again */
+    uint64_t kept;                       /* images that an earlier call set apart and that are candidates again */
 } gp_frames_found;
 
 /* Stores the measures of an image. Unless `keep` is set, sets the image apart if its frame shows nothing, and counts

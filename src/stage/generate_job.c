@@ -291,7 +291,7 @@ static gp_status use_file(gp_generate_job *p, char **path, uint64_t max_pixels, 
         p->path = base_path;
 out:
     gp_bytes_clear(&bytes);
-    /* If the file is unreadable, the image is generated again. */
+    /* A file that cannot be read does not count as found, so the image is generated again. */
     return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &why) : GP_OK;
 }
 
@@ -342,7 +342,7 @@ gp_status gp_generate_job_look(gp_generate_job *p, uint64_t max_pixels, gp_error
 {
     GP_TRY(find_extra_files(p, max_pixels, err));
     GP_TRY(find_file(p, max_pixels, err));
-    if (!p->found) drop_extras(p); /* without the first image the whole batch is generated again */
+    if (!p->found) drop_extras(p); /* if the first image is missing, the whole batch is generated again */
     return GP_OK;
 }
 

@@ -30,7 +30,7 @@ static void on_part(void *user, double part, const gp_bytes *preview)
     gp_generation *m = user;
     pthread_mutex_lock(&m->report_mutex);
     m->ticker.state.part = part;
-    if (m->o->preview && preview->size) /* if this fails, only the preview is missing */
+    if (m->o->preview && preview->size) /* an error is ignored, because then only the preview is missing */
         (void)gp_file_replace(m->o->preview, preview->data, preview->size, NULL);
     pthread_mutex_unlock(&m->report_mutex);
 }
@@ -50,7 +50,7 @@ static void on_ahead(void *user, uint32_t jobs)
     pthread_mutex_unlock(&m->report_mutex);
 }
 
-/* Called by a waiting thread.  Sends a note, at most once a minute. */
+/* Called by a thread that must wait because the generator asked for it.  Sends a note, at most once a minute. */
 static void on_wait(void *user, double asked, double seconds)
 {
     gp_generation *m = user;

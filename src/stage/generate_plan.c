@@ -47,8 +47,8 @@ static gp_status count_existing(gp_generation *m, const char *key, gp_error *err
     return GP_OK;
 }
 
-/* Adds a row for one more image of a prompt. The row is added to `todo` unless an earlier run received the image or had
- * it refused. */
+/* Adds a row for one more image of a prompt. The row is added to `todo` unless, in an earlier run, goldpan received the
+ * image or the generator refused to make it. */
 static gp_status plan_image(gp_generation *m, gp_subject *s, gp_str *text, gp_error *err)
 {
     char hex[33];

@@ -53,13 +53,13 @@ typedef struct gp_generation {
     gp_progress_meter ticker;
     uint64_t same;          /* images of this run that were already in the catalog */
     double last_finish;     /* time at which the last image was finished; 0: none yet */
-    double ahead_since;     /* time of the generator's last report of jobs ahead; 0: none yet */
+    double ahead_since;     /* time of the last report of other users' jobs in the generator's queue; 0: none yet */
     uint64_t finished;      /* rows of this run that were generated, found on disk, or failed */
     double last_wait_note;  /* time of the last note about a requested wait; 0: none yet */
     bool quiet;             /* send no notes: this is the check before the run, and the run will send them */
     gp_hash sent_notes[64]; /* hashes of the generators' notes sent so far, so that each is sent once */
     size_t sent_count;
-    char first_message[400]; /* error message of all images so far */
+    char first_message[400]; /* the error message, if all images so far failed with the same one */
     uint32_t same_errors;    /* number of images with that message; UINT32_MAX: not all images have it */
     bool given_up;           /* the first images all failed for the same reason, so no more are requested */
     atomic_bool stop;

@@ -231,7 +231,7 @@ static gp_status score_new(gp_generation *m, gp_catalog *cat, gp_error *err)
     pthread_mutex_lock(&m->report_mutex);
     m->counts->scored += report.done;
     pthread_mutex_unlock(&m->report_mutex);
-    return st == GP_ERR_STOPPED ? GP_OK : st; /* the pipeline reports the stop */
+    return st == GP_ERR_STOPPED ? GP_OK : st; /* a stop is no error here, because the pipeline reports it */
 }
 
 static void score_thread(void *user, int index)
@@ -250,7 +250,7 @@ static void score_thread(void *user, int index)
         st = score_new(m, cat, &m->score_error);
     }
     m->score_status = st;
-    if (st != GP_OK) atomic_store(&m->stop, true); /* the run promises scores, so it ends if scoring fails */
+    if (st != GP_OK) atomic_store(&m->stop, true); /* the caller asked for scores, so the run ends if scoring fails */
     gp_cat_close(cat);
 }
 
@@ -261,7 +261,9 @@ static gp_status run_round(gp_generation *m, gp_error *err)
     gp_threads *scorer = NULL;
     gp_pipeline pipe = {.threads = m->workers,
                         .window = (size_t)m->workers *
-                                  WINDOW_PER_WORKER, /* so that one slow image does not delay the others */
+                                  /* jobs in the pipeline for each worker: more than one, so that one slow image does
+                                   * not delay the others */
+                                  WINDOW_PER_WORKER,
                         .next = next_job,
                         .work = run_job,
                         .take = take_job,

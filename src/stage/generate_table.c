@@ -139,7 +139,7 @@ void gp_generation_tell_table(const gp_generation *m)
 
 typedef struct merging {
     gp_str *out;
-    const gp_json *other; /* its values take precedence */
+    const gp_json *other; /* values of `other` take precedence */
 } merging;
 
 /* Keeps the settings of an image that a request can contain, except those given on the command line. */
@@ -162,7 +162,8 @@ static void put_graph(const gp_generation *m, const char *path, gp_str *settings
 {
     char *graph = NULL, hex[33];
     if (m->workflow || !gp_gen_can(m->backends[0], GP_GEN_GRAPH)) return;
-    if (gp_generation_graph_of(path, &graph, NULL) == GP_OK) { /* else find_graph (generate_rounds.c) reports why */
+    /* an error is ignored here, because find_graph (generate_rounds.c) reports it */
+    if (gp_generation_graph_of(path, &graph, NULL) == GP_OK) {
         gp_hash_hex(gp_hash_of(graph, strlen(graph)), hex);
         gp_json_put_name(settings, "workflow");
         gp_json_put_string(settings, hex);

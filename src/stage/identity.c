@@ -27,7 +27,8 @@ static gp_status read_pixels(gp_identity *id, const uint8_t *bytes, size_t size,
     if (st == GP_OK) st = gp_pixels_hash(&pixels, &id->pixels, &ignored);
     gp_pixels_clear(&pixels);
     id->has_pixels = st == GP_OK;
-    return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &ignored) : GP_OK; /* `score` reports other errors */
+    /* errors other than a lack of memory are ignored here, because `score` reports them */
+    return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &ignored) : GP_OK;
 }
 
 gp_status gp_identity_read(gp_identity *id, const gp_hash *hash, const gp_image_info *head, const uint8_t *bytes,

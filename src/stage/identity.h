@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Decides whether a file with new bytes is still the image that its path held before. It is if the pixels are equal:
- * another program wrote a rating or a keyword into the file, or saved it again without loss. Only files at the same
- * path are compared. */
+ * Decides whether a file with new bytes is still the image that its path held before. It is the same image if the
+ * pixels are equal: then another program wrote a rating or a keyword into the file, or saved it again without loss.
+ * Only files at the same path are compared. */
 #ifndef GP_STAGE_IDENTITY_H
 #define GP_STAGE_IDENTITY_H
 

@@ -34,7 +34,7 @@ static gp_status compute_map(const gp_analysis_run *r, float *place, gp_error *e
         size_t dims = m->dims < 2 ? m->dims : 2;
         memset(place, 0, m->n * 2 * sizeof *place);
         if (m->n < 3 || dims < 2) return GP_OK;
-        return gp_an_pca(m->vectors, m->n, m->dims, 2, place, err);
+        return gp_an_pca(m->vectors, m->n, m->dims, 2, &(gp_pca_options){.threads = o.threads}, place, err);
     }
     if (o.neighbours > m->n - 1) o.neighbours = (uint32_t)m->n - 1;
     return gp_an_umap(m->vectors, m->n, m->dims, &o, place, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Counts the files that `add` skips by kind, and sends one note per kind. */
+ * Counts the files that `add` skips, and sends one note for each kind of skipped file. */
 #ifndef GP_STAGE_PASSED_H
 #define GP_STAGE_PASSED_H
 

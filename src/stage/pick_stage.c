@@ -138,7 +138,8 @@ static bool take_slice(void *user, const gp_analysis_slice *s)
         if (!strcmp(s->category, c->category_names[k])) slice.category = (int32_t)k;
     for (uint32_t i = 0; i < s->support; i++) {
         uint32_t row = row_of(c, s->images[i]);
-        if (row != UINT32_MAX) rows[slice.support++] = row; /* otherwise the file went missing after the analysis */
+        /* an image without a row is skipped: its file went missing after the analysis */
+        if (row != UINT32_MAX) rows[slice.support++] = row;
     }
     c->slices[c->slice_count++] = slice;
     return true;
@@ -225,6 +226,7 @@ static gp_status read_unmet(pick_run *c, gp_error *err)
 static gp_status subtract_difficulty(const pick_run *c, double *corrected, gp_difficulty *facts, size_t *without,
                                      gp_error *err)
 {
+    const gp_difficulty_options options = GP_DIFFICULTY_DEFAULTS;
     int64_t *ids = NULL; /* [count] ascending */
     float *vectors = NULL;
     double *score = NULL;
@@ -240,7 +242,8 @@ static gp_status subtract_difficulty(const pick_run *c, double *corrected, gp_di
         score[i] = c->candidates[i].score;
         *without += !at && !isnan(score[i]);
     }
-    GP_TRY_GOTO(gp_calibrate_difficulty(score, prompt, c->m.n, vectors, count, c->m.dims, 0, corrected, facts, err));
+    GP_TRY_GOTO(
+        gp_calibrate_difficulty(score, prompt, c->m.n, vectors, count, c->m.dims, &options, corrected, facts, err));
 out:
     gp_mem_free(prompt);
     gp_mem_free(score);
@@ -385,7 +388,7 @@ static gp_status write_picks(pick_run *c, gp_error *err)
         k++;
     }
     if (c->o->explain && gp_cat_readonly(c->cat))
-        goto out; /* with a read-only catalog the picks are explained but not stored */
+        goto out; /* if the catalog is read-only, the picks are explained but not stored */
     GP_TRY_GOTO(
         gp_cat_picks_replace(c->cat, c->scorer, images, ranks, k, rule, (const char *const *)reasons, categories, err));
 out:
@@ -436,7 +439,7 @@ static gp_status has_contested_prompt(const pick_run *c, bool *any, gp_error *er
 /* Sets *any if a category has more than `most` scored images. */
 static gp_status has_larger_category(const pick_run *c, uint32_t most, bool *any, gp_error *err)
 {
-    /* the last element counts images without a category */
+    /* the last element is for images without a category */
     uint32_t *scored = gp_mem_zero(c->categories + 1, sizeof *scored);
     if (!scored) return gp_fail_memory(err, "the categories");
     *any = false;
@@ -449,8 +452,8 @@ static gp_status has_larger_category(const pick_run *c, uint32_t most, bool *any
     return GP_OK;
 }
 
-/* If no prompt has two candidates, the strategy by prompt would pick every image. Then changes `fitted` to the strategy
- * by category, if a category has more images than that picks. */
+/* If no prompt has two candidates, the strategy by prompt would pick every image.  Then changes `fitted` to the
+ * strategy by category, if a category has more images than that strategy picks. */
 static gp_status fit_strategy(pick_run *c, gp_pick_options *fitted, gp_error *err)
 {
     uint32_t most = fitted->per_category ? fitted->per_category : GP_STRATEGY_PER_CATEGORY;
@@ -548,7 +551,7 @@ static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_option
     GP_TRY_GOTO(gp_strategy_choose(&in, options, c.decisions, &c.picked, err));
     for (size_t i = 0; c.asked && i < options->explain_count; i++)
         GP_TRY_GOTO(explain_one(&c, options->explain_paths[i], c.asked[i], err));
-    if (c.picked) GP_TRY_GOTO(write_picks(&c, err)); /* if nothing is picked, the earlier picks stay */
+    if (c.picked) GP_TRY_GOTO(write_picks(&c, err)); /* if nothing is picked, the earlier picks are kept */
     note_single(&c);
     GP_TRY_GOTO(note_missing(&c, err));
     counts.done = c.picked;

@@ -276,7 +276,8 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char 
     GP_TRY_GOTO(gp_encode_pool_open(encoder, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
                                     options->max_pixels, &r.pool, err));
     if (scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY_GOTO(score_prompts(&r, err));
-    gp_status images = score_images(&r, err); /* even after a stop, the images encoded so far are scored */
+    /* does not return yet if stopped, because the images encoded so far are scored first */
+    gp_status images = score_images(&r, err);
     gp_progress_meter_finish(&r.ticker);
     if (images == GP_OK && !gp_encoder_preprocess(encoder)->fast_decode)
         images = gp_stage_measure(cat, options, &r.frames, err);
@@ -285,7 +286,8 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char 
     if (scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY_GOTO(note_truncated(&r, options, err));
     gp_frames_tell(&r.frames, options);
     st = images;
-    counts.failed += with_failed - todo; /* images that failed before and were not tried again */
+    /* with_failed - todo images failed in an earlier run and were not tried again */
+    counts.failed += with_failed - todo;
     (void)gp_cat_without_prompt(cat, &counts.without_prompt, NULL);
 out:
     gp_encode_pool_close(r.pool);

@@ -55,7 +55,7 @@ static bool take_member(void *user, const char *key, const gp_json *value)
     if (c == SIZE_MAX) return !r->no_memory;
     char *text = value_text(value);
     if (!text) r->no_memory = true;
-    gp_mem_free(r->out->words[c][r->row]); /* of a repeated key the last value counts */
+    gp_mem_free(r->out->words[c][r->row]); /* if an object has the key twice, the last value counts */
     r->out->words[c][r->row] = text;
     return !r->no_memory;
 }
@@ -77,7 +77,7 @@ static void sort_columns(gp_setting_columns *s)
     for (size_t c = 0; c < s->count; c++) s->names[c] = all[c].name, s->words[c] = all[c].words;
 }
 
-/* Sets numbers[c], unless a value is not a number. */
+/* Sets numbers[c] if all values of column c are numbers. */
 static gp_status read_numbers(gp_setting_columns *s, size_t c, gp_error *err)
 {
     double *numbers;
@@ -123,7 +123,7 @@ static gp_status choose_features(gp_setting_columns *s, gp_error *err)
         GP_TRY(count_values(s, c, &distinct, &present, err));
         bool number = s->numbers[c] != NULL;
         if (distinct < 2 && present == s->n) continue;
-        /* nearly unique texts, such as names, do not form categories */
+        /* texts that nearly all differ, such as names, are useless as categories */
         if (!number && distinct * 2 > present && distinct > 2) continue;
         s->features[s->feature_count++] = (gp_feature){.size = sizeof(gp_feature),
                                                        .name = s->names[c],

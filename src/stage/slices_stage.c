@@ -120,7 +120,7 @@ gp_status gp_analysis_title(const gp_analysis_run *r, const bool *inside, bool b
     gp_str json = GP_STR_INIT;
     char *name = NULL;
     gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_an_reasons_by(&in, r->ngrams, inside, REASONS_EACH, &reasons, err));
+    GP_TRY_GOTO(gp_an_reasons_by(&in, r->ngrams, inside, REASONS_EACH, NULL, &reasons, err));
     name = gp_str_dup(reasons.title);
     if (reasons_json) put_reasons(&json, &reasons);
     if (!name || json.failed) GP_TRY_GOTO(gp_fail_memory(err, "the reasons"));
@@ -304,7 +304,7 @@ static gp_status search_all(gp_analysis_run *r, const prompt_space *p, gp_error 
                           .kind = GP_FEATURE_EMBEDDING,
                           .vectors = p->vectors,
                           .d = r->m.dims};
-    if (!r->tree.levels) return GP_OK; /* too few images; then there are too few prompts as well */
+    if (!r->tree.levels) return GP_OK; /* too few images for a hierarchy; so there are too few prompts as well */
     o.group = r->prompt;
     near.metric = r->slicing->metric, near.threads = r->options->threads;
     gp_status st = gp_an_hierarchy(p->vectors, p->count, r->m.dims, &near, &tree, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The stages. Each stage reads what lacks its result, calls the pure modules, and writes one transaction per batch.
- * Read run.c first. */
+ * The stages. Each stage reads the rows that lack its result, computes the result with modules that do not use the
+ * catalog, and writes one transaction per batch. Read run.c first. */
 #ifndef GP_STAGE_STAGE_H
 #define GP_STAGE_STAGE_H
 
@@ -14,8 +14,8 @@ struct gp_table;
 struct gp_rows_of;
 gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, struct gp_table *table,
                              struct gp_rows_of *rows, gp_report *report, gp_error *err);
-/* Merges marks from the journal whose images are now in the catalog. Sends the notes "marks-brought" and
- * "marks-waiting". */
+/* Some marks in the journal belong to images that were not in the catalog. Merges those of images that are in it now.
+ * Sends the notes "marks-brought" and "marks-waiting". */
 gp_status gp_stage_import_marks(gp_catalog *cat, gp_note_fn note, void *user, gp_error *err);
 gp_status gp_stage_import(gp_catalog *cat, const gp_add_options *add, const gp_import_options *options,
                           gp_report *added, gp_report *report, gp_error *err);
@@ -34,10 +34,10 @@ gp_status gp_stage_pick_fit(gp_catalog *cat, const gp_pick_options *options, gp_
                             gp_error *err);
 /* Finds the scorer to use: the one named `wanted` (gp_cat_scorer_find), or the scorer used last if `wanted` is NULL. A
  * named scorer must have scored something, because its empty results would otherwise replace another scorer's. The
- * caller owns *out: gp_mem_free. */
+ * caller frees *out with gp_mem_free. */
 gp_status gp_stage_scorer_wanted(gp_catalog *cat, const char *wanted, char **out, gp_error *err);
 
-/* Options of all parts, with every field set. Pointers between them are not read. */
+/* Options of all parts, with every field set. Pointers to options inside these structs are not read. */
 typedef struct gp_analyze_parts {
     gp_analyze_options find;
     gp_slices_options slices;

@@ -113,7 +113,7 @@ static gp_status drop_parts(gp_word_effects *e, gp_error *err)
     }
     for (size_t w = 0; w < e->count; w++)
         if (!part[w]) e->words[kept++] = e->words[w];
-    e->count = kept; /* `column` is not used after this line */
+    e->count = kept; /* e->column is not used after this line, so its entries need not be moved */
     gp_mem_free(part);
     return GP_OK;
 }

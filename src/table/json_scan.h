@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Private to the reader of JSON tables: a cursor that reads JSON text and changes it in place, and the form of a table.
- */
+ * Private to the reader of JSON tables: a cursor that reads JSON text and changes it in place, and the code that finds
+ * which form of JSON a table has. */
 #ifndef GP_TABLE_JSON_SCAN_H
 #define GP_TABLE_JSON_SCAN_H
 
@@ -44,10 +44,11 @@ typedef enum gp_form {
 
 typedef struct gp_shape {
     gp_form form;
-    bool outer_images, outer_numbers; /* names of the first object: the first is an image file; all are 0, 1 ... */
-    bool alone;                       /* the text is a single record */
-    char *columns, *index, *data;     /* parts of SPLIT; `data`: also rows of WRAPPED; NULL if absent */
-    char *images, *annotations;       /* parts of COCO */
+    /* about the members' names in the outermost object: the first names an image file; all are 0, 1 ... */
+    bool outer_images, outer_numbers;
+    bool alone;                   /* the text is a single record */
+    char *columns, *index, *data; /* parts of SPLIT; `data`: also rows of WRAPPED; NULL if absent */
+    char *images, *annotations;   /* parts of COCO */
 } gp_shape;
 /* Returns true if the name of a row is only its number. */
 bool gp_shape_is_number(const char *name, size_t size, size_t row);

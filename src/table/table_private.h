@@ -30,7 +30,7 @@ typedef enum gp_remark {
     GP_REMARKS
 } gp_remark;
 
-/* Position of a string: its offset in the text, and the number of its cell in its strip. */
+/* Position of a stored string: its offset in `text`, and the index of its cell within the strip. */
 typedef struct gp_table_mark {
     uint32_t offset, place;
 } gp_table_mark;

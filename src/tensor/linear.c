@@ -21,7 +21,7 @@ enum { CHUNK = 512 }; /* numbers converted at a time on the stack */
 struct gp_linear {
     size_t out, in;
     bool round; /* x is rounded to bf16 */
-    bool bf16;  /* the engine gets x as bf16; else as rounded floats */
+    bool bf16;  /* the engine gets x as bf16; else, if the precision is bf16, x as floats rounded to bf16 values */
     const gp_matmul_engine *engine;
     void *packed;
 };

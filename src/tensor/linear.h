@@ -11,19 +11,20 @@ typedef enum gp_dtype { GP_F32, GP_F16, GP_BF16 } gp_dtype;
 size_t gp_dtype_size(gp_dtype dtype);
 const char *gp_dtype_name(gp_dtype dtype); /* "F32" ... */
 
-/* Replaces AUTO by the precision and engine for this machine, in place. */
+/* Replaces GP_PRECISION_AUTO and GP_ENGINE_AUTO by the values for this machine. */
 void gp_linear_resolve(gp_precision *precision, gp_engine *engine);
 /* Describes the engine, like "oneDNN 2.6.3", "plain C", "plain C, avx2" (compiled for AVX2) or "8 bits, avx2". */
 void gp_linear_describe(gp_engine engine, gp_precision precision, char *out, size_t size);
 const char *gp_precision_name(gp_precision precision); /* "fp32" ... */
 
 typedef struct gp_linear gp_linear;
-/* Packs weight [out, in] of `dtype`, which may be unaligned, and bias [out], which may be NULL.  Both are copied.
- * bf16: weight and x are rounded to bf16 (nearest even), sums and y are fp32.  int8: see matmul_int8.c; at most
- * GP_INT8_K_MAX columns.  Owns: *linear, gp_linear_free. */
+/* Packs weight [out, in] of `dtype`, which may be unaligned, and bias [out], which may be NULL.  Both are copied. bf16:
+ * weight and x are rounded to bf16 (nearest even), sums and y are fp32. int8: see matmul_int8.c; at most GP_INT8_K_MAX
+ * columns.  The caller frees *linear with gp_linear_free. */
 gp_status gp_linear_new(const void *weight, gp_dtype dtype, const float *bias, size_t out_features, size_t in_features,
                         gp_precision precision, gp_engine engine, gp_linear **linear, gp_error *err);
 void gp_linear_free(gp_linear *linear);
+/* Returns the bytes of the packed weight.  Only tests call it, to check that packing wastes no memory. */
 size_t gp_linear_bytes(const gp_linear *linear);
 
 /* Returns the rows that buffers for m rows must have: m rounded up, so that few matrix shapes occur. */

@@ -12,8 +12,8 @@
 enum { GP_MATMUL_STEP = 16 };
 
 typedef struct gp_matmul_engine {
-    /* weight [out, in], bias [out].  bf16: all weights are bf16 values, and run() will get x as bf16; an engine without
-     * bf16 returns GP_ERR_UNSUPPORTED.  Owns: *packed, released with `free`. */
+    /* Packs weight [out, in] and bias [out]. bf16: all weights are bf16 values, and run() will get x as bf16; an engine
+     * without bf16 returns GP_ERR_UNSUPPORTED.  The caller releases *packed with `free`. */
     gp_status (*pack)(const float *weight, const float *bias, size_t out, size_t in, bool bf16, void **packed,
                       gp_error *err);
     void (*free)(void *packed);

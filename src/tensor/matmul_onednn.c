@@ -73,7 +73,7 @@ typedef struct form {
 typedef struct piece {
     dnnl_primitive_desc_t pd;
     dnnl_primitive_t primitive;
-    dnnl_memory_t weight; /* borrowed from one of the forms */
+    dnnl_memory_t weight; /* borrowed from one of the forms (packed weights) */
 } piece;
 
 typedef struct onednn {
@@ -393,7 +393,8 @@ static void fill_random(float *x, size_t n, uint64_t seed)
 static void trial_row(const onednn *p, float *x, uint64_t seed)
 {
     const size_t bytes = p->in * (p->bf16 ? sizeof(uint16_t) : sizeof(float));
-    float *from = p->bf16 ? x + BLOCK * p->in - p->in : x; /* outside the memory that the rounded rows will use */
+    /* the row is behind the memory in which the rounded rows are written below */
+    float *from = p->bf16 ? x + BLOCK * p->in - p->in : x;
     fill_random(from, p->in, seed);
     if (p->bf16) gp_kernel_table()->f32_to_bf16(from, (uint16_t *)(void *)x, p->in);
     for (size_t r = 1; r < BLOCK; r++) memcpy((uint8_t *)x + r * bytes, x, bytes);
@@ -448,7 +449,7 @@ out:
     return st;
 }
 
-/* Trials of this process; a model has few shapes. */
+/* Results of the trials that this process made.  The list is short, because a model has few shapes. */
 typedef struct tried {
     size_t out, in;
     bool bf16;

@@ -67,7 +67,7 @@ out:
     return st;
 }
 
-/* The product of x and one panel. */
+/* The state of multiplying x by one panel. */
 typedef struct panel_job {
     const plain *p;
     size_t first, columns; /* columns of y */
@@ -91,8 +91,8 @@ static void store_rows(const panel_job *s, size_t row, size_t some)
         for (size_t r = 0; r < some; r++) memcpy(to + r * s->p->out, from + r * OUTS, s->columns * sizeof *to);
 }
 
-/* sums += x by the part of the panel that begins at column `at` of x.  Prefetches the `after` cache lines of weights
- * that follow this part, a few lines before each group of rows. */
+/* sums += x by the part of the panel that begins at column `at` of x.  Also prefetches the `after` cache lines of
+ * weights that follow this part: a few lines before each group of rows. */
 static void panel_part(const gp_kernels *kernels, const panel_job *s, size_t at, size_t depth, size_t after)
 {
     const plain *p = s->p;

@@ -44,7 +44,9 @@ gp_status gp_peak_measure(const gp_peak_loop *loop, int threads, double seconds,
         GP_TRY_GOTO(gp_threads_start(threads, run, &r, &group, err));
         gp_threads_join(group);
         for (int k = 0; k < threads; k++) sum += r.rates[k];
-        if (threads > processors) sum *= (double)processors / threads; /* the threads share the processors */
+        /* the rate is per second of CPU time; with more threads than processors, each thread gets only a part of a
+         * processor */
+        if (threads > processors) sum *= (double)processors / threads;
         if (sum > best) best = sum;
     }
     *rate = best;

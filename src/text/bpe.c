@@ -198,7 +198,7 @@ static gp_status add_plain_text(const gp_bpe *bpe, const char *text, size_t size
     for (size_t i = 0; i < n;) {
         size_t k = prefix_length(points + i, n - i, GP_BPE_BOS);
         if (k == 0) k = prefix_length(points + i, n - i, GP_BPE_EOS);
-        if (k > 0) { /* the pieces are "<|", the letters and "|>" */
+        if (k > 0) { /* the literal is no special token here; its pieces are "<|", the letters and "|>" */
             GP_TRY_GOTO(add_piece(bpe, points + i, 2, out, err));
             GP_TRY_GOTO(add_piece(bpe, points + i + 2, k - 4, out, err));
             GP_TRY_GOTO(add_piece(bpe, points + i + k - 2, 2, out, err));

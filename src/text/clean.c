@@ -25,7 +25,7 @@ gp_text_class gp_text_class_of(uint32_t cp)
 {
     if (cp < 128) return (gp_text_class)gp_text_ascii_class[cp];
     size_t low = 0, high = gp_text_class_range_count;
-    while (low < high) { /* finds the first range that does not end before cp */
+    while (low < high) { /* binary search for the first range that does not end before cp */
         size_t mid = low + (high - low) / 2;
         if (gp_text_class_ranges[mid].last < cp)
             low = mid + 1;

@@ -8,8 +8,8 @@
 
 typedef struct gp_bpe gp_bpe;
 
-/* Opens the tokenizer of a model folder: vocab.json and merges.txt if both exist, else tokenizer.json. The caller owns
- * *out: gp_bpe_free. Errors: NOT_FOUND, FORMAT (the message names file and entry), LIMIT. */
+/* Opens the tokenizer of a model folder: vocab.json and merges.txt if both exist, else tokenizer.json. The caller frees
+ * *out with gp_bpe_free. Errors: NOT_FOUND, FORMAT (the message names file and entry), LIMIT. */
 gp_status gp_bpe_open(const char *folder, gp_bpe **out, gp_error *err);
 gp_status gp_bpe_from_vocab(const char *vocab_json, size_t vocab_size, const char *merges, size_t merges_size,
                             gp_bpe **out, gp_error *err);
@@ -17,7 +17,7 @@ gp_status gp_bpe_from_tokenizer_json(const char *json, size_t size, gp_bpe **out
 void gp_bpe_free(gp_bpe *bpe);
 
 /* Returns all ids, including start and end token. `text` may be any bytes, including NUL; invalid UTF-8 becomes U+FFFD.
- * The caller owns *ids: gp_mem_free. Threads: any. */
+ * The caller frees *ids with gp_mem_free. Threads: any. */
 gp_status gp_bpe_encode(const gp_bpe *bpe, const char *text, size_t size, int32_t **ids, size_t *count, gp_error *err);
 /* Like gp_bpe_encode, but longer results are truncated to `context` ids: the first context-1, then the end token. ids:
  * [at least context]; *full: number of ids before truncation, may be NULL. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Tables of character classes and lower case. The reference tokenizer uses a newer Unicode than the installed libraries
- * (letters and numbers of 16.0, lower case of 17.0), and ids must be equal for every code point. */
+ * (letters and numbers of 16.0, lower case of 17.0), and goldpan's ids must equal the reference's for every code
+ * point. */
 #ifndef GP_TEXT_TABLES_H
 #define GP_TEXT_TABLES_H
 
@@ -14,7 +15,7 @@ typedef struct gp_text_class_range {
     uint32_t kind; /* gp_text_class */
 } gp_text_class_range;
 
-/* A run of code points first, first + step, .., last. Their lower case is the code point plus distance. */
+/* A run of code points first, first + step, .., last. The lower case of each is the code point plus `distance`. */
 typedef struct gp_text_lower_run {
     uint32_t first, last, step;
     int32_t distance;

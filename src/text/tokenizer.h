@@ -8,9 +8,9 @@
 #include "base/status.h"
 
 typedef struct gp_tokenizer_kind {
-    const char *name;  /* such as "clip-bpe" */
-    const char *rule;  /* names the kind and how long texts are truncated; part of a scorer's id, so it must never
-                          change */
+    const char *name; /* such as "clip-bpe" */
+    /* names the kind, and how texts that are too long are truncated; part of a scorer's id, so it must never change */
+    const char *rule;
     const char *files; /* files that a model folder must contain, for messages */
     /* Returns NOT_FOUND if the folder has no such tokenizer. The caller owns *data and frees it with `free`. */
     gp_status (*open)(const char *folder, void **data, gp_error *err);
@@ -24,14 +24,14 @@ typedef struct gp_tokenizer_kind {
 
 extern const gp_tokenizer_kind gp_tokenizer_clip_bpe;
 
-/* Opens the tokenizer of a model folder. kind NULL: the first kind whose files exist. The caller owns *out:
+/* Opens the tokenizer of a model folder. kind NULL: the first kind whose files exist. The caller frees *out with
  * gp_tokenizer_free. Errors: NOT_FOUND, FORMAT (the message names file and entry), LIMIT. */
 gp_status gp_tokenizer_open_folder(const char *folder, const gp_tokenizer_kind *kind, gp_tokenizer **out,
                                    gp_error *err);
 void gp_tokenizer_free(gp_tokenizer *tokenizer);
 
 /* Returns all ids of a text, including the special tokens at its start and end. `text` may be any bytes. The caller
- * owns *ids: gp_mem_free. Threads: any. */
+ * frees *ids with gp_mem_free. Threads: any. */
 gp_status gp_tokenizer_encode(const gp_tokenizer *tokenizer, const char *text, size_t size, int32_t **ids,
                               size_t *count, gp_error *err);
 /* Like gp_tokenizer_encode, but truncated to `context` ids by the kind's rule. ids: [at least context]; *full: number

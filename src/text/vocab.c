@@ -17,8 +17,8 @@ enum { ID_LIMIT = 1 << 22, FILE_LIMIT = 64 << 20, DEPTH = 64 };
 typedef struct builder {
     gp_bpe *bpe;
     const char *vocab_name, *merges_name; /* file names, for messages */
-    int32_t *found;                       /* [found_mask + 1] hash table of ids by entry, -1: empty; used only while the
-                                             files are read */
+    /* [found_mask + 1] hash table from entry to id, -1: empty; used only while the files are read */
+    int32_t *found;
     size_t found_mask;
     gp_str joined; /* scratch */
     gp_status st;
@@ -69,7 +69,8 @@ static gp_status add_entry(builder *b, const char *text, uint64_t id)
     if (bpe->offset[id] != UINT32_MAX)
         return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entries '%.80s' and '%.80s' have the same id %u",
                             b->vocab_name, bpe->pool.data + bpe->offset[id], text, (unsigned)id);
-    if (find(b, text, strlen(text)) >= 0) /* the JSON parser runs in its lax mode, which allows duplicate keys */
+    /* duplicate keys are found here, because the JSON parser runs in its lax mode, which allows them */
+    if (find(b, text, strlen(text)) >= 0)
         return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entry '%.80s' occurs twice", b->vocab_name, text);
     const size_t at = bpe->pool.size;
     gp_str_add(&bpe->pool, text, strlen(text) + 1);
@@ -85,7 +86,7 @@ static bool visit_entry(void *user, const char *key, const gp_json *value)
 {
     builder *b = user;
     uint64_t id = 0;
-    (void)read_id(value, &id); /* visit_largest has checked it */
+    (void)read_id(value, &id); /* cannot fail, because visit_largest has checked the value */
     b->st = add_entry(b, key, id);
     return b->st == GP_OK;
 }

@@ -54,7 +54,8 @@ gp_status gp_view_write_detail(const gp_view *view, gp_catalog *cat, size_t shar
 /* Returns the text that a site shows for a setting: the file name of an absolute path of any system, else the text
  * itself. */
 const char *gp_view_short(const char *text);
-/* Stores a rating in the column in memory (flag -1..1, stars 0..5).  Not while another thread reads the column. */
+/* Stores a rating in the column in memory (flag -1..1, stars 0..5).  Must not be called while another thread reads the
+ * column. */
 void gp_view_rate(gp_view *view, size_t row, int flag, unsigned stars);
 void gp_view_rating(const gp_view *view, size_t row, int *flag, unsigned *stars);
 

@@ -57,7 +57,7 @@ typedef struct gp_setting {
     size_t known; /* rows that have this setting */
 } gp_setting;
 
-/* A row whose file has another hash than the image, because another program changed its metadata. */
+/* A row whose file's hash differs from the image's hash, because another program changed the file's metadata. */
 typedef struct gp_view_other {
     size_t row;
     gp_hash hash;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""--json on every command and every outcome: json_test.py GOLDPAN
+"""Tests --json for every command and every outcome: json_test.py GOLDPAN
 
 Runs each command of `goldpan help` in each situation below, without and with --json.  With --json, standard output is
 exactly one JSON object, and the exit code is the same as without --json.  A command without situations here fails the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command's words: run.py GOLDPAN [--update] [CASE...]
+"""Tests the output of the command: run.py GOLDPAN [--update] [CASE...]
 
 A case is a file cases/<name>.test of steps:
 

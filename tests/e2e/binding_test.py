@@ -132,7 +132,7 @@ class Recipe(unittest.TestCase):
         prompts = (ctypes.c_char_p * n)(*(r["prompt"] for r in self.rows))
         goldpan.call("gp_embed_files", self.model, paths, n, None, images, ok, None)
         self.assertTrue(all(ok))
-        goldpan.call("gp_encode_texts", self.model, prompts, n, 0, texts)
+        goldpan.call("gp_encode_texts", self.model, prompts, n, None, texts)
         goldpan.call("gp_clip_score", images, texts, n, d, scores)
         for row, score in zip(self.rows, scores):
             self.assertAlmostEqual(row["score"], score, delta=0.0001)  # measured: 0

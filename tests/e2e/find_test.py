@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Finding and picking on the bundled sample, by the command: categories against the truth, planted slices, the same result
-on any number of threads, a map that stays, reasons for picks.
+"""Analysis and picks of the command on the bundled sample: categories compared with the truth, planted slices, the
+same result with any number of threads, a map that stays, reasons for picks.
 Usage: find_test.py <goldpan>
 """
 import csv

@@ -1,4 +1,4 @@
-"""What goldpan concludes on a sample that it has not seen: bench/judgement at a small size.  The sample is drawn here
+"""Runs bench/judgement on a small new sample.  The sample is drawn here
 (100 prompts, 400 images), so that no rule can be fitted to it.
 
     judgement_test.py GOLDPAN

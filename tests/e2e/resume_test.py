@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kill `goldpan run` in the middle, again and again, and let it finish: the catalog ends as after one undisturbed run.
+"""Kills `goldpan run` several times and then lets it finish: the catalog equals that of a run without interruption.
 Usage: resume_test.py GOLDPAN"""
 import os
 import random

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The static site: what its manifest names is there and right, nothing of the disk it came from leaks, and the folder that
-it takes the place of is safe.
+"""The static site: all files of its manifest exist and are right, no path of the source disk is published, and the
+folder that the site replaces is safe.
 Usage: site_test.py <goldpan>
 """
 import hashlib

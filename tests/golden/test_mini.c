@@ -54,7 +54,7 @@ static void encode(sample *s, gp_precision precision)
     assert_ok(gp_embed_files(model, (const char *const *)s->paths, s->n, NULL, s->images, s->ok, &report, &err));
     assert_int_equal(report.done, s->n);
     for (size_t i = 0; i < s->n; i++) texts[i] = gp_table_cell(s->rows, i, 1);
-    assert_ok(gp_encode_texts(model, texts, s->n, 0, s->texts, &err));
+    assert_ok(gp_encode_texts(model, texts, s->n, NULL, s->texts, &err));
     gp_model_close(model);
 }
 

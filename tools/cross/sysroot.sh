@@ -1,8 +1,8 @@
 #!/bin/sh
-# The libraries for arm64 that a build on another machine links with: sysroot.sh DIR puts them into DIR/sysroot, and
-# DIR/sysroot.txt says so to meson.  The packages are those of tools/packages.txt, for arm64, from this machine's own
-# package sources; apt works them out in a folder of its own, so nothing is installed, no architecture is added to the
-# system, and root is not needed.  About 40 MB and 15 s, once; DIR is made anew when the list changes.
+# Fetches the arm64 libraries for a build on another machine: sysroot.sh DIR stores them in DIR/sysroot, and writes
+# DIR/sysroot.txt for meson.  The packages are those of tools/packages.txt, for arm64, from this machine's own package
+# sources.  apt resolves them in a separate folder, so nothing is installed, no architecture is added to the system, and
+# root is not needed.  This takes about 40 MB and 15 s, once; DIR is made again when the list of packages changes.
 set -eu
 dir=$1
 here=$(cd "$(dirname "$0")" && pwd)
@@ -11,7 +11,7 @@ for command in apt-get dpkg-deb aarch64-linux-gnu-gcc qemu-aarch64; do
     echo "goldpan: arm64 cannot be tested: there is no $command (tools/deps.sh test)" >&2
     exit 1
 done
-# oneDNN is left out: meson.build says why.
+# without oneDNN; meson.build says why
 packages=$(echo $("$here/../deps.sh" --names build | tr ' ' '\n' | grep -E '^(lib|zlib).*-dev$' | grep -vx libdnnl-dev))
 [ "$(cat "$dir/sysroot/packages" 2>/dev/null)" != "$packages" ] || exit 0
 
@@ -27,7 +27,7 @@ fetch() {
         -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@" >>"$dir/apt/log" 2>&1
 }
 echo "goldpan: fetching libraries for arm64" >&2
-fetch update || true # a source that has nothing for arm64 does not matter as long as others have
+fetch update || true  # a source without arm64 packages does not matter if other sources have them
 if ! fetch install --download-only $packages; then
     tail -n 20 "$dir/apt/log" >&2
     echo "goldpan: arm64 cannot be tested: this machine's package sources do not give its libraries" >&2

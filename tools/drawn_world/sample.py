@@ -1,4 +1,4 @@
-"""Draw a sample: prompts of the drawn world with four candidates each, as a generator would have left them.
+"""Draws a sample: prompts of the drawn world with four candidates each, in the layout of a generator.
 
     python3 sample.py OUT SEED [PROMPTS=64] [SIDE=256] [--uneven]
 
@@ -26,13 +26,14 @@ from PIL.PngImagePlugin import PngInfo
 from world import CATEGORIES, after_effect, caption, draw, flawed, mirrored, sample_scene
 
 WELL_DRAWN = {"landscapes", "vehicles"}
-NEAR_COPIES = {15, 39, 63}  # numbers of prompts
+NEAR_COPIES = {15, 39, 63}  # numbers of the prompts with a near-duplicate
 NEVER_RIGHT = 21
 BLACK = 30
 
 
 def candidates(scene, rng):
-    """(scene as drawn, after-effect, flaw) of the four, in random order; flaws differ where they can."""
+    """Returns (scene as drawn, after-effect, flaw) of the four candidates, in random order.  The flaws differ where
+    possible."""
     out, flaws = [(scene, "", "")], set()
     for _ in range(3):
         for _ in range(20):
@@ -46,7 +47,7 @@ def candidates(scene, rng):
 
 
 def made_uneven(number, scene, four):
-    """The four as --uneven wants them: well drawn, never right, or with one black image."""
+    """Returns the four candidates as --uneven changes them: drawn well, never right, or with one black image."""
     wrong = [i for i, (_, _, flaw) in enumerate(four) if flaw]
     right = next(i for i, (_, _, flaw) in enumerate(four) if not flaw)
     if scene.category in WELL_DRAWN:  # every other prompt has one flawed image

@@ -28,7 +28,7 @@ from world import CATEGORIES, Image, after_effect, caption, draw, flawed, sample
 SIDE, PATCH, WIDTH, LAYERS, TWIDTH, TLAYERS, EMBED, CONTEXT = 112, 16, 128, 6, 128, 4, 128, 77
 PICK_WEIGHT, BATCH, MEAN_OVER = 2.5, 192, 1 / 400
 HARD_WORDS = ("smiling", "sad", "above", "below", "left of", "right of")
-GROUP = 4        # a scene and three near misses of it: they stay together in half of a batch; the other half is mixed
+GROUP = 4  # a scene and three near misses: they stay together in one half of a batch; the other half is mixed
 # What real captions teach by themselves, where most say little but what is shown: kinds of things have names, and lie far
 # from each other.  At this small scale a cosine must differ by half before a kind is sure.
 KIND_WEIGHT, KIND_SCALE = 3.0, 10.0
@@ -39,7 +39,7 @@ KIND_WORDINGS = ("{}", "{}", "a picture of {}", "a photo of {}", "a drawing of {
 
 
 def one(args):
-    """Groups of related pictures: a scene and near misses of it, each with its true caption."""
+    """Returns groups of related images: a scene and its near misses, each with its true caption."""
     seed, n = args
     rng = random.Random(seed)
     ims, caps, cats = [], [], []
@@ -76,7 +76,7 @@ def byte_alphabet():
 
 
 def learn_bpe(captions, limit):
-    """Byte-pair merges over whole words, CLIP's way: the last symbol of a word ends in </w>."""
+    """Learns byte-pair merges over whole words, as CLIP does: the last symbol of a word ends in </w>."""
     from collections import Counter
     words = Counter(w for c in captions for w in c.split())
     split = {w: list(w[:-1]) + [w[-1] + "</w>"] for w in words}
@@ -144,7 +144,8 @@ def fit(data, out, seconds, start_from=None):
             b, n, d = h.shape
             w, c = torch.cat([self.q.weight, self.k.weight, self.v.weight]), torch.cat([self.q.bias, self.k.bias, self.v.bias])
             q, k, v = F.linear(self.ln1(h), w, c).view(b, n, 3, d // 64, 64).permute(2, 0, 3, 1, 4)
-            a = q @ k.transpose(2, 3) / 8           # faster here than the library's own, above all backwards
+            # faster here than the library's own attention, above all in the backward pass
+            a = q @ k.transpose(2, 3) / 8
             if causal:
                 a = a + torch.full((n, n), -1e4).triu(1)
             a = a.softmax(3).to(v.dtype) @ v
@@ -191,7 +192,7 @@ def fit(data, out, seconds, start_from=None):
     mean, std = torch.tensor([0.48145466, 0.4578275, 0.40821073]), torch.tensor([0.26862954, 0.26130258, 0.27577711])
     decay = [p for n, p in net.named_parameters() if p.ndim > 1]
     rest = [p for n, p in net.named_parameters() if p.ndim <= 1]
-    mean_net = copy.deepcopy(net)     # running mean of the weights, which is what is saved
+    mean_net = copy.deepcopy(net)  # running mean of the weights; this mean is saved
     opt = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0}], lr=1e-3, betas=(0.9, 0.98))
 
     def padded(texts):
@@ -210,7 +211,7 @@ def fit(data, out, seconds, start_from=None):
     words = torch.tensor([number[c] for c in captions])      # equal captions share a number
     rng = np.random.default_rng(0 if not start_from else 3)
     held = len(captions) - 2000
-    # How far each group's pick is from sure, as last seen; before that, faces and "left of" are known to be hard.
+    # How wrong each group was when last used.  Before the first use: faces and "left of" are known to be difficult.
     hard = np.array([0.8 if any(w in captions[g * GROUP] for w in HARD_WORDS) else 0.12 for g in range(held // GROUP)])
     can = getattr(torch.cpu, "get_capabilities", dict)()      # older ones cannot be asked: floats
     bf16 = bool(can.get("avx512_bf16") or can.get("amx_bf16"))
@@ -219,7 +220,7 @@ def fit(data, out, seconds, start_from=None):
         frac = (time.time() - t0) / seconds
         for g in opt.param_groups:
             g["lr"] = (5e-4 if start_from else 1.2e-3) * min(1, (step + 1) / (20 if start_from else 200)) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * frac)))
-        chance = hard + 0.04                          # groups that the net still gets wrong come more often
+        chance = hard + 0.04  # groups that the network still gets wrong are chosen more often
         groups = np.unique(rng.choice(held // GROUP, B // 2 // GROUP, p=chance / chance.sum())) * GROUP
         rows = np.concatenate([(groups[:, None] + np.arange(GROUP)).ravel(), rng.choice(held, B // 2, replace=False)])
         p, t = batch(rows)
@@ -230,7 +231,7 @@ def fit(data, out, seconds, start_from=None):
         same = (words[rows][:, None] == words[rows][None, :]).float()
         target = same / same.sum(1, keepdim=True)
         loss = -(target * logits.log_softmax(1)).sum(1).mean() / 2 - (target * logits.T.log_softmax(1)).sum(1).mean() / 2
-        # The pick itself: each text chooses among the four pictures of its own group, and the other way round.
+        # The task itself: each text selects one of the four images of its group, and each image one of the four texts.
         k, m = len(groups), len(groups) * GROUP
         own = logits[:m, :m].view(k, GROUP, k, GROUP)[torch.arange(k), :, torch.arange(k)]
         alike = same[:m, :m].view(k, GROUP, k, GROUP)[torch.arange(k), :, torch.arange(k)]
@@ -276,7 +277,7 @@ NAMES = TOP | {f"{mod}.{i}.{a}.{kind}": f"{tower}.encoder.layers.{i}.{b}.{kind}"
 
 
 def load(folder):
-    """The weights of an earlier run, float32, under our names."""
+    """Returns the weights of an earlier run as float32, under the names of this network."""
     b = open(folder + "/model.safetensors", "rb").read()
     n = struct.unpack("<Q", b[:8])[0]
     head = json.loads(b[8:8 + n])
@@ -289,7 +290,7 @@ def load(folder):
 
 
 def save(net, vocab, merges, out):
-    """Write config, tokenizer, preprocessor and float16 weights under Hugging Face names."""
+    """Writes config, tokenizer, preprocessor and float16 weights, with Hugging Face names."""
     os.makedirs(out, exist_ok=True)
     sd = {k: v.detach().float().numpy() for k, v in net.state_dict().items()}
     w = {name: sd[ours] for ours, name in NAMES.items()}

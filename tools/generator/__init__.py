@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
-"""The parts of tools/generator.py: pictures from prompts, the protocols of image generators, the server, its self-test."""
+"""The parts of tools/generator.py: images from prompts, the protocols of image generators, the server, the
+self-test."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""ComfyUI: a graph is checked as the real server checks it, and its pictures are drawn from what its nodes say.
+"""ComfyUI: checks a graph as the real server does, and draws its images from the inputs of its nodes.
 
-The server has the habits of ComfyUI 0.3.64 that clients trip over:
+The server imitates properties of ComfyUI 0.3.64 that are difficult for clients:
 - A file's number is the lowest above those in the output folder, so names are used again after the folder was emptied.
 - The history names the files of old jobs, whatever lies under those names now.
 - A job with the same graph as the job before it draws nothing and names the old files.
@@ -33,7 +33,8 @@ CUSTOM = ("TestFresh", "TestFail")  # imitate custom nodes: TestFresh is never c
 LATENT = ({"width": SIDE, "height": SIDE, "batch_size": ("INT", 1, 64)}, ["LATENT"])
 SAMPLER = {"model": "MODEL", "steps": ("INT", 1, 10000), "cfg": ("FLOAT", 0, 100), "sampler_name": SAMPLERS,
            "scheduler": SCHEDULERS, "positive": "CONDITIONING", "negative": "CONDITIONING", "latent_image": "LATENT"}
-# class -> (inputs, outputs); an input is a type that only a link gives, a list of words, or (INT or FLOAT, lowest, highest).
+# class -> (inputs, outputs); an input is a type that only a link can give, a list of words, or (INT or FLOAT, lowest,
+# highest)
 NODES = {
     "CheckpointLoaderSimple": ({"ckpt_name": CHECKPOINTS}, ["MODEL", "CLIP", "VAE"]),
     "LoraLoader": ({"model": "MODEL", "clip": "CLIP", "lora_name": "STRING", "strength_model": ("FLOAT", -100, 100),
@@ -77,7 +78,7 @@ def is_link(value):
 
 
 def input_error(graph, name, kind, value):
-    """(type, message, details) of what is wrong with a node's input, or None."""
+    """Returns (type, message, details) if a node's input is invalid, else None."""
     wanted = kind if isinstance(kind, str) else "COMBO" if isinstance(kind, list) else kind[0]
     if isinstance(value, list):
         if not is_link(value) or value[0] not in graph:
@@ -106,7 +107,7 @@ def input_error(graph, name, kind, value):
 
 
 def upstream(graph, start):
-    """The nodes that a node needs, itself first, nearest first."""
+    """Returns the nodes that a node depends on: itself first, then by distance."""
     seen, todo = [], [start]
     while todo:
         node = todo.pop(0)
@@ -124,10 +125,10 @@ class ComfyUi(Style):
         super().__init__(world)
         self.line, self.numbers = jobs, 0
         self.pending, self.running = [], None
-        self.history_of = collections.OrderedDict()  # id -> the last job with this id that ended
-        self.sockets = {}                            # client id -> the frames that its connection sends
-        self.cached = {}                             # signature -> images of the output nodes of the job before
-        # In the log's folder, which a test removes even if it kills this server.
+        self.history_of = collections.OrderedDict()  # id -> the last finished job with this id
+        self.sockets = {}  # client id -> the frames that its connection sends
+        self.cached = {}  # signature -> images of the output nodes of the previous job
+        # a folder in the log's folder, which a test removes even if it kills this server
         self.own = tempfile.TemporaryDirectory(prefix="comfy-", dir=os.path.dirname(world.options.log) or None)
         self.folders = {"output": world.options.output or self.own.name, "temp": os.path.join(self.own.name, "temp")}
         routes = [("POST", "/prompt", self.prompt), ("GET", "/prompt", lambda w, r: Answer(
@@ -158,7 +159,7 @@ class ComfyUi(Style):
             return wrong
         name = body.get("prompt_id") or str(uuid.uuid4())
         for node in outputs:
-            self.asked(graph, node)  # a graph that cannot be drawn is refused now
+            self.asked(graph, node)  # a graph without an image is rejected at once
         with world.lock:
             take_number(world, request)
             self.numbers += 1
@@ -173,7 +174,7 @@ class ComfyUi(Style):
         return Answer(200, {"prompt_id": name, "number": number, "node_errors": {}})
 
     def validate(self, graph):
-        """(400 or None, the output nodes)."""
+        """Returns (400 or None, the output nodes)."""
         def refuse(kind, message, details, node_errors=None):
             return Answer(400, {"error": {"type": kind, "message": message, "details": details, "extra_info": {}},
                                 "node_errors": node_errors or {}}), []
@@ -219,7 +220,7 @@ class ComfyUi(Style):
         return get("value")
 
     def text(self, graph, link):
-        """The text behind a conditioning; "" where it was zeroed."""
+        """Returns the text of a conditioning; "" if it was zeroed."""
         for _ in range(32):
             node = graph[link[0]]
             if node["class_type"].startswith("CLIPTextEncode"):
@@ -231,11 +232,12 @@ class ComfyUi(Style):
 
     @staticmethod
     def sampler_of(graph, output):
-        """The id of the sampler that is nearest to an output node, or None."""
+        """Returns the id of the sampler nearest to an output node, or None."""
         return next((n for n in upstream(graph, output) if graph[n]["class_type"] in SAMPLING), None)
 
     def asked(self, graph, output):
-        """[(prompt, seed, width, height)] of an output node: the nearest sampler's positive text, seed and latent."""
+        """Returns [(prompt, seed, width, height)] of an output node: positive text, seed and latent of its nearest
+        sampler."""
         sampler = self.sampler_of(graph, output)
         cloud = next((n for n in upstream(graph, output) if graph[n]["class_type"] == "TestCloud"), None)
         if cloud:
@@ -254,12 +256,13 @@ class ComfyUi(Style):
         seed = self.value(graph, given["seed" if "seed" in given else "noise_seed"])
         size = self.value(graph, latent["width"]), self.value(graph, latent["height"])
         prompt = self.text(graph, words["positive" if "positive" in words else "conditioning"])
-        # A batch has one seed: its later pictures are no other seed's.
+        # The images of a batch have one seed.  No other seed gives its later images.
         return [(prompt, seed if i == 0 else pictures.next_seed("batch", seed, i), *size)
                 for i in range(self.value(graph, latent["batch_size"]))]
 
     def signature(self, graph, node):
-        """The key of the cache: classes and inputs of a node and of all nodes that it needs, without ids and titles."""
+        """Returns the key of the cache: classes and inputs of a node and of all nodes that it depends on, without
+        ids and titles."""
         order = upstream(graph, node)
         place = {n: i for i, n in enumerate(order)}
         show = lambda v: ["node", place.get(v[0]), v[1]] if is_link(v) else v
@@ -287,7 +290,7 @@ class ComfyUi(Style):
         frames.put(websocket.frame(websocket.TEXT, json.dumps({"type": kind, "data": data}).encode()))
 
     def event(self, job, kind, **data):
-        """Tells the client of a job, if it is connected."""
+        """Sends an event about a job to its client, if it is connected."""
         bad = self.world.options.socket
         with self.world.lock:
             frames = self.sockets.get(job["extra"]["client_id"])
@@ -314,11 +317,11 @@ class ComfyUi(Style):
     def work(self):
         with self.world.lock:
             if not self.pending:
-                return  # it was deleted from the queue
+                return  # the job was deleted from the queue
             job = min(self.pending, key=lambda j: j["number"])
             self.pending.remove(job)
             self.running = job
-        # The log has a separate line for each drawing, since a request with cached images draws nothing.
+        # the log has a separate line for each drawing, because a request with cached images draws nothing
         shown = Request("WORK", "/prompt", {}, {}, {"prompt_id": job["id"]})
 
         def tell(kind, **more):
@@ -346,7 +349,7 @@ class ComfyUi(Style):
         self.event(job, "executing", node=None)
 
     def output(self, job, node, shown, tell):
-        """Draws and saves what an output node shows.  False: the job ends here, and a message says why."""
+        """Draws and saves the images of an output node.  Returns False if the job ends here; a message says why."""
         graph, kind = job["graph"], "output" if job["graph"][node]["class_type"] == "SaveImage" else "temp"
         prefix = self.value(graph, graph[node]["inputs"].get("filename_prefix", "ComfyUI_temp_" + "".join(random.choices("abcdefgh", k=5))))
         folder, _, stem = prefix.replace("\\", "/").rpartition("/")

@@ -2,7 +2,8 @@
 """The fields that each protocol's requests may have, as documented, and the check of a request against them.
 
 A type is str, int, num, bool, list or dict, a dict of the same (an object within), or (type, lowest, highest); `?` after a
-name: null is fine too. Real servers ignore much of what they do not know; here it is an error, which finds a client's slips.
+name: null is fine too. Real servers ignore unknown fields; here an unknown field is an error, so that mistakes of a
+client are found.
 """
 from .pictures import MOST_SIDE
 
@@ -60,7 +61,7 @@ COMFY = {"prompt": "dict", "client_id": "str", "prompt_id": "str", "extra_data":
 
 
 class Wrong(Exception):
-    """A field that the protocol does not know, or not of this type: its name and what is wrong with it."""
+    """A field that the protocol does not know or that has a wrong type: its name and the fault."""
 
     def __init__(self, name, what):
         super().__init__("%s: %s" % (name, what))

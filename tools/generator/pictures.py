@@ -24,7 +24,7 @@ import world  # noqa: E402
 
 MODEL, MODEL_HASH = "drawn-world", "d7a3ec0f1e"
 MOST_SIDE = 4096
-NOISE_SIDE = 256  # noise is strong for this side, as in the sample: at a larger one it would average out
+NOISE_SIDE = 256  # noise is as strong as in the sample for this side; on a larger image it would average out
 
 STYLE_WORDS = {"a pencil sketch of ": r"(?:pencil )?sketch|pencil drawing", "an oil painting of ": r"oil painting|painting",
                "pixel art of ": r"pixel art"}
@@ -41,13 +41,13 @@ CATEGORY = {thing: name for name, things in world.CATEGORIES.items() for thing i
 
 
 def nouns():
-    """Word or words, in one and many -> (thing, whether it says that there are many)."""
+    """Returns {word or words: (thing, whether the word means several)}, for singular and plural."""
     found = {}
     for name, things in world.CATEGORIES.items():
         if name != "landscapes":
             for thing in things:
                 found[world.plural(thing)] = (thing, True)
-                found[thing] = (thing, False)  # "fish" are one unless a number says otherwise
+                found[thing] = (thing, False)  # "fish" means one unless a number is given
     found.update(men=("man", True), women=("woman", True), children=("child", True))
     return found
 
@@ -58,13 +58,13 @@ COLOR = "|".join(world.COLORS)
 
 
 def dice(*what):
-    """A random.Random of its own for each thing to decide: the same for the same words, on any machine."""
+    """Returns a random.Random for one decision, seeded by its words: the same on any machine."""
     text = json.dumps(what, ensure_ascii=True).encode()
     return random.Random(int.from_bytes(hashlib.sha256(text).digest()[:8], "big"))
 
 
 class Reader:
-    """Takes known phrases out of a prompt."""
+    """Removes known phrases from a prompt, one after the other."""
 
     def __init__(self, prompt):
         text = re.sub(r"<[^>]*>", " ", prompt.lower())             # <lora:name:0.8>
@@ -80,7 +80,7 @@ class Reader:
         return ""
 
     def thing(self, found):
-        """(thing, colour or "", count) of a noun: the colour and the number are among the few words before it."""
+        """Returns (thing, colour or "", count) of a noun.  Colour and number are among the few words before it."""
         before = self.text[:found.start()]
         last = [m.end() for m in NOUN.finditer(before)]
         words = before[last[-1] if last else 0:].split("|")[-1].split()[-5:]
@@ -91,9 +91,8 @@ class Reader:
 
 
 def parse(prompt):
-    """(scene, whether the prompt names anything of the drawn world): the inverse of world.caption().
-
-    Colours, hair and mood that the prompt does not name are left empty."""
+    """Returns (scene, whether the prompt names anything of the drawn world): the inverse of world.caption().
+    Colours, hair and mood that the prompt does not name stay empty."""
     r = Reader(prompt)
     style = r.take(STYLE_WORDS)
     place = r.take(PLACE_WORDS, r"\b(?:in|on|at) (?:an? |the )?(?:%s)\b")
@@ -119,7 +118,7 @@ def parse(prompt):
                                        relation=between.group(1), style=style), True
         return world.Scene(category, thing, color, count=count, place=place, time=time, style=style), True
     land = next((LAND_WORDS[w] for w in r.text.replace("|", " ").split() if w in LAND_WORDS), "")
-    if not land and place:  # "on the moon" and nothing else
+    if not land and place:  # "on the moon" and no other land
         land = {"on a beach": "beach", "in the desert": "desert", "in the mountains": "mountain"}.get(place, "")
     if land:
         return world.Scene("landscapes", land, time=time, style=style), True
@@ -128,7 +127,7 @@ def parse(prompt):
 
 
 def fill(scene, rng):
-    """What the prompt left open, decided."""
+    """Returns the scene with random choices for everything that the prompt left open."""
     color = rng.choice(list(world.COLORS))
     if scene.category == "landscapes":
         return scene
@@ -141,13 +140,13 @@ def fill(scene, rng):
 
 
 def share(prompt):
-    """The part of a prompt's pictures that is faithful: 0.1 to 0.8, 0.33 in the mean."""
+    """Returns the share of faithful images of a prompt: 0.1 to 0.8, on average 0.33."""
     return 0.1 + 0.7 * dice("share", prompt).random() ** 2
 
 
 @dataclass(frozen=True)
 class Plan:
-    scene: world.Scene  # as drawn
+    scene: world.Scene  # the scene as drawn
     effect: str
     flaw: str           # "": faithful
     share: float
@@ -161,7 +160,7 @@ def plan(prompt, seed):
 
 
 def picture(prompt, seed, width, height):
-    """An RGB image. The world is square: it stands in the middle, and its edge goes on to both sides."""
+    """Returns an RGB image.  The world is square: it is in the middle, and its edges continue on both sides."""
     p = plan(prompt, seed)
     side = min(width, height)
     first = min(side, NOISE_SIDE) if p.effect == "noise" else side
@@ -175,7 +174,7 @@ def picture(prompt, seed, width, height):
 
 
 def encode(im, text=(), form="png", quality=None):
-    """The file's bytes; `text` are PNG text chunks, (key, value)."""
+    """Returns the bytes of an image file; `text`: PNG text chunks (key, value)."""
     out = io.BytesIO()
     if form == "png":
         info = PngInfo()
@@ -188,7 +187,7 @@ def encode(im, text=(), form="png", quality=None):
 
 
 def any_seed(seed, bits=32):
-    """The seed, or one drawn by lot for None and negative ones."""
+    """Returns the seed, or a random seed for None and negative values."""
     return secrets.randbits(bits) if seed is None or seed < 0 else seed
 
 
@@ -197,7 +196,7 @@ def next_seed(*what):
 
 
 def settings_line(pairs):
-    """AUTOMATIC1111's last line: a value with a comma, a colon or a newline stands in quotes."""
+    """Returns AUTOMATIC1111's last line: a value with a comma, a colon or a newline is in quotes."""
     def value(v):
         v = str(v)
         return json.dumps(v, ensure_ascii=False) if re.search(r"[,:\n]", v) else v

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the paths mean: AUTOMATIC1111, OpenAI, stable-diffusion.cpp and SwarmUI; ComfyUI is in comfy.py.
+"""The handlers of the paths of AUTOMATIC1111, OpenAI, stable-diffusion.cpp and SwarmUI; ComfyUI is in comfy.py.
 
 Each protocol is a Style: its routes (method, pattern of the path, handler) and the form of its errors.
 """
@@ -28,11 +28,11 @@ MODELS = [{"title": "%s.safetensors [%s]" % (name, digest), "model_name": name, 
 
 
 class Style:
-    """A protocol's manners."""
-    bearer = False     # a key in place of user and password
-    no_origin = False  # browsers are turned away
-    open = False       # asks nobody who he is
-    queued = False     # says yes to a job that fails later
+    """Properties of a protocol."""
+    bearer = False  # a key instead of user and password
+    no_origin = False  # requests of browsers are rejected
+    open = False  # no authentication is required
+    queued = False  # a job is accepted even if it fails later
     routes = ()
 
     def __init__(self, world=None):
@@ -43,7 +43,8 @@ class Style:
 
 
 def split_extra(prompt):
-    """(prompt, fields) of `text <sd_cpp_extra_args>{...}</sd_cpp_extra_args>`, the seed's way into the other protocols."""
+    """Returns (prompt, fields) of `text <sd_cpp_extra_args>{...}</sd_cpp_extra_args>`, by which a seed passes
+    through the other protocols."""
     found = re.search(r"\s*<sd_cpp_extra_args>(.*?)</sd_cpp_extra_args>\s*", prompt, re.S)
     if not found:
         return prompt, {}
@@ -88,7 +89,7 @@ class Automatic1111(Style):
         return Answer(status, {"detail": message})
 
     def model(self, name):
-        """An unknown checkpoint is passed over, as the real server does: the answer tells which it was."""
+        """An unknown checkpoint is ignored, as by the real server: the response names the checkpoint that was used."""
         return next((m for m in MODELS if name in (m["title"], m["model_name"], m["hash"], m["model_name"] + ".safetensors")),
                     MODELS[0])
 
@@ -139,7 +140,7 @@ class Automatic1111(Style):
             world.running = None
         texts = [text(s) for s in seeds]
         files = [pictures.encode(im, [("parameters", t)]) for im, t in zip(images, texts)]
-        # If pictures are to be saved, the first one is a grid, as the web interface saves it.
+        # if images are saved, the first image is a grid, as the web interface saves it
         first = 1 if images and (world.options.grid or (get("save_images", False) and count > 1)) else 0
         if first:
             texts.insert(0, text(seed))
@@ -187,7 +188,7 @@ class OpenAi(Style):
 
     def __init__(self, world):
         super().__init__(world)
-        self.kept = collections.OrderedDict()  # files that an answer gave the address of
+        self.kept = collections.OrderedDict()  # files whose addresses a response contained
         self.routes = [("POST", "/v1/images/generations", self.generate), ("GET", "/v1/models", lambda w, r: Answer(
             200, {"object": "list", "data": [{"id": pictures.MODEL, "object": "model", "owned_by": "local"}]}))]
 
@@ -230,7 +231,7 @@ class OpenAi(Style):
         take_number(world, request)
         form, data = body.get("output_format") or "png", []
         for i in range(body.get("n") or 1):
-            # There is no seed to ask for: the k-th picture of a prompt is the same in every run, and no two are the same.
+            # the protocol has no seed: image k of a prompt is the same in every run, and differs from the other images
             with world.lock:
                 k = world.openai_drawn[prompt]
                 world.openai_drawn[prompt] += 1
@@ -257,7 +258,7 @@ class OpenAi(Style):
 
 
 class OpenAiFiles(Style):
-    """Where the addresses of an answer lead: elsewhere, really, and without the key."""
+    """Serves the addresses in responses, on another server and without the key."""
     open = True
 
     def __init__(self, openai):
@@ -271,7 +272,7 @@ class OpenAiFiles(Style):
 
 
 class Jobs:
-    """One thread that does jobs in order, for the protocols that answer before the picture is there."""
+    """One thread that runs jobs in order, for protocols that respond before the image exists."""
 
     def __init__(self, world):
         self.world, self.waiting = world, queue.Queue()

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The self-test: a server for each set of options, asked over HTTP as a client would; every check says what it saw.
-
-The same picture must come by every way, so the pixels of each protocol are compared with those of pictures.picture().
-"""
+"""The self-test: a server for each set of options, used over HTTP like a client would.  Every check prints what it
+found.  All protocols must give the same image, so their pixels are compared with those of pictures.picture()."""
 import base64
 import http.client
 import io
@@ -37,7 +35,7 @@ def check(what, good, seen=""):
 
 
 class Running:
-    """A server in a process of its own, as tests start it."""
+    """A server in its own process, as tests start it."""
 
     def __init__(self, *options):
         self.folder = tempfile.TemporaryDirectory(prefix="goldpan-test-")
@@ -56,7 +54,7 @@ class Running:
         self.folder.cleanup()
 
     def ask(self, path, body=None, headers=None, timeout=1800):
-        """(status, headers, bytes); a body is sent as JSON."""
+        """Returns (status, headers, bytes); a body is sent as JSON."""
         data = None if body is None else json.dumps(body).encode()
         asked = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json", **(headers or {})})
         try:
@@ -243,7 +241,7 @@ def test_openai():
 
 
 def comfy_job(s, body):
-    """The history's entry of a job, when it has ended."""
+    """Returns the history's entry of a job after the job has ended."""
     name = s.json("/prompt", {"prompt": body})[1]["prompt_id"]
     return poll(lambda: s.json("/history/" + name)[1], bool)[name]
 
@@ -255,7 +253,7 @@ def comfy_file(s, entry, node="9"):
 
 
 def test_comfy_files():
-    """File names are used again after files were deleted; the history and the cache still give the old names."""
+    """File names are used again after files were deleted; history and cache still return the old names."""
     with tempfile.TemporaryDirectory(prefix="goldpan-test-") as folder, Running("--output", folder) as s:
         red = comfy_job(s, graph("a red dog"))
         path = os.path.join(folder, "gold", "pan_00001_.png")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The HTTP server: requests in, one line of log for each, faults on demand; what a path means stands in protocols.py.
+"""The HTTP server: reads requests, writes a log line for each, and makes faults on request.  protocols.py defines the
+paths.
 
 A handler of protocols.py gets a Request and gives an Answer. An image request that is right in every field takes the next
 number, and the faults go by that number; a request that is refused anyhow takes none.
@@ -20,15 +21,15 @@ from dataclasses import dataclass, field
 from . import pictures, websocket
 from .fields import Wrong
 
-# Of these the answer is bad whatever was asked; of the rest the pictures are. `failed`: a job that was taken and then fails.
-# `timeout` never answers; `trickle` and `slowhead` send single bytes slowly, of the body or of the header.
-# `quota` is a 429 for an account without money: waiting does not help.
+# For these faults the response is bad, whatever the request; for the others only the image is bad.  `failed`: a job
+# that is accepted and fails later.  `timeout` never responds; `trickle` and `slowhead` send the body, or the header,
+# slowly in single bytes.  `quota` is a 429 for an account without credit: waiting does not help.
 REFUSALS = ("500", "503", "429", "quota", "timeout", "drop", "garbage", "trickle", "slowhead")
 SPOILED = ("notimage", "truncated", "failed")
-# ComfyUI's WebSocket: refused; never answered; closed once a job begins; bytes that are no frames; frames that mislead (long,
-# binary, broken JSON, the end of a job that still runs); silent.
+# Faults of ComfyUI's WebSocket: refused; never answered; closed when a job begins; bytes that are no frames; misleading
+# frames (long, binary, broken JSON, the end of a job that still runs); silent.
 SOCKETS = ("refused", "hangs", "closes", "garbage", "noise", "silent")
-DRIP = 0.25  # seconds between the bytes of an answer that trickles
+DRIP = 0.25  # seconds between the bytes of a slow response
 PAGE = (b"<!doctype html><html><head><title>Stable Diffusion</title></head><body><script>window.gradio_config = {};</script>"
         b"<gradio-app></gradio-app></body></html>")
 NOT_AN_IMAGE = b"this is no image, whatever its name says\n"
@@ -36,7 +37,7 @@ NOT_AN_IMAGE = b"this is no image, whatever its name says\n"
 
 @dataclass
 class Options:
-    latency: float = 0.0        # seconds that a picture takes
+    latency: float = 0.0  # seconds for each image
     log: str = ""
     faults: tuple = ()          # ((kind, every), ...)
     grid: bool = False
@@ -45,13 +46,14 @@ class Options:
     key: str = ""               # bearer key of the OpenAI paths
     retry_after: str = "1"
     job_ttl: float = 600.0      # seconds after which a finished sdcpp job is gone
-    most_jobs: int = 64         # sdcpp jobs that may wait
+    most_jobs: int = 64  # maximum number of waiting sdcpp jobs
     no_api: bool = False        # serve only the page of a web interface, like AUTOMATIC1111 without --api
-    busy: tuple = ()            # ((path, n), ...): the n-th request whose path begins so gets 429
-    trickle: tuple = ()         # beginnings of the paths whose answers come in single bytes
+    busy: tuple = ()  # ((path, n), ...): the n-th request whose path begins with this path gets 429
+    trickle: tuple = ()  # beginnings of the paths whose responses are sent in single bytes
     output: str = ""            # ComfyUI's output folder; "": a temporary folder
-    disable_metadata: bool = False  # ComfyUI's option of that name
-    one_seed: int = -1          # OpenAI: seed of every image, as with stable-diffusion.cpp's server; -1: each has its own
+    disable_metadata: bool = False  # like ComfyUI's option of this name
+    # OpenAI: the seed of every image, as with stable-diffusion.cpp's server; -1: each image has its own seed
+    one_seed: int = -1
     empty_info: bool = False    # txt2img's `info` is an empty string, as from stable-diffusion.cpp
     socket: str = ""            # how ComfyUI's WebSocket behaves badly: a word of SOCKETS
 
@@ -63,18 +65,18 @@ class Request:
     query: dict
     headers: dict
     body: object = None
-    match: object = None        # of the path's pattern
+    match: object = None  # the match of the path's pattern
     fault: str = ""             # notimage, truncated or failed: the handler's to do
-    drawn: list = field(default_factory=list)   # [{"seed", "flaw"}] of the pictures made for it
+    drawn: list = field(default_factory=list)  # [{"seed", "flaw"}] of the images made for this request
 
 
 @dataclass
 class Answer:
     status: int
-    body: object                # bytes, or what becomes JSON
+    body: object  # bytes, or an object that is sent as JSON
     type: str = "application/json"
     headers: dict = field(default_factory=dict)
-    frames: object = None       # a queue: the connection becomes a WebSocket that sends these
+    frames: object = None  # a queue: the connection becomes a WebSocket that sends the queue's frames
 
     def data(self):
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
@@ -87,17 +89,17 @@ class Refused(Exception):
 
 
 class World:
-    """What all requests share: options, counters, the log, and the one device that pictures are made on."""
+    """State shared by all requests: options, counters, the log, and the one device that makes images."""
 
     def __init__(self, options):
         self.options = options
         self.lock = threading.RLock()
-        self.device = threading.Lock()       # one job at a time where the real server has one device
+        self.device = threading.Lock()  # one job at a time if the real server has one device
         self.interrupted = threading.Event()
         self.requests = self.image_requests = 0
-        self.counts = collections.Counter()  # requests of the paths of options.busy
+        self.counts = collections.Counter()  # counts the requests for the paths in options.busy
         self.port = 0
-        self.running = None                  # the job that /progress tells of
+        self.running = None  # the job that /progress reports
         self.openai_drawn = collections.Counter()
         self.log = open(options.log, "a", encoding="utf-8") if options.log else None
 
@@ -112,7 +114,7 @@ class World:
             return self.counts[begin]
 
     def fault(self):
-        """The fault of the next image request, or ""."""
+        """Returns the fault of the next image request, or ""."""
         with self.lock:
             self.image_requests += 1
             return next((kind for kind, every in self.options.faults if self.image_requests % every == 0), "")
@@ -132,11 +134,11 @@ class World:
             self.log.flush()
 
     def wait(self):
-        """The time that a picture takes; False: interrupted in the meantime."""
+        """Waits for the time of an image.  Returns False if it was interrupted."""
         return not self.interrupted.wait(self.options.latency) if self.options.latency else not self.interrupted.is_set()
 
     def wait_alone(self):
-        """The same for servers that make several pictures at a time: no interrupt reaches them."""
+        """Waits for the time of an image, for servers that make several images at once: an interrupt has no effect."""
         time.sleep(self.options.latency)
 
     def picture(self, request, prompt, seed, width, height):
@@ -145,12 +147,12 @@ class World:
 
     @staticmethod
     def spoil(data, fault):
-        """The bytes of a picture as they go out."""
+        """Returns the bytes of an image as they are sent."""
         return NOT_AN_IMAGE if fault == "notimage" else data[:len(data) // 2] if fault == "truncated" else data
 
 
 def take_number(world, request):
-    """To be called by a handler once the request is known to be right: faults that need no picture end here."""
+    """Called by a handler after it has checked the request.  Faults that need no image end the request here."""
     request.fault = world.fault()
     if request.fault in REFUSALS:
         raise Refused(Answer(0, b""))
@@ -213,7 +215,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             answer = style.error(422, str(wrong), wrong.name)
         except Refused as refused:
             answer = refused.answer
-        except Exception as error:  # a slip of this tool: the client shall see it, and so shall whoever runs it
+        except Exception as error:  # an error of this tool: report it to the client and to the user of the tool
             print("generator: %s %s: %r" % (method, self.path, error), file=sys.stderr, flush=True)
             answer = style.error(500, repr(error), "")
         fault = request.fault
@@ -228,7 +230,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             answer = Answer(200, b"<html><body>this is what a proxy says, " + b"at length, " * 400 + b"and it is not JSON</body>")
         elif fault == "failed" and answer.status == 200 and not style.queued:
             answer = style.error(500, "the picture could not be made", "")
-        # The line is there before the client has its answer: a test may look at once.
+        # the line is written before the client gets its response, because a test may read the log at once
         world.write(n, request, 0 if fault in ("timeout", "trickle", "slowhead") else answer.status, fault)
         try:
             if fault == "timeout":
@@ -259,17 +261,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Refused(Answer(403, b"", "text/plain"))
 
     def hang(self):
-        """Never answers; ends when the client has gone, so that no thread is left behind."""
+        """Never responds.  Ends when the client has disconnected, so that no thread remains."""
         self.close_connection = True
         while True:
             ready, _, _ = select.select([self.connection], [], [], 60)
             if ready and not self.connection.recv(1, socket.MSG_PEEK):
                 return
             if ready:
-                time.sleep(0.05)  # the client says more, which nobody reads
+                time.sleep(0.05)  # the client sends more, which is not read
 
     def drip(self, begin):
-        """Sends an endless answer in single bytes, until the client disconnects."""
+        """Sends an endless response in single bytes, until the client disconnects."""
         self.close_connection = True
         self.wfile.write(begin)
         while True:

@@ -6,11 +6,11 @@ import queue
 import select
 
 TEXT, BINARY, PING = 1, 2, 9
-CLOSE = object()  # in a line of frames: the connection ends here
+CLOSE = object()  # in a queue of frames: the connection ends here
 
 
 def accept(key):
-    """The answer to a client's Sec-WebSocket-Key."""
+    """Returns the response to a client's Sec-WebSocket-Key."""
     return base64.b64encode(hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()
 
 
@@ -25,8 +25,8 @@ def frame(kind, data, last=True):
 
 
 def serve(connection, line):
-    """Sends the frames of a queue until the client has gone, or CLOSE comes.  What the client sends is not read as frames:
-    it has only pongs to say."""
+    """Sends the frames of a queue until the client disconnects, or CLOSE comes.  Frames of the client are ignored,
+    because clients send only pongs."""
     while True:
         ready, _, _ = select.select([connection], [], [], 0)
         if ready and not connection.recv(4096):

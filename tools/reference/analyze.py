@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What finding rests on: hierarchies, densities, maps and slices of the small sets in tests/golden/analyze/sets.
+"""Golden values for the analysis: hierarchies, densities, maps and slices of the small sets in
+tests/golden/analyze/sets.
 
 hnne/       partitions and layouts                       hnne 1.0.2 (its PCA exact, not randomised)
 hdbscan/    condensed trees, labels, strengths, outliers hdbscan's own compiled steps over exact distances: Prim from row 0,
@@ -93,7 +94,7 @@ def densities():
 # ---- UMAP ---------------------------------------------------------------------------------------------------------
 
 def neighbours(x, k):
-    """ids and distances [n, k], the row itself first; ties to the smaller row."""
+    """Returns ids and distances [n, k], the row itself first; of equal distances, the smaller row comes first."""
     x = x.astype(np.float64)
     ids, distances = [], []
     for i in range(len(x)):

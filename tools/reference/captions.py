@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Embeddings of 1,200 captions by the bundled model, and what hnne and hdbscan make of them: real vectors for the tests
-of finding, which every machine can have.
+"""Embeddings of 1,200 captions by the bundled model, and the results of hnne and hdbscan for them: real vectors that
+the tests of the analysis may distribute.
 
     python -m tools.reference.captions build/src/cli/goldpan        writes sets/captions.npy (float16) and its values
 
@@ -18,7 +18,7 @@ from .common import GOLDEN, MINI
 
 HERE = GOLDEN / "analyze"
 COUNT = 1200
-RUNS = ((2, 1), (5, 5), (15, 10))  # min_cluster_size, min_samples
+RUNS = ((2, 1), (5, 5), (15, 10))  # pairs of min_cluster_size and min_samples
 
 
 def captions():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the sets share: numbers from names, checksums, and how a set is compared or written.
+"""Shared by the sets: numbers from names, checksums, comparing and writing of a set.
 
 The recipe: value i (0-based, C order) of the tensor NAME is
 
@@ -43,7 +43,7 @@ def fnv1a64(name: str) -> int:
 
 
 def stream(name: str, index: np.ndarray) -> np.ndarray:
-    """splitmix64 outputs number `index` of the stream `name`, uint64."""
+    """Returns the splitmix64 outputs number `index` of the stream `name`, as uint64."""
     u64 = np.uint64
     with np.errstate(over="ignore"):
         s = index.astype(u64) + u64(fnv1a64(name)) + u64(0x9E3779B97F4A7C15)
@@ -53,7 +53,8 @@ def stream(name: str, index: np.ndarray) -> np.ndarray:
 
 
 def scale_offset(name: str, shape: tuple) -> tuple:
-    """sqrt(3 / fan in) gives variance 1 / fan in; the gains keep attention sharp and the pictures apart."""
+    """Returns scale and offset. sqrt(3 / fan in) gives variance 1 / fan in; the gains keep attention sharp and the
+    embeddings of images different."""
     if name == "logit_scale":
         return 0.0, 4.605170185988092
     norm = "layer_norm" in name or "layrnorm" in name or "layernorm" in name
@@ -73,7 +74,7 @@ def tensor(name: str, shape: tuple) -> np.ndarray:
 
 
 def pixels(side: int, n: int) -> np.ndarray:
-    """uint8 [n, side, side, 3]: cells of one colour, 8 + 8j pixels wide in picture j, with noise of a quarter."""
+    """Returns uint8 [n, side, side, 3]: cells of one colour, 8 + 8j pixels wide in image j, with noise of a quarter."""
     j, y, x, c = np.ogrid[:n, :side, :side, :3]
     cell = 8 + 8 * j
     coarse = stream("pixels.cells", ((j * 256 + y // cell) * 256 + x // cell) * 3 + c) >> np.uint64(56)
@@ -82,7 +83,8 @@ def pixels(side: int, n: int) -> np.ndarray:
 
 
 def planes(u8: np.ndarray) -> np.ndarray:
-    """float32 [n, 3, side, side] as CLIPImageProcessor (Pillow-backed) makes it of pixels of the right size."""
+    """Returns float32 [n, 3, side, side], preprocessed like CLIPImageProcessor (Pillow-backed) for pixels of the
+    right size."""
     f = (u8.astype(np.float64) * (1 / 255)).astype(np.float32)
     return np.ascontiguousarray(np.moveaxis((f - MEAN) / STD, -1, 1)).astype(np.float32)
 
@@ -90,7 +92,7 @@ def planes(u8: np.ndarray) -> np.ndarray:
 # ---- torch --------------------------------------------------------------------------------------------------------
 
 def quiet_torch():
-    """One thread, no gradients, no progress bars."""
+    """Sets torch to one thread, no gradients, no progress bars."""
     import torch
     import transformers
     torch.set_num_threads(1)
@@ -101,7 +103,7 @@ def quiet_torch():
 
 
 def round_to_bf16(net) -> None:
-    """Weights and inputs of every matrix product rounded to bf16, sums in fp32: what goldpan's bf16 is."""
+    """Rounds weights and inputs of every matrix product to bf16, and keeps sums in fp32, like goldpan's bf16."""
     import torch
     for part in net.modules():
         if isinstance(part, (torch.nn.Linear, torch.nn.Conv2d)):
@@ -117,7 +119,7 @@ def largest_cosine(e: np.ndarray) -> float:
 # ---- files --------------------------------------------------------------------------------------------------------
 
 def crc(data) -> str:
-    """CRC-32 of bytes, or of an array in C order; 8 hex digits."""
+    """Returns the CRC-32 of bytes, or of an array in C order, as 8 hex digits."""
     return f"{zlib.crc32(np.ascontiguousarray(data).tobytes() if isinstance(data, np.ndarray) else data):08x}"
 
 
@@ -126,20 +128,20 @@ def ids_crc(ids) -> str:
 
 
 def read_rows(path: Path, key: str) -> tuple:
-    """-> head, rows of a file by write_rows"""
+    """Returns head and rows of a file that write_rows wrote."""
     head = json.loads(path.read_text("ascii"))
     return head, head.pop(key)
 
 
 def write_rows(path: Path, head: dict, key: str, rows: list) -> None:
-    """One JSON object whose `key` holds the rows, a row a line, so that differences are readable."""
+    """Writes one JSON object whose `key` contains the rows, one row per line, so that diffs are readable."""
     lines = [json.dumps(r, separators=(",", ":")) for r in rows]
     body = json.dumps(head, indent=1)[:-2].rstrip()
     path.write_text(f'{body},\n "{key}": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n", "ascii")
 
 
 def different(old, new, name: str = ""):
-    """Where two rows differ, as one line each."""
+    """Yields the differences of two rows, one line each."""
     if isinstance(old, dict) and isinstance(new, dict):
         for k in dict.fromkeys([*old, *new]):
             yield from different(old.get(k), new.get(k), f"{name} {k}".strip())
@@ -152,7 +154,7 @@ def close(old: np.ndarray, new: np.ndarray, within: float) -> bool:
 
 
 def verdict(name: str, what: str, bad: list) -> int:
-    """The one line of a set (and its first differences on stderr); the exit status."""
+    """Prints the one line of a set (and its first differences on stderr).  Returns the exit code."""
     for line in bad[:20]:
         print(f"{name}: {line}", file=sys.stderr)
     if len(bad) > 20:

@@ -26,7 +26,7 @@ def hwc(planes) -> np.ndarray:
 
 
 def plain_rgb(image: Image.Image) -> Image.Image:
-    """convert("RGB") without the `transparency` that it may leave in .info, on which transformers 5 acts."""
+    """Returns convert("RGB") without the `transparency` that it may leave in .info, which transformers 5 would use."""
     return Image.fromarray(np.array(image.convert("RGB")))
 
 
@@ -50,7 +50,8 @@ def image_row(old: dict, processors: dict) -> dict:
            "rgb_crc32": crc(np.array(rgb)), "targets": {}}
     if "note" in old:
         row["note"] = old["note"]
-    white = np.ascontiguousarray(convert_to_rgb(image, return_numpy=True))  # what transformers 5 makes of transparency
+    # the result of transformers 5 for transparency
+    white = np.ascontiguousarray(convert_to_rgb(image, return_numpy=True))
     if not np.array_equal(white, np.array(rgb)):
         row["rgb_on_white_crc32"] = crc(white)
     row["targets"] = {str(side): target(rgb, side, p) for side, p in processors.items()}
@@ -61,7 +62,7 @@ def image_row(old: dict, processors: dict) -> dict:
 
 def crop_row(old: dict) -> dict:
     path = HERE / old["in"]
-    if not path.exists():  # the larger ones are not kept here
+    if not path.exists():  # the larger images are not in this repository
         return old
     side = old["crop"]
     crop = hwc(processor(side, do_resize=False)(images=Image.open(path), do_rescale=False, do_normalize=False)["pixel_values"][0])

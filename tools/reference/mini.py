@@ -24,7 +24,7 @@ def prompt_of(file) -> str:
 
 
 def embed() -> tuple:
-    """files, prompts of the files, images [n, d], texts {prompt: [d]}"""
+    """Returns files, prompts of the files, images [n, d], texts {prompt: [d]}."""
     torch = quiet_torch()
     from transformers import CLIPModel, CLIPTokenizer
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil

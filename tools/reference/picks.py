@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What picking rests on: corrections of scores by group, and greedy choices with their optimum by brute force.
+"""Golden values for picking: corrections of scores by group, and greedy selections with the optimum by brute force.
 
 picks.json   tests/golden/analyze/picks: one object
     within       60 scores in 5 groups, with ties: z by the sample deviation (numpy), mid-rank percentile (scipy)
@@ -45,7 +45,7 @@ def below(seed: int, n: int, k: int) -> np.ndarray:
 
 
 def unit_mixture(seed: int, n: int, d: int, k: int, spread: float) -> np.ndarray:
-    """float32 [n, d]: rows about k centres, of length 1."""
+    """Returns float32 [n, d]: rows around k centres, of length 1."""
     centre = normal(seed, k * d).reshape(k, d)
     x = (centre[below(seed + 1, n, k)] + spread * normal(seed + 2, n * d).reshape(n, d)).astype(np.float32).astype(np.float64)
     return (x / np.sqrt((x * x).sum(1, keepdims=True))).astype(np.float32)
@@ -92,7 +92,8 @@ def shrinkage() -> list:
 # ---- choices ------------------------------------------------------------------------------------------------------
 
 def greedy(n: int, k: int, value, allowed=lambda i, chosen: True) -> tuple:
-    """k steps, each by looking at all rows; equal to twelve places: the smaller row -> rows, their values"""
+    """Selects k rows, comparing all rows at each step.  Values that are equal to twelve places count as equal: the
+    smaller row wins.  Returns rows and their values."""
     chosen, values = [], []
     for _ in range(k):
         v = np.array([-np.inf if i in chosen or not allowed(i, chosen) else value(i, chosen) for i in range(n)])
@@ -104,7 +105,7 @@ def greedy(n: int, k: int, value, allowed=lambda i, chosen: True) -> tuple:
 
 
 def location(n: int, k: int, of) -> dict:
-    """Greedy for the set function `of`, and the best set where all can be tried."""
+    """Returns the greedy selection for the set function `of`, and the best set if all sets can be tried."""
     chosen, gains = greedy(n, k, lambda i, c: of(c + [i]) - of(c))
     r = {"picks": chosen, "gains": gains, "value": of(chosen)}
     if n <= 12:
@@ -137,7 +138,8 @@ def made() -> dict:
 
 
 def apart(old, new, name: str = ""):
-    """As common.different, but numbers may differ by rounding (numpy sums in another order on another machine)."""
+    """As common.different, but numbers may differ by rounding, because numpy may add in another order on another
+    machine."""
     if isinstance(old, dict) and isinstance(new, dict) and old.keys() == new.keys():
         for k in old:
             yield from apart(old[k], new[k], f"{name} {k}".strip())

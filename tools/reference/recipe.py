@@ -37,7 +37,8 @@ def config(name: str):
 
 
 def token_rows() -> np.ndarray:
-    """8 rows of 2..77 ids of OpenAI's vocabulary: content id j of row r is (1000 + 37 r^2 + 911 j (r + 1)) mod 48000."""
+    """Returns 8 rows of 2..77 ids of OpenAI's vocabulary: content id j of row r is (1000 + 37 r^2 + 911 j (r + 1))
+    mod 48000."""
     ids = np.full((8, POSITIONS), 49407, np.int32)
     for r, n in enumerate((2, 3, 7, 9, 17, 38, 60, 77)):
         ids[r, 0] = 49406
@@ -47,7 +48,7 @@ def token_rows() -> np.ndarray:
 
 
 def build(name: str, torch) -> tuple:
-    """-> network, {tensor: first values and CRC-32}"""
+    """Returns the network, and {tensor: first values and CRC-32}."""
     from transformers import CLIPModel
     with torch.device("meta"):
         net = CLIPModel(config(name))
@@ -64,7 +65,8 @@ def build(name: str, torch) -> tuple:
 
 
 def embed(net, torch, pictures: list, rows: list) -> tuple:
-    """Not normalised; texts without their padding: the same by causality."""
+    """Returns embeddings that are not normalised.  Texts have no padding, which cannot change them because of the
+    causal mask."""
     images = [net.visual_projection(net.vision_model(pixel_values=torch.from_numpy(planes(p[None]))).pooler_output) for p in pictures]
     texts = [net.text_projection(net.text_model(input_ids=torch.from_numpy(r[None, :int(np.argmax(r == 49407)) + 1]).long()).pooler_output) for r in rows]
     return torch.cat(images).numpy(), torch.cat(texts).numpy()
@@ -75,7 +77,7 @@ def unit(x: np.ndarray) -> np.ndarray:
 
 
 def make(name: str) -> tuple:
-    """-> numbers of the pictures, image_embeds of them, text_embeds [8, e], the entry of NAME.json"""
+    """Returns the numbers of the images, their image_embeds, text_embeds [8, e], and the entry of NAME.json."""
     torch = quiet_torch()
     side, ids = SHAPES[name][5], token_rows()
     which = [i for i in range(4) if (HERE / f"pixels-{side}-{i}.png").exists()]
@@ -120,7 +122,7 @@ def write(name: str) -> None:
 
 
 def too_large(name: str) -> bool:
-    """The weights once in float32, a tensor twice, and what the packages take."""
+    """Returns true if memory is too small: it must hold the weights in float32, one tensor twice, and the packages."""
     vw, vl, _, vm, _, _, tw, tl, _, tm, _, _ = SHAPES[name]
     weights = sum(n * (4 * w * w + 2 * w * m) for w, n, m in ((vw, vl, vm), (tw, tl, tm))) + VOCAB * tw
     with open("/proc/meminfo", encoding="ascii") as f:

@@ -17,7 +17,7 @@ from .common import GOLDEN, MINI, ROOT, SHARED, quiet_torch, read_rows, verdict,
 
 HERE = GOLDEN / "score"
 TOWERS = SHARED / "golden" / "encode" / "towers"
-WITHIN = 1e-3  # of a score
+WITHIN = 1e-3  # largest allowed difference of a score
 
 
 def pooled_model(folder, torch):
@@ -36,7 +36,7 @@ def pooled_model(folder, torch):
 
 
 class Scorer:
-    """torchmetrics with the model of a folder."""
+    """Runs torchmetrics with the model of a folder."""
 
     def __init__(self, folder):
         self.torch = quiet_torch()
@@ -50,7 +50,7 @@ class Scorer:
         return self.torch.from_numpy(np.array(Image.open(path).convert("RGB"))).permute(2, 0, 1).contiguous()
 
     def pair(self, image, text: str, processor) -> float:
-        """Not clamped: 100 * cosine."""
+        """Returns 100 * cosine, not clamped."""
         from torchmetrics.functional.multimodal.clip_score import _clip_score_update
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -59,7 +59,7 @@ class Scorer:
         return float(score[0])
 
     def kept_end(self, image, ids) -> float:
-        """A text over 77 ids as goldpan cuts it: the end token stays."""
+        """Returns the score for a text of more than 77 ids that is cut as goldpan cuts it: the end token stays."""
         a = self.model.get_image_features(self.pillow(images=[image], return_tensors="pt")["pixel_values"])
         b = self.model.get_text_features(self.torch.tensor([ids]))
         return float(100 * (a / a.norm(dim=-1) * (b / b.norm(dim=-1))).sum())
@@ -80,13 +80,13 @@ def pair_row(old: dict, scorers: dict) -> dict:
 
 
 def away(old: dict, new: dict) -> list:
-    """Fields that differ: scores by more than WITHIN, others at all."""
+    """Returns the fields that differ: scores by more than WITHIN, other fields at all."""
     return [f"{k} {old.get(k)} {new.get(k)}" for k in dict.fromkeys([*old, *new])
             if not (abs(old[k] - new[k]) <= WITHIN if isinstance(old.get(k), float) and isinstance(new.get(k), float) else old.get(k) == new.get(k))]
 
 
 def mini_pairs() -> tuple:
-    """-> pairs scored, differences"""
+    """Returns the number of scored pairs, and the differences."""
     s, bad = Scorer(MINI), []
     rows = [line.split("\t") for line in (GOLDEN / "mini" / "scores.tsv").read_text("utf-8").splitlines()[1:33]]
     for file, text, score in rows:

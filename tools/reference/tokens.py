@@ -25,14 +25,15 @@ HERE = GOLDEN / "tokenizer"
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
 BPE_SHA256 = "924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a"
 MERGES = 49152 - 256 - 2
-# The hub's openai/clip-vit-* mark the specials "normalized".
+# The tokenizer_config.json of openai/clip-vit-* on the hub marks the special tokens as "normalized".
 HUB_CONFIG = {"tokenizer_class": "CLIPTokenizer", "do_lower_case": True, "model_max_length": 77, "pad_token": EOS,
               **{k: {"__type": "AddedToken", "content": c, "lstrip": False, "normalized": True, "rstrip": False, "single_word": False}
                  for k, c in (("bos_token", BOS), ("eos_token", EOS), ("unk_token", EOS))}}
 
 
 def write_vocabulary(out: Path) -> None:
-    """vocab.json and merges.txt of openai/clip-vit-*: bytes, bytes at a word's end, merges, two specials."""
+    """Writes vocab.json and merges.txt of openai/clip-vit-*: bytes, bytes at a word's end, merges, two special
+    tokens."""
     raw = (Path(importlib.util.find_spec("open_clip").submodule_search_locations[0]) / "bpe_simple_vocab_16e6.txt.gz").read_bytes()
     assert hashlib.sha256(raw).hexdigest() == BPE_SHA256, "not OpenAI's list of merges"
     merges = gzip.decompress(raw).decode("utf-8").split("\n")[1:1 + MERGES]
@@ -76,7 +77,7 @@ def mini_row(old: dict, tokenizer) -> dict:
 
 
 def members(pattern: str, points: list) -> list:
-    """The code points that the pattern takes, as the tokenizers package matches it."""
+    """Returns the code points that the pattern matches in the tokenizers package."""
     from tokenizers import Regex, pre_tokenizers
     split, out = pre_tokenizers.Split(Regex(pattern), behavior="removed"), []
     for i in range(0, len(points), 8192):
@@ -115,7 +116,7 @@ def mini_sums(tokenizer, texts: list) -> str:
 
 
 def prompt_lines(folder: Path):
-    """(set, index, text) of the prompt sets beside the checkout."""
+    """Yields (set, index, text) of the prompt sets beside the repository."""
     with open(folder / "PartiPrompts.tsv", encoding="utf-8", newline="") as f:
         at = f.readline().rstrip("\n").split("\t").index("Prompt")
         yield from (("parti", i, line.rstrip("\r\n").split("\t")[at]) for i, line in enumerate(f))
@@ -130,7 +131,7 @@ def prompt_lines(folder: Path):
 
 
 def shared_prompts(fast) -> tuple:
-    """-> lines checked, differences"""
+    """Returns the number of checked lines, and the differences."""
     table, folder = SHARED / "golden" / "encode" / "tokenizer" / "prompts.tsv", SHARED / "data" / "prompts"
     if not (table.exists() and folder.exists()):
         return 0, []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Small CLIP models, each with one or two traps: tests/golden/towers.
+"""Small CLIP models, each with one or two difficulties: tests/golden/towers.
 
 Their weights are not shipped, they come from the recipe (common.py).  Written are, for each model, config.json, ids.npy
 [8, context], image_pooled [n, width], image_embeds [n, e], text_pooled [8, width], text_embeds [8, e] (float32), and
@@ -86,7 +86,8 @@ def config_json(m: dict) -> dict:
 
 
 def token_rows(t: dict) -> np.ndarray:
-    """int32 [8, context]: bos, content, eos, eos as padding; row 6 has a second eos early, row 7 none."""
+    """Returns int32 [8, context]: bos, content, eos, and eos as padding; row 6 has an early second eos, row 7 has
+    none."""
     legacy, n = t["eos_token_id"] == 2, t["max_position_embeddings"]
     eos = t["vocab_size"] - 1 if legacy else t["eos_token_id"]
     bos = t["vocab_size"] - 2 if legacy else t["bos_token_id"]
@@ -107,7 +108,7 @@ def classes(m: dict):
 
 
 def write_folder(folder: Path, m: dict) -> None:
-    """config.json and safetensors of a model, as tests/recipe.c writes them."""
+    """Writes config.json and safetensors of a model, in the same way as tests/recipe.c."""
     import torch
     from safetensors.torch import save_file
     (folder / "config.json").write_text(json.dumps(config_json(m), indent=1) + "\n")
@@ -144,7 +145,7 @@ def bf16_guide(gold: dict, low: dict) -> dict:
 
 
 def make_tower(name: str, m: dict) -> tuple:
-    """-> {file: bytes-like array or dict}, entry of models.json"""
+    """Returns {file: bytes-like array or dict}, and the entry of models.json."""
     torch = quiet_torch()
     files, pv, ids = {"config.json": config_json(m)}, None, None
     entry = {"name": name, "why": m["why"], "dtype": m["dtype"], "shards": m["how"].get("shards", 1), "position_ids": bool(m["how"].get("position_ids"))}
@@ -188,7 +189,8 @@ def run(args) -> int:
 
 
 def same(path: Path, value) -> bool:
-    """Equal to what is committed: text and ids exactly, floats within 2e-6 (another processor sums otherwise)."""
+    """Returns true if the value equals the committed file: text and ids exactly, floats within 2e-6, because another
+    processor may add in another order."""
     if not path.exists():
         return False
     if path.suffix == ".json":

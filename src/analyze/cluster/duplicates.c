@@ -4,8 +4,8 @@
  * keep.  Each member is compared with the representative itself, so a chain of small differences never joins two rows
  * that differ much.
  *
- * Near-duplicates of a row are among its nearest neighbours.  For nearly all rows a k-NN search with a small k finds
- * all of them.  A row whose k neighbours are all near-duplicates is compared with every row. */
+ * The near-duplicates of a row are its nearest neighbours, so for nearly all rows a k-NN search with a small k finds
+ * them all.  A row whose k neighbours are all near-duplicates is compared with every row. */
 #include "analyze/analyze.h"
 
 #include "base/clock.h"
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NEAR = 12 }; /* neighbours of the k-NN search */
+enum { NEAR = 12 }; /* number of neighbours that the k-NN search finds for each row */
 
 typedef struct finder {
     const float *rows;
@@ -78,7 +78,8 @@ static size_t gather(const finder *f, uint32_t best, int32_t g, gp_duplicates *o
 {
     const uint32_t *ids = f->ids + best * f->k;
     size_t joined = 0;
-    /* true if even the k-th neighbour may be a near-duplicate; 1e-6 allows for the rounding of float distances */
+    /* more rows than the k neighbours may be near-duplicates if even the k-th neighbour may be one; 1e-6 allows for the
+     * rounding of float distances */
     bool all = f->k < f->n - 1 && (double)f->distances[best * f->k + f->k - 1] <= 1 - f->o->min_cosine + 1e-6;
     for (size_t i = 0; i < (all ? f->n : f->k); i++) {
         uint32_t row = all ? (uint32_t)i : ids[i];

@@ -67,7 +67,7 @@ typedef struct condenser {
     gp_hdbscan_edge *edge;
     uint32_t *queue; /* [2n] nodes in breadth-first order */
     uint32_t *name;  /* [2n] cluster of the condensed tree to which each merge belongs */
-    bool *gone;      /* [2n] whether the node left its cluster with a side that is too small */
+    bool *gone;      /* [2n] whether the node has left its cluster, because its side of a split was too small */
 } condenser;
 
 static uint32_t size_of(const condenser *c, uint32_t node)

@@ -5,20 +5,21 @@
 
 #include "base/status.h"
 
-/* A merge of two nodes at `distance`.  Nodes 0 to n - 1 are rows, node n + k is the k-th merge.  size: its rows. */
+/* A merge of two nodes at `distance`.  Nodes 0 to n - 1 are rows, node n + k is the k-th merge.  size: number of rows
+ * below the merge. */
 typedef struct gp_merge {
     uint32_t left, right, size;
     double distance;
 } gp_merge;
 
-/* Single-linkage clustering under the mutual reachability distance: merges [n - 1] by ascending distance.  Cost: see
- * mst.h. */
+/* Single-linkage clustering under the mutual reachability distance: writes merges [n - 1] in ascending order of
+ * distance.  Cost: see mst.h. */
 gp_status gp_an_linkage(const float *rows, size_t n, size_t d, const gp_hdbscan_options *options, gp_merge *merges,
                         gp_error *err);
 
 /* The condensed tree.  A cluster splits where both sides have at least min_size rows.  If only one side has, the
- * cluster continues as this side, and the rows of the other side leave it as noise.  Owns: *edge [*edges], gp_mem_free.
- */
+ * cluster continues as this side, and the rows of the other side leave it as noise.  The caller frees *edge [*edges]
+ * with gp_mem_free. */
 gp_status gp_an_condense(const gp_merge *merges, size_t n, size_t min_size, gp_hdbscan_edge **edge, size_t *edges,
                          gp_error *err);
 

@@ -39,7 +39,7 @@ static void read_tree(selector *s)
     }
     for (size_t i = 0; i < t->edges; i++) {
         size_t c = t->edge[i].parent - n;
-        /* inf - inf is NaN; the comparison in excess_of_mass is false for NaN */
+        /* of equal rows lambda is infinite, and inf - inf is NaN; the comparison in excess_of_mass is false for NaN */
         s->stability[c] += (t->edge[i].lambda - s->birth[c]) * t->edge[i].size;
         if (t->edge[i].lambda > s->death[c]) s->death[c] = t->edge[i].lambda;
     }
@@ -124,8 +124,9 @@ static void epsilon_rule(selector *s, bool *kept, bool *merged)
 
 /* ------------------------------------------------------------------ rows */
 
-/* Returns whether a row that left the root at `lambda` belongs to the root cluster.  The root must be the only cluster,
- * and the row must have left it last; with epsilon, at a distance of at most epsilon. */
+/* Returns whether a row that left the root at `lambda` belongs to the root cluster.  This is only possible if the root
+ * is the only cluster.  The row must be one of the last that left it; with epsilon, the row must have left it at a
+ * distance of at most epsilon. */
 static bool in_root_cluster(const selector *s, double lambda, size_t chosen)
 {
     if (chosen != 1 || !s->o->allow_single) return false;

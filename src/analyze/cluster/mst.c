@@ -8,10 +8,10 @@
  *   Otherwise: the rows with too low a bound are compared with all rows outside the tree, a block at a time.  Products
  *   in float find the pairs that might shorten an edge; distances in double decide.
  *
- * The tree is the one of comparing all pairs, also for edges of equal length.  Rows inside a dense cluster need only
- * their neighbours; all other comparisons are matrix products.  Each row outside keeps its shortest offered edge,
- * and of equal edges the one from the row that entered first.  So neither the order of comparing nor the number of
- * threads changes the result.
+ * The tree equals the one that comparing all pairs gives, also if edges have equal lengths.  Rows inside a dense
+ * cluster need only their neighbours; all other comparisons are matrix products.  Each row outside keeps its shortest
+ * offered edge, and of equal edges the one from the row that entered first.  So neither the order of comparing nor the
+ * number of threads changes the result.
  *
  * A pair might shorten an edge if |x-y|^2 <= best^2, which is x.y + (best^2 - |y|^2) / 2 >= |x|^2 / 2.  The rows are
  * centred on their mean and scaled to length 1 at most.  For cosine: x.y + best >= 1 of unit rows.  Rounding of the
@@ -29,13 +29,15 @@
 #include <string.h>
 
 enum {
-    BLOCK = 192,      /* rows compared at a time, a multiple of the six rows of a tile */
-    LEAST_BLOCK = 48, /* minimum rows of a block if so many are unseen: they will probably be compared soon */
-    DEPTH = 256,      /* columns multiplied at a time */
-    NEAR = 32,        /* minimum neighbours of the k-NN search; more neighbours lead to larger blocks */
+    BLOCK = 192, /* rows compared at a time, a multiple of the six rows of a tile */
+    /* minimum rows of a block, if so many rows are unseen: unseen rows will probably be compared soon anyway */
+    LEAST_BLOCK = 48,
+    DEPTH = 256, /* columns multiplied at a time */
+    NEAR = 32,   /* minimum neighbours of the k-NN search; more neighbours lead to larger blocks */
     OUTSIDE = -1
 };
-static const double min_thread_products = 1 << 22; /* with fewer products per thread, one thread does all */
+/* with fewer multiplications per thread, one thread computes all products */
+static const double min_thread_products = 1 << 22;
 
 /* A heap of items; the smallest (key, item) is on top. */
 typedef struct heap {
@@ -56,14 +58,14 @@ typedef struct spanner {
     double *core;   /* [n] */
     double *bound;  /* [n] lower bound of the distance to all rows not in `near` */
     double *best;   /* [n] rows outside: mutual reachability of the shortest offered edge */
-    uint32_t *from; /* [n] the other end of that edge */
+    uint32_t *from; /* [n] the row in the tree that offered the edge of `best` */
     int64_t *order; /* [n] position at which the row entered the tree, or OUTSIDE */
     heap outside;   /* rows outside the tree, by `best` */
     heap unseen;    /* rows in the tree that were compared only with their neighbours, by `bound` */
     double *mean;   /* [d] */
-    double scale;   /* rows times this have length 1 at most */
+    double scale;   /* factor by which rows are multiplied, so that their length is at most 1 */
     float *panels;  /* [packed / 16][d][16] rows that were outside at the last packing */
-    uint32_t *lane; /* [packed] row of each packed place */
+    uint32_t *lane; /* [packed] row in each slot of the panels */
     double *half;   /* [packed] |y|^2 / 2 of each packed row y */
     size_t packed;
     float *block;            /* [BLOCK, d] */
@@ -163,7 +165,7 @@ static gp_status find_neighbours(spanner *s, const gp_hdbscan_options *o, gp_err
     for (uint32_t i = 0; i < s->n; i++) {
         const uint32_t *ids = s->near + i * s->k;
         s->core[i] = distance(s, i, ids[samples - 1]);
-        /* slightly less, because the k-NN search rounds its distances differently */
+        /* the bound is slightly less than this distance, because the k-NN search rounds distances differently */
         s->bound[i] = s->k == s->n - 1 ? INFINITY : distance(s, i, ids[s->k - 1]) * (1 - 1e-10) - 1e-13;
     }
 out:

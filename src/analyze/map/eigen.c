@@ -120,7 +120,8 @@ static void filter(subspace *s, double lower_bound, double cut)
             s->z[i] = 2 * (s->z[i] - centre * s->y[i]) / half - s->x[i];
             if (fabs(s->z[i]) > most) most = fabs(s->z[i]);
         }
-        double scale = most > 1e100 ? 1 / most : 1; /* both terms of the recurrence get the same factor */
+        /* prevents overflow; both terms of the recurrence get the same factor */
+        double scale = most > 1e100 ? 1 / most : 1;
         for (size_t i = 0; i < count; i++) s->x[i] = s->y[i] * scale, s->y[i] = s->z[i] * scale;
     }
     memcpy(s->x, s->y, count * sizeof *s->x);

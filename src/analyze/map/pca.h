@@ -3,19 +3,26 @@
 #ifndef GP_ANALYZE_MAP_PCA_H
 #define GP_ANALYZE_MAP_PCA_H
 
-#include "base/status.h"
+#include "base/task.h"
 
 typedef struct gp_pca_fit {
     size_t d, dims;
-    double *mean;  /* [d] */
-    double *scale; /* [d] divisor of each column: 1, or if standardised the population standard deviation (1 if 0) */
+    double *mean; /* [d] */
+    /* [d] divisor of each column: 1, or, if standardised, the column's population standard deviation (1 if that is
+     * 0) */
+    double *scale;
     double *components; /* [dims, d] unit vectors; the loading with the largest absolute value is positive */
     double *variances;  /* [dims] */
 } gp_pca_fit;
-/* rows [n, d], dims <= d.  Owns: *out, gp_an_pca_clear.  Cost: n * d * d operations, d * d doubles. */
-gp_status gp_an_pca_fit(const float *rows, size_t n, size_t d, size_t dims, bool standardise, gp_pca_fit *out,
-                        gp_error *err);
-void gp_an_pca_apply(const gp_pca_fit *fit, const float *rows, size_t n, double *out); /* [n, dims] */
+/* rows [n, d], dims <= d.  task: may be NULL.  The caller frees *out with gp_an_pca_clear.  Cost: n * d * d operations,
+ * d * d doubles. */
+gp_status gp_an_pca_fit(const float *rows, size_t n, size_t d, size_t dims, bool standardise, gp_task *task,
+                        gp_pca_fit *out, gp_error *err);
+/* Returns the units of work that gp_an_pca_fit adds to its task. */
+double gp_an_pca_units(size_t n, size_t d);
+/* Projects rows: out [n, dims].  task: may be NULL. */
+gp_status gp_an_pca_apply(const gp_pca_fit *fit, const float *rows, size_t n, gp_task *task, double *out,
+                          gp_error *err);
 void gp_an_pca_clear(gp_pca_fit *fit);
 
 #endif

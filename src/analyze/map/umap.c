@@ -17,7 +17,7 @@
 enum {
     MAX_DIMS = 64,
     MAX_NEGATIVES = 1000,
-    PLACE_EPOCHS = 30, /* epochs for new rows on an existing map */
+    PLACE_EPOCHS = 30, /* epochs of the optimisation of new rows on an existing map */
     PCA_ROWS = 20000   /* rows that determine the components of the initial positions; with 20,000 of 100,000 rows the
                         * map takes 15 s instead of 23 (docs/performance.md) */
 };
@@ -55,8 +55,8 @@ static gp_status start_from_components(const float *rows, size_t n, size_t d, si
     GP_TRY_GOTO(gp_alloc((void **)&some, m * d, sizeof *some, "the map", err));
     GP_TRY_GOTO(gp_alloc((void **)&flat, n * columns, sizeof *flat, "the map", err));
     for (size_t i = 0; i < m; i++) memcpy(some + i * d, rows + i * n / m * d, d * sizeof *some);
-    GP_TRY_GOTO(gp_an_pca_fit(some, m, d, columns, false, &fit, err));
-    gp_an_pca_apply(&fit, rows, n, flat);
+    GP_TRY_GOTO(gp_an_pca_fit(some, m, d, columns, false, NULL, &fit, err));
+    GP_TRY_GOTO(gp_an_pca_apply(&fit, rows, n, NULL, flat, err));
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < dims; k++) start[i * dims + k] = k < columns ? flat[i * columns + k] : 0;
 out:
@@ -183,7 +183,7 @@ gp_status gp_an_umap_place(const float *rows, const float *map, size_t n, size_t
     GP_TRY_GOTO(gp_an_neighbours(rows, n, d, fresh, m, k, &near, ids, distances, err));
     for (size_t i = 0; i < m * k; i++) mean += (double)distances[i] / (double)(m * k);
     for (size_t i = 0; i < m; i++) {
-        float *x = out + i * l.dims, *w = distances + i * k; /* the weights overwrite the distances */
+        float *x = out + i * l.dims, *w = distances + i * k; /* w: the weights overwrite the distances of row i */
         uint64_t random = gp_rng_mix(options->seed + i);
         double sigma, rho;
         gp_an_smooth(w, k + 1, mean, &sigma, &rho);

@@ -44,7 +44,8 @@ static size_t buffers_size(const gp_layout_options *o)
 static buffers buffers_at(const gp_layout_options *o, float *memory)
 {
     size_t each = o->dims * EDGES;
-    memset(memory, 0, buffers_size(o) * sizeof *memory); /* lanes without an edge need any finite numbers */
+    /* zeros, because lanes without an edge are computed too and must have finite numbers */
+    memset(memory, 0, buffers_size(o) * sizeof *memory);
     return (buffers){memory, memory + each, memory + 2 * each, memory + 3 * each, memory + 4 * each};
 }
 
@@ -182,7 +183,8 @@ static void run_task(layout *l, buffers *w, size_t task)
     float now = (float)l->epoch;
     for (size_t e = l->first[task]; e < l->first[task + 1]; e++) {
         edge *at = &l->edges[e];
-        bool is_due = at->next <= now; /* used without a branch, because the CPU could not predict it */
+        /* the code below uses this without a branch, because the CPU could not predict the branch */
+        bool is_due = at->next <= now;
         due[count] = at;
         count += is_due;
         at->next += is_due ? at->period : 0;

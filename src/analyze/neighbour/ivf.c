@@ -21,11 +21,11 @@
 #include <string.h>
 
 enum {
-    MIN_ROWS = 20000, /* minimum rows; exact search of fewer rows takes a second or two */
+    MIN_ROWS = 20000, /* with fewer rows gp_an_neighbours searches exactly, which takes a second or two */
     TRAIN = 32,       /* sample rows for each centroid in k-means */
     ROUNDS = 6,       /* rounds of k-means */
     SAMPLE = 500,     /* sample rows whose exact neighbours determine nprobe */
-    CHUNK = 2048      /* rows that a thread processes at a time */
+    CHUNK = 2048      /* rows of a chunk, which a thread processes at a time */
 };
 /* Largest share of rows in the probed lists.  Exact search computes each pair once, which is a share of 0.5, at a lower
  * cost per pair. */
@@ -143,7 +143,8 @@ static void rank_neighbours(const ivf *v, size_t row, const uint32_t *near, cons
         rank[near_lists[r]] = r;
         scanned[r] += (double)(v->first[near_lists[r] + 1] - v->first[near_lists[r]]);
     }
-    for (size_t j = 0, others = 0; j < v->k + 1 && others < v->k; j++) /* `near` also holds the row or equal rows */
+    /* `near` also contains the row itself, or other rows that are equal to it */
+    for (size_t j = 0, others = 0; j < v->k + 1 && others < v->k; j++)
         if (near[j] != row) found[rank[v->of[near[j]]]]++, others++;
 }
 
@@ -192,7 +193,7 @@ out:
 /* ------------------------------------------------------------------ a chunk of rows */
 
 typedef struct worker {
-    float *given, *scaled; /* [CHUNK, d] rows as given; rows as they are multiplied */
+    float *given, *scaled; /* [CHUNK, d] rows of the chunk as given, and scaled for the products */
     uint32_t *near;        /* [CHUNK, nprobe] lists that each row probes */
     uint32_t *start;       /* [nlist + 1] index in `asking` of the first row that probes each list */
     uint32_t *asking;      /* [CHUNK * nprobe] rows of the chunk, by probed list */
@@ -275,7 +276,8 @@ static gp_status run_chunk(ivf *v, worker *w, size_t chunk)
         gp_knn_begin(&v->s, &w->q[i], w->hits + i * v->s.capacity, rows[i]);
     }
     GP_TRY(find_lists(v, w->given, count, v->nprobe, 1, w->near, NULL));
-    for (int all = 0; all < 2; all++) { /* the nearest list first: its rows raise the threshold for the others */
+    /* the nearest list of each row comes first, because its rows raise the threshold for rows of the other lists */
+    for (int all = 0; all < 2; all++) {
         sort_by_list(v, w, count, all ? 1 : 0, all ? v->nprobe : 1);
         for (size_t e = 0; e < v->nlist; e++)
             compare_rows(v, w, w->asking + w->start[e], w->start[e + 1] - w->start[e], v->slot[e], v->slot[e + 1]);

@@ -18,7 +18,8 @@
 #include "base/status.h"
 #include "kernel/kernel.h"
 
-/* GP_QUERIES: rows of a block.  GP_DEPTH: columns processed at a time, so that half a panel stays in L1. */
+/* GP_QUERIES: rows of a block of queries.  GP_DEPTH: columns multiplied at a time; this part of a panel (256 x 16
+ * floats, 16 KiB) stays in the L1 cache. */
 enum { GP_QUERIES = 64, GP_DEPTH = 256 };
 
 typedef struct gp_knn_hit {
@@ -33,7 +34,7 @@ typedef struct gp_knn_query {
     uint32_t count;
     uint32_t i;      /* index of the query */
     float threshold; /* likeness below this cannot be among the k best */
-    float margin;    /* rounding bound of the similarities */
+    float margin;    /* bound on the rounding error of a similarity */
     double norm;     /* |x| */
 } gp_knn_query;
 
@@ -44,10 +45,11 @@ typedef struct gp_knn {
     size_t full;                 /* length at which a list is pruned, at most capacity; pruning raises `threshold` */
     bool self;                   /* queries are the rows */
     gp_metric metric;
-    size_t slots;           /* places for rows in the panels, a multiple of 16; 0: n rounded up, rows in order */
+    /* number of slots in the panels, a multiple of 16; 0: n rounded up to 16, and slot i holds row i */
+    size_t slots;
     const uint32_t *row_at; /* [slots] row in each slot; UINT32_MAX: empty; NULL: slot i holds row i */
     float *panels;          /* owned: [slots / 16][d][16] */
-    float *offset;          /* owned: [slots] -|y|^2/2 for euclidean, 0 for cosine; -inf without a row */
+    float *offset;          /* owned: [slots] -|y|^2/2 for euclidean, 0 for cosine; -inf in an empty slot */
     double *norms;          /* owned: [n] |y| */
     double scale;    /* euclidean: factor that makes all rows and queries at most 1 long, so that no square overflows */
     double max_norm; /* largest |y| of the scaled rows */

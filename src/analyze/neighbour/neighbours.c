@@ -2,8 +2,8 @@
  * Exact k-NN: compares every query with every row (knn.h describes the method).
  *
  * If the queries are the rows, each pair is multiplied once and inserted into the lists of both rows.  This halves the
- * products, but keeps the lists of all rows in memory: 16 (2k + 32) bytes a row.  The products are in int8 (sq8.h) if
- * the CPU has instructions for int8 and few candidates remain. */
+ * number of products, but the lists of all rows must be in memory: 16 (2k + 32) bytes for each row.  The products are
+ * in int8 (sq8.h) if the CPU has instructions for int8 and few candidates remain. */
 #include "analyze/neighbour/neighbours.h"
 
 #include "analyze/analyze.h"
@@ -21,7 +21,7 @@
 enum {
     QUERIES = GP_QUERIES,
     PANELS = QUERIES / GP_PANEL,
-    GROUP = 16 /* int8 blocks that stay in L2 while all other blocks are read */
+    GROUP = 16 /* number of int8 blocks that stay in the L2 cache while all other blocks are read */
 };
 
 typedef struct exact {
@@ -30,7 +30,7 @@ typedef struct exact {
     bool sq8;               /* products are in int8 */
     uint32_t *ids;          /* [m, k] */
     float *distances;       /* [m, k] */
-    gp_knn_query *all;      /* [n] if the queries are the rows; else NULL */
+    gp_knn_query *all;      /* [n] queries of all rows, if the queries are the rows; else NULL */
     gp_knn_hit *lists;      /* [n, capacity] */
     pthread_mutex_t *locks; /* [blocks] */
     size_t blocks_locked;   /* initialised locks */
@@ -45,7 +45,7 @@ typedef struct exact {
 typedef struct worker {
     float *x;          /* [QUERIES, d] queries of the block, as they are multiplied */
     float *tile;       /* [QUERIES, QUERIES] */
-    gp_knn_query *q;   /* [QUERIES] if the queries are not the rows */
+    gp_knn_query *q;   /* [QUERIES] queries of the block, if the queries are not the rows */
     gp_knn_hit *lists; /* [QUERIES, capacity] */
     gp_knn_query *block[QUERIES];
 } worker;
@@ -188,7 +188,8 @@ static void search_thread(void *user, int index)
         else
             run_queries(e, &w, group);
         size_t done = atomic_fetch_add(&e->finished, 1) + 1;
-        /* early groups have more pairs of blocks than late groups, so the share of the work grows as s (2 - s) */
+        /* s: share of the groups that are done.  Early groups have more pairs of blocks than late groups, so the share
+         * of the work that is done is s (2 - s) */
         double share = (double)done / (double)groups;
         if (e->s.self) share = share * (2 - share);
         /* thread 0 is the caller's thread, which may report progress */

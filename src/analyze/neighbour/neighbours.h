@@ -9,8 +9,9 @@
 gp_status gp_an_nearest(const double *rows, size_t n, size_t d, const gp_neighbours_options *options, uint32_t *ids,
                         float *distances, gp_error *err);
 
-/* How gp_an_neighbours multiplies; the result is the same.  GP_KNN_INT8: in int8 (sq8.h) if the queries are the rows
- * and few candidates remain, else in float.  GP_KNN_AUTO: as GP_KNN_INT8 if int8 products are faster on this CPU. */
+/* The number type in which gp_an_neighbours multiplies; the result does not depend on it.  GP_KNN_INT8: in int8 (sq8.h)
+ * if the queries are the rows and few candidates remain, else in float.  GP_KNN_AUTO: as GP_KNN_INT8 if int8 products
+ * are faster on this CPU. */
 typedef enum gp_knn_way { GP_KNN_AUTO, GP_KNN_FLOATS, GP_KNN_INT8 } gp_knn_way;
 gp_status gp_an_neighbours_by(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
                               const gp_neighbours_options *options, gp_knn_way way, uint32_t *ids, float *distances,

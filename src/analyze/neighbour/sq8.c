@@ -17,7 +17,8 @@ enum {
     SAMPLE = 256,        /* sample rows that determine the step */
     PIECE = 256,         /* rows that a thread packs at a time */
     SAMPLE_QUERIES = 16, /* sample rows whose candidates are counted */
-    FAR = 16             /* longest rows that the common error bound ignores: they get a larger bound of their own */
+    /* number of rows, the longest ones, that the common error bound ignores; they get larger bounds of their own */
+    FAR = 16
 };
 
 /* ------------------------------------------------------------------ steps */
@@ -39,7 +40,7 @@ static void find_mean(const gp_knn *s, double *mean)
     for (size_t j = 0; j < s->d; j++) mean[j] /= (double)s->n;
 }
 
-/* Reduces the larger number of a pair until the pair keeps its limit (kernel/gemm_int8.c). */
+/* Reduces the larger absolute value of a pair until the pair obeys GP_INT8_PAIR_MAX (kernel/gemm_int8.c). */
 static void fit_pair(int8_t *pair)
 {
     int a = abs(pair[0]), b = abs(pair[1]), over = a + b - GP_INT8_PAIR_MAX;
@@ -199,7 +200,7 @@ static void finish(gp_sq8 *c, gp_knn *s, const measures *m)
         /* x_i.x_j - |x_j|^2/2 = x'_i.x'_j - |x'_j|^2/2 + (|x_i|^2 - |x'_i|^2)/2; x_i.x_j = x'_i.x'_j + mean.x'_j +
          * mean.x_i */
         double own = cosine ? with_mean + mean2 : (size * size - length * length) / 2;
-        /* a row longer than `usual` adds the excess of its pairs' error bounds to its own bound */
+        /* if a row is longer than `usual`, its own bound also has the excess of the error bounds of its pairs */
         double out = fmax(m->size[i] - usual, 0);
         double row = 1.0001 * (m->lost_row[i] * usual + out * m->most_lost_panel) + slop;
         double panel = 1.0001 * (m->lost_panel[i] * usual + out * m->most_lost_row) + slop;
@@ -342,13 +343,14 @@ typedef struct open_pair {
     uint8_t i, o;
 } open_pair;
 
-/* Prefetches row `id` while the row before is multiplied, because candidates lie anywhere in memory. */
+/* Prefetches row `id` while the candidate before it is multiplied.  Candidates are not consecutive in memory, so the
+ * hardware does not prefetch them. */
 static void prefetch_row(const gp_knn *s, size_t id)
 {
     enum {
         LINE = 16,
         LINES = 12
-    }; /* LINE: floats of a cache line.  LINES: lines to prefetch; the hardware prefetcher reads on */
+    }; /* LINE: floats of a cache line.  LINES: lines to prefetch; the hardware prefetches the following ones */
     const float *row = s->rows + id * s->d;
     for (size_t j = 0; j < s->d && j < LINE * LINES; j += LINE) __builtin_prefetch(row + j);
 }

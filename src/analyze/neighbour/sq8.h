@@ -25,7 +25,7 @@ typedef struct gp_sq8 {
     size_t width;   /* d rounded up to 4 */
     uint8_t *rows;  /* owned: [slots, width] q + 128; slots: n rounded up to GP_QUERIES */
     int8_t *panels; /* owned: [slots / 16][width / 4][16][4] y */
-    int32_t *sums;  /* owned: [slots] sum of the numbers of y */
+    int32_t *sums;  /* owned: [slots] sum of the numbers of each row y */
     float *scales;  /* owned: [n] factor of each row for products in float */
     gp_sq8_side row, panel;
     float scale; /* factor from int8 products to products in float */
@@ -41,8 +41,8 @@ void gp_sq8_clear(gp_sq8 *coarse);
  * count <= GP_QUERIES, panels <= GP_QUERIES / GP_PANEL. */
 void gp_sq8_multiply(const gp_sq8 *coarse, const gp_kernels *kernels, size_t first, size_t count, size_t panel,
                      size_t panels, float *tile, size_t stride);
-/* Inserts a tile of products into the lists: the panel's rows into those of the block, and the block's rows into those
- * of the panel. */
+/* Inserts a tile of products into the lists: the panel's rows into the lists of the block's rows, and the block's rows
+ * into the lists of the panel's rows. */
 void gp_sq8_insert_panel(const gp_sq8 *coarse, const gp_knn *search, const float *tile, size_t stride,
                          gp_knn_query *queries, size_t first, size_t count, size_t panel);
 void gp_sq8_insert_rows(const gp_sq8 *coarse, const gp_knn *search, const float *tile, size_t stride,

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENOUGH_GROUPS = 20 }; /* a stratum with fewer groups takes smaller groups too; see gp_blocks */
+enum { ENOUGH_GROUPS = 20 }; /* a stratum with fewer groups of one size also gets smaller groups; see gp_blocks */
 
 /* ------------------------------------------------------------------ groups */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * A small classification tree (CART, Breiman et al. 1984) whose paths are written as rules.  Numbers split at "<=",
- * categories at "=".  sliceguard splits categories by the order of their sorted codes, which gives meaningless rules.
- * Importances are computed as in sliceguard: the sum of a feature's gains in Gini impurity. */
+ * A small classification tree (CART, Breiman et al. 1984).  The path from the root to a leaf is written as a rule.
+ * Numbers split at "<=", categories at "=".  sliceguard numbers the sorted categories and splits at a number, which
+ * gives rules without a meaning.  Importances are computed as in sliceguard: the sum of a feature's gains in Gini
+ * impurity. */
 #include "analyze/slice/reasons.h"
 
 #include "base/mem.h"
@@ -30,6 +31,7 @@ typedef struct tree {
     node nodes[NODES];
     int used;
     double *importance; /* [count] */
+    const gp_task *task;
 } tree;
 
 typedef struct entry {
@@ -67,7 +69,8 @@ static void consider_split(split *best, double all, double in, double out, doubl
 {
     double gain = all - impurity(in, out) - impurity(total_in - in, total_out - out);
     double left_share = in / (in + out);
-    /* with two categories both give the same split; prefer the one for which the rule of the slice says "=" */
+    /* with two categories, "= first" and "= second" are the same split; prefer the one whose left side has the larger
+     * share of rows inside, for which the rule says "=" */
     bool same = feature == best->feature && fabs(gain - best->gain) <= 1e-12 && word && left_share > best->left_share;
     if (gain > best->gain + 1e-12 || (same && gain > 0)) *best = (split){gain, threshold, left_share, word, feature};
 }
@@ -116,7 +119,7 @@ static int grow(tree *t, uint32_t *rows, size_t m, int depth)
     for (size_t i = 0; i < m; i++) at->in += t->inside[rows[i]], at->out += !t->inside[rows[i]];
     split best = {0};
     if (depth == DEPTH || at->in == 0 || at->out == 0) return me;
-    for (size_t k = 0; k < t->count; k++)
+    for (size_t k = 0; k < t->count && !gp_task_stopped(t->task); k++)
         if (t->features[k].kind != GP_FEATURE_EMBEDDING) try_feature(t, rows, m, at, k, &best);
     if (!(best.gain > 0)) return me;
     at->feature = best.feature, at->threshold = best.threshold, at->word = best.word;
@@ -168,9 +171,9 @@ static bool spell_path(const tree *t, int at, int leaf, gp_str *out)
 }
 
 gp_status gp_an_rules(const gp_feature *features, size_t count, size_t n, const bool *inside, double *importance,
-                      char **rule, double *share_in, double *share_out, gp_error *err)
+                      const gp_task *task, char **rule, double *share_in, double *share_out, gp_error *err)
 {
-    tree t = {.features = features, .count = count, .n = n, .inside = inside, .importance = importance};
+    tree t = {.features = features, .count = count, .n = n, .inside = inside, .importance = importance, .task = task};
     gp_str text = GP_STR_INIT;
     double sum = 0;
     gp_status st = GP_OK;
@@ -180,6 +183,7 @@ gp_status gp_an_rules(const gp_feature *features, size_t count, size_t n, const 
     GP_TRY_GOTO(gp_alloc((void **)&t.sorted, n, sizeof *t.sorted, "rules", err));
     for (uint32_t i = 0; i < n; i++) t.rows[i] = i;
     grow(&t, t.rows, n, 0);
+    GP_TRY_GOTO(gp_task_check(task, err));
     for (size_t k = 0; k < count; k++) sum += importance[k];
     for (size_t k = 0; k < count && sum > 0; k++) importance[k] /= sum;
     int leaf = best_leaf(&t);

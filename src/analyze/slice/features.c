@@ -104,8 +104,8 @@ static gp_status encode_words(const gp_feature *f, size_t n, float *out, size_t 
     return st;
 }
 
-/* *out: mean distance between the centroids of HDBSCAN*'s clusters, or 1 if it is 0.  Rows weigh by their membership
- * strength.  As in sliceguard, the mean includes the zero distances of centroids to themselves. */
+/* *out: mean distance between the centroids of HDBSCAN*'s clusters, or 1 if it is 0.  Rows are weighted by their
+ * membership strength.  As in sliceguard, the mean includes the zero distances of centroids to themselves. */
 static gp_status cluster_distance(const float *rows, size_t n, size_t d, int threads, double *out, gp_error *err)
 {
     gp_hdbscan_options o = GP_HDBSCAN_DEFAULTS;
@@ -232,7 +232,8 @@ static gp_status levels_init(gp_levels *l, size_t n, size_t count, gp_error *err
     return GP_OK;
 }
 
-/* parent [clusters]: the coarser cluster of any row of the cluster, as levels are nested. */
+/* parent [clusters]: the cluster one level coarser that contains the cluster.  It contains each row of the cluster, so
+ * any row determines it. */
 static gp_status find_parents(gp_levels *l, gp_error *err)
 {
     l->clusters = l->first[l->count];
@@ -305,7 +306,8 @@ static gp_status level_of_pairs(const gp_feature *f, size_t n, gp_levels *l, gp_
         groups[count - 1].support++;
     }
     qsort(groups, count, sizeof *groups, by_support);
-    for (uint32_t g = 0; g < count; g++) groups[g].support = g + missing; /* from here on: number of the cluster */
+    /* from here on `support` is the number of the group's cluster */
+    for (uint32_t g = 0; g < count; g++) groups[g].support = g + missing;
     qsort(groups, count, sizeof *groups, by_code);
     for (size_t i = 0, g = 0; i < n; i++) {
         while (list[i].code >= 0 && groups[g].code != list[i].code) g++;

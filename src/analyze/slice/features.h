@@ -20,9 +20,10 @@ void gp_an_levels_clear(gp_levels *levels);
 /* For qsort: ascending doubles. */
 int gp_an_by_number(const void *a, const void *b);
 
-/* Computes the levels in which slices are searched, like sliceguard.  With `tree`: its levels.  Else with only one or
- * two categorical features: one level of categories, or of pairs of categories.  Else the levels of the hierarchy of
- * the encoded features; if they have no hierarchy, one level with the clusters of HDBSCAN*. */
+/* Computes the levels in which slices are searched, by the rules of sliceguard (docs/method.md).  With `tree`: its
+ * levels.  Else with only one or two categorical features: one level of categories, or of pairs of categories.  Else
+ * the levels of the hierarchy of the encoded features; if they have no hierarchy, one level with the clusters of
+ * HDBSCAN*. */
 gp_status gp_an_levels(const gp_feature *features, size_t count, size_t n, const gp_hierarchy *tree,
                        const gp_slices_options *options, gp_levels *out, gp_error *err);
 
@@ -34,7 +35,7 @@ gp_status gp_an_levels(const gp_feature *features, size_t count, size_t n, const
  *   embeddings  as they are, or reduced by UMAP (options->reduce).  With features of other kinds: divided by the mean
  *               distance of their clusters
  *
- * Owns: *out, gp_mem_free. */
+ * The caller frees *out with gp_mem_free. */
 gp_status gp_an_encode(const gp_feature *features, size_t count, size_t n, const gp_slices_options *options,
                        float **out, size_t *width, gp_error *err);
 

@@ -35,7 +35,7 @@ void gp_an_log_odds(double y_in, double n_in, double y_out, double n_out, double
 typedef struct phrase {
     size_t text;     /* offset into `bytes` */
     uint32_t length; /* bytes */
-    uint32_t next;   /* next phrase in the bucket, + 1; 0: end */
+    uint32_t next;   /* index of the next phrase in the same bucket, plus 1; 0: the last phrase */
     uint64_t hash;
     uint8_t words;
 } phrase;
@@ -50,7 +50,7 @@ struct gp_ngram_index {
     size_t used_count, used_capacity;
     phrase *phrases;
     size_t phrase_count, phrase_capacity;
-    uint32_t *buckets; /* [bucket_count] first phrase of the bucket, + 1; 0: empty */
+    uint32_t *buckets; /* [bucket_count] index of the bucket's first phrase, plus 1; 0: the bucket is empty */
     size_t bucket_count;
     gp_str bytes;
 };
@@ -75,7 +75,8 @@ static bool is_letter(unsigned char c)
 typedef struct word {
     const char *start;
     size_t length;
-    bool joins; /* between this word and the one before are only blanks, hyphens, apostrophes or underscores */
+    /* there are only blanks, hyphens, apostrophes or underscores between this word and the word before it */
+    bool joins;
 } word;
 
 /* Reads the next word at or after *p.  Returns false at the end of the text. */
@@ -204,7 +205,7 @@ static int by_text(const void *a, const void *b)
     return order ? order : (p->row > q->row) - (p->row < q->row);
 }
 
-static gp_status read_all(gp_ngram_index *l, const char *const *texts, gp_error *err)
+static gp_status read_all(gp_ngram_index *l, const char *const *texts, gp_task *task, gp_error *err)
 {
     numbered *list = NULL;
     gp_str scratch = GP_STR_INIT;
@@ -219,6 +220,8 @@ static gp_status read_all(gp_ngram_index *l, const char *const *texts, gp_error 
     }
     qsort(list, k, sizeof *list, by_text);
     for (size_t i = 0; i < k; i++) {
+        GP_TRY_GOTO(gp_task_check(task, err));
+        gp_task_add(task, 1);
         if (i == 0 || strcmp(list[i].text, list[i - 1].text) != 0) {
             l->first[l->texts++] = l->used_count;
             GP_TRY_GOTO(read_text(l, list[i].text, &scratch, err));
@@ -238,12 +241,12 @@ out:
     return st;
 }
 
-gp_status gp_ngram_index_new(const char *const *texts, size_t n, gp_ngram_index **out, gp_error *err)
+gp_status gp_ngram_index_new(const char *const *texts, size_t n, gp_task *task, gp_ngram_index **out, gp_error *err)
 {
     gp_ngram_index *l = gp_mem_zero(1, sizeof *l);
     if (!l) return gp_fail_memory(err, "the words of prompts");
     l->n = n;
-    gp_status st = read_all(l, texts, err);
+    gp_status st = read_all(l, texts, task, err);
     if (st == GP_OK)
         *out = l;
     else
@@ -315,7 +318,7 @@ static bool overlaps(const gp_ngram_index *l, uint32_t p, uint32_t q)
 /* A phrase in a text that has rows inside the slice. */
 typedef struct use_inside {
     uint32_t phrase;
-    bool whole; /* the text has no rows outside */
+    bool whole; /* no row outside the slice has the text */
 } use_inside;
 
 static int by_phrase(const void *a, const void *b)

@@ -28,7 +28,7 @@ typedef struct permutation {
     double *scale;    /* [clusters] 1 / standard deviation of the cluster's sum; 0: not tested */
     double *trial;    /* [pieces, clusters, 2] totals of the cluster's sum and of its square */
     atomic_uint next;
-    uint32_t last; /* the threads stop before this round or piece */
+    uint32_t last; /* index of the first round or piece that the threads do not run */
     atomic_int status;
     atomic_uint *reached; /* [clusters] rounds in which the cluster's z reached `observed` */
     double *best;         /* [spaces, rounds] largest z of the space's clusters */
@@ -69,7 +69,8 @@ static void draw_sums(const permutation *p, permutation_thread *t, uint64_t seed
     }
 }
 
-/* Equal sums added in another order may differ in their last bits. */
+/* Sums of the same numbers, added in different orders, may differ in their last bits; this tolerance counts them as
+ * equal. */
 static const double equal_sums = 1e-9;
 
 static void count_round(permutation *p, permutation_thread *t, uint32_t round)

@@ -7,6 +7,7 @@
 #include "analyze/slice/features.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/thread.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,9 +15,9 @@
 #include <string.h>
 
 enum { TITLE_PARTS = 3 };
-static const double min_z = 1.96;     /* of a category: two-sided p below 0.05 */
-static const double min_gap = 0.01;   /* of a probe: difference of cosines */
-static const double min_effect = 0.5; /* of a setting: difference of means in standard deviations */
+static const double min_z = 1.96;     /* minimum z of a category: two-sided p below 0.05 */
+static const double min_gap = 0.01;   /* minimum strength of a probe: difference of mean cosines */
+static const double min_effect = 0.5; /* minimum strength of a setting: difference of means in standard deviations */
 
 gp_status gp_an_reason_add(gp_reason_list *list, const char *kind, const char *text, double strength, double inside,
                            double outside, gp_error *err)
@@ -47,6 +48,20 @@ static void trim(gp_reason_list *list, size_t since, size_t most)
 {
     if (list->count > since) qsort(list->items + since, list->count - since, sizeof *list->items, by_strength);
     while (list->count > since + most) gp_mem_free(list->items[--list->count].text);
+}
+
+/* What the four parts of a search for reasons read. */
+typedef struct search {
+    const gp_reasons_input *in;
+    const gp_ngram_index *ngrams; /* may be NULL */
+    const bool *inside;           /* [n] */
+    size_t most;                  /* of a kind */
+    gp_task *task;                /* may be NULL */
+} search;
+
+static gp_status explain_words(const search *s, gp_reason_list *out, gp_error *err)
+{
+    return s->ngrams ? gp_an_keywords(s->ngrams, s->inside, s->most, out, err) : GP_OK;
 }
 
 /* ------------------------------------------------------------------ categories and settings */
@@ -120,21 +135,23 @@ static gp_status explain_number(const gp_feature *f, size_t n, const bool *insid
     return gp_an_reason_add(out, "setting", text, strength, sum[1] / m[1], sum[0] / m[0], err);
 }
 
-static gp_status explain_features(const gp_reasons_input *in, const bool *inside, size_t most, gp_reason_list *out,
-                                  gp_error *err)
+static gp_status explain_features(const search *s, gp_reason_list *out, gp_error *err)
 {
+    const gp_reasons_input *in = s->in;
+    const bool *inside = s->inside;
+    size_t most = s->most;
     value *list = NULL;
     double *sorted = NULL;
     size_t since = out->count;
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_alloc((void **)&list, in->n, sizeof *list, "reasons", err));
     GP_TRY_GOTO(gp_alloc((void **)&sorted, in->n, sizeof *sorted, "reasons", err));
-    for (size_t k = 0; k < in->feature_count; k++)
+    for (size_t k = 0; k < in->feature_count && !gp_task_stopped(s->task); k++)
         if (in->features[k].kind == GP_FEATURE_CATEGORY || in->features[k].kind == GP_FEATURE_ORDINAL)
             GP_TRY_GOTO(explain_category(&in->features[k], in->n, inside, list, out, err));
     trim(out, since, most);
     since = out->count;
-    for (size_t k = 0; k < in->feature_count; k++)
+    for (size_t k = 0; k < in->feature_count && !gp_task_stopped(s->task); k++)
         if (in->features[k].kind == GP_FEATURE_NUMBER)
             GP_TRY_GOTO(explain_number(&in->features[k], in->n, inside, sorted, out, err));
     trim(out, since, most);
@@ -147,16 +164,17 @@ out:
 /* ------------------------------------------------------------------ probes and rules */
 
 /* Adds probes by the difference of mean cosines: rows inside with the probe, less other rows with the probe. */
-static gp_status explain_probes(const gp_reasons_input *in, const bool *inside, size_t most, gp_reason_list *out,
-                                gp_error *err)
+static gp_status explain_probes(const search *s, gp_reason_list *out, gp_error *err)
 {
+    const gp_reasons_input *in = s->in;
+    const bool *inside = s->inside;
     size_t d = in->d, since = out->count;
     double *mean = NULL, m[2] = {0}; /* [2, d]: outside, inside */
     gp_status st = GP_OK;
     if (!in->vectors || !in->probe_count) return GP_OK;
     mean = gp_mem_zero(2 * d, sizeof *mean);
     if (!mean) return gp_fail_memory(err, "reasons");
-    for (size_t i = 0; i < in->n; i++) {
+    for (size_t i = 0; i < in->n && !gp_task_stopped(s->task); i++) {
         double *to = mean + inside[i] * d;
         m[inside[i]]++;
         for (size_t j = 0; j < d; j++) to[j] += (double)in->vectors[i * d + j];
@@ -170,20 +188,21 @@ static gp_status explain_probes(const gp_reasons_input *in, const bool *inside, 
         if (dot[1] - dot[0] > min_gap)
             GP_TRY_GOTO(gp_an_reason_add(out, "probe", in->probe_names[p], dot[1] - dot[0], dot[1], dot[0], err));
     }
-    trim(out, since, most);
+    trim(out, since, s->most);
 out:
     gp_mem_free(mean);
     return st;
 }
 
-static gp_status explain_rule(const gp_reasons_input *in, const bool *inside, gp_reason_list *out, gp_error *err)
+static gp_status explain_rule(const search *s, gp_reason_list *out, gp_error *err)
 {
+    const gp_reasons_input *in = s->in;
     double *importance, share_in, share_out;
     char *rule = NULL;
     if (in->feature_count == 0) return GP_OK;
     GP_TRY(gp_alloc((void **)&importance, in->feature_count, sizeof *importance, "reasons", err));
-    gp_status st =
-        gp_an_rules(in->features, in->feature_count, in->n, inside, importance, &rule, &share_in, &share_out, err);
+    gp_status st = gp_an_rules(in->features, in->feature_count, in->n, s->inside, importance, s->task, &rule, &share_in,
+                               &share_out, err);
     /* the rule must hold for 30 % of the rows inside, and for more than twice the share of the rows outside */
     if (st == GP_OK && rule && share_in >= 0.3 && share_in > 2 * share_out)
         st = gp_an_reason_add(out, "rule", rule, share_in - share_out, share_in, share_out, err);
@@ -222,37 +241,116 @@ static char *make_title(const gp_reason_list *list, size_t members)
     return gp_str_take(&s);
 }
 
-gp_status gp_an_reasons_by(const gp_reasons_input *input, const gp_ngram_index *ngrams, const bool *inside,
-                           size_t max_each, gp_reasons *out, gp_error *err)
+/* ------------------------------------------------------------------ the parts */
+
+static gp_status (*const explain[])(const search *s, gp_reason_list *out,
+                                    gp_error *err) = {explain_words, explain_features, explain_probes, explain_rule};
+enum { PARTS = sizeof explain / sizeof *explain };
+
+typedef struct parts {
+    const search *search;
+    gp_reason_list list[PARTS];
+    gp_status status[PARTS];
+    gp_error error[PARTS];
+    atomic_size_t next;
+} parts;
+
+static void explain_some(void *user, int index)
 {
+    parts *p = user;
+    size_t k;
+    (void)index;
+    while ((k = atomic_fetch_add(&p->next, 1)) < PARTS) {
+        p->status[k] = explain[k](p->search, &p->list[k], &p->error[k]);
+        gp_task_add(p->search->task, p->search->in->n);
+    }
+}
+
+/* Moves the reasons of all parts to one list, in the order of the parts. */
+static gp_status join(parts *p, gp_reason_list *out, gp_error *err)
+{
+    size_t count = 0;
+    for (size_t k = 0; k < PARTS; k++) count += p->list[k].count;
+    GP_TRY(gp_alloc((void **)&out->items, count, sizeof *out->items, "reasons", err));
+    for (size_t k = 0; k < PARTS; k++) {
+        if (p->list[k].count) memcpy(out->items + out->count, p->list[k].items, p->list[k].count * sizeof *out->items);
+        out->count += p->list[k].count, p->list[k].count = 0;
+    }
+    return GP_OK;
+}
+
+static void clear_list(gp_reason_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) gp_mem_free(list->items[i].text);
+    gp_mem_free(list->items);
+}
+
+static gp_status explain_all(const search *s, gp_reason_list *out, gp_error *err)
+{
+    parts *p = gp_mem_zero(1, sizeof *p);
+    if (!p) return gp_fail_memory(err, "reasons");
+    p->search = s;
+    atomic_init(&p->next, 0);
+    gp_status st = gp_task_each(s->task, explain_some, p, err);
+    for (size_t k = 0; k < PARTS && st == GP_OK; k++)
+        if (p->status[k] != GP_OK) st = gp_fail_as(err, p->status[k], &p->error[k]);
+    if (st == GP_OK) st = gp_task_check(s->task, err);
+    if (st == GP_OK) st = join(p, out, err);
+    for (size_t k = 0; k < PARTS; k++) clear_list(&p->list[k]);
+    gp_mem_free(p);
+    return st;
+}
+
+gp_status gp_an_reasons_by(const gp_reasons_input *input, const gp_ngram_index *ngrams, const bool *inside,
+                           size_t max_each, gp_task *task, gp_reasons *out, gp_error *err)
+{
+    search s = {input, ngrams, inside, max_each, task};
     gp_reason_list list = {0};
     gp_ngram_index *own = NULL;
     size_t members = 0;
     gp_status st = GP_OK;
     for (size_t i = 0; i < input->n; i++) members += inside[i];
     if (!ngrams && input->texts) {
-        GP_TRY_GOTO(gp_ngram_index_new(input->texts, input->n, &own, err));
-        ngrams = own;
+        GP_TRY_GOTO(gp_ngram_index_new(input->texts, input->n, task, &own, err));
+        s.ngrams = own;
     }
-    if (ngrams) GP_TRY_GOTO(gp_an_keywords(ngrams, inside, max_each, &list, err));
-    GP_TRY_GOTO(explain_features(input, inside, max_each, &list, err));
-    GP_TRY_GOTO(explain_probes(input, inside, max_each, &list, err));
-    GP_TRY_GOTO(explain_rule(input, inside, &list, err));
+    GP_TRY_GOTO(explain_all(&s, &list, err));
     char *title = make_title(&list, members);
     if (!title) GP_TRY_GOTO(gp_fail_memory(err, "reasons"));
     *out = (gp_reasons){.count = list.count, .reason = list.items, .title = title};
     list = (gp_reason_list){0};
 out:
-    for (size_t i = 0; i < list.count; i++) gp_mem_free(list.items[i].text);
-    gp_mem_free(list.items);
+    clear_list(&list);
     gp_ngram_index_free(own);
     return st;
 }
 
-gp_status gp_an_reasons(const gp_reasons_input *input, const bool *inside, size_t max_each, gp_reasons *out,
-                        gp_error *err)
+typedef struct reasons_call {
+    const gp_reasons_input *input;
+    const bool *inside;
+    size_t max_each;
+    gp_reasons *out;
+} reasons_call;
+
+static gp_status find(void *user, gp_task *task, gp_error *err)
 {
-    return gp_an_reasons_by(input, NULL, inside, max_each, out, err);
+    const reasons_call *c = user;
+    return gp_an_reasons_by(c->input, NULL, c->inside, c->max_each, task, c->out, err);
+}
+
+gp_status gp_an_reasons(const gp_reasons_input *input, const bool *inside, const gp_reasons_options *options,
+                        gp_reasons *out, gp_error *err)
+{
+    reasons_call c = {input, inside, options->max_each, out};
+    gp_task_options o = {.stage = "reasons",
+                         .items = input->n,
+                         .units = (PARTS + (input->texts ? 1.0 : 0)) * (double)input->n,
+                         .threads = options->threads,
+                         .progress = options->progress,
+                         .user = options->user};
+    if (o.threads < 1) o.threads = gp_thread_processors();
+    if (o.threads > PARTS) o.threads = PARTS;
+    return gp_task_run(&o, find, &c, err);
 }
 
 void gp_an_reasons_clear(gp_reasons *r)

@@ -15,9 +15,9 @@
 
 typedef struct gp_scores {
     size_t n;            /* rows */
-    const double *score; /* [n] the test is for high scores; NaN: no score */
+    const double *score; /* [n] NaN: no score; only high means of clusters count as significant */
     size_t scored;       /* rows with a score */
-    double mean, sd;     /* of the scored rows; sd: sample standard deviation */
+    double mean, sd;     /* mean and sample standard deviation of the scored rows */
 } gp_scores;
 void gp_an_scores_init(gp_scores *scores, const double *score, size_t n);
 
@@ -25,9 +25,10 @@ void gp_an_scores_init(gp_scores *scores, const double *score, size_t n);
 double gp_an_mean_z(const gp_scores *scores, double mean, size_t m);
 
 /* blocks.c: the scored rows, group after group.  Whole groups are exchanged within a stratum.  A stratum has the groups
- * of one size.  If there are fewer than 20 of them, smaller groups join the stratum, down to half the size.  When
- * groups of different sizes are exchanged, a smaller group passes some of its scores twice, and a larger group passes a
- * random part of its scores.  A group that is alone in its stratum keeps its scores, in random order. */
+ * of one size.  If there are fewer than 20 such groups, smaller groups join the stratum, down to half of that size.
+ * When a smaller group gives its scores to a larger one, some scores are given more than once.  When a larger group
+ * gives its scores to a smaller one, a random part is given.  A group that is alone in its stratum keeps its scores, in
+ * random order. */
 typedef struct gp_blocks {
     size_t rows, count; /* scored rows; groups with a scored row */
     uint32_t *row;      /* [rows] */
@@ -37,31 +38,31 @@ typedef struct gp_blocks {
     uint32_t *of;       /* [n] group of each row; UINT32_MAX: no score */
     size_t strata, largest; /* largest: rows of the largest group */
 } gp_blocks;
-/* group [n]: group of each row; negative: the row is a group of its own; NULL: each row is a group of its own.  Owns:
- * *out, gp_an_blocks_clear. */
+/* group [n]: group of each row; negative: the row is a group of its own; NULL: each row is a group of its own.  The
+ * caller frees *out with gp_an_blocks_clear. */
 gp_status gp_an_blocks(const gp_scores *scores, const int32_t *group, gp_blocks *out, gp_error *err);
 void gp_an_blocks_clear(gp_blocks *blocks);
 /* Makes a random exchange: drawn [i] is the new value of row[i].  order [count], pool [largest] are scratch. */
 void gp_an_exchange(const gp_blocks *blocks, uint64_t seed, uint32_t *order, double *pool, double *drawn);
 
-/* permute.c: the clusters of one search.  They are clusters of rows, or of items that group the rows, like prompts
- * whose images are the rows.  The value of an item is the mean of its scored rows. */
+/* permute.c: a space has the clusters of one search.  They are clusters of rows, or of items.  An item is a group of
+ * rows, like a prompt with its images.  The value of an item is the mean of its scored rows. */
 typedef struct gp_permute_space {
     const gp_levels *levels;
     const uint32_t *item;    /* [n] item of a row, UINT32_MAX: no item; NULL: a row is an item */
-    const double *value;     /* [clusters] mean of the scored items */
+    const double *value;     /* [clusters] mean of each cluster's scored items */
     const uint32_t *support; /* [clusters] scored items */
     size_t scored;           /* items with a score */
     const bool *eligible;    /* [clusters] whether the cluster is tested */
     double share;            /* the space's share of alpha, above 0; the shares of all spaces sum to 1 */
-    double *p, *corrected;   /* [clusters] out; 1 for clusters that are not tested */
+    double *p, *corrected;   /* [clusters] out: p and corrected p; 1 for clusters that are not tested */
     double *spread; /* [clusters] out: standard deviation of the mean over random exchanges; 0 for clusters that are not
                      * tested, or whose mean no exchange changes */
 } gp_permute_space;
 /* One permutation test of the clusters of all spaces (min p, Westfall and Young 1993).  Each cluster's p compares it
- * with the best cluster of its space in each exchange; this p is divided by the space's share.  The corrected p is the
- * share of exchanges whose smallest such number is not larger.  So alpha holds for the clusters of all spaces together.
- */
+ * with the best cluster of its space in each exchange.  This p, divided by the space's share, is the cluster's number.
+ * Each exchange has such a number too: the smallest number of its clusters.  The corrected p is the share of exchanges
+ * whose number is at most the cluster's number.  So alpha holds for the clusters of all spaces together. */
 typedef struct gp_permute_input {
     const gp_permute_space *spaces;
     size_t count;

@@ -26,10 +26,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* MAX_SHARE: a tested cluster has at most 1 / MAX_SHARE of the scored rows.  MIN_GROUPS: it has rows of at least so
- * many groups. */
+/* MAX_SHARE: a tested cluster has at most 1 / MAX_SHARE of the scored rows.  MIN_GROUPS: a tested cluster has scored
+ * rows of at least this many groups. */
 enum { MAX_SHARE = 4, MIN_GROUPS = 3 };
-static const double part_errors = 2; /* minimum excess of a part's mean over the whole's mean, in standard errors */
+/* minimum excess of a part's mean over the mean of the whole cluster, in standard errors */
+static const double part_errors = 2;
 
 typedef struct finder {
     const gp_slices_options *o;
@@ -42,11 +43,11 @@ typedef struct finder {
     double *lift;           /* [clusters] */
     double *used_lift;      /* [clusters] lift for the thresholds: without outliers if o->remove_outliers */
     uint32_t *support;      /* [clusters] scored rows */
-    uint32_t *used_support; /* [clusters] support for the thresholds, likewise */
+    uint32_t *used_support; /* [clusters] support for the thresholds: without outliers if o->remove_outliers */
     double *p, *corrected;  /* [clusters] */
     double *spread;         /* [clusters] standard deviation of the mean; see gp_permute_space */
     gp_blocks blocks;       /* groups of rows that are not independent */
-    bool *marked;           /* [clusters] candidate, in the end slice */
+    bool *marked;           /* [clusters] whether the cluster is still a candidate; at the end: whether it is a slice */
     double min_lift;        /* threshold; NaN: none */
     uint32_t min_support;   /* threshold; 0: none */
     uint32_t n_slices;      /* maximum number of slices; 0: no limit */
@@ -176,7 +177,8 @@ static double criterion_value(const finder *f, size_t c)
 {
     switch (f->o->criterion) {
     case GP_SLICE_SUPPORT: return f->support[c];
-    case GP_SLICE_LIFT_SUPPORT: return f->used_lift[c] * f->used_support[c]; /* as in sliceguard, without outliers */
+    /* used_lift and used_support are without outliers, as in sliceguard */
+    case GP_SLICE_LIFT_SUPPORT: return f->used_lift[c] * f->used_support[c];
     default: return f->lift[c];
     }
 }

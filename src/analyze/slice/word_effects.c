@@ -37,12 +37,13 @@
 enum {
     MAX_WORDS = 2,   /* words of a phrase */
     MIN_WITHOUT = 3, /* prompts without the word */
-    AT_ONCE = 5,     /* rounds whose weights come from one random number: 12 bits each of 64 */
+    AT_ONCE = 5,     /* number of rounds whose weights come from one random number of 64 bits: 12 bits for each round */
     ROUNDS = 2000,   /* rounds of the bootstrap */
     LEVELS = 4096,   /* distinct weights: quantiles of the exponential distribution */
     MAX_STEPS = 2000 /* steps of conjugate gradients */
 };
-static const double ridge_penalty = 4; /* documented in goldpan.h, the help of the command and docs/method.md */
+/* this value is documented in goldpan.h, in the help of the command and in docs/method.md */
+static const double ridge_penalty = 4;
 static const double z_95 = 1.9599639845400545;
 
 /* ------------------------------------------------------------------ prompts and their words */
@@ -115,7 +116,7 @@ static gp_status read_prompts(table *t, const char *const *texts, const double *
     const char **kept;
     GP_TRY(gp_alloc((void **)&kept, n, sizeof *kept, "the prompts", err));
     for (size_t i = 0; i < n; i++) kept[i] = isnan(scores[i]) ? NULL : texts[i];
-    gp_status st = gp_ngram_index_new(kept, n, &t->ngrams, err);
+    gp_status st = gp_ngram_index_new(kept, n, NULL, &t->ngrams, err);
     gp_mem_free(kept);
     GP_TRY(st);
     gp_ngram_uses l = gp_ngram_index_uses(t->ngrams);
@@ -285,7 +286,8 @@ typedef struct bootstrap {
     double weight[LEVELS];       /* equally likely quantiles of the exponential distribution */
     double total_sum[ROUNDS];    /* sum of weight * mean over all prompts, in each round */
     double total_weight[ROUNDS]; /* sum of the weights of all prompts, in each round */
-    double *widening; /* [prompts] factor for the deviations of a side with this number of prompts; 0: not needed */
+    /* [prompts] factor that widens the deviations of a side with this number of prompts; 0: no side has this number */
+    double *widening;
     atomic_size_t next;
     atomic_int status;
 } bootstrap;

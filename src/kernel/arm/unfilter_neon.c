@@ -25,7 +25,8 @@ static inline uint8x8_t paeth(uint8x8_t a, uint8x8_t b, uint8x8_t c)
 {
     const uint8x8_t pa = vabd_u8(b, c), pb = vabd_u8(a, c);
     const uint8x8_t pc = vqmovn_u16(
-        vabdq_u16(vaddl_u8(a, b), vshll_n_u8(c, 1))); /* saturates at 255; larger distances are never the smallest */
+        /* distances saturate at 255; a larger distance is never the smallest of the three */
+        vabdq_u16(vaddl_u8(a, b), vshll_n_u8(c, 1)));
     const uint8x8_t take_a = vand_u8(vcle_u8(pa, pb), vcle_u8(pa, pc));
     return vbsl_u8(take_a, a, vbsl_u8(vcle_u8(pb, pc), b, c));
 }

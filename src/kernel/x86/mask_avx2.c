@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * mask.c for AVX2, with the instruction movemask as the test for a set lane.  What compilers generate from mask.c is
+ * mask.c for AVX2.  The instruction movemask tests whether any lane is set.  What compilers generate from mask.c is
  * several times as slow. */
 #include "kernel/x86/variants.h"
 

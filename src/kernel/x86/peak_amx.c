@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Peaks of AMX: six tiles of sums [16, 16] and one tile of each factor, with 32 bf16 numbers or 64 bytes a row.  Each
- * call configures and releases the tiles, so that the system need not save tiles for the thread afterwards. */
+ * Loops that measure the peak arithmetic rate of AMX: six tiles of sums [16, 16], and one tile for each of the two
+ * factors, whose rows have 32 bf16 numbers or 64 bytes.  Each call configures and releases the tiles, so that the
+ * system need not save tiles for the thread afterwards. */
 #include "kernel/peak_loops.h"
 
 #include <immintrin.h>

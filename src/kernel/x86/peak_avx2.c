@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Peaks of AVX2: fp32 by fused multiply-add, int8 by three instructions.  Without VNNI these are needed to sum four
- * products: one adds pairs of products in 16 bits, one adds pairs of these in 32 bits, one adds them to the sum. */
+ * Loops that measure the peak arithmetic rate of AVX2: fp32 with fused multiply-add (peak_fp32.c), int8 with three
+ * instructions.  Without VNNI, it takes three instructions to add four products to a 32-bit sum: one multiplies bytes
+ * and adds pairs of products in 16 bits, one adds pairs of the results in 32 bits, and one adds to the sum. */
 #define GP_LANES       8
 #define gp_peak_fp32_c gp_peak_fp32_avx2
 #include "kernel/peak_fp32.c"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Peaks of AVX-512: fp32 by fused multiply-add, bf16 in pairs (AVX512-BF16), int8 in fours (VNNI).  peak.c calls each
- * function only on CPUs that have its instructions. */
+ * Loops that measure the peak arithmetic rate of AVX-512: fp32 with fused multiply-add (peak_fp32.c), bf16 with an
+ * instruction that adds two products (AVX512-BF16), int8 with one that adds four (VNNI).  peak.c calls each function
+ * only on CPUs that have its instructions. */
 #define GP_LANES         16
 #define GP_PEAK_REGISTER "v"
 #define gp_peak_fp32_c   gp_peak_fp32_avx512

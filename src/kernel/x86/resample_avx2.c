@@ -14,7 +14,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { WEIGHT_BITS = 22, LOW_BITS = 15, MAX_TAPS = 128 /* so that 255 * 2^15 * taps < 2^31 */, BLOCK = 16 };
+/* with up to 128 taps, 255 * 2^15 * taps < 2^31 */
+enum { WEIGHT_BITS = 22, LOW_BITS = 15, MAX_TAPS = 128, BLOCK = 16 };
 
 /* ------------------------------------------------------------------ horizontal */
 
@@ -93,7 +94,8 @@ void gp_resample_h_avx2(const uint8_t *in, size_t in_stride, size_t in_w, uint8_
         for (size_t x = 0; x < out_w; x++) {
             const size_t k = (size_t)count[x], groups = (k + 3) / 4, start = 3 * (size_t)first[x];
             const bool over =
-                start + 12 * groups + 4 > 3 * in_w; /* reads beyond the row; allowed before the last row */
+                /* true if this pixel reads beyond the row; this is allowed unless the row is the last one */
+                start + 12 * groups + 4 > 3 * in_w;
             const size_t fast = k > MAX_TAPS || 3 * in_w < 16 ? 0 : n - (over && y + n == rows);
             uint8_t *to = out + y * out_stride + 3 * x;
             if (fast < n)

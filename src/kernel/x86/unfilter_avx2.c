@@ -42,7 +42,7 @@ static inline void store_pixels(uint8_t *p, __m128i v, size_t n)
     }
 }
 
-/* spread: four pixels of 3 or 4 bytes to 4 bytes each.  gather: back. */
+/* spread expands four pixels of 3 or 4 bytes to 4 bytes each; gather does the reverse. */
 static inline __m128i spread(__m128i v, size_t bpp)
 {
     return bpp == 4 ? v : _mm_shuffle_epi8(v, _mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1));
@@ -112,13 +112,14 @@ static inline size_t average(const uint8_t *row, uint8_t *out, const uint8_t *pr
     return i;
 }
 
-/* Numbers of CHUNK pixels that do not depend on the left pixel; each pixel has 4 lanes of 16 bits. */
+/* For CHUNK pixels, the numbers that do not depend on the left pixel.  Each pixel has 4 lanes of 16 bits. */
 enum { CHUNK = 16, LANES = 4 * CHUNK };
 typedef struct known {
     int16_t start[LANES], length[LANES]; /* the interval in which b or c is nearest, offset by 2^15 because AVX2 only
                                           * compares signed numbers */
     int16_t middle[LANES];               /* largest a in the left half of the interval */
-    int16_t left[LANES], right[LANES];   /* result in the left and right half: x + b or x + c */
+    /* the output pixel if a is in the left or in the right half of the interval: x + b or x + c */
+    int16_t left[LANES], right[LANES];
     int16_t x[LANES];
 } known;
 

@@ -277,7 +277,7 @@ static void check_projection(const char *set, const char *path, const float *row
     npy golden = npy_load(path);
     assert_int_equal(golden.shape[0], n);
     assert_int_equal(gp_hierarchy_build(rows, n, d, &o, &h, NULL), GP_OK);
-    assert_int_equal(gp_hierarchy_project(&h, rows, d, 2, 0, out, NULL), GP_OK);
+    assert_int_equal(gp_hierarchy_project(&h, rows, d, 2, NULL, out, NULL), GP_OK);
     const double *want = golden.data;
     double worst = INFINITY;
     for (int mirror = 0; mirror < 4; mirror++) {
@@ -361,7 +361,7 @@ static void test_projection_by_hand(void **state)
     o.metric = GP_METRIC_EUCLIDEAN;
     for (size_t i = 0; i < 12; i++) rows[2 * i] = x[i];
     assert_int_equal(gp_hierarchy_build(rows, 12, 2, &o, &h, NULL), GP_OK);
-    assert_int_equal(gp_hierarchy_project(&h, rows, 2, 2, 0, out, NULL), GP_OK);
+    assert_int_equal(gp_hierarchy_project(&h, rows, 2, 2, NULL, out, NULL), GP_OK);
     double mirror = out[0] < 0 ? 1 : -1, other = out[1] < 0 ? 1 : -1;
     for (size_t i = 0; i < 12; i++) {
         assert_true(fabs(mirror * (double)out[2 * i] - want[i][0]) < 2e-6);
@@ -380,7 +380,7 @@ static void test_projection_keeps_copies_together(void **state)
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
     o.metric = GP_METRIC_EUCLIDEAN;
     assert_int_equal(gp_hierarchy_build(rows, n, d, &o, &h, NULL), GP_OK);
-    assert_int_equal(gp_hierarchy_project(&h, rows, d, 2, 0, out, NULL), GP_OK);
+    assert_int_equal(gp_hierarchy_project(&h, rows, d, 2, NULL, out, NULL), GP_OK);
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < i; j++)
             if (memcmp(rows + i * d, rows + j * d, d * sizeof *rows) == 0)
@@ -401,7 +401,7 @@ static void test_projection_runs_out_of_memory(void **state)
     before = gp_mem_live();
     for (uint64_t i = 1; st != GP_OK; i++) {
         gp_mem_fail_at(i);
-        st = gp_hierarchy_project(&h, rows, 7, 2, 0, out, NULL);
+        st = gp_hierarchy_project(&h, rows, 7, 2, NULL, out, NULL);
         gp_mem_fail_at(0);
         assert_true(st == GP_OK || st == GP_ERR_MEMORY);
         assert_int_equal(gp_mem_live(), before);
@@ -416,7 +416,7 @@ static void test_principal_components(void **state)
     enum { N = 300, D = 70 }; /* more columns than the Jacobi method is used for */
     float *rows = random_rows(8, N, D, 0, false), out[N * 3];
     for (size_t i = 0; i < N; i++) rows[i * D] *= 9, rows[i * D + 1] *= 5, rows[i * D + 2] *= 3;
-    assert_int_equal(gp_pca(rows, N, D, 3, out, NULL), GP_OK);
+    assert_int_equal(gp_pca(rows, N, D, 3, NULL, out, NULL), GP_OK);
     double v[3] = {0};
     for (size_t i = 0; i < N; i++)
         for (size_t k = 0; k < 3; k++) v[k] += (double)out[i * 3 + k] * (double)out[i * 3 + k] / (double)N;
@@ -429,7 +429,7 @@ static void test_principal_components(void **state)
         }
     rows[7 * D + 2] = NAN;
     gp_error err = {0};
-    assert_int_equal(gp_pca(rows, N, D, 3, out, &err), GP_ERR_FORMAT);
+    assert_int_equal(gp_pca(rows, N, D, 3, NULL, out, &err), GP_ERR_FORMAT);
     assert_non_null(strstr(err.message, "row 7 "));
     free(rows);
 }

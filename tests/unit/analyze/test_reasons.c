@@ -42,6 +42,13 @@ static const char *const prompts[12] = {"a portrait of an old man, oil painting,
                                         NULL};
 static const bool inside[12] = {true, true, true, true};
 
+static const gp_reasons_options *most(size_t each)
+{
+    static gp_reasons_options options = GP_REASONS_DEFAULTS;
+    options.max_each = each;
+    return &options;
+}
+
 static const gp_reason *find(const gp_reasons *r, const char *kind, const char *text)
 {
     for (size_t i = 0; i < r->count; i++)
@@ -54,7 +61,7 @@ static void test_words_and_title(void **state)
     (void)state;
     gp_reasons_input in = {.size = sizeof(gp_reasons_input), .n = 12, .texts = prompts};
     gp_reasons r = GP_INIT(gp_reasons);
-    assert_int_equal(gp_reasons_find(&in, inside, 4, &r, NULL), GP_OK);
+    assert_int_equal(gp_reasons_find(&in, inside, most(4), &r, NULL), GP_OK);
     const gp_reason *oil = find(&r, "phrase", "oil painting");
     assert_non_null(oil);
     assert_true(oil->inside == 1 && oil->outside == 0 && oil->strength > 1);
@@ -78,7 +85,7 @@ static void test_a_prompt_counts_once(void **state)
                                             : "bird, tree";
     gp_reasons_input input = {.size = sizeof(gp_reasons_input), .n = 40, .texts = texts};
     gp_reasons r = GP_INIT(gp_reasons);
-    assert_int_equal(gp_reasons_find(&input, in, 4, &r, NULL), GP_OK);
+    assert_int_equal(gp_reasons_find(&input, in, most(4), &r, NULL), GP_OK);
     assert_null(find(&r, "word", "zebra"));
     gp_reasons_clear(&r);
 }
@@ -100,7 +107,7 @@ static void test_settings_categories_and_a_rule(void **state)
                        {.size = sizeof(gp_feature), .name = "seed", .kind = GP_FEATURE_NUMBER, .numbers = seed}};
     gp_reasons_input input = {.size = sizeof(gp_reasons_input), .n = N, .features = f, .feature_count = 3};
     gp_reasons r = GP_INIT(gp_reasons);
-    assert_int_equal(gp_reasons_find(&input, in, 4, &r, NULL), GP_OK);
+    assert_int_equal(gp_reasons_find(&input, in, most(4), &r, NULL), GP_OK);
     assert_non_null(find(&r, "category", "sampler = Euler a"));
     const gp_reason *setting = find(&r, "setting", NULL), *rule = find(&r, "rule", NULL);
     assert_true(setting && gp_str_starts(setting->text, "steps 3"));
@@ -112,7 +119,7 @@ static void test_settings_categories_and_a_rule(void **state)
     gp_reasons_clear(&r);
     double importance[3], share_in, share_out;
     char *text;
-    assert_int_equal(gp_an_rules(f, 3, N, in, importance, &text, &share_in, &share_out, NULL), GP_OK);
+    assert_int_equal(gp_an_rules(f, 3, N, in, importance, NULL, &text, &share_in, &share_out, NULL), GP_OK);
     assert_true(fabs(importance[0] + importance[1] - 1) < 1e-12 && importance[2] == 0);
     gp_mem_free(text);
 }
@@ -127,7 +134,7 @@ static void test_tree_of_the_worked_example(void **state)
                        {.size = sizeof(gp_feature), .name = "zero", .kind = GP_FEATURE_NUMBER, .numbers = zero}};
     double importance[2], share_in, share_out;
     char *rule;
-    assert_int_equal(gp_an_rules(f, 2, 12, in, importance, &rule, &share_in, &share_out, NULL), GP_OK);
+    assert_int_equal(gp_an_rules(f, 2, 12, in, importance, NULL, &rule, &share_in, &share_out, NULL), GP_OK);
     assert_true(importance[0] == 1 && importance[1] == 0 && share_in == 1 && share_out == 0);
     assert_string_equal(rule, "x <= 12.55");
     gp_mem_free(rule);
@@ -148,7 +155,7 @@ static void test_probes(void **state)
                               .probe_names = names,
                               .probe_count = 2};
     gp_reasons r = GP_INIT(gp_reasons);
-    assert_int_equal(gp_reasons_find(&input, in, 3, &r, NULL), GP_OK);
+    assert_int_equal(gp_reasons_find(&input, in, most(3), &r, NULL), GP_OK);
     assert_int_equal(r.count, 1);
     assert_true(find(&r, "probe", "a cat")->strength == 1);
     assert_string_equal(r.title, "cat");
@@ -161,7 +168,7 @@ static void test_a_title_is_never_empty(void **state)
     bool in[3] = {true, true, false};
     gp_reasons_input input = {.size = sizeof(gp_reasons_input), .n = 3};
     gp_reasons r = GP_INIT(gp_reasons);
-    assert_int_equal(gp_reasons_find(&input, in, 3, &r, NULL), GP_OK);
+    assert_int_equal(gp_reasons_find(&input, in, most(3), &r, NULL), GP_OK);
     assert_string_equal(r.title, "2 images");
     gp_reasons_clear(&r);
 }
@@ -246,7 +253,7 @@ static void test_every_allocation_fails_once(void **state)
     for (uint64_t i = 1; st != GP_OK; i++) {
         gp_reasons r = GP_INIT(gp_reasons);
         gp_mem_fail_at(i);
-        st = gp_reasons_find(&in, inside, 3, &r, NULL);
+        st = gp_reasons_find(&in, inside, most(3), &r, NULL);
         gp_mem_fail_at(0);
         assert_true(st == GP_OK || st == GP_ERR_MEMORY);
         gp_reasons_clear(&r);

@@ -242,7 +242,9 @@ static void test_planted_effects_are_found(void **state)
     gp_an_word_effects_clear(&e);
 }
 
-/* "frame" is mostly in prompts with "oil painting", which has the effect; "gold leaf" always occurs as both words. */
+/* Only the words of "oil painting" and "gold leaf" raise the score.  "frame" occurs mostly in prompts with "oil
+ * painting": its images score higher, but its adjusted effect is near 0.  "gold" and "leaf" always occur together, so
+ * each has the adjusted effect of "gold leaf". */
 static void test_company_is_not_praised(void **state)
 {
     (void)state;

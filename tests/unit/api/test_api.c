@@ -74,8 +74,8 @@ static void test_null(void **state)
     WRONG(gp_tokens(model, NULL, ids, 77, &count, NULL, &err));
     WRONG(gp_tokenizer_open(NULL, &tokenizer, &err));
     WRONG(gp_tokenizer_ids(NULL, "a", &all, &count, &err));
-    WRONG(gp_encode_images(model, NULL, 1, 1, x, &err));
-    WRONG(gp_encode_texts(model, texts, 1, 1, NULL, &err));
+    WRONG(gp_encode_images(model, NULL, 1, NULL, x, &err));
+    WRONG(gp_encode_texts(model, texts, 1, NULL, NULL, &err));
     WRONG(gp_embed_files(model, NULL, 1, NULL, x, ok, NULL, &err));
     WRONG(gp_find_images(NULL, 0, &paths, &count, &err));
     assert_int_equal(gp_catalog_open("/tmp/goldpan-nowhere.db", 64, &cat, &err), GP_ERR_UNSUPPORTED);
@@ -173,8 +173,8 @@ static void test_none(void **state)
     float x[128] = {0};
     bool ok[1];
     const char *none[] = {NULL};
-    assert_ok(gp_encode_images(model, x, 0, 0, x, &err));
-    assert_ok(gp_encode_texts(model, none, 0, 0, x, &err));
+    assert_ok(gp_encode_images(model, x, 0, NULL, x, &err));
+    assert_ok(gp_encode_texts(model, none, 0, NULL, x, &err));
     assert_ok(gp_embed_files(model, none, 0, NULL, x, ok, &report, &err));
     assert_int_equal(report.done, 0);
 }

@@ -166,9 +166,9 @@ static void test_broken_among_good(void **state)
                   {GP_ERR_FORMAT, "is not an image"},
                   {GP_ERR_USAGE, "data is NULL"},
                   {GP_ERR_UNSUPPORTED, "2 channels"},
-                  {GP_ERR_FORMAT, "impossible size"},
+                  {GP_ERR_FORMAT, "has 0 x 4 pixels"},
                   {GP_ERR_USAGE, "stride of 2 bytes"},
-                  {GP_ERR_USAGE, "4x4 pixels need 48 bytes, but data_size is 47"},
+                  {GP_ERR_USAGE, "4 x 4 pixels need 48 bytes, but data_size is 47"},
                   {GP_ERR_LIMIT, "over the limit"},
                   {GP_ERR_UNSUPPORTED, "unknown kind 9"},
                   {GP_OK, NULL}};

@@ -49,10 +49,10 @@ out:
     return st;
 }
 
-/* An analysis of n images with `levels` levels, level l of 2 << l clusters; image row i lies in cluster i % count.
- * Two categories (even and odd rows, every 7th row in none), three slices, the third within the second category and
- * inside the first, and pairs of near copies: rows 0 and 1, 2 and 3, ... of the first n / 4 rows.  `mark` goes into
- * every text and number, so that parts of two analyses are told apart. */
+/* An analysis of n images with `levels` levels, level l of 2 << l clusters; image row i lies in cluster i % count.  Two
+ * categories: even and odd rows, except that every 7th row has no category.  Three slices: the third one is within the
+ * second category, and inside the first slice.  Pairs of near-duplicates: rows 0 and 1, 2 and 3, ... of the first n / 4
+ * rows.  `mark` goes into every text and number, so that parts of two analyses are told apart. */
 enum { MADE_LEVELS = 6 };
 typedef struct made {
     gp_cat_analysis a;

@@ -163,6 +163,42 @@ static void test_no_memory(void **state)
     }
 }
 
+static void work_long(void *user, int thread, void *data)
+{
+    nanosleep(&(struct timespec){0, 400000000}, NULL);
+    do_job(user, thread, data);
+}
+
+static size_t idle_calls, idle_limit; /* idle_limit: the call that stops; 0: none */
+
+static gp_status count_idle(void *user, gp_error *err)
+{
+    (void)user;
+    return ++idle_calls == idle_limit ? gp_fail(err, GP_ERR_STOPPED, "stopped") : GP_OK;
+}
+
+/* While a job takes long, idle() is called; if it stops, the jobs under way are taken, and no more are made. */
+static void test_idle(void **state)
+{
+    (void)state;
+    for (idle_limit = 0; idle_limit <= 2; idle_limit += 2) {
+        gp_error err = {0};
+        bench b = {.jobs = 3};
+        gp_pipeline pipe = {.threads = 1,
+                            .window = 1,
+                            .next = make_job,
+                            .work = work_long,
+                            .take = take_job,
+                            .idle = count_idle,
+                            .drop = drop_job};
+        idle_calls = 0;
+        assert_int_equal(gp_pipeline_run(&pipe, &b, &err), idle_limit ? GP_ERR_STOPPED : GP_OK);
+        assert_true(idle_calls >= 2);
+        assert_int_equal(b.taken, idle_limit ? 1 : 3);
+        assert_int_equal(b.dropped, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_failure_after_stop),
         cmocka_unit_test(test_threads_that_do_not_start),
         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

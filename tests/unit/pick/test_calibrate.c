@@ -25,22 +25,32 @@ static void test_within_groups(void **state)
     gp_json_free(root);
 }
 
+static gp_status shrunken(const double *score, const int32_t *group, size_t n, size_t groups, double *residual,
+                          double *weight, gp_error *err)
+{
+    gp_moments *m = NULL;
+    gp_status st = gp_moments_of(score, group, n, groups, &m, err);
+    if (st == GP_OK) st = gp_calibrate_shrunken(m, score, group, n, groups, residual, weight, err);
+    gp_mem_free(m);
+    return st;
+}
+
 static void test_shrunken(void **state)
 {
     (void)state;
     gp_error err = {0};
-    static double score[MOST], got[MOST], want[64], weight[64], shrunken[64];
+    static double score[MOST], got[MOST], want[64], weight[64], means[64];
     static int32_t group[MOST];
     gp_json *root = picks_golden();
     for (size_t c = 0; c < 3; c++) {
         const gp_json *g = gp_json_at(gp_json_get(root, "shrinkage"), c);
         size_t n = golden_reals(g, "score", score, MOST - 1), groups = golden_reals(g, "weight", want, 64);
         golden_ints(g, "group", group, MOST);
-        golden_reals(g, "shrunken", shrunken, 64);
+        golden_reals(g, "shrunken", means, 64);
         score[n] = 30, group[n] = -1; /* a score without a group: compared with the centre, on which it has no effect */
-        assert_ok(gp_calibrate_shrunken(score, group, n + 1, groups, got, weight, &err));
+        assert_ok(shrunken(score, group, n + 1, groups, got, weight, &err));
         for (size_t k = 0; k < groups; k++) assert_near(weight[k], want[k], 1e-11);
-        for (size_t i = 0; i < n; i++) assert_near(got[i], score[i] - shrunken[group[i]], 1e-11);
+        for (size_t i = 0; i < n; i++) assert_near(got[i], score[i] - means[group[i]], 1e-11);
         assert_near(got[n], 30 - golden_real(g, "centre"), 1e-11);
     }
     gp_json_free(root);
@@ -71,22 +81,22 @@ static void test_little_to_go_by(void **state)
     const double single[3] = {20, 26, 35}; /* groups of one: the variance within groups is unknown, so nothing is
                                             * corrected */
     const int32_t alone[3] = {0, 1, 2};
-    assert_ok(gp_calibrate_shrunken(single, alone, 3, 4, got, weight, &err));
+    assert_ok(shrunken(single, alone, 3, 4, got, weight, &err));
     for (size_t i = 0; i < 3; i++) assert_near(got[i], single[i] - 27, 1e-12);
     for (size_t i = 0; i < 4; i++) assert_near(weight[i], 0, 0);
 
     const double exact[4] = {20, 20, 30, 30}; /* no variance within groups: the means are exact and explain all
                                                * scores */
     const int32_t pairs[4] = {0, 0, 1, 1};
-    assert_ok(gp_calibrate_shrunken(exact, pairs, 4, 3, got, weight, &err));
+    assert_ok(shrunken(exact, pairs, 4, 3, got, weight, &err));
     for (size_t i = 0; i < 4; i++) assert_near(got[i], 0, 1e-12);
     assert_near(weight[0], 1, 0);
     assert_near(weight[2], 0, 0);
 
     const int32_t none[3] = {-1, -1, -1};
-    assert_ok(gp_calibrate_shrunken(single, none, 3, 0, got, NULL, &err));
+    assert_ok(shrunken(single, none, 3, 0, got, NULL, &err));
     assert_near(got[0], -7, 1e-12);
-    assert_ok(gp_calibrate_shrunken(NULL, NULL, 0, 0, got, NULL, &err));
+    assert_ok(shrunken(NULL, NULL, 0, 0, got, NULL, &err));
 }
 
 /* One image is far above the others of its small group: its residual stays large, and the residuals of a large group do
@@ -99,7 +109,7 @@ static void test_small_groups_do_not_explode(void **state)
     int32_t group[43];
     for (size_t i = 0; i < 40; i++) group[i] = (int32_t)(i / 20), score[i] = (i < 20 ? 22.0 : 30.0) + (double)(i % 5);
     for (size_t i = 40; i < 42; i++) group[i] = 2, score[i] = 34 + 0.01 * (double)i;
-    assert_ok(gp_calibrate_shrunken(score, group, 42, 3, got, weight, &err));
+    assert_ok(shrunken(score, group, 42, 3, got, weight, &err));
     assert_ok(gp_calibrate_z(score, group, 42, 3, z, &err));
     assert_true(weight[2] < weight[0] && weight[0] > 0.95);
     assert_true(fabs(got[0]) < 2.5); /* nearly the residual in its own group */
@@ -123,7 +133,7 @@ static void test_no_memory(void **state)
             gp_mem_fail_at(++n);
             st = which == 0   ? gp_calibrate_z(score, group, 4, 2, out, &err)
                  : which == 1 ? gp_calibrate_percentile(score, group, 4, 2, out, &err)
-                 : which == 2 ? gp_calibrate_shrunken(score, group, 4, 2, out, NULL, &err)
+                 : which == 2 ? shrunken(score, group, 4, 2, out, NULL, &err)
                               : gp_calibrate_corrected(score, group, 4, 2, percentile, out, NULL, &err);
             assert_int_equal(gp_mem_live(), live);
         }
@@ -173,7 +183,7 @@ static void test_corrected_takes_off_level_and_spread(void **state)
         score[i] = level[i % 3] + spread[i % 3] * ((i / 3 * 7919 % 300) / 150.0 - 1); /* uniform in -1..1 */
     }
     assert_ok(corrected_of(score, group, N, 3, got, &err));
-    assert_ok(gp_calibrate_shrunken(score, group, N, 3, residual, NULL, &err));
+    assert_ok(shrunken(score, group, N, 3, residual, NULL, &err));
     int best[3] = {0}, by_level[3] = {0};
     for (int i = 0; i < N; i++) {
         int above = 0, above_level = 0;

@@ -33,6 +33,13 @@ static void golden_read(const gp_json *g, golden *out)
         .prompts = out->prompts, .penalty = golden_real(g, "penalty"), .explained = golden_real(g, "explained")};
 }
 
+static const gp_difficulty_options *on(int threads)
+{
+    static gp_difficulty_options options = GP_DIFFICULTY_DEFAULTS;
+    options.threads = threads;
+    return &options;
+}
+
 static void test_as_fitted_without_each_prompt(void **state)
 {
     (void)state;
@@ -43,7 +50,8 @@ static void test_as_fitted_without_each_prompt(void **state)
     for (size_t c = 0; c < 3; c++) {
         gp_difficulty facts = GP_INIT(gp_difficulty);
         golden_read(gp_json_at(gp_json_get(root, "cases"), c), &g);
-        assert_ok(gp_difficulty_correct(g.score, g.prompt, g.n, g.embeddings, g.prompts, g.d, 1, got, &facts, &err));
+        assert_ok(
+            gp_difficulty_correct(g.score, g.prompt, g.n, g.embeddings, g.prompts, g.d, on(1), got, &facts, &err));
         assert_int_equal(facts.prompts, g.facts.prompts);
         assert_near(facts.penalty, g.facts.penalty, 1e-9 * g.facts.penalty);
         assert_near(facts.explained, g.facts.explained, 1e-9);
@@ -76,7 +84,7 @@ static void test_what_takes_no_part(void **state)
                 {0, INFINITY, false}, {1, NAN, false},        {-1, -INFINITY, false}};
     size_t extra = sizeof more / sizeof *more;
     for (size_t i = 0; i < extra; i++) g.prompt[n + i] = more[i].prompt, g.score[n + i] = more[i].score;
-    assert_ok(gp_difficulty_correct(g.score, g.prompt, n + extra, g.embeddings, k + 3, g.d, 2, got, &facts, &err));
+    assert_ok(gp_difficulty_correct(g.score, g.prompt, n + extra, g.embeddings, k + 3, g.d, on(2), got, &facts, &err));
     assert_int_equal(facts.prompts, k);
     for (size_t i = 0; i < n; i++) assert_near(got[i], g.corrected[i], 1e-9);
     for (size_t i = 0; i < extra; i++) {
@@ -84,7 +92,7 @@ static void test_what_takes_no_part(void **state)
         assert_true(more[i].has || isnan(got[n + i]));
     }
     g.prompt[0] = (int32_t)k + 3;
-    assert_int_equal(gp_difficulty_correct(g.score, g.prompt, n, g.embeddings, k + 3, g.d, 1, got, NULL, &err),
+    assert_int_equal(gp_difficulty_correct(g.score, g.prompt, n, g.embeddings, k + 3, g.d, on(1), got, NULL, &err),
                      GP_ERR_USAGE);
     assert_string_equal(err.message, "image 0 has prompt 43, but there are 43 prompts");
     gp_json_free(root);
@@ -126,16 +134,17 @@ static void test_few_prompts(void **state)
     gp_difficulty facts = GP_INIT(gp_difficulty);
     make(&m, GP_DIFFICULTY_MIN, 3);
     size_t few = GP_DIFFICULTY_MIN - 1;
-    assert_ok(gp_difficulty_correct(m.score, m.prompt, 2 * few, m.embeddings, few, 3, 1, got, &facts, &err));
+    assert_ok(gp_difficulty_correct(m.score, m.prompt, 2 * few, m.embeddings, few, 3, on(1), got, &facts, &err));
     assert_int_equal(facts.prompts, few);
     assert_true(isnan(facts.penalty) && isnan(facts.explained));
     for (size_t i = 0; i < 2 * few; i++) assert_near(got[i], m.score[i], 0);
-    assert_ok(gp_difficulty_correct(m.score, m.prompt, 2 * few + 2, m.embeddings, few + 1, 3, 1, got, &facts, &err));
+    assert_ok(
+        gp_difficulty_correct(m.score, m.prompt, 2 * few + 2, m.embeddings, few + 1, 3, on(1), got, &facts, &err));
     assert_true(facts.penalty > 0 && facts.explained > 0.5);
 
     make(&m, 30, 4); /* all embeddings are equal, so nothing is left after their mean is subtracted */
     for (size_t i = 4; i < 120; i++) m.embeddings[i] = m.embeddings[i % 4];
-    assert_ok(gp_difficulty_correct(m.score, m.prompt, 60, m.embeddings, 30, 4, 1, got, &facts, &err));
+    assert_ok(gp_difficulty_correct(m.score, m.prompt, 60, m.embeddings, 30, 4, on(1), got, &facts, &err));
     assert_int_equal(facts.prompts, 30);
     assert_true(isnan(facts.penalty));
     for (size_t i = 0; i < 60; i++) assert_near(got[i], m.score[i], 0);
@@ -143,10 +152,10 @@ static void test_few_prompts(void **state)
     make(&m, 30, 1);
     for (size_t i = 0; i < 60; i++) m.score[i] = 25; /* equal scores, so there is nothing to predict */
     for (size_t k = 0; k < 30; k++) m.embeddings[k] = k % 2 ? 1 : -1;
-    assert_ok(gp_difficulty_correct(m.score, m.prompt, 60, m.embeddings, 30, 1, 1, got, &facts, &err));
+    assert_ok(gp_difficulty_correct(m.score, m.prompt, 60, m.embeddings, 30, 1, on(1), got, &facts, &err));
     assert_true(facts.penalty > 0 && isnan(facts.explained));
     for (size_t i = 0; i < 60; i++) assert_near(got[i], 25, 0);
-    assert_ok(gp_difficulty_correct(m.score, m.prompt, 0, m.embeddings, 0, 1, 1, got, NULL, &err));
+    assert_ok(gp_difficulty_correct(m.score, m.prompt, 0, m.embeddings, 0, 1, on(1), got, NULL, &err));
 }
 
 /* Both forms of the matrix give the same result in every bit, with any number of threads. */
@@ -161,12 +170,12 @@ static void test_threads(void **state)
         size_t k = prompts[form];
         gp_difficulty facts = GP_INIT(gp_difficulty);
         make(&m, k, DIMS);
-        assert_ok(gp_difficulty_correct(m.score, m.prompt, 2 * k, m.embeddings, k, DIMS, 1, one, &facts, &err));
+        assert_ok(gp_difficulty_correct(m.score, m.prompt, 2 * k, m.embeddings, k, DIMS, on(1), one, &facts, &err));
         if (form == 0) assert_true(facts.explained > 0.9);
         assert_true(facts.explained > 0);
         for (int threads = 0; threads < 8; threads += 3) {
             assert_ok(
-                gp_difficulty_correct(m.score, m.prompt, 2 * k, m.embeddings, k, DIMS, threads, many, NULL, &err));
+                gp_difficulty_correct(m.score, m.prompt, 2 * k, m.embeddings, k, DIMS, on(threads), many, NULL, &err));
             assert_memory_equal(one, many, 2 * k * sizeof *one);
         }
     }
@@ -184,7 +193,7 @@ static void test_no_memory(void **state)
     make(&m, 20, 4);
     while (st == GP_ERR_MEMORY) {
         gp_mem_fail_at(++n);
-        st = gp_calibrate_difficulty(m.score, m.prompt, 40, m.embeddings, 20, 4, 2, got, NULL, &err);
+        st = gp_calibrate_difficulty(m.score, m.prompt, 40, m.embeddings, 20, 4, on(2), got, NULL, &err);
         assert_int_equal(gp_mem_live(), live);
     }
     gp_mem_fail_at(0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Ranks and selections compared with a slow and simple version; they do not depend on the order of the input. */
+ * Ranks compared with a slow and simple version; they do not depend on the order of the input. */
 #include "support.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -49,54 +49,14 @@ static void test_ranks_by_counting(void **state)
     }
 }
 
-static void check_choice(const gp_rank_item *c, const uint32_t *rank, uint32_t per, uint64_t top, bool has_min,
-                         double min)
-{
-    gp_error err = {0};
-    static bool chosen[N], in[N];
-    size_t count = 0, expected = 0;
-    assert_ok(gp_rank_choose(c, rank, N, per, top, has_min, min, chosen, &count, &err));
-    for (size_t i = 0; i < N; i++)
-        in[i] = rank[i] > 0 && (per == 0 || rank[i] <= per) && (!has_min || c[i].score >= min);
-    for (size_t i = 0; i < N; i++) {
-        uint64_t better = 0;
-        for (size_t j = 0; j < N; j++) better += in[j] && beats(&c[j], &c[i]);
-        bool want = in[i] && (top == 0 || better < top);
-        assert_int_equal(chosen[i], want);
-        expected += want;
-    }
-    assert_int_equal(count, expected);
-}
-
-static void test_choices_by_counting(void **state)
-{
-    (void)state;
-    gp_error err = {0};
-    static gp_rank_item c[N];
-    static uint32_t rank[N];
-    for (uint64_t seed = 40; seed < 45; seed++) {
-        fill(c, seed);
-        assert_ok(gp_rank_groups(c, N, rank, &err));
-        for (uint32_t per = 0; per < 4; per++)
-            for (uint64_t top = 0; top < 40; top += 13)
-                for (int min = -1; min < 8; min += 3) {
-                    check_choice(c, rank, per, top, false, 0);
-                    check_choice(c, rank, per, top, true, min);
-                }
-        check_choice(c, rank, 1, UINT64_MAX, true, -INFINITY);
-        check_choice(c, rank, 1, 0, true, (double)NAN); /* no score is at least NaN */
-    }
-}
-
-/* The same candidates in another order: the same images get the same ranks and are selected. */
+/* The same candidates in another order: the same images get the same ranks. */
 static void test_order_does_not_matter(void **state)
 {
     (void)state;
     gp_error err = {0};
     static gp_rank_item c[N], d[N];
     static uint32_t rank_c[N], rank_d[N];
-    static bool chosen_c[N], chosen_d[N];
-    size_t place[N], count_c, count_d;
+    size_t place[N];
     for (uint64_t seed = 70; seed < 90; seed++) {
         fill(c, seed);
         for (size_t i = 0; i < N; i++) place[i] = i;
@@ -107,13 +67,7 @@ static void test_order_does_not_matter(void **state)
         for (size_t i = 0; i < N; i++) d[place[i]] = c[i];
         assert_ok(gp_rank_groups(c, N, rank_c, &err));
         assert_ok(gp_rank_groups(d, N, rank_d, &err));
-        assert_ok(gp_rank_choose(c, rank_c, N, 2, 9, true, 1, chosen_c, &count_c, &err));
-        assert_ok(gp_rank_choose(d, rank_d, N, 2, 9, true, 1, chosen_d, &count_d, &err));
-        assert_int_equal(count_c, count_d);
-        for (size_t i = 0; i < N; i++) {
-            assert_int_equal(rank_c[i], rank_d[place[i]]);
-            assert_int_equal(chosen_c[i], chosen_d[place[i]]);
-        }
+        for (size_t i = 0; i < N; i++) assert_int_equal(rank_c[i], rank_d[place[i]]);
     }
 }
 
@@ -121,11 +75,9 @@ static void test_edges(void **state)
 {
     (void)state;
     gp_error err = {0};
-    size_t count = 9;
     assert_ok(gp_rank_groups(NULL, 0, NULL, &err));
-    assert_ok(gp_rank_choose(NULL, NULL, 0, 1, 5, true, 0, NULL, &count, &err));
-    assert_int_equal(count, 0);
-    gp_rank_item c[2] = {{1, 0.0, hash_of(1)}, {1, -0.0, hash_of(1)}}; /* equal in every way: the first is selected */
+    gp_rank_item c[2] = {{1, 0.0, hash_of(1)},
+                         {1, -0.0, hash_of(1)}}; /* equal in every way: the first has the better rank */
     uint32_t rank[2];
     assert_ok(gp_rank_groups(c, 2, rank, &err));
     assert_int_equal(rank[0], 1);
@@ -138,12 +90,8 @@ static void test_no_memory(void **state)
     gp_error err = {0};
     gp_rank_item c[2] = {{1, 1, hash_of(1)}, {1, 2, hash_of(2)}};
     uint32_t rank[2] = {1, 2};
-    bool chosen[2];
-    size_t count;
     gp_mem_fail_at(1);
     assert_int_equal(gp_rank_groups(c, 2, rank, &err), GP_ERR_MEMORY);
-    gp_mem_fail_at(1);
-    assert_int_equal(gp_rank_choose(c, rank, 2, 1, 0, false, 0, chosen, &count, &err), GP_ERR_MEMORY);
     gp_mem_fail_at(0);
 }
 
@@ -151,7 +99,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranks_by_counting),
-        cmocka_unit_test(test_choices_by_counting),
         cmocka_unit_test(test_order_does_not_matter),
         cmocka_unit_test(test_edges),
         cmocka_unit_test(test_no_memory),

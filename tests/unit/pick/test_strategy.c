@@ -68,7 +68,27 @@ static void fill(scene *s, uint64_t seed)
 
 /* ------------------------------------------------------------------ no categories, slices or copies: rank.h */
 
-static void test_is_rank_choose(void **state)
+/* Chooses ranks of at most `per` (0: no limit) and scores of at least `min`, and of these the best `top` (0: no limit).
+ * Returns their number. */
+static size_t choose_by_counting(const gp_rank_item *c, const uint32_t *rank, uint32_t per, uint64_t top, bool has_min,
+                                 double min, bool *chosen)
+{
+    static bool in[N];
+    size_t count = 0;
+    for (size_t i = 0; i < N; i++)
+        in[i] = rank[i] > 0 && (per == 0 || rank[i] <= per) && (!has_min || c[i].score >= min);
+    for (size_t i = 0; i < N; i++) {
+        uint64_t better = 0;
+        for (size_t j = 0; j < N; j++)
+            better += in[j] && (c[j].score > c[i].score ||
+                                (c[j].score == c[i].score && memcmp(c[j].tie.bytes, c[i].tie.bytes, 16) < 0));
+        chosen[i] = in[i] && (top == 0 || better < top);
+        count += chosen[i];
+    }
+    return count;
+}
+
+static void test_prompts_alone(void **state)
 {
     (void)state;
     gp_error err = {0};
@@ -87,7 +107,7 @@ static void test_is_rank_choose(void **state)
                 for (int min = 0; min < 3; min++) {
                     gp_pick_options o = GP_PICK_DEFAULTS;
                     o.per_prompt = per, o.top = top, o.has_min_score = min, o.min_score = 20 + 6 * min;
-                    assert_ok(gp_rank_choose(c, rank, N, per, top, min, 20 + 6 * min, chosen, &expected, &err));
+                    expected = choose_by_counting(c, rank, per, top, min, 20 + 6 * min, chosen);
                     assert_ok(gp_strategy_choose(&s.in, &o, v, &count, &err));
                     assert_int_equal(count, expected);
                     for (size_t i = 0; i < N; i++) {
@@ -668,7 +688,7 @@ static void test_the_article(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_is_rank_choose),
+        cmocka_unit_test(test_prompts_alone),
         cmocka_unit_test(test_filters_by_a_slow_reference),
         cmocka_unit_test(test_diversity),
         cmocka_unit_test(test_diversity_keeps_the_limits),

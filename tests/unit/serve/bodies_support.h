@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Gives bodies to their parsers.  Each body is in a block of its exact size without a NUL, like the body of a
- * request. */
+ * Passes request bodies to their parsers.  Each body is in a block of its exact size without a NUL, like the body of a
+ * real request. */
 #ifndef GP_TESTS_BODIES_SUPPORT_H
 #define GP_TESTS_BODIES_SUPPORT_H
 
@@ -57,7 +57,7 @@ static inline gp_status bytes(parser *parse, const void *body, size_t size)
     return st;
 }
 
-/* The body is accepted; clears the result. */
+/* Checks that the body is accepted; clears the result. */
 static inline void right(parser *parse, const char *body)
 {
     if (bytes(parse, body, strlen(body)) != GP_OK) fail_msg("%s: %s", body, err.message);
@@ -71,7 +71,7 @@ static inline void clear(parser *parse)
     if (parse == export_) gp_export_request_clear(&export);
 }
 
-/* The body is rejected with USAGE, and nothing stays allocated. */
+/* Checks that the body is rejected with USAGE and that nothing stays allocated. */
 static inline void wrong_bytes(parser *parse, const void *body, size_t size)
 {
     int64_t live = gp_mem_live();

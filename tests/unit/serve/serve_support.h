@@ -11,7 +11,7 @@
 #include <time.h>
 
 typedef struct account {
-    gp_request *request; /* NULL: the request was resumed, or it ended without being suspended */
+    gp_request *request; /* the suspended request; NULL: it was resumed, or it ended without being suspended */
     atomic_int suspended, resumed;
     atomic_uint status; /* of the response; 0: no response yet */
 } account;

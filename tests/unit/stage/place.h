@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A folder of small images and a catalog beside it, for tests of whole stages through goldpan.h. */
+ * A folder of small images and a catalog beside it, for tests that run whole stages through the functions of
+ * goldpan.h. */
 #ifndef GP_TESTS_STAGE_PLACE_H
 #define GP_TESTS_STAGE_PLACE_H
 
@@ -181,7 +182,7 @@ static inline gp_status run_plan(const place *p, const plan *how, run_counts *re
     return st;
 }
 
-/* Returns all rows in order of path: name, prompt, source, score in every bit, rank, pick, failure. */
+/* Returns all rows as text, in order of path: name, prompt, source, all bits of the score, rank, pick, failure. */
 static inline char *dump(const place *p)
 {
     gp_catalog *cat = NULL;

@@ -230,7 +230,7 @@ static void test_half_a_model(void **state)
     assert_ok(gp_embed_files(half, (const char *const *)paths, 2, NULL, vectors, ok, &report, &err));
     assert_true(ok[0] && ok[1]);
     const char *texts[] = {"a cat"};
-    assert_int_equal(gp_encode_texts(half, texts, 1, 1, vectors, &err), GP_ERR_UNSUPPORTED);
+    assert_int_equal(gp_encode_texts(half, texts, 1, NULL, vectors, &err), GP_ERR_UNSUPPORTED);
     gp_mem_free(paths[0]);
     gp_mem_free(paths[1]);
     gp_catalog_close(cat);

@@ -252,7 +252,7 @@ static void test_embed_without_catalog(void **state)
     static float planes[3 * 112 * 112], row[128];
     assert_ok(gp_image_decode(paths[2], 0, &pixels, &err));
     assert_ok(gp_preprocess(model, &pixels, planes, &err));
-    assert_ok(gp_encode_images(model, planes, 1, 1, row, &err));
+    assert_ok(gp_encode_images(model, planes, 1, NULL, row, &err));
     assert_memory_equal(row, a + 2 * 128, sizeof row);
     gp_pixels_clear(&pixels);
     for (size_t i = 0; i < 6; i++) gp_mem_free(paths[i]);

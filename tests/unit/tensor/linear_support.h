@@ -25,7 +25,7 @@ static inline float *random_floats(uint64_t seed, size_t n)
     return x;
 }
 
-/* Returns y [rounded m, out] for x [rounded m, in]; owned. */
+/* Returns y for x [m, in]; both have gp_linear_padded_rows(m) rows.  The caller frees y. */
 static inline float *run(const gp_linear *linear, const float *x, size_t m, size_t out)
 {
     gp_error err = {0};

@@ -48,7 +48,7 @@ static inline bool same_ids(const int32_t *ids, size_t n, const gp_json *want)
     return true;
 }
 
-/* Checks that the text gives the ids `want`, and that the ids cut to 77 are the first 76 and the end token. */
+/* Checks that the text has the ids `want`, and that truncation to 77 ids gives the first 76 and the end token. */
 static inline void check_text(const gp_bpe *bpe, const char *text, size_t size, const gp_json *want, size_t number)
 {
     int32_t *ids = NULL, cut[77];

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT
+ * Long calls on arrays: each reports progress from the calling thread, stops soon after it is told to, also when another
+ * thread decides so, has the same result for any number of threads, and checks its options struct. */
+#include "base/clock.h"
+#include "support.h"
+
+#include <goldpan.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* Under ThreadSanitizer a tenth of the work lasts as long, and steps that cannot be stopped last longer. */
+#if defined(__SANITIZE_THREAD__)
+enum { SLOWER = 10 };
+#else
+enum { SLOWER = 1 };
+#endif
+enum { D = 128, MIN_FLOATS = 400000 /* of two images and more */ };
+static gp_model *model;
+static gp_error err;
+
+/* ------------------------------------------------------------------ the watcher */
+
+typedef struct watcher {
+    pthread_t thread;
+    atomic_bool *flag; /* stop when it is set; NULL: never */
+    int calls, stop_at;
+    uint64_t done, total;
+    double last, longest; /* seconds: of the last call; between two calls */
+    double told;          /* when it first said stop */
+    bool strange;         /* called from another thread, or `done` fell */
+    char stage[32];
+} watcher;
+
+static bool look(void *user, const gp_progress *p)
+{
+    watcher *w = user;
+    double now = gp_clock_now();
+    if (now - w->last > w->longest) w->longest = now - w->last;
+    w->last = now;
+    w->strange = w->strange || !pthread_equal(w->thread, pthread_self()) || p->done < w->done || p->done > p->total;
+    w->done = p->done, w->total = p->total;
+    snprintf(w->stage, sizeof w->stage, "%s", p->stage);
+    bool stop = ++w->calls == w->stop_at || (w->flag && atomic_load(w->flag));
+    if (stop && w->told == 0) w->told = now;
+    return !stop;
+}
+
+static void *set_soon(void *flag)
+{
+    gp_clock_wait(0.15, NULL, NULL);
+    atomic_store((atomic_bool *)flag, true);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ the calls */
+
+/* An options struct of any of the calls: all begin with their size.  Room for a field that goldpan does not know. */
+typedef union any_options {
+    size_t size;
+    gp_encode_options encode;
+    gp_embed_options embed;
+    gp_pca_options pca;
+    gp_project_options project;
+    gp_reasons_options reasons;
+    gp_difficulty_options difficulty;
+    unsigned char bytes[256];
+} any_options;
+
+/* What the calls work on, small or large enough to last. */
+typedef struct work {
+    size_t n, d, floats;
+    float *rows, *out;      /* [n, d]; rows has `floats` */
+    double *score;          /* [n] */
+    int32_t *prompt;        /* [n] */
+    uint32_t *labels, size; /* a hierarchy of one level */
+    char **texts;           /* [n] */
+    bool *inside;           /* [n] */
+    gp_source *sources;     /* [n] of the same pixels */
+    uint8_t pixels[64 * 64 * 3];
+    gp_status *statuses;
+} work;
+
+static void fill(work *w, size_t n, size_t d)
+{
+    static const char *const some[] = {"cat", "lamp", "river", "old", "blue", "house", "field", "night"};
+    uint32_t x = 1;
+    *w = (work){.n = n, .d = d, .floats = n * d < MIN_FLOATS ? MIN_FLOATS : n * d, .size = (uint32_t)(n + 1) / 2};
+    w->rows = malloc(w->floats * sizeof *w->rows);
+    w->out = calloc(n * (d > D ? d : D), sizeof *w->out);
+    w->score = malloc(n * sizeof *w->score), w->prompt = malloc(n * sizeof *w->prompt);
+    w->labels = malloc(n * sizeof *w->labels), w->inside = malloc(n * sizeof *w->inside);
+    w->texts = malloc(n * sizeof *w->texts), w->sources = malloc(n * sizeof *w->sources);
+    w->statuses = malloc(n * sizeof *w->statuses);
+    for (size_t i = 0; i < w->floats; i++) x = x * 1664525 + 1013904223, w->rows[i] = (float)(x >> 8) / 16777216 - 0.4f;
+    for (size_t i = 0; i < sizeof w->pixels; i++) w->pixels[i] = (uint8_t)(i * 7);
+    for (size_t i = 0; i < n; i++) {
+        char text[200];
+        size_t used = 0;
+        for (size_t k = 0; k < 6; k++)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu ", some[(i >> k) % 8], i % (1000 + k));
+        w->texts[i] = strdup(text);
+        w->score[i] = (double)w->rows[i * d] + (double)i / (double)n, w->prompt[i] = (int32_t)i;
+        w->labels[i] = (uint32_t)i / 2, w->inside[i] = i % 3 == 0;
+        w->sources[i] = (gp_source){.size = sizeof(gp_source),
+                                    .kind = GP_SOURCE_PIXELS,
+                                    .width = 64,
+                                    .height = 64,
+                                    .channels = 3,
+                                    .data = w->pixels,
+                                    .data_size = sizeof w->pixels};
+    }
+}
+
+static void clear(work *w)
+{
+    for (size_t i = 0; i < w->n; i++) free(w->texts[i]);
+    free(w->statuses), free(w->sources), free(w->texts), free(w->inside), free(w->labels), free(w->prompt);
+    free(w->score), free(w->out), free(w->rows);
+}
+
+static gp_status run_pca(work *w, const void *o)
+{
+    return gp_pca(w->rows, w->n, w->d, 2, o, w->out, &err);
+}
+
+static gp_status run_project(work *w, const void *o)
+{
+    gp_hierarchy h = GP_INIT(gp_hierarchy);
+    h.n = w->n, h.levels = 1, h.sizes = &w->size, h.labels = w->labels;
+    return gp_hierarchy_project(&h, w->rows, w->d, 2, o, w->out, &err);
+}
+
+static gp_status run_difficulty(work *w, const void *o)
+{
+    double *corrected = malloc(w->n * sizeof *corrected);
+    gp_status st = gp_difficulty_correct(w->score, w->prompt, w->n, w->rows, w->n, w->d, o, corrected, NULL, &err);
+    for (size_t i = 0; st == GP_OK && i < w->n; i++) w->out[i] = (float)corrected[i];
+    free(corrected);
+    return st;
+}
+
+static gp_status run_reasons(work *w, const void *o)
+{
+    gp_reasons_input in = GP_INIT(gp_reasons_input);
+    gp_feature f[2] = {GP_INIT(gp_feature), GP_INIT(gp_feature)};
+    gp_reasons r = GP_INIT(gp_reasons);
+    f[0].name = "score", f[0].kind = GP_FEATURE_NUMBER, f[0].numbers = w->score;
+    f[1].name = "text", f[1].kind = GP_FEATURE_CATEGORY, f[1].words = (const char *const *)w->texts;
+    in.n = w->n, in.texts = (const char *const *)w->texts, in.features = f, in.feature_count = 2;
+    in.vectors = in.probes = w->rows, in.d = w->d, in.probe_count = 2, in.probe_names = in.texts;
+    gp_status st = gp_reasons_find(&in, w->inside, o, &r, &err);
+    for (size_t i = 0; i < r.count; i++) w->out[i] = (float)r.reason[i].strength + r.reason[i].text[0];
+    gp_reasons_clear(&r);
+    return st;
+}
+
+static gp_status run_texts(work *w, const void *o)
+{
+    return gp_encode_texts(model, (const char *const *)w->texts, w->n, o, w->out, &err);
+}
+
+static gp_status run_images(work *w, const void *o)
+{
+    gp_model_facts facts = GP_INIT(gp_model_facts);
+    gp_model_info(model, &facts, NULL);
+    size_t each = 3 * (size_t)facts.image_side * facts.image_side, n = w->floats / each;
+    return gp_encode_images(model, w->rows, n, o, w->out, &err);
+}
+
+static gp_status run_sources(work *w, const void *o)
+{
+    return gp_embed_sources(model, w->sources, w->n, o, w->out, w->statuses, NULL, &err);
+}
+
+/* n, d: what lasts a second or more.  watch, threads: where the options struct has them. */
+typedef struct one_call {
+    const char *stage;
+    gp_status (*run)(work *w, const void *options);
+    void (*init)(any_options *options, size_t size);
+    size_t progress, user, threads, size, n, d;
+} one_call;
+
+#define CALL(name, function, type, rows, columns)                                                                      \
+    {                                                                                                                  \
+        name, function, (void (*)(any_options *, size_t))(void (*)(void))type##_init, offsetof(type, progress),        \
+            offsetof(type, user), offsetof(type, threads), sizeof(type), rows, columns                                 \
+    }
+
+static const one_call calls[] = {
+    CALL("pca", run_pca, gp_pca_options, 12000, 768),
+    CALL("project", run_project, gp_project_options, 60000, 8),
+    CALL("difficulty", run_difficulty, gp_difficulty_options, 3000, 768),
+    CALL("reasons", run_reasons, gp_reasons_options, 200000, 2),
+    CALL("encode", run_texts, gp_encode_options, 30000, 2),
+    CALL("encode", run_images, gp_encode_options, 30000, 768),
+    CALL("embed", run_sources, gp_embed_options, 10000, 2),
+};
+enum { CALLS = sizeof calls / sizeof *calls };
+
+static void set_up(const one_call *c, any_options *o, watcher *w, int threads)
+{
+    gp_progress_fn fn = look;
+    *w = (watcher){.thread = pthread_self(), .last = gp_clock_now()};
+    memset(o, 0, sizeof *o);
+    c->init(o, c->size);
+    memcpy(o->bytes + c->progress, &fn, sizeof fn);
+    memcpy(o->bytes + c->user, &w, sizeof w);
+    memcpy(o->bytes + c->threads, &threads, sizeof threads);
+}
+
+/* ------------------------------------------------------------------ the tests */
+
+/* The same bits without options and with any number of threads; the last report says that all is done. */
+static void test_small(void **state)
+{
+    (void)state;
+    work w;
+    fill(&w, 60, 96);
+    size_t floats = w.n * D;
+    float *first = malloc(floats * sizeof *first);
+    for (size_t i = 0; i < CALLS; i++) {
+        const one_call *c = &calls[i];
+        memset(w.out, 0, floats * sizeof *w.out);
+        assert_ok(c->run(&w, NULL));
+        memcpy(first, w.out, floats * sizeof *first);
+        for (int threads = 1; threads <= 5; threads += 2) {
+            any_options o;
+            watcher seen;
+            set_up(c, &o, &seen, threads);
+            memset(w.out, 0, floats * sizeof *w.out);
+            assert_ok(c->run(&w, &o));
+            assert_memory_equal(w.out, first, floats * sizeof *first);
+            if (seen.calls < 1 || seen.strange || seen.done != seen.total || seen.total == 0)
+                fail_msg("%s: %d calls, the last at %zu of %zu", c->stage, seen.calls, (size_t)seen.done,
+                         (size_t)seen.total);
+            assert_string_equal(seen.stage, c->stage);
+        }
+    }
+    free(first);
+    clear(&w);
+}
+
+static void test_options(void **state)
+{
+    (void)state;
+    work w;
+    fill(&w, 40, 96);
+    for (size_t i = 0; i < CALLS; i++) {
+        const one_call *c = &calls[i];
+        any_options o;
+        watcher seen;
+        set_up(c, &o, &seen, 1);
+        o.size = 0;
+        assert_int_equal(c->run(&w, &o), GP_ERR_USAGE);
+        o.size = c->size + 16;
+        assert_ok(c->run(&w, &o));
+        o.bytes[c->size + 8] = 1;
+        assert_int_equal(c->run(&w, &o), GP_ERR_UNSUPPORTED);
+        o.size = c->progress; /* an older caller without the callback */
+        seen.calls = 0;
+        assert_ok(c->run(&w, &o));
+        assert_int_equal(seen.calls, 0);
+    }
+    clear(&w);
+}
+
+/* The first report comes before the work, and can already stop it. */
+static void test_stop_at_once(void **state)
+{
+    (void)state;
+    work w;
+    fill(&w, 40, 96);
+    for (size_t i = 0; i < CALLS; i++) {
+        any_options o;
+        watcher seen;
+        set_up(&calls[i], &o, &seen, 2);
+        seen.stop_at = 1;
+        assert_int_equal(calls[i].run(&w, &o), GP_ERR_STOPPED);
+        assert_string_equal(err.message, "stopped");
+    }
+    for (size_t i = 0; i < w.n; i++) assert_int_equal(w.statuses[i], GP_ERR_STOPPED);
+    clear(&w);
+}
+
+/* Another thread sets a flag while the call works: reports came in time, and the call ends soon.  The bounds leave room
+ * for a busy machine and for ThreadSanitizer; without load the figures are near 0.1 s. */
+static void stop_soon(const one_call *c, work *w, int threads)
+{
+    any_options o;
+    watcher seen;
+    pthread_t other;
+    atomic_bool flag = false;
+    set_up(c, &o, &seen, threads);
+    seen.flag = &flag;
+    assert_int_equal(pthread_create(&other, NULL, set_soon, &flag), 0);
+    assert_int_equal(c->run(w, &o), GP_ERR_STOPPED);
+    double late = gp_clock_now() - seen.told;
+    pthread_join(other, NULL);
+    printf("%-10s longest gap %.3f s, end %.3f s after the stop, %d reports\n", c->stage, seen.longest, late,
+           seen.calls);
+    assert_true(seen.calls >= 2 && !seen.strange && seen.done < seen.total);
+    assert_true(seen.longest < 2 * SLOWER && late < 2 * SLOWER);
+}
+
+static void test_stop_from_another_thread(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CALLS; i++) {
+        work w;
+        fill(&w, calls[i].n / SLOWER, calls[i].d);
+        for (int threads = 1; threads <= 2; threads++) stop_soon(&calls[i], &w, threads);
+        clear(&w);
+    }
+}
+
+static void test_null_text(void **state)
+{
+    (void)state;
+    float rows[2 * D];
+    const char *texts[2] = {"a", NULL};
+    assert_int_equal(gp_encode_texts(model, texts, 2, NULL, rows, &err), GP_ERR_USAGE);
+    assert_string_equal(err.message, "text 1 is NULL");
+}
+
+static int open_model(void **state)
+{
+    (void)state;
+    return gp_model_open(source_path("models/drawn-world-mini"), NULL, &model, NULL) == GP_OK ? 0 : -1;
+}
+
+static int close_model(void **state)
+{
+    (void)state;
+    gp_model_close(model);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_small),        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_stop_at_once), cmocka_unit_test(test_stop_from_another_thread),
+        cmocka_unit_test(test_null_text),
+    };
+    return cmocka_run_group_tests(tests, open_model, close_model);
+}
