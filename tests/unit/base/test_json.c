@@ -214,7 +214,8 @@ static void lookups(void **state)
     gp_json *root = parse("{\"z\":true,\"a\":null,\"m\":{},\"q\":[1,[]]}", true);
     gp_str seen = GP_STR_INIT;
     gp_json_each(root, first_two, &seen);
-    assert_string_equal(seen.data, "z=1 a=0 "); /* members in file order, ended early */
+    /* members are visited in the order of the text; the visitor stopped after two */
+    assert_string_equal(seen.data, "z=1 a=0 ");
     gp_str_clear(&seen);
     assert_int_equal(gp_json_count(root), 4);
     assert_int_equal(gp_json_count(gp_json_get(root, "q")), 2);
@@ -277,7 +278,7 @@ static void writes_values(void **state)
     gp_json_free(root);
 }
 
-/* Makes each of goldpan's allocations fail; json-c has its own allocations. */
+/* Makes each of goldpan's allocations fail once; json-c allocates without goldpan's functions. */
 static void out_of_memory(void **state)
 {
     (void)state;

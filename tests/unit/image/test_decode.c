@@ -154,7 +154,7 @@ static void test_damaged_metadata(void **state)
     gp_bytes_clear(&png);
 }
 
-/* After the last row these parts may be missing, as for Pillow: the checksum of the stream, CRC, IEND, and the end
+/* As in Pillow, these parts may be missing after the last row: the checksum of the stream, the CRC, IEND, and the end
  * marker of a JPEG. */
 static void test_missing_end(void **state)
 {
@@ -173,7 +173,7 @@ static void test_missing_end(void **state)
     }
 }
 
-/* ------------------------------------------------------------------ files that cost more than they say */
+/* ------------------------------------------------------------------ files that need much time or memory */
 
 static void test_bombs(void **state)
 {
@@ -284,7 +284,7 @@ static void test_prefixes(void **state)
     }
 }
 
-/* ------------------------------------------------------------------ at a part of the size */
+/* ------------------------------------------------------------------ decoding at reduced size */
 
 /* Returns the mean of |small - mean of the pixels that it represents in `whole`| over all values. */
 static double away(const gp_pixels *whole, const gp_pixels *small, uint32_t by)

@@ -4,7 +4,7 @@
 
 #define WRITES(type, input, text) FROM_40(type, "'" input "':'" text "'")
 
-/* A single text of a node's own: its text if the class is known as a text box, else a guess. */
+/* A node with a single text: this is the prompt if the class is known as a text box, else a guess. */
 static const variant boxes[] = {
     {WRITES("PrimitiveString", "value", "a jug"), "a jug", DERIVED, NULL},
     {WRITES("StringConstant", "string", "a jug"), "a jug", DERIVED, NULL},

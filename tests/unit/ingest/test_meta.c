@@ -356,7 +356,7 @@ static void test_large_graph(void **state)
     gp_str_clear(&s);
 }
 
-/* ------------------------------------------------------------------ which chunk */
+/* ------------------------------------------------------------------ which chunk is used */
 
 #define INFO "said\nSteps: 1, Sampler: x, Seed: 3"
 

@@ -113,7 +113,7 @@ static void check_batches(gp_precision precision, gp_engine engine)
             assert_ok(gp_encoder_worker_new(clip, n, 0, &small, &err));
             assert_ok(gp_encoder_run_images(small, planes + at * PLANES, n, some, &err));
             assert_memory_equal(some, all + at * E, n * E * sizeof(float));
-            /* also with a worker that was used before */
+            /* a worker that was used before also gives the same bits */
             assert_ok(gp_encoder_run_images(w, planes + at * PLANES, n, some, &err));
             assert_memory_equal(some, all + at * E, n * E * sizeof(float));
             gp_encoder_worker_free(small);

@@ -157,7 +157,7 @@ static void product(void **state)
                                    (s + (size_t)dtype) % 2);
 }
 
-/* An activation inside the product equals the activation of the product, in every bit. */
+/* An activation as epilogue of the product gives the same bits as an activation after the product. */
 static void activates(void **state)
 {
     (void)state;
