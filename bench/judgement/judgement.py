@@ -200,10 +200,10 @@ def main():
             n, share = s.power(images, shift, planted)
             found[images] += n
             right[images].append(share)
-    print("\n| effect of the prompts | tables with a false slice, of %d |\n|---|---|" % (each * len(seeds)))
+    print("\n| effect of the prompts | data sets with a false slice, of %d |\n|---|---|" % (each * len(seeds)))
     for effect in EFFECTS:
         print("| %.0f %% | %d |" % (100 * effect, false[effect]))
-    print("\n| planted | found, of %d | images of the slices that were planted |\n|---|---|---|" % (planted * len(seeds)))
+    print("\n| planted | found, of %d | share of planted images among the images of the found slices |\n|---|---|---|" % (planted * len(seeds)))
     for images, shift in ((32, 2), (64, 1)):
         print("| %d images at +%d standard deviations | %d | %.0f %% |" % (images, shift, found[images], 100 * statistics.mean(right[images])))
     for path in args.vectors:
