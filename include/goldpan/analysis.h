@@ -32,7 +32,7 @@ typedef struct gp_analyze_options {
     int threads;                             /* 0: all processors */
     bool no_map;
     bool no_duplicates;
-    bool new_map; /* compute a new map; else new images are placed on the existing one */
+    bool new_map; /* compute a new map; else new images are placed on the existing map */
     gp_progress_fn progress;
     void *user;
 } gp_analyze_options;
@@ -74,8 +74,8 @@ typedef struct gp_analyze_report {
 
 /* Analyse the scored images, and record the result in place of the earlier analysis: hierarchy of
  * the embeddings, categories, significant slices over all images and within each category,
- * near-duplicates, map.  Too few images for a hierarchy is not an error: what needs one is left
- * out, and report->note says so.
+ * near-duplicates, map.  If there are too few images for a hierarchy, the results that need one are
+ * omitted, and report->note says so; this is not an error.
  * model: NULL uses the scorer used last, without category_labels and text probes.
  * report: may be NULL.
  * Cost: memory 8 * n * d bytes; time as of gp_hierarchy_build, gp_slices_find and gp_umap.
@@ -185,7 +185,7 @@ typedef enum gp_words_order {
 typedef struct gp_words_options {
     size_t size;
     const char *scorer;   /* id; NULL: the scorer used last */
-    uint32_t min_support; /* prompts at least */
+    uint32_t min_support; /* smallest number of prompts of a word */
     gp_words_order order;
     int threads; /* 0: all processors */
     uint64_t seed;
@@ -208,13 +208,12 @@ typedef struct gp_run_options {
     const gp_analyze_options *find; /* for gp_analyze; NULL: defaults */
     const gp_pick_options *pick;    /* NULL: defaults */
     bool no_analysis;
-    bool
-        fit_strategy; /* if no prompt has two candidates, pick by category instead of by prompt; not
-                        * with no_analysis */
+    bool fit_strategy; /* if no prompt has two candidates, pick by category instead of by prompt;
+                        * not with no_analysis */
     const gp_sheet_options *sheet; /* NULL: no contact sheet */
 } gp_run_options;
 
-/* Set the pointers to your own structs, each with its size; NULL: not wanted. */
+/* Point each field to a struct of your own whose size is set; NULL: no such report is wanted. */
 typedef struct gp_run_report {
     size_t size;
     gp_report *add;
