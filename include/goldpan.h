@@ -51,10 +51,10 @@
  * - Sizes: options, outputs that you allocate, and arrays of input structs begin with `size`, the
  *   size of the struct that the caller was compiled with.  Set it with GP_..._DEFAULTS or
  *   gp_..._init (options), or with GP_INIT(type) (all others).  A size of 0 is USAGE.
- *   A caller older than the library has shorter structs: options it lacks have their defaults, and
- *   the library writes no byte behind an output.  A caller newer than the library has longer ones:
- *   an option that the library does not know must be 0, else the call fails with UNSUPPORTED, and
- *   the rest of an output is set to 0.
+ *   A caller older than the library has shorter structs: missing options have their defaults, and
+ *   the library writes no byte behind an output.  A caller newer than the library has longer
+ *   structs: an option that the library does not know must be 0, else the call fails with
+ *   UNSUPPORTED, and the rest of an output is set to 0.
  * - Later versions only append fields to these structs, and never into padding.  An array that
  *   a later version adds to an owned output lies in the memory block of an earlier array.
  * - Structs that a callback or gp_rows_next receives belong to the library and have no size.  They

@@ -39,15 +39,15 @@ typedef struct gp_analyze_options {
 
 #define GP_AGREEMENT_MIN 0.5
 
-/* How good categories are. */
+/* Measures of the quality of categories. */
 typedef struct gp_category_quality {
     size_t size;
     /* Mean silhouette of the merged clusters, -1..1 (Rousseeuw 1987); NaN for categories by words
      * or column.  Real embeddings reach 0.1 to 0.4. */
     double cohesion;
     /* How often two images of one prompt are in one category, corrected for chance: 1 always, 0 as
-     * by chance; NaN if no prompt has two images.  Below GP_AGREEMENT_MIN the categories cut across
-     * the prompts. */
+     * by chance; NaN if no prompt has two images.  Below GP_AGREEMENT_MIN, images of one prompt
+     * are often in different categories. */
     double agreement;
 } gp_category_quality;
 
@@ -203,7 +203,7 @@ GP_API GP_MUST gp_status gp_catalog_words(gp_catalog *catalog, const gp_words_op
 
 typedef struct gp_run_options {
     size_t size;
-    const gp_add_options *add;      /* must be given: roots */
+    const gp_add_options *add;      /* must be given, with its roots */
     const gp_score_options *score;  /* NULL: defaults */
     const gp_analyze_options *find; /* for gp_analyze; NULL: defaults */
     const gp_pick_options *pick;    /* NULL: defaults */

@@ -34,7 +34,7 @@ typedef struct gp_neighbours_options {
 /* Find the k nearest rows of every query, nearest first.  Distances are ranked in double; equal
  * distances are ranked by id.  With queries NULL, the rows are the queries (m = n), and no row is
  * its own neighbour.  With recall below 1, a row is compared only with the rows of its nearest IVF
- * lists.  Their number is set so that 500 sample rows reach the recall.
+ * lists.  The number of lists is set so that 500 sample rows reach the recall.
  * Shape: rows [n, d], queries [m, d] -> ids [m, k], distances [m, k], allocated by the caller.
  * 1 <= k <= n, or n - 1 without queries.
  * Cost: n * m * d multiplications, half of that without queries; memory 4 * n * d bytes and
@@ -161,7 +161,7 @@ typedef struct gp_umap_options {
     double min_dist;
     double spread;
     double set_op_mix_ratio; /* 1: fuzzy union, 0: intersection */
-    double recall;           /* of the neighbours, as in gp_neighbours_options */
+    double recall;           /* recall of the neighbours, as in gp_neighbours_options */
     uint64_t seed;
     gp_progress_fn progress;
     void *user;
@@ -264,7 +264,7 @@ typedef struct gp_feature {
     const char *const *order; /* ORDINAL: [order_count], low to high */
     size_t order_count;
     const double *numbers; /* NUMBER: [n]; NaN: missing */
-    double weight;         /* EMBEDDING: 0 means 1 */
+    double weight;         /* EMBEDDING: weight of this embedding; 0 means 1 */
 } gp_feature;
 
 typedef enum gp_slice_criterion {
@@ -346,7 +346,7 @@ typedef struct gp_slices {
     gp_slice_cluster *clusters; /* [cluster_count] coarse to fine */
     uint32_t *labels;           /* [levels, n], level 0 the coarsest */
     uint32_t *row_block;        /* memory of the slices' rows */
-    bool fallback;              /* no hierarchy was possible: the clusters are HDBSCAN's */
+    bool fallback;              /* no hierarchy was possible: clusters by HDBSCAN* */
     uint32_t min_support_used;  /* threshold as applied; 0: none */
     double min_lift_used;       /* threshold as applied; NaN or 0: none */
     double overall;             /* mean over all rows */
@@ -376,8 +376,8 @@ typedef struct gp_reason {
     char *text;    /* such as "oil painting", "Category = Arts", "steps 30..50" */
     double
         strength; /* words: z of the log-odds with a prior; rules: importance; larger is stronger */
-    double inside;  /* share, or mean, inside the group */
-    double outside; /* share, or mean, outside */
+    double inside;  /* share of rows, or mean number, inside the group */
+    double outside; /* share of rows, or mean number, outside */
 } gp_reason;
 
 typedef struct gp_reasons {
@@ -403,7 +403,7 @@ typedef struct gp_reasons_input {
 
 typedef struct gp_reasons_options {
     size_t size;
-    size_t max_each;         /* reasons of a kind at most */
+    size_t max_each;         /* largest number of reasons of each kind */
     int threads;             /* 0: all processors; more than 4 are of no use */
     gp_progress_fn progress; /* at least every 0.2 s, "reasons" in rows */
     void *user;

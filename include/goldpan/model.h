@@ -265,8 +265,8 @@ typedef enum gp_source_kind {
     GP_SOURCE_PIXELS /* decoded pixels, 8 bits a channel */
 } gp_source_kind;
 
-/* An image and where it is.  Pointers are borrowed until the call returns.  In an array every
- * element has the same size. */
+/* An image, given as a file, as its bytes or as its pixels.  Pointers are borrowed until the call
+ * returns.  All elements of an array have the same `size`. */
 typedef struct gp_source {
     size_t size;
     gp_source_kind kind;

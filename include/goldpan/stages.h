@@ -44,7 +44,7 @@ GP_API GP_MUST gp_status gp_add(gp_catalog *catalog, const gp_add_options *optio
 typedef struct gp_import_options {
     size_t size;
     const char *embeddings;   /* .npy [rows of the table, d] */
-    const char *score_column; /* of the table; NULL: no scores */
+    const char *score_column; /* column of the table with the scores; NULL: no scores */
     bool lower_better;        /* lower scores are better */
     const char *name;         /* name of the model of these embeddings; NULL: the file's name */
 } gp_import_options;
@@ -228,7 +228,7 @@ typedef struct gp_pick_options {
     bool one_per_duplicate;      /* at most one image of a group of near-duplicates */
     bool has_min_score;
     bool has_min_lift;
-    uint64_t top;       /* then the best K over all; 0: no limit */
+    uint64_t top;       /* after the other limits, only the best K of all; 0: no limit */
     double min_score;   /* score at least, whatever `by` is */
     double balance;     /* diversity: 1 = quality only, 0 = diversity only */
     double lift_factor; /* CATEGORY_SLICES: lift at least, in standard deviations of the category */
