@@ -58,7 +58,7 @@ gp_status gp_embed_sources(const gp_model *model, const gp_source *sources, size
     API_READ(gp_embed_options, &o, options);
     gp_report ours = {0};
     API_OUTPUT(gp_report, report);
-    for (size_t i = 0; i < n; i++) { /* before anything is encoded */
+    for (size_t i = 0; i < n; i++) { /* check all sources before the first one is encoded */
         gp_source one = {0};
         GP_TRY(source_at(sources, i, &one, err));
     }

@@ -51,7 +51,7 @@ static gp_status open_regular(const char *path, int *out, struct stat *about, gp
     return GP_OK;
 }
 
-/* Reads up to the end of the file or `room` bytes.  Returns the number of bytes, or -1 after an error. */
+/* Reads at most `room` bytes, until the end of the file.  Returns the number of bytes, or -1 after an error. */
 static ssize_t read_some(int fd, uint8_t *bytes, size_t room)
 {
     size_t used = 0;
@@ -75,7 +75,7 @@ gp_status gp_file_read(const char *path, uint64_t limit, gp_bytes *out, gp_error
     if (limit > PTRDIFF_MAX - 2) limit = PTRDIFF_MAX - 2;
     uint64_t told = about.st_size > 0 ? (uint64_t)about.st_size : 0;
     /* The size from fstat is only a hint: files grow, and files in /proc have size 0.  The buffer is larger than this
-     * size, so that a read can meet the end of the file. */
+     * size, so that one read can reach the end of the file. */
     size_t capacity = (size_t)(told < (16u << 20) ? told : 16u << 20) + 2;
     if (told > limit) {
         st = gp_fail_path(err, GP_ERR_LIMIT, "'%s' has %llu bytes, more than the limit of %llu", path,

@@ -15,7 +15,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Makes *out of `text`, which has a name on each line.  *out owns the text. */
+/* Splits `text`, which has a name on each line, into *out.  *out owns the text. */
 static gp_status split(char *text, size_t size, gp_own_names *out, gp_error *err)
 {
     size_t lines = 1;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Encoders, embeddings, and lists of what lacks an embedding. Vectors are float32, little endian, [dims] per row.
  *
- * An encoder is identified by everything its numbers depend on. The name by which a model was opened is stored only for
- * display, so the same weights share their results whether they were opened by folder or by hub name. */
+ * An encoder is identified by all properties on which its embeddings depend. The name by which a model was opened is
+ * stored only for display, so the same weights share their results whether they were opened by folder or by hub
+ * name. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Images to be generated: one row each, identified by a key over everything that determines the image. */
+ * Stores images that are to be generated: one row per image. The row's key is a hash of all inputs that determine the
+ * image. */
 #include "catalog/generations.h"
 
 #include "base/mem.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Reads everything about all images. One statement joins the tables by primary key in order of images. A second one
- * walks the index of paths in parallel, because a subquery for the first path of each image costs seconds at 100,000
- * images. */
+ * Reads all images with their prompts and results. One statement joins the tables by primary key in order of images. A
+ * second one walks the index of paths in parallel, because a subquery for the first path of each image costs seconds at
+ * 100,000 images. */
 #include "catalog/read_all.h"
 
 #include "base/mem.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Scorers and scores. A scorer's key contains everything its scores depend on, so a stored score is never outdated.
- * Another model, precision or rule is another scorer.
+ * Scorers and scores. A scorer's key contains all properties on which its scores depend, so a stored score is never
+ * outdated. A different model, precision or rule gives a different scorer.
  *
  * Pairs that lack a score are read page by page, ordered by (prompt, image). No cursor stays open between pages, so the
  * visitor may write and commit. */

@@ -12,7 +12,7 @@ typedef struct printer {
     gp_cli_table table;  /* without --json */
     gp_str json;         /* with --json: members of an array */
     uint64_t most, kept; /* maximum number of lines; lines added so far */
-    uint64_t all;        /* words visited, including words beyond `most` */
+    uint64_t all;        /* number of words visited, including words beyond `most` */
 } printer;
 
 static void put_line(gp_cli_table *t, const gp_word *w)

@@ -41,7 +41,7 @@ static void source_clear(source *s)
     if (s->table) gp_columns_close(s->table);
 }
 
-/* Takes all columns except the metric and vectors as possible reasons. */
+/* Collects the columns that may explain slices: all except the metric and columns of vectors. */
 static gp_status take_reasons(source *s, size_t metric, gp_error *err)
 {
     size_t columns = gp_columns_count(s->table);
@@ -173,7 +173,8 @@ static void put_grid(const grid *g)
     putchar('\n');
 }
 
-/* Writes the grid as JSON: rows of "counts" belong to "support", columns to "drop". */
+/* Writes the grid as JSON: each row of "counts" belongs to a value of "support", and each column to a value of
+ * "drop". */
 static void json_grid(const char *table, const grid *g, gp_str *json)
 {
     gp_str_putc(json, '{');

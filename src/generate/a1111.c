@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * AUTOMATIC1111's web API and compatible programs (Forge, SD.Next, a subset in stable-diffusion.cpp).  POST
- * /sdapi/v1/txt2img blocks until the image is finished.  A grid may come first (info.index_of_first_image).  `info`
- * is JSON in a string, and may be empty. */
+ * /sdapi/v1/txt2img blocks until the image is finished.  The first image of a response may be a grid of all images
+ * (info.index_of_first_image).  `info` is JSON in a string, and may be empty. */
 #include "generate/backend.h"
 
 #include <math.h>

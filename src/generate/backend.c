@@ -467,8 +467,8 @@ bool gp_gen_can(const gp_gen_backend *b, unsigned what)
     return (b->can & what) != 0;
 }
 
-/* Compares the image with the request.  Only a generator that changed the request gives another image, so if the
- * same difference occurs twice it is final. */
+/* Compares the image with the request.  If the same difference occurs twice, the generator itself changes the request,
+ * so a third try would not help. */
 static gp_status compare(const gp_gen_request *r, gp_gen_result *result, gp_error *err)
 {
     gp_gen_likeness likeness;

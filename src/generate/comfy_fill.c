@@ -4,8 +4,8 @@
  * --set NODE.INPUT=VALUE sets the input of a node.  NODE is the node's id or title.  VALUE is a variable (@prompt,
  * @negative, @seed, ...) or the value itself; it replaces the input's value or link.  Variables without a --set go to
  * the places that ingest/comfy_places.h finds.  A prompt or seed without all its places is an error; another requested
- * value without a place gives a note.  Before the filled-in graph is sent, its prompt and seed are read back as from a
- * file. */
+ * value without a place gives a note.  Before the filled-in graph is sent, goldpan reads the prompt and the seed back
+ * from it, as it reads them from the metadata of a file. */
 #include "generate/comfy_fill.h"
 
 #include "base/hash.h"
@@ -383,8 +383,7 @@ static size_t usual(const filling *f, const char *input)
     const gp_places *p = &f->graph->places;
     for (size_t i = 0; i < p->count; i++) {
         if (p->items[i].input->name != input)
-            continue; /* names are not copied, so equal pointers mean the same
-                                                         * input */
+            continue; /* equal name pointers mean the same input, because names are not copied */
         size_t variable = 0;
         while (variables[variable].kind != p->items[i].kind) variable++;
         bool text = p->items[i].kind == GP_PLACE_PROMPT || p->items[i].kind == GP_PLACE_NEGATIVE;

@@ -94,7 +94,8 @@ static bool is_json(const gp_http_response *r)
     return is;
 }
 
-/* Tries the protocols in the order of the table, so that a program with several protocols is used by its own. */
+/* Tries the protocols in the order of the table, so that a program with several protocols is used through its own
+ * protocol. */
 static gp_status find_out(gp_gen_backend *b, gp_error *err)
 {
     bool locked = false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The OpenAI images API and compatible programs: POST /v1/images/generations.  There is no seed: each request gives
- * another image.  A request that moderation rejects is not retried. */
+ * The OpenAI images API and compatible programs: POST /v1/images/generations.  The API has no seed, so each request
+ * returns a new image.  A request that moderation rejects is not retried. */
 #include "generate/backend.h"
 
 #include <stdio.h>
@@ -73,8 +73,8 @@ out:
     return st;
 }
 
-/* Rejects stable-diffusion.cpp's server if it uses the same seed for every image, its default.  All images of a
- * prompt would be equal. */
+/* Rejects stable-diffusion.cpp's server if it uses one seed for all images, which is its default, because all images of
+ * a prompt would then be equal. */
 static gp_status check_one_seed(gp_gen_backend *b, gp_error *err)
 {
     static const char public_api[] = "https://api.openai.com";

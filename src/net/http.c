@@ -143,7 +143,8 @@ static size_t on_header(char *bytes, size_t one, size_t size, void *user)
     return size;
 }
 
-/* Finds how many bytes of this body the sink already has.  False if the server sends another range than requested. */
+/* Finds how many bytes of this body the sink already has.  Returns false if the server does not send the requested
+ * range. */
 static bool begin_body(struct exchange *x, long code)
 {
     uint64_t wanted = x->request->offset + x->delivered;

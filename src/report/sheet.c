@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The contact sheet has one row for each prompt: its candidates from best to worst, each with its score.  The pick
- * has a coloured frame and a check mark.  Rows are sorted by gain, the pick's score minus the median of its prompt,
- * so the prompts where the selection mattered most come first.
+ * The contact sheet has one row for each prompt: its candidates from best to worst, each with its score.  The pick has
+ * a coloured frame and a check mark.  Rows are sorted by gain, the pick's score minus the median score of its prompt's
+ * candidates, so the prompts where the selection mattered most come first.
  *
  * The layout is computed first, then drawn.  Images are decoded one at a time.  A candidate that cannot be read, or
  * whose file has changed since it was scored, becomes a grey box with the reason, and is counted.  The same catalog,

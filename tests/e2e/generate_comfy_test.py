@@ -63,7 +63,7 @@ class ComfyTest(unittest.TestCase):
     def codes(self, said):
         return [note["code"] for note in said["notes"]]
 
-    # ---- what comes back is what was asked
+    # ---- the received image is the requested image
 
     def test_a_name_that_was_given_again(self):
         folder = self.home / "server"
@@ -186,7 +186,8 @@ class ComfyTest(unittest.TestCase):
                 self.assertIn("does not show where the seed goes: name the input with --set NODE.INPUT=@seed, or give --no-seed", said["error"]["message"])
             self.assertFalse((self.home / "cloud").exists())
             said = self.run_it(server, "cloud", "--set", "6.prompt=@prompt", "--no-seed", graph=graph, n=3)
-            self.assertEqual((said["got"], self.codes(said)), (3, ["generator-bare"]))  # its graph does not show the prompt
+            # the prompt in the images cannot be compared, because it cannot be read from their graph
+            self.assertEqual((said["got"], self.codes(said)), (3, ["generator-bare"]))
             self.assertEqual(self.rows("cloud", "SELECT count(*), count(seed), sum(instr(settings, 'seed')) FROM v_generations"), [(3, 0, 0)])
             self.assertEqual(self.rows("cloud", "SELECT count(*), sum(instr(settings, 'seed')) FROM v_images"), [(3, 0)])
             self.assertEqual(len({generate_test.pixels(p) for p in self.files("cloud")}), 3)

@@ -361,7 +361,7 @@ class GenerateTest(unittest.TestCase):
             said = child.communicate()[1]
             self.assertEqual(child.returncode, 130)
             self.assertIn("the same command continues", said)
-            self.assertLess(server.drawn(), 12)  # goldpan did not wait for the other images
+            self.assertLess(server.drawn(), 12)  # goldpan stopped before the server had drawn all images
             self.generate(server.url, out, "--protocol", "a1111")
             self.check_same(out)
 
@@ -497,7 +497,7 @@ class GenerateTest(unittest.TestCase):
                 self.assertIn("start it with --api", told["error"]["message"])
 
     def test_a_page_of_swarmui(self):
-        """The hint "give --protocol swarmui" is missing if that protocol was given."""
+        """The message contains the hint "give --protocol swarmui" only if that protocol was not given."""
 
         class Page(Stub):
             def do_GET(self):
