@@ -370,7 +370,7 @@ static gp_status row_is_kept(const add_run *r, const file_job *job, const gp_cat
     return failed ? gp_fail_memory_path(err, "the settings of '%s'", job->path) : GP_OK;
 }
 
-/* Sets *same if there is no sidecar file, or the catalog already has what it says. */
+/* Sets *same if there is no sidecar file, or if the catalog already has the prompt in the sidecar file. */
 static gp_status sidecar_is_kept(const file_job *job, const gp_cat_kept_prompt *kept, bool *same, gp_error *err)
 {
     file_job probe = {.path = job->path};

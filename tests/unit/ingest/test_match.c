@@ -28,8 +28,9 @@ static gp_table *table_of(const char *name, const char *const *cells)
 }
 
 typedef struct matching {
-    const char *cells[MOST], *images[MOST]; /* lists end with NULL; the table is in /data/set, the root is /pics */
-    const char *rows;                       /* for each image the digit of its row, or '-' */
+    /* both lists end with NULL; the table is in the folder /data/set, and the images are below the root /pics */
+    const char *cells[MOST], *images[MOST];
+    const char *rows; /* for each image the digit of its row, or '-' */
     int ambiguous;
 } matching;
 

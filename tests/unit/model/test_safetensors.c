@@ -11,7 +11,7 @@
 #define A4       "\"a\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}"
 #define T(range) "{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[" range "]}"
 
-/* Makes a file: length, header, and `bytes` bytes of data that count up; owned. */
+/* Makes a file in memory: length, header, and `bytes` bytes of data with ascending values.  The caller frees it. */
 static uint8_t *file_of(const char *header, size_t bytes, size_t *size)
 {
     size_t n = strlen(header);
