@@ -131,7 +131,8 @@ gp_status gp_file_read_at(int fd, const char *path, uint64_t offset, void *out, 
 {
     uint8_t *bytes = out;
     if (offset > INT64_MAX || size > INT64_MAX - offset)
-        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' ends before the requested byte", path);
+        return gp_fail_path(err, GP_ERR_LIMIT, "cannot read '%s' from byte %llu: the range ends above 2^63", path,
+                            (unsigned long long)offset);
     while (size > 0) {
         ssize_t n = pread(fd, bytes, size < (1u << 30) ? size : (1u << 30), (off_t)offset);
         if (n < 0 && errno == EINTR) continue;
@@ -265,8 +266,8 @@ gp_status gp_atomic_file_open(const char *path, gp_atomic_file **out, gp_error *
     }
     bool exists = stat(file->path, &about) == 0;
     if (exists && !S_ISREG(about.st_mode)) {
-        st = gp_fail_path(err, GP_ERR_IO, "'%s' is %s, not a file to replace", path,
-                          S_ISDIR(about.st_mode) ? "a folder" : "a device");
+        st = gp_fail_path(err, GP_ERR_IO, "cannot replace '%s': it is %s", path,
+                          S_ISDIR(about.st_mode) ? "a folder" : "not a regular file");
         goto out;
     }
     GP_TRY_GOTO(create_temporary(file, err));

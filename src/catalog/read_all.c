@@ -25,7 +25,7 @@ static gp_status copy_text(const gp_q *q, int column, char **out, gp_error *err)
 {
     const char *text = gp_q_col_text(q, column);
     *out = text ? gp_str_dup(text) : NULL;
-    return text && !*out ? gp_fail_memory_path(err, "the facts of catalog '%s'", q->cat->path) : GP_OK;
+    return text && !*out ? gp_fail_memory_path(err, "the summary of catalog '%s'", q->cat->path) : GP_OK;
 }
 
 gp_status gp_cat_summary_read(gp_catalog *cat, const char *scorer, gp_cat_summary *out, gp_error *err)

@@ -81,7 +81,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     size_t size, count = gp_json_count(gp_json_get(answer.root, "images"));
     const char *text = gp_json_text(gp_json_get(answer.root, "info"), &size);
     if (text && size && gp_json_parse(text, size, false, 64, &info, NULL) == GP_ERR_MEMORY)
-        GP_TRY_GOTO(gp_fail_memory(err, "an answer"));
+        GP_TRY_GOTO(gp_fail_memory(err, "an answer of the generator"));
     uint64_t first = 0;
     if (!gp_json_u64(gp_json_get(info, "index_of_first_image"), &first) || first >= count) first = 0;
     /* extensions append other images (maps, masks), so the batch has as many images as there are seeds */

@@ -93,9 +93,9 @@ static gp_status choose(const job *j, const images *found, const gp_json **list,
         GP_TRY(is_ours(j, found->saved[i], &ours, err));
         if (ours) *list = found->saved[i];
     }
-    gp_gen_note(j->b, "graph-many-savers",
-                "%zu nodes of the workflow save images; goldpan keeps only the images of the last node%s",
-                found->savers, ours ? " whose image has the prompt" : "");
+    gp_gen_note(j->b, "graph-many-savers", "%zu nodes of the workflow save images; goldpan keeps only the images of %s",
+                found->savers,
+                ours ? "the last of these nodes whose images contain the requested prompt" : "the last of these nodes");
     return GP_OK;
 }
 
@@ -193,7 +193,7 @@ static void say_error(const gp_json *status, gp_gen_result *out)
         out->reported = true;
         return;
     }
-    gp_gen_set_result(out, GP_GEN_RETRY, "the graph ended in an error");
+    gp_gen_set_result(out, GP_GEN_RETRY, "the job ended with an error, and ComfyUI gave no reason");
 }
 
 static gp_status take_job(job *j, const gp_json *entry, job_state *state, gp_error *err)
@@ -425,11 +425,10 @@ static gp_status draw_fresh(job *j, job_state *state, gp_error *err)
 {
     char mark[24];
     snprintf(mark, sizeof mark, "%.8s-%x", j->r->key, (unsigned)(gp_clock_now() * 1000) & 0xffffff);
-    gp_gen_note(
-        j->b, "generator-reused-name",
-        "the generator returned the name of an old file, which is missing or contains another image (%.150s); goldpan "
-        "requests the image again",
-        j->out->message);
+    gp_gen_note(j->b, "generator-reused-name",
+                "the generator returned the name of a file that is missing or belongs to a different image (%.150s); "
+                "goldpan requests the image again",
+                j->out->message);
     gp_str_clear(&j->graph);
     GP_TRY(gp_comfy_fill(j->b, j->r, mark, &j->graph, err));
     return draw(j, NULL, state, err);

@@ -85,10 +85,10 @@ static gp_status check_one_seed(gp_gen_backend *b, gp_error *err)
         gp_gen_quick(b, gp_str_ends(b->address, "/v1") ? "/../sdcpp/v1/capabilities" : "/sdcpp/v1/capabilities", NULL,
                      check_seconds);
     if (gp_json_u64(gp_json_get(gp_json_get(root, "defaults"), "seed"), &seed))
-        st = gp_fail(
-            err, GP_ERR_USAGE,
-            "this server uses seed %llu for every image of a prompt: use --protocol sdcpp, or start it with --seed -1",
-            (unsigned long long)seed);
+        st = gp_fail(err, GP_ERR_USAGE,
+                     "this server uses seed %llu for every image of a prompt: use --protocol sdcpp, or start the "
+                     "server with --seed -1",
+                     (unsigned long long)seed);
     gp_json_free(root);
     return st;
 }

@@ -174,7 +174,7 @@ static gp_status take_line(gp_gen_backend *b, const char *name, size_t size, con
 {
     gp_json *answer = NULL;
     gp_status st = gp_json_parse(b->program->in.data, size, false, 16, &answer, NULL);
-    if (st == GP_ERR_MEMORY) return gp_fail_memory(err, "an answer");
+    if (st == GP_ERR_MEMORY) return gp_fail_memory(err, "an answer of the generator");
     if (st != GP_OK || gp_json_kind_of(answer) != GP_JSON_OBJECT) {
         char why[200];
         snprintf(why, sizeof why, "answered with a line that is not a JSON object: '%.*s'",

@@ -252,9 +252,10 @@ gp_status gp_report_tour(gp_catalog *cat, const gp_tour_options *options, gp_rep
     if (!options->file && !options->folder) return gp_fail(err, GP_ERR_USAGE, "the tour needs a file or a folder");
     if (options->width < 200 || options->height < 200 || options->width > 8000 || options->height > 8000 ||
         !(options->seconds > 0 && options->seconds <= 60))
-        return gp_fail(
-            err, GP_ERR_USAGE,
-            "the width and height of a tour must be 200 to 8000 pixels, and a frame must last at most 60 seconds");
+        return gp_fail(err, GP_ERR_USAGE,
+                       "the width and height of a tour must be 200 to 8000 pixels, not %u x %u, and a frame must last "
+                       "above 0 and at most 60 seconds, not %g",
+                       options->width, options->height, options->seconds);
     gp_progress_meter_init(&t.ticker, "tour", 0, options->progress, options->user);
     GP_TRY_GOTO(gp_cat_scorer_last(cat, &t.scorer, err));
     GP_TRY_GOTO(read_map(&t, err));

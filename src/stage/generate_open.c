@@ -195,7 +195,7 @@ static gp_status open_backends(gp_generation *m, gp_error *err)
                         .on_note = on_note,
                         .user = m};
     size_t most = (size_t)o->jobs + 1;
-    GP_TRY(gp_alloc((void **)&m->backends, most, sizeof *m->backends, "back ends", err));
+    GP_TRY(gp_alloc((void **)&m->backends, most, sizeof *m->backends, "the connections to the generator", err));
     memset(m->backends, 0, most * sizeof *m->backends);
     m->workers = o->jobs;
     for (int i = 0; i < m->workers; i++) {
@@ -224,7 +224,7 @@ static gp_status set_common(gp_generation *m, gp_error *err)
     m->settings = s.failed ? NULL : gp_str_take(&s);
     gp_str_clear(&s);
     m->folder = gp_path_absolute(m->o->folder);
-    if (!m->settings || !m->folder) return gp_fail_memory(err, "the plan");
+    if (!m->settings || !m->folder) return gp_fail_memory(err, "the generation plan");
     return gp_json_parse(m->settings, strlen(m->settings), false, 16, &m->given, err);
 }
 

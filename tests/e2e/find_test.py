@@ -195,7 +195,7 @@ class Find(unittest.TestCase):
         named = self.rows(path, "SELECT count(category) FROM v_standings")[0][0]
         images = self.rows(path, "SELECT count(*) FROM v_images WHERE apart IS NULL")[0][0]
         self.assertTrue(0 < named < images)
-        self.assertIn("the prompts of %d images name none of your categories; they get no category, since only --model" % (images - named),
+        self.assertIn("the prompts of %d images name none of your categories, so they get no category; with --model" % (images - named),
                       said["find"]["remark"])
 
     def test_categories_are_recovered_by_words(self):

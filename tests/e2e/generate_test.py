@@ -190,7 +190,7 @@ class GenerateTest(unittest.TestCase):
     def test_what_is_set_in_a_graph_must_be_there(self):
         with Server(self.home) as server:
             for words, said in ((("6.txt=@prompt",), "no such node and input"), (("My Prompt.text=@prompt",), "no such node and input"),
-                                (("6.text=@promt",), "unknown variable '@promt'"), (("6.text=a fixed text",), "where the prompt goes")):
+                                (("6.text=@promt",), "there is no variable '@promt'"), (("6.text=a fixed text",), "where the prompt goes")):
                 more = [word for w in words for word in ("--set", w)]
                 told = self.generate(server.url, self.home / "set", "--protocol", "comfyui", "--workflow", self.home / "graph.json", *more, code=2)
                 self.assertIn(said, told["error"]["message"])

@@ -245,7 +245,7 @@ class HubTest(unittest.TestCase):
         self.add()
         self.hub.faults.cut["model.safetensors"] = [100_000]
         self.hub.faults.bad_range = True
-        self.assertIn("another range of bytes", self.fetch(status="network")["message"])
+        self.assertIn("a range of bytes that was not requested", self.fetch(status="network")["message"])
 
     def test_a_wrong_or_too_long_beginning_is_replaced(self):
         self.add()
@@ -272,7 +272,7 @@ class HubTest(unittest.TestCase):
         self.add()
         self.hub.faults.status["config.json"] = [(502, {})] * 20
         message = self.fetch(status="network")["message"]
-        self.assertIn("answers 502 (tried 5 times)", message)
+        self.assertIn("answered with status 502 (tried 5 times)", message)
         self.assertEqual(len(self.hub.requests()), 5)
 
     def test_silence_times_out(self):
@@ -330,7 +330,7 @@ class HubTest(unittest.TestCase):
     def test_more_than_the_disk_holds(self):
         self.add()
         self.hub.faults.size["model.safetensors"] = 1 << 45
-        self.assertIn("GB free", self.fetch(status="io")["message"])
+        self.assertIn("GB of free space", self.fetch(status="io")["message"])
         self.assertEqual(self.hub.requests("GET"), [])
 
     def test_hostile_names(self):

@@ -175,7 +175,7 @@ class NotFinite(unittest.TestCase):
         with open(self.at("v.csv"), "w") as file:
             file.write('v,score,none\n"[1, 2]",1,nan\n"[1, 1e300]",2,\n')
         self.run_it("slices", "--table", "v.csv", "--metric", "score", "--feature", "v", code=2)
-        self.assertIn("row 2 of 'v.csv': '[1, 1e300]' in column 'v' is too large for a vector of floats", self.said)
+        self.assertIn("row 2 of 'v.csv': '[1, 1e300]' in column 'v' is not a vector of float32 numbers, because a number is too large", self.said)
         self.run_it("slices", "--table", "v.csv", "--metric", "none", "--feature", "score", code=2)
         self.assertIn("no row of 'v.csv' has a number in 'none'", self.said)
 

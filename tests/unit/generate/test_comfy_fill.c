@@ -360,7 +360,7 @@ static void test_unclear(void **state)
     free(out);
     free(fill("{\"nodes\":[],\"links\":[]}", NULL, 0, "Export (API)", NULL));
     free(fill("{\"a\":1}", NULL, 0, "not a ComfyUI graph", NULL));
-    free(fill("a red fox\n", NULL, 0, "not a ComfyUI graph: JSON: bad value at byte 0", NULL));
+    free(fill("a red fox\n", NULL, 0, "not a ComfyUI graph: JSON: invalid value at byte 0", NULL));
     free(fill("{\"9\":{\"class_type\":\"SaveImage\",\"inputs\":{}}}", NULL, 0, "where the prompt goes", NULL));
     free(g);
 }

@@ -302,7 +302,7 @@ static void test_preprocess_files(void **state)
     recipe_folder_free(folder);
     folder = folder_of(&sizes, config, "F32", 1);
     assert_int_equal(recipe_write_text(folder, "processor_config.json", "{\"image_processor\":7}"), 0);
-    expect_refusal(folder, GP_ERR_FORMAT, "no image_processor", "processor_config.json'");
+    expect_refusal(folder, GP_ERR_FORMAT, "the object image_processor is missing", "processor_config.json'");
     recipe_folder_free(folder);
 }
 

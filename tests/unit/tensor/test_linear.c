@@ -140,7 +140,7 @@ static void eight_bits_hide_nothing(void **state)
     float *wide = random_floats(3, 65537);
     assert_int_equal(gp_linear_new(wide, GP_F32, NULL, 1, 65537, GP_PRECISION_INT8, GP_ENGINE_AUTO, &linear, &err),
                      GP_ERR_UNSUPPORTED);
-    assert_string_equal(err.message, "int8 takes at most 65536 columns, not 65537");
+    assert_string_equal(err.message, "int8 supports at most 65536 input columns, not 65537");
     gp_mem_free(wide);
 }
 
