@@ -148,7 +148,7 @@ class NotFinite(unittest.TestCase):
 
     def test_scores_from_outside(self):
         self.bring({2: "nan", 5: ""})
-        self.assertIn("2 images have no score: 't.csv' has no number in column 'value' for them\n", self.said)
+        self.assertIn("2 images have no score, because 't.csv' has no number in column 'value' for them\n", self.said)
         self.assertEqual(self.stored(), (COUNT, COUNT - 2))
         for odd in ("inf", "-Infinity", "1e999"):
             self.catalog = self.at(f"{len(odd)}.db")
