@@ -164,6 +164,11 @@ static gp_status find_address(gp_generation *m, gp_error *err)
 {
     const char *protocol = m->o->protocol;
     GP_TRY(gp_cat_generation_backend(m->cat, m->o->again == GP_REGENERATE_FLAGGED, protocol, &m->address, err));
+    /* goldpan stores only addresses.  A command in a catalog comes from whoever made the catalog: it must not run. */
+    if (m->address && strncmp(m->address, "http://", 7) != 0 && strncmp(m->address, "https://", 8) != 0)
+        return gp_fail(err, GP_ERR_USAGE,
+                       "the catalog records '%s' as the generator, which is no http address: give --backend ADDRESS",
+                       m->address);
     if (m->address) return GP_OK;
     return gp_fail(err, GP_ERR_USAGE,
                    "the catalog does not record which generator made the picked images: give --backend ADDRESS");

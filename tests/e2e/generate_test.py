@@ -563,6 +563,14 @@ class GenerateTest(unittest.TestCase):
         self.assertEqual(len(rows), 4)
         for prompt, width, seed, before in rows:
             self.assertEqual((width, seed), (192, before), prompt)
+        # A command in a catalog is from whoever made the catalog: it never runs.
+        marker = self.home / "ran"
+        with sqlite3.connect(out / ".goldpan" / "catalog.db") as catalog:
+            catalog.execute("UPDATE generations SET settings = json_set(settings, '$.backend', ?)", (f"touch {marker} {{out}} {{prompt}} {{seed}}",))
+        refused = subprocess.run([GOLDPAN, "regenerate", out, "-o", self.home / "never"], capture_output=True, text=True)
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertIn("is no http address: give --backend", refused.stderr)
+        self.assertFalse(marker.exists())
 
     def test_adaptive_is_bounded_and_goes_on(self):
         with Server(self.home) as server:
