@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * Images a second: the towers alone, by precision, engine, threads and batch; or, with --images, the whole way from
- * files (decode, resize and normalise, image tower), with the share of time of each step.
+ * Measures how many images are encoded per second, by precision, engine, threads and batch.  Measures the image tower
+ * alone; or, with --images, all steps from files (decode, resize and normalise, image tower), with each step's share of
+ * the time.
  *
  *     bench_encode [--shape vit-b-32 | --model DIR] [--precision fp32|bf16|auto] [--engine plain|onednn|auto]
  *                  [--threads N] [--batch N] [--seconds S] [--images DIR]
  *
- * Without --model the weights come from the recipe of the tests, written to TMPDIR.  Every thread has a worker and
- * takes the next images; nothing is shared but the model.  What is not given is tried out: both precisions, both
- * engines, one thread and all. */
+ * Without --model the model's weights are computed by the recipe of the tests and written to TMPDIR.  Every thread has
+ * its own worker and takes the next images; the threads share only the model.  An option that is not given is measured
+ * with each of its values: both precisions, both engines, one thread and all threads. */
 #include "recipe.h"
 
 #include "base/clock.h"

@@ -4,9 +4,9 @@
  *
  *     bench_peak [--threads N] [--seconds S] [--tries N]
  *
- * GFLOP/s for floats, GOP/s for bytes; a product and its addition are two operations.  GOLDPAN_CPU takes instruction
- * sets away.  The number of threads that are worth while stands beside: two that share a core are hardly more than one.
- */
+ * GFLOP/s for floats, GOP/s for bytes; a product and its addition are two operations.  GOLDPAN_CPU removes instruction
+ * sets.  The last column is the rate of all threads divided by the rate of one: two threads on one core are hardly
+ * faster than one. */
 #include "base/str.h"
 #include "base/thread.h"
 #include "tensor/peak_rate.h"

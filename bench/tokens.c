@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Texts per second of the tokenizer, one thread.
+ * Measures how many texts per second one thread tokenizes.
  *
  *     bench_tokens FOLDER FILE     FOLDER: vocab.json and merges.txt; FILE: a prompt a line */
 #include "base/clock.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * --workflow and --set: lines of NODE.INPUT=VALUE, an empty line, then a graph.  A filled-in graph is a request
- * of valid JSON that contains the prompt, the same each time.  Otherwise the error has a message. */
+ * --workflow and --set: lines of NODE.INPUT=VALUE, an empty line, then a graph.  If the graph can be filled in, the
+ * request is valid JSON that contains the prompt, and filling in again gives the same request.  Otherwise the error has
+ * a message. */
 #include "generate/comfy_fill.h"
 
 #include "base/mem.h"

@@ -42,7 +42,7 @@ static void text(const uint8_t *data, size_t size)
         bool found = false;
         check(gp_image_read_chunks(out.data, out.size, &after, NULL) == GP_OK);
         for (size_t i = 0; i < after.count; i++) found = found || strcmp(after.items[i].text, words) == 0;
-        check(found || after.count == before.count); /* damaged metadata before the text ends the reading */
+        check(found || after.count == before.count); /* the reader stops at damaged metadata before the text */
     }
     gp_chunks_clear(&after);
     gp_chunks_clear(&before);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * JPEG.  For every input: an error, or all pixels of the size in the header; the same result at reduced sizes. */
+ * Decodes a JPEG.  Every input gives an error, or all pixels of the size in the header.  A decode at reduced size
+ * succeeds only if the full decode succeeds. */
 #include "image/image.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Untrusted NumPy arrays: an accepted array has all its numbers. */
+ * Reads an untrusted NumPy array, and all numbers of an accepted array. */
 #include "base/mem.h"
 #include "table/npy_read.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * tokenizer.json, from which vocabulary and merges are read.  An accepted file must be able to encode. */
+ * tokenizer.json, from which vocabulary and merges are read.  A tokenizer from an accepted file must encode texts. */
 #include "base/mem.h"
 #include "text/clip_bpe.h"
 

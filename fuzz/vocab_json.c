@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * vocab.json and merges.txt, separated by the first NUL byte.  Accepted files must be able to encode. */
+ * vocab.json and merges.txt, separated by the first NUL byte.  A tokenizer from accepted files must encode texts. */
 #include "base/mem.h"
 #include "text/clip_bpe.h"
 

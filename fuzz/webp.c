@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * WebP.  For every input: an error, or all pixels of the size in the header. */
+ * Decodes a WebP file.  Every input gives an error, or all pixels of the size in the header. */
 #include "image/image.h"
 
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  *
  * goldpan scores every image against its prompt with a CLIP model.  It keeps embeddings and
  * scores in one SQLite file, the catalog.  It then picks the best images and writes them out.
- * This header is the whole library.  The `goldpan` command uses nothing else.
+ * This header declares the whole library.  The `goldpan` command calls only these functions.
  *
  *     #include <goldpan.h>
  *     #include <stdio.h>
@@ -51,12 +51,12 @@
  * - Sizes: options, outputs that you allocate, and arrays of input structs begin with `size`, the
  *   size of the struct that the caller was compiled with.  Set it with GP_..._DEFAULTS or
  *   gp_..._init (options), or with GP_INIT(type) (all others).  A size of 0 is USAGE.
- *   A caller older than the library has shorter structs: options it lacks have their defaults, and
- *   the library writes no byte behind an output.  A caller newer than the library has longer ones:
- *   an option that the library does not know must be 0, else the call fails with UNSUPPORTED, and
- *   the rest of an output is set to 0.
- * - Later versions only append fields to these structs, and never into padding.  An array of a
- *   later field of an owned output is part of the memory of an earlier one.
+ *   A caller older than the library has shorter structs: missing options have their defaults, and
+ *   the library writes no byte behind an output.  A caller newer than the library has longer
+ *   structs: an option that the library does not know must be 0, else the call fails with
+ *   UNSUPPORTED, and the rest of an output is set to 0.
+ * - Later versions only append fields to these structs, and never into padding.  An array that
+ *   a later version adds to an owned output lies in the memory block of an earlier array.
  * - Structs that a callback or gp_rows_next receives belong to the library and have no size.  They
  *   also grow only at the end.
  * - NULL in place of options means the defaults.

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compare the exported functions and struct layouts of the built library with the table of them.
+"""Compares the exported functions and struct layouts of the built library with the table in tests/house/abi.
 
 abi.py [--source DIR] [--build DIR] [--accept]
 
-libabigail's abidw reads them from the library's debug information.  The table names the types
-instead of numbering them, is sorted, and does not name source files, so that a small change of the
-interface is a small change of the table.  abidiff compares.
+libabigail's abidw reads them from the library's debug information.  The table names the types instead of numbering
+them, is sorted, and does not name source files, so that a small change of the interface changes few lines of the table.
+abidiff compares the tables.
 --accept writes the table.  Exit 0: equal, 1: different, 77: this machine cannot compare."""
 import argparse
 import os
@@ -24,14 +24,15 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from header import Header  # noqa: E402
 
 TABLE = "tests/house/abi/libgoldpan.xml"
-OLDEST = (2, 2)  # of libabigail: the one of Debian 12
+OLDEST = (2, 2)  # oldest supported version of libabigail, which is in Debian 12
 ABIDW = ["abidw", "--drop-private-types", "--exported-interfaces-only", "--no-corpus-path", "--no-comp-dir-path",
          "--no-elf-needed", "--no-show-locs", "--no-parameter-names", "--type-id-style", "hash"]
-# --harmless: without it abidiff hides such changes as a new enumerator.
+# --harmless: without this option abidiff hides changes such as a new enumerator.
 ABIDIFF = ["abidiff", "--harmless", "--no-show-locs", "--no-corpus-path"]
-FORMAT = "2.1"  # of the table: abidw of Debian 12 writes it, and later versions read it
+FORMAT = "2.1"  # format version of the table: abidw of Debian 12 writes this version, and later versions can read it
 ORDER = "function-decl class-decl union-decl enum-decl typedef-decl function-type".split()
-# What is kept of the elements; versions of abidw write more or less of the rest.
+# The attributes of each element that the table keeps.  Versions of abidw differ in the other attributes that they
+# write.
 KEPT = {
     "elf-symbol": "name type is-defined",
     "function-decl": "name elf-symbol-id",
@@ -68,7 +69,7 @@ def check_machine():
 
 
 def name_types(types):
-    """{id: name in C}, such as "gp_report*" or "char const*"; a struct is "struct gp_report"."""
+    """Returns {id: name in C}, such as "gp_report*" or "char const*"; a struct is "struct gp_report"."""
     names = {}
 
     def name(key):
@@ -121,7 +122,7 @@ def write(node, names, depth, lines):
 
 
 def reachable(nodes, types, symbols):
-    """The exported functions and variables, and the types that they use."""
+    """Returns the exported functions and variables, and the types that they use."""
     kept, ahead = set(), [n for n in nodes if n.get("elf-symbol-id", "").split("@")[0] in symbols]
     found = list(ahead)
     while ahead:
@@ -136,7 +137,7 @@ def reachable(nodes, types, symbols):
 
 
 def read_library(source, build):
-    """The table of the library in `build`, as text.  Raises Skip if this machine cannot read it."""
+    """Returns the table of the library in `build`, as text.  Raises Skip if this machine cannot read it."""
     check_machine()
     library = os.path.realpath(os.path.join(build, "libgoldpan.so"))
     done = subprocess.run(ABIDW + ["--headers-dir", os.path.join(source, "include", "goldpan"), library],
@@ -173,7 +174,8 @@ def read_library(source, build):
 
 
 def missing(source, table):
-    """What the header declares, but the table lacks or has with other fields."""
+    """Returns the structs and functions of the headers that the table lacks, and the structs that have different fields
+    there."""
     root, header = ElementTree.fromstring(table), Header(source)
     structs = {n.get("name"): [v.get("name") for v in n.iter("var-decl")] for n in root.iter("class-decl")}
     functions = {n.get("name") for n in root.iter("function-decl")}
@@ -182,7 +184,7 @@ def missing(source, table):
 
 
 def compare(old, new):
-    """abidiff's report of what changed between two tables, given as text; "" if nothing did."""
+    """Returns abidiff's report on the differences between two tables (given as text); "" if the tables are equal."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in (("old.xml", old), ("new.xml", new)):
             with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
@@ -190,8 +192,8 @@ def compare(old, new):
         whole = subprocess.run(ABIDIFF + ["old.xml", "new.xml"], cwd=folder, capture_output=True, text=True)
         if not whole.returncode:
             return ""
-        # This report is shorter: it names a changed struct once, and not for each function.  But it
-        # hides changes such as a lost `const`.
+        # With --leaf-changes-only the report is shorter: it names a changed struct once, and not for each function that
+        # uses it.  But this report lacks changes such as a removed `const`.
         brief = subprocess.run(ABIDIFF + ["--leaf-changes-only", "old.xml", "new.xml"], cwd=folder, capture_output=True, text=True)
     return (brief if brief.returncode else whole).stdout.strip() or "abidiff: " + whole.stderr.strip()
 

@@ -7,7 +7,7 @@ written by hand.
     goldpan.call("gp_catalog_open", b"c.db", goldpan.constants["GP_CATALOG_CREATE"], byref(catalog))
     goldpan.call("gp_add", catalog, byref(goldpan.new("gp_add_options", roots=[b"pictures"], root_count=1)), None)
 
-The tests use it.  It is also a pattern for bindings in other languages."""
+The tests use this module.  You can use it as a template for bindings in other languages."""
 import ctypes
 import os
 import re
@@ -53,13 +53,13 @@ class Binding:
         for text, field, length in self.fields[name]:
             inner = text.replace("struct ", "")
             if inner in self.structs:
-                self._define(inner)  # a struct within a struct is complete first
+                self._define(inner)  # ctypes needs the fields of an inner struct first
             kind = self.type(text)
             fields.append((field, kind * int(length) if length else kind))
         struct._fields_ = fields
 
     def type(self, text):
-        """The ctypes type of a type as the header writes it."""
+        """Returns the ctypes type for a type as it is written in the header."""
         if text not in self.types:
             self.types[text] = self._type(text)
         return self.types[text]
@@ -87,14 +87,14 @@ class Binding:
     # ---- values
     @staticmethod
     def pointer():
-        """A place for a handle, such as gp_catalog *."""
+        """Returns a variable for a handle, such as gp_catalog *."""
         return ctypes.c_void_p()
 
     def has_defaults(self, name):
         return name + "_init" in self.functions
 
     def new(self, name, **fields):
-        """A struct with its size, the library's defaults (options), and the given fields."""
+        """Returns a struct with its size set, the library's defaults (for options), and the given fields."""
         struct = self.structs[name]()
         if self.has_defaults(name):
             getattr(self.library, name + "_init")(ctypes.byref(struct), ctypes.sizeof(struct))

@@ -68,7 +68,7 @@ fi
 [ -n "$missing$absent$left" ] || exit 0
 lists() { ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1; }
 wants=$missing$absent
-lists || wants=$wants$left  # without package lists, nobody knows which packages a source has
+lists || wants=$wants$left  # without package lists, apt does not know which packages a source has
 if [ -z "$wants" ]; then
     echo "goldpan: left out, since no package source here has them:$left" >&2
     exit 0

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""An image generator for tests: draws the drawn world, and supports the protocols of image generators.
+"""An image generator for tests: draws images of the drawn world (tools/drawn_world), and supports the protocols of
+image generators.
 
     python3 tools/generator.py draw --prompt P --seed S --width W --height H --out FILE   one picture as a PNG
-    python3 tools/generator.py truth --prompt P --seed S        what is wrong with that picture, without drawing it
+    python3 tools/generator.py truth --prompt P --seed S        the flaw of that image, without drawing it
     python3 tools/generator.py serve [--port 0] [...]           AUTOMATIC1111, OpenAI, ComfyUI, stable-diffusion.cpp, SwarmUI
-    python3 tools/generator.py selftest                         every protocol and every fault, exit 1 when one is off
+    python3 tools/generator.py selftest                         tests every protocol and every fault; exit code 1 if one
+                                                                fails
 
-The same prompt, seed and size give the same pixels by every way (for one version of cairo, numpy and Pillow).  A prompt has
-a share of faithful pictures, 10 to 80 %; the seed decides which; the others have one flaw.  `serve` prints its address and
-nothing else; --log has one JSON line a request, among others `drawn`: how many pictures were made for it, and their flaws.
-Needs numpy, Pillow and pycairo: python3-numpy, python3-pil, python3-cairo in Debian.
+The same prompt, seed and size give the same pixels through every protocol (for one version of cairo, numpy and Pillow).
+Of a prompt's images 10 to 80 % are faithful, and the others have one flaw; the seed decides which.  `serve` prints its
+address and nothing else; --log FILE gets one JSON line per request; its member `drawn` lists the images made for the
+request, with their flaws.  Needs numpy, Pillow and pycairo: python3-numpy, python3-pil, python3-cairo in Debian.
 """
 import argparse
 import json

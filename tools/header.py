@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Reads the declarations of include/goldpan.h and its parts, for tools/house.py and the tests of the API.
 
-The parser knows only the style of these headers: one declaration a line, paragraphs between blank lines, and a comment
-at the head of the paragraph that it describes."""
+The parser supports only the style of these headers: one declaration on each line, paragraphs separated by blank lines,
+and each comment at the beginning of the paragraph that it describes."""
 import os
 import re
 

@@ -429,7 +429,7 @@ class House:
                 continue
             for number, line in enumerate(self.text(path).splitlines(), 1):
                 for name in re.findall(r"\bgp_clip\w*", line):
-                    if name != "gp_clip_score":  # of goldpan/model.h: the formula alone
+                    if name != "gp_clip_score":  # function of goldpan/model.h that computes only the formula
                         self.say(path, "line %d: %s outside model: use gp_encoder or gp_scorer" % (number, name))
                 if path.startswith("src/stage/") and re.search(r"(?<![a-z])clip", line, re.I):
                     self.say(path, "line %d: stage names an encoder or scorer, 'clip'" % number)

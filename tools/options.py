@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Man pages, shell completions and docs/options.md, from the command's tables of options.  options.py GOLDPAN [--check]
+"""Writes man pages, shell completions and docs/options.md from the command's tables of options.  options.py GOLDPAN
+[--check]
 
 `goldpan --dump-options` prints the tables as JSON.  Without --check this writes share/man, share/completions and
 docs/options.md.  The files are kept in the repository, because a build for another processor cannot run goldpan.  With

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The reference: golden values of goldpan's tests, made by the stack whose numbers goldpan reproduces.
+"""Makes the golden values of goldpan's tests with the Python packages whose results goldpan reproduces.
 
-    python tools/reference.py SET            make a set anew, under tests/golden
-    python tools/reference.py SET --check    make it anew and compare with what is committed: one line, exit 1 if different
+    python tools/reference.py SET            make a set again, under tests/golden
+    python tools/reference.py SET --check    make it again and compare it with the committed files: prints one line;
+                                             exit code 1 if different
     python tools/reference.py all [--check]  every set
 
     images   pixels and values of the drawn pictures               Pillow, transformers' Pillow-backed processor
-    tokens   ids of nasty texts, Unicode tables                     transformers, tokenizers, open_clip
-    towers   small models with a trap or two each  [NAME ...]       transformers
+    tokens   ids of difficult texts, Unicode tables                     transformers, tokenizers, open_clip
+    towers   small models, each with one or two special properties  [NAME ...]       transformers
     recipe   the published shapes at full size  [--all] [NAME ...]  transformers
     mini     the bundled model on the bundled sample                transformers
     score    CLIP scores of pairs                                   torchmetrics
@@ -16,9 +17,9 @@
     difficulty  scores corrected by the difficulty of prompts       scikit-learn
     analyze  hierarchies, densities, maps, slices                   hnne, hdbscan, umap-learn
 
-Only public packages are used (tools/requirements.txt has the exact versions); nothing of goldpan is, so the values
-cannot be tuned to the code.  Everything is deterministic: one thread, no random numbers but splitmix64 of a name.
-After a change of the bundled weights or the sample: `python tools/reference.py mini`.
+Only public packages are used (tools/requirements.txt has the exact versions); no part of goldpan is used, so the values
+do not depend on its code.  Everything is deterministic: one thread, no random numbers but splitmix64 of a name.  After
+a change of the bundled weights or the sample: `python tools/reference.py mini`.
 """
 import argparse
 import importlib
@@ -35,7 +36,7 @@ SETS = {"images": "pixels and values of the drawn pictures", "tokens": "ids of n
 
 
 def every_set(args) -> int:
-    """Each set by a process of its own, so that one cannot lean on what another has loaded."""
+    """Makes each set in its own process, so that no set depends on what another set has loaded."""
     start = time.monotonic()
     more = ["--check"] if args.check else []
     failed = [name for name in SETS if subprocess.run([sys.executable, __file__, name, *more]).returncode]

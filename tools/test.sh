@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# What `make test` runs: all tests on the release build, the kernels again with instructions taken away, the unit, golden,
-# fuzz and server tests under ASan and UBSan, the tests of threads under TSan, a compile by clang, and the tests that are
-# quick there for arm64, under qemu.  Every part runs even if one before it failed; tools/summary.py counts and decides.
+# What `make test` runs: all tests on the release build, the kernels again with instruction sets removed, the unit,
+# golden, fuzz and server tests under ASan and UBSan, the tests of threads under TSan, a compile by clang, and, for
+# arm64 under qemu, the tests that are fast enough there.  Every part runs even if one before it failed;
+# tools/summary.py counts and decides.
 #
 # GOLDPAN_WERROR=true makes warnings errors.  .ci/run sets it; by default it is off, since other compilers may warn more.
 # GOLDPAN_TEST_PARTS (default: all): only these parts: release asan tsan clang arm64.

@@ -4,9 +4,9 @@
 
     python3 tools/unicode_tables.py [--check]     (--check: only compare, exit 1 if the file would change)
 
-The two tables were measured on the reference tokenizer, code point by code point: its regex engine and its lower-casing
-know other versions of Unicode than any C library at hand.  Ranges that touch are one row; lower case is kept as runs of
-(first, last, step 1 or 2, distance)."""
+The two tables were measured on the reference tokenizer, code point by code point: the Unicode versions of its regex
+engine and its lower-casing differ from those of the available C libraries.  Adjacent ranges form one row; lower-case
+pairs are stored as runs of (first, last, step 1 or 2, distance)."""
 import sys
 from pathlib import Path
 

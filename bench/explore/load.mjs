@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The explorer under load: a catalog of the sample many times over, the real server and Debian's Chromium.
+// Measures the explorer with a large catalog: many copies of the sample's images, the real server and Debian's
+// Chromium.
 //
 //     GOLDPAN_SOURCE=. node bench/explore/load.mjs GOLDPAN [ROWS...]      (default: 100000 1000000)
 //
-// Prints, for each number of rows: seconds until the server listens, until the page first paints, until it shows the data,
-// until the thumbnails in sight are there, to sort anew, and until the map is there; then frames a second while the grid scrolls and the map is dragged and zoomed.
-// Everything is drawn on the processor here, the grid by Chromium's own painter, the map by SwiftShader's WebGL2: with a graphics
-// card both are faster, while the shares of the page's own thread stay.
+// Prints, for each number of rows: the seconds until the server listens, until the page first paints, until it shows
+// the data, until the visible thumbnails are loaded, until a new sort order is shown, and until the map is shown; then
+// the frames per second while the grid scrolls and while the map is dragged and zoomed. The processor draws everything
+// here: Chromium's software renderer draws the grid, and SwiftShader's WebGL2 draws the map. A graphics card makes both
+// faster, but does not reduce the time that the page's main thread needs.
 import { execFileSync } from 'node:child_process';
 import { linkSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +18,8 @@ const WITH_THUMBNAILS = 200000; // rows up to which every image has one in the c
 const sizes = process.argv.slice(3).map(Number);
 const query = (pictures, text) => execFileSync('sqlite3', [join(pictures, '.goldpan/catalog.db')], { input: text, encoding: 'utf8', maxBuffer: 1 << 30 });
 
-/** Copies 1 to `times` of every image, with another hash and path, and score and place a little beside. */
+/** Adds `times` copies of every image to the catalog. Each copy has its own hash and path, and a slightly different
+ * score and map position. */
 function multiply(pictures, times) {
   query(
     pictures,
@@ -33,7 +36,7 @@ function multiply(pictures, times) {
   );
 }
 
-/** Thumbnails of the copies: the first ones' files under one more name. */
+/** Puts thumbnails of all copies into the cache: hard links to the thumbnails of the original images. */
 async function fillCache(pictures) {
   const hashes = query(pictures, 'SELECT id, lower(hex(hash)) FROM images ORDER BY id').trim().split('\n').map((line) => line.split('|'));
   const base = hashes.filter(([id]) => !query.first || Number(id) <= query.first);
@@ -48,8 +51,8 @@ async function fillCache(pictures) {
   }
 }
 
-/** In the page: frames while `move` is called once a frame for some seconds; and the share of the time that the page's own
- * thread is at work: what is left of a slow frame is drawing, which a graphics card takes over. */
+/** Counts the page's frames while `move` is called once per frame for some seconds. Also measures the share of the time
+ * in which the page's main thread works. The rest of a slow frame is drawing, which a graphics card would do. */
 async function frames(page, seconds, move) {
   const busy = async () => Object.fromEntries((await (page.cdp ??= await begun(page)).send('Performance.getMetrics')).metrics.map((m) => [m.name, m.value]));
   const before = await busy();

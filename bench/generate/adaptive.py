@@ -5,8 +5,8 @@ model.
 
     python3 bench/generate/adaptive.py GOLDPAN [--prompts 120] [--most 12] [--seed 1] [GAIN...]
 
-A fixed number of images per prompt gives a curve from this number to the mean best score.  Each adaptive run with a
---min-gain gives one point.  For each point the output shows how many images per prompt a fixed number needs for the
+Runs with a fixed number of images per prompt show how the mean best score grows with this number.  Each adaptive run
+with a --min-gain is one point.  For each point the output shows how many images per prompt a fixed number needs for the
 same mean best score (interpolated linearly), and the share of images that is saved."""
 import argparse
 import json

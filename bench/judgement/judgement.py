@@ -6,13 +6,15 @@
 Draws a sample of the drawn world for each seed (8 kinds of things, four candidates a prompt; tools/drawn_world) and
 measures on each:
 - categories: adjusted Rand index with the kinds, share of the largest category
-- false slices: tables of scores with an effect of prompts that is 0 ... 80 % of the variance and none of clusters, in
-  which a slice is reported; tables are shared out among the seeds
-- power: 32 images at +2 standard deviations and 64 at +1, nearest to a random image, where prompts have no effect
-- bias: one kind gets 8 extra points: its share of the best tenth, divided by its share of the images; and the share
-  of right images in the best tenth without extra points.  Both by the raw score, corrected by category, and corrected
-  by difficulty
-- picks: prompts whose best image is the faithful one; faithful ones among the picks of category-slices
+- false slices: the number of tables of scores in which a slice is reported although clusters have no effect on the
+  scores; prompts have an effect of 0 ... 80 % of the variance; the tables are divided among the seeds
+- power: the number of tables in which a planted slice is found; the slice is the 32 images (+2 standard deviations) or
+  the 64 images (+1) that are nearest to a random image; prompts have no effect
+- bias: the images of one kind get 8 extra points: the kind's share of the best tenth, divided by its share of all
+  images; and the share of faithful images in the best tenth without extra points.  Both are measured with the raw
+  score, with scores corrected by category, and with scores corrected by difficulty
+- picks: the number of prompts whose best image is faithful; the share of faithful images among the picks of the
+  strategy category-slices
 --vectors: real vectors [n, d]; prints the sizes of goldpan's categories for them.
 The samples stay in DIR (default: a temporary folder) and are used again.  Needs NumPy, Pillow and pycairo.
 """
@@ -116,8 +118,8 @@ class Sample:
         return [pick["path"] for pick in best]
 
     def bias(self):
-        """Returns, for each scale: each kind's share of the best tenth when that kind is liked, divided by its share
-        of all images; and the share of right images in the best tenth without a liked kind."""
+        """Returns, for each scale: each kind's share of the best tenth when its images get extra points, divided by its
+        share of all images; and the share of faithful images in the best tenth when no image gets extra points."""
         shares = {name: [] for name in SCALES}
         count = collections.Counter(self.kinds.values())
         for favourite in sorted(count):
@@ -200,10 +202,10 @@ def main():
             n, share = s.power(images, shift, planted)
             found[images] += n
             right[images].append(share)
-    print("\n| effect of the prompts | tables with a false slice, of %d |\n|---|---|" % (each * len(seeds)))
+    print("\n| effect of the prompts | data sets with a false slice, of %d |\n|---|---|" % (each * len(seeds)))
     for effect in EFFECTS:
         print("| %.0f %% | %d |" % (100 * effect, false[effect]))
-    print("\n| planted | found, of %d | images of the slices that were planted |\n|---|---|---|" % (planted * len(seeds)))
+    print("\n| planted | found, of %d | share of planted images among the images of the found slices |\n|---|---|---|" % (planted * len(seeds)))
     for images, shift in ((32, 2), (64, 1)):
         print("| %d images at +%d standard deviations | %d | %.0f %% |" % (images, shift, found[images], 100 * statistics.mean(right[images])))
     for path in args.vectors:

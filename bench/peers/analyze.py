@@ -4,8 +4,8 @@
 
     python3 bench/peers/analyze.py GOLDPAN [--rows 100000] [--width 512] [--k 15] [--threads 2] [--rounds 2] [WHAT...]
 
-WHAT: faiss (IndexFlatIP), sklearn (brute, cosine), umap, hdbscan (--rows 20000 --width 64 takes it a minute), hnne (hierarchy
-and layout).  Needs numpy and faiss-cpu, scikit-learn, umap-learn, hdbscan, hnne (PyPI).
+WHAT: faiss (IndexFlatIP), sklearn (brute, cosine), umap, hdbscan (it takes a minute with --rows 20000 --width 64), hnne
+(hierarchy and layout).  Needs numpy and faiss-cpu, scikit-learn, umap-learn, hdbscan, hnne (PyPI).
 The vectors are a seeded mixture of nested clusters, scaled to length 1, similar to image embeddings."""
 import argparse
 import os

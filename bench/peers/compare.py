@@ -6,9 +6,9 @@
 
 WHAT: notebook torch torchvision ort openvino (files to scores), tower tower-ort tower-openvino text (one tower alone);
 default: all but text.
-Every round runs goldpan in fp32, bf16 (where the processor has it) and int8, then the peers (bench/peers/encode.py; PyPI: torch,
-torchvision, transformers, onnxruntime, openvino, Pillow).  --avx2 takes AVX-512 away from goldpan and from the peers that
-can be told to do without (PyTorch, OpenVINO; not ONNX Runtime)."""
+Every round runs goldpan in fp32, bf16 (where the processor has it) and int8, then the peers (bench/peers/encode.py;
+PyPI: torch, torchvision, transformers, onnxruntime, openvino, Pillow).  --avx2 disables AVX-512 in goldpan and in the
+peers that have a setting for it (PyTorch, OpenVINO; not ONNX Runtime)."""
 import argparse
 import json
 import os

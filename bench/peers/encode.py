@@ -2,13 +2,15 @@
 
     python3 encode.py PIPELINE --model DIR --images DIR [--precision fp32|bf16] [--threads 2] [--batch 32] [--limit N]
 
-PIPELINE  notebook      the article's: torchmetrics CLIPScore a picture at a time, then transformers embeddings a picture at a time
+PIPELINE  notebook      as in the article that docs/method.md names: torchmetrics CLIPScore, then transformers
+                        embeddings, one image at a time
           torch         batched transformers CLIPModel, DataLoader workers decode and resize with Pillow
           torchvision   the same with torchvision's decoder and resize
           ort           batched ONNX Runtime, the same loader;  openvino: the same with OpenVINO
           tower         the image tower alone, on random pixels (no decoding), by PyTorch;  tower-ort, tower-openvino: by these
           text          the text tower alone
-DIR is a model in the Hugging Face layout, and a folder of pictures with a prompts.tsv (columns file, prompt). One JSON line on stdout: pictures a second over the whole run after the model is loaded, and peak memory.
+DIR is a model in the Hugging Face layout, and a folder of images with a prompts.tsv (columns file, prompt). Prints one
+JSON line on stdout: images per second over the whole run after the model is loaded, and peak memory.
 """
 import argparse
 import csv

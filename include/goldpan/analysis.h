@@ -32,22 +32,22 @@ typedef struct gp_analyze_options {
     int threads;                             /* 0: all processors */
     bool no_map;
     bool no_duplicates;
-    bool new_map; /* compute a new map; else new images are placed on the existing one */
+    bool new_map; /* compute a new map; else new images are placed on the existing map */
     gp_progress_fn progress;
     void *user;
 } gp_analyze_options;
 
 #define GP_AGREEMENT_MIN 0.5
 
-/* How good categories are. */
+/* Measures of the quality of categories. */
 typedef struct gp_category_quality {
     size_t size;
     /* Mean silhouette of the merged clusters, -1..1 (Rousseeuw 1987); NaN for categories by words
      * or column.  Real embeddings reach 0.1 to 0.4. */
     double cohesion;
     /* How often two images of one prompt are in one category, corrected for chance: 1 always, 0 as
-     * by chance; NaN if no prompt has two images.  Below GP_AGREEMENT_MIN the categories cut across
-     * the prompts. */
+     * by chance; NaN if no prompt has two images.  Below GP_AGREEMENT_MIN, images of one prompt
+     * are often in different categories. */
     double agreement;
 } gp_category_quality;
 
@@ -74,8 +74,8 @@ typedef struct gp_analyze_report {
 
 /* Analyse the scored images, and record the result in place of the earlier analysis: hierarchy of
  * the embeddings, categories, significant slices over all images and within each category,
- * near-duplicates, map.  Too few images for a hierarchy is not an error: what needs one is left
- * out, and report->note says so.
+ * near-duplicates, map.  If there are too few images for a hierarchy, the results that need one are
+ * omitted, and report->note says so; this is not an error.
  * model: NULL uses the scorer used last, without category_labels and text probes.
  * report: may be NULL.
  * Cost: memory 8 * n * d bytes; time as of gp_hierarchy_build, gp_slices_find and gp_umap.
@@ -185,7 +185,7 @@ typedef enum gp_words_order {
 typedef struct gp_words_options {
     size_t size;
     const char *scorer;   /* id; NULL: the scorer used last */
-    uint32_t min_support; /* prompts at least */
+    uint32_t min_support; /* smallest number of prompts of a word */
     gp_words_order order;
     int threads; /* 0: all processors */
     uint64_t seed;
@@ -203,18 +203,17 @@ GP_API GP_MUST gp_status gp_catalog_words(gp_catalog *catalog, const gp_words_op
 
 typedef struct gp_run_options {
     size_t size;
-    const gp_add_options *add;      /* must be given: roots */
+    const gp_add_options *add;      /* must be given, with its roots */
     const gp_score_options *score;  /* NULL: defaults */
     const gp_analyze_options *find; /* for gp_analyze; NULL: defaults */
     const gp_pick_options *pick;    /* NULL: defaults */
     bool no_analysis;
-    bool
-        fit_strategy; /* if no prompt has two candidates, pick by category instead of by prompt; not
-                        * with no_analysis */
+    bool fit_strategy; /* if no prompt has two candidates, pick by category instead of by prompt;
+                        * not with no_analysis */
     const gp_sheet_options *sheet; /* NULL: no contact sheet */
 } gp_run_options;
 
-/* Set the pointers to your own structs, each with its size; NULL: not wanted. */
+/* Point each field to a struct of your own whose size is set; NULL: no such report is wanted. */
 typedef struct gp_run_report {
     size_t size;
     gp_report *add;

@@ -3,8 +3,8 @@
  * conventions.
  *
  * Rows are embeddings [n, d] and need not have length 1.  Every function is seeded and gives the
- * same result for any number of threads.  Missing numbers are NaN.  A result that is cleared, or
- * zeroed, may be cleared again. */
+ * same result for any number of threads.  Missing numbers are NaN.  A clear function accepts
+ * a result that was already cleared or is all zero. */
 #ifndef GOLDPAN_ARRAYS_H
 #define GOLDPAN_ARRAYS_H
 
@@ -34,7 +34,7 @@ typedef struct gp_neighbours_options {
 /* Find the k nearest rows of every query, nearest first.  Distances are ranked in double; equal
  * distances are ranked by id.  With queries NULL, the rows are the queries (m = n), and no row is
  * its own neighbour.  With recall below 1, a row is compared only with the rows of its nearest IVF
- * lists.  Their number is set so that 500 sample rows reach the recall.
+ * lists.  The number of lists is set so that 500 sample rows reach the recall.
  * Shape: rows [n, d], queries [m, d] -> ids [m, k], distances [m, k], allocated by the caller.
  * 1 <= k <= n, or n - 1 without queries.
  * Cost: n * m * d multiplications, half of that without queries; memory 4 * n * d bytes and
@@ -59,7 +59,7 @@ typedef struct gp_hierarchy {
 } gp_hierarchy;
 
 /* Build the first-neighbour hierarchy of the rows: h-NNE (Sarfraz et al., CVPR 2022), FINCH
- * (Sarfraz et al., CVPR 2019).  Levels with fewer than 3 clusters are left out.
+ * (Sarfraz et al., CVPR 2019).  Levels with fewer than 3 clusters are omitted.
  * Shape: rows [n, d].
  * Owns: *out is owned, gp_hierarchy_clear.
  * Errors: NOT_FOUND (too few rows: no level is left), STOPPED.
@@ -80,8 +80,8 @@ typedef struct gp_project_options {
     void *user;
 } gp_project_options;
 
-/* Project rows as h-NNE version 1 does: PCA of standardised columns, then each cluster around its
- * anchor.
+/* Project rows as h-NNE version 1 does: a PCA of the standardised columns gives the anchors of the
+ * coarsest clusters; then the children of each cluster are placed in a circle around its anchor.
  * Shape: rows [n, d] -> out [n, dims], dense, allocated by the caller; dims 2.
  * Cost: n * d * d / 2 multiplications, and the square of the number of clusters of each level;
  * memory 8 * d * d bytes and 50 bytes a row.
@@ -98,11 +98,12 @@ typedef struct gp_hdbscan_options {
     size_t size;
     gp_metric metric;
     uint32_t min_cluster_size; /* at least 2 */
-    uint32_t min_samples;      /* other rows that make a core point; 0: min_cluster_size */
-    bool leaf;                 /* select the leaves of the tree; else by excess of mass */
-    bool allow_single;         /* the root may be the only cluster */
-    double epsilon;            /* clusters nearer than this are merged; 0: none */
-    int threads;               /* 0: all processors */
+    uint32_t
+        min_samples;   /* rank of the neighbour that gives the core distance; 0: min_cluster_size */
+    bool leaf;         /* select the leaves of the tree; else by excess of mass */
+    bool allow_single; /* the root may be the only cluster */
+    double epsilon;    /* clusters nearer than this are merged; 0: none */
+    int threads;       /* 0: all processors */
     gp_progress_fn progress;
     void *user;
 } gp_hdbscan_options;
@@ -123,7 +124,7 @@ typedef struct gp_hdbscan_tree {
     size_t edges;
     size_t clusters;
     gp_hdbscan_edge *edge; /* [edges] the whole condensed tree, parents first */
-    uint32_t *selected;    /* [clusters] node of each label */
+    uint32_t *selected;    /* [clusters] node of the tree for each label */
     double *stability;     /* [clusters] */
     int32_t *labels;       /* [n] 0 .. clusters - 1, in order of node; -1 noise */
     double *strength;      /* [n] 0..1: membership ("probabilities") */
@@ -151,16 +152,16 @@ GP_API void gp_hdbscan_clear(gp_hdbscan_tree *tree);
 typedef struct gp_umap_options {
     size_t size;
     gp_metric metric;
-    uint32_t neighbours; /* with the row itself, as in umap-learn */
+    uint32_t neighbours; /* number, including the row itself, as in umap-learn */
     uint32_t dims;
     uint32_t negative_samples;
     uint32_t epochs; /* 0: 500 up to 10,000 rows, else 200 */
     int threads;     /* 0: all processors */
-    bool pca_init;   /* else spectral, and PCA where that fails */
+    bool pca_init;   /* initial layout by PCA; else spectral, or PCA if that fails */
     double min_dist;
     double spread;
     double set_op_mix_ratio; /* 1: fuzzy union, 0: intersection */
-    double recall;           /* of the neighbours, as in gp_neighbours_options */
+    double recall;           /* recall of the neighbours, as in gp_neighbours_options */
     uint64_t seed;
     gp_progress_fn progress;
     void *user;
@@ -173,7 +174,7 @@ typedef struct gp_umap_options {
 GP_API GP_MUST gp_status gp_umap(const float *rows, size_t n, size_t d,
                                  const gp_umap_options *options, float *out, gp_error *err);
 
-/* Place new rows on an existing layout, whose points do not move.
+/* Place new rows on an existing layout.  The points of this layout do not move.
  * Shape: rows [n, d] with map [n, dims]; fresh [m, d] -> out [m, dims], allocated by the caller.
  * Errors: USAGE, STOPPED.
  * Threads: any. */
@@ -220,12 +221,12 @@ typedef struct gp_difficulty_options {
 
 /* Correct scores for the difficulty of their prompts.  A ridge regression (Hoerl and Kennard 1970)
  * predicts the mean score of a prompt's images from the prompt's embedding, scaled to length 1,
- * less the mean embedding.  The regression is fitted without that prompt.  Then:
+ * minus the mean embedding.  The regression is fitted without that prompt.  Then:
  *     corrected = score - prediction for its prompt + mean of the scores that are corrected
  * so the result is on the scale of the score.  One fit is enough: the error without a prompt is
  * e / (1 - h), with its residual e and leverage h (Allen 1974, PRESS).  Of 16 penalties (the mean
  * square of the rows times 10^-2, 10^-1.5, ... 10^5.5) the one with the smallest sum of squares of
- * these errors is used.  A prompt counts once, for any number of images.
+ * these errors is used.  Each prompt counts once, whatever its number of images.
  * An image without a prompt, or whose prompt has no embedding, keeps its score.  A score that is
  * not finite gives NaN and is left out.  With fewer than GP_DIFFICULTY_MIN prompts, or with equal
  * embeddings, all images keep their scores.
@@ -250,8 +251,8 @@ typedef enum gp_feature_kind {
     GP_FEATURE_NUMBER
 } gp_feature_kind;
 
-/* One column in which slices are found, or by which they are explained.  In an array every element
- * has the same size. */
+/* One column of the data: an input of gp_slices_find, or of gp_reasons_find.  All elements of an
+ * array have the same `size`. */
 typedef struct gp_feature {
     size_t size;
     const char *name;
@@ -263,7 +264,7 @@ typedef struct gp_feature {
     const char *const *order; /* ORDINAL: [order_count], low to high */
     size_t order_count;
     const double *numbers; /* NUMBER: [n]; NaN: missing */
-    double weight;         /* EMBEDDING: 0 means 1 */
+    double weight;         /* EMBEDDING: weight of this embedding; 0 means 1 */
 } gp_feature;
 
 typedef enum gp_slice_criterion {
@@ -289,7 +290,7 @@ typedef struct gp_slices_options {
     gp_slice_mode mode;
     gp_slice_criterion criterion; /* by which n_slices are selected */
     gp_metric metric;             /* of the hierarchy if `reduce` is false */
-    uint32_t min_support;         /* smallest number of rows; 0: not given */
+    uint32_t min_support;         /* smallest number of rows of a slice; 0: not given */
     uint32_t n_slices;            /* 0: not given */
     uint32_t resamples;           /* rounds of the bootstrap and of the permutation test */
     int threads;                  /* 0: all processors */
@@ -297,12 +298,12 @@ typedef struct gp_slices_options {
     bool parent_reference; /* lift against the enclosing cluster; else against all rows */
     bool remove_outliers;
     bool reduce;     /* reduce embeddings by UMAP first, as sliceguard does */
-    double min_lift; /* lift at least */
-    double alpha;    /* GOLDPAN: adjusted p below this */
+    double min_lift; /* smallest lift of a slice */
+    double alpha;    /* GOLDPAN: slices have an adjusted p below this */
     uint64_t seed;
-    /* GOLDPAN: [n] rows of one number are not independent, such as images of one prompt: whole
-     * groups are shuffled, and intervals are over groups.  A negative number is a group of its own.
-     * NULL: all rows are independent. */
+    /* GOLDPAN: [n] number of each row's group, such as its prompt.  Rows of a group are not
+     * independent: whole groups are shuffled, and intervals are over groups.  A row with a negative
+     * number is a group of its own.  NULL: all rows are independent. */
     const int32_t *group;
     gp_progress_fn progress;
     void *user;
@@ -345,7 +346,7 @@ typedef struct gp_slices {
     gp_slice_cluster *clusters; /* [cluster_count] coarse to fine */
     uint32_t *labels;           /* [levels, n], level 0 the coarsest */
     uint32_t *row_block;        /* memory of the slices' rows */
-    bool fallback;              /* no hierarchy was possible: the clusters are HDBSCAN's */
+    bool fallback;              /* no hierarchy was possible: clusters by HDBSCAN* */
     uint32_t min_support_used;  /* threshold as applied; 0: none */
     double min_lift_used;       /* threshold as applied; NaN or 0: none */
     double overall;             /* mean over all rows */
@@ -375,8 +376,8 @@ typedef struct gp_reason {
     char *text;    /* such as "oil painting", "Category = Arts", "steps 30..50" */
     double
         strength; /* words: z of the log-odds with a prior; rules: importance; larger is stronger */
-    double inside;  /* share, or mean, inside the group */
-    double outside; /* share, or mean, outside */
+    double inside;  /* share of rows, or mean number, inside the group */
+    double outside; /* share of rows, or mean number, outside */
 } gp_reason;
 
 typedef struct gp_reasons {
@@ -402,7 +403,7 @@ typedef struct gp_reasons_input {
 
 typedef struct gp_reasons_options {
     size_t size;
-    size_t max_each;         /* reasons of a kind at most */
+    size_t max_each;         /* largest number of reasons of each kind */
     int threads;             /* 0: all processors; more than 4 are of no use */
     gp_progress_fn progress; /* at least every 0.2 s, "reasons" in rows */
     void *user;

@@ -9,8 +9,9 @@
 extern "C" {
 #endif
 
-/* Highest rate of a kind of number, measured with loops that stay in the processor's registers.
- * A multiplication and an addition count as two operations.  Strings are never released. */
+/* Highest arithmetic rate for one number format and instruction set, measured with loops that use
+ * only registers.  A multiplication and an addition are two operations.  Do not release the
+ * strings. */
 typedef struct gp_peak {
     const char *precision;    /* "fp32", "bf16", "int8" */
     const char *instructions; /* such as "AVX-512 FMA" */
@@ -18,8 +19,8 @@ typedef struct gp_peak {
     double all;               /* operations a second of `threads` threads together */
 } gp_peak;
 
-/* Measure the kinds of number for which this machine has instructions, about one second each, and
- * visit each of them.  `visit` returns false to end early.
+/* Measure each number format for which this machine has instructions, about one second each, and
+ * visit the results.  `visit` returns false to end early.
  * threads: 0 means all processors.
  * Errors: MEMORY.
  * Threads: any. */

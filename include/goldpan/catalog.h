@@ -17,12 +17,13 @@ typedef struct gp_catalog gp_catalog;
 enum {
     GP_CATALOG_CREATE = 1,      /* create the file and its folder if they do not exist */
     GP_CATALOG_READONLY = 2,    /* never write */
-    GP_CATALOG_READ_IF_MUST = 4 /* read-only only if the file or its folder cannot be written */
+    GP_CATALOG_READ_IF_MUST = 4 /* read-only if the file or its folder cannot be written */
 };
 
 /* Open the catalog at `path`.  An older schema is migrated; a read-only catalog is migrated in a
- * temporary copy.  When goldpan opens a catalog for writing, it also compares it with the journal
- * of marks beside it and adds the missing entries to either of them (docs/catalog.md).
+ * temporary copy.  When goldpan opens a catalog for writing, it also compares the catalog with the
+ * journal of marks beside it, and adds to each of the two the entries that it lacks
+ * (docs/catalog.md).
  * flags: GP_CATALOG_... values, combined with `|`.
  * Owns: *out is owned, gp_catalog_close.
  * Errors: NOT_FOUND (missing, and CREATE is not set), CATALOG (not a catalog, damaged, or written
@@ -50,8 +51,8 @@ GP_API void gp_catalog_watch(gp_catalog *catalog, bool (*go_on)(void *user), voi
 
 /* ------------------------------------------------------------------ counts and scorers */
 
-/* Images that gp_generate planned, by state.  The next run requests planned, failed and interrupted
- * ones.  This struct never grows. */
+/* Images that gp_generate planned, by state.  The next run requests the planned, failed and
+ * interrupted images.  This struct never grows. */
 struct gp_requests {
     uint64_t planned; /* not requested yet, or without a result so far */
     uint64_t got;
@@ -69,7 +70,7 @@ typedef struct gp_counts {
     uint64_t images_with_prompt;
     uint64_t stated;  /* images whose prompt is stated */
     uint64_t derived; /* images whose prompt is derived */
-    uint64_t guesses; /* images whose prompt is a guess; with the two above: images_with_prompt */
+    uint64_t guesses; /* images whose prompt is a guess; the three sum to images_with_prompt */
     uint64_t image_embeddings;
     uint64_t prompt_embeddings;
     uint64_t scores;
@@ -99,8 +100,8 @@ typedef struct gp_scorer_facts {
     const char *preprocess_id; /* see gp_model_facts */
     int64_t used_at;           /* Unix time of the last use; 0: not recorded */
     uint64_t images;           /* images with a score of this scorer for their present prompt */
-    uint64_t picks;            /* present picks that this scorer's scores chose */
-    bool last;                 /* the scorer used last; the default where none is named */
+    uint64_t picks;            /* present picks that were made with scores of this scorer */
+    bool last;                 /* used last: the default if a call names no scorer */
 } gp_scorer_facts;
 
 /* Visit the scorers of the catalog, the one used last first.  `visit` returns false to end early.
@@ -113,8 +114,8 @@ GP_API GP_MUST gp_status gp_catalog_scorers(gp_catalog *catalog,
 
 /* ------------------------------------------------------------------ rows */
 
-/* Kind of image content.  BLACK (such as the image of a safety filter) and NOISE show nothing.
- * docs/method.md defines the kinds. */
+/* Kind of image content, defined in docs/method.md.  A BLACK image (such as a safety filter writes)
+ * and a NOISE image show no subject. */
 typedef enum gp_frame {
     GP_FRAME_NORMAL,
     GP_FRAME_BLACK,
@@ -177,7 +178,7 @@ typedef struct gp_query {
                          * picks */
     const char *path;   /* only the image at this path; NULL: all images */
     bool picked_only;
-    bool by_hand; /* with picked_only: add your own picks, leave out what you rejected */
+    bool by_hand; /* with picked_only: also images that you picked, but none that you rejected */
     gp_order order;
     uint64_t min_stars; /* only images with at least this rating */
     bool mine;          /* only your own picks */
@@ -245,8 +246,8 @@ typedef struct gp_catalog_problem {
     uint64_t count; /* damaged rows, lines or places */
 } gp_catalog_problem;
 
-/* Check the catalog at `path` and its journal of marks.  Nothing is changed.  goldpan reports
- * damage to `visit` and does not return it as an error.  `visit` returns false to end the visits.
+/* Check the catalog at `path` and its journal of marks.  Nothing is changed.  goldpan passes each
+ * problem to `visit` and does not return it as an error.  `visit` returns false to end the visits.
  * `go_on` works as in gp_catalog_watch.  Both functions may be NULL.
  * *problems: number of problems.
  * Errors: NOT_FOUND, IO, STOPPED. */
@@ -274,14 +275,14 @@ typedef struct gp_rescue_report {
     uint64_t views; /* saved views */
     uint64_t picks;
     uint64_t plans;   /* generation plans */
-    uint64_t waiting; /* journal entries whose image gp_add has yet to find */
+    uint64_t waiting; /* journal entries whose image is not in the catalog yet */
     char kept[1024];  /* new path of the old catalog; "" if it was not moved */
 } gp_rescue_report;
 
 /* Make a new catalog from the readable rows of the catalog at `path` and from the journal of marks
  * beside it.  No process may have that catalog open.  goldpan keeps the old file under another
- * name.  An undamaged catalog stays as it is and only receives the marks it lacks, unless `out` is
- * given.  Call gp_add next.
+ * name.  Unless `out` is given, an undamaged catalog is not replaced and only receives the marks
+ * that it lacks.  Call gp_add next.
  * Errors: NOT_FOUND (neither catalog nor journal exists), CATALOG (in use by another process),
  * USAGE (`out` exists), IO, STOPPED. */
 GP_API GP_MUST gp_status gp_catalog_rescue(const char *path, const gp_rescue_options *options,

@@ -100,13 +100,13 @@ GP_API gp_status gp_machine_describe(gp_machine *machine, gp_error *err);
 /* Progress of a long call. */
 typedef struct gp_progress {
     const char *stage; /* "add", "score", "download" ...; borrowed until the callback returns */
-    uint64_t done;     /* items; bytes for "download" */
+    uint64_t done;     /* items done so far; bytes for "download" */
     uint64_t total;    /* 0: unknown */
     uint64_t failed;
     double seconds; /* since the stage began */
     double part;    /* "generate": finished share of the present image if reported, else 0 */
-    uint32_t ahead; /* "generate": jobs of others before ours in the queue; 0 if not reported */
-    double waiting; /* "generate": seconds spent waiting for the jobs of others */
+    uint32_t ahead; /* "generate": jobs of other clients ahead in the queue; 0 if not reported */
+    double waiting; /* "generate": seconds spent waiting for jobs of other clients */
 } gp_progress;
 
 /* goldpan calls this function at most about ten times a second, and once at the end.  It is
@@ -119,10 +119,10 @@ typedef struct gp_progress {
  * the items under way are lost. */
 typedef bool (*gp_progress_fn)(void *user, const gp_progress *progress);
 
-/* A note: something the user should know although the call goes on, such as skipped files or
- * rows of a table that could not be read.  Strings are borrowed until the callback returns. */
+/* A message for the user that is not an error of the call, such as skipped files, or rows of a
+ * table that could not be read.  Strings are borrowed until the callback returns. */
 typedef struct gp_note {
-    const char *code;    /* kind of note, such as "other-formats"; never changes its meaning */
+    const char *code;    /* kind of note, such as "other-formats"; its meaning never changes */
     const char *message; /* one English sentence without a full stop */
     uint64_t count;      /* number of files, rows or images; seconds for "generator-waits" */
 } gp_note;

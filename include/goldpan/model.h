@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-#define GP_MAX_PIXELS 178956970u /* larger images are rejected; the limit of Pillow's warning */
+#define GP_MAX_PIXELS 178956970u /* larger images are rejected, as by Pillow */
 
 /* ------------------------------------------------------------------ open a model */
 
@@ -34,15 +34,15 @@ typedef struct gp_model_options {
     gp_precision precision;
     gp_engine engine;
     bool fast_decode;     /* decode JPEGs at 1/2, 1/4 or 1/8 of their size if they are more than
-                           * twice as large as the model's input.  Embeddings differ a little.
-                           * preprocess_id differs too, so their scores are never mixed with exact
-                           * ones */
+                           * twice as large as the model's input.  The embeddings differ a little
+                           * from exact embeddings.  They have another preprocess_id, so goldpan
+                           * never mixes scores of the two kinds */
     const char *revision; /* of the model on the hub; NULL: main */
 } gp_model_options;
 
 /* Open a model by folder, or by hub name ("openai/clip-vit-large-patch14") in the Hugging Face
  * cache.  Nothing is downloaded.
- * Cost: packed copies of the weights for the matrix products: 4 bytes a weight in fp32, 2 in bf16.
+ * Cost: memory of 4 bytes a weight in fp32, 2 in bf16, for copies packed for matrix products.
  * Owns: *out is owned, gp_model_close.
  * Errors: NOT_FOUND (the message names the command that downloads it), FORMAT (the message names
  * the file and the tensor), UNSUPPORTED, IO.
@@ -265,8 +265,8 @@ typedef enum gp_source_kind {
     GP_SOURCE_PIXELS /* decoded pixels, 8 bits a channel */
 } gp_source_kind;
 
-/* An image and where it is.  Pointers are borrowed until the call returns.  In an array every
- * element has the same size. */
+/* An image, given as a file, as its bytes or as its pixels.  Pointers are borrowed until the call
+ * returns.  All elements of an array have the same `size`. */
 typedef struct gp_source {
     size_t size;
     gp_source_kind kind;
@@ -282,9 +282,9 @@ typedef struct gp_source {
                           * 0: width * channels */
 } gp_source;
 
-/* Decode, preprocess and encode images from files and from memory.  A picture has the same row, bit
- * for bit, from its file, its bytes and its pixels.  A source that cannot be encoded does not end
- * the call.
+/* Decode, preprocess and encode images from files and from memory.  An image has the same
+ * embedding, bit for bit, whether it is given as file, bytes or pixels.  If a source cannot be
+ * encoded, the call continues with the next source.
  * Shape: sources [n] -> out [n, d], dense; statuses [n]; both allocated by the caller.
  * statuses[i]: OK if row i was filled; other rows are zero.  IO, NOT_FOUND, FORMAT, LIMIT: as of
  * gp_image_decode.  USAGE: the source has no path or data, or its sizes contradict each other.
@@ -307,7 +307,7 @@ GP_API void gp_clip_score(const float *images, const float *texts, size_t n, siz
 
 /* ------------------------------------------------------------------ files */
 
-/* Find the image files below some folders.  The list is sorted and has each file once.
+/* Find the image files below some folders.  The list is sorted and contains each file once.
  * Owns: *paths [count] is owned, gp_paths_free.
  * Errors: NOT_FOUND (a root does not exist), IO.
  * Threads: any. */

@@ -57,16 +57,16 @@ typedef enum gp_site_images {
 
 typedef struct gp_site_options {
     size_t size;
-    const char *folder; /* appears only when complete; an older site of goldpan in it is replaced */
+    const char *folder; /* exists only after the site is complete; replaces an older site */
     gp_site_images images;
     int threads; /* 0: all processors */
     gp_progress_fn progress;
     void *user;
 } gp_site_options;
 
-/* Write the explorer's page, read-only, as files for any web host (docs/api.md).  Only the names of
- * files are published, not their folders.  Images that cannot be read are counted as failed and
- * recorded.
+/* Write the explorer's page, read-only, as files for any web host (docs/api.md).  The site contains
+ * the names of files, but not their folders.  Images that cannot be read are counted as failed and
+ * recorded in the catalog.
  * report: may be NULL.
  * Errors: USAGE (the folder is not empty and not a site of goldpan), NOT_FOUND (no images),
  * CATALOG, IO, STOPPED.
@@ -86,8 +86,8 @@ typedef struct gp_sheet_options {
     size_t size;
     const char *file; /* .png or .jpg */
     gp_sheet_by by;
-    uint32_t thumb;          /* longest side of a candidate in pixels */
-    uint32_t max_prompts;    /* rows, the prompts whose pick gains most first; 0: all that fit */
+    uint32_t thumb;       /* longest side of a candidate in pixels */
+    uint32_t max_prompts; /* rows at most, largest pick score minus median first; 0: all that fit */
     uint32_t max_candidates; /* columns */
     gp_progress_fn progress;
     void *user;
@@ -132,7 +132,7 @@ typedef struct gp_explore_options {
     gp_precision precision;
     gp_engine engine;
     uint16_t port;   /* 0: any free port */
-    bool exact_port; /* fail if the port is taken; else another one is used */
+    bool exact_port; /* fail if the port is taken; else another port is used */
     bool readonly;   /* reject ratings, saved views and exports; the catalog may be read-only */
     /* Called once when the server listens, with the address, which contains the key.  note: what
      * the explorer cannot do, or NULL.  Strings are borrowed until it returns.  May be NULL. */

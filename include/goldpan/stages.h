@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Stages over a catalog: add, generate, score, pick.  Include <goldpan.h>, which explains the
  * conventions.
- *
- * Each stage does only what is missing.  It can be stopped at any moment and called again; a
- * process that is killed loses at most the batch under way. */
+ * Each stage computes only results that the catalog lacks.  A stage can be stopped at any time and
+ * called again.  If the process is killed, at most the current batches are lost. */
 #ifndef GOLDPAN_STAGES_H
 #define GOLDPAN_STAGES_H
 
@@ -45,15 +44,15 @@ GP_API GP_MUST gp_status gp_add(gp_catalog *catalog, const gp_add_options *optio
 typedef struct gp_import_options {
     size_t size;
     const char *embeddings;   /* .npy [rows of the table, d] */
-    const char *score_column; /* of the table; NULL: no scores */
-    bool lower_better;        /* a low score is a good one */
+    const char *score_column; /* column of the table with the scores; NULL: no scores */
+    bool lower_better;        /* lower scores are better */
     const char *name;         /* name of the model of these embeddings; NULL: the file's name */
 } gp_import_options;
 
 /* Add images with embeddings, and scores, that other programs computed.  Row i of the array
  * belongs to the image of row i of the table (add->prompts).  The scores get their own scorer,
  * which becomes the scorer used last.
- * added: report of gp_add; may be NULL.  report: of the embeddings; may be NULL.
+ * added: the report of gp_add; may be NULL.  report: counts of the embeddings; may be NULL.
  * Errors: as gp_add; USAGE also if the rows do not match.
  * Threads: one. */
 GP_API GP_MUST gp_status gp_import_embeddings(gp_catalog *catalog, const gp_add_options *add,
@@ -81,8 +80,8 @@ typedef struct gp_generate_options {
     const char *protocol; /* "a1111", "comfyui", "sdcpp", "swarmui", "openai", "command"; NULL:
                            * detected */
     const char *folder;   /* where the images are written */
-    uint64_t seed;        /* of the first image of each prompt; the next has one more */
-    const char *negative; /* negative prompt, where the table has no such column */
+    uint64_t seed;        /* seed of the first image of each prompt; each further image adds 1 */
+    const char *negative; /* negative prompt, if the table has no column of negative prompts */
     uint32_t width;
     uint32_t height;
     uint32_t steps;
@@ -101,7 +100,7 @@ typedef struct gp_generate_options {
     size_t set_count;
     double timeout;      /* seconds for each request, from connecting to the last byte of its reply,
                           * and for each run of a command; 0: no limit */
-    const char *preview; /* file that always shows the image under way if the generator sends it */
+    const char *preview; /* receives each preview of the unfinished image, if there are any */
     double min_gain;     /* adaptive: smallest expected rise of the best score that is worth another
                           * image, in standard deviations within prompts */
     uint64_t max_pixels;
@@ -114,10 +113,11 @@ typedef struct gp_generate_options {
                     * `seed` */
     gp_progress_fn progress; /* called by one thread at a time, not always the same */
     void *user;
-    gp_note_fn note; /* "generator-waits": the generator asks to wait; "generator-...": its answers;
-                      * "graph-...": values that the workflow has no place for or keeps; "job-left":
-                      * a job that is still running; "table-...": skipped rows and cells.  May be
-                      * NULL.  Same thread rule as `progress` */
+    gp_note_fn note; /* "generator-waits": the generator asks to wait; "generator-...": about its
+                      * answers; "graph-...": values for which the workflow has no input, or values
+                      * of the workflow that stay; "job-left": a job is still running; "table-...":
+                      * skipped rows and cells.  May be NULL.  Called by one thread at a time, like
+                      * `progress` */
     void *note_user;
 } gp_generate_options;
 
@@ -144,7 +144,7 @@ GP_API GP_MUST gp_status gp_generate_check(const gp_generate_options *options, g
 /* Generate images for prompts and add them to the catalog.  With a model, images are scored while
  * others are generated.  The plan is stored in the catalog: the next call continues it.  A file is
  * complete on the disk before its row is updated.  A failed request is repeated after growing
- * pauses, or when the server says.  A rejected request is not repeated.
+ * pauses, or after the pause that the server requests.  A rejected request is not repeated.
  * model: may be NULL.  report: may be NULL.
  * Errors: USAGE, NOT_FOUND, FORMAT (the table, the generator), NETWORK (no answer), CATALOG, IO,
  * STOPPED.
@@ -160,10 +160,10 @@ typedef struct gp_score_options {
     uint64_t max_pixels; /* larger images fail */
     int threads;         /* 0: all processors */
     int batch;           /* images that a thread encodes at once; 0: chosen for the model */
-    bool
-        retry_failed; /* try undecodable images again; after temporary errors goldpan always does */
-    bool guesses;     /* also score images whose prompt is a guess */
-    bool keep_frames; /* black and noise images stay, or become again, candidates */
+    bool retry_failed; /* try images again that could not be decoded; without it, goldpan tries only
+                        * images with temporary errors again */
+    bool guesses;      /* also score images whose prompt is a guess */
+    bool keep_frames;  /* black and noise images stay candidates, or become candidates again */
     gp_progress_fn progress;
     void *user;
     gp_note_fn note; /* "prompts-cut" (prompts too long for the model), "frames-black" and
@@ -178,7 +178,7 @@ typedef struct gp_score_options {
  * has a prompt.  The scorer "clip" gives 100 * max(cosine, 0), as torchmetrics' CLIPScore for one
  * pair, except that long prompts keep the end token.
  * report (may be NULL): images encoded (done), encoded before (skipped), failed, and without a
- * prompt; these get an embedding but no score.
+ * prompt.  Images without a prompt get an embedding but no score.
  * Cost: memory threads * batch * 12 * s * s bytes, for any number of images.
  * Errors: USAGE (no such scorer, or a head for another model), UNSUPPORTED (the model lacks a
  * tower), FORMAT (the head's file), CATALOG, IO, STOPPED.
@@ -194,7 +194,7 @@ typedef enum gp_pick_strategy {
     GP_PICK_PROMPT,          /* the best of each prompt */
     GP_PICK_SLICES,          /* members of significant slices over all images */
     GP_PICK_CATEGORY_SLICES, /* members of significant slices within their category, as in the
-                              * article */
+                              * article that docs/method.md describes */
     GP_PICK_CATEGORY         /* the best of each category */
 } gp_pick_strategy;
 
@@ -219,8 +219,8 @@ typedef struct gp_pick_options {
     size_t size;
     gp_pick_strategy strategy;
     gp_pick_by by;
-    gp_pick_diversity diversity; /* makes the images of per_category, per_slice or top diverse;
-                                  * needs one of the three */
+    gp_pick_diversity diversity; /* how to make the selected images diverse; needs per_category,
+                                  * per_slice or top */
     uint32_t per_prompt;         /* best K of each prompt, in a slice or not; 0: no limit */
     uint32_t per_category;       /* best K of each category; 0: no limit, but 5 for CATEGORY */
     uint32_t per_slice;          /* best K of each slice; 0: all its members */
@@ -228,13 +228,14 @@ typedef struct gp_pick_options {
     bool one_per_duplicate;      /* at most one image of a group of near-duplicates */
     bool has_min_score;
     bool has_min_lift;
-    uint64_t top;       /* then the best K over all; 0: no limit */
+    uint64_t top;       /* after the other limits, only the best K of all; 0: no limit */
     double min_score;   /* score at least, whatever `by` is */
     double balance;     /* diversity: 1 = quality only, 0 = diversity only */
     double lift_factor; /* CATEGORY_SLICES: lift at least, in standard deviations of the category */
     double min_lift; /* SLICES: lift at least; CATEGORY_SLICES: the same, instead of lift_factor */
-    /* Called with the reason of each pick; or, with explain_paths, with the reason why each of
-     * these images is picked or not.  Strings are borrowed until it returns.  May be NULL. */
+    /* Called for each pick with the reason why it was picked.  If explain_paths is given, called
+     * instead for each of these images with the reason why it was picked or not.  Strings are
+     * borrowed until the callback returns.  May be NULL. */
     void (*explain)(void *user, const char *path, bool picked, const char *sentence);
     void *explain_user;
     const char *const *explain_paths; /* [explain_count] */
@@ -253,7 +254,7 @@ typedef struct gp_pick_options {
     void *note_user;
 } gp_pick_options;
 
-/* Pick images from the best down, and record the picks in place of the earlier ones.  An image is
+/* Pick images, the best first, and record the picks in place of the earlier picks.  An image is
  * skipped once the limit of its prompt, category, slice or near-duplicate group is reached.  Of
  * equal values the smaller content hash is first.  If no image passes (report->done is 0), nothing
  * is recorded and the earlier picks stay.

@@ -7,7 +7,8 @@
 #include "table/npy_read.h"
 #include "pick/difficulty.h"
 
-/* Defines a public function that releases a caller's struct of any version with the internal function. */
+/* Defines a public function that releases the contents of a caller's struct, of any version, by calling the internal
+ * function. */
 #define CLEAR(name, type, inner)                                                                                       \
     void name(type *theirs)                                                                                            \
     {                                                                                                                  \

@@ -58,7 +58,7 @@ gp_status gp_embed_sources(const gp_model *model, const gp_source *sources, size
     API_READ(gp_embed_options, &o, options);
     gp_report ours = {0};
     API_OUTPUT(gp_report, report);
-    for (size_t i = 0; i < n; i++) { /* before anything is encoded */
+    for (size_t i = 0; i < n; i++) { /* check all sources before the first one is encoded */
         gp_source one = {0};
         GP_TRY(source_at(sources, i, &one, err));
     }
@@ -80,7 +80,7 @@ gp_status gp_embed_files(const gp_model *model, const char *const *paths, size_t
     gp_report ours = {0};
     API_OUTPUT(gp_report, report);
     memset(ok, 0, n * sizeof *ok);
-    GP_TRY(gp_alloc((void **)&statuses, n, sizeof *statuses, "the results of files", err));
+    GP_TRY(gp_alloc((void **)&statuses, n, sizeof *statuses, "the result of each file", err));
     gp_status st = gp_embed_run_sources(model->encoder, &list, &o, out, statuses, &ours, err);
     for (size_t i = 0; i < n; i++) ok[i] = statuses[i] == GP_OK;
     gp_mem_free(statuses);

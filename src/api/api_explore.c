@@ -30,8 +30,8 @@ static gp_status find_model(gp_catalog *catalog, const gp_explore_options *o, ch
     GP_TRY(gp_cat_summary_read(catalog, NULL, &facts, err));
     if (facts.model && gp_model_find(facts.model, o->revision, folder, &inner) != GP_OK)
         snprintf(note, 512,
-                 "search by words is off: the model '%s' of this catalog's embeddings is not on this machine; name its "
-                 "folder with --model",
+                 "search by words does not work: model '%s', which computed the embeddings of this catalog, is not on "
+                 "this machine; name its folder with --model",
                  facts.model);
     gp_cat_summary_clear(&facts);
     return GP_OK;

@@ -17,13 +17,15 @@ static gp_status check_options(const gp_generate_options *given, gp_generate_opt
         return gp_fail(err, GP_ERR_USAGE, "the number of images per prompt must be 1 to 100000, not %u", o->per_prompt);
     if (o->jobs < 1 || o->jobs > 64)
         return gp_fail(err, GP_ERR_USAGE, "the number of images requested at once must be 1 to 64, not %d", o->jobs);
-    if (!(o->min_gain >= 0)) return gp_fail(err, GP_ERR_USAGE, "the minimum gain must be 0 or more");
+    if (!(o->min_gain >= 0))
+        return gp_fail(err, GP_ERR_USAGE, "the minimum gain must be 0 or more, not %g", o->min_gain);
     if (!(o->timeout >= 0) || o->timeout > 1e9)
-        return gp_fail(err, GP_ERR_USAGE, "the time limit must be 0 to 1000000000 seconds");
+        return gp_fail(err, GP_ERR_USAGE, "the time limit must be 0 to 1000000000 seconds, not %g", o->timeout);
     if (o->tries < 1) o->tries = 1;
-    if (o->seed > INT64_MAX) return gp_fail(err, GP_ERR_USAGE, "the seed must be below 2^63");
+    if (o->seed > INT64_MAX)
+        return gp_fail(err, GP_ERR_USAGE, "the seed must be below 2^63, not %llu", (unsigned long long)o->seed);
     if (o->no_seed && o->again)
-        return gp_fail(err, GP_ERR_USAGE, "images cannot be generated again without seeds: leave out no_seed");
+        return gp_fail(err, GP_ERR_USAGE, "generating images again needs their seeds: leave out `no_seed`");
     if (o->no_seed && o->seed != usual.seed)
         return gp_fail(err, GP_ERR_USAGE, "`seed` cannot be combined with `no_seed`");
     return GP_OK;

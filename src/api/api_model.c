@@ -58,7 +58,8 @@ gp_status gp_model_find(const char *name, const char *revision, char **folder, g
         return GP_OK;
     }
     if (!gp_hub_name_valid(name))
-        return gp_fail(err, GP_ERR_NOT_FOUND, "'%s' is neither a folder nor the name of a model", name);
+        return gp_fail(err, GP_ERR_NOT_FOUND,
+                       "'%s' is neither a folder nor a model's hub name, such as openai/clip-vit-base-patch32", name);
     return gp_hub_find(name, revision, folder, err);
 }
 
@@ -146,7 +147,7 @@ gp_status gp_model_fetch(const char *name, const gp_fetch_options *options, char
     API_NEEDS(name);
     API_READ(gp_fetch_options, &o, options);
     if (!gp_hub_name_valid(name))
-        return gp_fail(err, GP_ERR_USAGE, "'%s' is not a model's name, such as openai/clip-vit-base-patch32", name);
+        return gp_fail(err, GP_ERR_USAGE, "'%s' is not a model's hub name, such as openai/clip-vit-base-patch32", name);
     GP_TRY(gp_hub_fetch(name, &o, &where, err));
     if (folder)
         *folder = where;

@@ -35,13 +35,13 @@ static gp_status near_of(const gp_view *view, gp_cat_matrix *m, const gp_site_op
     float *distances = NULL;
     gp_status st = GP_OK;
     options.threads = o->threads, options.progress = o->progress, options.user = o->user;
-    GP_TRY_GOTO(gp_alloc((void **)&rows, m->n, sizeof *rows, "the nearest images", err));
+    GP_TRY_GOTO(gp_alloc((void **)&rows, m->n, sizeof *rows, "the nearest images of each image", err));
     keep_rows(view, m, rows);
     if (m->n < 2) goto out;
     size_t k = m->n > NEAR ? NEAR : m->n - 1;
-    GP_TRY_GOTO(gp_alloc((void **)&ids, m->n * k, sizeof *ids, "the nearest images", err));
-    GP_TRY_GOTO(gp_alloc((void **)&distances, m->n * k, sizeof *distances, "the nearest images", err));
-    GP_TRY_GOTO(gp_alloc((void **)&near, count * NEAR, sizeof *near, "the nearest images", err));
+    GP_TRY_GOTO(gp_alloc((void **)&ids, m->n * k, sizeof *ids, "the nearest images of each image", err));
+    GP_TRY_GOTO(gp_alloc((void **)&distances, m->n * k, sizeof *distances, "the nearest images of each image", err));
+    GP_TRY_GOTO(gp_alloc((void **)&near, count * NEAR, sizeof *near, "the nearest images of each image", err));
     GP_TRY_GOTO(gp_an_neighbours(m->vectors, m->n, m->dims, NULL, 0, k, &options, ids, distances, err));
     for (size_t i = 0; i < count * NEAR; i++) near[i] = UINT32_MAX;
     for (size_t i = 0; i < m->n; i++)
@@ -83,7 +83,7 @@ gp_status gp_site(gp_catalog *catalog, const gp_site_options *options, gp_report
     API_READ(gp_site_options, &o, options);
     if (!o.folder) return gp_fail(err, GP_ERR_USAGE, "`folder` is not set: name a folder for the site");
     if ((unsigned)o.images > GP_SITE_THUMBNAILS)
-        return gp_fail(err, GP_ERR_USAGE, "site images must be originals, resized or none");
+        return gp_fail(err, GP_ERR_USAGE, "`images` must be a GP_SITE_... value, not %d", (int)o.images);
     GP_TRY(gp_view_new(catalog, NULL, &view, err));
     gp_status st = gp_view_count(view)
                        ? find_near(catalog, view, &o, &near, err)

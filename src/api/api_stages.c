@@ -12,7 +12,7 @@ gp_status gp_add(gp_catalog *catalog, const gp_add_options *options, gp_report *
     gp_add_options o = GP_ADD_DEFAULTS;
     API_NEEDS(catalog);
     API_READ(gp_add_options, &o, options);
-    if (!o.roots || !o.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
+    if (!o.roots || !o.root_count) return gp_fail(err, GP_ERR_USAGE, "`roots` is empty: name a file or folder to add");
     gp_report ours = {0};
     API_OUTPUT(gp_report, report);
     return gp_api_give(report, &ours, sizeof ours, gp_stage_add(catalog, &o, &ours, err));
@@ -26,7 +26,7 @@ gp_status gp_import_embeddings(gp_catalog *catalog, const gp_add_options *add, c
     API_NEEDS(catalog);
     API_READ(gp_add_options, &a, add);
     API_READ(gp_import_options, &o, options);
-    if (!a.roots || !a.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
+    if (!a.roots || !a.root_count) return gp_fail(err, GP_ERR_USAGE, "`roots` is empty: name a file or folder to add");
     if (!o.embeddings) return gp_fail(err, GP_ERR_USAGE, "`embeddings` is not set: name a .npy file");
     if (!a.prompts)
         return gp_fail(err, GP_ERR_USAGE, "embeddings need a table of prompts (add.prompts) with one image per row");

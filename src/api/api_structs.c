@@ -39,7 +39,7 @@ gp_status gp_api_read_element(void *into, size_t size, const void *given, size_t
     size_t stride = size_of(given);
     const char *one = (const char *)given + i * stride;
     if (size_of(one) != stride)
-        return gp_fail(err, GP_ERR_USAGE, "%s.size of element %zu differs from the first", type, i);
+        return gp_fail(err, GP_ERR_USAGE, "%s.size of element %zu differs from %s.size of element 0", type, i, type);
     return gp_api_read(into, size, one, type, err);
 }
 

@@ -51,7 +51,7 @@ static gp_status open_regular(const char *path, int *out, struct stat *about, gp
     return GP_OK;
 }
 
-/* Reads up to the end of the file or `room` bytes.  Returns the number of bytes, or -1 after an error. */
+/* Reads at most `room` bytes, until the end of the file.  Returns the number of bytes, or -1 after an error. */
 static ssize_t read_some(int fd, uint8_t *bytes, size_t room)
 {
     size_t used = 0;
@@ -75,7 +75,7 @@ gp_status gp_file_read(const char *path, uint64_t limit, gp_bytes *out, gp_error
     if (limit > PTRDIFF_MAX - 2) limit = PTRDIFF_MAX - 2;
     uint64_t told = about.st_size > 0 ? (uint64_t)about.st_size : 0;
     /* The size from fstat is only a hint: files grow, and files in /proc have size 0.  The buffer is larger than this
-     * size, so that a read can meet the end of the file. */
+     * size, so that one read can reach the end of the file. */
     size_t capacity = (size_t)(told < (16u << 20) ? told : 16u << 20) + 2;
     if (told > limit) {
         st = gp_fail_path(err, GP_ERR_LIMIT, "'%s' has %llu bytes, more than the limit of %llu", path,
@@ -131,7 +131,8 @@ gp_status gp_file_read_at(int fd, const char *path, uint64_t offset, void *out, 
 {
     uint8_t *bytes = out;
     if (offset > INT64_MAX || size > INT64_MAX - offset)
-        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' ends before the requested byte", path);
+        return gp_fail_path(err, GP_ERR_LIMIT, "cannot read '%s' from byte %llu: the range ends above 2^63", path,
+                            (unsigned long long)offset);
     while (size > 0) {
         ssize_t n = pread(fd, bytes, size < (1u << 30) ? size : (1u << 30), (off_t)offset);
         if (n < 0 && errno == EINTR) continue;
@@ -265,8 +266,8 @@ gp_status gp_atomic_file_open(const char *path, gp_atomic_file **out, gp_error *
     }
     bool exists = stat(file->path, &about) == 0;
     if (exists && !S_ISREG(about.st_mode)) {
-        st = gp_fail_path(err, GP_ERR_IO, "'%s' is %s, not a file to replace", path,
-                          S_ISDIR(about.st_mode) ? "a folder" : "a device");
+        st = gp_fail_path(err, GP_ERR_IO, "cannot replace '%s': it is %s", path,
+                          S_ISDIR(about.st_mode) ? "a folder" : "not a regular file");
         goto out;
     }
     GP_TRY_GOTO(create_temporary(file, err));

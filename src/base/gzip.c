@@ -13,7 +13,8 @@ gp_status gp_gzip_expand(const void *bytes, size_t size, size_t limit, gp_str *o
     gp_status st = GP_OK;
     int code = Z_OK;
     size_t total = 0;
-    if (size > UINT_MAX) return gp_fail(err, GP_ERR_LIMIT, "the gzip data is too large to unpack at once");
+    if (size > UINT_MAX)
+        return gp_fail(err, GP_ERR_LIMIT, "%zu bytes of gzip data are more than goldpan can unpack (4 GiB)", size);
     if (inflateInit2(&z, GZIP_ONLY) != Z_OK) return gp_fail_memory(err, "unpacking");
     while (st == GP_OK && code != Z_STREAM_END) {
         z.next_out = piece, z.avail_out = sizeof piece;
@@ -21,7 +22,7 @@ gp_status gp_gzip_expand(const void *bytes, size_t size, size_t limit, gp_str *o
         size_t got = sizeof piece - z.avail_out;
         total += got;
         if ((code != Z_OK && code != Z_STREAM_END) || (code == Z_OK && !got && !z.avail_in))
-            st = gp_fail(err, GP_ERR_FORMAT, "damaged gzip data");
+            st = gp_fail(err, GP_ERR_FORMAT, "the gzip data is damaged");
         else if (total > limit)
             st = gp_fail(err, GP_ERR_LIMIT, "the gzip data unpacks to more than %zu bytes", limit);
         else

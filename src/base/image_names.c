@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Finds image formats by file names. */
+ * Recognises image formats by the extensions of file names. */
 #include "base/image_names.h"
 
 #include "base/file.h"

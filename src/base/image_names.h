@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Finds image formats by the extensions of file names. */
+ * Recognises image formats by the extensions of file names. */
 #ifndef GP_BASE_IMAGE_NAMES_H
 #define GP_BASE_IMAGE_NAMES_H
 

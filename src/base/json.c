@@ -59,7 +59,7 @@ static gp_status skip_space(scan *s)
         } else if (c == '/' && !s->strict && starts(s, "/*")) {
             size_t from = s->at;
             for (s->at += 2; s->at < s->size && !starts(s, "*/");) s->at++;
-            if (s->at >= s->size) return wrong(s, from, "comment without end");
+            if (s->at >= s->size) return wrong(s, from, "unterminated comment");
             s->at += 2;
         } else {
             return GP_OK;
@@ -86,10 +86,10 @@ static gp_status scan_escape(scan *s, bool name)
         s->at++;
         return GP_OK;
     }
-    if (c != 'u' || s->size - s->at < 5) return wrong(s, from, "bad escape");
+    if (c != 'u' || s->size - s->at < 5) return wrong(s, from, "invalid escape");
     int unit = hex4(s->text + s->at + 1);
-    if (unit < 0) return wrong(s, from, "bad escape");
-    if (unit == 0 && name) return wrong(s, from, "member name with NUL");
+    if (unit < 0) return wrong(s, from, "invalid escape");
+    if (unit == 0 && name) return wrong(s, from, "NUL byte in a member name");
     s->at += 5;
     return GP_OK;
 }
@@ -99,7 +99,7 @@ static gp_status scan_string(scan *s, bool name)
     size_t from = s->at++;
     for (;;) {
         int c = peek(s);
-        if (c < 0) return wrong(s, from, "string without end");
+        if (c < 0) return wrong(s, from, "unterminated string");
         if (c == '"') break;
         if (c == '\\') {
             GP_TRY(scan_escape(s, name));
@@ -140,18 +140,18 @@ static gp_status scan_number(scan *s)
     bool minus = peek(s) == '-', real = false;
     s->at += minus;
     size_t digits = s->at, n = scan_digits(s);
-    if (n == 0) return wrong(s, from, "bad value");
+    if (n == 0) return wrong(s, from, "invalid value");
     if (n > 1 && s->text[digits] == '0') return wrong(s, from, "number with leading zero");
     if (peek(s) == '.') {
         real = true;
         s->at++;
-        if (scan_digits(s) == 0) return wrong(s, from, "bad number");
+        if (scan_digits(s) == 0) return wrong(s, from, "invalid number");
     }
     if (peek(s) == 'e' || peek(s) == 'E') {
         real = true;
         s->at++;
         if (peek(s) == '+' || peek(s) == '-') s->at++;
-        if (scan_digits(s) == 0) return wrong(s, from, "bad number");
+        if (scan_digits(s) == 0) return wrong(s, from, "invalid number");
     }
     keep(s, from);
     if (!real && !fits(s->text + digits, n, minus)) gp_str_puts(&s->copy, ".0");
@@ -216,7 +216,7 @@ static gp_status scan_value(scan *s, char *open, int max_depth)
             size_t comma = s->at++;
             GP_TRY(skip_space(s));
             if (peek(s) != close || s->strict) {
-                if (peek(s) == close) return wrong(s, comma, "comma before the end");
+                if (peek(s) == close) return wrong(s, comma, "comma before a closing bracket");
                 gp_str_putc(&s->copy, ',');
                 complete = false;
                 if (close == '}') GP_TRY(scan_name(s));

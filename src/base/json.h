@@ -25,9 +25,10 @@ typedef enum gp_json_kind {
 gp_status gp_json_parse(const char *text, size_t size, bool strict, int max_depth, gp_json **root, gp_error *err);
 void gp_json_free(gp_json *root); /* NULL allowed; only for a root */
 
-gp_json_kind gp_json_kind_of(const gp_json *value);                 /* kind of a value; NULL: GP_JSON_NULL */
-size_t gp_json_count(const gp_json *value);                         /* members or elements; 0 for other kinds */
-const gp_json *gp_json_at(const gp_json *array, size_t index);      /* NULL: not an array, or index too large */
+gp_json_kind gp_json_kind_of(const gp_json *value); /* kind of a value; NULL: GP_JSON_NULL */
+size_t gp_json_count(const gp_json *value);         /* members or elements; 0 for other kinds */
+/* NULL if it is not an array, or if the index is too large */
+const gp_json *gp_json_at(const gp_json *array, size_t index);
 const gp_json *gp_json_get(const gp_json *object, const char *key); /* NULL if absent or not an object */
 /* Visits the members in file order.  The callback returns false to end early. */
 void gp_json_each(const gp_json *object, bool (*visit)(void *user, const char *key, const gp_json *value), void *user);

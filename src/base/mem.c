@@ -109,7 +109,8 @@ void gp_mem_free(void *memory)
 static gp_status out_of_memory(size_t count, size_t size, const char *what, gp_error *err)
 {
     size_t bytes;
-    if (!gp_size_mul(count, size, &bytes)) return gp_fail(err, GP_ERR_MEMORY, "%s: size out of range", what);
+    if (!gp_size_mul(count, size, &bytes))
+        return gp_fail_memory(err, "%s (more bytes than a program can address)", what);
     return gp_fail_memory(err, "%s (%zu bytes)", what, bytes);
 }
 

@@ -15,13 +15,13 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Makes *out of `text`, which has a name on each line.  *out owns the text. */
+/* Splits `text`, which has a name on each line, into *out.  *out owns the text. */
 static gp_status split(char *text, size_t size, gp_own_names *out, gp_error *err)
 {
     size_t lines = 1;
     *out = (gp_own_names){.text = text};
     for (size_t i = 0; i < size; i++) lines += text[i] == '\n';
-    gp_status st = gp_alloc((void **)&out->names, lines, sizeof *out->names, "the list of an export", err);
+    gp_status st = gp_alloc((void **)&out->names, lines, sizeof *out->names, "the list of exported files", err);
     if (st != GP_OK) {
         gp_own_names_clear(out);
         return st;
@@ -90,7 +90,8 @@ gp_status gp_own_names_add(const char *folder, gp_str *names, gp_error *err)
     gp_own_names list = {0}, more = {0};
     size_t size = names->size;
     char *path = gp_path_join(folder, GP_MARK_EXPORT), *text = gp_str_take(names);
-    gp_status st = path && text ? split(text, size, &more, err) : gp_fail_memory_path(err, "the list of '%s'", folder);
+    gp_status st = path && text ? split(text, size, &more, err)
+                                : gp_fail_memory_path(err, "the list of exported files in '%s'", folder);
     if (!path) gp_mem_free(text);
     if (st == GP_OK) st = read_list(path, &list, err);
     if (st == GP_OK) st = write_list(path, &list, &more, err);

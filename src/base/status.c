@@ -66,7 +66,7 @@ static void without_path(const char *format, char out[FORMAT_ROOM])
     snprintf(out, FORMAT_ROOM, "%.*s%s", (int)(at - format), format, end);
 }
 
-/* With UBSan, gcc warns of a null format in a branch that only reports it. */
+/* With UBSan, gcc warns of a null format in a branch that UBSan adds to report it. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 #ifndef __clang__

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A task: a long computation that reports progress and can be stopped.  If there is a progress function, the task runs
- * on a thread of its own, and the calling thread calls the progress function until the task ends.  So the calls come
- * in time, however long a step of the computation takes. */
+ * on a thread of its own, and the calling thread calls the progress function until the task ends.  So the progress
+ * function is called regularly, even if a step of the computation takes long. */
 #ifndef GP_BASE_TASK_H
 #define GP_BASE_TASK_H
 
@@ -9,7 +9,8 @@
 
 #include <stdatomic.h>
 
-/* What a task's functions receive.  NULL in its place: one thread, nobody watches. */
+/* The task that is passed to the functions of the computation.  If it is NULL, they use one thread, report no progress
+ * and cannot be stopped. */
 typedef struct gp_task {
     int threads;               /* at least 1 */
     atomic_bool stop;          /* the task should return GP_ERR_STOPPED soon */

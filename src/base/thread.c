@@ -107,7 +107,7 @@ gp_status gp_queue_new(size_t capacity, gp_queue **out, gp_error *err)
     size_t bytes;
     if (capacity < 1) return gp_fail(err, GP_ERR_USAGE, "a queue must hold at least 1 item");
     if (!gp_size_mul(capacity, sizeof(void *), &bytes) || !gp_size_add(bytes, sizeof(gp_queue), &bytes))
-        return gp_fail(err, GP_ERR_MEMORY, "a queue of %zu items: size out of range", capacity);
+        return gp_fail_memory(err, "a queue of %zu items (more bytes than a program can address)", capacity);
     void *memory;
     GP_TRY(gp_alloc(&memory, bytes, 1, "a queue", err));
     gp_queue *queue = memory;

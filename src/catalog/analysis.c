@@ -3,7 +3,7 @@
  *
  * Most of what is written are members: rows that assign an image to a cluster, slice or group. Members are sorted by
  * their table's primary key first, so that SQLite always appends at the end of the B-tree. The images of an analysis
- * are ordered by content hash, which has nothing to do with the key. */
+ * are ordered by content hash, which is unrelated to the order of the key. */
 #include "catalog/analysis.h"
 
 #include "base/mem.h"

@@ -9,8 +9,8 @@
 #include "base/hash.h"
 #include "base/status.h"
 
-/* gp_catalog and the functions gp_catalog_* and gp_rows_* are declared in goldpan.h; their implementations are declared
- * here. */
+/* goldpan.h declares gp_catalog and the functions gp_catalog_* and gp_rows_*. This header declares the functions that
+ * implement them. */
 gp_status gp_cat_open(const char *path, unsigned flags, gp_catalog **out, gp_error *err);
 /* Opens a new catalog in memory, for dry runs. Closing deletes it. */
 gp_status gp_cat_open_memory(gp_catalog **out, gp_error *err);

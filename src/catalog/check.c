@@ -59,8 +59,9 @@ static gp_status check_references(checking *c, gp_error *err)
     while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
         const char *table = gp_q_col_text(&q, 0), *parent = gp_q_col_text(&q, 1);
         uint64_t n = (uint64_t)gp_q_col_int(&q, 2);
-        report_problem(c, n, ADVICE_RESCUE, "%llu %s of table '%s' name rows of '%s' that do not exist",
-                       (unsigned long long)n, gp_plural(n, "row", "rows"), table ? table : "?", parent ? parent : "?");
+        report_problem(c, n, ADVICE_RESCUE, "table '%s' has %llu %s to missing rows of table '%s'", table ? table : "?",
+                       (unsigned long long)n, gp_plural(n, "row that refers", "rows that refer"),
+                       parent ? parent : "?");
     }
     gp_q_end(&q);
     return st;
@@ -215,11 +216,11 @@ static gp_status compare_journal(checking *c, const gp_marks_file *journal, gp_m
     else if (x.missing + x.different)
         report_problem(
             c, x.missing + x.different, ADVICE_AGREE,
-            "%llu marks, views, picks or plans of the catalog are missing or different in the journal of marks",
+            "%llu marks, views, picks or plans of the catalog are missing from the journal of marks or differ from it",
             (unsigned long long)(x.missing + x.different));
     if (lacking)
         report_problem(c, lacking, ADVICE_AGREE,
-                       "%llu marks, views, picks or plans of the journal are not in the catalog",
+                       "%llu marks, views, picks or plans of the journal of marks are missing from the catalog",
                        (unsigned long long)lacking);
     return GP_OK;
 }

@@ -179,7 +179,11 @@ gp_status gp_q_step(gp_q *q, bool *row, gp_error *err)
 {
     gp_status st = GP_OK;
     *row = false;
-    if (q->busy) return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s': this call is already running", q->cat->path);
+    if (q->busy)
+        return gp_fail_path(
+            err, GP_ERR_USAGE,
+            "catalog '%s': this function is still running, so its callback cannot call the function again",
+            q->cat->path);
     int rc = q->rc == SQLITE_OK ? sqlite3_step(q->stmt) : q->rc;
     if (rc == SQLITE_ROW) {
         *row = true;
@@ -247,7 +251,7 @@ bool gp_q_col_hash(const gp_q *q, int i, gp_hash *hash)
 gp_status gp_q_image_hash(const gp_q *q, int i, gp_hash *hash, gp_error *err)
 {
     if (gp_q_col_hash(q, i, hash)) return GP_OK;
-    return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: the hash of an image has a wrong length",
+    return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: the hash of an image has the wrong length",
                         q->cat->path);
 }
 

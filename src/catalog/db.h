@@ -14,7 +14,7 @@
 #define GP_DB_VERSION        8
 
 /* End of a message about a damaged catalog; it says what to do. */
-#define GP_DB_RESCUE "; bring back what it holds with `goldpan rescue`"
+#define GP_DB_RESCUE "; recover its readable contents with `goldpan rescue`"
 
 enum { GP_DB_MAX_BYTES = 256 << 20 /* bytes: the size limit of a text, a vector, a row */ };
 enum { GP_DB_STATEMENTS = 192, GP_DB_BUSY_MS = 10000 /* milliseconds to wait for another process's lock */ };

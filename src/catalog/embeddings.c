@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Encoders, embeddings, and lists of what lacks an embedding. Vectors are float32, little endian, [dims] per row.
  *
- * An encoder is identified by everything its numbers depend on. The name by which a model was opened is stored only for
- * display, so the same weights share their results whether they were opened by folder or by hub name. */
+ * An encoder is identified by all properties on which its embeddings depend. The name by which a model was opened is
+ * stored only for display, so the same weights share their results whether they were opened by folder or by hub
+ * name. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
@@ -24,7 +25,8 @@ gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int
     gp_q_int(&q, 6, encoder->dims);
     GP_TRY(gp_q_one(&q, 0, &found, err));
     if (found == 0)
-        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' already holds model '%s', but not with %u dimensions",
+        return gp_fail_path(err, GP_ERR_CATALOG,
+                            "catalog '%s' already stores model '%s' with a number of dimensions that is not %u",
                             cat->path, encoder->model, (unsigned)encoder->dims);
     *id = found;
     return GP_OK;
@@ -34,7 +36,7 @@ gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int
 
 static gp_status todo_no_memory(gp_catalog *cat, gp_error *err)
 {
-    return gp_fail_memory_path(err, "a list of work from catalog '%s'", cat->path);
+    return gp_fail_memory_path(err, "the list of images and prompts to process in catalog '%s'", cat->path);
 }
 
 /* Reads (id, text) or (id, path, hash) rows of a bound query, at most `limit`. */
@@ -155,7 +157,7 @@ static gp_status put_vector(gp_q *q, const float *vector, uint32_t dims, gp_erro
         return gp_fail(err, GP_ERR_FORMAT, "an embedding must be finite, but this one contains NaN or infinity");
     }
     uint8_t *bytes = gp_mem_new(dims, 4);
-    if (!bytes) return gp_fail_memory(err, "an embedding of %u numbers", (unsigned)dims);
+    if (!bytes) return gp_fail_memory(err, "an embedding with %u dimensions", (unsigned)dims);
     gp_db_floats_to_le(vector, bytes, dims);
     gp_q_blob(q, 3, bytes, (size_t)dims * 4);
     gp_q_int(q, 4, dims);
@@ -163,9 +165,8 @@ static gp_status put_vector(gp_q *q, const float *vector, uint32_t dims, gp_erro
     gp_q_end(q);
     gp_mem_free(bytes);
     if (st == GP_OK && sqlite3_changes(q->cat->db) == 0)
-        return gp_fail(err, GP_ERR_USAGE,
-                       "an embedding of %u numbers has another length than its encoder in catalog '%s'", (unsigned)dims,
-                       q->cat->path);
+        return gp_fail(err, GP_ERR_USAGE, "an embedding with %u dimensions does not fit its encoder in catalog '%s'",
+                       (unsigned)dims, q->cat->path);
     return st;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Images to be generated: one row each, identified by a key over everything that determines the image. */
+ * Stores images that are to be generated: one row per image. The row's key is a hash of all inputs that determine the
+ * image. */
 #include "catalog/generations.h"
 
 #include "base/mem.h"
@@ -37,12 +38,12 @@ gp_status gp_cat_generation_put(gp_catalog *cat, const gp_cat_generation *g, int
     gp_q q = gp_q_open(cat, "SELECT id, state FROM generations WHERE key = ?");
     gp_q_text(&q, 1, g->key);
     GP_TRY(gp_q_step(&q, &row, err));
-    if (!row) return gp_fail(err, GP_ERR_CATALOG, "a planned image is not in the catalog");
+    if (!row) return gp_fail(err, GP_ERR_CATALOG, "a planned image was stored, but the catalog does not contain it");
     const char *state_name = gp_q_col_text(&q, 1);
     *id = gp_q_col_int(&q, 0);
     if (!state_name) {
         gp_q_end(&q);
-        return gp_fail_memory(err, "the plan");
+        return gp_fail_memory(err, "the generation plan");
     }
     if (!gp_cat_gen_state_of(state_name, state)) *state = GP_CAT_REFUSED;
     gp_q_end(&q);
@@ -86,7 +87,7 @@ gp_status gp_cat_generation_get(gp_catalog *cat, int64_t id,
                             " FROM generations WHERE id = ?");
     gp_q_int(&q, 1, id);
     GP_TRY(gp_q_step(&q, &row, err));
-    if (!row) return gp_fail(err, GP_ERR_NOT_FOUND, "there is no planned image %lld", (long long)id);
+    if (!row) return gp_fail(err, GP_ERR_NOT_FOUND, "the catalog has no planned image with the id %lld", (long long)id);
     gp_cat_generation g = {.key = gp_q_col_text(&q, 0),
                            .prompt = gp_q_col_text(&q, 1),
                            .negative = gp_q_col_text(&q, 2),
@@ -97,7 +98,7 @@ gp_status gp_cat_generation_get(gp_catalog *cat, int64_t id,
                            .settings = gp_q_col_text(&q, 7),
                            .extras = gp_q_col_text(&q, 8)};
     bool complete = g.key && g.prompt && g.protocol && g.settings;
-    gp_status st = complete ? visit(user, &g, err) : gp_fail_memory(err, "the plan");
+    gp_status st = complete ? visit(user, &g, err) : gp_fail_memory(err, "the generation plan");
     gp_q_end(&q);
     return st;
 }
@@ -133,7 +134,7 @@ gp_status gp_cat_generation_backend(gp_catalog *cat, bool flagged, const char *p
     const char *text = row ? gp_q_col_text(&q, 0) : NULL;
     if (text) *address = gp_str_dup(text);
     gp_q_end(&q);
-    return text && !*address ? gp_fail_memory(err, "an address") : GP_OK;
+    return text && !*address ? gp_fail_memory(err, "the address of the generator") : GP_OK;
 }
 
 gp_status gp_cat_winners(gp_catalog *cat, bool flagged,

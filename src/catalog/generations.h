@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Rows for images to be generated: plan, state and result. */
+ * Stores images that are to be generated: one row per image with its plan, state and result. */
 #ifndef GP_CATALOG_GENERATIONS_H
 #define GP_CATALOG_GENERATIONS_H
 

@@ -335,7 +335,8 @@ gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *er
     gp_str_putc(&prefix, '/');
     gp_str_putc(&after_prefix, '/' + 1);
     gp_status st = GP_OK;
-    if (prefix.failed || after_prefix.failed) st = gp_fail_memory_path(err, "the failures of catalog '%s'", cat->path);
+    if (prefix.failed || after_prefix.failed)
+        st = gp_fail_memory_path(err, "the list of failures of catalog '%s'", cat->path);
     if (st == GP_OK) {
         gp_q q = gp_q_open(cat, "DELETE FROM failures WHERE stage = 'add' AND passing = 1"
                                 " AND (path = ?1 OR (path >= ?2 AND path < ?3))");
@@ -363,7 +364,7 @@ static gp_status next_failed_gone(gp_catalog *cat, const char *after, bool (*exi
         const char *text = gp_q_col_text(&q, 0);
         if (text && exists(user, text)) continue;
         *path = text ? gp_str_dup(text) : NULL;
-        if (!*path) st = gp_fail_memory_path(err, "the paths of catalog '%s'", cat->path);
+        if (!*path) st = gp_fail_memory_path(err, "the list of paths of catalog '%s'", cat->path);
         break;
     }
     gp_q_end(&q);
@@ -411,7 +412,7 @@ static gp_status find_missing_page(gp_catalog *cat, const char *after, bool (*ex
         *last = path ? gp_str_dup(path) : NULL;
         if (!*last) {
             gp_q_end(&q);
-            return gp_fail_memory_path(err, "the paths of catalog '%s'", cat->path);
+            return gp_fail_memory_path(err, "the list of paths of catalog '%s'", cat->path);
         }
         if (gp_q_col_int(&q, 2) == 0 && !exists(user, path)) gone[(*gone_count)++] = gp_q_col_int(&q, 1);
     }
@@ -439,7 +440,7 @@ gp_status gp_cat_paths_mark_missing(gp_catalog *cat, bool (*exists)(void *, cons
     bool own;
     uint64_t images = 0;
     char *after = gp_str_dup(""), *last = NULL;
-    if (!after) return gp_fail_memory_path(err, "the paths of catalog '%s'", cat->path);
+    if (!after) return gp_fail_memory_path(err, "the list of paths of catalog '%s'", cat->path);
     st = gp_db_scope_begin(cat, &own, err);
     if (st != GP_OK) {
         gp_mem_free(after);

@@ -58,7 +58,7 @@ static gp_status file_failed(const char *path, int number, gp_error *err)
 {
     if (number == ENOSPC || number == EDQUOT || number == EFBIG)
         return gp_fail_path(err, GP_ERR_IO, "no space left for the journal of marks '%s'; nothing was changed", path);
-    return gp_fail_path_errno(err, GP_ERR_IO, number, "nothing was changed: cannot write the journal of marks '%s'",
+    return gp_fail_path_errno(err, GP_ERR_IO, number, "cannot write the journal of marks '%s', so nothing was changed",
                               path);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Private to the catalog module. The journal of marks is a second copy of everything that cannot be recomputed.
+ * Private to the catalog module. The journal of marks is a second copy of all data that cannot be recomputed.
  *
  * Flags, stars, saved views, picks and generation plans are also appended to a file of JSON lines beside the catalog:
  * catalog.db -> catalog.marks.jsonl. The lines identify images by content. So the marks can be restored to a catalog

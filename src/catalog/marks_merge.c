@@ -133,8 +133,8 @@ static gp_status scorer_of(gp_catalog *cat, const gp_json *o, int64_t *id, gp_er
     return gp_q_one(&q, 0, id, err);
 }
 
-/* Adds a pick. Its rule, time and scorer are its own members, or else those of its line `o`. newer: the pick replaces
- * that of the catalog. */
+/* Adds a pick. The pick's rule, time and scorer come from the pick's own members, or else from the members of its line
+ * `o`. newer: the pick replaces that of the catalog. */
 static gp_status put_pick(const merging *m, const gp_json *o, const gp_json *pick, int64_t scorer, bool newer,
                           bool *waits, gp_error *err)
 {

@@ -27,8 +27,10 @@ static gp_status scorer_read(gp_catalog *cat, const char *scorer, scorer_facts *
     *out = (scorer_facts){gp_q_col_int(&q, 0), gp_q_col_int(&q, 1), gp_q_col_int(&q, 2), gp_q_col_int(&q, 3) != 0};
     gp_q_end(&q);
     if (!out->encoder)
-        return gp_fail_path(err, GP_ERR_UNSUPPORTED,
-                            "catalog '%s' has no embeddings for scorer '%s', and this needs them", cat->path, scorer);
+        return gp_fail_path(
+            err, GP_ERR_UNSUPPORTED,
+            "catalog '%s' has no embeddings for scorer '%s', but this step needs embeddings: select another scorer",
+            cat->path, scorer);
     if (out->dims < 1 || out->dims > 65536)
         return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an encoder has %lld dimensions", cat->path,
                             (long long)out->dims);
@@ -52,7 +54,8 @@ static gp_status count_rows(gp_catalog *cat, const scorer_facts *s, size_t *n, g
 static gp_status allocate_columns(gp_cat_matrix *m, size_t n, unsigned columns, gp_error *err)
 {
     size_t numbers;
-    if (!gp_size_mul(n, m->dims, &numbers)) return gp_fail(err, GP_ERR_LIMIT, "%zu embeddings are too many", n);
+    if (!gp_size_mul(n, m->dims, &numbers))
+        return gp_fail(err, GP_ERR_LIMIT, "the embeddings of %zu images do not fit in memory", n);
     if (columns & GP_MATRIX_VECTORS)
         GP_TRY(gp_alloc_aligned((void **)&m->vectors, numbers, sizeof *m->vectors, "the embeddings", err));
     GP_TRY(gp_alloc((void **)&m->images, n, sizeof *m->images, "the images", err));
@@ -78,7 +81,7 @@ static gp_status take_row(gp_q *q, const scorer_facts *s, gp_cat_matrix *m, gp_e
 {
     size_t i = m->n;
     if (!gp_q_col_hash(q, 2, &m->hashes[i]) || gp_q_col_int(q, 10) != (int64_t)m->dims * 4)
-        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: a hash or an embedding has a wrong length",
+        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: a hash or an embedding has the wrong length",
                             q->cat->path);
     m->images[i] = gp_q_col_int(q, 0);
     m->prompts[i] = gp_q_col_int(q, 1);
@@ -201,7 +204,7 @@ gp_status gp_cat_prompt_vectors(gp_catalog *cat, int64_t encoder, const int64_t 
         if (fits) gp_db_floats_from_le(vector, rows + kept * (size_t)dims, (size_t)dims);
         gp_q_end(&q);
         if (!fits)
-            GP_TRY_GOTO(gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an embedding has a wrong length",
+            GP_TRY_GOTO(gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an embedding has the wrong length",
                                      cat->path));
         list[kept++] = list[i];
     }

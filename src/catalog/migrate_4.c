@@ -6,8 +6,8 @@
 const char gp_db_version_4[] =
 "CREATE TABLE generations("
 " id INTEGER PRIMARY KEY,"
-" key TEXT NOT NULL UNIQUE,"                             /* hash of everything that determines the image: 32 hexadecimal
-                                                            digits */
+/* hash of all inputs that determine the image: 32 hexadecimal digits */
+" key TEXT NOT NULL UNIQUE,"
 " prompt TEXT NOT NULL, negative TEXT,"
 " number INTEGER NOT NULL,"                              /* 0 for the prompt's first image */
 " seed INTEGER,"                                         /* the requested seed; NULL: the generator chooses */

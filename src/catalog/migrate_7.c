@@ -9,8 +9,8 @@ const char gp_db_version_7[] =
 /* SQLite cannot change a CHECK constraint, so the table is created again. */
 "CREATE TABLE generations_7("
 " id INTEGER PRIMARY KEY,"
-" key TEXT NOT NULL UNIQUE,"                             /* hash of everything that determines the image: 32 hexadecimal
-                                                            digits */
+/* hash of all inputs that determine the image: 32 hexadecimal digits */
+" key TEXT NOT NULL UNIQUE,"
 " prompt TEXT NOT NULL, negative TEXT,"
 " number INTEGER NOT NULL,"                              /* 0 for the prompt's first image */
 " seed INTEGER,"                                         /* the requested seed; NULL: no seed was sent */

@@ -10,7 +10,7 @@ const char gp_db_version_8[] =
  * during a migration. */
 "CREATE TABLE scorers_8("
 " id INTEGER PRIMARY KEY,"
-" key TEXT NOT NULL UNIQUE,"                             /* contains everything that the score depends on */
+" key TEXT NOT NULL UNIQUE,"                             /* contains all properties on which the score depends */
 " name TEXT NOT NULL, scale TEXT NOT NULL,"
 " encoder INTEGER REFERENCES encoders(id),"              /* NULL: the scorer needs no embeddings */
 " parameters TEXT,"                                      /* hash of the scorer's own parameters, such as a head's

@@ -108,7 +108,8 @@ static void disconnect(gp_catalog *cat)
     cat->cached = 0;
     if (!cat->db) return;
     gp_cat_rollback(cat);
-    sqlite3_close_v2(cat->db); /* _v2 delays closing if a cursor is still open, instead of leaking */
+    /* if a cursor is still open, _v2 closes the database later; sqlite3_close would leak it */
+    sqlite3_close_v2(cat->db);
     cat->db = NULL;
 }
 

@@ -63,7 +63,7 @@ gp_status gp_cat_picks_scorer(gp_catalog *cat, char **id, gp_error *err)
     const char *key = row ? gp_q_col_text(&q, 0) : NULL;
     char *copy = key ? gp_str_dup(key) : NULL;
     gp_q_end(&q);
-    if (row && !copy) return gp_fail_memory_path(err, "a scorer of catalog '%s'", cat->path);
+    if (row && !copy) return gp_fail_memory_path(err, "the id of a scorer of catalog '%s'", cat->path);
     *id = copy;
     return GP_OK;
 }

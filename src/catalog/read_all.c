@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Reads everything about all images. One statement joins the tables by primary key in order of images. A second one
- * walks the index of paths in parallel, because a subquery for the first path of each image costs seconds at 100,000
- * images. */
+ * Reads all images with their prompts and results. One statement joins the tables by primary key in order of images. A
+ * second one walks the index of paths in parallel, because a subquery for the first path of each image costs seconds at
+ * 100,000 images. */
 #include "catalog/read_all.h"
 
 #include "base/mem.h"
@@ -25,7 +25,7 @@ static gp_status copy_text(const gp_q *q, int column, char **out, gp_error *err)
 {
     const char *text = gp_q_col_text(q, column);
     *out = text ? gp_str_dup(text) : NULL;
-    return text && !*out ? gp_fail_memory_path(err, "the facts of catalog '%s'", q->cat->path) : GP_OK;
+    return text && !*out ? gp_fail_memory_path(err, "the summary of catalog '%s'", q->cat->path) : GP_OK;
 }
 
 gp_status gp_cat_summary_read(gp_catalog *cat, const char *scorer, gp_cat_summary *out, gp_error *err)

@@ -213,7 +213,7 @@ static gp_status prompt_tables(const rescuing *r, gp_str *out, gp_error *err)
     }
     if (row) gp_q_end(&q);
     if (count) gp_str_putc(out, ')');
-    return out->failed ? gp_fail_memory(err, "the rescue") : GP_OK;
+    return out->failed ? gp_fail_memory(err, "rescuing the catalog") : GP_OK;
 }
 
 /* Reports which prompts the new catalog lacks. SQLite may not notice damage that hides rows, so the images without a
@@ -230,8 +230,8 @@ static gp_status report_lost_prompts(const rescuing *r, gp_error *err)
     const char *names = tables.data ? tables.data : "";
     if (st == GP_OK && r->prompts_lost)
         gp_note_say(r->o->note, r->o->note_user, "rescue-prompts", (uint64_t)without,
-                    "some prompts are lost: read those of image files and of text files beside them again with "
-                    "`goldpan add DIR`, those of a table%s with" ADVICE_TABLE,
+                    "some prompts are lost: to read prompts in image files and in text files beside them again, run "
+                    "`goldpan add DIR`; to read prompts from a table%s again, run" ADVICE_TABLE,
                     names);
     else if (st == GP_OK)
         gp_note_say(r->o->note, r->o->note_user, "rescue-prompts", (uint64_t)without,
@@ -252,7 +252,7 @@ static gp_status read_together(rescuing *r, gp_db_part part, const char *what, g
         GP_TRY(gp_db_exec(r->to, "ROLLBACK TO together", err));
         r->report->rows = rows;
         gp_note_say(r->o->note, r->o->note_user, "rescue-again", 0,
-                    "parts of %s cannot be read: `goldpan slices` computes it again", what);
+                    "parts of %s cannot be read: to compute %s again, run `goldpan slices`", what, what);
     }
     return gp_db_exec(r->to, "RELEASE together", err);
 }
@@ -313,7 +313,7 @@ static gp_status open_both(rescuing *r, gp_rescue_source *source, const char *co
                     : newer || source->foreign ? ": it was written by another program or by a newer goldpan"
                                                : ": its first page is damaged, or it is not a catalog");
     gp_note_say(r->o->note, r->o->note_user, "rescue-prompts", 0,
-                "if prompts came from a table, give them again with" ADVICE_TABLE);
+                "if prompts came from a table, read the table again with" ADVICE_TABLE);
     return GP_OK;
 }
 
@@ -322,7 +322,7 @@ static gp_status read_from(rescuing *r, const char *path, const char *target, gp
     gp_rescue_source source = {0};
     char *copy = gp_rescue_name(target, ".copy");
     gp_status st = GP_OK;
-    if (!copy) GP_TRY_GOTO(gp_fail_memory(err, "the rescue"));
+    if (!copy) GP_TRY_GOTO(gp_fail_memory(err, "rescuing the catalog"));
     GP_TRY_GOTO(open_both(r, &source, copy, path, target, err));
     if (!r->from) goto out;
     sqlite3_progress_handler(r->from, 20000, watch, (void *)(uintptr_t)r->o);
@@ -349,7 +349,7 @@ static gp_status remove_index(const char *path, gp_error *err)
     if (log && stat(log, &info) == 0 && info.st_size == 0) (void)unlink(log);
     gp_mem_free(log);
     char *name = gp_rescue_name(path, "-shm");
-    gp_status st = name ? GP_OK : gp_fail_memory(err, "the rescue");
+    gp_status st = name ? GP_OK : gp_fail_memory(err, "rescuing the catalog");
     if (st == GP_OK && unlink(name) != 0 && errno != ENOENT)
         st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot remove '%s'", name);
     gp_mem_free(name);
@@ -359,7 +359,7 @@ static gp_status remove_index(const char *path, gp_error *err)
 static gp_status move_if_there(const char *from, const char *end, const char *to, gp_error *err)
 {
     char *a = gp_rescue_name(from, end), *b = gp_rescue_name(to, end);
-    gp_status st = a && b ? GP_OK : gp_fail_memory(err, "the rescue");
+    gp_status st = a && b ? GP_OK : gp_fail_memory(err, "rescuing the catalog");
     if (st == GP_OK && rename(a, b) != 0 && errno != ENOENT)
         st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot rename '%s'", a);
     gp_mem_free(a);
@@ -404,7 +404,7 @@ static gp_status copy_journal(const char *path, const char *out, gp_error *err)
 {
     char *from = gp_marks_path(path), *to = gp_marks_path(out);
     struct stat info;
-    gp_status st = from && to ? GP_OK : gp_fail_memory(err, "the rescue");
+    gp_status st = from && to ? GP_OK : gp_fail_memory(err, "rescuing the catalog");
     if (st == GP_OK && lstat(to, &info) != 0) {
         st = gp_file_copy(from, to, err);
         if (st == GP_ERR_NOT_FOUND) st = GP_OK;
@@ -433,7 +433,7 @@ static gp_status check_before_rescue(const char *path, const gp_rescue_options *
 {
     struct stat info;
     char *journal = gp_marks_path(path);
-    if (!journal) return gp_fail_memory(err, "the rescue");
+    if (!journal) return gp_fail_memory(err, "rescuing the catalog");
     bool has_journal = stat(journal, &info) == 0;
     gp_mem_free(journal);
     if (stat(path, &info) != 0) {
@@ -460,7 +460,7 @@ gp_status gp_cat_rescue(const char *path, const gp_rescue_options *o, gp_rescue_
     if (o->out && lstat(o->out, &info) == 0)
         return gp_fail_path(err, GP_ERR_USAGE, "'%s' exists: name another file for the new catalog", o->out);
     made = gp_rescue_name(o->out ? o->out : path, ".rescued");
-    if (!made) return gp_fail_memory(err, "the rescue");
+    if (!made) return gp_fail_memory(err, "rescuing the catalog");
     gp_rescue_remove(made); /* deletes files left by an earlier rescue that was killed */
     gp_status st = read_from(&r, path, made, err);
     gp_cat_close(r.to);

@@ -90,7 +90,7 @@ void gp_rescue_remove(const char *path)
 static gp_status copy_both(const gp_rescue_source *s, gp_error *err)
 {
     char *from = gp_rescue_name(s->path, "-wal"), *to = gp_rescue_name(s->copy, "-wal");
-    gp_status st = from && to ? gp_file_copy(s->path, s->copy, err) : gp_fail_memory(err, "the rescue");
+    gp_status st = from && to ? gp_file_copy(s->path, s->copy, err) : gp_fail_memory(err, "rescuing the catalog");
     if (st == GP_OK && access(from, F_OK) == 0) st = gp_file_copy(from, to, err);
     gp_mem_free(from);
     gp_mem_free(to);
@@ -213,7 +213,7 @@ gp_status gp_rescue_first_page(gp_rescue_source *s, gp_catalog *to, gp_error *er
         if (other && other->page != have[i].page) return GP_OK;
     }
     uint8_t *made = sqlite3_serialize(to->db, "main", &size, 0);
-    if (!made) return gp_fail_memory(err, "the rescue");
+    if (!made) return gp_fail_memory(err, "rescuing the catalog");
     if (size >= 2 * PAGE && big_endian(made + 68) == GP_DB_APPLICATION_ID &&
         count_same_kind(s->path, want, wanted, made, (size_t)size) * 4 >= wanted * 3) {
         st = repair_copy(s, made, err);

@@ -11,9 +11,10 @@
     }
 #define SIZE_RULE(table, what)                                                                                         \
     RULE(table, "DELETE FROM " table, "length(vector) <> 4 * (SELECT dims FROM encoders e WHERE e.id = encoder)",      \
-         what " have another size than their encoder's")
+         what " have a size that differs from their encoder's dimensions")
 #define UNIT_RULE(table, what)                                                                                         \
-    RULE(table, "DELETE FROM " table, "NOT is_unit(vector)", what " have a length other than 1, or are not numbers")
+    RULE(table, "DELETE FROM " table, "NOT is_unit(vector)",                                                           \
+         what " have a length that is not 1, or contain NaN or infinity")
 /* SQL: scores whose scorer fits `which` and needs an embedding that does not exist. */
 #define UNEMBEDDED(table, thing, which)                                                                                \
     "EXISTS (SELECT 1 FROM scorers c WHERE c.id = scores.scorer AND " which " AND NOT EXISTS (SELECT 1 FROM " table    \
@@ -40,14 +41,14 @@ const gp_db_rule gp_db_rules[] = {
     RULE("image_quality", "DELETE FROM image_quality",
          "NOT (sharpness BETWEEN 0 AND 1e9 AND noise BETWEEN 0 AND 1e9 AND exposure BETWEEN 0 AND 1"
          " AND saturation BETWEEN 0 AND 1 AND entropy BETWEEN 0 AND 9 AND spread BETWEEN 0 AND 1)",
-         "quality measures are impossible numbers"),
+         "images have quality measures outside the valid ranges"),
     {"image_quality", NULL, "SELECT count(*) FROM images" UNSUPPORTED_APART,
      "UPDATE images SET apart = NULL" UNSUPPORTED_APART,
-     "images are set apart as black or noise, but their measures are missing or differ"},
+     "images are set apart as black or noise, but their quality measures are missing or contradict this"},
     {"clusters", NULL,
      "SELECT count(*) FROM clusters c WHERE c.level > 0 AND NOT EXISTS (SELECT 1 FROM clusters p WHERE"
      " p.analysis = c.analysis AND p.level = c.level - 1 AND p.cluster = c.parent)",
-     NULL, "clusters have no parent"},
+     NULL, "clusters have no parent cluster"},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

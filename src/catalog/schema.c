@@ -105,7 +105,7 @@ const char gp_db_version_1[] =
 
 "CREATE TABLE scorers("
 " id INTEGER PRIMARY KEY,"
-" key TEXT NOT NULL UNIQUE,"                             /* contains everything that the score depends on */
+" key TEXT NOT NULL UNIQUE,"                             /* contains all properties on which the score depends */
 " name TEXT NOT NULL, scale TEXT NOT NULL, encoder INTEGER NOT NULL REFERENCES encoders(id),"
 " higher_better INTEGER NOT NULL CHECK(higher_better IN (0, 1)),"
 " used INTEGER NOT NULL"                                 /* counter: the scorer with the largest value was used last */

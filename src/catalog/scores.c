@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Scorers and scores. A scorer's key contains everything its scores depend on, so a stored score is never outdated.
- * Another model, precision or rule is another scorer.
+ * Scorers and scores. A scorer's key contains all properties on which its scores depend, so a stored score is never
+ * outdated. A different model, precision or rule gives a different scorer.
  *
  * Pairs that lack a score are read page by page, ordered by (prompt, image). No cursor stays open between pages, so the
  * visitor may write and commit. */
@@ -37,7 +37,7 @@ static gp_status copy_text(gp_q *q, char **out, gp_error *err)
     const char *text = gp_q_col_text(q, 0);
     char *copy = text ? gp_str_dup(text) : NULL;
     gp_q_end(q);
-    if (!copy) return gp_fail_memory_path(err, "a scorer of catalog '%s'", q->cat->path);
+    if (!copy) return gp_fail_memory_path(err, "the id of a scorer of catalog '%s'", q->cat->path);
     *out = copy;
     return GP_OK;
 }
@@ -104,7 +104,7 @@ gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_e
     const char *text = gp_q_col_text(&q, 0);
     char *copy = text ? gp_str_dup(text) : NULL;
     gp_q_end(&q);
-    if (!copy) return gp_fail_memory_path(err, "a scorer of catalog '%s'", cat->path);
+    if (!copy) return gp_fail_memory_path(err, "the id of a scorer of catalog '%s'", cat->path);
     if (fitting > 1) {
         gp_mem_free(copy);
         return gp_fail(
@@ -207,7 +207,7 @@ static gp_status copy_vector(gp_q *q, int column, float *out, uint32_t dims, gp_
 {
     const void *bytes = sqlite3_column_blob(q->stmt, column);
     if (!bytes || (size_t)sqlite3_column_bytes(q->stmt, column) != (size_t)dims * 4)
-        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an embedding has a wrong length",
+        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an embedding has the wrong length",
                             q->cat->path);
     gp_db_floats_from_le(bytes, out, dims);
     return GP_OK;
@@ -267,8 +267,8 @@ static gp_status pair_scorer_read(gp_catalog *cat, const char *scorer, pair_scor
     *out = (pair_scorer){gp_q_col_int(&q, 0), gp_q_col_int(&q, 1), gp_q_col_int(&q, 2), gp_q_col_int(&q, 3) != 0};
     gp_q_end(&q);
     if (out->dims < 1 || out->dims > 65536)
-        return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s': scorer '%s' has no encoder, so no embeddings", cat->path,
-                            scorer);
+        return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s': scorer '%s' has no encoder, so it has no embeddings",
+                            cat->path, scorer);
     return GP_OK;
 }
 

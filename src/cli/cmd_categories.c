@@ -84,11 +84,10 @@ static void say_quality(gp_cli *cli, uint64_t count, bool given, const gp_catego
                       q->agreement);
     if (!s.failed) gp_term_say(&cli->term, "%s", s.data);
     if (q->agreement < GP_AGREEMENT_MIN)
-        gp_term_say(
-            &cli->term,
-            given ? "your categories cut across the prompts: images of one prompt are often in different categories"
-                  : "these categories cut across your prompts: name your own categories, as in goldpan slices "
-                    "--categories \"people, animals\"");
+        gp_term_say(&cli->term, given ? "your categories often separate images of the same prompt"
+                                      : "these categories often separate images of the same prompt: name your own "
+                                        "categories, as in goldpan slices "
+                                        "--categories \"people, animals\"");
     gp_str_clear(&s);
 }
 

@@ -124,7 +124,8 @@ static gp_status embed_images(struct embedding *e, gp_error *err)
     char **paths = NULL;
     size_t count = 0;
     GP_TRY(gp_find_images(e->cli->args, e->cli->arg_count, &paths, &count, err));
-    gp_status st = count ? GP_OK : gp_fail(err, GP_ERR_NOT_FOUND, "no PNG, JPEG or WebP file at the paths of --images");
+    gp_status st =
+        count ? GP_OK : gp_fail(err, GP_ERR_NOT_FOUND, "the paths of --images contain no PNG, JPEG or WebP file");
     e->total = count;
     for (size_t at = 0; st == GP_OK && at < count; at += BATCH) {
         e->base = at;
@@ -200,7 +201,8 @@ static gp_status embed(struct embedding *e, const char *rows, gp_error *err)
     memset(e->errors, 0, BATCH * sizeof *e->errors);
     size_t values;
     if (!gp_size_mul(BATCH, e->width, &values))
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "the model's embeddings are too long"));
+        GP_TRY_GOTO(
+            gp_fail(err, GP_ERR_LIMIT, "the model's embeddings have too many dimensions (%zu)", (size_t)e->width));
     GP_TRY_GOTO(gp_alloc((void **)&e->vectors, values, sizeof *e->vectors, "embeddings", err));
     GP_TRY_GOTO(gp_npy_open(e->cli->out, 'f', e->width, &e->npy, err));
     GP_TRY_GOTO(gp_atomic_file_open(rows, &e->rows, err));
@@ -208,7 +210,7 @@ static gp_status embed(struct embedding *e, const char *rows, gp_error *err)
     GP_TRY_GOTO(e->cli->texts ? embed_texts(e, err) : embed_images(e, err));
     say_own(e);
     if (gp_npy_rows(e->npy) == 0)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "no file could be encoded, because all files failed"));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "no embedding was written: every input failed or was skipped"));
 out:
     gp_term_clear(&e->cli->term);
     return st;
@@ -237,7 +239,7 @@ static int run(gp_cli *cli)
         code = gp_cli_fail(cli, &err);
     } else {
         if (e.failed > SHOWN) gp_term_say(&cli->term, "  ... '%s' lists all failures", rows);
-        gp_term_say(&cli->term, "wrote %zu %s of %zu to '%s'", count, gp_plural(count, "row", "rows"), e.width,
+        gp_term_say(&cli->term, "wrote %zu %s of %zu numbers to '%s'", count, gp_plural(count, "row", "rows"), e.width,
                     cli->out);
     }
     if (st == GP_OK && cli->json) {

@@ -70,13 +70,16 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_generate_options *o
                 (unsigned long long)r->got, gp_plural(r->got, "image", "images"), (unsigned long long)r->had,
                 (unsigned long long)r->refused, (unsigned long long)r->failed, clock);
     if (r->interrupted)
-        gp_term_say(&cli->term, "%llu interrupted in the generator; run the same command again to generate %s",
-                    (unsigned long long)r->interrupted, gp_plural(r->interrupted, "it", "them"));
+        gp_term_say(&cli->term, "%llu %s interrupted in the generator; run the same command again to generate %s",
+                    (unsigned long long)r->interrupted, gp_plural(r->interrupted, "image was", "images were"),
+                    gp_plural(r->interrupted, "it", "them"));
     if (r->untried)
         gp_term_warn(&cli->term,
                      "goldpan: the first images all failed for the same reason, so %llu more %s not requested",
                      (unsigned long long)r->untried, gp_plural(r->untried, "was", "were"));
-    if (r->scored) gp_term_say(&cli->term, "%llu scored", (unsigned long long)r->scored);
+    if (r->scored)
+        gp_term_say(&cli->term, "scored %llu %s", (unsigned long long)r->scored,
+                    gp_plural(r->scored, "image", "images"));
     if (*r->why)
         gp_term_warn(
             &cli->term,

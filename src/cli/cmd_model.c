@@ -82,7 +82,8 @@ const gp_cli_command gp_cmd_model_list = {
     .arguments = "",
     .summary = "List the models in the Hugging Face cache",
     .about = "Prints a header line and one line for each model: name, revision, size, and whether goldpan can use it.  "
-             "In a pipe, tabs separate the columns.  The bundled model comes first.  It knows only the sample.",
+             "In a pipe, tabs separate the columns.  The bundled model comes first.  It works only for the images of "
+             "the sample.",
     .examples = "goldpan model list",
     .options = list_options,
     .least = 0,

@@ -133,7 +133,7 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const
         return gp_cli_fail(cli, &err);
     }
     gp_cli_say_failures(cli, catalog, NULL, failed);
-    if (sheet && count) gp_term_say(&cli->term, "sheet '%s'", sheet);
+    if (sheet && count) gp_term_say(&cli->term, "drew the sheet '%s'", sheet);
     int code = failed ? GP_EXIT_PARTIAL : count == 0 ? GP_EXIT_NOTHING : GP_EXIT_OK;
     if (!cli->json) return code;
     gp_str_putc(&json, '}');

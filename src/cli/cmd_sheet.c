@@ -21,7 +21,7 @@ static int run(gp_cli *cli)
         return gp_cli_fail(cli, &err);
     }
     int code = report.failed ? GP_EXIT_PARTIAL : GP_EXIT_OK;
-    gp_term_say(&cli->term, "sheet '%s'", options.file);
+    gp_term_say(&cli->term, "drew the sheet '%s'", options.file);
     if (report.failed)
         gp_term_say(&cli->term, "%llu %s not drawn: the %s cannot be read", (unsigned long long)report.failed,
                     gp_plural(report.failed, "image is", "images are"), gp_plural(report.failed, "file", "files"));

@@ -170,7 +170,7 @@ static const gp_cli_option options[] = {
                   "report at most the best N slices (default: no limit; final without other limits: 20)",
                   .range = GP_CLI_FROM_U32(1), .excludes = "profile=article"),
     GP_CLI_OPTION("criterion", 0, GP_OPT_CHOICE, "lift|support|lift*support", criterion,
-                  "which slices are the best N (default: lift)", .needs = "n-slices profile=final",
+                  "value that ranks the slices for --n-slices (default: lift)", .needs = "n-slices profile=final",
                   .old_values = "drop|support|drop*support"),
     GP_CLI_OPTION("reference", 0, GP_OPT_CHOICE, "overall|parent", reference,
                   "compute the lift against the mean of all images, or of the parent cluster (default: overall)",

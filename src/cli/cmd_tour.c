@@ -49,7 +49,8 @@ static int run(gp_cli *cli)
     }
     int code = report.failed ? GP_EXIT_PARTIAL : GP_EXIT_OK;
     gp_term_clear(&cli->term);
-    gp_term_say(&cli->term, "%llu %s", (unsigned long long)report.done, gp_plural(report.done, "slice", "slices"));
+    gp_term_say(&cli->term, "drew a tour of %llu %s", (unsigned long long)report.done,
+                gp_plural(report.done, "slice", "slices"));
     if (cli->json) {
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "file", options.file);

@@ -110,12 +110,13 @@ static gp_status find_neighbours(gp_cli *cli, gp_str *json, vectors *v, vectors 
     GP_TRY(read_vectors(cli->vectors, v, err));
     if (cli->queries) GP_TRY(read_vectors(cli->queries, q, err));
     if (cli->queries && q->d != v->d)
-        return gp_fail(err, GP_ERR_USAGE, "'%s' has %zu columns but '%s' has %zu; they must be equal", cli->queries,
-                       q->d, cli->vectors, v->d);
+        return gp_fail(err, GP_ERR_USAGE,
+                       "'%s' has %zu columns, but '%s' has %zu; both must have the same number of columns",
+                       cli->queries, q->d, cli->vectors, v->d);
     size_t m = cli->queries ? q->n : v->n, most = cli->queries ? v->n : v->n - 1;
     if (k > most && !cli->neighbours.set) k = most;
     if (k == 0 || k > most)
-        return gp_fail(err, GP_ERR_USAGE, "--neighbours must be between 1 and %zu for these vectors", most);
+        return gp_fail(err, GP_ERR_USAGE, "--neighbours must be between 1 and %zu for these vectors, not %zu", most, k);
     if (cli->recall.set) o.recall = cli->recall.value;
     GP_TRY(gp_alloc((void **)ids, m * k, sizeof **ids, "neighbours", err));
     GP_TRY(gp_alloc((void **)distances, m * k, sizeof **distances, "neighbours", err));
@@ -165,7 +166,8 @@ static gp_status choose_levels(const gp_cli *cli, const gp_hierarchy *h, size_t 
 {
     *first = 0, *levels = h->levels;
     if (cli->level.set && cli->level.value >= h->levels)
-        return gp_fail(err, GP_ERR_USAGE, "--level must be between 0 and %zu for these vectors", h->levels - 1);
+        return gp_fail(err, GP_ERR_USAGE, "--level must be between 0 and %zu for these vectors, not %llu",
+                       h->levels - 1, (unsigned long long)cli->level.value);
     if (cli->level.set) *first = (size_t)cli->level.value, *levels = 1;
     if (cli->clusters.set) *first = level_for(h, cli->clusters.value), *levels = 1;
     return GP_OK;
@@ -279,7 +281,7 @@ static gp_status cluster_density(gp_cli *cli, gp_str *json, const vectors *v, gp
         put_tree(json, &t);
         if (!cli->out) put_members(json, &t);
     }
-    gp_term_say(&cli->term, "%zu %s, %zu of %zu rows in no cluster", t.clusters,
+    gp_term_say(&cli->term, "%zu %s; %zu of %zu rows are in no cluster", t.clusters,
                 gp_plural(t.clusters, "cluster", "clusters"), noise, t.n);
 out:
     gp_hdbscan_clear(&t);
@@ -397,19 +399,20 @@ static const gp_cli_option cluster_options[] = {
     VECTORS(NULL),
     GP_CLI_OPTION("method", 0, GP_OPT_CHOICE, "hnne|hdbscan", method,
                   "hnne: nested levels of clusters; hdbscan: clusters by density, with noise (default: hnne)"),
-    GP_CLI_OPTION("level", 0, GP_OPT_COUNT, "L", level, "only this level; 0 is the finest (default: all levels)",
+    GP_CLI_OPTION("level", 0, GP_OPT_COUNT, "L", level, "output only this level; 0 is the finest (default: all levels)",
                   .needs = HNNE, .excludes = "clusters"),
     GP_CLI_OPTION("clusters", 0, GP_OPT_COUNT, "N", clusters,
-                  "only the level whose number of clusters is nearest to N (default: all levels)",
+                  "output only the level whose number of clusters is nearest to N (default: all levels)",
                   .range = GP_CLI_FROM(1), .needs = HNNE),
     GP_CLI_OPTION("min-cluster-size", 0, GP_OPT_COUNT, "N", min_cluster_size,
                   "rows in the smallest cluster (default: 5)", .range = GP_CLI_FROM_U32(2), .needs = HDBSCAN),
     GP_CLI_OPTION("min-samples", 0, GP_OPT_COUNT, "N", min_samples,
-                  "neighbours that define the core distance (default: --min-cluster-size)", .range = GP_CLI_FROM_U32(1),
-                  .needs = HDBSCAN),
-    GP_CLI_FLAG("leaf", 0, leaf, "select the leaves of the cluster tree (default: by excess of mass)",
+                  "number of neighbours that define the core distance (default: --min-cluster-size)",
+                  .range = GP_CLI_FROM_U32(1), .needs = HDBSCAN),
+    GP_CLI_FLAG("leaf", 0, leaf,
+                "select the leaves of the cluster tree as the clusters (default: select clusters by excess of mass)",
                 .needs = HDBSCAN),
-    GP_CLI_FLAG("allow-single", 0, allow_single, "allow one cluster of all rows", .needs = HDBSCAN),
+    GP_CLI_FLAG("allow-single", 0, allow_single, "allow a single cluster that contains all rows", .needs = HDBSCAN),
     GP_CLI_OPTION("epsilon", 0, GP_OPT_REAL, "E", epsilon,
                   "merge clusters whose distance is below E; 0: never (default: 0)", .range = GP_CLI_FROM(0),
                   .needs = HDBSCAN),

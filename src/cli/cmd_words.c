@@ -12,7 +12,7 @@ typedef struct printer {
     gp_cli_table table;  /* without --json */
     gp_str json;         /* with --json: members of an array */
     uint64_t most, kept; /* maximum number of lines; lines added so far */
-    uint64_t all;        /* words visited, including words beyond `most` */
+    uint64_t all;        /* number of words visited, including words beyond `most` */
 } printer;
 
 static void put_line(gp_cli_table *t, const gp_word *w)
@@ -86,7 +86,7 @@ static int run(gp_cli *cli)
     read_options(cli, &o);
     gp_status st = gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READONLY, &catalog, &err);
     if (st == GP_OK) st = gp_catalog_words(catalog, &o, put_word, &p, &err);
-    if (st == GP_OK && (p.json.failed || p.table.cells.failed)) st = gp_fail_memory(&err, "the words of prompts");
+    if (st == GP_OK && (p.json.failed || p.table.cells.failed)) st = gp_fail_memory(&err, "the words of the prompts");
     if (st != GP_OK) {
         code = gp_cli_fail(cli, &err);
         goto out;
@@ -118,7 +118,7 @@ static const gp_cli_option options[] = {
     GP_CLI_OPTION("top", 0, GP_OPT_COUNT, "N", top, "print only the first N lines (default: all)",
                   .range = GP_CLI_FROM(1)),
     GP_CLI_OPTION("min-support", 0, GP_OPT_COUNT, "N", min_support,
-                  "only words that are in at least N prompts (default: 3)", .range = GP_CLI_FROM_U32(2)),
+                  "print only words that are in at least N prompts (default: 3)", .range = GP_CLI_FROM_U32(2)),
     GP_CLI_SCORER(.needs = NULL),
     GP_CLI_OPTION("seed", 0, GP_OPT_COUNT, "N", seed, "random seed of the bootstrap (default: 42)"),
     GP_CLI_CATALOG_NOT_DIR,
@@ -130,7 +130,7 @@ const gp_cli_command gp_cmd_words = {
     .arguments = "[DIR]",
     .summary = "Print which words of prompts go with higher or lower scores",
     .about = "Prints a header line, then one line for each word and two-word phrase that is in at least N prompts and "
-             "missing from at least 3.  A word is omitted if its phrase is in the same prompts.\n\n"
+             "missing from at least 3.  A word is omitted if a phrase that contains it is in the same prompts.\n\n"
              "Columns: word, prompts, images, mean score, difference to the prompts without the word, its 95 % "
              "interval, adjusted effect, and p adjusted for the number of words (Benjamini-Hochberg).  In a pipe, tabs "
              "separate the columns.  Each prompt counts once, by the mean score of its images.\n\n"

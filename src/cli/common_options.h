@@ -59,7 +59,7 @@
                     "also score images that are black or only noise (default: they are set apart)"),                   \
         GP_CLI_FLAG("guesses", 0, guesses,                                                                             \
                     "also score images whose prompt is only a guess (goldpan status counts them)"),                    \
-        GP_CLI_FLAG("retry-failed", 0, retry_failed, "also try images again whose file could not be decoded before")
+        GP_CLI_FLAG("retry-failed", 0, retry_failed, "try again the images whose file could not be decoded before")
 
 #define GP_CLI_TABLE_AS(...)                                                                                           \
     GP_CLI_OPTION("prompts", 0, GP_OPT_TEXT, "FILE", prompts,                                                          \
@@ -76,9 +76,10 @@
                   "sort images into these categories, such as \"people, animals=cat|dog\"; with --model, images "      \
                   "that fit none of them are in \"other\" (default: clusters of similar images)",                      \
                   .excludes = "category-column " rule),                                                                \
-        GP_CLI_OPTION("category-column", 0, GP_OPT_TEXT, "NAME", category_column,                                      \
-                      "take the category of an image from this column of its table, or from this generation setting",  \
-                      .excludes = rule),                                                                               \
+        GP_CLI_OPTION(                                                                                                 \
+            "category-column", 0, GP_OPT_TEXT, "NAME", category_column,                                                \
+            "take the category of an image from this column of the prompt table, or from this generation setting",     \
+            .excludes = rule),                                                                                         \
         GP_CLI_FLAG("new-map", 0, new_map,                                                                             \
                     "compute a new map of all images (default: place new images on the map that exists)",              \
                     .excludes = rule, .old = "fresh-map")
@@ -133,10 +134,10 @@
                   "longest side of a thumbnail on the sheet, in pixels (default: 160)",                                \
                   .range = GP_CLI_FROM_TO(1, 100000), .excludes = rule),                                               \
         GP_CLI_OPTION("max-prompts", 0, GP_OPT_COUNT, "N", max_prompts,                                                \
-                      "rows of the sheet at most; 0: as many as fit (default: 24)",                                    \
+                      "maximum number of rows of the sheet; 0: as many as fit (default: 24)",                          \
                       .range = GP_CLI_FROM_TO(0, 100000), .excludes = rule),                                           \
         GP_CLI_OPTION("max-candidates", 0, GP_OPT_COUNT, "N", max_candidates,                                          \
-                      "columns of the sheet at most (default: 8)", .range = GP_CLI_FROM_TO(1, 100000),                 \
+                      "maximum number of columns of the sheet (default: 8)", .range = GP_CLI_FROM_TO(1, 100000),       \
                       .excludes = rule)
 #define GP_CLI_SCORER(...)                                                                                             \
     GP_CLI_OPTION("scorer", 0, GP_OPT_TEXT, "SCORER", scorer,                                                          \

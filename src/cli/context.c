@@ -110,7 +110,7 @@ gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err)
     return gp_fail(err, GP_ERR_NOT_FOUND,
                    "no model: download CLIP ViT-L/14 with `goldpan model get %s` (1.7 GB) or the faster ViT-B/32 with "
                    "`goldpan model get %s` (0.6 GB), or name another with --model or $GOLDPAN_MODEL; the bundled %s "
-                   "knows only the images of the sample",
+                   "works only for the images of the sample",
                    usual[0], usual[1], usual[2]);
 }
 
@@ -167,7 +167,8 @@ static gp_status open_last(const last_used *last, gp_model_options *options, gp_
     if (!options->precision) options->precision = precision_of(last->precision);
     gp_status st = gp_model_open(last->model, options, &opened, &why);
     if (st != GP_OK)
-        return gp_fail(err, st, "cannot open '%s', the model used last in this catalog: %s; name another with --model",
+        return gp_fail(err, st,
+                       "cannot open '%s', the model used last in this catalog: %s; name another model with --model",
                        last->model, why.message);
     gp_model_info(opened, &facts, NULL);
     if (strstr(last->id, facts.weight_hash)) {
@@ -176,8 +177,8 @@ static gp_status open_last(const last_used *last, gp_model_options *options, gp_
     }
     gp_model_close(opened);
     return gp_fail(err, GP_ERR_NOT_FOUND,
-                   "'%s' has other weights than the model of this name that was used last in this catalog; name a "
-                   "model with --model",
+                   "the weights of '%s' differ from those of the model of this name that this catalog used last; name "
+                   "a model with --model",
                    last->model);
 }
 

@@ -38,7 +38,7 @@ gp_status gp_npy_open(const char *path, char kind, size_t width, gp_npy **out, g
 {
     char header[HEADER + 1];
     gp_npy *f = gp_mem_zero(1, sizeof *f);
-    if (!f) return gp_fail_memory(err, "an array");
+    if (!f) return gp_fail_memory(err, "a NumPy array");
     f->width = width, f->kind = kind;
     make_header(f, header);
     gp_status st = gp_atomic_file_open(path, &f->file, err);

@@ -87,7 +87,7 @@ static gp_status take_order(char *word, gp_cli_feature *out, gp_error *err)
 {
     size_t most = 1;
     for (const char *p = word; *p; p++) most += *p == '|';
-    GP_TRY(gp_alloc((void **)&out->order, most, sizeof *out->order, "an order", err));
+    GP_TRY(gp_alloc((void **)&out->order, most, sizeof *out->order, "the ordered values of a feature", err));
     out->feature.order = out->order;
     for (char *p = word, *next; p; p = next) {
         next = strchr(p, '|');
@@ -260,7 +260,7 @@ gp_status gp_cli_feature_load(const char *value, size_t rows, gp_cli_feature *ou
     GP_TRY(gp_npy_read_finite(named ? file : out->text, &vectors, &n, &f->d, err));
     out->rows = vectors, f->vectors = vectors;
     if (n == rows) return GP_OK;
-    return gp_fail(err, GP_ERR_USAGE, "'%s' has %zu %s, but the table has %zu: both need the same rows",
+    return gp_fail(err, GP_ERR_USAGE, "'%s' has %zu %s, but the table has %zu: both must have the same number of rows",
                    named ? file : out->text, n, gp_plural(n, "row", "rows"), rows);
 }
 

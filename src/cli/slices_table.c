@@ -41,7 +41,7 @@ static void source_clear(source *s)
     if (s->table) gp_columns_close(s->table);
 }
 
-/* Takes all columns except the metric and vectors as possible reasons. */
+/* Collects the columns that may explain slices: all except the metric and columns of vectors. */
 static gp_status take_reasons(source *s, size_t metric, gp_error *err)
 {
     size_t columns = gp_columns_count(s->table);
@@ -86,7 +86,9 @@ static gp_status take_groups(const gp_cli *cli, source *s, gp_error *err)
     int32_t number = -1;
     grouped *list;
     if (!cli->group) return GP_OK;
-    if (s->n > INT32_MAX) return gp_fail(err, GP_ERR_LIMIT, "'%s' has too many rows for --group", cli->table);
+    if (s->n > INT32_MAX)
+        return gp_fail(err, GP_ERR_LIMIT, "'%s' has %zu rows, but --group works for at most %d", cli->table, s->n,
+                       INT32_MAX);
     GP_TRY(gp_cli_feature_column(s->table, cli->table, cli->group, &column, err));
     GP_TRY(gp_alloc((void **)&s->group, s->n, sizeof *s->group, "the groups", err));
     GP_TRY(gp_alloc((void **)&list, s->n, sizeof *list, "the groups", err));
@@ -173,7 +175,8 @@ static void put_grid(const grid *g)
     putchar('\n');
 }
 
-/* Writes the grid as JSON: rows of "counts" belong to "support", columns to "drop". */
+/* Writes the grid as JSON: each row of "counts" belongs to a value of "support", and each column to a value of
+ * "drop". */
 static void json_grid(const char *table, const grid *g, gp_str *json)
 {
     gp_str_putc(json, '{');
@@ -210,7 +213,7 @@ static gp_status reasons_of(const source *s, const gp_slice *slice, gp_reasons *
     gp_reasons_input in = {
         .size = sizeof(gp_reasons_input), .n = s->n, .features = s->explain, .feature_count = s->explain_count};
     gp_reasons_options options = GP_REASONS_DEFAULTS;
-    if (!inside) return gp_fail_memory(err, "the reasons");
+    if (!inside) return gp_fail_memory(err, "the descriptions of slices");
     options.max_each = MOST_REASONS;
     for (uint32_t i = 0; i < slice->support; i++) inside[slice->rows[i]] = true;
     gp_status st = gp_reasons_find(&in, inside, &options, out, err);

@@ -122,8 +122,8 @@ static bool climb(const char *from, const char *name, found *out)
     return top;
 }
 
-/* Returns true if the path contains "..".  After a link, ".." leads to another folder than the text of the path
- * suggests. */
+/* Returns true if the path contains "..".  After a link, ".." leads to the parent of the link's target, not to the
+ * folder that contains the link. */
 static bool goes_back(const char *path)
 {
     for (const char *p = path; (p = strstr(p, "..")) != NULL; p += 2)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Embeddings of files, texts and planes without a catalog. */
+ * Computes embeddings of images, texts and planes (preprocessed images) without a catalog. */
 #ifndef GP_ENCODE_EMBED_H
 #define GP_ENCODE_EMBED_H
 

@@ -73,7 +73,7 @@ gp_status gp_encode_pool_open(const gp_encoder *encoder, int threads, size_t ima
         GP_TRY_GOTO(gp_encoder_worker_new(encoder, e->images, e->tokens, &e->workers[i], err));
         if (!e->images) continue;
         GP_TRY_GOTO(gp_alloc_aligned((void **)&e->planes[i], e->images * e->plane_floats, sizeof(float),
-                                     "a batch of pictures", err));
+                                     "a batch of images", err));
         GP_TRY_GOTO(
             gp_alloc_aligned((void **)&e->packed[i], e->images * e->dims, sizeof(float), "a batch of embeddings", err));
     }

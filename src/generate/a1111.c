@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * AUTOMATIC1111's web API and compatible programs (Forge, SD.Next, a subset in stable-diffusion.cpp).  POST
- * /sdapi/v1/txt2img blocks until the image is finished.  A grid may come first (info.index_of_first_image).  `info`
- * is JSON in a string, and may be empty. */
+ * /sdapi/v1/txt2img blocks until the image is finished.  The first image of a response may be a grid of all images
+ * (info.index_of_first_image).  `info` is JSON in a string, and may be empty. */
 #include "generate/backend.h"
 
 #include <math.h>
@@ -81,7 +81,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     size_t size, count = gp_json_count(gp_json_get(answer.root, "images"));
     const char *text = gp_json_text(gp_json_get(answer.root, "info"), &size);
     if (text && size && gp_json_parse(text, size, false, 64, &info, NULL) == GP_ERR_MEMORY)
-        GP_TRY_GOTO(gp_fail_memory(err, "an answer"));
+        GP_TRY_GOTO(gp_fail_memory(err, "an answer of the generator"));
     uint64_t first = 0;
     if (!gp_json_u64(gp_json_get(info, "index_of_first_image"), &first) || first >= count) first = 0;
     /* extensions append other images (maps, masks), so the batch has as many images as there are seeds */

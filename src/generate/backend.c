@@ -309,7 +309,7 @@ gp_status gp_gen_get(const gp_gen_backend *b, gp_http *http, const char *path, d
                          .whole = limit,
                          .progress = b->o.go_on,
                          .user = b->o.user};
-    gp_status st = url.failed ? gp_fail_memory(err, "a web address") : b->send(http, &q, r, err);
+    gp_status st = url.failed ? gp_fail_memory(err, "a URL of the generator") : b->send(http, &q, r, err);
     gp_str_clear(&url);
     return st;
 }
@@ -356,7 +356,7 @@ static gp_status request(gp_gen_backend *b, const char *path, const char *body, 
     if (!whole && *path != '/')
         return gp_gen_set_result(out, GP_GEN_FAILED, "'%.200s' is not an http or https address", path);
     gp_str_printf(&url, "%s%s", whole ? "" : b->address, path);
-    if (url.failed) return gp_fail_memory(err, "a web address");
+    if (url.failed) return gp_fail_memory(err, "a URL of the generator");
     gp_http_request q = {.url = url.data,
                          .method = body ? "POST" : "GET",
                          .json = body,
@@ -401,8 +401,9 @@ gp_status gp_gen_call(gp_gen_backend *b, const char *path, const char *body, gp_
         if (!words && !json && plain_words(&r.body, plain, sizeof plain)) words = plain;
         answer->wrong = json;
         const char *who = r.code == 404 || r.code == 405 ? gp_gen_who(b) : "";
-        gp_gen_set_result(out, may_pass(r.code) ? GP_GEN_RETRY : GP_GEN_FAILED, "'%.60s' answers %ld%s%.200s%s%s", path,
-                          r.code, words ? ": " : "", words ? words : "", *who ? "; " : "", who);
+        gp_gen_set_result(out, may_pass(r.code) ? GP_GEN_RETRY : GP_GEN_FAILED,
+                          "'%.60s' answered with status %ld%s%.200s%s%s", path, r.code, words ? ": " : "",
+                          words ? words : "", *who ? "; " : "", who);
         out->reported = r.code == 500 && is_report(json, words);
     }
     gp_http_response_clear(&r);
@@ -467,8 +468,8 @@ bool gp_gen_can(const gp_gen_backend *b, unsigned what)
     return (b->can & what) != 0;
 }
 
-/* Compares the image with the request.  Only a generator that changed the request gives another image, so if the
- * same difference occurs twice it is final. */
+/* Compares the image with the request.  If the same difference occurs twice, the generator itself changes the request,
+ * so a third try would not help. */
 static gp_status compare(const gp_gen_request *r, gp_gen_result *result, gp_error *err)
 {
     gp_gen_likeness likeness;

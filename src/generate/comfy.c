@@ -93,9 +93,9 @@ static gp_status choose(const job *j, const images *found, const gp_json **list,
         GP_TRY(is_ours(j, found->saved[i], &ours, err));
         if (ours) *list = found->saved[i];
     }
-    gp_gen_note(j->b, "graph-many-savers",
-                "%zu nodes of the workflow save images; goldpan keeps only the images of the last node%s",
-                found->savers, ours ? " whose image has the prompt" : "");
+    gp_gen_note(j->b, "graph-many-savers", "%zu nodes of the workflow save images; goldpan keeps only the images of %s",
+                found->savers,
+                ours ? "the last of these nodes whose images contain the requested prompt" : "the last of these nodes");
     return GP_OK;
 }
 
@@ -120,7 +120,7 @@ static gp_status take_image(job *j, const gp_json *image, gp_gen_likeness *liken
     gp_str name = GP_STR_INIT;
     *likeness = GP_GEN_BARE;
     GP_TRY(fetch(j->b, image, j->out, err));
-    if (j->out->outcome == GP_GEN_FAILED) { /* the file is missing or may not be read: draw the image again */
+    if (j->out->outcome == GP_GEN_FAILED) { /* the file is missing or cannot be read: generate the image again */
         *likeness = GP_GEN_DIFFERS;
         j->out->outcome = GP_GEN_RETRY;
     }
@@ -145,7 +145,8 @@ static gp_status take_images(job *j, const gp_json *list, gp_gen_likeness *liken
         if (out->outcome != GP_GEN_DONE || *likeness == GP_GEN_DIFFERS) return GP_OK;
         if (i + 1 < count) GP_TRY(gp_gen_add_extra(out, err));
     }
-    for (size_t i = 0, k = out->extra_count; i + 1 < k; i++, k--) { /* reverse the others into the server's order */
+    /* put the other images back into the server's order */
+    for (size_t i = 0, k = out->extra_count; i + 1 < k; i++, k--) {
         gp_gen_extra extra = out->extras[i];
         out->extras[i] = out->extras[k - 1], out->extras[k - 1] = extra;
     }
@@ -164,11 +165,11 @@ typedef enum job_state {
     NOT_THERE,
     ENDED,
     FAILED,
-    OTHER,  /* the job's file is another image */
+    OTHER,  /* the job's file does not have the requested image */
     UNKNOWN /* the server did not respond */
 } job_state;
 
-/* Passes the server's error on, such as "node 20 TinyDelay: out of memory (torch.OutOfMemoryError)". */
+/* Writes the server's error into the result, such as "node 20 TinyDelay: out of memory (torch.OutOfMemoryError)". */
 static void say_error(const gp_json *status, gp_gen_result *out)
 {
     const gp_json *messages = gp_json_get(status, "messages");
@@ -192,7 +193,7 @@ static void say_error(const gp_json *status, gp_gen_result *out)
         out->reported = true;
         return;
     }
-    gp_gen_set_result(out, GP_GEN_RETRY, "the graph ended in an error");
+    gp_gen_set_result(out, GP_GEN_RETRY, "the job ended with an error, and ComfyUI gave no reason");
 }
 
 static gp_status take_job(job *j, const gp_json *entry, job_state *state, gp_error *err)
@@ -419,16 +420,15 @@ static gp_status draw(job *j, const char *ours, job_state *state, gp_error *err)
     return st;
 }
 
-/* Draws the image again with other file names, because the job's file was another image. */
+/* Generates the image again with new file names, because the job's file did not have the requested image. */
 static gp_status draw_fresh(job *j, job_state *state, gp_error *err)
 {
     char mark[24];
     snprintf(mark, sizeof mark, "%.8s-%x", j->r->key, (unsigned)(gp_clock_now() * 1000) & 0xffffff);
-    gp_gen_note(
-        j->b, "generator-reused-name",
-        "the generator returned the name of an old file, which is missing or contains another image (%.150s); goldpan "
-        "requests the image again",
-        j->out->message);
+    gp_gen_note(j->b, "generator-reused-name",
+                "the generator returned the name of a file that is missing or belongs to a different image (%.150s); "
+                "goldpan requests the image again",
+                j->out->message);
     gp_str_clear(&j->graph);
     GP_TRY(gp_comfy_fill(j->b, j->r, mark, &j->graph, err));
     return draw(j, NULL, state, err);
@@ -450,7 +450,8 @@ static gp_status run(job *j, gp_error *err)
         } else
             GP_TRY(draw(j, j->ours, &state, err));
     } else if (state == FAILED)
-        GP_TRY(draw(j, NULL, &state, err)); /* the failed job with our id stays in the history */
+        /* send it without our id, because the failed job with this id stays in the history */
+        GP_TRY(draw(j, NULL, &state, err));
     if (state == OTHER) GP_TRY(draw_fresh(j, &state, err));
     if (state == OTHER) j->out->outcome = GP_GEN_RETRY;
     return GP_OK;

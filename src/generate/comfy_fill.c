@@ -4,8 +4,8 @@
  * --set NODE.INPUT=VALUE sets the input of a node.  NODE is the node's id or title.  VALUE is a variable (@prompt,
  * @negative, @seed, ...) or the value itself; it replaces the input's value or link.  Variables without a --set go to
  * the places that ingest/comfy_places.h finds.  A prompt or seed without all its places is an error; another requested
- * value without a place gives a note.  Before the filled-in graph is sent, its prompt and seed are read back as from a
- * file. */
+ * value without a place gives a note.  Before the filled-in graph is sent, goldpan reads the prompt and the seed back
+ * from it, as it reads them from the metadata of a file. */
 #include "generate/comfy_fill.h"
 
 #include "base/hash.h"
@@ -214,10 +214,10 @@ static void tell_kept(const gp_gen_backend *b, const gp_comfy_graph *g, const gp
     gp_str s = GP_STR_INIT;
     const gp_comfy_graph_node *node = &g->nodes[gp_comfy_node_of(g, input)];
     put_candidate(&s, node, input);
-    gp_gen_note(
-        b, "graph-text-kept",
-        "node %s: a pass that changes the finished image keeps this text; to replace it, use --set %.40s.%.40s=@prompt",
-        s.data ? s.data : node->id, node->id, input->name);
+    gp_gen_note(b, "graph-text-kept",
+                "node %s: goldpan leaves this text unchanged, because its sampler reworks a finished image; to replace "
+                "the text, use --set %.40s.%.40s=@prompt",
+                s.data ? s.data : node->id, node->id, input->name);
     gp_str_clear(&s);
 }
 
@@ -242,7 +242,9 @@ static gp_status check_sets(const gp_gen_backend *b, const gp_comfy_graph *g, gp
                 found = is_text(g->nodes[n].inputs[k].name, p.input, p.input_size);
         if (!found) return fail_set(g, b->o.set[i], err);
         if (*p.value == '@' && find_variable(p.value) == VARIABLES)
-            return gp_fail(err, GP_ERR_USAGE, "--set: unknown variable '%s'", p.value);
+            return gp_fail(err, GP_ERR_USAGE,
+                           "--set %.200s: there is no variable '%s' (docs/generate.md lists the variables)",
+                           b->o.set[i], p.value);
         if (b->o.no_seed && !strcmp(p.value, "@seed"))
             return gp_fail(err, GP_ERR_USAGE,
                            "--set %.200s cannot be combined with --no-seed, because without a seed @seed has no value",
@@ -279,8 +281,9 @@ static gp_status check_place(const gp_gen_backend *b, const gp_gen_request *r, c
             err);
     if (kind == GP_PLACE_SEED) return fail_seed(b, g, unclear, err);
     gp_gen_note(b, "graph-no-place", "%s: the workflow %s, so %s; name the input with --set NODE.INPUT=%s",
-                variables[variable].option, unclear ? "does not show all inputs for it" : "has no input for it",
-                unclear ? "some nodes keep their own value" : "it has no effect", variables[variable].name);
+                variables[variable].option,
+                unclear ? "does not show all inputs for this option" : "has no input for this option",
+                unclear ? "some nodes keep their own value" : "the option has no effect", variables[variable].name);
     return GP_OK;
 }
 
@@ -296,7 +299,9 @@ static void tell_split(const gp_gen_backend *b, const struct gp_gen_graph *graph
         (void)gp_json_u64(gp_comfy_graph_number(&graph->graph, node, "start_at_step"), &start);
         (void)gp_json_u64(gp_comfy_graph_number(&graph->graph, node, "end_at_step"), &end);
         if (start || (end && end < 10000))
-            gp_gen_note(b, "graph-steps-kept", "node %.40s %.40s keeps its start_at_step %llu and end_at_step %llu",
+            gp_gen_note(b, "graph-steps-kept",
+                        "node %.40s %.40s keeps its start_at_step %llu and end_at_step %llu, which --steps does not "
+                        "change: change them with --set",
                         node->id, node->type, (unsigned long long)start, (unsigned long long)end);
     }
 }
@@ -329,7 +334,7 @@ static gp_status fail_graph(const gp_gen_backend *b, const char *text, const cha
     if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &why);
     bool editor = gp_json_kind_of(gp_json_get(json, "nodes")) == GP_JSON_ARRAY;
     gp_json_free(json);
-    if (editor) return gp_fail(err, GP_ERR_USAGE, "%s is in the editor's format: %s", name, how);
+    if (editor) return gp_fail(err, GP_ERR_USAGE, "%s is in the format of ComfyUI's editor: %s", name, how);
     if (st != GP_OK) fault = why.message;
     return gp_fail(err, GP_ERR_USAGE, "%s is not a ComfyUI graph%s%.200s: %s", name, fault ? ": " : "",
                    fault ? fault : "", how);
@@ -345,7 +350,8 @@ static gp_status open_graph(gp_gen_backend *b, const char *text, gp_error *err)
     b->graph = NULL;
     if (!text)
         return gp_fail(err, GP_ERR_USAGE,
-                       "ComfyUI needs a graph: save it with \"Export (API)\" and name it with --workflow FILE");
+                       "ComfyUI needs a graph: in ComfyUI, save it with File > Export (API), and name the file with "
+                       "--workflow FILE");
     struct gp_gen_graph *graph = gp_mem_zero(1, sizeof *graph);
     if (!graph) return gp_fail_memory(err, "a graph");
     gp_status st = gp_comfy_graph_open(text, strlen(text), &graph->graph, &found, &fault, err);
@@ -383,8 +389,7 @@ static size_t usual(const filling *f, const char *input)
     const gp_places *p = &f->graph->places;
     for (size_t i = 0; i < p->count; i++) {
         if (p->items[i].input->name != input)
-            continue; /* names are not copied, so equal pointers mean the same
-                                                         * input */
+            continue; /* equal name pointers mean the same input, because names are not copied */
         size_t variable = 0;
         while (variables[variable].kind != p->items[i].kind) variable++;
         bool text = p->items[i].kind == GP_PLACE_PROMPT || p->items[i].kind == GP_PLACE_NEGATIVE;
@@ -455,9 +460,8 @@ static gp_status check_prompt(const gp_gen_backend *b, const gp_gen_request *r, 
     if (holds || !gp_utf8_valid(r->prompt, strlen(r->prompt))) return GP_OK;
     if (!set)
         return gp_fail(err, GP_ERR_USAGE,
-                       "in the filled-in workflow, goldpan reads another prompt than the requested prompt (%.200s): "
-                       "name the input "
-                       "of the prompt with --set NODE.INPUT=@prompt",
+                       "the prompt that goldpan reads in the filled-in workflow is not the requested prompt (%.200s): "
+                       "name the input of the prompt with --set NODE.INPUT=@prompt",
                        meta->prompt  ? meta->prompt
                        : meta->where ? meta->where
                                      : "no prompt");

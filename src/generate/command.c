@@ -90,7 +90,8 @@ gp_status gp_gen_spawn(char *const *words, int line, pid_t *child, gp_gen_result
     posix_spawnattr_init(&attributes);
     if (line < 0) {
         posix_spawn_file_actions_addopen(&files, 0, "/dev/null", 0, 0);
-        posix_spawn_file_actions_adddup2(&files, 2, 1); /* keeps the program's output out of our standard output */
+        /* keeps the program's output out of goldpan's standard output */
+        posix_spawn_file_actions_adddup2(&files, 2, 1);
     } else {
         posix_spawn_file_actions_adddup2(&files, line, 0);
         posix_spawn_file_actions_adddup2(&files, line, 1);
@@ -184,7 +185,7 @@ static gp_status run(gp_gen_backend *b, char *const *words, const gp_gen_request
     pid_t child;
     int status = 0;
     bool late = false;
-    unlink(r->out); /* so that a file found there later was written by this run */
+    unlink(r->out); /* delete an old file, so that a file found there later was written by this run */
     if (gp_gen_spawn(words, -1, &child, out) != GP_OK) return GP_OK;
     if (!wait_for(b, child, &status, &late)) {
         if (!late) return gp_fail(err, GP_ERR_STOPPED, "stopped");

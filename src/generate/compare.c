@@ -83,7 +83,7 @@ static gp_status compare(const words *asked, const gp_meta *meta, gp_gen_likenes
     return GP_OK;
 }
 
-/* Compares the metadata of a file with those that the graph would give. */
+/* Compares the metadata of a file with the prompt, negative prompt and seed that are read from the graph. */
 static gp_status compare_graph(const gp_str *graph, const char *name, const gp_meta *meta, gp_gen_likeness *likeness,
                                gp_gen_result *out, gp_error *err)
 {
@@ -91,7 +91,8 @@ static gp_status compare_graph(const gp_str *graph, const char *name, const gp_m
     words asked = {.exact = true};
     GP_TRY(gp_meta_comfy(graph->data, graph->size, &(gp_comfy_file){.path = name}, &sent, err));
     asked.prompt = sent.evidence >= GP_EVIDENCE_DERIVED ? sent.prompt : NULL;
-    if (asked.prompt && may_be_changed(asked.prompt)) asked.exact = false; /* a node may have resolved choices */
+    /* a node may have replaced choices such as {a|b} by one of them */
+    if (asked.prompt && may_be_changed(asked.prompt)) asked.exact = false;
     if (asked.prompt && gp_comfy_graph_has_wildcards(asked.prompt)) asked.prompt = NULL;
     asked.negative = asked.exact ? sent.negative : NULL;
     gp_status st = gp_gen_read_seed(&sent, &asked.has_seed, &asked.seed, err);

@@ -62,8 +62,8 @@ typedef struct gp_gen_options {
     const char *workflow;      /* ComfyUI: API-format graph (text), or NULL */
     const char *workflow_file; /* the file that `workflow` is from, for messages; or NULL */
     bool own_workflows;        /* each request has its own graph */
-    const char *const
-        *set; /* ComfyUI: "node.input=value" [set_count]; value: @prompt, @negative, @seed, @width ..., or as it is */
+    /* ComfyUI: "node.input=value" [set_count]; value: @prompt, @seed, @width ..., or the value itself */
+    const char *const *set;
     size_t set_count;
     /* Maximum seconds for each request, from connecting to the last byte of its response, and for each run of a
      * command. 0: no limit, since generating an image may take long. */

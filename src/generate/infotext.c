@@ -14,7 +14,8 @@ static const struct {
              {"Schedule type", "scheduler"},
              {"CFG scale", "cfg_scale"},
              {"Seed", "seed"},
-             {"Width", "width"}, /* written only if the other of the two is not known */
+             /* width or height is written alone only if the other is not known; else "Size" has both */
+             {"Width", "width"},
              {"Height", "height"},
              {"Model hash", "model_hash"},
              {"Model", "model"},

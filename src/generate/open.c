@@ -94,7 +94,8 @@ static bool is_json(const gp_http_response *r)
     return is;
 }
 
-/* Tries the protocols in the order of the table, so that a program with several protocols is used by its own. */
+/* Tries the protocols in the order of the table, so that a program with several protocols is used through its own
+ * protocol. */
 static gp_status find_out(gp_gen_backend *b, gp_error *err)
 {
     bool locked = false;
@@ -137,7 +138,9 @@ static gp_status check_given(gp_gen_backend *b, gp_error *err)
     if (nobody) return gp_fail_as(err, GP_ERR_NETWORK, &why);
     if (!missing || b->protocol == &gp_gen_openai) return GP_OK;
     const char *who = gp_gen_who(b);
-    if (*who) return gp_fail(err, GP_ERR_USAGE, "'%s' does not answer as '%s': %s", b->address, b->protocol->name, who);
+    if (*who)
+        return gp_fail(err, GP_ERR_USAGE, "'%s' does not respond like a server of the protocol %s: %s", b->address,
+                       b->protocol->name, who);
     return GP_OK;
 }
 
@@ -177,7 +180,7 @@ static gp_status take_address(gp_gen_backend *b, bool *web, gp_error *err)
     }
     gp_str_puts(&s, given);
     b->address = gp_str_take(&s);
-    if (!b->address) return gp_fail_memory(err, "a back end");
+    if (!b->address) return gp_fail_memory(err, "the connection to the generator");
     for (size_t n = strlen(b->address); *web && n && b->address[n - 1] == '/';) b->address[--n] = 0;
     return GP_OK;
 }
@@ -208,7 +211,7 @@ static gp_status check_words(const gp_gen_backend *b, bool web, gp_error *err)
                                "a command with {requests} is started once and reads each request: leave out %s in '%s'",
                                words[i], b->address);
         if (stays || once) return GP_OK;
-        return gp_fail(err, GP_ERR_USAGE, "a command must contain {prompt} and {out}, or {requests}, unlike '%s'",
+        return gp_fail(err, GP_ERR_USAGE, "a command must contain {prompt} and {out}, or {requests}, but '%s' does not",
                        b->address);
     }
     return web ? GP_OK : gp_fail(err, GP_ERR_USAGE, "'%s' is not an http or https address", b->address);
@@ -219,14 +222,14 @@ gp_status gp_gen_open(const gp_gen_options *o, gp_gen_backend **out, gp_error *e
     gp_gen_backend *b = gp_mem_zero(1, sizeof *b);
     gp_status st = GP_OK;
     bool web = false;
-    if (!b) GP_TRY_GOTO(gp_fail_memory(err, "a back end"));
+    if (!b) GP_TRY_GOTO(gp_fail_memory(err, "the connection to the generator"));
     b->o = *o, b->send = gp_http_send, b->pace = 1;
     if (o->protocol && !(b->protocol = by_name(o->protocol)))
         GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE,
                             "--protocol must be one of a1111, comfyui, sdcpp, swarmui, openai, command, not '%s'",
                             o->protocol));
     GP_TRY_GOTO(take_address(b, &web, err));
-    if (web && !take_login(b)) GP_TRY_GOTO(gp_fail_memory(err, "a back end"));
+    if (web && !take_login(b)) GP_TRY_GOTO(gp_fail_memory(err, "the connection to the generator"));
     if (!b->protocol && !web) b->protocol = &gp_gen_command;
     if (!b->protocol && gp_str_ends(b->address, "/v1"))
         b->protocol = &gp_gen_openai; /* clients of OpenAI's API usually take such an address */

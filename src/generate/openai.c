@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The OpenAI images API and compatible programs: POST /v1/images/generations.  There is no seed: each request gives
- * another image.  A request that moderation rejects is not retried. */
+ * The OpenAI images API and compatible programs: POST /v1/images/generations.  The API has no seed, so each request
+ * returns a new image.  A request that moderation rejects is not retried. */
 #include "generate/backend.h"
 
 #include <stdio.h>
@@ -73,8 +73,8 @@ out:
     return st;
 }
 
-/* Rejects stable-diffusion.cpp's server if it uses the same seed for every image, its default.  All images of a
- * prompt would be equal. */
+/* Rejects stable-diffusion.cpp's server if it uses one seed for all images, which is its default, because all images of
+ * a prompt would then be equal. */
 static gp_status check_one_seed(gp_gen_backend *b, gp_error *err)
 {
     static const char public_api[] = "https://api.openai.com";
@@ -85,10 +85,10 @@ static gp_status check_one_seed(gp_gen_backend *b, gp_error *err)
         gp_gen_quick(b, gp_str_ends(b->address, "/v1") ? "/../sdcpp/v1/capabilities" : "/sdcpp/v1/capabilities", NULL,
                      check_seconds);
     if (gp_json_u64(gp_json_get(gp_json_get(root, "defaults"), "seed"), &seed))
-        st = gp_fail(
-            err, GP_ERR_USAGE,
-            "this server uses seed %llu for every image of a prompt: use --protocol sdcpp, or start it with --seed -1",
-            (unsigned long long)seed);
+        st = gp_fail(err, GP_ERR_USAGE,
+                     "this server uses seed %llu for every image of a prompt: use --protocol sdcpp, or start the "
+                     "server with --seed -1",
+                     (unsigned long long)seed);
     gp_json_free(root);
     return st;
 }

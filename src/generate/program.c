@@ -174,7 +174,7 @@ static gp_status take_line(gp_gen_backend *b, const char *name, size_t size, con
 {
     gp_json *answer = NULL;
     gp_status st = gp_json_parse(b->program->in.data, size, false, 16, &answer, NULL);
-    if (st == GP_ERR_MEMORY) return gp_fail_memory(err, "an answer");
+    if (st == GP_ERR_MEMORY) return gp_fail_memory(err, "an answer of the generator");
     if (st != GP_OK || gp_json_kind_of(answer) != GP_JSON_OBJECT) {
         char why[200];
         snprintf(why, sizeof why, "answered with a line that is not a JSON object: '%.*s'",
@@ -208,7 +208,7 @@ gp_status gp_gen_program_make(gp_gen_backend *b, char *const *words, const gp_ge
     gp_status st = GP_OK;
     put_request(r, &line);
     if (line.failed) GP_TRY_GOTO(gp_fail_memory(err, "a request"));
-    unlink(r->out); /* so that a file found there later was written for this request */
+    unlink(r->out); /* delete an old file, so that a file found there later was written for this request */
     if (!b->program) GP_TRY_GOTO(start(b, words, out, err));
     if (!b->program) goto out;
     if (!send_line(b->program, &line)) GP_TRY_GOTO(drop(b, words[0], NULL, out));

@@ -53,7 +53,7 @@ static gp_status look(gp_gen_backend *b, const char *path, const gp_gen_request 
     *done = true;
     GP_TRY_GOTO(gp_gen_call(b, path, NULL, &answer, out, err));
     if (answer.code == 410 || answer.code == 404) {
-        /* Perhaps the server was restarted: send the job again. */
+        /* The job is unknown, perhaps because the server was restarted: send the job again. */
         gp_gen_set_result(out, GP_GEN_RETRY, "the server no longer knows the job");
         goto out;
     }

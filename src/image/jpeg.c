@@ -103,7 +103,7 @@ static bool read_rows(job *j)
     for (uint32_t y = 0; y < height; y++) {
         uint8_t *rgb = j->pixels.rgb + 3 * (size_t)width * y;
         JSAMPROW line = p->components == 3 ? rgb : j->row;
-        if (jpeg_read_scanlines(&j->jpeg, &line, 1) != 1) return stop(j, GP_ERR_FORMAT, "ends early");
+        if (jpeg_read_scanlines(&j->jpeg, &line, 1) != 1) return stop(j, GP_ERR_FORMAT, "is truncated");
         if (p->components == 1) gp_rgb_from_png(j->row, rgb, width, 0, 8, NULL);
         if (p->components == 4) gp_rgb_from_inverted_cmyk(j->row, rgb, width);
     }
@@ -123,12 +123,12 @@ static bool run(job *j)
     int got;
     do got = jpeg_read_header(&j->jpeg, FALSE);
     while (got == JPEG_HEADER_TABLES_ONLY);
-    if (got == JPEG_SUSPENDED) return stop(j, GP_ERR_FORMAT, "ends early");
+    if (got == JPEG_SUSPENDED) return stop(j, GP_ERR_FORMAT, "is truncated");
     j->jpeg.out_color_space = wanted[p->components];
     j->jpeg.scale_num = 1, j->jpeg.scale_denom = j->reduce;
     if (j->jpeg.image_width != p->width || j->jpeg.image_height != p->height || j->jpeg.num_components != p->components)
         return stop(j, GP_ERR_FORMAT, "has two headers that differ");
-    if (!jpeg_start_decompress(&j->jpeg)) return stop(j, GP_ERR_FORMAT, "ends early");
+    if (!jpeg_start_decompress(&j->jpeg)) return stop(j, GP_ERR_FORMAT, "is truncated");
     if (!read_rows(j)) return false;
     jpeg_finish_decompress(&j->jpeg); /* this reports damage after the last row, but accepts a missing end marker */
     return true;

@@ -102,7 +102,7 @@ gp_status gp_jpeg_scan(const uint8_t *bytes, size_t size, gp_jpeg_info *out, gp_
     for (;;) {
         gp_jpeg_segment s;
         int got = gp_jpeg_next(bytes, size, &at, &s);
-        if (got == 0 || got == -1) return gp_fail(err, GP_ERR_FORMAT, "JPEG data ends early");
+        if (got == 0 || got == -1) return gp_fail(err, GP_ERR_FORMAT, "JPEG data is truncated");
         if (got < 0) return gp_fail(err, GP_ERR_FORMAT, "JPEG markers are damaged at byte %zu", at - 1);
         GP_TRY(read_segment(&s, &header, err));
         if (s.marker == SOS) break;

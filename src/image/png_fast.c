@@ -79,7 +79,8 @@ static gp_status decode(const gp_png_info *header, const uint8_t *bytes, gp_pixe
 {
     size_t r = header->row_bytes, h = header->height, w3 = 3 * (size_t)header->width, each, size, data_size;
     if (!gp_size_add(w3 > r ? w3 : r, 1, &each) || !gp_size_mul(each, h, &size))
-        return gp_fail(err, GP_ERR_LIMIT, "%ux%u pixels is too large", header->width, header->height);
+        return gp_fail(err, GP_ERR_LIMIT, "an image of %ux%u pixels does not fit in memory", header->width,
+                       header->height);
     const uint8_t *data;
     void *owned = NULL, *block = NULL, *above = NULL;
     gp_status st;

@@ -85,7 +85,7 @@ static void on_read(png_structp png, png_bytep to, size_t size)
     }
     if (size) {
         j->ended = true;
-        png_error(png, "ends early");
+        png_error(png, "is truncated");
     }
 }
 
@@ -195,6 +195,6 @@ gp_status gp_image_png_full(const uint8_t *bytes, size_t size, uint64_t max_pixe
     gp_mem_free(j.pixels.rgb);
     if (j.no_memory) return gp_fail_memory(err, "%ux%u pixels", header.width, header.height);
     if (j.ended || strcmp(j.message, "Not enough image data") == 0)
-        return gp_fail(err, GP_ERR_FORMAT, "PNG data ends early");
+        return gp_fail(err, GP_ERR_FORMAT, "PNG data is truncated");
     return gp_fail(err, GP_ERR_FORMAT, "PNG image data is damaged: %s", j.message);
 }

@@ -60,7 +60,7 @@ static int next(const scan *s, chunk *c)
 
 static gp_status ends_early(gp_error *err)
 {
-    return gp_fail(err, GP_ERR_FORMAT, "PNG data ends early");
+    return gp_fail(err, GP_ERR_FORMAT, "PNG data is truncated");
 }
 
 static gp_status short_chunk(const chunk *c, gp_error *err)
@@ -94,7 +94,8 @@ static gp_status read_header(scan *s, const chunk *c, gp_error *err)
 static gp_status read_palette(scan *s, const chunk *c, gp_error *err)
 {
     if (!s->have_header || s->header->color != 3) return GP_OK;
-    if (c->length / 3 > 256) return gp_fail(err, GP_ERR_FORMAT, "PNG palette has %zu entries", c->length / 3);
+    if (c->length / 3 > 256)
+        return gp_fail(err, GP_ERR_FORMAT, "PNG palette has %zu entries, more than 256", c->length / 3);
     memset(s->header->palette, 0, sizeof s->header->palette);
     if (c->length) memcpy(s->header->palette, c->data, c->length / 3 * 3);
     return GP_OK;
@@ -117,12 +118,12 @@ static gp_status check_animation(scan *s, const chunk *c, gp_error *err)
     int64_t sequence = gp_be32(c->data);
     bool first = min_length == 26 && s->sequence < 0;
     if (first ? sequence != 0 : s->sequence < 0 || s->sequence + 1 != sequence)
-        return gp_fail(err, GP_ERR_FORMAT, "PNG animation is damaged: chunks out of order");
+        return gp_fail(err, GP_ERR_FORMAT, "PNG animation is damaged: its chunks are out of order");
     s->sequence = sequence;
     if (min_length == 4) return GP_OK;
     uint64_t w = gp_be32(c->data + 4), h = gp_be32(c->data + 8), x = gp_be32(c->data + 12), y = gp_be32(c->data + 16);
     if (x + w > p->width || y + h > p->height)
-        return gp_fail(err, GP_ERR_FORMAT, "PNG animation is damaged: a frame is larger than the image");
+        return gp_fail(err, GP_ERR_FORMAT, "PNG animation is damaged: a frame extends beyond the image");
     if (!p->idat && (w != p->width || h != p->height))
         return gp_fail(err, GP_ERR_FORMAT, "PNG animation is damaged: its first frame is smaller than the image");
     s->fctl_first = s->fctl_first || !p->idat;

@@ -37,7 +37,7 @@ gp_status gp_png_add_text(const gp_bytes *png, const char *keyword, const char *
     if (png->size < 8 || memcmp(png->data, magic, 8)) return gp_fail(err, GP_ERR_FORMAT, "is not a PNG image");
     while (at + 12 <= png->size && memcmp(png->data + at + 4, "IDAT", 4)) {
         uint32_t length = gp_be32(png->data + at);
-        if (length > png->size - at - 12) return gp_fail(err, GP_ERR_FORMAT, "PNG data ends early");
+        if (length > png->size - at - 12) return gp_fail(err, GP_ERR_FORMAT, "PNG data is truncated");
         at += 12 + (size_t)length;
     }
     if (at + 12 > png->size) return gp_fail(err, GP_ERR_FORMAT, "PNG has no image data");

@@ -108,7 +108,8 @@ static gp_status read_size(const gp_json *v, gp_preprocess_config *c, gp_error *
     if (gp_json_kind_of(v) == GP_JSON_NULL) return GP_OK;
     if (is_number(v)) return read_side(v, "size", &c->shortest_edge, err);
     if (gp_json_kind_of(gp_json_get(v, "longest_edge")) != GP_JSON_NULL)
-        return gp_fail(err, GP_ERR_UNSUPPORTED, "size with longest_edge is not supported");
+        return gp_fail(err, GP_ERR_UNSUPPORTED,
+                       "size with longest_edge is not supported: goldpan supports shortest_edge, or height and width");
     const gp_json *edge = gp_json_get(v, "shortest_edge");
     if (gp_json_kind_of(edge) != GP_JSON_NULL) return read_side(edge, "size.shortest_edge", &c->shortest_edge, err);
     GP_TRY(read_side(gp_json_get(v, "height"), "size.height", &c->resize_h, err));
@@ -138,7 +139,7 @@ static gp_status read_filter(const gp_json *v, gp_resample_filter *out, gp_error
     if (gp_json_kind_of(v) == GP_JSON_NULL) return GP_OK;
     if (!gp_json_u64(v, &n)) return gp_fail(err, GP_ERR_FORMAT, "resample must be a whole number");
     if (n < 1 || n > 4)
-        return gp_fail(err, GP_ERR_UNSUPPORTED, "resample %llu is not supported", (unsigned long long)n);
+        return gp_fail(err, GP_ERR_UNSUPPORTED, "resample must be 1 to 4, not %llu", (unsigned long long)n);
     *out = filters[n];
     return GP_OK;
 }
@@ -167,8 +168,7 @@ static gp_status check_type(const gp_json *root, gp_error *err)
     for (size_t i = 0; i < 2; i++) {
         const char *type = gp_json_text(gp_json_get(root, keys[i]), NULL);
         if (type && !gp_str_starts(type, "CLIPImageProcessor") && !gp_str_starts(type, "CLIPFeatureExtractor"))
-            return gp_fail(err, GP_ERR_UNSUPPORTED, "%s '%.60s' is not supported (CLIPImageProcessor is)", keys[i],
-                           type);
+            return gp_fail(err, GP_ERR_UNSUPPORTED, "%s must be CLIPImageProcessor, not '%.60s'", keys[i], type);
     }
     return GP_OK;
 }
@@ -191,7 +191,7 @@ static gp_status read_fields(const gp_json *root, gp_preprocess_config *c, gp_er
         return gp_fail(err, GP_ERR_FORMAT, "rescale_factor must be a number from -1000000 to 1000000");
     if (!c->do_center_crop) { /* the image tower needs the same size for every image */
         if (!c->do_resize || c->shortest_edge > 0)
-            return gp_fail(err, GP_ERR_UNSUPPORTED, "do_center_crop false needs a size with height and width");
+            return gp_fail(err, GP_ERR_UNSUPPORTED, "if do_center_crop is false, size must have height and width");
         c->crop_w = c->resize_w, c->crop_h = c->resize_h;
     }
     return GP_OK;

@@ -109,7 +109,10 @@ static gp_status axis_init(axis_weights *a, uint32_t in, uint32_t out, uint32_t 
     GP_TRY_GOTO(gp_alloc((void **)&a->first, n, sizeof *a->first, "resize", err));
     GP_TRY_GOTO(gp_alloc((void **)&a->count, n, sizeof *a->count, "resize", err));
     size_t cells;
-    if (!gp_size_mul(n, taps, &cells)) GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "resize: too many weights"));
+    if (!gp_size_mul(n, taps, &cells))
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT,
+                            "cannot resize an image side to %u pixels: the filter needs too many weights",
+                            (unsigned)n));
     GP_TRY_GOTO(gp_alloc((void **)&a->weight, cells, sizeof *a->weight, "weights of resize", err));
     GP_TRY_GOTO(gp_alloc((void **)&k, taps, sizeof *k, "resize", err));
     for (uint32_t i = 0; i < n; i++) {
@@ -125,7 +128,7 @@ static gp_status axis_init(axis_weights *a, uint32_t in, uint32_t out, uint32_t 
         a->first[i] = (int32_t)lo;
         a->count[i] = (int32_t)(hi - lo);
         if (!to_integers(k, total, (size_t)(hi - lo), a->weight + i * taps))
-            GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "resize: weights out of range"));
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "cannot resize an image: a weight of the filter is out of range"));
     }
     st = GP_OK;
 out:

@@ -131,7 +131,8 @@ gp_status gp_image_check_size(uint64_t width, uint64_t height, uint64_t max_pixe
 gp_status gp_image_alloc(uint32_t width, uint32_t height, gp_pixels *out, gp_error *err)
 {
     size_t row;
-    if (!gp_size_mul(width, 3, &row)) return gp_fail(err, GP_ERR_LIMIT, "%ux%u pixels is too large", width, height);
+    if (!gp_size_mul(width, 3, &row))
+        return gp_fail(err, GP_ERR_LIMIT, "an image of %ux%u pixels does not fit in memory", width, height);
     void *memory;
     GP_TRY(gp_alloc(&memory, height, row, "pixels", err));
     *out = (gp_pixels){.width = width, .height = height, .rgb = memory};

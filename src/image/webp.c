@@ -16,13 +16,13 @@ static gp_status decode_frame(const WebPIterator *frame, const gp_pixels *canvas
     uint64_t x = (uint64_t)frame->x_offset, y = (uint64_t)frame->y_offset;
     uint64_t w = (uint64_t)frame->width, h = (uint64_t)frame->height;
     if (x + w > canvas->width || y + h > canvas->height)
-        return gp_fail(err, GP_ERR_FORMAT, "WebP frame is larger than the image");
+        return gp_fail(err, GP_ERR_FORMAT, "WebP frame extends beyond the image");
     size_t start = (size_t)y * stride + 3 * (size_t)x;
     WebPDecoderConfig config;
     if (!WebPInitDecoderConfig(&config))
         return gp_fail(
             err, GP_ERR_UNSUPPORTED,
-            "the installed libwebp has another version than the one goldpan was built with: rebuild goldpan");
+            "the version of the installed libwebp is not the version that goldpan was built with: rebuild goldpan");
     config.output.colorspace = MODE_RGB;
     config.output.is_external_memory = 1;
     config.output.u.RGBA.rgba = canvas->rgb + start;
@@ -32,7 +32,7 @@ static gp_status decode_frame(const WebPIterator *frame, const gp_pixels *canvas
     case VP8_STATUS_OK: return GP_OK;
     case VP8_STATUS_OUT_OF_MEMORY: return gp_fail_memory(err, "decoding");
     case VP8_STATUS_NOT_ENOUGH_DATA:
-    case VP8_STATUS_SUSPENDED: return gp_fail(err, GP_ERR_FORMAT, "WebP data ends early");
+    case VP8_STATUS_SUSPENDED: return gp_fail(err, GP_ERR_FORMAT, "WebP data is truncated");
     default: return gp_fail(err, GP_ERR_FORMAT, "WebP image data is damaged");
     }
 }
@@ -48,7 +48,7 @@ gp_status gp_image_webp(const uint8_t *bytes, size_t size, uint64_t max_pixels, 
     GP_TRY(gp_webp_read_info(bytes, size, &head, err));
     GP_TRY(gp_image_check_size(head.width, head.height, max_pixels, err));
     WebPDemuxer *demux = WebPDemux(&data);
-    if (!demux) return gp_fail(err, GP_ERR_FORMAT, "WebP data is damaged or ends early");
+    if (!demux) return gp_fail(err, GP_ERR_FORMAT, "WebP data is damaged or truncated");
     uint32_t w = WebPDemuxGetI(demux, WEBP_FF_CANVAS_WIDTH), h = WebPDemuxGetI(demux, WEBP_FF_CANVAS_HEIGHT);
     GP_TRY_GOTO(gp_image_check_size(w, h, max_pixels, err));
     have_frame = WebPDemuxGetFrame(demux, 1, &frame);

@@ -27,7 +27,7 @@ gp_status gp_animation_open(uint32_t width, uint32_t height, gp_animation **out,
         gp_mem_free(a);
         return gp_fail(
             err, GP_ERR_UNSUPPORTED,
-            "the installed libwebp has another version than the one goldpan was built with: rebuild goldpan");
+            "the version of the installed libwebp is not the version that goldpan was built with: rebuild goldpan");
     }
     options.anim_params.loop_count = 0;
     a->width = width, a->height = height;
@@ -47,7 +47,7 @@ gp_status gp_animation_add(gp_animation *a, const uint8_t *rgb, uint32_t millise
     if (!WebPConfigInit(&config) || !WebPPictureInit(&picture))
         return gp_fail(
             err, GP_ERR_UNSUPPORTED,
-            "the installed libwebp has another version than the one goldpan was built with: rebuild goldpan");
+            "the version of the installed libwebp is not the version that goldpan was built with: rebuild goldpan");
     config.quality = 80;
     picture.width = (int)a->width, picture.height = (int)a->height, picture.use_argb = 1;
     bool done = WebPPictureImportRGB(&picture, rgb, (int)(a->width * 3)) &&

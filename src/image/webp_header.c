@@ -12,7 +12,7 @@ gp_status gp_webp_read_info(const uint8_t *bytes, size_t size, gp_image_info *ou
     if (size < 12 || memcmp(bytes, "RIFF", 4) != 0 || memcmp(bytes + 8, "WEBP", 4) != 0)
         return gp_fail(err, GP_ERR_FORMAT, "is not a WebP image");
     if (size < 30 && !(size >= 25 && memcmp(bytes + 12, "VP8L", 4) == 0))
-        return gp_fail(err, GP_ERR_FORMAT, "WebP data ends early");
+        return gp_fail(err, GP_ERR_FORMAT, "WebP data is truncated");
     gp_image_info head = {.format = GP_FORMAT_WEBP};
     const uint8_t *p = bytes + 20;
     if (memcmp(bytes + 12, "VP8 ", 4) == 0) {

@@ -26,7 +26,7 @@ enum { GP_PARTS_MAX = 32, GP_TEXT_MAX = 1 << 20, GP_GRAPH_NO_NUMBER = -1 };
 
 typedef struct gp_text_parts {
     const gp_comfy_graph_input *texts[GP_PARTS_MAX], *finds[GP_PARTS_MAX], *replaces[GP_PARTS_MAX];
-    size_t text_count, find_count, replace_count, others; /* others: number of inputs that no rule matches */
+    size_t text_count, find_count, replace_count, others; /* others: number of inputs without a known role */
     const gp_comfy_graph_input
         *one[GP_PART_OTHER]; /* [kind] the node's input of this kind, for kinds that occur once per node; or NULL */
 } gp_text_parts;

@@ -74,7 +74,7 @@ bool gp_comfy_is_sampler(const gp_comfy_graph_node *node)
     if (count < 3) return false;
     bool has_prompt = gp_comfy_has_link(node, "positive") || gp_comfy_has_link(node, "guider");
     return (has_prompt || count >= 5) &&
-           has_canvas(node); /* without a canvas the node gets its data from a pipe, or prepares another sampler */
+           has_canvas(node); /* a node without such an input gets its data from a pipe, or prepares another sampler */
 }
 
 bool gp_comfy_reworks(const gp_comfy_graph_node *node)

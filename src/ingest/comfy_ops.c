@@ -142,7 +142,7 @@ static int join_by(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node, gp_
     qsort(parts->texts, parts->text_count, sizeof *parts->texts, compare_names);
     for (size_t i = 0; i < parts->text_count; i++) {
         gp_str part = GP_STR_INIT;
-        /* an input that was left over when the user reduced the count */
+        /* an unused input that remains from a larger count */
         if (gp_comfy_graph_end_number(parts->texts[i]->name) > max_number) continue;
         bool known = gp_comfy_graph_text(t, parts->texts[i], depth + 1, &part) && out->size + part.size <= GP_TEXT_MAX;
         if (strip) trim(&part, true, true);

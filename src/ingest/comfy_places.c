@@ -303,8 +303,8 @@ static void place_size(placing *p, size_t sampler)
     place(p, GP_PLACE_HEIGHT, node, "height", true);
 }
 
-/* Places the model of a sampler that makes the image from noise as the model, and that of a later pass as the
- * refiner. */
+/* Records the input with the name of the sampler's model: as the model if the sampler makes the image from noise, as
+ * the refiner if the sampler is a later pass.  Records none for a pass that only reworks an image. */
 static void place_model(placing *p, size_t at)
 {
     size_t count = gp_comfy_model_nodes(p->g, p->samplers[at]);
@@ -321,8 +321,8 @@ static void place_model(placing *p, size_t at)
 
 static gp_status find_all(placing *p, gp_error *err)
 {
-    for (int made = 1; made >= 0; made--) { /* first the samplers that make an image, because later passes are compared
-                                               with them */
+    /* first the samplers that make the image from noise, because later passes are compared with them */
+    for (int made = 1; made >= 0; made--) {
         for (size_t i = 0; i < p->count; i++) {
             if (p->made[i] != made) continue;
             GP_TRY(place_texts(p, i, GP_PLACE_PROMPT, "positive", err));

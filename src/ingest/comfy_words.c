@@ -259,7 +259,8 @@ static void visit_node(gp_comfy *c, gp_comfy_words *w, size_t at, const char *ro
     if (role[0] == 'n' && gp_comfy_named(node, "Guider")) return; /* a guider that has no negative side */
     if (gives_conditioning(node)) {
         bool linked = push_inputs(c, w, node, role, 1, top);
-        if (linked && gp_comfy_named(node, "GLIGEN")) return; /* the node's own text only describes boxes */
+        /* the node's own text only describes regions of the image */
+        if (linked && gp_comfy_named(node, "GLIGEN")) return;
         if (encoder_text(c, at, role, w)) {
             if (linked) mark_unknown(w, at); /* it is unknown how the node combines text and links */
             return;

@@ -40,7 +40,7 @@ typedef struct matcher {
     size_t *keys;                  /* [n] offset of each key in `blob` */
     size_t *sorted;                /* [n] images sorted by key */
     gp_str text, path, key, other; /* scratch */
-    bool failed;                   /* one of the scratch strings ran out of memory */
+    bool failed;                   /* memory ran out for one of the scratch strings */
 } matcher;
 
 /* ------------------------------------------------------------------ keys */

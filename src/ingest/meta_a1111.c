@@ -267,7 +267,7 @@ static const char *first_template(text all)
     return all.end;
 }
 
-/* Finds the last line that is a settings line as a whole, whatever follows it. */
+/* Finds the last line that consists only of settings, even if other lines follow it. */
 static text last_settings_line(text all)
 {
     const char *start, *end = all.end;

@@ -36,7 +36,7 @@ static gp_status read_text(const char *path, char **out, char **refused, gp_erro
     size_t size = bytes.size;
     while (size && !bytes.data[size - 1]) size--; /* zero bytes after the text are harmless */
     if (st == GP_OK && size && memchr(bytes.data, 0, size))
-        st = record_skip(path, "is not text: it holds NUL bytes", refused, err);
+        st = record_skip(path, "is not text, because it contains NUL bytes", refused, err);
     else if (st == GP_OK && bytes.data[strspn((const char *)bytes.data, " \t\r\n")]) {
         *out = (char *)bytes.data;
         bytes.data = NULL;

@@ -12,7 +12,7 @@ enum { GP_PEAK_SUMS = 12, GP_PEAK_TILES = 6 /* of AMX */ };
 /* Keeps the value in a register, and makes it unknown to the compiler. */
 #define GP_PEAK_OPAQUE(value, kind) __asm__ volatile("" : "+" kind(value))
 
-/* peak_fp32.c, also compiled for AVX2 and AVX-512 */
+/* loops of peak_fp32.c, which is also compiled for AVX2 and AVX-512 */
 double gp_peak_fp32_c(uint64_t rounds);
 double gp_peak_fp32_avx2(uint64_t rounds);
 double gp_peak_fp32_avx512(uint64_t rounds);

@@ -52,8 +52,8 @@ static gp_status whole(const reader *r, const gp_json *object, const char *key, 
         return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %s%s must be a whole number", r->file, r->part, key);
     if (n == 0) return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %s%s must not be 0", r->file, r->part, key);
     if (n > most)
-        return gp_fail_path(r->err, GP_ERR_LIMIT, "'%s': %s%s is %llu, more than %u", r->file, r->part, key,
-                            (unsigned long long)n, most);
+        return gp_fail_path(r->err, GP_ERR_LIMIT, "'%s': %s%s is %llu, more than goldpan's limit of %u", r->file,
+                            r->part, key, (unsigned long long)n, most);
     *out = (uint32_t)n;
     return GP_OK;
 }
@@ -109,8 +109,8 @@ static gp_status read_image(const reader *r, const gp_json *object, gp_clip_conf
                             r->part, c->patch, c->side);
     if (gp_clip_image_tokens(c) > MAX_TOKENS)
         return gp_fail_path(r->err, GP_ERR_LIMIT,
-                            "'%s': %simage_size %u in patches of %u makes %zu tokens, more than %d", r->file, r->part,
-                            c->side, c->patch, gp_clip_image_tokens(c), MAX_TOKENS);
+                            "'%s': %simage_size %u in patches of %u makes %zu tokens, more than goldpan's limit of %d",
+                            r->file, r->part, c->side, c->patch, gp_clip_image_tokens(c), MAX_TOKENS);
     c->has_image = true;
     return GP_OK;
 }

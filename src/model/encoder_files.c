@@ -63,7 +63,8 @@ static gp_status parse_nested(const gp_bytes *text, gp_preprocess_config *out, g
     gp_status st;
     GP_TRY_GOTO(gp_json_parse((const char *)text->data, text->size, false, 0, &root, err));
     const gp_json *image = gp_json_get(root, "image_processor");
-    if (gp_json_kind_of(image) != GP_JSON_OBJECT) GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "no image_processor"));
+    if (gp_json_kind_of(image) != GP_JSON_OBJECT)
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "the object image_processor is missing"));
     gp_json_write(&part, image);
     if (part.failed) GP_TRY_GOTO(gp_fail_memory(err, "JSON"));
     GP_TRY_GOTO(gp_preprocess_parse(part.data, part.size, out, err));
@@ -112,7 +113,7 @@ gp_status gp_encoder_read_tokenizer(gp_encoder *encoder, uint32_t vocabulary, gp
     if (st != GP_OK) return gp_fail_as(err, st, &own);
     if (gp_tokenizer_size(encoder->tokenizer) > vocabulary)
         return gp_fail_path(err, GP_ERR_FORMAT,
-                            "'%s': the tokenizer has ids up to %zu, but the model only has %u embeddings",
+                            "'%s': the tokenizer has ids up to %zu, but the model has only %u token embeddings",
                             encoder->folder, gp_tokenizer_size(encoder->tokenizer) - 1, vocabulary);
     return GP_OK;
 }

@@ -116,7 +116,8 @@ static gp_status read_parameters(linear_head *head, const head_file *f, const gp
         return gp_fail_path(err, GP_ERR_FORMAT, "'%s': tensor '%s' must have the shape [1, d]", f->path,
                             f->weight->name);
     if (gp_tensor_numbers(f->weight) != d)
-        return gp_fail_path(err, GP_ERR_USAGE, "'%s' is a head for embeddings of %llu numbers; those of '%s' have %u",
+        return gp_fail_path(err, GP_ERR_USAGE,
+                            "'%s' is a head for embeddings with %llu dimensions, but the embeddings of '%s' have %u",
                             f->path, (unsigned long long)gp_tensor_numbers(f->weight), source->model, d);
     if (!is_row(f->bias, 1))
         return gp_fail_path(err, GP_ERR_FORMAT, "'%s': tensor '%s' must be one number", f->path, f->bias->name);

@@ -72,12 +72,15 @@ static gp_status measure(const gp_json *shape, unsigned bits, gp_tensor *t, gp_e
             return gp_fail_path(err, GP_ERR_FORMAT, "'%s': the shape of tensor '%s' must be a list of whole numbers",
                                 t->file, t->name);
         if (t->shape[i] > SIZE_MAX || !gp_size_mul(total, (size_t)t->shape[i], &total))
-            return gp_fail_path(err, GP_ERR_FORMAT, "'%s': the shape of tensor '%s' overflows", t->file, t->name);
+            return gp_fail_path(err, GP_ERR_FORMAT, "'%s': the shape of tensor '%s' has too many elements", t->file,
+                                t->name);
     }
     if (!gp_size_mul(total, bits, &total))
-        return gp_fail_path(err, GP_ERR_FORMAT, "'%s': the shape of tensor '%s' overflows", t->file, t->name);
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s': the shape of tensor '%s' has too many elements", t->file,
+                            t->name);
     if (total % 8 != 0)
-        return gp_fail_path(err, GP_ERR_FORMAT, "'%s': tensor '%s' does not fill whole bytes", t->file, t->name);
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s': the size of tensor '%s' is not a whole number of bytes", t->file,
+                            t->name);
     t->bytes = total / 8;
     return GP_OK;
 }

@@ -32,10 +32,10 @@ gp_status gp_base64_decode(const char *text, size_t size, gp_bytes *out, gp_erro
     }
     if (left % 4 == 1 || (left % 4 && EVP_DecodeUpdate(context, bytes + used, &got, (const unsigned char *)padding,
                                                        (int)(4 - left % 4)) < 0))
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "base64 data ends early"));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "base64 data is truncated"));
     if (left % 4) used += (size_t)got;
     if (EVP_DecodeFinal(context, bytes + used, &tail) < 0)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "base64 data ends early"));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "base64 data is truncated"));
     used += (size_t)tail;
     bytes[used] = 0;
     *out = (gp_bytes){bytes, used};

@@ -143,7 +143,8 @@ static size_t on_header(char *bytes, size_t one, size_t size, void *user)
     return size;
 }
 
-/* Finds how many bytes of this body the sink already has.  False if the server sends another range than requested. */
+/* Finds how many bytes of this body the sink already has.  Returns false if the server does not send the requested
+ * range. */
 static bool begin_body(struct exchange *x, long code)
 {
     uint64_t wanted = x->request->offset + x->delivered;
@@ -440,7 +441,7 @@ static gp_status describe(const struct exchange *x, CURLcode result, CURLU *at, 
     else if (result != CURLE_OK)
         snprintf(what, sizeof what, "%s", curl_easy_strerror(result));
     else
-        snprintf(what, sizeof what, "the server answers %ld", x->response->code);
+        snprintf(what, sizeof what, "the server answered with status %ld", x->response->code);
     for (char *p = what; *p; p++)
         if (result != CURLE_OK && p == what && *p >= 'A' && *p <= 'Z' && p[1] >= 'a') *p = (char)(*p + 32);
     if (tries > 1) snprintf(what + strlen(what), sizeof what - strlen(what), " (tried %d times)", tries);
@@ -456,7 +457,8 @@ static gp_status rest(const struct exchange *x, CURLcode result, CURLU *at, int 
     double wait = fmax(asked, 0.5 * (double)(1 << (fruitless - 1)));
     if (asked > (double)MAX_WAIT) {
         char what[120];
-        snprintf(what, sizeof what, "the server answers %ld and asks to wait for %.0f seconds; try again later", code,
+        snprintf(what, sizeof what,
+                 "the server answered with status %ld and asks goldpan to wait for %.0f seconds; try again later", code,
                  asked);
         return fail_at(err, GP_ERR_NETWORK, at, what);
     }
@@ -473,7 +475,7 @@ gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_re
     struct exchange x = {.easy = http->easy, .request = request, .response = &answer};
     if (request->whole > 0) x.end = gp_clock_now() + request->whole;
     CURLU *start = curl_url(), *at = NULL;
-    if (!start) return gp_fail_memory(err, "a web address");
+    if (!start) return gp_fail_memory(err, "a URL");
     if (curl_url_set(start, CURLUPART_URL, request->url, 0) != CURLUE_OK ||
         (!has_scheme(start, "http") && !has_scheme(start, "https"))) {
         st = gp_fail(err, GP_ERR_USAGE, "'%s' is not an http or https address", request->url);
@@ -483,12 +485,12 @@ gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_re
         CURLcode result = CURLE_OK;
         uint64_t before = x.delivered;
         curl_url_cleanup(at);
-        if (!(at = curl_url_dup(start))) GP_TRY_GOTO(gp_fail_memory(err, "a web address"));
+        if (!(at = curl_url_dup(start))) GP_TRY_GOTO(gp_fail_memory(err, "a URL"));
         GP_TRY_GOTO(walk(http, &x, at, &result, err));
         if (x.stopped) GP_TRY_GOTO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
         if (x.too_large) GP_TRY_GOTO(fail_at(err, GP_ERR_LIMIT, at, "the answer is larger than 64 MiB"));
         if (x.wrong_range)
-            GP_TRY_GOTO(fail_at(err, GP_ERR_NETWORK, at, "the server sent another range of bytes than requested"));
+            GP_TRY_GOTO(fail_at(err, GP_ERR_NETWORK, at, "the server sent a range of bytes that was not requested"));
         uint64_t more = x.delivered - before;
         if (more && !(x.silent && more <= request->least)) fruitless = 1;
         bool again = worth_again(http, &x, result);

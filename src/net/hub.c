@@ -105,7 +105,8 @@ static gp_status plan(gp_hub_job *job, const char *name, bool *found, gp_error *
         *found = gp_hub_has(&job->repo, job->commit, name);
         if (*found || gp_hub_absent(&job->repo, job->commit, name)) return GP_OK;
     }
-    if (job->count == MAX_FILES) return gp_fail(err, GP_ERR_LIMIT, "model '%s' has too many files", job->name);
+    if (job->count == MAX_FILES)
+        return gp_fail(err, GP_ERR_LIMIT, "model '%s' needs more than %d files", job->name, MAX_FILES);
     gp_hub_file *file = &job->files[job->count];
     *file = (gp_hub_file){.name = gp_str_dup(name)};
     if (!file->name) return gp_hub_no_memory(err);
@@ -136,7 +137,8 @@ static gp_status no_weights(gp_hub_job *job, gp_error *err)
         return gp_fail(
             err, GP_ERR_UNSUPPORTED,
             "model '%s' has its weights only as a pickle ('%s'), which goldpan never loads because loading one can "
-            "run any code; convert it once where you trust it: python3 -c \"import transformers as t; n='%s'; "
+            "run any code; if you trust its author, convert it once (this loads the pickle, so it can run code): "
+            "python3 -c \"import transformers as t; n='%s'; "
             "t.CLIPModel.from_pretrained(n).save_pretrained('converted', safe_serialization=True); "
             "t.CLIPProcessor.from_pretrained(n).save_pretrained('converted')\", then use the folder 'converted'",
             job->name, pickles[i], job->name);
@@ -183,7 +185,7 @@ static gp_status plan_all(gp_hub_job *job, gp_error *err)
     bool found = false;
     GP_TRY(plan(job, "config.json", &found, err));
     if (!found)
-        return gp_fail(err, GP_ERR_UNSUPPORTED, "'%s' has no config.json, so goldpan cannot read it", job->name);
+        return gp_fail(err, GP_ERR_UNSUPPORTED, "model '%s' has no config.json, so goldpan cannot read it", job->name);
     GP_TRY(gp_hub_prepare(&job->repo, job->commit, err));
     for (size_t i = 0; i < sizeof small / sizeof *small; i++) GP_TRY(plan(job, small[i], &found, err));
     GP_TRY(plan(job, "model.safetensors", &found, err));
@@ -211,8 +213,9 @@ static gp_status check_space(gp_hub_job *job, gp_error *err)
         gp_mem_free(blob);
     }
     if (need == 0 || need + keep <= room) return GP_OK;
-    return gp_fail(err, GP_ERR_IO, "model '%s' needs %.2f GB more, and '%s' has %.2f GB free", job->name,
-                   (double)need / 1e9, job->repo.cache, (double)room / 1e9);
+    return gp_fail(err, GP_ERR_IO,
+                   "the download of model '%s' needs %.2f GB of free space, but the disk of '%s' has only %.2f GB",
+                   job->name, (double)(need + keep) / 1e9, job->repo.cache, (double)room / 1e9);
 }
 
 static gp_status fetch_all(gp_hub_job *job, gp_error *err)
@@ -254,8 +257,11 @@ gp_status gp_hub_fetch(const char *name, const gp_fetch_options *options, char *
     bool here = job.commit_known && gp_hub_complete(&job.repo, job.commit);
     if (job.force || !here) {
         if (gp_hub_env_on("HF_HUB_OFFLINE") || gp_hub_env_on("TRANSFORMERS_OFFLINE"))
-            GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "HF_HUB_OFFLINE is set and model '%s' is %s in the cache '%s'",
-                                name, here ? "not to be checked" : "not complete", job.repo.cache));
+            GP_TRY_GOTO(gp_fail(
+                err, GP_ERR_NOT_FOUND,
+                "%s is set, so goldpan cannot %s model '%s' (cache: '%s'): unset the variable to allow network access",
+                gp_hub_env_on("HF_HUB_OFFLINE") ? "HF_HUB_OFFLINE" : "TRANSFORMERS_OFFLINE",
+                here ? "check" : "download", name, job.repo.cache));
         job.commit_known =
             gp_hub_commit_valid(job.revision); /* a branch may have moved since, so read its commit from the hub */
         gp_progress_meter_init(&job.ticker, "download", 0, options->progress, options->user);

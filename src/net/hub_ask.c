@@ -26,8 +26,9 @@ gp_status gp_hub_refused(const gp_hub_job *job, const gp_http_response *r, const
         st = gp_fail(err, GP_ERR_NOT_FOUND, "no model '%s' at %s: check the name%s", job->name, job->endpoint,
                      job->token ? "" : "; if the model is private, set HF_TOKEN");
     else
-        st = gp_fail(err, GP_ERR_NETWORK, "the hub answers %ld to the request for '%s' of model '%s'; try again later",
-                     r->code, file, job->name);
+        st = gp_fail(err, GP_ERR_NETWORK,
+                     "the hub answered with status %ld to the request for '%s' of model '%s'; try again later", r->code,
+                     file, job->name);
     gp_mem_free(code);
     return st;
 }
@@ -51,7 +52,8 @@ static gp_status take_commit(gp_hub_job *job, const gp_http_response *r, gp_erro
         st = gp_fail(err, GP_ERR_FORMAT, "%s does not answer as a model hub: its header x-repo-commit is %s",
                      job->endpoint, commit ? "invalid" : "missing");
     else if (job->commit_known && strcmp(commit, job->commit) != 0)
-        st = gp_fail(err, GP_ERR_FORMAT, "%s answers with another commit than the requested commit", job->endpoint);
+        st = gp_fail(err, GP_ERR_FORMAT, "%s returned commit %s, not the requested commit %s", job->endpoint, commit,
+                     job->commit);
     else {
         memcpy(job->commit, commit, sizeof job->commit);
         job->commit_known = true;

@@ -68,7 +68,8 @@ static gp_status transfer(gp_hub_job *job, const gp_hub_file *file, const char *
         GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "'%s' of model '%s' is longer than the size that the hub states",
                             file->name, job->name));
     if (st != GP_OK) goto out;
-    if (r.code == 416) { /* the range is past the end of the file, so our bytes are not its start */
+    /* the range is past the end of the file, so the bytes in .incomplete are not the start of this file */
+    if (r.code == 416) {
         GP_TRY_GOTO(start_over(job, path, err));
         gp_http_response_clear(&r);
         request.offset = 0;
@@ -168,7 +169,7 @@ gp_status gp_hub_fetch_file(gp_hub_job *job, const gp_hub_file *file, gp_error *
         if (access(blob, R_OK) == 0)
             job->done += file->size;
         else {
-            unlink(blob); /* a broken link into a shared store */
+            unlink(blob); /* remove a broken link, for example into a shared store */
             GP_TRY_GOTO(fill(job, file, blob, err));
             fresh = true;
         }

@@ -104,8 +104,8 @@ static gp_status not_found(const char *name, const char *revision, const gp_snap
             name, s->commit, s->lacking, name, s->commit);
     return gp_fail(err, GP_ERR_NOT_FOUND,
                    "revision '%s' of model '%s' is not on this machine, but %s is: use it with --revision %s, or "
-                   "download the other with: goldpan model get %s%s%s",
-                   revision, name, s->names.data, s->complete > 1 ? "COMMIT" : s->commit, name,
+                   "download revision '%s' with: goldpan model get %s%s%s",
+                   revision, name, s->names.data, s->complete > 1 ? "COMMIT" : s->commit, revision, name,
                    strcmp(revision, "main") != 0 ? " --revision " : "", strcmp(revision, "main") != 0 ? revision : "");
 }
 

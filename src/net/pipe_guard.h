@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Private to net: blocks SIGPIPE while libcurl writes, because a closed connection must not kill a program that
- * uses the library. */
+ * Private to net: blocks SIGPIPE while libcurl writes, because writing to a closed connection must not kill the program
+ * that uses the library. */
 #ifndef GP_NET_PIPE_GUARD_H
 #define GP_NET_PIPE_GUARD_H
 

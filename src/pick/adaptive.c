@@ -42,7 +42,7 @@ static gp_status pool_scores(const double *const *values, const uint32_t *counts
     double squares = 0, free = 0;
     size_t all = 0;
     for (size_t p = 0; p < prompts; p++) all += counts[p];
-    GP_TRY(gp_alloc((void **)&out->scores, all, sizeof *out->scores, "the plan", err));
+    GP_TRY(gp_alloc((void **)&out->scores, all, sizeof *out->scores, "the plan of the next images", err));
     for (size_t p = 0; p < prompts; p++) {
         double m = mean_of(values[p], counts[p]);
         free -= !isnan(m);
@@ -89,7 +89,7 @@ gp_status gp_adaptive_choose(const gp_adaptive *a, const double *const *values, 
     gain_of *list = NULL;
     pool all = {0};
     gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_alloc((void **)&list, prompts, sizeof *list, "the plan", err));
+    GP_TRY_GOTO(gp_alloc((void **)&list, prompts, sizeof *list, "the plan of the next images", err));
     GP_TRY_GOTO(pool_scores(values, counts, prompts, &all, err));
     for (size_t p = 0; p < prompts; p++) {
         wanted[p] = 0;

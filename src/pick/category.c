@@ -121,7 +121,8 @@ gp_status gp_categories_from_column(const char *const *words, size_t n, const ch
     GP_TRY_GOTO(gp_categories_from_words(words, n, source.data, &c, err));
     for (size_t i = 0; i < n; i++) m += c.category[i] >= 0;
     if (c.count > m / 2 && m > 2)
-        gp_str_printf(&note, "column '%s' has %zu different values in %zu rows: most categories are of one image",
+        gp_str_printf(&note,
+                      "column '%s' has %zu different values in %zu rows: a category has fewer than 2 images on average",
                       column, c.count, m);
     else if (!m && n)
         gp_str_printf(&note, "column '%s' is empty for all %zu rows: there are no categories", column, n);
@@ -284,9 +285,9 @@ static void put_note(gp_str *s, const uint32_t *sizes, size_t levels, size_t lev
 {
     gp_str_printf(s, "no level of the hierarchy has %zu to %zu clusters: ", least, most);
     if (merge_to)
-        gp_str_printf(s, "the %u of the nearest were merged to %zu", sizes[level], merge_to);
+        gp_str_printf(s, "the %u clusters of the nearest level were merged to %zu", sizes[level], merge_to);
     else
-        gp_str_printf(s, "the %s has %u", level + 1 == levels ? "finest" : "nearest", sizes[level]);
+        gp_str_printf(s, "the %s level has %u", level + 1 == levels ? "finest" : "nearest", sizes[level]);
 }
 
 gp_status gp_categories_from_levels(const uint32_t *labels, const uint32_t *sizes, size_t levels, size_t n,

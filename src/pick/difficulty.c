@@ -76,7 +76,7 @@ static gp_status numbers(double **out, size_t rows, size_t columns, gp_error *er
 {
     size_t count;
     if (!gp_size_mul(rows, columns, &count))
-        return gp_fail(err, GP_ERR_LIMIT, "cannot predict the scores of %zu prompts: too many", rows);
+        return gp_fail(err, GP_ERR_LIMIT, "cannot predict scores: the data of %zu prompts do not fit in memory", rows);
     return gp_alloc((void **)out, count, sizeof **out, "the difficulty of prompts", err);
 }
 

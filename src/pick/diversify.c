@@ -126,9 +126,9 @@ gp_status gp_diversify_mmr(const float *vectors, size_t n, size_t d, const doubl
     bool *taken = NULL;
     size_t m = 0, done = 0;
     gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_alloc((void **)&r.relevance, n, sizeof *r.relevance, "the choice", err));
-    GP_TRY_GOTO(gp_alloc((void **)&r.near, n, sizeof *r.near, "the choice", err));
-    GP_TRY_GOTO(gp_alloc((void **)&heap, scaled(relevance, n, r.relevance), sizeof *heap, "the choice", err));
+    GP_TRY_GOTO(gp_alloc((void **)&r.relevance, n, sizeof *r.relevance, "the diverse picks", err));
+    GP_TRY_GOTO(gp_alloc((void **)&r.near, n, sizeof *r.near, "the diverse picks", err));
+    GP_TRY_GOTO(gp_alloc((void **)&heap, scaled(relevance, n, r.relevance), sizeof *heap, "the diverse picks", err));
     GP_TRY_GOTO(new_taken(group, n, &taken, err));
     for (size_t i = 0; i < n; i++)
         if (!isnan(r.relevance[i])) heap[m++] = (entry){balance * r.relevance[i], (uint32_t)i, 0};
@@ -179,8 +179,8 @@ gp_status gp_diversify_facility_greedy(const float *likeness, size_t n, const do
     bool *taken = NULL;
     size_t m = n, done = 0;
     gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_alloc((void **)&heap, n, sizeof *heap, "the choice", err));
-    GP_TRY_GOTO(gp_alloc((void **)&covered, n, sizeof *covered, "the choice", err));
+    GP_TRY_GOTO(gp_alloc((void **)&heap, n, sizeof *heap, "the diverse picks", err));
+    GP_TRY_GOTO(gp_alloc((void **)&covered, n, sizeof *covered, "the diverse picks", err));
     GP_TRY_GOTO(new_taken(group, n, &taken, err));
     memset(covered, 0, n * sizeof *covered);
     for (size_t j = 0; j < n; j++)
@@ -241,11 +241,11 @@ static gp_status set_up(facility *f, const float *vectors, size_t d, const entry
                         double balance, gp_error *err)
 {
     double total = 0;
-    GP_TRY(gp_alloc((void **)&f->demand, m, sizeof *f->demand, "the choice", err));
-    GP_TRY(gp_alloc((void **)&f->bonus, m, sizeof *f->bonus, "the choice", err));
+    GP_TRY(gp_alloc((void **)&f->demand, m, sizeof *f->demand, "the diverse picks", err));
+    GP_TRY(gp_alloc((void **)&f->bonus, m, sizeof *f->bonus, "the diverse picks", err));
     size_t cells = 0;
     if (!gp_size_mul(m, m, &cells)) return gp_fail_memory(err, "the picks");
-    GP_TRY(gp_alloc((void **)&f->likeness, cells, sizeof *f->likeness, "the choice", err));
+    GP_TRY(gp_alloc((void **)&f->likeness, cells, sizeof *f->likeness, "the diverse picks", err));
     fill_likeness(vectors, d, pool, m, f->likeness);
     for (size_t i = 0; i < m; i++) {
         f->demand[i] = 1 - balance + balance * pool[i].value;
@@ -304,8 +304,8 @@ gp_status gp_diversify_facility(const float *vectors, size_t n, size_t d, const 
     entry *rows = NULL;
     size_t m = 0, done = 0;
     gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_alloc((void **)&scale, n, sizeof *scale, "the choice", err));
-    GP_TRY_GOTO(gp_alloc((void **)&rows, scaled(relevance, n, scale), sizeof *rows, "the choice", err));
+    GP_TRY_GOTO(gp_alloc((void **)&scale, n, sizeof *scale, "the diverse picks", err));
+    GP_TRY_GOTO(gp_alloc((void **)&rows, scaled(relevance, n, scale), sizeof *rows, "the diverse picks", err));
     for (size_t i = 0; i < n; i++)
         if (!isnan(scale[i])) rows[m++] = (entry){scale[i], (uint32_t)i, 0};
     if (m) qsort(rows, m, sizeof *rows, by_value);

@@ -235,7 +235,7 @@ gp_status gp_explain(const gp_pick_decision *v, char **out, gp_error *err)
     case GP_FILTERED_DIVERSITY: put_similar(&s, v); break;
     }
     char *text = gp_str_take(&s);
-    if (!text) return gp_fail_memory(err, "an explanation");
+    if (!text) return gp_fail_memory(err, "the reason of a pick");
     *out = text;
     return GP_OK;
 }

@@ -34,7 +34,7 @@ static int compare_in_groups(const void *a, const void *b, void *user)
 gp_status gp_rank_groups(const gp_rank_item *candidates, size_t n, uint32_t *rank, gp_error *err)
 {
     size_t *order = NULL, m = 0;
-    GP_TRY(gp_alloc((void **)&order, n, sizeof *order, "an order of candidates", err));
+    GP_TRY(gp_alloc((void **)&order, n, sizeof *order, "the order of the candidates", err));
     for (size_t i = 0; i < n; i++) {
         rank[i] = 0;
         if (!isnan(candidates[i].score)) order[m++] = i;

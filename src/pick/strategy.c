@@ -105,7 +105,7 @@ static void run_clear(run *r)
 static gp_status check_input(const gp_strategy_input *in, const gp_pick_options *o, gp_error *err)
 {
     if (in->n >= NONE || in->slice_count >= NONE || in->categories >= NONE)
-        return gp_fail(err, GP_ERR_LIMIT, "more than %u candidates", NONE - 1);
+        return gp_fail(err, GP_ERR_LIMIT, "there can be at most %u candidates, slices or categories", NONE - 1);
     if (gp_strategy_needs_vectors(o) && !in->vectors && in->n)
         return gp_fail(err, GP_ERR_USAGE, "diversity needs the images' embeddings");
     for (size_t i = 0; i < in->n; i++) {
@@ -124,7 +124,8 @@ static gp_status check_input(const gp_strategy_input *in, const gp_pick_options 
                            slice->category, in->categories);
         for (uint32_t k = 0; k < slice->support; k++)
             if (slice->rows[k] >= in->n)
-                return gp_fail(err, GP_ERR_USAGE, "slice %zu has a row that does not exist", s);
+                return gp_fail(err, GP_ERR_USAGE, "slice %zu has row %u, but there are %zu candidates", s,
+                               slice->rows[k], in->n);
     }
     return GP_OK;
 }

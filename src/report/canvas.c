@@ -10,8 +10,9 @@ gp_status gp_canvas_init(gp_canvas *canvas, uint32_t width, uint32_t height, gp_
 {
     size_t pixels;
     uint8_t *rgb = NULL;
-    if (!gp_size_mul(width, height, &pixels)) return gp_fail(err, GP_ERR_LIMIT, "the sheet is too large");
-    GP_TRY(gp_alloc((void **)&rgb, pixels, 3, "the sheet's pixels", err));
+    if (!gp_size_mul(width, height, &pixels))
+        return gp_fail(err, GP_ERR_LIMIT, "an image of %u x %u pixels is too large to draw", width, height);
+    GP_TRY(gp_alloc((void **)&rgb, pixels, 3, "the pixels of a drawn image", err));
     for (size_t i = 0; i < pixels; i++) {
         rgb[3 * i] = fill.r;
         rgb[3 * i + 1] = fill.g;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The contact sheet has one row for each prompt: its candidates from best to worst, each with its score.  The pick
- * has a coloured frame and a check mark.  Rows are sorted by gain, the pick's score minus the median of its prompt,
- * so the prompts where the selection mattered most come first.
+ * The contact sheet has one row for each prompt: its candidates from best to worst, each with its score.  The pick has
+ * a coloured frame and a check mark.  Rows are sorted by gain, the pick's score minus the median score of its prompt's
+ * candidates, so the prompts where the selection mattered most come first.
  *
  * The layout is computed first, then drawn.  Images are decoded one at a time.  A candidate that cannot be read, or
  * whose file has changed since it was scored, becomes a grey box with the reason, and is counted.  The same catalog,
@@ -320,16 +320,16 @@ gp_status gp_report_sheet(gp_catalog *cat, const gp_sheet_options *options, gp_r
         GP_TRY(gp_cat_scorer_last(cat, &scorer, err));
         GP_TRY_GOTO(gp_sheet_collect_found(cat, scorer, options->by, fits, options->max_candidates, &rows, err));
         if (rows.count == 0)
-            GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "the last analysis of catalog '%s' found no %s", rows.many,
-                                gp_cat_path(cat)));
+            GP_TRY_GOTO(gp_fail_path(err, GP_ERR_NOT_FOUND, "the last analysis of catalog '%s' found no %s",
+                                     gp_cat_path(cat), rows.many));
     }
     layout_init(&l, options->thumb, rows.columns);
     layout_fit(&l, &rows);
     if (l.width > MAX_SIDE || l.rows == 0)
-        GP_TRY_GOTO(
-            gp_fail(err, GP_ERR_LIMIT,
-                    "a sheet of %u columns of %u pixels is too large: use fewer candidates or smaller thumbnails",
-                    (unsigned)rows.columns, (unsigned)options->thumb));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT,
+                            "a sheet of %u columns with thumbnails of %u pixels is too large: use fewer candidates or "
+                            "smaller thumbnails",
+                            (unsigned)rows.columns, (unsigned)options->thumb));
     for (size_t i = 0; i < l.rows; i++) cells += rows.rows[i].count;
     gp_progress_meter_init(&ticker, "sheet", cells, options->progress, options->user);
     st = gp_canvas_init(&canvas, l.width, l.height, PAPER, err);

@@ -19,7 +19,7 @@ typedef struct gp_sheet_row {
     gp_sheet_cell *cells; /* owned; best first */
     size_t count;         /* number of cells, at most the requested columns */
     uint64_t candidates;  /* number of all ranked candidates, including those without a cell */
-    double gain;          /* best pick's score minus the median of the prompt */
+    double gain;          /* the best pick's score minus the median score of the prompt's candidates */
     char *note;           /* owned; text shown at the right instead of the gain; or NULL */
 } gp_sheet_row;
 

@@ -186,7 +186,7 @@ typedef struct picture {
     size_t row;
     char *path, hex[33];
     gp_bytes bytes;   /* bytes of the file */
-    gp_pixels pixels; /* pixels decoded from the file */
+    gp_pixels pixels; /* pixels that are decoded from the file */
     bool unwritten;   /* the error is the site's disk, not the image */
 } picture;
 
@@ -299,8 +299,8 @@ static int by_row(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row;
 }
 
-/* Records the failed images, and removes the records of images that no longer fail.  In the order of rows, so that
- * the records do not depend on threads.  A catalog opened read-only keeps no records. */
+/* Records the failed images, and removes the records of images that no longer fail.  Goes through the rows in order, so
+ * that the records do not depend on threads.  A catalog opened read-only keeps no records. */
 static void record_failures(const site *s)
 {
     size_t next = 0;

@@ -205,7 +205,7 @@ static void let_go(gp_site_folder *f)
 
 gp_status gp_site_folder_settle(gp_site_folder *f, gp_error *err)
 {
-    (void)syncfs(f->lock);                   /* write everything to the disk before the folder becomes visible */
+    (void)syncfs(f->lock);                   /* sync all files to the disk before the folder becomes visible */
     if (rename(f->hidden, f->target) == 0) { /* the target did not exist, or was an empty folder */
         let_go(f);
         return GP_OK;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The tour has a frame for each slice.  A frame shows the map of all images as points coloured by category, with the
- * slice's points in gold.  The slice's best images lie on a circle around its points' centre, as in the article's
- * figures.  The article's circle has radius 1.6 on a map of about 20 units; here the radius is a share of the frame,
- * so that it suits any map. */
+ * slice's points in gold.  The slice's best images lie on a circle around its points' centre, as in the figures of the
+ * article that docs/method.md names.  The article's circle has radius 1.6 on a map of about 20 units; here the radius
+ * is a share of the frame, so that it suits any map. */
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -25,7 +25,8 @@ enum { IMAGES = 8 };
 static const double pi = 3.14159265358979323846;
 static const gp_colour PAPER = {0xfa, 0xf9, 0xf6}, INK = {0x22, 0x25, 0x2a}, MUTED = {0x77, 0x7b, 0x82},
                        WHITE = {0xff, 0xff, 0xff}, GOLD = {0xd9, 0x92, 0x0a}, GREY = {0xcf, 0xcc, 0xc4};
-/* Pale colours that people with red-green blindness can tell apart (Okabe and Ito 2008, made paler). */
+/* Pale colours that people with red-green blindness can tell apart (lighter versions of the colours of Okabe and Ito
+ * 2008). */
 static const gp_colour palette[] = {{0x9c, 0xcf, 0xee}, {0xb9, 0xd9, 0xb0}, {0xe6, 0xb8, 0xd0}, {0xd8, 0xc9, 0x8f},
                                     {0xa9, 0xb8, 0xd6}, {0xe0, 0xb0, 0x96}, {0xa5, 0xd6, 0xc8}, {0xc6, 0xbd, 0xe0}};
 
@@ -175,7 +176,7 @@ static gp_status draw_images(tour *t, const gp_analysis_slice *s, float x, float
     float radius = 0.27f * (float)t->o->height;
     uint32_t thumb = t->o->height / 6;
     gp_status st = best_cells(t, s, cells, &count, err);
-    /* the whole circle must lie on the frame */
+    /* move the centre so that the whole circle lies within the frame */
     float reach = radius + 0.6f * (float)thumb;
     x = fminf(fmaxf(x, reach), (float)t->o->width - reach);
     y = fminf(fmaxf(y, reach + 0.1f * (float)t->o->height), (float)t->o->height - reach);
@@ -251,9 +252,10 @@ gp_status gp_report_tour(gp_catalog *cat, const gp_tour_options *options, gp_rep
     if (!options->file && !options->folder) return gp_fail(err, GP_ERR_USAGE, "the tour needs a file or a folder");
     if (options->width < 200 || options->height < 200 || options->width > 8000 || options->height > 8000 ||
         !(options->seconds > 0 && options->seconds <= 60))
-        return gp_fail(
-            err, GP_ERR_USAGE,
-            "the width and height of a tour must be 200 to 8000 pixels, and a frame must last at most 60 seconds");
+        return gp_fail(err, GP_ERR_USAGE,
+                       "the width and height of a tour must be 200 to 8000 pixels, not %u x %u, and a frame must last "
+                       "above 0 and at most 60 seconds, not %g",
+                       options->width, options->height, options->seconds);
     gp_progress_meter_init(&t.ticker, "tour", 0, options->progress, options->user);
     GP_TRY_GOTO(gp_cat_scorer_last(cat, &t.scorer, err));
     GP_TRY_GOTO(read_map(&t, err));

@@ -19,7 +19,7 @@ static gp_snapshot *requested_snapshot(gp_request *request)
     gp_snapshot *snapshot = route->has_revision ? gp_snapshot_ref_revision(request->server, route->revision)
                                                 : gp_snapshot_ref(request->server);
     if (!snapshot)
-        gp_respond_error(request, 404, "revision %llu is gone: read the manifest again",
+        gp_respond_error(request, 404, "the data of revision %llu no longer exist: read the manifest again",
                          (unsigned long long)route->revision);
     return snapshot;
 }
@@ -55,7 +55,8 @@ void gp_serve_column(gp_request *request)
         bytes = words ? gp_view_words(snapshot->view, column, &size) : gp_view_column(snapshot->view, column, &size);
     if (!bytes) {
         gp_snapshot_unref(snapshot);
-        gp_respond_error(request, 404, "there is no such column");
+        gp_respond_error(request, 404,
+                         words ? "column %zu does not exist or has no words" : "column %zu does not exist", column);
     } else if (!words && size == gp_view_count(snapshot->view)) {
         respond_from_copy(request, snapshot, bytes, size);
     } else {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The speed of a pass over the embeddings is limited by memory bandwidth, so a matrix larger than a cache is divided
- * among several threads. Each sum uses 16 partial sums in a fixed order, so the result does not depend on the number of
- * threads. */
+ * Computes the similarity of all embeddings to a vector. Memory bandwidth limits the speed of a pass over the
+ * embeddings, so a matrix larger than a cache is divided among several threads. Each sum uses 16 partial sums in a
+ * fixed order, so the result does not depend on the number of threads. */
 #include "serve/embedding_index.h"
 
 #include "base/mem.h"

@@ -156,7 +156,9 @@ void gp_serve_events(gp_request *request)
     pthread_mutex_unlock(&events->lock);
     if (stopped || full) {
         gp_mem_free(l);
-        gp_respond_error(request, stopped ? 503 : 429, stopped ? "the explorer is closing" : "too many listeners");
+        gp_respond_error(request, stopped ? 503 : 429,
+                         stopped ? "the explorer is closing"
+                                 : "too many event streams are open: close a page of the explorer");
         return;
     }
     struct MHD_Response *response =

@@ -17,7 +17,8 @@ gp_status gp_gate_enter(gp_gate *gate, uint64_t bytes, gp_error *err);
  * error. Errors: those of gp_gate_enter and gp_image_read_info. */
 gp_status gp_gate_admit(gp_gate *gate, const uint8_t *bytes, size_t size, uint64_t *admitted, gp_error *err);
 void gp_gate_leave(gp_gate *gate, uint64_t bytes);
-void gp_gate_shut(gp_gate *gate); /* makes all waiting and later calls of gp_gate_enter return STOPPED; NULL allowed */
+/* Makes all waiting and all later calls of gp_gate_enter return STOPPED.  NULL allowed. */
+void gp_gate_shut(gp_gate *gate);
 /* Returns the maximum bytes that decoding this file needs (image.h): 4 per pixel, and more for interlaced PNG and for
  * JPEG in several scans. */
 uint64_t gp_gate_cost(const uint8_t *bytes, size_t size, const gp_image_info *head);

@@ -4,7 +4,7 @@
 #define GP_SERVE_LIMITS_H
 
 typedef struct gp_serve_limits {
-    double connections;     /* maximum number of connections */
+    double connections;     /* maximum number of open connections */
     double request_seconds; /* seconds to send a request's header, and between two requests */
     double body_seconds;    /* seconds to send a request's body */
     double idle_seconds;    /* seconds without activity after which a connection is ended */

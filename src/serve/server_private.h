@@ -55,7 +55,7 @@ struct gp_request {
     bool post;
     uint64_t length; /* bytes of the body */
     gp_str body;
-    uint64_t drain;                    /* bytes of the body that may still be discarded */
+    uint64_t drain;                    /* maximum bytes of the body that the server still reads and discards */
     uint64_t uploaded;                 /* bytes counted in the server's `uploading` */
     bool suspended;                    /* read and written by the polling thread only */
     void (*work)(gp_request *request); /* function that a thread of the pool calls */
@@ -171,8 +171,9 @@ struct gp_server {
     pthread_mutex_t watched_lock;
     gp_conn_deadline *watched;
 
-    gp_worker_pool *rating_pool;  /* only ratings and saved views, so that they never wait for other work */
-    gp_worker_pool *general_pool; /* details, searches, files, exports */
+    /* only requests for ratings and saved views, so that these never wait for other work */
+    gp_worker_pool *rating_pool;
+    gp_worker_pool *general_pool; /* requests for details, searches, files and exports */
     gp_worker_pool *decoder_pool; /* thumbnails */
     gp_worker_pool *upload_pool;  /* images to search by, one at a time */
     gp_gate *gate;                /* memory of decoded images */

@@ -94,7 +94,7 @@ static size_t size_index(uint32_t side)
     return side == gp_thumb_sides[0] ? 0 : 1;
 }
 
-/* Decodes the file once the gate has memory for its pixels. */
+/* Waits until the gate reserves memory for the pixels, then decodes the file. */
 static gp_status read_pixels(thumb_job *m, const char *path, const gp_hash *hash, gp_error *err)
 {
     gp_bytes bytes = {0};

@@ -69,7 +69,10 @@ bool gp_worker_pool_take(gp_worker_pool *pool, gp_request *request, void (*todo)
 {
     if (atomic_fetch_add(&pool->waiting, 1) >= pool->most) {
         atomic_fetch_sub(&pool->waiting, 1);
-        gp_respond_refusal(request, &(gp_refusal){.status = 429, .retry = 1, .message = "too many requests at once"});
+        gp_respond_refusal(request,
+                           &(gp_refusal){.status = 429,
+                                         .retry = 1,
+                                         .message = "too many requests at once: send this one again a little later"});
         return false;
     }
     request->work = todo;

@@ -370,7 +370,7 @@ static gp_status row_is_kept(const add_run *r, const file_job *job, const gp_cat
     return failed ? gp_fail_memory_path(err, "the settings of '%s'", job->path) : GP_OK;
 }
 
-/* Sets *same if there is no sidecar file, or the catalog already has what it says. */
+/* Sets *same if there is no sidecar file, or if the catalog already has the prompt in the sidecar file. */
 static gp_status sidecar_is_kept(const file_job *job, const gp_cat_kept_prompt *kept, bool *same, gp_error *err)
 {
     file_job probe = {.path = job->path};
@@ -644,7 +644,8 @@ static void note_metadata(const add_run *r)
                 "have metadata without a clear prompt ('goldpan show' prints the reason)");
     if (r->rivals)
         gp_note_say(r->options->note, r->options->note_user, "rival-prompts", r->rivals,
-                    "%llu %s another prompt than another path of the same image: the prompt of the first path is used",
+                    "%llu %s a prompt that differs from the prompt of another path of the same image: goldpan uses the "
+                    "prompt of the first path",
                     (unsigned long long)r->rivals, gp_plural(r->rivals, "path has", "paths have"));
     note_images(
         r, "damaged-metadata", r->damaged,
@@ -726,11 +727,11 @@ static void send_notes(const add_run *r)
                     r->gone.picks ? ", stars and picks" : " and stars");
     if (images == 0 && n->failed == 0 && gp_passed_nothing(&r->passed))
         gp_note_say(o->note, o->note_user, "empty-folder", 0,
-                    "'%s'%s is empty: name the folder of the images, or check whether a disk is missing", root, more);
+                    "there are no files in '%s'%s: name the folder of the images, or check whether a disk is missing",
+                    root, more);
     else if (images == 0 && n->failed == 0)
         gp_note_say(o->note, o->note_user, "no-images", 0,
-                    "there are no images in '%s'%s that goldpan reads (PNG, JPEG, WebP): name the folder of the images",
-                    root, more);
+                    "there are no PNG, JPEG or WebP images in '%s'%s: name the folder of the images", root, more);
     else if (images && n->without_prompt == images)
         note_no_prompts(o, images);
 }

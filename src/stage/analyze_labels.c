@@ -91,12 +91,12 @@ static void note_unlabelled(gp_analysis_run *r, size_t silent, size_t others)
     char text[200] = "";
     if (silent && !r->encoder)
         snprintf(text, sizeof text,
-                 "the prompts of %zu %s none of your categories; they get no category, since only --model can compare "
-                 "the images",
-                 silent, gp_plural(silent, "image name", "images name"));
+                 "the prompts of %zu %s none of your categories, so %s no category; with --model, goldpan compares the "
+                 "images themselves",
+                 silent, gp_plural(silent, "image name", "images name"), gp_plural(silent, "it gets", "they get"));
     else if (others)
-        snprintf(text, sizeof text, "%zu %s none of your categories: '%s'", others,
-                 gp_plural(others, "image fits", "images fit"), other_name);
+        snprintf(text, sizeof text, "%zu %s none of your categories and %s in '%s'", others,
+                 gp_plural(others, "image fits", "images fit"), gp_plural(others, "is", "are"), other_name);
     if (*text) gp_analysis_note(r, text);
 }
 

@@ -83,7 +83,8 @@ static gp_status categories_from_column(gp_analysis_run *r, gp_error *err)
     if (column == SIZE_MAX) {
         gp_str s = GP_STR_INIT;
         for (size_t c = 0; c < r->settings.count; c++) gp_str_printf(&s, "%s%s", c ? ", " : "", r->settings.names[c]);
-        gp_fail(err, GP_ERR_NOT_FOUND, "no image has a setting or column '%s'; there are: %.700s", name,
+        gp_fail(err, GP_ERR_NOT_FOUND,
+                "no image has a generation setting or table column '%s'; the existing ones are: %.700s", name,
                 s.data ? s.data : "none");
         gp_str_clear(&s);
         return GP_ERR_NOT_FOUND;
@@ -266,8 +267,8 @@ static gp_status find_quality(gp_analysis_run *r, gp_error *err)
     bool given = r->options->category_column || r->options->category_label_count;
     if (quality->agreement < GP_AGREEMENT_MIN)
         gp_analysis_note(
-            r, given ? "your categories cut across the prompts: images of one prompt are often in different categories"
-                     : "the categories cut across your prompts: name categories with --categories");
+            r, given ? "your categories often separate images of the same prompt"
+                     : "the categories often separate images of the same prompt: name categories with --categories");
     return GP_OK;
 }
 
@@ -383,7 +384,7 @@ static gp_status check(const gp_analysis_run *r, gp_error *err)
     const gp_analyze_options *o = r->options;
     if (o->category_label_count == 1) return gp_fail(err, GP_ERR_USAGE, "--categories needs at least two categories");
     if (o->min_categories < 2 || o->min_categories > o->max_categories)
-        return gp_fail(err, GP_ERR_USAGE, "min_categories must be at least 2 and at most max_categories, not %u and %u",
+        return gp_fail(err, GP_ERR_USAGE, "min_categories (%u) must be at least 2 and at most max_categories (%u)",
                        o->min_categories, o->max_categories);
     return GP_OK;
 }
@@ -412,8 +413,10 @@ gp_status gp_stage_analyze(gp_catalog *cat, const gp_encoder *encoder, const cha
     GP_TRY_GOTO(gp_stage_scorer_wanted(cat, scorer, &r.scorer, err));
     GP_TRY_GOTO(gp_cat_matrix_read(cat, r.scorer, &r.m, err));
     if (r.m.n == 0)
-        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_NOT_FOUND, "the files of all scored images of catalog '%s' are missing",
-                                 gp_cat_path(cat)));
+        GP_TRY_GOTO(gp_fail_path(
+            err, GP_ERR_NOT_FOUND,
+            "catalog '%s' has nothing to analyse: every image is missing, set apart or without an embedding",
+            gp_cat_path(cat)));
     counts.images = r.m.n;
     GP_TRY_GOTO(gp_setting_columns_read(r.m.settings, r.m.n, &r.settings, err));
     GP_TRY_GOTO(gp_ngram_index_new((const char *const *)r.m.texts, r.m.n, NULL, &r.ngrams, err));

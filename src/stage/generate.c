@@ -61,12 +61,14 @@ static gp_status prepare(gp_generation *m, gp_error *err)
     if (!o->again) GP_TRY(gp_generation_read_table(m, err));
     GP_TRY(gp_generation_open(m, err));
     if (o->again && !gp_gen_can(m->backends[0], GP_GEN_SEEDS))
-        return gp_fail(err, GP_ERR_USAGE, "this generator has no seeds, so it cannot generate the same image again");
+        return gp_fail(err, GP_ERR_USAGE,
+                       "the protocol %s does not support seeds, so goldpan cannot generate the same image again",
+                       gp_gen_protocol(m->backends[0]));
     if (o->seed != usual.seed && !gp_gen_can(m->backends[0], GP_GEN_SEEDS | GP_GEN_PROGRAM))
-        return gp_fail(err, GP_ERR_USAGE, "%s does not support seeds: leave out --seed",
+        return gp_fail(err, GP_ERR_USAGE, "the protocol %s does not support seeds: leave out --seed",
                        gp_gen_protocol(m->backends[0]));
     if (o->hires > 0 && !gp_gen_can(m->backends[0], GP_GEN_HIRES))
-        return gp_fail(err, GP_ERR_USAGE, "%s does not support --hires: give --width and --height instead",
+        return gp_fail(err, GP_ERR_USAGE, "the protocol %s does not support --hires: give --width and --height instead",
                        gp_gen_protocol(m->backends[0]));
     return GP_OK;
 }

@@ -164,6 +164,11 @@ static gp_status find_address(gp_generation *m, gp_error *err)
 {
     const char *protocol = m->o->protocol;
     GP_TRY(gp_cat_generation_backend(m->cat, m->o->again == GP_REGENERATE_FLAGGED, protocol, &m->address, err));
+    /* goldpan stores only addresses.  A command in a catalog comes from whoever made the catalog: it must not run. */
+    if (m->address && strncmp(m->address, "http://", 7) != 0 && strncmp(m->address, "https://", 8) != 0)
+        return gp_fail(err, GP_ERR_USAGE,
+                       "the catalog records '%s' as the generator, which is no http address: give --backend ADDRESS",
+                       m->address);
     if (m->address) return GP_OK;
     return gp_fail(err, GP_ERR_USAGE,
                    "the catalog does not record which generator made the picked images: give --backend ADDRESS");
@@ -195,7 +200,7 @@ static gp_status open_backends(gp_generation *m, gp_error *err)
                         .on_note = on_note,
                         .user = m};
     size_t most = (size_t)o->jobs + 1;
-    GP_TRY(gp_alloc((void **)&m->backends, most, sizeof *m->backends, "back ends", err));
+    GP_TRY(gp_alloc((void **)&m->backends, most, sizeof *m->backends, "the connections to the generator", err));
     memset(m->backends, 0, most * sizeof *m->backends);
     m->workers = o->jobs;
     for (int i = 0; i < m->workers; i++) {
@@ -224,7 +229,7 @@ static gp_status set_common(gp_generation *m, gp_error *err)
     m->settings = s.failed ? NULL : gp_str_take(&s);
     gp_str_clear(&s);
     m->folder = gp_path_absolute(m->o->folder);
-    if (!m->settings || !m->folder) return gp_fail_memory(err, "the plan");
+    if (!m->settings || !m->folder) return gp_fail_memory(err, "the generation plan");
     return gp_json_parse(m->settings, strlen(m->settings), false, 16, &m->given, err);
 }
 

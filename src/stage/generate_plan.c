@@ -66,12 +66,12 @@ static gp_status plan_image(gp_generation *m, gp_subject *s, gp_str *text, gp_er
     make_key(m, s, s->count, g.seed, has_seed, text, hex);
     put_address(m, g.settings, text);
     g.settings = text->data;
-    if (text->failed) return gp_fail_memory(err, "the plan");
+    if (text->failed) return gp_fail_memory(err, "the generation plan");
     g.key = hex;
     if (s->count == s->capacity) {
         uint32_t capacity = s->capacity ? s->capacity * 2 : 8;
         int64_t *ids = gp_mem_resize(s->ids, capacity, sizeof *ids);
-        if (!ids) return gp_fail_memory(err, "the plan");
+        if (!ids) return gp_fail_memory(err, "the generation plan");
         s->ids = ids, s->capacity = capacity;
     }
     GP_TRY(gp_cat_generation_put(m->cat, &g, &s->ids[s->count], &state, err));
@@ -95,7 +95,7 @@ gp_status gp_generation_plan(gp_generation *m, const uint32_t *wanted, gp_error 
     for (size_t i = 0; i < m->subject_count; i++) all += wanted[i], most = wanted[i] > most ? wanted[i] : most;
     gp_mem_free(m->todo);
     m->todo = NULL, m->todo_count = m->todo_next = 0;
-    GP_TRY(gp_alloc((void **)&m->todo, (size_t)all, sizeof *m->todo, "the plan", err));
+    GP_TRY(gp_alloc((void **)&m->todo, (size_t)all, sizeof *m->todo, "the generation plan", err));
     GP_TRY(gp_cat_begin(m->cat, err));
     for (uint32_t turn = 0; turn < most; turn++)
         for (size_t i = 0; i < m->subject_count; i++)

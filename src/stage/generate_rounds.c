@@ -294,9 +294,9 @@ static gp_status choose(gp_generation *m, uint32_t *wanted, uint64_t *more, gp_e
     gp_adaptive a = {.min_gain = m->o->min_gain, .least = m->o->per_prompt < 2 ? m->o->per_prompt : 2};
     a.most = m->o->per_prompt * MAX_TIMES;
     for (size_t i = 0; i < n; i++) pictures += m->subjects[i].count;
-    GP_TRY_GOTO(gp_alloc((void **)&scores, pictures, sizeof *scores, "the plan", err));
-    GP_TRY_GOTO(gp_alloc((void **)&values, n, sizeof *values, "the plan", err));
-    GP_TRY_GOTO(gp_alloc((void **)&counts, n, sizeof *counts, "the plan", err));
+    GP_TRY_GOTO(gp_alloc((void **)&scores, pictures, sizeof *scores, "the generation plan", err));
+    GP_TRY_GOTO(gp_alloc((void **)&values, n, sizeof *values, "the generation plan", err));
+    GP_TRY_GOTO(gp_alloc((void **)&counts, n, sizeof *counts, "the generation plan", err));
     for (size_t i = 0; i < n; i++) {
         gp_subject *s = &m->subjects[i];
         GP_TRY_GOTO(gp_cat_generation_scores(m->cat, s->ids, s->count, scores + at, err));
@@ -318,7 +318,7 @@ gp_status gp_generation_run(gp_generation *m, gp_error *err)
     uint32_t *wanted = NULL;
     uint64_t more = 1;
     gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_alloc((void **)&wanted, m->subject_count, sizeof *wanted, "the plan", err));
+    GP_TRY_GOTO(gp_alloc((void **)&wanted, m->subject_count, sizeof *wanted, "the generation plan", err));
     for (size_t i = 0; i < m->subject_count; i++) wanted[i] = m->o->per_prompt;
     if (m->o->adaptive) GP_TRY_GOTO(choose(m, wanted, &more, err));
     while (more && !m->given_up) {

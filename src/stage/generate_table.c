@@ -214,5 +214,8 @@ gp_status gp_generation_read_winners(gp_generation *m, gp_error *err)
     GP_TRY(gp_cat_winners(m->cat, m->o->again == GP_REGENERATE_FLAGGED, add_winner, m, err));
     if (m->subject_count) return GP_OK;
     return gp_fail(err, GP_ERR_NOT_FOUND,
-                   m->counts->failed ? "no pick has a known seed" : "there are no picks: run 'goldpan pick' first");
+                   m->counts->failed
+                       ? "none of the picks has a known seed, so goldpan cannot generate any of them again"
+                   : m->o->again == GP_REGENERATE_FLAGGED ? "there are no images that you picked in the explorer"
+                                                          : "there are no picks: run 'goldpan pick' first");
 }

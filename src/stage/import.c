@@ -37,7 +37,8 @@ static gp_status open_all(bringer *b, gp_error *err)
                           err));
     GP_TRY(gp_npy_load(b->o->embeddings, &b->rows, &b->n, &b->d, err));
     if (b->n != gp_table_rows(b->table))
-        return gp_fail_path(err, GP_ERR_USAGE, "'%s' has %zu rows but '%s' has %zu; they must be equal",
+        return gp_fail_path(err, GP_ERR_USAGE,
+                            "'%s' has %zu rows, but '%s' has %zu; both must have the same number of rows",
                             b->o->embeddings, b->n, b->add->prompts, gp_table_rows(b->table));
     if (b->d == 0 || b->d > 65536)
         return gp_fail_path(err, GP_ERR_LIMIT, "'%s' has %zu columns; it must have 1 to 65536", b->o->embeddings, b->d);
@@ -132,8 +133,9 @@ static gp_status put_scores(bringer *b, gp_error *err)
     }
     if (st == GP_OK && without)
         gp_note_say(b->add->note, b->add->note_user, "no-scores", without,
-                    "%llu %s no score: '%s' has no number in '%s' there", (unsigned long long)without,
-                    gp_plural(without, "image has", "images have"), b->add->prompts, b->o->score_column);
+                    "%llu %s no score, because '%s' has no number in column '%s' for %s", (unsigned long long)without,
+                    gp_plural(without, "image has", "images have"), b->add->prompts, b->o->score_column,
+                    gp_plural(without, "it", "them"));
     gp_cat_matrix_clear(&m);
     return st;
 }

@@ -19,7 +19,9 @@ typedef struct gp_passed {
     pthread_mutex_t lock;
     gp_passed_row rows[GP_PASSED_ROWS];
     size_t count;
-    uint64_t others; /* other files; if there are any, a folder without images is not reported as empty */
+    /* number of files of other kinds, which no note reports; if there are any, a folder without images is not reported
+     * as empty */
+    uint64_t others;
 } gp_passed;
 
 void gp_passed_init(gp_passed *passed);

@@ -188,7 +188,7 @@ static void set_unmet(pick_run *c, uint32_t row, const char *format, ...)
     gp_str_vprintf(&s, format, args);
     va_end(args);
     c->candidates[row].unmet = c->unmet[row] = gp_str_take(&s);
-    if (!c->unmet[row]) c->status = gp_fail_memory(&c->error, "the limits");
+    if (!c->unmet[row]) c->status = gp_fail_memory(&c->error, "the limits of quality measures");
 }
 
 static void take_quality(void *user, int64_t image, const gp_quality *quality)
@@ -211,7 +211,7 @@ static gp_status read_unmet(pick_run *c, gp_error *err)
 {
     if (!c->o->where_count) return GP_OK;
     c->unmet = gp_mem_zero(c->m.n, sizeof *c->unmet);
-    if (!c->unmet) return gp_fail_memory(err, "the limits");
+    if (!c->unmet) return gp_fail_memory(err, "the limits of quality measures");
     for (uint32_t i = 0; i < c->m.n; i++)
         c->candidates[i].unmet = "the image has no quality measures yet (goldpan score measures it)";
     GP_TRY(gp_cat_quality_visit(c->cat, take_quality, c, err));
@@ -480,10 +480,10 @@ static gp_status note_missing(const pick_run *c, gp_error *err)
     if (!o->note) return GP_OK;
     GP_TRY(gp_gone_read(c->cat, &gone, err));
     if (gone.picks)
-        gp_note_say(o->note, o->note_user, "picks-away", gone.picks,
-                    "%llu %s although the files are missing, in '%s'%s", (unsigned long long)gone.picks,
-                    gp_plural(gone.picks, "pick stays", "picks stay"), gone.folder,
-                    gone.folders > 1 ? " and elsewhere" : "");
+        gp_note_say(o->note, o->note_user, "picks-away", gone.picks, "%llu %s missing, in '%s'%s",
+                    (unsigned long long)gone.picks,
+                    gp_plural(gone.picks, "pick stays although its file is", "picks stay although their files are"),
+                    gone.folder, gone.folders > 1 ? " and elsewhere" : "");
     return GP_OK;
 }
 

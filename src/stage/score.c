@@ -232,7 +232,9 @@ static gp_status record_scorer(score_run *r, const gp_encoder *encoder, const ch
 {
     const gp_cat_encoder by = gp_stage_encoder_row(encoder, model_name);
     if (scorer->needs == GP_SCORER_NEEDS_PIXELS)
-        return gp_fail(err, GP_ERR_UNSUPPORTED, "scorer '%s' needs pixels, which `score` cannot give it", scorer->name);
+        return gp_fail(err, GP_ERR_UNSUPPORTED,
+                       "scorer '%s' needs pixels, but goldpan score supports only scorers that use embeddings",
+                       scorer->name);
     GP_TRY(gp_cat_encoder_put(r->cat, &by, &r->encoder_id, err));
     gp_cat_scorer row = {.id = scorer->id,
                          .name = scorer->name,

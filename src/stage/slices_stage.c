@@ -123,7 +123,7 @@ gp_status gp_analysis_title(const gp_analysis_run *r, const bool *inside, bool b
     GP_TRY_GOTO(gp_an_reasons_by(&in, r->ngrams, inside, REASONS_EACH, NULL, &reasons, err));
     name = gp_str_dup(reasons.title);
     if (reasons_json) put_reasons(&json, &reasons);
-    if (!name || json.failed) GP_TRY_GOTO(gp_fail_memory(err, "the reasons"));
+    if (!name || json.failed) GP_TRY_GOTO(gp_fail_memory(err, "the descriptions of slices"));
     if (reasons_json) *reasons_json = gp_str_take(&json);
     *title = name;
     name = NULL;
@@ -184,7 +184,7 @@ static void note_few_prompts(gp_analysis_run *r, size_t groups)
 {
     char text[160];
     if (r->found.count || groups == r->m.n || groups >= GP_AN_FEW_GROUPS) return;
-    snprintf(text, sizeof text, "%zu %s too few to tell a slice of images from chance", groups,
+    snprintf(text, sizeof text, "%zu %s too few to find significant slices of images", groups,
              gp_plural(groups, "prompt is", "prompts are"));
     gp_analysis_note(r, text);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Finds the words of prompts that go with better scores. Reads the catalog's scores and prompts, calls
+ * Finds the words of the prompts that go with better scores. Reads the catalog's scores and prompts, calls
  * analyze/slice/word_effects.c, and sorts the words in the requested order. */
 #include "stage/stage.h"
 
@@ -103,7 +103,7 @@ static gp_status drop_parts(gp_word_effects *e, gp_error *err)
 {
     bool *part = gp_mem_zero(e->count, sizeof *part);
     size_t kept = 0;
-    if (!part) return gp_fail_memory(err, "the words of prompts");
+    if (!part) return gp_fail_memory(err, "the words of the prompts");
     for (size_t w = 0; w < e->count; w++) {
         const char *text = e->words[w].text, *blank = strchr(text, ' ');
         if (!blank) continue;

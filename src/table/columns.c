@@ -54,18 +54,18 @@ static gp_status take_vector(const gp_table *t, size_t row, size_t column, float
         size_t numbers;
         *d = gp_json_count(root);
         if (!gp_size_mul(*d, gp_table_rows(t), &numbers))
-            GP_TRY_GOTO(gp_fail_path(err, GP_ERR_LIMIT, "'%s' is too large", gp_table_name(t)));
+            GP_TRY_GOTO(gp_fail_path(err, GP_ERR_LIMIT, "the vectors of '%s' do not fit in memory", gp_table_name(t)));
         GP_TRY_GOTO(gp_alloc_aligned((void **)out, numbers, sizeof **out, "the vectors", err));
     }
     if (gp_json_count(root) != *d)
-        GP_TRY_GOTO(wrong(t, row, column, "not as long as the vectors of the rows before", err));
+        GP_TRY_GOTO(wrong(t, row, column, "not as long as the vectors of the earlier rows", err));
     for (size_t j = 0; j < *d; j++) {
         double value;
         if (!gp_json_real(gp_json_at(root, j), &value))
             GP_TRY_GOTO(wrong(t, row, column, "not a vector of numbers", err));
         (*out)[row * *d + j] = (float)value;
         if (!isfinite((*out)[row * *d + j]))
-            GP_TRY_GOTO(wrong(t, row, column, "too large for a vector of floats", err));
+            GP_TRY_GOTO(wrong(t, row, column, "not a vector of float32 numbers, because a number is too large", err));
     }
 out:
     gp_json_free(root);

@@ -44,8 +44,9 @@ static gp_status read_descr(const char *name, const char *p, const char *end, he
                    : kind == 'i' || kind == 'u' ? item == 1 || item == 2 || item == 4 || item == 8
                                                 : kind == 'b' && item == 1;
     if (!size_ok || p == end || (*p != '\'' && *p != '"') || (order == '>' && item > 1))
-        return gp_fail_path(err, GP_ERR_UNSUPPORTED,
-                            "'%s' must be an array of f2, f4, f8, i1 to i8, u1 to u8 or bool, little endian", name);
+        return gp_fail_path(
+            err, GP_ERR_UNSUPPORTED,
+            "'%s' must be a NumPy array of type f2, f4, f8, i1 to i8, u1 to u8 or bool in little-endian order", name);
     h->kind = kind, h->item = item;
     return GP_OK;
 }
@@ -93,7 +94,8 @@ static gp_status read_header(const char *name, const uint8_t *bytes, uint64_t si
     GP_TRY(read_descr(name, find_value(text, end, "descr"), end, h, err));
     GP_TRY(read_shape(name, find_value(text, end, "shape"), end, h, err));
     if (memcmp(fortran, "True", 4) == 0 && h->d > 1 && h->n > 1)
-        return gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s' is in Fortran order; save it with np.ascontiguousarray",
+        return gp_fail_path(err, GP_ERR_UNSUPPORTED,
+                            "'%s' is in Fortran order; convert the array with np.ascontiguousarray before np.save",
                             name);
     h->data = start + length;
     return GP_OK;

@@ -81,7 +81,7 @@ static gp_status add_leaf(walker *w, const node *column, const node *leaf, unsig
 static gp_status walk(walker *w, const node *column, unsigned definition, unsigned repetition, unsigned list,
                       unsigned depth, const char *unsupported, gp_error *err)
 {
-    if (w->at == w->count || depth > 16) return wrong(w->m, "its schema ends early or is too deep", err);
+    if (w->at == w->count || depth > 16) return wrong(w->m, "its schema is truncated or nested too deeply", err);
     const node *n = &w->nodes[w->at++];
     definition += n->repetition != REQUIRED;
     if (n->repetition == REPEATED) {
@@ -89,12 +89,12 @@ static gp_status walk(walker *w, const node *column, unsigned definition, unsign
         if (list == 0) list = definition;
     }
     if (n->children == 0) {
-        if (repetition > 1) unsupported = "lists of lists are not read";
+        if (repetition > 1) unsupported = "lists of lists are not supported";
         return add_leaf(w, column, n, definition, repetition, list, unsupported, err);
     }
     if (n->children < 0 || (uint64_t)n->children > w->count) return wrong(w->m, "its schema is not a tree", err);
     /* a list is group > repeated group > element, each with one child; anything else is a struct or a map */
-    if (n->children > 1 && !unsupported) unsupported = "structs and maps are not read";
+    if (n->children > 1 && !unsupported) unsupported = "structs and maps are not supported";
     for (int64_t c = 0; c < n->children; c++)
         GP_TRY(walk(w, column, definition, repetition, list, depth + 1, unsupported, err));
     return GP_OK;

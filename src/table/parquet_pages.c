@@ -420,7 +420,7 @@ static gp_status read_pages(reader *r, gp_error *err)
             GP_TRY(read_values(r, &p, data, err));
             values += (uint64_t)p.values;
         }
-        if (at == end && values < r->chunk->values) return wrong(r, "its pages end early", err);
+        if (at == end && values < r->chunk->values) return wrong(r, "its pages are truncated", err);
     }
     return GP_OK;
 }

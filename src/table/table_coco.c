@@ -15,7 +15,7 @@ typedef struct picture {
 typedef struct coco {
     gp_scan *scan;
     picture *pictures; /* [count], in file order */
-    uint32_t *sorted;  /* [count] pictures sorted by id */
+    uint32_t *sorted;  /* [count] images sorted by id */
     size_t count, room;
     bool captions; /* an annotation has a caption */
 } coco;
@@ -39,8 +39,8 @@ static gp_status read_object(gp_scan *c, const char *const names[2], uint32_t fo
         if (text) found[wanted] = (uint32_t)(text - c->text), sizes[wanted] = size;
         GP_TRY(gp_scan_next(c, '}', &more));
     }
-    for (size_t i = 0; i < 2; i++)
-        if (found[i]) c->text[found[i] + sizes[i]] = 0; /* the text behind the value has been read already */
+    for (size_t i = 0; i < 2; i++) /* the text after the value has been read already, so it may be overwritten */
+        if (found[i]) c->text[found[i] + sizes[i]] = 0;
     return gp_watch_work(c->table->watch, (size_t)(c->at - begin), c->err);
 }
 

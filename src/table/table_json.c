@@ -160,8 +160,8 @@ static void next_line(gp_scan *c)
     }
 }
 
-/* Returns true if the first record is complete and on one line.  Then all records are, and an error affects only its
- * own line. */
+/* Returns true if the first record is complete and on one line.  Then every record is expected to be on one line, and
+ * an error affects only its own line. */
 static bool has_one_line(gp_scan look)
 {
     gp_scan_peek(&look);
@@ -206,8 +206,8 @@ static gp_status read_lines(reader *r)
 
 /* ------------------------------------------------------------------ names of rows */
 
-/* Adds the names of the rows as a column, named "file_name" if they name images. Used only if they are more than row
- * numbers. */
+/* Adds the names of the rows as a column, named "file_name" if they name images. Called only if the names are not just
+ * row numbers. */
 static gp_status add_index(gp_scan *c, bool images)
 {
     return gp_table_add_column(c->table, images ? "file_name" : "index", &c->table->index_column, c->err);
@@ -515,7 +515,7 @@ static gp_status read_split(reader *r, const gp_shape *s)
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ all of it */
+/* ------------------------------------------------------------------ the whole text */
 
 static gp_status read_form(reader *r, const gp_shape *s, bool *whole)
 {

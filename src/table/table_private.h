@@ -39,15 +39,15 @@ struct gp_table {
     char *label, *folder; /* owned: name in messages; absolute folder of the file */
     char *text;           /* owned; packed cells: `size` bytes used of `room` */
     size_t size, room;
-    size_t gap;       /* absent cells at the end of the last strip */
+    size_t gap;       /* number of absent cells at the end of the last strip */
     bool headed;      /* the names of the columns are the first line of the file */
     bool alone;       /* the file is a single JSON object, which is the only row */
     bool by_column;   /* strips are columns */
-    uint32_t *starts; /* [strips used of strip_room] */
+    uint32_t *starts; /* [strip_room], of which `strips` are used */
     size_t strips, strip_room;
     gp_table_mark *marks; /* [mark_count] mark i: the first string that begins at byte 256 * i of `text` or later */
     size_t mark_count;
-    char **names; /* [count used of name_room] column names */
+    char **names; /* [name_room], of which `count` are used: column names */
     size_t count, name_room;
     size_t rows;
     size_t index_column; /* column with the rows' own names, or SIZE_MAX */

@@ -42,7 +42,7 @@ static void put_field(gp_str *s, const char *text)
 
 static gp_status flush(gp_atomic_file *file, gp_str *line, gp_error *err)
 {
-    if (line->failed) return gp_fail_memory(err, "a row of the tables");
+    if (line->failed) return gp_fail_memory(err, "a row of the exported tables");
     gp_status st = gp_atomic_file_write(file, line->data, line->size, err);
     gp_str_reset(line);
     return st;
@@ -105,7 +105,7 @@ gp_status gp_table_writer_open(const gp_export_options *options, char *const *co
                                gp_table_writer **out, gp_error *err)
 {
     gp_table_writer *t = gp_mem_zero(1, sizeof *t);
-    if (!t) return gp_fail_memory(err, "the tables");
+    if (!t) return gp_fail_memory(err, "the exported tables");
     gp_status st = GP_OK;
     t->columns = columns;
     t->count = count;

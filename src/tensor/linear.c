@@ -143,7 +143,8 @@ gp_status gp_linear_new(const void *weight, gp_dtype dtype, const float *bias, s
                         gp_precision precision, gp_engine engine, gp_linear **linear, gp_error *err)
 {
     gp_linear_resolve(&precision, &engine);
-    if (!engine_of(engine, precision)) return gp_fail(err, GP_ERR_UNSUPPORTED, "this goldpan was built without oneDNN");
+    if (!engine_of(engine, precision))
+        return gp_fail(err, GP_ERR_UNSUPPORTED, "this goldpan was built without oneDNN: use --engine plain");
     size_t count;
     if (out_features == 0 || in_features == 0)
         return gp_fail(err, GP_ERR_USAGE, "a linear layer needs at least 1 input and 1 output");

@@ -89,9 +89,9 @@ static void int8_row(packed_int8 *p, size_t o, const float *w)
 static gp_status int8_pack(const float *weight, const float *bias, size_t out, size_t in, bool bf16, void **packed,
                            gp_error *err)
 {
-    if (bf16) return gp_fail(err, GP_ERR_UNSUPPORTED, "int8 layers do not round their input to bf16");
+    if (bf16) return gp_fail(err, GP_ERR_UNSUPPORTED, "int8 layers do not support an input that is rounded to bf16");
     if (in > GP_INT8_K_MAX)
-        return gp_fail(err, GP_ERR_UNSUPPORTED, "int8 takes at most %d columns, not %zu", GP_INT8_K_MAX, in);
+        return gp_fail(err, GP_ERR_UNSUPPORTED, "int8 supports at most %d input columns, not %zu", GP_INT8_K_MAX, in);
     packed_int8 *p = NULL;
     gp_status st;
     GP_TRY_GOTO(gp_alloc((void **)&p, 1, sizeof *p, "a packed matrix", err));

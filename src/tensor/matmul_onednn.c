@@ -497,9 +497,10 @@ static gp_status onednn_pack(const float *weight, const float *bias, size_t out,
     if (st != GP_OK) return st;
     gp_matmul_onednn_version(version, sizeof version);
     if (mask == 0)
-        return gp_fail(err, GP_ERR_UNSUPPORTED,
-                       "%s gives a row of a %zu x %zu matrix other results at another row number; use --engine plain",
-                       version, out, in);
+        return gp_fail(
+            err, GP_ERR_UNSUPPORTED,
+            "with %s, the results of a row of a %zu x %zu matrix depend on the position of the row; use --engine plain",
+            version, out, in);
     *packed = p;
     return GP_OK;
 }

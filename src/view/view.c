@@ -49,7 +49,7 @@ gp_status gp_view_index_hashes(gp_view *v, gp_error *err)
     v->slot_count = 16;
     while (v->slot_count < 2 * v->n) v->slot_count *= 2;
     v->slots = gp_mem_zero(v->slot_count, sizeof *v->slots);
-    if (!v->slots) return gp_fail_memory(err, "the view");
+    if (!v->slots) return gp_fail_memory(err, "the view of the catalog");
     for (size_t i = 0; i < v->n; i++) {
         size_t at = hash_slot(gp_view_hash(v, i)->bytes, v->slot_count);
         while (v->slots[at]) at = (at + 1) & (v->slot_count - 1);
@@ -83,9 +83,9 @@ size_t gp_view_row_of(const gp_view *v, int64_t image)
 gp_status gp_view_new(gp_catalog *cat, const char *scorer, gp_view **out, gp_error *err)
 {
     gp_view *v = gp_mem_zero(1, sizeof *v);
-    if (!v) return gp_fail_memory(err, "the view");
+    if (!v) return gp_fail_memory(err, "the view of the catalog");
     v->catalog = gp_str_dup(gp_cat_path(cat));
-    gp_status st = v->catalog ? gp_cat_read_begin(cat, err) : gp_fail_memory(err, "the view");
+    gp_status st = v->catalog ? gp_cat_read_begin(cat, err) : gp_fail_memory(err, "the view of the catalog");
     if (st == GP_OK) {
         st = gp_view_read(v, cat, scorer, err);
         gp_cat_read_end(cat);

@@ -19,7 +19,7 @@ void gp_view_free(gp_view *view);
 
 size_t gp_view_count(const gp_view *view); /* number of rows */
 size_t gp_view_columns(const gp_view *view);
-/* Returns the row of an image by its content; SIZE_MAX: not in the view. */
+/* Returns the row of the image with this content hash; SIZE_MAX: the view lacks the image. */
 size_t gp_view_find(const gp_view *view, const gp_hash *hash);
 const gp_hash *gp_view_hash(const gp_view *view, size_t row);
 /* Returns the hash of the file now at the row's path; differs from gp_view_hash if only the metadata has changed. */

@@ -96,7 +96,7 @@ static gp_status pack_slices(gp_view *v, const members *m, gp_error *err)
 {
     size_t head = (m->slices + 1) * sizeof(uint32_t), size = m->slices ? head + m->count * sizeof(uint32_t) : 0;
     if (size == 0) return GP_OK;
-    GP_TRY(gp_alloc((void **)&v->slices, size, 1, "the view", err));
+    GP_TRY(gp_alloc((void **)&v->slices, size, 1, "the view of the catalog", err));
     memcpy(v->slices, m->first, head);
     memcpy(v->slices + head, m->rows, m->count * sizeof(uint32_t));
     v->slices_size = size;
@@ -115,7 +115,8 @@ gp_status gp_view_read_found(gp_view *v, gp_catalog *cat, gp_error *err)
     }
     gp_str_putc(&v->categories_json, ']');
     gp_str_putc(&v->slices_json, ']');
-    if (m.failed || v->categories_json.failed || v->slices_json.failed) GP_TRY_GOTO(gp_fail_memory(err, "the view"));
+    if (m.failed || v->categories_json.failed || v->slices_json.failed)
+        GP_TRY_GOTO(gp_fail_memory(err, "the view of the catalog"));
     GP_TRY_GOTO(pack_slices(v, &m, err));
 out:
     gp_mem_free(m.first);

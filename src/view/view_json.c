@@ -43,7 +43,7 @@ static gp_status put_name(const gp_view *v, gp_str *out, gp_error *err)
 {
     char *absolute = gp_path_absolute(v->catalog), *folder = absolute ? gp_path_folder(absolute) : NULL;
     char *above = folder && !strcmp(gp_path_base(folder), ".goldpan") ? gp_path_folder(folder) : NULL;
-    gp_status st = folder ? GP_OK : gp_fail_memory(err, "the view");
+    gp_status st = folder ? GP_OK : gp_fail_memory(err, "the view of the catalog");
     if (st == GP_OK) {
         const char *base = gp_path_base(above ? above : folder);
         put_member(out, "name", *base ? base : "goldpan");
@@ -183,5 +183,5 @@ gp_status gp_view_write_detail(const gp_view *v, gp_catalog *cat, size_t shard, 
         gp_str_putc(out, '}');
     }
     gp_str_puts(out, "]\n");
-    return out->failed ? gp_fail_memory(err, "rows in full") : GP_OK;
+    return out->failed ? gp_fail_memory(err, "the details of the requested rows") : GP_OK;
 }

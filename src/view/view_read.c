@@ -70,7 +70,7 @@ static gp_status add_fixed(gp_view *v, gp_error *err)
 {
     for (size_t i = 0; i < GP_VIEW_FOUND; i++)
         if (!gp_view_add(v, fixed[i].name, fixed[i].title, fixed[i].type, fixed[i].group, fixed[i].about))
-            return gp_fail_memory(err, "the view");
+            return gp_fail_memory(err, "the view of the catalog");
     return GP_OK;
 }
 
@@ -134,7 +134,7 @@ static gp_status put_other(gp_view *v, const gp_cat_full_row *r, gp_error *err)
     if (v->other_count == v->other_room) {
         size_t room = v->other_room ? v->other_room * 2 : 16;
         gp_view_other *grown = gp_mem_resize(v->others, room, sizeof *grown);
-        if (!grown) return gp_fail_memory(err, "the view");
+        if (!grown) return gp_fail_memory(err, "the view of the catalog");
         v->others = grown, v->other_room = room;
     }
     v->others[v->other_count++] = (gp_view_other){v->n, r->file_hash};
@@ -209,7 +209,7 @@ static gp_status name_prompts(gp_view *v, gp_catalog *cat, gp_error *err)
     naming w = {.view = v, .err = err};
     uint32_t *codes = v->columns[GP_VIEW_PROMPT].data;
     gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_alloc((void **)&w.rows, v->n, sizeof *w.rows, "the view", err));
+    GP_TRY_GOTO(gp_alloc((void **)&w.rows, v->n, sizeof *w.rows, "the view of the catalog", err));
     for (size_t i = 0; i < v->n; i++) w.rows[i] = (by_id){v->prompt_ids[i], (uint32_t)i}, codes[i] = GP_VIEW_NONE;
     qsort(w.rows, v->n, sizeof *w.rows, compare_ids);
     GP_TRY_GOTO(gp_cat_prompts_visit(cat, on_prompt, &w, err));
@@ -242,7 +242,7 @@ static gp_status rank_rows(gp_view *v, gp_error *err)
     size_t n = 0;
     const float *score = v->columns[GP_VIEW_SCORE].data;
     uint32_t *rank = v->columns[GP_VIEW_RANK].data, *candidates = v->columns[GP_VIEW_CANDIDATES].data;
-    GP_TRY(gp_alloc((void **)&list, v->n, sizeof *list, "the view", err));
+    GP_TRY(gp_alloc((void **)&list, v->n, sizeof *list, "the view of the catalog", err));
     for (size_t i = 0; i < v->n; i++) {
         rank[i] = candidates[i] = GP_VIEW_NONE;
         if (v->prompt_ids[i] == 0 || isnan(score[i])) continue;
@@ -311,9 +311,9 @@ static gp_status allocate(gp_view *v, gp_error *err)
     v->room = (size_t)v->facts.images;
     if (v->facts.images >= UINT32_MAX)
         return gp_fail(err, GP_ERR_LIMIT, "a view must have fewer than 4294967296 images");
-    GP_TRY(gp_alloc((void **)&v->images, v->room, sizeof *v->images, "the view", err));
-    GP_TRY(gp_alloc((void **)&v->prompt_ids, v->room, sizeof *v->prompt_ids, "the view", err));
-    GP_TRY(gp_alloc((void **)&v->orientation, v->room, sizeof *v->orientation, "the view", err));
+    GP_TRY(gp_alloc((void **)&v->images, v->room, sizeof *v->images, "the view of the catalog", err));
+    GP_TRY(gp_alloc((void **)&v->prompt_ids, v->room, sizeof *v->prompt_ids, "the view of the catalog", err));
+    GP_TRY(gp_alloc((void **)&v->orientation, v->room, sizeof *v->orientation, "the view of the catalog", err));
     return add_fixed(v, err);
 }
 

@@ -25,7 +25,7 @@ static gp_status find_setting(gp_view *v, const char *name, gp_setting **out, gp
     s->codes = gp_mem_new(v->room, sizeof *s->codes);
     s->numbers = gp_mem_new(v->room, sizeof *s->numbers);
     v->setting_count++; /* counted even if incomplete, so that closing the view frees it */
-    if (!s->name || !s->codes || !s->numbers) return gp_fail_memory(err, "the view");
+    if (!s->name || !s->codes || !s->numbers) return gp_fail_memory(err, "the view of the catalog");
     for (size_t i = 0; i < v->room; i++) s->codes[i] = GP_VIEW_NONE, s->numbers[i] = NAN;
     *out = s;
     return GP_OK;
@@ -54,7 +54,7 @@ static gp_status take_one(taking *t, const char *name, const gp_json *value, gp_
         gp_json_write(&written, value);
         text = written.failed ? NULL : written.data;
     }
-    gp_status st = text ? GP_OK : gp_fail_memory(err, "the view");
+    gp_status st = text ? GP_OK : gp_fail_memory(err, "the view of the catalog");
     if (st == GP_OK && *text) {
         double number;
         if (!as_number(value, text, &number))
@@ -99,7 +99,7 @@ static gp_status end_one(gp_view *v, gp_setting *s, gp_error *err)
     if (!owned || (!s->numeric && !words) || v->column_count == GP_VIEW_COLUMNS) {
         gp_mem_free(owned);
         gp_mem_free(words);
-        return gp_fail_memory(err, "the view");
+        return gp_fail_memory(err, "the view of the catalog");
     }
     gp_column *c = &v->columns[v->column_count++];
     *c = (gp_column){.name = owned,

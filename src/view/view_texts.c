@@ -10,13 +10,13 @@ gp_status gp_texts_add(gp_texts *texts, const char *text, gp_error *err)
     if (texts->count == texts->capacity) {
         size_t capacity = texts->capacity ? texts->capacity * 2 : 256;
         uint32_t *grown = gp_mem_resize(texts->ends, capacity, sizeof *grown);
-        if (!grown) return gp_fail_memory(err, "the words of the view");
+        if (!grown) return gp_fail_memory(err, "the text columns of the view");
         texts->ends = grown, texts->capacity = capacity;
     }
     if (texts->bytes.size + size > UINT32_MAX || texts->count == UINT32_MAX - 1)
         return gp_fail(err, GP_ERR_LIMIT, "more than 4 GB of texts in one column of the view");
     gp_str_add(&texts->bytes, text ? text : "", size);
-    if (texts->bytes.failed) return gp_fail_memory(err, "the words of the view");
+    if (texts->bytes.failed) return gp_fail_memory(err, "the text columns of the view");
     texts->ends[texts->count++] = (uint32_t)texts->bytes.size;
     return GP_OK;
 }
@@ -29,7 +29,7 @@ gp_status gp_texts_finish(gp_texts *texts, gp_error *err)
     gp_mem_free(texts->table);
     texts->table_size = head + texts->bytes.size;
     texts->table = gp_mem_new(texts->table_size, 1);
-    if (!texts->table) return gp_fail_memory(err, "the words of the view");
+    if (!texts->table) return gp_fail_memory(err, "the text columns of the view");
     memcpy(texts->table, &count, sizeof count);
     memcpy(texts->table + sizeof count, &zero, sizeof zero);
     if (texts->count) memcpy(texts->table + 2 * sizeof count, texts->ends, texts->count * sizeof *texts->ends);
@@ -66,7 +66,7 @@ static gp_status grow(gp_words *words, gp_error *err)
 {
     size_t count = words->bucket_count ? words->bucket_count * 2 : 64;
     uint32_t *buckets = gp_mem_zero(count, sizeof *buckets);
-    if (!buckets) return gp_fail_memory(err, "the words of the view");
+    if (!buckets) return gp_fail_memory(err, "the text columns of the view");
     for (size_t code = 0; code < words->texts.count; code++) {
         size_t size, at;
         const char *text = word_at(words, (uint32_t)code, &size);

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The whole recipe through ctypes gives what the command gives.  tools/binding.py makes the binding
-from the headers.  No default is written here: only what a caller must say, such as the folder.
-binding_test.py GOLDPAN BUILD"""
+"""All stages (add, score, analysis, pick, export) called through ctypes give the same results as the command.
+tools/binding.py makes the binding from the headers.  The test repeats no default of the library; it sets only what a
+caller must set, such as the folder.  binding_test.py GOLDPAN BUILD"""
 import csv
 import ctypes
 import importlib.util
@@ -16,7 +16,7 @@ import xml.etree.ElementTree as ElementTree
 from ctypes import byref
 
 BUILD = os.path.abspath(sys.argv.pop(2))
-# This import takes the first argument away.
+# This import removes the first argument from sys.argv.
 from command import SAMPLE, SOURCE, environment, goldpan as command  # noqa: E402
 
 sys.path.insert(0, os.path.join(SOURCE, "tools"))
@@ -30,7 +30,7 @@ goldpan = Binding(SOURCE, LIBRARY)
 
 class Layouts(unittest.TestCase):
     def test_table(self):
-        """The layouts of ctypes are those of the compiler, which are in the table of the ABI."""
+        """The layouts that ctypes computes equal the compiler's layouts, which the table of the ABI contains."""
         if platform.machine() not in ("x86_64", "AMD64"):
             return  # the table is for x86-64
         structs = {n.get("name"): n for n in ElementTree.parse(os.path.join(SOURCE, "tests/house/abi/libgoldpan.xml")).iter("class-decl")}
@@ -40,7 +40,7 @@ class Layouts(unittest.TestCase):
             self.assertEqual({f: getattr(struct, f).offset * 8 for f, _ in struct._fields_}, fields, name)
 
     def test_example(self):
-        """examples/picks.py writes its layouts by hand."""
+        """The hand-written layouts in examples/picks.py equal those of the binding."""
         os.environ["GOLDPAN_LIBRARY"] = LIBRARY
         spec = importlib.util.spec_from_file_location("picks", os.path.join(SOURCE, "examples", "picks.py"))
         picks = importlib.util.module_from_spec(spec)
@@ -107,7 +107,7 @@ class Recipe(unittest.TestCase):
         self.assertEqual((self.add.done, self.score.done, self.score.failed), (len(self.rows), len(self.rows), 0))
 
     def test_analysis(self):
-        """Categories and slices are visited; progress was reported by every stage."""
+        """The callbacks visit all categories and slices, and every stage has reported progress."""
         seen = {"gp_catalog_categories": [], "gp_catalog_slices": []}
         for name, found in seen.items():
             visit = goldpan.type(goldpan.functions[name].parameters[2][0])(
@@ -152,7 +152,7 @@ class Recipe(unittest.TestCase):
         self.assertEqual(len([f for f in os.listdir(os.path.join(self.folder, "exported")) if f.endswith(".png")]), len(picked))
 
     def test_stop(self):
-        """A callback gets its own user data; if it returns false, the stage stops."""
+        """A callback gets the caller's `user` pointer; if it returns false, the stage stops."""
         given = []
         catalog = goldpan.pointer()
         goldpan.call("gp_catalog_open", self.at("stopped.db"), goldpan.constants["GP_CATALOG_CREATE"], byref(catalog))

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""docs/catalog.md against two catalogs, one with something of everything (catalog_fill.c) and one that `goldpan run` makes:
-every query and the Python example run and find something, and every column there is stands in the tables of the page,
-and no other.
+"""Tests docs/catalog.md with two catalogs: one with rows in every table (catalog_fill.c), and one that `goldpan run`
+makes. Every query and the Python example run and find rows. The page's tables list exactly the columns of the catalog.
 Usage: catalog_doc_test.py <catalog_fill> <goldpan>
 """
 import csv
@@ -22,7 +21,7 @@ GOLDPAN = os.path.abspath(sys.argv.pop(1))
 SOURCE = os.environ.get("GOLDPAN_SOURCE", ".")
 PAGE = os.path.join(SOURCE, "docs", "catalog.md")
 TWO_MODELS = "a.model < b.model"  # the query that finds nothing unless two models have scored
-MAY_BE_EMPTY = ("v_slices", "v_duplicates", "stars > 0")  # a small run has no slices, no near copies, nothing rated
+MAY_BE_EMPTY = ("v_slices", "v_duplicates", "stars > 0")  # a small run has no slices, near-duplicates or ratings
 
 
 class CatalogPage(unittest.TestCase):

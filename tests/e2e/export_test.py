@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Tests of goldpan's output files: only files whose content is on record are given out; killed runs leave no temporary
-files; the user's files are not overwritten; names fit any folder; closed descriptors put no message into a file.
-Usage: export_test.py <goldpan>
+"""Tests of goldpan's output files: goldpan outputs only files whose content has the hash in the catalog; killed runs
+leave no temporary files; the user's files are not overwritten; names fit any folder; closed descriptors put no message
+into a file. Usage: export_test.py <goldpan>
 """
 import glob
 import itertools
@@ -16,7 +16,7 @@ import unittest
 from command import GOLDPAN, SAMPLE, environment, goldpan, read
 
 MODES = ("--copy", "--hardlink", "--symlink")
-LEFTOVER = ".goldpan-4194305-7.tmp"  # of a process that cannot exist: its number is too large
+LEFTOVER = ".goldpan-4194305-7.tmp"  # temporary file of a process that cannot exist, because its number is too large
 
 
 def write(path, data):
@@ -205,7 +205,8 @@ class Overwriting(Case):
         self.refused(at("k.distances.npy"), "neighbours", "--vectors", at("v.npy"), "-k", "1", "--out", at("k.npy"))
         self.refused(at("c.npy"), "cluster", "--vectors", at("v.npy"), "--out", at("c.npy"))
         self.refused(at("m.npy"), "map", "--method", "pca", "--vectors", at("v.npy"), "--out", at("m.npy"))
-        for words in (("--out", at("f.webp")), ("--frames", at("frames"))):  # checked before goldpan knows whether there are slices
+        # the check comes before goldpan looks for slices
+        for words in (("--out", at("f.webp")), ("--frames", at("frames"))):
             os.makedirs(at("frames"), exist_ok=True)
             write(at("f.webp"), b"mine"), write(at("frames", "slice_03.png"), b"mine")
             self.assertIn("--force", goldpan("tour", at("p"), *words, code=2).stderr)

@@ -101,7 +101,7 @@ class Find(unittest.TestCase):
         other = self.copy("threads.db")
         goldpan("slices", "--catalog", other, "--threads", "3", "--new-map")
         one, three = self.copy("one.db", self.scored), self.copy("three.db", self.scored)
-        for path, threads in ((one, "1"), (three, "3")):  # with reasons by the model's words
+        for path, threads in ((one, "1"), (three, "3")):  # with --model, which adds words of the model to the reasons
             goldpan("slices", "--catalog", path, "--threads", threads, "--new-map", "--model", MODEL, code=(0, 4))
         for a, b in ((self.path, other), (one, three)):
             for sql in self.ALL:
@@ -118,8 +118,8 @@ class Find(unittest.TestCase):
         self.assertTrue(4 <= categories <= 24, categories)
 
     def test_sample_has_something_for_every_command(self):
-        """The sample is drawn with --uneven: better landscapes and vehicles, three near-duplicates, a prompt without
-        a faithful image, a black image."""
+        """The sample is drawn with --uneven: landscapes and vehicles with fewer flaws, three near-duplicates, a prompt
+        without a faithful image, a black image."""
         with open(os.path.join(SAMPLE, "answers.csv"), encoding="utf-8") as file:
             answers = {row["file"]: row for row in csv.DictReader(file)}
         path = self.copy("sample.db", self.scored)
@@ -163,7 +163,7 @@ class Find(unittest.TestCase):
         return adjusted_rand([p.split("/")[-2] for p, _ in found], [c for _, c in found])
 
     def test_categories_are_recovered_from_the_hierarchy(self):
-        self.assertGreaterEqual(self.agreement(self.scored), 0.8)  # measured 0.884 in fp32, bf16 and int8
+        self.assertGreaterEqual(self.agreement(self.scored), 0.8)  # the measured index is 0.884 in fp32, bf16 and int8
 
     def test_categories_are_recovered_by_name(self):
         """No prompt contains the word 'animals', so the model must recognise them in the image."""
@@ -195,7 +195,7 @@ class Find(unittest.TestCase):
         named = self.rows(path, "SELECT count(category) FROM v_standings")[0][0]
         images = self.rows(path, "SELECT count(*) FROM v_images WHERE apart IS NULL")[0][0]
         self.assertTrue(0 < named < images)
-        self.assertIn("the prompts of %d images name none of your categories; they get no category, since only --model" % (images - named),
+        self.assertIn("the prompts of %d images name none of your categories, so they get no category; with --model" % (images - named),
                       said["find"]["remark"])
 
     def test_categories_are_recovered_by_words(self):

@@ -63,7 +63,7 @@ class ComfyTest(unittest.TestCase):
     def codes(self, said):
         return [note["code"] for note in said["notes"]]
 
-    # ---- what comes back is what was asked
+    # ---- the received image is the requested image
 
     def test_a_name_that_was_given_again(self):
         folder = self.home / "server"
@@ -186,7 +186,8 @@ class ComfyTest(unittest.TestCase):
                 self.assertIn("does not show where the seed goes: name the input with --set NODE.INPUT=@seed, or give --no-seed", said["error"]["message"])
             self.assertFalse((self.home / "cloud").exists())
             said = self.run_it(server, "cloud", "--set", "6.prompt=@prompt", "--no-seed", graph=graph, n=3)
-            self.assertEqual((said["got"], self.codes(said)), (3, ["generator-bare"]))  # its graph does not show the prompt
+            # the prompt in the images cannot be compared, because it cannot be read from their graph
+            self.assertEqual((said["got"], self.codes(said)), (3, ["generator-bare"]))
             self.assertEqual(self.rows("cloud", "SELECT count(*), count(seed), sum(instr(settings, 'seed')) FROM v_generations"), [(3, 0, 0)])
             self.assertEqual(self.rows("cloud", "SELECT count(*), sum(instr(settings, 'seed')) FROM v_images"), [(3, 0)])
             self.assertEqual(len({generate_test.pixels(p) for p in self.files("cloud")}), 3)
@@ -216,7 +217,7 @@ class ComfyTest(unittest.TestCase):
         with Server(self.home) as server:
             said = self.run_it(server, "place", "--negative", "blurry", "--refiner", "second", "--steps", "9", graph=self.graph("zero.json", self.no_negative))
             self.assertEqual(self.codes(said), ["graph-no-place"] * 2)
-            self.assertIn("--negative: the workflow has no input for it", said["notes"][0]["message"])
+            self.assertIn("--negative: the workflow has no input for this option", said["notes"][0]["message"])
             self.assertEqual(server.posts()[0]["prompt"]["3"]["inputs"]["steps"], 9)
 
     def test_a_value_without_a_place_is_not_recorded(self):
@@ -322,7 +323,7 @@ class ComfyTest(unittest.TestCase):
                     (500, json.dumps({"error": "OutOfMemoryError", "errors": "CUDA out of memory."}), "CUDA out of memory.", 2),
                     (422, json.dumps({"detail": [{"loc": ["body", "steps"], "msg": "value is not a valid integer", "type": "x"}]}), "not a valid integer", 1),
                     (404, json.dumps({"detail": "Sampler not found"}), "Sampler not found", 1), (400, "no such sampler\nsecond line", "no such sampler", 1),
-                    (400, "<html>no</html>", "answers 400", 1)):
+                    (400, "<html>no</html>", "answered with status 400", 1)):
                 Wrong.code, Wrong.body, Wrong.asked = code, body.encode(), 0
                 run = subprocess.run([generate_test.GOLDPAN, "generate", self.home / "p.txt", "-n", "1", "--protocol", "a1111", "--json", "-o",
                                       self.home / ("words-%d" % len(body)), "-b", url], capture_output=True, text=True)
@@ -394,7 +395,7 @@ class ComfyTest(unittest.TestCase):
             child.send_signal(signal.SIGINT)
             told = child.communicate()[1]
             self.assertEqual(child.returncode, 130)
-            self.assertIn("last error: '/prompt' answers 503", told)
+            self.assertIn("last error: '/prompt' answered with status 503", told)
 
     def test_kills_leave_neither_a_double_nor_a_gap(self):
         with Server(self.home, "--latency", "0.15") as server:

@@ -190,7 +190,7 @@ class GenerateTest(unittest.TestCase):
     def test_what_is_set_in_a_graph_must_be_there(self):
         with Server(self.home) as server:
             for words, said in ((("6.txt=@prompt",), "no such node and input"), (("My Prompt.text=@prompt",), "no such node and input"),
-                                (("6.text=@promt",), "unknown variable '@promt'"), (("6.text=a fixed text",), "where the prompt goes")):
+                                (("6.text=@promt",), "there is no variable '@promt'"), (("6.text=a fixed text",), "where the prompt goes")):
                 more = [word for w in words for word in ("--set", w)]
                 told = self.generate(server.url, self.home / "set", "--protocol", "comfyui", "--workflow", self.home / "graph.json", *more, code=2)
                 self.assertIn(said, told["error"]["message"])
@@ -361,7 +361,7 @@ class GenerateTest(unittest.TestCase):
             said = child.communicate()[1]
             self.assertEqual(child.returncode, 130)
             self.assertIn("the same command continues", said)
-            self.assertLess(server.drawn(), 12)  # goldpan did not wait for the other images
+            self.assertLess(server.drawn(), 12)  # goldpan stopped before the server had drawn all images
             self.generate(server.url, out, "--protocol", "a1111")
             self.check_same(out)
 
@@ -497,7 +497,7 @@ class GenerateTest(unittest.TestCase):
                 self.assertIn("start it with --api", told["error"]["message"])
 
     def test_a_page_of_swarmui(self):
-        """The hint "give --protocol swarmui" is missing if that protocol was given."""
+        """The message contains the hint "give --protocol swarmui" only if that protocol was not given."""
 
         class Page(Stub):
             def do_GET(self):
@@ -563,6 +563,14 @@ class GenerateTest(unittest.TestCase):
         self.assertEqual(len(rows), 4)
         for prompt, width, seed, before in rows:
             self.assertEqual((width, seed), (192, before), prompt)
+        # A command in a catalog is from whoever made the catalog: it never runs.
+        marker = self.home / "ran"
+        with sqlite3.connect(out / ".goldpan" / "catalog.db") as catalog:
+            catalog.execute("UPDATE generations SET settings = json_set(settings, '$.backend', ?)", (f"touch {marker} {{out}} {{prompt}} {{seed}}",))
+        refused = subprocess.run([GOLDPAN, "regenerate", out, "-o", self.home / "never"], capture_output=True, text=True)
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertIn("is no http address: give --backend", refused.stderr)
+        self.assertFalse(marker.exists())
 
     def test_adaptive_is_bounded_and_goes_on(self):
         with Server(self.home) as server:

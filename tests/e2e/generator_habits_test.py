@@ -89,7 +89,7 @@ class HabitsTest(unittest.TestCase):
         self.assertIn(b"NaN", queue)
         self.assertEqual(self.pixels("nan"), self.right("a red cat on a beach", "two blue cars in the snow"))
 
-    # ---- AUTOMATIC1111 and its heirs
+    # ---- AUTOMATIC1111 and compatible programs
 
     def test_an_empty_info(self):
         """stable-diffusion.cpp's server sends an empty `info`; the seed is in the image file."""

@@ -56,7 +56,8 @@ class GetTest(unittest.TestCase):
         out, said = self.run_goldpan("get", NAME, "--json")
         self.assertEqual((json.loads(out), said), ({"name": NAME, "folder": self.folder()}, ""))
         out, _ = self.run_goldpan("list")
-        rows = [line for line in out.splitlines() if "bundled" not in line]  # is listed where goldpan is installed
+        # the bundled model is listed too if goldpan is installed
+        rows = [line for line in out.splitlines() if "bundled" not in line]
         self.assertEqual(rows, ["model\trevision\tsize\tstate", "org/tiny-clip\tmain\t300 kB\tusable"])
 
     def test_progress_is_for_terminals(self):

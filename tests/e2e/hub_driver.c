@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The hub's client as a program, for hub_test.py:
+ * Runs the functions of net/hub.h from the command line, for hub_test.py:
  *     hub_driver fetch NAME [revision=R] [force] [stop=BYTES]     hub_driver find NAME [revision=R]     hub_driver list
  * One line of JSON on stdout: status, message, folder, and the last progress seen. */
 #include "base/json.h"

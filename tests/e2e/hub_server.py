@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A model hub on loopback, as far as downloads go: resolve by HEAD and GET, large files behind a redirect to a second
-port (the CDN), ranges, refusals, and faults that a test switches on.  Standard library only.
+"""A model hub on loopback, for downloads only. It supports HEAD and GET of a repository's files, large files by a
+redirect to a second port (the CDN), ranges, rejected requests, and faults that a test switches on.  Uses only the
+standard library.
 
     hub = Hub(); repo = hub.add("org/name", {"config.json": b"{}"}, lfs={"model.safetensors": b"..."})
     hub.url, hub.log (every request), hub.token_at_cdn (must stay empty), hub.faults (see Faults); hub.close()

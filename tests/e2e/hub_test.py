@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Downloads against a hub of our own (hub_server.py), by the program tests/e2e/hub_driver.
+"""Tests downloads from the test hub (hub_server.py), by the program tests/e2e/hub_driver.
 Usage: hub_test.py HUB_DRIVER HubTest | PeerTest [unittest options].  PeerTest tests both sides of the shared cache
-against the Python package huggingface_hub; it is skipped (77) where there is none (GOLDPAN_HF_PYTHON: who has it)."""
+against the Python package huggingface_hub; it is skipped (77) without that package (GOLDPAN_HF_PYTHON: a Python that
+has it)."""
 import hashlib
 import json
 import os
@@ -135,7 +136,7 @@ class HubTest(unittest.TestCase):
         self.hub.forget()
         folder = self.fetch("force")["folder"]
         self.assertEqual(self.read(folder, "model.safetensors"), WEIGHTS)
-        self.assertEqual(len(self.hub.requests("GET")), 2)  # the damaged file, and its redirect
+        self.assertEqual(len(self.hub.requests("GET")), 2)  # the damaged file: its redirect and its download
         self.hub.forget()
         self.fetch("force")
         self.assertEqual(self.hub.requests("GET"), [])
@@ -216,7 +217,8 @@ class HubTest(unittest.TestCase):
         result = self.fetch()
         self.assertEqual(self.read(result["folder"], "model.safetensors"), WEIGHTS)
         self.assertEqual([r["headers"].get("range") for r in self.hub.requests("GET", "/signed/")], ["bytes=%d-" % have])
-        self.assertEqual(len(self.hub.requests("GET")), 2)  # the small files were there
+        # the redirect and the download of the large file; the small files were in the cache
+        self.assertEqual(len(self.hub.requests("GET")), 2)
         self.assertFalse(os.path.exists(part))
 
     def test_killed_in_the_middle(self):
@@ -243,7 +245,7 @@ class HubTest(unittest.TestCase):
         self.add()
         self.hub.faults.cut["model.safetensors"] = [100_000]
         self.hub.faults.bad_range = True
-        self.assertIn("another range of bytes", self.fetch(status="network")["message"])
+        self.assertIn("a range of bytes that was not requested", self.fetch(status="network")["message"])
 
     def test_a_wrong_or_too_long_beginning_is_replaced(self):
         self.add()
@@ -260,7 +262,7 @@ class HubTest(unittest.TestCase):
         self.hub.faults.status["model.safetensors"] = [(429, {"Retry-After": "2"}), (503, {})]
         begun = time.time()
         self.fetch()
-        # 0.5 + 2 + 1 with Retry-After; goldpan's own pauses are only 0.5 + 0.5 + 1
+        # the pauses are 0.5 + 2 + 1 s with Retry-After; without Retry-After they would be 0.5 + 0.5 + 1 s
         self.assertGreater(time.time() - begun, 3.2)
         self.hub.forget()
         self.hub.faults.status["config.json"] = [(429, {"Retry-After": "3600"})]
@@ -270,7 +272,7 @@ class HubTest(unittest.TestCase):
         self.add()
         self.hub.faults.status["config.json"] = [(502, {})] * 20
         message = self.fetch(status="network")["message"]
-        self.assertIn("answers 502 (tried 5 times)", message)
+        self.assertIn("answered with status 502 (tried 5 times)", message)
         self.assertEqual(len(self.hub.requests()), 5)
 
     def test_silence_times_out(self):
@@ -293,7 +295,7 @@ class HubTest(unittest.TestCase):
         self.add()
         message = self.fetch(status="network", HF_ENDPOINT="http://127.0.0.1:1")["message"]
         self.assertIn("cannot download 'org/tiny-clip'", message)
-        self.assertNotIn("tried", message)  # fails at once, without retries
+        self.assertNotIn("tried", message)  # the download fails at once, without retries
         self.fetch(status="usage", HF_ENDPOINT="ftp://x")
 
     def test_offline(self):
@@ -328,7 +330,7 @@ class HubTest(unittest.TestCase):
     def test_more_than_the_disk_holds(self):
         self.add()
         self.hub.faults.size["model.safetensors"] = 1 << 45
-        self.assertIn("GB free", self.fetch(status="io")["message"])
+        self.assertIn("GB of free space", self.fetch(status="io")["message"])
         self.assertEqual(self.hub.requests("GET"), [])
 
     def test_hostile_names(self):

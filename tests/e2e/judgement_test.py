@@ -41,7 +41,8 @@ class Judgement(unittest.TestCase):
 
     def test_a_liked_kind_gets_its_share(self):
         shares, right = self.sample.bias()
-        self.assertLessEqual(max(shares["corrected"]), 1.75)  # 40 picks; 1.5 on 80, as bench/judgement shows
+        # limit for 40 picks; bench/judgement measures at most 1.5 for 80 picks
+        self.assertLessEqual(max(shares["corrected"]), 1.75)
         self.assertLessEqual(sum(shares["corrected"]) / 8, 1.3)
         self.assertGreater(sum(shares["raw"]) / 8, 2)
         self.assertGreaterEqual(right["corrected"], right["raw"] - 0.05)
@@ -61,7 +62,7 @@ def main():
     try:
         import cairo, numpy, PIL  # noqa: F401
     except ImportError:
-        system = "/usr/bin/python3"  # where the packages of the tests are
+        system = "/usr/bin/python3"  # the Python for which Debian's packages are installed
         if sys.executable != system and subprocess.run([system, "-c", "import cairo, numpy, PIL"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
             os.execv(system, [system, os.path.abspath(__file__), GOLDPAN])
         print("skipped: no Python with pycairo, NumPy and Pillow here")

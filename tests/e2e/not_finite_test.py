@@ -148,7 +148,7 @@ class NotFinite(unittest.TestCase):
 
     def test_scores_from_outside(self):
         self.bring({2: "nan", 5: ""})
-        self.assertIn("2 images have no score: 't.csv' has no number in 'value' there\n", self.said)
+        self.assertIn("2 images have no score, because 't.csv' has no number in column 'value' for them\n", self.said)
         self.assertEqual(self.stored(), (COUNT, COUNT - 2))
         for odd in ("inf", "-Infinity", "1e999"):
             self.catalog = self.at(f"{len(odd)}.db")
@@ -175,7 +175,7 @@ class NotFinite(unittest.TestCase):
         with open(self.at("v.csv"), "w") as file:
             file.write('v,score,none\n"[1, 2]",1,nan\n"[1, 1e300]",2,\n')
         self.run_it("slices", "--table", "v.csv", "--metric", "score", "--feature", "v", code=2)
-        self.assertIn("row 2 of 'v.csv': '[1, 1e300]' in column 'v' is too large for a vector of floats", self.said)
+        self.assertIn("row 2 of 'v.csv': '[1, 1e300]' in column 'v' is not a vector of float32 numbers, because a number is too large", self.said)
         self.run_it("slices", "--table", "v.csv", "--metric", "none", "--feature", "score", code=2)
         self.assertIn("no row of 'v.csv' has a number in 'none'", self.said)
 

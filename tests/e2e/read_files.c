@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * read_files pixels|texts|prompt|table FILE..., or ids FOLDER FILE: what the library reads from files, as checksums, for read_files_test.py.
- * One block of lines a file, with a line "end" after it. */
+ * read_files pixels|texts|prompt|table FILE..., or ids FOLDER FILE: prints checksums of what the library reads from
+ * files, for read_files_test.py. Prints one block of lines for each file, and a line "end" after the block. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "image/chunks.h"

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Files that other programs wrote, read by the library (read_files.c): pixels as Pillow decodes them, texts and prompts
-as they were put in, tables as Python's csv and json modules wrote them, ids of a vocabulary of full size.
+"""The library reads files of other programs correctly (read_files.c): pixels equal Pillow's, texts and prompts equal
+those that were written, tables equal the rows that Python's csv and json modules wrote, and token ids of a full-size
+vocabulary equal those of the plain algorithm.
 
-Everything is drawn or composed here, from seeds.  read_files_test.py READ_FILES"""
+The test makes all files itself, from seeds.  read_files_test.py READ_FILES"""
 import csv
 import json
 import os

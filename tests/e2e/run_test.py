@@ -107,7 +107,7 @@ class Run(unittest.TestCase):
         self.assertIn("--prompts FILE", self.said)
         self.assertIn("the map, categories and near-duplicates are computed", self.said)
         self.assertNotIn("no row has a number", self.said)
-        for command in ("slices", "pick"):  # nothing to find, and no inner error
+        for command in ("slices", "pick"):  # exit code 4 (nothing found) without an error message
             self.run_it(command=command, code=4)
             self.assertNotIn("error", self.said)
         self.assertIn("no image has a prompt, so no image has a score", self.said)

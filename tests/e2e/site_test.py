@@ -21,7 +21,7 @@ import zlib
 from command import GOLDPAN, SAMPLE, SOURCE, environment, goldpan, read
 
 NONE = 0xFFFFFFFF
-LARGEST = 1 << 20  # no file of a site's data or page is larger
+LARGEST = 1 << 20  # maximum size of a file of the site's data or page
 SIZES = {"f32": 4, "f64": 8, "u32": 4, "u8": 1, "i8": 1, "code": 4, "hash": 16}
 
 
@@ -66,7 +66,7 @@ class Site(unittest.TestCase):
             if os.path.isdir(os.path.join(SAMPLE, name)):
                 shutil.copytree(os.path.join(SAMPLE, name), os.path.join(cls.pictures, name))
         table = os.path.join(cls.folder.name, "prompts.csv")
-        with open(table, "w", encoding="utf-8") as file:  # a column that knows where things were
+        with open(table, "w", encoding="utf-8") as file:  # a column with the original paths, which a site must not show
             file.write("file,prompt,origin\n")
             for name in sorted(os.listdir(os.path.join(cls.pictures, "food"))):
                 path = os.path.join(cls.pictures, "food", name)
@@ -217,7 +217,8 @@ class Site(unittest.TestCase):
             vectors[bytes(h).hex()] = [x / length for x in v]
         rows = [vectors[h] for h in columns["hash"]]
         apart = {h for (h,) in self.sql("SELECT hash FROM v_images WHERE apart IS NOT NULL")}
-        candidates = {row for row, h in enumerate(columns["hash"]) if h not in apart}  # the black image is nobody's neighbour
+        # the black image must not be a neighbour of any image
+        candidates = {row for row, h in enumerate(columns["hash"]) if h not in apart}
         for at in sorted(candidates)[::7]:
             likeness = [sum(a * b for a, b in zip(rows[at], other)) for other in rows]
             found = near[at * k:(at + 1) * k]
@@ -277,7 +278,8 @@ class Site(unittest.TestCase):
         run = goldpan("export", "--site", foreign, "--catalog", self.catalog, code=2)
         self.assertIn("is not a site that goldpan wrote", run.stderr)
         self.assertEqual((os.listdir(foreign), read(foreign, "index.html")), (["index.html"], b"mine"))
-        hidden = self.place(".other.goldpan-part")  # nor is one that has the name of goldpan's own
+        # a folder with the name of goldpan's hidden folder, but without its mark, is not replaced either
+        hidden = self.place(".other.goldpan-part")
         os.mkdir(hidden)
         shutil.copy(os.path.join(foreign, "index.html"), hidden)
         run = goldpan("export", "--site", self.place("other"), "--catalog", self.catalog, code=2)

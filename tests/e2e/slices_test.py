@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """goldpan slices --table: slices_test.py GOLDPAN [TEST...]
 
-Runs sliceguard 0.0.35's golden cases by the command line: each kind of feature, each set of parameters.  The arrays
-are those that sliceguard's UMAP made, so the command takes them as they are (without --reduce)."""
+Runs the golden cases of sliceguard 0.0.35 through the command line: each kind of feature and each set of parameters.
+sliceguard's UMAP has already reduced the arrays, so the command is run without --reduce."""
 import csv
 import json
 import os

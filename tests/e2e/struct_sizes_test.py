@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Callers that are older or newer than the library (goldpan.h, "Sizes"), for every struct with a
-size in every function.
+"""Tests callers that are older or newer than the library (goldpan.h, "Sizes"): every function, with every struct that
+has a size.
 
-The calls are made through ctypes, with structs of every former size and guard bytes behind them,
-which must not change.  The header says which structs a function takes.  A function without an entry
-in CALLS fails the test.
+The calls are made through ctypes, with structs of every former size.  The guard bytes after a struct must not change.
+The header says which structs a function takes.  A function without an entry in CALLS fails the test.
 struct_sizes_test.py GOLDPAN BUILD"""
 import ctypes
 import os
@@ -22,7 +21,7 @@ from command import SAMPLE, SOURCE, environment  # noqa: E402  (takes its argume
 sys.path.insert(0, os.path.join(SOURCE, "tools"))
 from binding import Binding  # noqa: E402
 
-# Longer than any struct: a call that writes a whole struct then harms nothing else.
+# Longer than any struct, so a call that ignores the stated size and writes a whole struct overwrites only the guard.
 GUARD = b"\xa5" * 2048
 USAGE, NOT_FOUND, UNSUPPORTED = 1, 4, 7
 
@@ -42,7 +41,7 @@ def sample(*names):
 
 
 def struct_of(text):
-    """The name of the struct with a size that a type points to; None for any other type."""
+    """Returns the name of the struct with a size to which this type points; None for any other type."""
     name = text.replace("const", "").replace("*", "").strip()
     return name if name in goldpan.sized and text.count("*") == 1 else None
 
@@ -69,8 +68,8 @@ GENERATE = {"prompts": at("prompts.csv"), "backend": at("draw.sh") + b" {out} {p
 TREE = goldpan.new("gp_hierarchy")
 PIXELS = goldpan.new("gp_pixels")
 
-# What each function is called with.  A struct with a size is given by its fields, and exists even
-# if none is named.  "status": what the call returns, if it is not OK.  Handles are filled in by type.
+# The arguments of each function's call.  For a struct with a size, the entry has its fields; the struct is passed even
+# if the entry has no fields.  "status": the status that the call returns, if not OK.  Handles are chosen by their type.
 ARRAY = {"rows": ROWS, "n": N, "d": D}
 CALLS = {
     "gp_add": {"options": {"roots": SHAPES, "root_count": 1}},
@@ -124,13 +123,14 @@ CALLS = {
 
 
 class Place:
-    """A struct with a size: a parameter, or behind a pointer in the struct of a parameter."""
+    """A struct with a size that a function takes: as a parameter, or through a pointer in a parameter's struct."""
     def __init__(self, path, text):
         self.path, self.name, self.output = path, struct_of(text), not text.startswith("const")
         self.type = goldpan.structs[self.name]
 
     def ends(self):
-        """Sizes of older versions: each number of fields, with and without padding at the end."""
+        """Returns the sizes that older versions of the struct may have had: each number of fields, with and without
+        padding at the end."""
         ends = {ctypes.sizeof(self.type)}
         for field, _ in self.type._fields_[1:]:
             ends.add(getattr(self.type, field).offset)
@@ -153,7 +153,7 @@ CLEAR = {struct_of(f.parameters[0][0]): f.name for f in goldpan.header.functions
 
 
 class Call:
-    """One call, with chosen sizes of structs and chosen bytes at the end of newer ones."""
+    """Calls a function with the given sizes of its structs, and the given bytes at the end of newer structs."""
     def __init__(self, name, sizes={}, tails={}):
         self.sizes, self.tails, self.kept, self.buffers = sizes, tails, [], {}
         self.error = goldpan.structs["gp_error"]()
@@ -180,7 +180,8 @@ class Call:
             getattr(goldpan.library, kind + "_close")(handle)
 
     def build(self, path, text, given):
-        """The bytes of the struct, then the guard.  An output is filled like the guard."""
+        """Returns a buffer with the bytes of the struct and then the guard.  An output struct is filled with guard
+        bytes."""
         place = Place(path, text)
         fields = {} if isinstance(given, ctypes.Structure) else given
         value = given if isinstance(given, ctypes.Structure) else goldpan.new(place.name)
@@ -207,7 +208,7 @@ class Call:
 
 
 def last_given(place, given):
-    """Bytes up to the end of the last field that the call needs."""
+    """Returns the number of bytes up to the end of the last field that the call needs."""
     for step in place.path:
         given = {f: getattr(given, f) for f, _ in given._fields_} if isinstance(given, ctypes.Structure) else given.get(step) or {}
     names = [f for f, _ in given._fields_] if isinstance(given, ctypes.Structure) else list(given)
@@ -256,7 +257,8 @@ def tearDownModule():
 
 class StructSizes(unittest.TestCase):
     def each(self, check, *outputs):
-        """Calls check(name, place) for the structs that are, or are not, outputs."""
+        """Calls check(name, place) for each struct of each function.  outputs: True for output structs, False for input
+        structs."""
         for name, places in TAKING.items():
             for place in places:
                 if place.output in outputs:
@@ -278,7 +280,7 @@ class StructSizes(unittest.TestCase):
         self.assertEqual(set(goldpan.sized) - used, set(), "no function takes these structs")
 
     def test_outputs(self):
-        """An output is written up to its size.  What the library does not know is set to 0."""
+        """The library writes an output struct up to its size, and sets the fields that it does not know to 0."""
         self.each(self.check_output, True)
 
     def check_output(self, name, place):
@@ -300,7 +302,8 @@ class StructSizes(unittest.TestCase):
                 self.assertEqual(call.bytes(place.path), size.to_bytes(8, "little") + bytes(size - 8) + GUARD)
 
     def test_older_inputs(self):
-        """What an older caller's struct lacks has its default.  No byte behind it is read."""
+        """Fields that an older caller's struct lacks get their defaults.  The library neither reads nor changes bytes
+        after the struct."""
         self.each(self.check_older, False)
 
     def check_older(self, name, place):
@@ -310,7 +313,7 @@ class StructSizes(unittest.TestCase):
                 self.assertEqual(call.bytes(place.path)[size:], GUARD)
 
     def test_newer_inputs(self):
-        """A newer caller may set to 0 what the library does not know, and nothing else."""
+        """A newer caller must set the fields that the library does not know to 0."""
         self.each(self.check_newer, False)
 
     def check_newer(self, name, place):

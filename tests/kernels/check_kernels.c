@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Proves and times the kernels.  For every table that this machine can run and every entry: random shapes with odd
- * tails and alignments; the C twin against a reference in double (or by the specification), every variant against the
- * twin; canaries on both sides of every output; an illegal instruction is a failure with a name.
+ * Checks and times the kernels: every entry of every table that this machine can run, with random shapes, odd tails and
+ * odd alignments.  The C reference kernel is compared with a computation in double (or with the specification), and
+ * every variant with the C reference kernel.  Canaries on both sides of every output detect writes beyond it.  An
+ * illegal instruction is reported with the kernel's name.
  *
  *     check_kernels [--seed N] [--rounds N] [--bench]
  *
@@ -21,7 +22,7 @@
 #include <string.h>
 #include <time.h>
 
-/* ------------------------------------------------------------------ random numbers, buffers with canaries, the score */
+/* ------------------------------------------------------------------ random numbers, buffers with canaries, errors */
 
 static uint64_t seed, drawn;
 uint64_t draw(void)
@@ -208,7 +209,7 @@ static void check_normalise(const gp_kernels *k)
         }
 }
 
-/* ------------------------------------------------------------------ numbers between kinds */
+/* ------------------------------------------------------------------ conversions between number types */
 
 static uint32_t bits_of(float x)
 {
@@ -230,7 +231,7 @@ static void check_f16_to_f32(const gp_kernels *k)
         uint32_t bits = bits_of((float)value);
         if (exponent == 31) bits = 0x7f800000u | (uint32_t)fraction << 13;
         uint32_t got = bits_of(out[i]) & ~(1u << 22), wanted = (bits | (uint32_t)(i & 0x8000) << 16) & ~(1u << 22);
-        bool nan = exponent == 31 && fraction; /* hardware sets bit 22, which makes the NaN quiet */
+        bool nan = exponent == 31 && fraction; /* CPU instructions set bit 22 of a NaN, which makes it quiet */
         if (nan ? got != wanted || !isnan(out[i]) : bits_of(out[i]) != (bits | (uint32_t)(i & 0x8000) << 16)) {
             complain("differs");
             return;
@@ -471,7 +472,8 @@ static void check_attend(const gp_kernels *k)
     a.first_position = a.causal ? below(a.t - a.rows + 1) : 0;
     a.q_stride = a.e + below(20), a.kv_stride = a.e + below(20), a.out_stride = a.e + below(20);
     a.scale = 1.0f / sqrtf((float)a.e);
-    float loud = (float[]){1, 3, 12}[below(3)]; /* factors up to one that makes the softmax one-hot */
+    /* factor of the queries; with the largest one, the softmax has nearly all its weight on one key */
+    float loud = (float[]){1, 3, 12}[below(3)];
     float *q = take_floats(a.rows * a.q_stride, 4), *kk = take_floats(a.t * a.kv_stride, 4);
     float *out = take(a.rows * a.out_stride * 4, 4), *again = take(a.rows * a.out_stride * 4, 4);
     for (size_t i = 0; i < a.rows * a.q_stride; i++) q[i] *= loud;
@@ -501,7 +503,7 @@ static void check_reach(const gp_kernels *k)
     size_t rows = 1 + below(64), stride = GP_PANEL + below(20);
     float *tile = take_floats(rows * stride, 4), *offset = take_floats(64, 4), *thresholds = take_floats(64, 4);
     uint64_t by_rows = 0, by_columns = 0;
-    /* so that no, one or many columns reach the threshold */
+    /* the thresholds are such that no column, one column or many columns reach them */
     for (size_t i = 0; i < 64; i++) thresholds[i] += below(4) ? 1.2f : -0.5f;
     for (size_t i = 0; i < 64; i++)
         thresholds[i] = below(9) ? thresholds[i] : (float[]){-INFINITY, INFINITY, NAN}[below(3)];
@@ -637,7 +639,7 @@ static void bench_attend(const gp_kernels *k)
     static const size_t shapes[][3] = {{50, 64, 0}, {257, 64, 0}, {257, 80, 0}, {577, 64, 0}, {12, 64, 1}, {77, 64, 1}};
     for (size_t s = 0; s < 6; s++) {
         size_t t = shapes[s][0], e = shapes[s][1];
-        const size_t d = 12 * e; /* stride of the rows as in a tower of twelve heads */
+        const size_t d = 12 * e; /* the rows have the stride that they have in a tower of twelve heads */
         float *qkv = take_floats(t * 3 * d, 0), *out = take_floats(t * d, 0);
         float *scratch = take(gp_attention_scratch(t, e) * 4, 0);
         gp_attention a = {qkv, qkv + d, qkv + 2 * d,       out,    3 * d,  3 * d, d, t, t,

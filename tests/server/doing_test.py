@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a page can do: ratings that survive a crash of the server or the page, search, saved views, export, and the
-events about them."""
+"""Tests requests of the page that change data or search: ratings that survive a crash of the server or the page,
+search, saved views, export, and the events about them."""
 import concurrent.futures
 import json
 import math
@@ -248,9 +248,10 @@ class Load(unittest.TestCase):
             head = "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX-Goldpan: 1\r\n%sContent-Length: %d\r\n\r\n"
             with socket.create_connection(("127.0.0.1", server.port)) as first, socket.create_connection(("127.0.0.1", server.port)) as second:
                 first.sendall((head % (server.path("api/upload"), server.port, "Expect: 100-continue\r\n", 50000)).encode())
-                self.assertIn(b" 100 ", first.recv(100))  # the server accepts this upload
+                self.assertIn(b" 100 ", first.recv(100))  # the server accepts the first upload, and waits for its body
                 second.sendall((head % (server.path("api/upload"), server.port, "", 90000)).encode())
-                self.assertTrue(second.recv(100).startswith(b"HTTP/1.1 503"))  # and now waits for the body of this one
+                # the server rejects the second upload, and discards its body
+                self.assertTrue(second.recv(100).startswith(b"HTTP/1.1 503"))
                 self.assertEqual(server.post("api/upload", large_png(100)).status, 200)
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a page reads: every address of docs/api.md, its size and its content compared with the catalog, and the
-headers."""
+"""Tests the data that the page reads: compares the size and content of every address in docs/api.md with the catalog,
+and checks the headers."""
 import gzip
 import os
 import re

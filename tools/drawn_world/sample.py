@@ -3,17 +3,18 @@
     python3 sample.py OUT SEED [PROMPTS=64] [SIDE=256] [--uneven]
 
 Of the four candidates of a prompt one is faithful and three are flawed in a known way. Every PNG carries its prompt and
-settings in AUTOMATIC1111's form (text chunk `parameters`); the prompt is asked of all four, whatever was drawn.
-OUT/CATEGORY/NUMBER-SEED.png, and OUT/answers.csv: file, prompt, category, flaw (empty: faithful), copy_of.
-Deterministic: the same seed draws the same bytes (for one version of cairo, numpy and Pillow).
+settings in AUTOMATIC1111's form (text chunk `parameters`); all four candidates have the same prompt, even if the
+drawing does not match it. Writes OUT/CATEGORY/NUMBER-SEED.png, and OUT/answers.csv with the columns file, prompt,
+category, flaw (empty: faithful) and copy_of. Deterministic: the same seed draws the same bytes (for one version of
+cairo, numpy and Pillow).
 
---uneven draws what a real generator leaves behind, so that every command of goldpan has something to find (the bundled
-sample is `sample.py OUT 777 64 256 --uneven`):
+--uneven draws a sample that is more like the output of a real generator, so that every command of goldpan finds
+something (the bundled sample is `sample.py OUT 777 64 256 --uneven`):
 - images of landscapes and vehicles have one flaw in eight instead of six: slices that score significantly higher;
 - three landscapes have a near-duplicate: the faithful image, drawn again with slightly changed light;
-- one prompt has no faithful image: its objects are never on the side that was asked for;
-- one image is black, as safety filters leave them.
-The other images are those that are drawn without it.
+- one prompt has no faithful image: that image is drawn with its two objects on swapped sides;
+- one image is black, as if a safety filter had blocked it.
+The other images are the same as without --uneven.
 """
 import csv
 import os

@@ -1,4 +1,4 @@
-"""Train the small CLIP of the drawn world and write it in the Hugging Face layout.
+"""Trains the small CLIP model of the drawn world and writes it in the Hugging Face layout.
 
     python3 train.py render DIR N [FIRST]
                                        draw N training pictures (uint8, 112 x 112) with captions and categories;
@@ -7,9 +7,8 @@
                                        train for SECS seconds, write OUT/{model.safetensors,...};
                                        FROM is an earlier OUT to go on from
 
-The network is an ordinary CLIPModel (pre-norm transformer towers, quick_gelu,
-class token, end-of-text pooling), only small: whatever loads
-openai/clip-vit-base-patch32 loads it too.
+The network is an ordinary CLIPModel (pre-norm transformer towers, quick_gelu, class token, end-of-text pooling), but
+small. Programs that can load openai/clip-vit-base-patch32 can load it too.
 """
 import copy
 import json
@@ -28,9 +27,11 @@ from world import CATEGORIES, Image, after_effect, caption, draw, flawed, sample
 SIDE, PATCH, WIDTH, LAYERS, TWIDTH, TLAYERS, EMBED, CONTEXT = 112, 16, 128, 6, 128, 4, 128, 77
 PICK_WEIGHT, BATCH, MEAN_OVER = 2.5, 192, 1 / 400
 HARD_WORDS = ("smiling", "sad", "above", "below", "left of", "right of")
-GROUP = 4  # a scene and three near misses: they stay together in one half of a batch; the other half is mixed
-# What real captions teach by themselves, where most say little but what is shown: kinds of things have names, and lie far
-# from each other.  At this small scale a cosine must differ by half before a kind is sure.
+# a scene and three near misses; one half of each batch consists of whole groups, the other half of random images
+GROUP = 4
+# An extra loss teaches the names of the kinds, and separates the kinds from each other.  A model of real captions
+# learns both without it, because most captions only name what an image shows.  KIND_SCALE is small, so that a kind is
+# certain only if the cosines differ by about half.
 KIND_WEIGHT, KIND_SCALE = 3.0, 10.0
 KINDS = {"animals": "an animal", "vehicles": "a vehicle", "food": "something to eat", "buildings": "a building",
          "plants": "a plant", "shapes": "a shape", "people": "a person", "landscapes": "a landscape"}
@@ -213,7 +214,8 @@ def fit(data, out, seconds, start_from=None):
     held = len(captions) - 2000
     # How wrong each group was when last used.  Before the first use: faces and "left of" are known to be difficult.
     hard = np.array([0.8 if any(w in captions[g * GROUP] for w in HARD_WORDS) else 0.12 for g in range(held // GROUP)])
-    can = getattr(torch.cpu, "get_capabilities", dict)()      # older ones cannot be asked: floats
+    # older PyTorch versions lack this function: then use float32
+    can = getattr(torch.cpu, "get_capabilities", dict)()
     bf16 = bool(can.get("avx512_bf16") or can.get("amx_bf16"))
     t0, step, seen, B = time.time(), 0, 0, BATCH
     while time.time() - t0 < seconds:

@@ -2,12 +2,13 @@
 """ComfyUI: checks a graph as the real server does, and draws its images from the inputs of its nodes.
 
 The server imitates properties of ComfyUI 0.3.64 that are difficult for clients:
-- A file's number is the lowest above those in the output folder, so names are used again after the folder was emptied.
-- The history names the files of old jobs, whatever lies under those names now.
-- A job with the same graph as the job before it draws nothing and names the old files.
-- An id may be posted again: the job is done again, and the history keeps the last one.
+- A file's number is the lowest above those in the output folder, so names are reused after the folder was emptied.
+- The history still has the file names of old jobs, even if these files now contain other images.
+- A job with the same graph as the previous job draws nothing and returns the names of the old files.
+- A client may send a job with an id that was used before: the job runs, and the history keeps only the last job with
+  this id.
 - `status_str` is `error` for a failed job and for an interrupted one; only `messages` tell them apart.
-- The queue always holds a job of somebody else, with a bare NaN in its graph.
+- The queue always contains a job of another user, with a bare NaN in its graph.
 """
 import collections
 import json
@@ -143,7 +144,7 @@ class ComfyUi(Style):
         return Answer(status, {"error": {"type": "invalid_prompt", "message": message, "details": name, "extra_info": {}},
                                "node_errors": {}})
 
-    # ---- a prompt is taken ----
+    # ---- accepting a job ----
     def prompt(self, world, request):
         body = request.body
         try:
@@ -205,7 +206,7 @@ class ComfyUi(Style):
                           "; ".join("%s %s" % (n, e["errors"][0]["details"]) for n, e in errors.items()), errors)
         return None, outputs
 
-    # ---- what a graph asks for ----
+    # ---- the prompt, seed and size in a graph ----
     def value(self, graph, value, depth=0):
         if not is_link(value):
             return value
@@ -256,7 +257,7 @@ class ComfyUi(Style):
         seed = self.value(graph, given["seed" if "seed" in given else "noise_seed"])
         size = self.value(graph, latent["width"]), self.value(graph, latent["height"])
         prompt = self.text(graph, words["positive" if "positive" in words else "conditioning"])
-        # The images of a batch have one seed.  No other seed gives its later images.
+        # The images of a batch have one seed.  The later images of a batch cannot be generated from any seed alone.
         return [(prompt, seed if i == 0 else pictures.next_seed("batch", seed, i), *size)
                 for i in range(self.value(graph, latent["batch_size"]))]
 
@@ -383,7 +384,7 @@ class ComfyUi(Style):
             file.write(data)
         return {"filename": name, "subfolder": folder, "type": kind}
 
-    # ---- what became of it ----
+    # ---- results of jobs ----
     def entry(self, job):
         return {"prompt": [job["number"], job["id"], job["graph"], job["extra"], job["outputs"]], "outputs": job["results"],
                 "status": {"status_str": job["text"], "completed": job["text"] == "success", "messages": job["messages"]},

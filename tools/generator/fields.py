@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The fields that each protocol's requests may have, as documented, and the check of a request against them.
 
-A type is str, int, num, bool, list or dict, a dict of the same (an object within), or (type, lowest, highest); `?` after a
-name: null is fine too. Real servers ignore unknown fields; here an unknown field is an error, so that mistakes of a
-client are found.
+A type is str, int, num, bool, list or dict, a dict of such types (for a nested object), or (type, lowest, highest). `?`
+after a type's name: null is allowed too. Real servers ignore unknown fields; here an unknown field is an error, so that
+mistakes of a client are found.
 """
 from .pictures import MOST_SIDE
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Prompt and seed -> picture of the drawn world.
+"""Makes images of the drawn world from a prompt and a seed.
 
-A prompt is read back into the scene that world.caption() would have said it of; what it leaves open, the seed decides.
-A prompt has a share of faithful pictures (10 to 80 %, by a hash), and the seed decides which: the others have a flaw.
-The picture's content depends on prompt and seed alone, so that a second size shows the same picture.
+The prompt is converted to a scene, by the inverse of world.caption(). The seed chooses everything that the prompt does
+not name. Of a prompt's images 10 to 80 % are faithful (the share comes from a hash of the prompt), and the others have
+a flaw; the seed decides which. An image's content depends only on prompt and seed, so an image of another size shows
+the same scene.
 """
 import hashlib
 import io
@@ -47,7 +48,7 @@ def nouns():
         if name != "landscapes":
             for thing in things:
                 found[world.plural(thing)] = (thing, True)
-                found[thing] = (thing, False)  # "fish" means one unless a number is given
+                found[thing] = (thing, False)  # "fish" means one fish unless the prompt has a number
     found.update(men=("man", True), women=("woman", True), children=("child", True))
     return found
 

@@ -29,8 +29,8 @@ MODELS = [{"title": "%s.safetensors [%s]" % (name, digest), "model_name": name, 
 
 class Style:
     """Properties of a protocol."""
-    bearer = False  # a key instead of user and password
-    no_origin = False  # requests of browsers are rejected
+    bearer = False  # requests are authenticated by a key instead of user and password
+    no_origin = False  # requests from browsers (with an Origin header) are rejected
     open = False  # no authentication is required
     queued = False  # a job is accepted even if it fails later
     routes = ()
@@ -43,8 +43,8 @@ class Style:
 
 
 def split_extra(prompt):
-    """Returns (prompt, fields) of `text <sd_cpp_extra_args>{...}</sd_cpp_extra_args>`, by which a seed passes
-    through the other protocols."""
+    """Splits `text <sd_cpp_extra_args>{...}</sd_cpp_extra_args>` into (prompt, fields).  Clients of other protocols can
+    pass a seed in this form."""
     found = re.search(r"\s*<sd_cpp_extra_args>(.*?)</sd_cpp_extra_args>\s*", prompt, re.S)
     if not found:
         return prompt, {}

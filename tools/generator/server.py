@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The HTTP server: reads requests, writes a log line for each, and makes faults on request.  protocols.py defines the
-paths.
+"""The HTTP server: reads requests, writes a log line for each, and imitates the faults that the options select.
+protocols.py defines the paths.
 
-A handler of protocols.py gets a Request and gives an Answer. An image request that is right in every field takes the next
-number, and the faults go by that number; a request that is refused anyhow takes none.
+A handler of protocols.py gets a Request and returns an Answer. Each image request with valid fields gets the next
+number, which decides whether it gets a fault. A request that is rejected for another reason gets no number.
 """
 import base64
 import collections
@@ -21,13 +21,14 @@ from dataclasses import dataclass, field
 from . import pictures, websocket
 from .fields import Wrong
 
-# For these faults the response is bad, whatever the request; for the others only the image is bad.  `failed`: a job
-# that is accepted and fails later.  `timeout` never responds; `trickle` and `slowhead` send the body, or the header,
-# slowly in single bytes.  `quota` is a 429 for an account without credit: waiting does not help.
+# With the faults in REFUSALS the whole response is wrong; with those in SPOILED only the image is wrong.  `failed`: a
+# job that is accepted and fails later.  `timeout` never responds; `trickle` and `slowhead` send the body, or the
+# header, slowly in single bytes.  `quota` is a 429 for an account without credit: waiting does not help.
 REFUSALS = ("500", "503", "429", "quota", "timeout", "drop", "garbage", "trickle", "slowhead")
 SPOILED = ("notimage", "truncated", "failed")
-# Faults of ComfyUI's WebSocket: refused; never answered; closed when a job begins; bytes that are no frames; misleading
-# frames (long, binary, broken JSON, the end of a job that still runs); silent.
+# Faults of ComfyUI's WebSocket: the connection is refused; it is never answered; it is closed when a job begins; it
+# sends bytes that are not frames; it sends misleading frames (long, binary, broken JSON, the end of a job that still
+# runs); it sends nothing.
 SOCKETS = ("refused", "hangs", "closes", "garbage", "noise", "silent")
 DRIP = 0.25  # seconds between the bytes of a slow response
 PAGE = (b"<!doctype html><html><head><title>Stable Diffusion</title></head><body><script>window.gradio_config = {};</script>"
@@ -66,7 +67,7 @@ class Request:
     headers: dict
     body: object = None
     match: object = None  # the match of the path's pattern
-    fault: str = ""             # notimage, truncated or failed: the handler's to do
+    fault: str = ""             # a fault that the handler must make: notimage, truncated or failed
     drawn: list = field(default_factory=list)  # [{"seed", "flaw"}] of the images made for this request
 
 

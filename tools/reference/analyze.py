@@ -6,11 +6,11 @@ hnne/       partitions and layouts                       hnne 1.0.2 (its PCA exa
 hdbscan/    condensed trees, labels, strengths, outliers hdbscan's own compiled steps over exact distances: Prim from row 0,
                                                          ties to the smaller row, a stable sort by weight
 umap/       sigmas, rhos, fuzzy graphs, spectral starts  umap-learn, from exact neighbours
-slices/     cases.tsv: what sliceguard 0.0.35 reports    checked by its rules written down plainly (by_rules), over the
-                                                         partitions and the table that are committed
+slices/     cases.tsv: what sliceguard 0.0.35 reports    checked by a simple implementation of its rules (by_rules),
+                                                         with the committed partitions and table
 
-The sets are seeded mixtures and lattices, and come as they are.  Without --check nothing is written of slices/: those
-were recorded from the package itself.
+The sets are seeded mixtures and lattices; this script only reads them.  It writes nothing to slices/, also without
+--check, because these values were recorded from sliceguard itself.
 """
 import warnings
 

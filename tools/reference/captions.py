@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Embeddings of 1,200 captions by the bundled model, and the results of hnne and hdbscan for them: real vectors that
-the tests of the analysis may distribute.
+may be distributed with the tests of the analysis.
 
     python -m tools.reference.captions build/src/cli/goldpan        writes sets/captions.npy (float16) and its values
 

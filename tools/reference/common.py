@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Shared by the sets: numbers from names, checksums, comparing and writing of a set.
+"""Shared by the sets: numbers from names, checksums, and functions that compare and write a set.
 
 The recipe: value i (0-based, C order) of the tensor NAME is
 
@@ -27,7 +27,7 @@ import numpy as np  # noqa: E402  (after OMP_NUM_THREADS)
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
-SHARED = ROOT.parent / "shared"  # test data beside the checkout, where there is any
+SHARED = ROOT.parent / "shared"  # optional test data beside the checkout
 MINI = ROOT / "models" / "drawn-world-mini"
 MEAN = np.array((0.48145466, 0.4578275, 0.40821073), np.float32)
 STD = np.array((0.26862954, 0.26130258, 0.27577711), np.float32)

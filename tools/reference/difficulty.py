@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Scores corrected by the difficulty of their prompts, the naive way: one more regression without each prompt.
+"""Corrects scores by the difficulty of their prompts in the simplest way: for each prompt, a regression without this
+prompt.
 
 difficulty.json   tests/golden/analyze/picks: three cases, by scikit-learn's Ridge with an intercept
     score        2 to 5 images a prompt; prompt: the prompt of each

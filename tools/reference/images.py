@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Pixels by Pillow and by transformers' Pillow-backed processors: tests/golden/images.
 
-The pictures in in/ and crop/ are the inputs.  Made of them, as CRC-32 of uint8 [h, w, 3] and of float32 [3, s, s]:
+The pictures in in/ and crop/ are the inputs.  Results made from them, as CRC-32 of uint8 [h, w, 3] and of float32 [3,
+s, s]:
 images.json   pixels after convert("RGB"); resized, cropped and as values at 224, 336 and 112 pixels
 crops.json    do_resize false: also pictures smaller than the crop, which is padded
 square.json   resized to an exact square, mean and std 0.5 (SiglipImageProcessorPil)
-sizes.json    sizes and offsets alone, with torchvision's offset where it rounds otherwise
+sizes.json    only sizes and offsets, and torchvision's offset if it is rounded differently
 """
 import numpy as np
 from PIL import Image, features

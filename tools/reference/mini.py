@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The bundled model on the bundled sample: tests/golden/mini.  To be made anew whenever the weights or the sample change.
+"""The bundled model on the bundled sample: tests/golden/mini.  Make these values again after a change of the weights or
+the sample.
 
 scores.tsv   file, prompt, 100 * cosine (fp32 towers, Pillow-backed processor, long prompts cut with the end token kept)
 images.npy   [32, d]: the first pictures in order of path; texts.npy [prompts, d]: in order of first appearance; both

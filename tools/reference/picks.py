@@ -4,10 +4,12 @@
 picks.json   tests/golden/analyze/picks: one object
     within       60 scores in 5 groups, with ties: z by the sample deviation (numpy), mid-rank percentile (scipy)
     shrinkage    three sets of groups: random effects by DerSimonian and Laird (statsmodels' combine_effects)
-    choices      two sets of unit vectors: greedy MMR, facility location, facility location with demand and bonus, one of
-                 a duplicate group; each step by looking at all rows, the best set of the small case by trying all
+    choices      two sets of unit vectors: greedy MMR, facility location, facility location with demand and bonus, at
+                 most one row of a duplicate group; each step compares all rows, and the optimum of the small case is
+                 found by trying all sets
 
-Numbers come from splitmix64 of a seed; near-normal ones are sums of twelve uniform ones, so that no libm is in them.
+Numbers come from splitmix64 of a seed; approximately normal numbers are sums of twelve uniform numbers, so that they do
+not depend on the math library.
 """
 import itertools
 import json

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The published shapes at full size with weights from the recipe: tests/golden/recipe.
 
-NAME.image_embeds.npy [4, e] and NAME.text_embeds.npy [8, e] (float32, normalised) of pixels-SIDE-i.png and ids.npy
-[8, 77]; NAME.json: first values and CRC-32 of six tensors, scores, and what bf16 does.  At 336 pixels only pictures 0
-and 2 are kept, and only their rows are made anew.  vit-b-32 takes half a minute and 2 GB, all five 10 minutes and 10 GB.
+NAME.image_embeds.npy [4, e] and NAME.text_embeds.npy [8, e] (float32, normalised) of pixels-SIDE-i.png and ids.npy [8,
+77]; NAME.json: first values and CRC-32 of six tensors, scores, and what bf16 does.  At 336 pixels the repository has
+only images 0 and 2, so only their rows are made again.  vit-b-32 takes half a minute and 2 GB, all five 10 minutes and
+10 GB.
 """
 import json
 

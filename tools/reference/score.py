@@ -4,7 +4,7 @@
 mini         the first 32 pictures of the sample with the bundled model against tests/golden/mini/scores.tsv, which
              mini.py makes without torchmetrics (checked only)
 pairs.json   tests/golden/score: 218 pairs of pictures of tests/golden/images and texts, by two small models with
-             tokenizers that lie beside the checkout (../shared/golden/encode/towers); without them, left alone
+             tokenizers, in ../shared/golden/encode/towers; if that folder is missing, the file is not changed
 
 torchmetrics 1.9 takes the tensors that transformers 4 returned; version 5 returns objects, so the model is wrapped.
 """

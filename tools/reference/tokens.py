@@ -5,9 +5,9 @@ nasty.json        691 texts: ids by OpenAI's vocabulary; open_clip's where they 
                   tokenizer_config.json where that changes them.  The texts, their groups and the reasons are input.
 nasty_mini.json   CRC-32 of the same texts' ids by the bundled model's tokenizer
 mini.json         captions and ids by the bundled model's tokenizer, whole and cut to 77
-classes.tsv       what the pipeline takes for letters, numbers and white space, asked of it for each code point
-lowercase.tsv     likewise what lower-casing changes
-Where ../shared has prompt sets (golden/encode/tokenizer), their lines are checked as well.
+classes.tsv       which code points the tokenizer treats as letters, numbers and white space, tested for each code point
+lowercase.tsv     which code points the tokenizer's lower-casing changes, tested in the same way
+If ../shared has prompt sets (golden/encode/tokenizer), their lines are checked too.
 
 OpenAI's vocabulary is built from the merge list in the package open_clip_torch.
 """

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Small CLIP models, each with one or two difficulties: tests/golden/towers.
 
-Their weights are not shipped, they come from the recipe (common.py).  Written are, for each model, config.json, ids.npy
-[8, context], image_pooled [n, width], image_embeds [n, e], text_pooled [8, width], text_embeds [8, e] (float32), and
-for all models.json: what is special, how the files are written, and what bf16 does to them.  The pictures are a
-formula as well (pixels of common.py).  Each folder is written to disk and read back by transformers' from_pretrained,
-so that the reading of config.json is the reference's too.
+The weights are not stored, because the recipe computes them (common.py).  The files of each model are config.json,
+ids.npy [8, context], image_pooled [n, width], image_embeds [n, e], text_pooled [8, width], text_embeds [8, e]
+(float32), and one models.json for all models: what is special about each model, how its files are written, and the
+error of bf16.  The images are computed by a formula too (`pixels` in common.py).  Each folder is written to disk and
+read back by transformers' from_pretrained, so that transformers also determines how config.json is read.
 """
 import json
 import tempfile
@@ -77,7 +77,8 @@ def config_json(m: dict) -> dict:
         t = {k: x for k, x in t.items() if x != TEXT_DEFAULTS[k]}
         v = {k: x for k, x in v.items() if x != VISION_DEFAULTS[k]}
         out = {"model_type": "clip"}
-    if how.get("config_dict"):  # what the plain configs say is wrong on purpose
+    # the values in text_config and vision_config are wrong on purpose: those in the two dicts must override them
+    if how.get("config_dict"):
         out |= {"text_config_dict": {k: x for k, x in t.items() if x != TEXT_DEFAULTS[k]},
                 "vision_config_dict": {k: x for k, x in v.items() if x != VISION_DEFAULTS[k]}}
         t = t | {"num_attention_heads": 4, "hidden_act": "gelu", "layer_norm_eps": 0.5, "eos_token_id": 2}

@@ -126,7 +126,9 @@ gp_status gp_an_duplicates(const float *rows, size_t n, size_t d, const double *
     finder f = {.rows = rows, .n = n, .d = d, .k = n - 1 < NEAR ? n - 1 : NEAR, .phashes = phashes, .o = options};
     gp_duplicates g = {.n = n};
     gp_status st = GP_OK;
-    if (n >= INT32_MAX) return gp_fail(err, GP_ERR_LIMIT, "%zu rows are too many for duplicates", n);
+    if (n >= INT32_MAX)
+        return gp_fail(err, GP_ERR_LIMIT, "the search for near-duplicates takes at most %d rows, not %zu",
+                       INT32_MAX - 1, n);
     if (!(options->min_cosine > 0 && options->min_cosine <= 1))
         return gp_fail(err, GP_ERR_USAGE, "min_cosine must be above 0 and at most 1, not %g", options->min_cosine);
     GP_TRY_GOTO(gp_alloc((void **)&g.group, n, sizeof *g.group, "duplicates", err));

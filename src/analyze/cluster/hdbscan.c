@@ -157,7 +157,7 @@ gp_status gp_an_hdbscan(const float *rows, size_t n, size_t d, const gp_hdbscan_
     if (options->min_cluster_size < 2)
         return gp_fail(err, GP_ERR_USAGE, "min_cluster_size must be at least 2, not %u", options->min_cluster_size);
     if (n < 2 || n >= UINT32_MAX / 2)
-        return gp_fail(err, GP_ERR_USAGE, "clusters need 2 to %u rows, not %zu", UINT32_MAX / 2 - 1, n);
+        return gp_fail(err, GP_ERR_USAGE, "HDBSCAN needs 2 to %u rows, not %zu", UINT32_MAX / 2 - 1, n);
     GP_TRY_GOTO(gp_alloc((void **)&merges, n, sizeof *merges, "the clusters", err));
     GP_TRY_GOTO(gp_an_linkage(rows, n, d, options, merges, err));
     GP_TRY_GOTO(gp_an_condense(merges, n, options->min_cluster_size, &t.edge, &t.edges, err));

@@ -115,9 +115,10 @@ static gp_status make_hierarchy(builder *b, gp_hierarchy *out, gp_error *err)
     gp_status st = GP_OK;
     while (h.levels < b->levels && b->sizes[h.levels] >= MIN_CLUSTERS) h.levels++;
     if (h.levels == 0)
-        return gp_fail(err, GP_ERR_NOT_FOUND, "too few rows for a hierarchy: %zu %s %u %s, and 3 are needed", b->n,
+        return gp_fail(err, GP_ERR_NOT_FOUND,
+                       "too few rows for a hierarchy: %zu %s %u %s, but a hierarchy needs at least %d clusters", b->n,
                        gp_plural(b->n, "row makes", "rows make"), b->sizes[0],
-                       gp_plural(b->sizes[0], "cluster", "clusters"));
+                       gp_plural(b->sizes[0], "cluster", "clusters"), MIN_CLUSTERS);
     GP_TRY_GOTO(gp_alloc((void **)&h.sizes, h.levels, sizeof *h.sizes, "the hierarchy", err));
     GP_TRY_GOTO(gp_alloc((void **)&h.labels, h.levels * b->n, sizeof *h.labels, "the hierarchy", err));
     h.parents = gp_mem_zero(h.levels, sizeof *h.parents);
@@ -141,7 +142,7 @@ gp_status gp_an_hierarchy(const float *rows, size_t n, size_t d, const gp_neighb
 {
     builder b = {.rows = rows, .n = n, .d = d, .options = options};
     gp_status st = GP_OK;
-    if (n < 2) return gp_fail(err, GP_ERR_NOT_FOUND, "too few rows for a hierarchy: %zu", n);
+    if (n < 2) return gp_fail(err, GP_ERR_NOT_FOUND, "too few rows for a hierarchy: %zu, but at least 2 are needed", n);
     GP_TRY_GOTO(gp_alloc((void **)&b.nearest, n, sizeof *b.nearest, "the hierarchy", err));
     GP_TRY_GOTO(gp_alloc((void **)&b.above, n, sizeof *b.above, "the hierarchy", err));
     GP_TRY_GOTO(gp_alloc((void **)&b.join, n, sizeof *b.join, "the hierarchy", err));

@@ -160,8 +160,10 @@ gp_status gp_an_pca_fit(const float *rows, size_t n, size_t d, size_t dims, bool
     double *c = NULL;
     gp_status st = GP_OK;
     if (n == 0 || dims == 0 || dims > d)
-        return gp_fail(err, GP_ERR_USAGE, "PCA needs at least 1 row, and 1 to %zu components for %zu columns, not %zu",
-                       d, d, dims);
+        return gp_fail(err, GP_ERR_USAGE,
+                       "PCA of %zu rows with %zu columns cannot have %zu components: it needs at least 1 row, and 1 to "
+                       "%zu components",
+                       n, d, dims, d);
     GP_TRY_GOTO(gp_alloc((void **)&f.mean, d, sizeof(double), "components", err));
     GP_TRY_GOTO(gp_alloc((void **)&f.scale, d, sizeof(double), "components", err));
     GP_TRY_GOTO(gp_alloc((void **)&f.components, dims * d, sizeof(double), "components", err));

@@ -92,8 +92,8 @@ static gp_status check(size_t n, size_t d, const gp_umap_options *o, size_t most
     if (o->dims == 0 || o->dims > MAX_DIMS)
         return gp_fail(err, GP_ERR_USAGE, "the map must have 1 to %d dimensions, not %u", MAX_DIMS, o->dims);
     if (o->neighbours < 2 || o->neighbours > most)
-        return gp_fail(err, GP_ERR_USAGE, "the neighbours for a map of %zu rows must be 2 to %zu, not %u", n, most,
-                       o->neighbours);
+        return gp_fail(err, GP_ERR_USAGE, "the number of neighbours for a map of %zu rows must be 2 to %zu, not %u", n,
+                       most, o->neighbours);
     if (o->negative_samples > MAX_NEGATIVES)
         return gp_fail(err, GP_ERR_USAGE, "negative_samples must be at most %d, not %u", MAX_NEGATIVES,
                        o->negative_samples);
@@ -101,7 +101,7 @@ static gp_status check(size_t n, size_t d, const gp_umap_options *o, size_t most
         return gp_fail(err, GP_ERR_USAGE, "recall must be above 0 and at most 1, not %g", o->recall);
     if (d == 0) return gp_fail(err, GP_ERR_USAGE, "rows must have at least 1 column");
     if (!(o->spread > 0) || o->min_dist < 0 || o->min_dist > o->spread)
-        return gp_fail(err, GP_ERR_USAGE, "spread must be above 0, and min_dist between 0 and spread, not %g and %g",
+        return gp_fail(err, GP_ERR_USAGE, "spread (%g) must be above 0, and min_dist (%g) must be between 0 and spread",
                        o->spread, o->min_dist);
     if (o->set_op_mix_ratio < 0 || o->set_op_mix_ratio > 1)
         return gp_fail(err, GP_ERR_USAGE, "set_op_mix_ratio must be between 0 and 1, not %g", o->set_op_mix_ratio);

@@ -77,7 +77,9 @@ gp_status gp_an_spectral(const gp_umap_graph *graph, size_t dims, uint64_t seed,
     }
     GP_TRY_GOTO(gp_an_largest(apply_normalised, &w, graph->n, count, -1, tolerance, ROUNDS, seed, values, vectors,
                               &residual, err));
-    if (!(residual < 0.1)) GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "the graph's eigenvectors did not converge"));
+    if (!(residual < 0.1))
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND,
+                            "the eigenvectors of the neighbour graph, from which the map starts, did not converge"));
     for (size_t i = 0; i < graph->n; i++)
         for (size_t k = 0; k < dims; k++) out[i * dims + k] = vectors[i * count + k + 1];
 out:

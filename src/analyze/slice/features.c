@@ -85,8 +85,10 @@ static gp_status encode_ordinal(const gp_feature *f, size_t n, float *out, size_
         size_t place = 0;
         while (place < f->order_count && (!f->words[i] || strcmp(f->order[place], f->words[i]) != 0)) place++;
         if (place == f->order_count)
-            return gp_fail(err, GP_ERR_USAGE, "row %zu of '%s' has '%s', which is not in the order of the feature", i,
-                           f->name, f->words[i] ? f->words[i] : "nothing");
+            return gp_fail(
+                err, GP_ERR_USAGE,
+                "row %zu of feature '%s' has the value '%s', which the feature's ordered values do not contain", i,
+                f->name, f->words[i] ? f->words[i] : "nothing");
         out[i * width] = f->order_count > 1 ? (float)((double)place / (double)(f->order_count - 1)) : 0;
     }
     return GP_OK;

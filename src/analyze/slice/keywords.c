@@ -98,7 +98,7 @@ static gp_status grow_buckets(gp_ngram_index *l, gp_error *err)
 {
     size_t count = l->bucket_count ? l->bucket_count * 2 : 4096;
     uint32_t *buckets = gp_mem_zero(count, sizeof *buckets);
-    if (!buckets) return gp_fail_memory(err, "the words of prompts");
+    if (!buckets) return gp_fail_memory(err, "the words of the prompts");
     for (uint32_t i = 0; i < l->phrase_count; i++) {
         uint32_t *head = &buckets[l->phrases[i].hash & (count - 1)];
         l->phrases[i].next = *head;
@@ -128,12 +128,12 @@ static gp_status phrase_of(gp_ngram_index *l, const char *text, size_t length, u
     if (l->phrase_count == l->phrase_capacity) {
         size_t capacity = l->phrase_capacity ? l->phrase_capacity * 2 : 4096;
         phrase *grown = gp_mem_resize(l->phrases, capacity, sizeof *grown);
-        if (!grown) return gp_fail_memory(err, "the words of prompts");
+        if (!grown) return gp_fail_memory(err, "the words of the prompts");
         l->phrases = grown, l->phrase_capacity = capacity;
     }
     l->phrases[l->phrase_count] = (phrase){l->bytes.size, (uint32_t)length, *head, hash, (uint8_t)words};
     gp_str_add(&l->bytes, text, length);
-    if (l->bytes.failed) return gp_fail_memory(err, "the words of prompts");
+    if (l->bytes.failed) return gp_fail_memory(err, "the words of the prompts");
     *head = (uint32_t)l->phrase_count + 1;
     *number = (uint32_t)l->phrase_count++;
     return GP_OK;
@@ -147,7 +147,7 @@ static gp_status add_use(gp_ngram_index *l, size_t since, uint32_t number, gp_er
     if (l->used_count == l->used_capacity) {
         size_t capacity = l->used_capacity ? l->used_capacity * 2 : 4096;
         uint32_t *grown = gp_mem_resize(l->used, capacity, sizeof *grown);
-        if (!grown) return gp_fail_memory(err, "the words of prompts");
+        if (!grown) return gp_fail_memory(err, "the words of the prompts");
         l->used = grown, l->used_capacity = capacity;
     }
     l->used[l->used_count++] = number;
@@ -179,13 +179,13 @@ static gp_status read_text(gp_ngram_index *l, const char *text, gp_str *scratch,
         for (size_t from = 0; from < k; from++) {
             uint32_t number = 0;
             spell(recent + k - 1, 1, scratch);
-            if (scratch->failed) return gp_fail_memory(err, "the words of prompts");
+            if (scratch->failed) return gp_fail_memory(err, "the words of the prompts");
             if (is_stop_word(scratch->data, scratch->size)) break;
             spell(recent + from, 1, scratch);
-            if (scratch->failed) return gp_fail_memory(err, "the words of prompts");
+            if (scratch->failed) return gp_fail_memory(err, "the words of the prompts");
             if (is_stop_word(scratch->data, scratch->size)) continue;
             spell(recent + from, k - from, scratch);
-            if (scratch->failed) return gp_fail_memory(err, "the words of prompts");
+            if (scratch->failed) return gp_fail_memory(err, "the words of the prompts");
             GP_TRY(phrase_of(l, scratch->data, scratch->size, (unsigned)(k - from), &number, err));
             GP_TRY(add_use(l, since, number, err));
         }
@@ -211,9 +211,9 @@ static gp_status read_all(gp_ngram_index *l, const char *const *texts, gp_task *
     gp_str scratch = GP_STR_INIT;
     size_t k = 0;
     gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_alloc((void **)&list, l->n, sizeof *list, "the words of prompts", err));
-    GP_TRY_GOTO(gp_alloc((void **)&l->text_of, l->n, sizeof *l->text_of, "the words of prompts", err));
-    GP_TRY_GOTO(gp_alloc((void **)&l->first, l->n + 1, sizeof *l->first, "the words of prompts", err));
+    GP_TRY_GOTO(gp_alloc((void **)&list, l->n, sizeof *list, "the words of the prompts", err));
+    GP_TRY_GOTO(gp_alloc((void **)&l->text_of, l->n, sizeof *l->text_of, "the words of the prompts", err));
+    GP_TRY_GOTO(gp_alloc((void **)&l->first, l->n + 1, sizeof *l->first, "the words of the prompts", err));
     for (uint32_t i = 0; i < l->n; i++) {
         l->text_of[i] = UINT32_MAX;
         if (texts[i]) list[k++] = (numbered){texts[i], i};
@@ -231,7 +231,7 @@ static gp_status read_all(gp_ngram_index *l, const char *const *texts, gp_task *
     l->first[l->texts] = l->used_count;
     l->rows_of = gp_mem_zero(l->texts, sizeof *l->rows_of);
     l->total = gp_mem_zero(l->phrase_count, sizeof *l->total);
-    if (!l->rows_of || !l->total) GP_TRY_GOTO(gp_fail_memory(err, "the words of prompts"));
+    if (!l->rows_of || !l->total) GP_TRY_GOTO(gp_fail_memory(err, "the words of the prompts"));
     for (size_t i = 0; i < l->n; i++)
         if (l->text_of[i] != UINT32_MAX) l->rows_of[l->text_of[i]]++;
     for (size_t u = 0; u < l->used_count; u++) l->total[l->used[u]]++;
@@ -244,7 +244,7 @@ out:
 gp_status gp_ngram_index_new(const char *const *texts, size_t n, gp_task *task, gp_ngram_index **out, gp_error *err)
 {
     gp_ngram_index *l = gp_mem_zero(1, sizeof *l);
-    if (!l) return gp_fail_memory(err, "the words of prompts");
+    if (!l) return gp_fail_memory(err, "the words of the prompts");
     l->n = n;
     gp_status st = read_all(l, texts, task, err);
     if (st == GP_OK)
@@ -340,13 +340,13 @@ static gp_status find_sides(const gp_ngram_index *l, const bool *inside, sides *
 {
     uint32_t *rows = gp_mem_zero(l->texts, sizeof *rows);
     size_t room = 0, whole_uses = 0, whole_texts = 0, texts = 0;
-    gp_status st = rows ? GP_OK : gp_fail_memory(err, "the words of prompts");
+    gp_status st = rows ? GP_OK : gp_fail_memory(err, "the words of the prompts");
     if (st != GP_OK) goto out;
     for (size_t i = 0; i < l->n; i++)
         if (inside[i] && l->text_of[i] != UINT32_MAX) rows[l->text_of[i]]++;
     for (size_t t = 0; t < l->texts; t++)
         if (rows[t]) room += l->first[t + 1] - l->first[t];
-    GP_TRY_GOTO(gp_alloc((void **)&s->uses, room, sizeof *s->uses, "the words of prompts", err));
+    GP_TRY_GOTO(gp_alloc((void **)&s->uses, room, sizeof *s->uses, "the words of the prompts", err));
     for (size_t t = 0; t < l->texts; t++) {
         bool whole = rows[t] == l->rows_of[t];
         if (!rows[t]) continue;
@@ -420,7 +420,7 @@ gp_status gp_an_keywords(const gp_ngram_index *l, const bool *inside, size_t mos
     size_t n = 0;
     gp_status st = GP_OK;
     GP_TRY_GOTO(find_sides(l, inside, &s, err));
-    GP_TRY_GOTO(gp_alloc((void **)&list, s.count, sizeof *list, "the words of prompts", err));
+    GP_TRY_GOTO(gp_alloc((void **)&list, s.count, sizeof *list, "the words of the prompts", err));
     for (size_t set = 0; set < 2 && n == 0 && s.in > 0 && s.out > 0; set++) n = candidates(l, &s, set, list);
     GP_TRY_GOTO(take_best(l, list, n, &s, most, reasons, err));
 out:

@@ -518,7 +518,9 @@ static gp_status prepare(finder *f, const gp_slices_search *search, const int32_
     GP_TRY(gp_alloc((void **)&f->score, n, sizeof *f->score, "slices", err));
     for (size_t i = 0; i < n; i++) f->score[i] = f->o->mode == GP_SLICE_LOW ? -search->metric[i] : search->metric[i];
     gp_an_scores_init(&f->scores, f->score, n);
-    if (f->scores.scored == 0) return gp_fail(err, GP_ERR_NOT_FOUND, "the metric of all %zu rows is NaN", n);
+    if (f->scores.scored == 0)
+        return gp_fail(err, GP_ERR_NOT_FOUND, "the metric is NaN in all %zu rows: at least one row must have a number",
+                       n);
     GP_TRY(gp_an_blocks(&f->scores, group, &f->blocks, err));
     GP_TRY(gp_an_levels(search->features, search->count, n, tree, f->o, &f->levels, err));
     GP_TRY(allocate(f, err));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Effects of the words of prompts on the scores of their images.  Images of one prompt are not independent, so each
+ * Effects of the words of the prompts on the scores of their images.  Images of one prompt are not independent, so each
  * prompt counts once, with the mean score of its images.  Computed for each word:
  *
  * - the difference: mean of the prompts with the word less mean of the prompts without it;
@@ -99,7 +99,7 @@ static gp_status take_scores(table *t, const uint32_t *text_of, const double *sc
 {
     scored *list;
     size_t k = 0;
-    GP_TRY(gp_alloc((void **)&list, n, sizeof *list, "the scores of prompts", err));
+    GP_TRY(gp_alloc((void **)&list, n, sizeof *list, "the scores of the prompts", err));
     for (size_t i = 0; i < n; i++)
         if (text_of[i] != UINT32_MAX) list[k++] = (scored){text_of[i], scores[i]};
     qsort(list, k, sizeof *list, by_prompt);
@@ -144,7 +144,7 @@ static gp_status choose_words(table *t, uint32_t min_support, gp_error *err)
     gp_ngram_uses l = gp_ngram_index_uses(t->ngrams);
     size_t length;
     unsigned words;
-    GP_TRY(gp_alloc((void **)&t->number, l.phrases, sizeof *t->number, "the words of prompts", err));
+    GP_TRY(gp_alloc((void **)&t->number, l.phrases, sizeof *t->number, "the words of the prompts", err));
     for (uint32_t i = 0; i < l.phrases; i++) {
         gp_ngram_index_phrase(t->ngrams, i, &length, &words);
         if (words <= MAX_WORDS && l.total[i] >= min_support && l.texts - l.total[i] >= MIN_WITHOUT)
@@ -161,21 +161,21 @@ static gp_status invert_index(table *t, gp_error *err)
     uint32_t *place;
     size_t *end = NULL;
     gp_status st = GP_OK;
-    GP_TRY(gp_alloc((void **)&place, l.phrases, sizeof *place, "the words of prompts", err));
+    GP_TRY(gp_alloc((void **)&place, l.phrases, sizeof *place, "the words of the prompts", err));
     memset(place, 0xff, l.phrases * sizeof *place);
-    GP_TRY_GOTO(gp_alloc((void **)&end, t->words, sizeof *end, "the words of prompts", err));
-    GP_TRY_GOTO(gp_alloc((void **)&t->first, t->words + 1, sizeof *t->first, "the words of prompts", err));
+    GP_TRY_GOTO(gp_alloc((void **)&end, t->words, sizeof *end, "the words of the prompts", err));
+    GP_TRY_GOTO(gp_alloc((void **)&t->first, t->words + 1, sizeof *t->first, "the words of the prompts", err));
     t->first[0] = 0;
     for (uint32_t w = 0; w < t->words; w++) {
         place[t->number[w]] = w, end[w] = t->first[w];
         t->first[w + 1] = t->first[w] + l.total[t->number[w]];
     }
-    GP_TRY_GOTO(gp_alloc((void **)&t->rows, t->first[t->words], sizeof *t->rows, "the words of prompts", err));
+    GP_TRY_GOTO(gp_alloc((void **)&t->rows, t->first[t->words], sizeof *t->rows, "the words of the prompts", err));
     for (uint32_t p = 0; p < t->prompts; p++)
         for (size_t u = l.first[p]; u < l.first[p + 1]; u++)
             if (place[l.used[u]] != UINT32_MAX) t->rows[end[place[l.used[u]]]++] = p;
     t->sum = gp_mem_zero(t->words, sizeof *t->sum);
-    if (!t->sum) GP_TRY_GOTO(gp_fail_memory(err, "the words of prompts"));
+    if (!t->sum) GP_TRY_GOTO(gp_fail_memory(err, "the words of the prompts"));
     for (size_t w = 0; w < t->words; w++)
         for (size_t i = t->first[w]; i < t->first[w + 1]; i++) t->sum[w] += t->mean[t->rows[i]];
 out:
@@ -202,9 +202,9 @@ static gp_status find_columns(table *t, gp_error *err)
 {
     hashed *list;
     gp_status st = GP_OK;
-    GP_TRY(gp_alloc((void **)&list, t->words, sizeof *list, "the words of prompts", err));
-    GP_TRY_GOTO(gp_alloc((void **)&t->column, t->words, sizeof *t->column, "the words of prompts", err));
-    GP_TRY_GOTO(gp_alloc((void **)&t->word_of, t->words, sizeof *t->word_of, "the words of prompts", err));
+    GP_TRY(gp_alloc((void **)&list, t->words, sizeof *list, "the words of the prompts", err));
+    GP_TRY_GOTO(gp_alloc((void **)&t->column, t->words, sizeof *t->column, "the words of the prompts", err));
+    GP_TRY_GOTO(gp_alloc((void **)&t->word_of, t->words, sizeof *t->word_of, "the words of the prompts", err));
     for (uint32_t w = 0; w < t->words; w++)
         list[w] = (hashed){gp_hash_of(t->rows + t->first[w], support_of(t, w) * sizeof *t->rows), w};
     qsort(list, t->words, sizeof *list, by_hash);
@@ -258,7 +258,7 @@ static gp_status fit_ridge(const table *t, double *effect, gp_error *err)
 {
     size_t n = t->columns;
     double *space, *r, *z, *direction, *product, *fit;
-    GP_TRY(gp_alloc((void **)&space, 4 * n + t->prompts, sizeof *space, "the regression on words", err));
+    GP_TRY(gp_alloc((void **)&space, 4 * n + t->prompts, sizeof *space, "the regression of scores on words", err));
     r = space, z = r + n, direction = z + n, product = direction + n, fit = product + n;
     for (size_t c = 0; c < n; c++) effect[c] = 0, r[c] = t->sum[t->word_of[c]];
     precondition(t, r, z);
@@ -385,19 +385,19 @@ static gp_status run_bootstrap(const table *t, uint64_t seed, int threads, gp_wo
     bootstrap *b = gp_mem_zero(1, sizeof *b);
     gp_threads *running;
     gp_status st = GP_OK;
-    if (!b) return gp_fail_memory(err, "the intervals of words");
+    if (!b) return gp_fail_memory(err, "the confidence intervals of word effects");
     if (threads <= 0) threads = gp_thread_processors();
     b->table = t, b->words = words, b->seed = gp_rng_mix(seed);
     for (int i = 0; i < LEVELS; i++) b->weight[i] = -log((i + 0.5) / (double)LEVELS);
     b->widening = gp_mem_zero(t->prompts, sizeof *b->widening);
-    if (!b->widening) GP_TRY_GOTO(gp_fail_memory(err, "the intervals of words"));
+    if (!b->widening) GP_TRY_GOTO(gp_fail_memory(err, "the confidence intervals of word effects"));
     find_widening(b);
     GP_TRY_GOTO(gp_threads_start(threads, weigh_all, b, &running, err));
     gp_threads_join(running);
     atomic_store(&b->next, 0);
     GP_TRY_GOTO(gp_threads_start(threads, intervals, b, &running, err));
     gp_threads_join(running);
-    if (atomic_load(&b->status) != GP_OK) GP_TRY_GOTO(gp_fail_memory(err, "the intervals of words"));
+    if (atomic_load(&b->status) != GP_OK) GP_TRY_GOTO(gp_fail_memory(err, "the confidence intervals of word effects"));
 out:
     gp_mem_free(b->widening);
     gp_mem_free(b);
@@ -414,7 +414,7 @@ static gp_status spell(const table *t, gp_word_effects *out, gp_error *err)
         gp_ngram_index_phrase(t->ngrams, t->number[w], &length, &words);
         bytes += length + 1;
     }
-    GP_TRY(gp_alloc((void **)&out->spelling, bytes, 1, "the words of prompts", err));
+    GP_TRY(gp_alloc((void **)&out->spelling, bytes, 1, "the words of the prompts", err));
     char *at = out->spelling;
     for (size_t w = 0; w < t->words; w++, at += length + 1) {
         const char *text = gp_ngram_index_phrase(t->ngrams, t->number[w], &length, &words);
@@ -444,7 +444,7 @@ static void describe(const table *t, gp_word *words)
 static gp_status adjust_words(const table *t, gp_word *words, gp_error *err)
 {
     double *p, *corrected, *effect;
-    GP_TRY(gp_alloc((void **)&p, 3 * t->words, sizeof *p, "the words of prompts", err));
+    GP_TRY(gp_alloc((void **)&p, 3 * t->words, sizeof *p, "the words of the prompts", err));
     corrected = p + t->words, effect = corrected + t->words;
     for (size_t w = 0; w < t->words; w++) p[w] = words[w].p;
     gp_status st = gp_an_adjust_bh(p, t->words, corrected, err);
@@ -467,7 +467,7 @@ gp_status gp_an_word_effects(const char *const *texts, const double *scores, siz
     GP_TRY_GOTO(invert_index(&t, err));
     GP_TRY_GOTO(find_columns(&t, err));
     made.words = gp_mem_zero(t.words, sizeof *made.words);
-    if (!made.words) GP_TRY_GOTO(gp_fail_memory(err, "the words of prompts"));
+    if (!made.words) GP_TRY_GOTO(gp_fail_memory(err, "the words of the prompts"));
     made.count = t.words, made.prompts = t.prompts;
     GP_TRY_GOTO(spell(&t, &made, err));
     describe(&t, made.words);

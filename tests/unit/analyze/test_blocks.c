@@ -40,7 +40,8 @@ static void test_strata(void **state)
     assert_int_equal(b.rows, n - 1);
     assert_int_equal(b.count, 36);
     assert_int_equal(b.largest, 60);
-    /* 60 alone; 8, 7 and 4 together, because 4 is half of 8; 3; 1 */
+    /* the group of 60 rows alone; groups of 8, 7 and 4 rows together, because 4 is half of 8; groups of 3 rows; groups
+     * of 1 row */
     assert_int_equal(b.strata, 4);
     const uint32_t first[] = {0, 1, 9, 11, 36};
     for (size_t s = 0; s <= 4; s++) assert_int_equal(b.first[s], first[s]);
@@ -82,8 +83,8 @@ static void test_groups_stay_together(void **state)
     gp_an_blocks_clear(&b);
 }
 
-/* In a stratum with groups of 3, a group of 6 passes on 3 of its scores, and gets each score of the other group at
- * least once. */
+/* In a stratum with groups of 6 and of 3 rows: a group of 6 gives 3 of its scores, and gets each score of the other
+ * group at least once. */
 static void test_groups_of_unequal_size(void **state)
 {
     (void)state;
@@ -172,7 +173,8 @@ static void test_the_level_holds_whatever_the_groups(void **state)
         }
         assert_in_range(by_group, 0, 3); /* at alpha 0.01, more than 3 of 60 tables have a slice with a probability of
                                           * 0.3 % */
-        if (share == 80) assert_in_range(by_row, 15, TABLES); /* without groups there are too many slices */
+        /* if the test ignores the groups, it reports too many slices */
+        if (share == 80) assert_in_range(by_row, 15, TABLES);
     }
 }
 

@@ -94,7 +94,8 @@ static void check_numbers(const run *r, const gp_hdbscan_tree *t)
     if (access(golden_path(r, "outlier_scores"), R_OK) == 0) {
         npy golden = npy_load(golden_path(r, "outlier_scores"));
         const double *want = golden.data;
-        for (size_t i = 0; i < t->n; i++) /* here the package computes inf / inf, goldpan 1 */
+        /* the golden value is NaN where the package computed inf / inf; goldpan has 1 there */
+        for (size_t i = 0; i < t->n; i++)
             if (!isnan(want[i])) assert_true(near(t->outlier[i], want[i], 1e-12));
         npy_free(&golden);
     }
@@ -239,7 +240,7 @@ static void test_what_cannot_be(void **state)
     assert_int_equal(gp_hdbscan(rows, 1, 4, NULL, &t, &err), GP_ERR_USAGE);
     o.min_cluster_size = 1;
     assert_int_equal(gp_hdbscan(rows, 4, 1, &o, &t, &err), GP_ERR_USAGE);
-    o.min_cluster_size = 2, o.min_samples = 100; /* more samples than rows: all rows are used */
+    o.min_cluster_size = 2, o.min_samples = 100; /* min_samples is larger than the number of rows: all rows are used */
     assert_int_equal(gp_hdbscan(rows, 4, 1, &o, &t, &err), GP_OK);
     gp_hdbscan_clear(&t);
 }

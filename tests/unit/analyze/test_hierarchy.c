@@ -104,7 +104,7 @@ static void test_nests(void **state)
     free(rows);
 }
 
-/* Rows in another order give the same clusters (random rows have no ties), and so do other numbers of threads. */
+/* The clusters do not depend on the order of the rows (random rows have no ties) or on the number of threads. */
 static void test_order_and_threads_do_not_matter(void **state)
 {
     (void)state;

@@ -48,7 +48,7 @@ static void check_graph(const char *set, size_t k, const char *mix)
         assert_true(fabs(sigmas[i] - (double)((float *)scales.data)[2 * i]) <= 2e-4 * sigmas[i]);
         assert_true(fabs(rhos[i] - (double)((float *)scales.data)[2 * i + 1]) <= 1e-6 * (1 + rhos[i]));
     }
-    /* on either side, weights below 1e-30 may be 0 in single precision */
+    /* weights below 1e-30 may be 0 in single precision, in goldpan's result or in the golden one */
     for (size_t i = 0; i < n; i++)
         for (size_t x = g.first[i]; x < g.first[i + 1]; x++) {
             if (g.weight[x] < 1e-30f) continue;
@@ -413,7 +413,7 @@ static void test_projection_runs_out_of_memory(void **state)
 static void test_principal_components(void **state)
 {
     (void)state;
-    enum { N = 300, D = 70 }; /* more columns than the Jacobi method is used for */
+    enum { N = 300, D = 70 }; /* with this number of columns, subspace iteration is used instead of the Jacobi method */
     float *rows = random_rows(8, N, D, 0, false), out[N * 3];
     for (size_t i = 0; i < N; i++) rows[i * D] *= 9, rows[i * D + 1] *= 5, rows[i * D + 2] *= 3;
     assert_int_equal(gp_pca(rows, N, D, 3, NULL, out, NULL), GP_OK);

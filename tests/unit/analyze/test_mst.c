@@ -13,7 +13,7 @@ static gp_hdbscan_options with(gp_metric metric, uint32_t samples, int threads)
     return o;
 }
 
-/* ------------------------------------------------------------------ Prim over all pairs */
+/* ------------------------------------------------------------------ Prim's algorithm over all pairs */
 
 static int by_value(const void *a, const void *b)
 {

@@ -176,7 +176,7 @@ static void test_every_allocation_fails_once(void **state)
     free(x);
 }
 
-/* ------------------------------------------------------------------ in 8 bits */
+/* ------------------------------------------------------------------ int8 products */
 
 /* Candidates from int8 products give the same neighbours in the same order, with the same distances. */
 static void check_eight(size_t n, size_t d, size_t k, float shift)
@@ -259,7 +259,9 @@ static void test_bounds_of_eight_bits_hold(void **state)
                         least = fmin(least, over_i), sum += over_i, pairs++;
                     }
             }
-        assert_true(least < 0.8 * sum / pairs); /* a larger bound would exclude nothing; measured 0.6 */
+        /* if the bound were too large to exclude rows, the smallest slack would be nearly the mean slack; measured 0.6
+         * of the mean */
+        assert_true(least < 0.8 * sum / pairs);
         gp_sq8_clear(&c);
         gp_knn_clear(&s);
     }
@@ -285,7 +287,7 @@ static void test_eight_bits_give_up(void **state)
     free(x);
 }
 
-/* ------------------------------------------------------------------ about all of them */
+/* ------------------------------------------------------------------ approximate search */
 
 /* Checks that found distances are right, without the row itself and without repeated ids.  Returns the share of true
  * neighbours that were found. */
@@ -331,7 +333,8 @@ static void test_recall_is_kept(void **state)
         double share = share_found(x, 21000, 24, 12, (gp_metric)(i % 2), wanted[i]);
         print_message("recall %.3f asked for, %.4f found\n", wanted[i], share);
         assert_true(share >= wanted[i] - 0.02);
-        assert_true(i || share < 1); /* otherwise nothing was left out, and the test has no effect */
+        /* a share of 1 means that no neighbour was missed; then the search was exact and the test has no effect */
+        assert_true(i || share < 1);
     }
     free(x);
 }
@@ -350,7 +353,7 @@ static void test_recall_where_cells_do_not_help(void **state)
     free(x);
 }
 
-/* Each allocation fails once (of later allocations, every seventh): an error, and no leak. */
+/* Makes each allocation fail once (of later allocations, every seventh): the result is an error without a leak. */
 static void test_recall_without_memory(void **state)
 {
     (void)state;

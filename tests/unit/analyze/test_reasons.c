@@ -65,9 +65,10 @@ static void test_words_and_title(void **state)
     const gp_reason *oil = find(&r, "phrase", "oil painting");
     assert_non_null(oil);
     assert_true(oil->inside == 1 && oil->outside == 0 && oil->strength > 1);
-    assert_null(find(&r, "word", "painting")); /* part of a phrase that is already listed */
-    assert_null(find(&r, "word", "a"));        /* a stop word */
-    assert_null(find(&r, "word", "hat"));      /* equally frequent outside */
+    /* "painting" is not listed, because it is a part of a phrase that is listed */
+    assert_null(find(&r, "word", "painting"));
+    assert_null(find(&r, "word", "a"));   /* a stop word */
+    assert_null(find(&r, "word", "hat")); /* equally frequent outside */
     assert_non_null(strstr(r.title, "oil painting"));
     gp_reasons_clear(&r);
 }

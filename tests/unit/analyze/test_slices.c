@@ -248,7 +248,7 @@ static void test_article_profile(void **state)
     gp_slices_clear(&s);
 }
 
-/* ------------------------------------------------------------------ ours */
+/* ------------------------------------------------------------------ goldpan's own rules */
 
 /* Returns the number of runs on random scores that report a slice; the share may be at most alpha. */
 static unsigned false_runs(double alpha, unsigned runs)
@@ -282,7 +282,7 @@ static void test_few_false_slices(void **state)
 {
     (void)state;
     assert_true(false_runs(0, 400) < 20); /* with the defaults: fewer than 5 % */
-    /* the error rate is right: 60 +- 7 of 300 at 20 % */
+    /* the error rate is about alpha: 60 +- 7 of 300 runs at 20 % */
     unsigned often = false_runs(0.2, 300);
     assert_true(often >= 35 && often <= 82);
 }

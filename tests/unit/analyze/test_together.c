@@ -109,9 +109,9 @@ static void test_the_level_holds_for_both(void **state)
             alone += search(false, 1).items > 0;
         }
         print_message("effect %d %%: %zu together, %zu of items alone, of %d\n", share, together, alone, TABLES);
-        assert_in_range(together, 0, 3); /* more than 3 false tables have a chance of 0.3 % */
-        if (share == 0)
-            assert_in_range(alone, 6, TABLES); /* too many: the mean of 1 row is treated like the mean of 9 rows */
+        assert_in_range(together, 0, 3); /* more than 3 tables with a false slice have a probability of 0.3 % */
+        if (share == 0) /* too many false slices, because the mean of 1 row is treated like the mean of 9 rows */
+            assert_in_range(alone, 6, TABLES);
     }
 }
 

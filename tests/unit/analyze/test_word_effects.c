@@ -67,7 +67,7 @@ static bool near(double a, double b, double gap)
     return fabs(a - b) <= gap;
 }
 
-/* ------------------------------------------------------------------ against plain computations */
+/* ------------------------------------------------------------------ compared with plain computations */
 
 static void prompt_means(const sample *s, double *mean, size_t *images)
 {
@@ -181,7 +181,7 @@ static void test_p_values(void **state)
             assert_true(near(gp_an_permutation_p(r * sqrt(df + 1), (size_t)df / 2, (size_t)df + 2), 0.05, 1e-5));
     }
     assert_true(near(gp_an_permutation_p(0, 5, 20), 1, 1e-12) && gp_an_permutation_p(0.3, 0, 20) == 1);
-    assert_true(near(gp_an_permutation_p(100, 3, 6), 1.0 / 20, 1e-12)); /* one of C(6, 3) selections, whatever z is */
+    assert_true(near(gp_an_permutation_p(100, 3, 6), 1.0 / 20, 1e-12)); /* p is at least 1 / C(6, 3), for any z */
     static const double p[6] = {0.03, 0.001, 0.8, 0.02, 0.04, 0.2}, want[6] = {0.06, 0.006, 0.8, 0.06, 0.06, 0.24};
     double corrected[6];
     assert_int_equal(gp_an_adjust_bh(p, 6, corrected, NULL), GP_OK);
@@ -222,7 +222,7 @@ static void test_p_is_that_of_shuffles(void **state)
     gp_an_word_effects_clear(&e);
 }
 
-/* ------------------------------------------------------------------ what it is for */
+/* ------------------------------------------------------------------ planted effects */
 
 static void test_planted_effects_are_found(void **state)
 {
@@ -313,7 +313,7 @@ static void test_intervals_cover(void **state)
     assert_true(a > 0.92 && a < 0.985 && b > 0.93 && b < 0.975);
 }
 
-/* ------------------------------------------------------------------ the same whatever the order and the threads; memory */
+/* ------------------------------------------------------------------ independent of order and threads; memory */
 
 static void assert_equal(const gp_word_effects *a, const gp_word_effects *b)
 {

@@ -79,7 +79,7 @@ static void test_null(void **state)
     WRONG(gp_embed_files(model, NULL, 1, NULL, x, ok, NULL, &err));
     WRONG(gp_find_images(NULL, 0, &paths, &count, &err));
     assert_int_equal(gp_catalog_open("/tmp/goldpan-nowhere.db", 64, &cat, &err), GP_ERR_UNSUPPORTED);
-    /* the same without a gp_error */
+    /* every call also works without a gp_error */
     assert_int_equal(gp_catalog_open(NULL, 0, &cat, NULL), GP_ERR_USAGE);
     assert_int_equal(gp_image_decode("/tmp/goldpan-nowhere.png", 0, &pixels, NULL), GP_ERR_NOT_FOUND);
 }

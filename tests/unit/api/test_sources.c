@@ -15,7 +15,7 @@ static gp_error err;
 
 static const char *const files[] = {"sample/drawn-world/animals", "sample/drawn-world/buildings"};
 
-/* Two pictures of the sample, decoded. */
+/* Two decoded images of the bundled sample. */
 typedef struct pictures {
     char **paths;
     size_t count;
@@ -59,13 +59,13 @@ static gp_source of_bytes(const void *data, size_t size)
     return s;
 }
 
-/* The pixels with so many channels and so many bytes between rows, in *memory (owned). */
+/* Returns the image as pixels with `channels` channels and `gap` bytes between rows.  The caller frees *memory. */
 static gp_source of_pixels(const gp_pixels *p, uint32_t channels, size_t gap, uint8_t **memory)
 {
     gp_source s = GP_INIT(gp_source);
     size_t stride = p->width * channels + gap, size = stride * (p->height - 1) + p->width * channels;
     uint8_t *to = malloc(size);
-    memset(to, 0x5A, size); /* what is neither colour nor gray must not matter */
+    memset(to, 0x5A, size); /* alpha and the bytes between rows must have no effect */
     for (size_t y = 0; y < p->height; y++)
         for (size_t x = 0; x < p->width; x++)
             for (uint32_t c = 0; c < channels && c < 3; c++)
@@ -113,7 +113,7 @@ static void test_same_rows(void **state)
     close_pictures(&p);
 }
 
-/* One channel is what the same gray is in three. */
+/* A gray image of one channel gives the same row as the same gray in three channels. */
 static void test_gray(void **state)
 {
     (void)state;
@@ -217,7 +217,7 @@ static void test_broken_among_good(void **state)
     close_pictures(&p);
 }
 
-/* Sizes whose products do not fit: no byte of the data is read. */
+/* Sizes whose products overflow are rejected before the data is read. */
 static void test_overflow(void **state)
 {
     (void)state;
@@ -245,7 +245,7 @@ static void test_overflow(void **state)
     for (size_t i = 0; i < N; i++) assert_int_equal(statuses[i], GP_ERR_USAGE);
 }
 
-/* An image that goldpan made is told from its bytes as from its file; pixels have no mark. */
+/* goldpan's mark is found in bytes as in a file; pixels have no mark. */
 static void test_own(void **state)
 {
     (void)state;
@@ -305,7 +305,7 @@ static void test_sizes_of_elements(void **state)
     close_pictures(&p);
 }
 
-/* Every allocation fails in turn: an error or the same result, and nothing is left over. */
+/* Makes each allocation fail once: the result is an error or is unchanged, and nothing leaks. */
 static void test_out_of_memory(void **state)
 {
     (void)state;

@@ -62,7 +62,7 @@ static void reads(void **state)
     put("a", "hello");
     assert_ok(gp_file_read(in("a"), 5, &b, &err));
     assert_int_equal(b.size, 5);
-    assert_memory_equal(b.data, "hello", 6); /* including the zero byte after the content */
+    assert_memory_equal(b.data, "hello", 6); /* compares 6 bytes, including the zero byte after the content */
     gp_bytes_clear(&b);
     assert_int_equal(gp_file_read(in("a"), 4, &b, &err), GP_ERR_LIMIT);
     assert_null(b.data);
@@ -120,7 +120,7 @@ static void not_regular(void **state)
     int file = -1;
     uint64_t size = 0;
     assert_int_equal(mkfifo(in("fifo"), 0600), 0);
-    alarm(1800); /* ends the test if an open blocks */
+    alarm(1800); /* kills the test program if opening a file blocks */
     assert_int_equal(gp_file_read(in("fifo"), 10, &b, &err), GP_ERR_IO);
     assert_non_null(strstr(err.message, "is not a regular file"));
     assert_int_equal(gp_file_open(in("fifo"), &file, &size, &err), GP_ERR_IO);
@@ -280,7 +280,7 @@ static void commits_only_new(void **state)
     assert_int_equal(unlink(in("taken")) + unlink(in("free")), 0);
 }
 
-/* root ignores permissions, so these tests run as another user if the test runs as root */
+/* if the test runs as root, these tests switch to another user, because root ignores permissions */
 static void as_nobody(void (*body)(void))
 {
     pid_t child = fork();

@@ -107,8 +107,8 @@ static void refusals(void **state)
         {"[1 2]", "JSON: ',' or ']' expected at byte 3", "JSON: ',' or ']' expected at byte 3"},
         {"[1}", "JSON: ',' or ']' expected at byte 2", "JSON: ',' or ']' expected at byte 2"},
         {"{\"a\":1]", "JSON: ',' or '}' expected at byte 6", "JSON: ',' or '}' expected at byte 6"},
-        {"[1,]", "JSON: comma before the end at byte 2", NULL},
-        {"[,]", "JSON: bad value at byte 1", "JSON: bad value at byte 1"},
+        {"[1,]", "JSON: comma before a closing bracket at byte 2", NULL},
+        {"[,]", "JSON: invalid value at byte 1", "JSON: invalid value at byte 1"},
         {"{,}", "JSON: member name expected at byte 1", "JSON: member name expected at byte 1"},
         {"{a:1}", "JSON: member name expected at byte 1", "JSON: member name expected at byte 1"},
         {"{'a':1}", "JSON: member name expected at byte 1", "JSON: member name expected at byte 1"},
@@ -116,27 +116,27 @@ static void refusals(void **state)
         {"1 2", "JSON: unexpected text after the value at byte 2", "JSON: unexpected text after the value at byte 2"},
         {"{}x", "JSON: unexpected text after the value at byte 2", "JSON: unexpected text after the value at byte 2"},
         {"[] // c", "JSON: unexpected text after the value at byte 3", NULL},
-        {"[/*", "JSON: bad value at byte 1", "JSON: comment without end at byte 1"},
+        {"[/*", "JSON: invalid value at byte 1", "JSON: unterminated comment at byte 1"},
         {"01", "JSON: number with leading zero at byte 0", "JSON: number with leading zero at byte 0"},
-        {"1.", "JSON: bad number at byte 0", "JSON: bad number at byte 0"},
-        {".5", "JSON: bad value at byte 0", "JSON: bad value at byte 0"},
-        {"+1", "JSON: bad value at byte 0", "JSON: bad value at byte 0"},
-        {"-", "JSON: bad value at byte 0", "JSON: bad value at byte 0"},
-        {"1e", "JSON: bad number at byte 0", "JSON: bad number at byte 0"},
-        {"nul", "JSON: bad value at byte 0", "JSON: bad value at byte 0"},
+        {"1.", "JSON: invalid number at byte 0", "JSON: invalid number at byte 0"},
+        {".5", "JSON: invalid value at byte 0", "JSON: invalid value at byte 0"},
+        {"+1", "JSON: invalid value at byte 0", "JSON: invalid value at byte 0"},
+        {"-", "JSON: invalid value at byte 0", "JSON: invalid value at byte 0"},
+        {"1e", "JSON: invalid number at byte 0", "JSON: invalid number at byte 0"},
+        {"nul", "JSON: invalid value at byte 0", "JSON: invalid value at byte 0"},
         {"nulll", "JSON: unexpected text after the value at byte 4", "JSON: unexpected text after the value at byte 4"},
-        {"True", "JSON: bad value at byte 0", "JSON: bad value at byte 0"},
-        {"[NaN]", "JSON: bad value at byte 1", NULL},
-        {"-Infinity", "JSON: bad value at byte 0", NULL},
-        {"\"\\q\"", "JSON: bad escape at byte 1", "JSON: bad escape at byte 1"},
-        {"\"\\u12G4\"", "JSON: bad escape at byte 1", "JSON: bad escape at byte 1"},
-        {"\"\\u12", "JSON: bad escape at byte 1", "JSON: bad escape at byte 1"},
-        {"\"a", "JSON: string without end at byte 0", "JSON: string without end at byte 0"},
-        {"\"a\\\"", "JSON: string without end at byte 0", "JSON: string without end at byte 0"},
+        {"True", "JSON: invalid value at byte 0", "JSON: invalid value at byte 0"},
+        {"[NaN]", "JSON: invalid value at byte 1", NULL},
+        {"-Infinity", "JSON: invalid value at byte 0", NULL},
+        {"\"\\q\"", "JSON: invalid escape at byte 1", "JSON: invalid escape at byte 1"},
+        {"\"\\u12G4\"", "JSON: invalid escape at byte 1", "JSON: invalid escape at byte 1"},
+        {"\"\\u12", "JSON: invalid escape at byte 1", "JSON: invalid escape at byte 1"},
+        {"\"a", "JSON: unterminated string at byte 0", "JSON: unterminated string at byte 0"},
+        {"\"a\\\"", "JSON: unterminated string at byte 0", "JSON: unterminated string at byte 0"},
         {"\"a\nb\"", "JSON: control character in a string at byte 2", NULL},
         {"[\"a\xE9\"]", "JSON: invalid UTF-8 at byte 3", NULL},
         {"[\"\xED\xA0\x80\"]", "JSON: invalid UTF-8 at byte 2", NULL},
-        {"{\"a\\u0000b\":1}", "JSON: member name with NUL at byte 3", "JSON: member name with NUL at byte 3"},
+        {"{\"a\\u0000b\":1}", "JSON: NUL byte in a member name at byte 3", "JSON: NUL byte in a member name at byte 3"},
         {"{\"a\":1,\"b\":{\"a\":1},\"\\u0061\":2}", "JSON: a member name occurs twice in one object", NULL},
         {"[{\"x\":{\"y\":0,\"y\":0}}]", "JSON: a member name occurs twice in one object", NULL},
     };
@@ -214,7 +214,8 @@ static void lookups(void **state)
     gp_json *root = parse("{\"z\":true,\"a\":null,\"m\":{},\"q\":[1,[]]}", true);
     gp_str seen = GP_STR_INIT;
     gp_json_each(root, first_two, &seen);
-    assert_string_equal(seen.data, "z=1 a=0 "); /* members in file order, ended early */
+    /* members are visited in the order of the text; the visitor stopped after two */
+    assert_string_equal(seen.data, "z=1 a=0 ");
     gp_str_clear(&seen);
     assert_int_equal(gp_json_count(root), 4);
     assert_int_equal(gp_json_count(gp_json_get(root, "q")), 2);
@@ -277,7 +278,7 @@ static void writes_values(void **state)
     gp_json_free(root);
 }
 
-/* Makes each of goldpan's allocations fail; json-c has its own allocations. */
+/* Makes each of goldpan's allocations fail once; json-c allocates without goldpan's functions. */
 static void out_of_memory(void **state)
 {
     (void)state;

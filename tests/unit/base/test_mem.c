@@ -36,7 +36,7 @@ static void too_large(void **state)
     assert_null(gp_mem_aligned(SIZE_MAX, 1));
     assert_null(gp_mem_resize(NULL, SIZE_MAX, SIZE_MAX));
     assert_int_equal(gp_alloc(&out, SIZE_MAX, 16, "pixels", &err), GP_ERR_MEMORY);
-    assert_string_equal(err.message, "pixels: size out of range");
+    assert_string_equal(err.message, "out of memory for pixels (more bytes than a program can address)");
     assert_ptr_equal(out, &err); /* `out` is written only on success */
     assert_int_equal(gp_alloc(&out, SIZE_MAX, 1, "pixels", NULL), GP_ERR_MEMORY);
 }

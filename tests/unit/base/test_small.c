@@ -97,7 +97,7 @@ static void cpu_words(void **state)
     assert_int_equal(gp_cpu_limit(EVERYTHING, "-sse4.1"), 0);
     assert_int_equal(gp_cpu_limit(EVERYTHING, "avx,plainer,-plain,"), EVERYTHING);
     assert_int_equal(gp_cpu_limit(GP_CPU_NEON, "-neon"), 0);
-    for (unsigned has = 0; has < 256; has++) /* a limit never adds features */
+    for (unsigned has = 0; has < 256; has++) /* a limit in GOLDPAN_CPU never adds features that the CPU lacks */
         assert_int_equal(gp_cpu_limit(has, "amx") & ~has, 0);
 }
 
@@ -174,7 +174,7 @@ static void messages(void **state)
     assert_string_equal(err.message, "cannot open 'b': No such file or directory");
     assert_string_equal(err.path, ""); /* err->path is empty unless the caller uses gp_fail_path */
     assert_string_equal(err.detail, err.message);
-    /* with a path: the message names it, the detail does not */
+    /* gp_fail_path: the message names the path, the detail does not */
     assert_int_equal(gp_fail_path(&err, GP_ERR_IO, "'%s' is a folder of %d", "/a", 3), GP_ERR_IO);
     assert_string_equal(err.message, "'/a' is a folder of 3");
     assert_string_equal(err.detail, "is a folder of 3");

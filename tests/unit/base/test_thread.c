@@ -82,8 +82,8 @@ static void all_or_none(void **state)
     (void)state;
     pid_t child = fork();
     if (child == 0) {
-        struct rlimit few = {(rlim_t)200 << 20, (rlim_t)200 << 20}; /* memory for the stacks of only some of 64
-                                                                     * threads */
+        /* limits the memory, so that only some of 64 threads can get a stack */
+        struct rlimit few = {(rlim_t)200 << 20, (rlim_t)200 << 20};
         gp_error err = {0};
         static marks m;
         gp_threads *threads = NULL;
@@ -114,7 +114,8 @@ static void queue_order(void **state)
     assert_int_equal(gp_queue_new(0, &q, &err), GP_ERR_USAGE);
     assert_int_equal(gp_queue_new(SIZE_MAX / 4, &q, &err), GP_ERR_MEMORY);
     assert_ok(gp_queue_new(3, &q, &err));
-    for (int turn = 0; turn < 5; turn++) { /* several times around the ring */
+    /* fills and empties the queue several times, so that positions in the ring wrap around */
+    for (int turn = 0; turn < 5; turn++) {
         for (int i = 0; i < 3; i++) assert_true(gp_queue_put(q, &items[turn + i]));
         for (int i = 0; i < 3; i++) {
             assert_true(gp_queue_get(q, &got));

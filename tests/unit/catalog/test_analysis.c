@@ -14,7 +14,7 @@ static gp_catalog *filled(const char *name, unsigned n, gp_cat_matrix *m)
     return cat;
 }
 
-/* ------------------------------------------------------------------ what is read */
+/* ------------------------------------------------------------------ what the analysis reads */
 
 static bool exists_not_3(void *user, const char *path)
 {
@@ -96,7 +96,7 @@ static void test_matrix_of_nothing(void **state)
     gp_cat_close(cat);
 }
 
-/* ------------------------------------------------------------------ what is written, read back */
+/* ------------------------------------------------------------------ results are written and read back */
 
 typedef struct seen {
     int count, stop_after;
@@ -303,7 +303,7 @@ static void test_later_images(void **state)
     gp_cat_close(cat);
 }
 
-/* ------------------------------------------------------------------ whole or not at all */
+/* ------------------------------------------------------------------ complete or not at all */
 
 static void test_failed_leaves_the_one_before(void **state)
 {
@@ -414,7 +414,7 @@ static void test_map(void **state)
     gp_mem_free(settings);
     for (int i = 0; i < 20; i++) assert_int_equal(known[i], i < 15);
     assert_memory_equal(place, back, 30 * sizeof(float));
-    /* The map grows, and earlier places stay. */
+    /* New images get places on the map, and earlier places do not change. */
     assert_ok(gp_cat_map_put(cat, x.encoder, "{\"a\":1}", x.images + 15, place + 30, 5, false, &err));
     assert_ok(gp_cat_map_read(cat, x.encoder, x.images, 20, back, known, &settings, &err));
     gp_mem_free(settings);
@@ -533,7 +533,8 @@ static void test_from_version_7(void **state)
                          "INSERT INTO picks(image, rank, scorer, rule) VALUES(2, 1, 7, 'per_prompt=1')",
                          &err));
     gp_cat_close(cat);
-    for (int writes = 0; writes < 2; writes++) { /* first migrates a temporary copy, then the file itself */
+    /* writes 0: migrates a temporary copy; writes 1: migrates the file itself */
+    for (int writes = 0; writes < 2; writes++) {
         cat = catalog_open(at("seven.db"), writes ? 0 : GP_CATALOG_READONLY);
         assert_int_equal(ask(cat, "PRAGMA user_version"), GP_DB_VERSION);
         assert_int_equal(ask(cat, "PRAGMA foreign_keys"), 1);
@@ -589,7 +590,8 @@ static void test_from_version_6(void **state)
                    " (8, 'f', 'fox', NULL, 6, 12, 'comfyui', '{}', NULL, 'refused', 'no', NULL, NULL, 16)",
                    &err));
     gp_cat_close(cat);
-    for (int writes = 0; writes < 2; writes++) { /* first migrates a temporary copy, then the file itself */
+    /* writes 0: migrates a temporary copy; writes 1: migrates the file itself */
+    for (int writes = 0; writes < 2; writes++) {
         cat = catalog_open(at("six.db"), writes ? 0 : GP_CATALOG_READONLY);
         assert_int_equal(ask(cat, "PRAGMA user_version"), GP_DB_VERSION);
         assert_int_equal(

@@ -93,7 +93,7 @@ static void test_moved_and_missing(void **state)
     assert_int_equal(todo.ids[0], moved);
     assert_string_equal(todo.paths[0], "/y/a.png");
     gp_cat_todo_clear(&todo);
-    /* The disk is plugged in again. */
+    /* Images that were missing are found again, as after a disk is plugged in again. */
     assert_ok(gp_cat_path_known(cat, "/x/gone.png", 1002, 77, &known, &err));
     assert_int_equal(known, gone);
     assert_ok(gp_cat_images_todo(cat, encoder, moved, 10, false, &todo, &err));
@@ -472,7 +472,8 @@ static void test_nan_lower_and_two_scorers(void **state)
         snprintf(sql, sizeof sql, "SELECT image FROM paths WHERE path = '/x/0_%d.png'", i);
         assert_ok(gp_cat_score_put(cat, ask(cat, sql), prompt, "distance/w", i, &err));
     }
-    assert_ok(gp_cat_matrix_read(cat, "distance/w", &m, &err)); /* inverted, so that larger values are better */
+    /* the scores are negated, so that larger values are better */
+    assert_ok(gp_cat_matrix_read(cat, "distance/w", &m, &err));
     for (size_t i = 0; i < m.n; i++) assert_true(m.scores[i] == -(double)(m.paths[i][5] - '0'));
     gp_cat_matrix_clear(&m);
     gp_query query = GP_QUERY_DEFAULTS; /* for the scorer used last, smaller values are better */

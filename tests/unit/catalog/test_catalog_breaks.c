@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * The catalog when things break: a process killed amid its writing, memory and disk that run out, files of others,
- * newer and older schemas, readers beside a writer.  What must hold is written at the head of src/catalog/schema.c. */
+ * The catalog under failures: a process that is killed while it writes, lack of memory or disk space, files of other
+ * programs, newer and older schemas, readers beside a writer.  The head of src/catalog/schema.c lists what must
+ * hold. */
 #include "analysis_support.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-/* ------------------------------------------------------------------ kill -9 */
+/* ------------------------------------------------------------------ a writer that is killed */
 
 /* A child process writes batches of BATCH images, each with path, prompt and embedding.  It reports the number of each
  * committed batch.  The test kills it at some moment, often inside a batch. */
@@ -293,7 +294,7 @@ static void test_sqlite_memory(void **state)
     wrap_sqlite(false);
     assert_true(n > 300);
     gp_catalog *cat = catalog_open(at("sqlite.db"), 0);
-    /* this error is not an error of the disk */
+    /* the status is MEMORY and not IO */
     assert_int_equal(gp_db_fail(cat, SQLITE_IOERR_NOMEM, &err), GP_ERR_MEMORY);
     assert_invariants(cat);
     assert_int_equal(ask(cat, "SELECT count(*) FROM scores"), 1);
@@ -490,7 +491,8 @@ static void test_created_at_once(void **state)
             gp_error err = {0};
             char go;
             close(gate[1]);
-            if (read(gate[0], &go, 1) != 0) _exit(3); /* closing the pipe starts all processes at once */
+            /* all processes wait here until the pipe is closed, so that they start at once */
+            if (read(gate[0], &go, 1) != 0) _exit(3);
             if (gp_cat_open(path, GP_CATALOG_CREATE, &cat, &err) != GP_OK) {
                 fprintf(stderr, "creator %u: %s\n", c, err.message);
                 _exit(2);

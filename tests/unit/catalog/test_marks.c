@@ -50,7 +50,7 @@ static void fill_marks(gp_catalog *cat)
     rate(cat, 1, 1, 5);
     rate(cat, 2, -1, 0);
     rate(cat, 3, 1, 0);
-    rate(cat, 3, 0, 0); /* the rating is removed again */
+    rate(cat, 3, 0, 0); /* removes the rating of image 3 */
     assert_ok(gp_cat_picks_replace(cat, "clip/w", &one, &rank, 1, "per_prompt=1", &reason, &category, &err));
     assert_ok(gp_cat_saved_put(cat, "foxes", "{\"a\":1}", &err));
     assert_ok(gp_cat_saved_put(cat, "gone", "{\"a\":2}", &err));

@@ -34,7 +34,7 @@ static void fill_catalog(const char *path)
     assert_ok(gp_cat_begin(cat, &err));
     assert_ok(gp_cat_generation_put(cat, &g, &id, &planned, &err));
     assert_ok(gp_cat_commit(cat, &err));
-    /* another program wrote metadata into the file of each image */
+    /* a second hash for each image, as if another program had written metadata into its file */
     assert_ok(gp_db_exec(cat, "INSERT INTO contents(hash, image) SELECT randomblob(16), id FROM images", &err));
     assert_ok(gp_db_exec(
         cat, "INSERT INTO image_quality SELECT id, 1, 2, 0.3, 0.4, 5, 0.6, 'normal' FROM images WHERE id <= 20", &err));
@@ -60,7 +60,7 @@ static uint64_t problems_of(const char *path)
     return problems;
 }
 
-/* Does what `add` does after a rescue: adds the images whose rows were lost, then merges the waiting marks. */
+/* Does what `add` does after a rescue: adds images if their rows were lost, then merges the waiting marks. */
 static void add_again(gp_catalog *cat, const gp_cat_image *images, size_t count)
 {
     gp_error err = {0};
@@ -166,7 +166,7 @@ static void test_damaged_head(void **state)
     static const struct {
         const char *what;
         size_t at, bytes, cut;
-        uint64_t least; /* at least this many of each 100 rows */
+        uint64_t least; /* at least this many of 100 rows must be read */
     } cases[] = {{"last page missing", 0, 0, PAGE, 90},
                  {"part of the last page missing", 0, 0, 1000, 90},
                  {"no magic", 0, 16, 0, 100},
@@ -234,7 +234,8 @@ static void test_what_is_refused(void **state)
     options.out = at("new.db");
     assert_ok(gp_cat_rescue(at("used.db"), &options, &report, &err));
     gp_catalog *cat = catalog_open(at("new.db"), GP_CATALOG_READONLY);
-    assert_int_equal(ask(cat, "SELECT count(*) FROM contents"), IMAGES); /* further hashes of the images */
+    /* the table of further hashes, one for each image */
+    assert_int_equal(ask(cat, "SELECT count(*) FROM contents"), IMAGES);
     gp_cat_close(cat);
     assert_int_equal(problems_of(at("new.db")), 0);
     assert_int_equal(problems_of(at("used.db")), 0);

@@ -16,7 +16,8 @@ typedef struct job {
 
 typedef struct bench {
     size_t jobs, made, taken, dropped;
-    size_t stop_after, fail_next, fail_take; /* numbers of the jobs at which something happens; 0: never */
+    /* number of the job at which the pipeline stops, next() fails or take() fails; 0: never */
+    size_t stop_after, fail_next, fail_take;
     size_t most_alive;
     atomic_size_t worked;
 } bench;

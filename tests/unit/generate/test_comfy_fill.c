@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Fills in random graphs of the kinds that people use: texts and numbers by links, encoders of SDXL, SD3 and Flux,
- * refiners, custom samplers.  The reader of metadata must find the requested values in each. */
+ * refiners, custom samplers.  The reader of metadata must find the requested values in each graph. */
 #include "support.h"
 
 #include "base/rng.h"
@@ -311,7 +311,8 @@ static void test_set(void **state)
     free(fill(PLAIN("1"), (const char *const[]){"33.seed=7"}, 1, "no such node and input", NULL));
 }
 
-/* A seed without all its places is an error for one image of each prompt too, unless the generator chooses seeds. */
+/* If a graph lacks an input for the seed, this is an error even with one image per prompt, unless the generator chooses
+ * seeds. */
 static void test_seed(void **state)
 {
     (void)state;
@@ -359,7 +360,7 @@ static void test_unclear(void **state)
     free(out);
     free(fill("{\"nodes\":[],\"links\":[]}", NULL, 0, "Export (API)", NULL));
     free(fill("{\"a\":1}", NULL, 0, "not a ComfyUI graph", NULL));
-    free(fill("a red fox\n", NULL, 0, "not a ComfyUI graph: JSON: bad value at byte 0", NULL));
+    free(fill("a red fox\n", NULL, 0, "not a ComfyUI graph: JSON: invalid value at byte 0", NULL));
     free(fill("{\"9\":{\"class_type\":\"SaveImage\",\"inputs\":{}}}", NULL, 0, "where the prompt goes", NULL));
     free(g);
 }

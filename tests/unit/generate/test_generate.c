@@ -171,7 +171,7 @@ static void test_infotext_of_any_settings(void **state)
         NULL, "", "blurry", " \n", "bad\nSteps: 3, Seed: 4, Size: 1x1", "Negative prompt: x "};
     enum { PROMPTS_ODD = sizeof prompts / sizeof *prompts, NEGATIVES = sizeof negatives / sizeof *negatives };
     for (unsigned set = 0; set < 1u << SETTINGS; set++) check_infotext(prompts[1], negatives[2], set);
-    /* small subsets are the difficult ones, so all of them are tested */
+    /* all small subsets are tested, because they are the difficult cases */
     for (unsigned set = 0; set < 1u << SETTINGS; set += set < 64 ? 1 : 61)
         for (unsigned p = 0; p < PROMPTS_ODD; p++)
             for (unsigned n = 0; n < NEGATIVES; n++) check_infotext(prompts[p], negatives[n], set);
@@ -190,7 +190,7 @@ static void test_text_in_png(void **state)
     assert_int_equal(gp_png_add_text(&no, "parameters", "x", &out, NULL), GP_ERR_FORMAT);
 }
 
-/* ------------------------------------------------------------------ what a back end may not be */
+/* ------------------------------------------------------------------ back ends that are rejected */
 
 static void test_wrong_backends(void **state)
 {

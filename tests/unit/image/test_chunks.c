@@ -81,7 +81,7 @@ static void put_tiff(gp_str *s, bool big, const tag *tags, size_t count, size_t 
         if (tags[i].type != 3 && tags[i].size > 4) gp_str_add(s, tags[i].data, tags[i].size);
 }
 
-/* ------------------------------------------------------------------ asking */
+/* ------------------------------------------------------------------ reading the texts */
 
 static gp_chunks read_all(const gp_str *file)
 {

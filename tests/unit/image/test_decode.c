@@ -94,9 +94,9 @@ static void test_not_images(void **state)
     SAYS("\0\0\0\0\0", GP_ERR_FORMAT, "is nothing but zeros");
     SAYS("\1\2\3\4\5", GP_ERR_FORMAT, "is not an image");
     SAYS("\x89PNG\r\n\n", GP_ERR_FORMAT, "is a PNG image with a damaged signature");
-    SAYS("\x89PNG\r\n\x1a\n", GP_ERR_FORMAT, "PNG data ends early");
-    SAYS("\xff\xd8\xff", GP_ERR_FORMAT, "JPEG data ends early");
-    SAYS("RIFF\4\0\0\0WEBP", GP_ERR_FORMAT, "WebP data ends early");
+    SAYS("\x89PNG\r\n\x1a\n", GP_ERR_FORMAT, "PNG data is truncated");
+    SAYS("\xff\xd8\xff", GP_ERR_FORMAT, "JPEG data is truncated");
+    SAYS("RIFF\4\0\0\0WEBP", GP_ERR_FORMAT, "WebP data is truncated");
 }
 
 static void expect_of(const char *name, size_t cut, size_t at, uint8_t xor, gp_status status, const char *message)
@@ -113,11 +113,11 @@ static void test_damage(void **state)
     expect_of("in/png-rgb8.png", 0, 0, 0, GP_ERR_LIMIT, "97x61 pixels is over the limit of 1000");
     expect_of("in/jpg-gray.jpg", 0, 0, 0, GP_ERR_LIMIT, "123x91 pixels is over the limit of 1000");
     expect_of("in/webp-lossy.webp", 0, 0, 0, GP_ERR_LIMIT, "101x67 pixels is over the limit of 1000");
-    expect_of("in/noise-64x1.png", 100, 0, 0, GP_ERR_FORMAT, "PNG data ends early");
+    expect_of("in/noise-64x1.png", 100, 0, 0, GP_ERR_FORMAT, "PNG data is truncated");
     expect_of("in/noise-64x1.png", 0, 17, 1, GP_ERR_FORMAT, "PNG chunk IHDR is damaged: its checksum is wrong");
     expect_of("in/noise-64x1.png", 0, 60, 1, GP_ERR_FORMAT, "PNG image data is damaged: its checksum is wrong");
-    expect_of("in/jpg-edges-17x15.jpg", 700, 0, 0, GP_ERR_FORMAT, "JPEG data ends early");
-    expect_of("in/webp-1x1.webp", 50, 0, 0, GP_ERR_FORMAT, "WebP data is damaged or ends early");
+    expect_of("in/jpg-edges-17x15.jpg", 700, 0, 0, GP_ERR_FORMAT, "JPEG data is truncated");
+    expect_of("in/webp-1x1.webp", 50, 0, 0, GP_ERR_FORMAT, "WebP data is damaged or truncated");
 }
 
 static void expect_whole(const uint8_t *bytes, size_t size, const gp_bytes *same_as)
@@ -154,7 +154,7 @@ static void test_damaged_metadata(void **state)
     gp_bytes_clear(&png);
 }
 
-/* After the last row these parts may be missing, as for Pillow: the checksum of the stream, CRC, IEND, and the end
+/* As in Pillow, these parts may be missing after the last row: the checksum of the stream, the CRC, IEND, and the end
  * marker of a JPEG. */
 static void test_missing_end(void **state)
 {
@@ -173,7 +173,7 @@ static void test_missing_end(void **state)
     }
 }
 
-/* ------------------------------------------------------------------ files that cost more than they say */
+/* ------------------------------------------------------------------ files that need much time or memory */
 
 static void test_bombs(void **state)
 {
@@ -284,7 +284,7 @@ static void test_prefixes(void **state)
     }
 }
 
-/* ------------------------------------------------------------------ at a part of the size */
+/* ------------------------------------------------------------------ decoding at reduced size */
 
 /* Returns the mean of |small - mean of the pixels that it represents in `whole`| over all values. */
 static double away(const gp_pixels *whole, const gp_pixels *small, uint32_t by)

@@ -141,8 +141,8 @@ static void test_closed_forms(void **state)
     c = grey(1000, 500, checker); /* larger than the sample */
     q = measure(&c);
     expect(&q, 160000, IMMERKAER * 800, 50 / 255.0, 1, 50 / 255.0);
-    c = grey(11, 11, dot); /* 81 pixels have all neighbours; the sums of squares and of magnitudes follow from the
-                            * kernels */
+    /* 9 x 9 = 81 pixels have all neighbours; the expected sums follow from the coefficients of the two filters */
+    c = grey(11, 11, dot);
     q = measure(&c);
     assert_true(fabs(q.sharpness - (16 + 4) * 40000 / 81.0) < 1e-6);
     assert_true(fabs(q.noise - IMMERKAER * 16 * 200 / 81) < 1e-6);
@@ -175,7 +175,8 @@ static void test_noise_is_estimated(void **state)
         add_noise(&c, deviations[i], false);
         gp_quality q = measure(&c);
         assert_true(fabs(q.noise / deviations[i] - 1) < 0.03);
-        assert_int_equal(q.frame, GP_FRAME_NORMAL); /* texture such as grain on a wall */
+        /* noise on a grey ground, such as the grain of a wall, is not a noise frame */
+        assert_int_equal(q.frame, GP_FRAME_NORMAL);
     }
 }
 
@@ -209,9 +210,12 @@ static void test_black_frames(void **state)
     assert_int_equal(square(64, 0, 0, 0), GP_FRAME_BLACK);
     assert_int_equal(square(63, 0, 0, 0), GP_FRAME_NORMAL);    /* images below 64 pixels are not tested */
     assert_int_equal(square(512, 2, 200, 14), GP_FRAME_BLACK); /* all pixels are below 16 */
-    assert_int_equal(square(512, 0, 10, 25), GP_FRAME_BLACK);  /* 100 bright pixels of 262144 */
-    assert_int_equal(square(512, 0, 20, 25), GP_FRAME_NORMAL); /* 400 bright pixels are content */
-    assert_int_equal(square(512, 0, 3, 40), GP_FRAME_NORMAL);  /* a small lit window, even outside the sample */
+    /* 10 x 10 = 100 bright pixels of 262144: less than 1 in 1000, so the frame is black */
+    assert_int_equal(square(512, 0, 10, 25), GP_FRAME_BLACK);
+    /* 20 x 20 = 400 bright pixels are more than 1 in 1000, so the frame is normal */
+    assert_int_equal(square(512, 0, 20, 25), GP_FRAME_NORMAL);
+    /* 3 x 3 pixels with a luma above 32 make the frame normal, even if they are outside the sample */
+    assert_int_equal(square(512, 0, 3, 40), GP_FRAME_NORMAL);
     assert_int_equal(square(512, 0, 1, 255), GP_FRAME_NORMAL); /* a single star */
 }
 
@@ -236,7 +240,7 @@ static void test_uniform_frames(void **state)
     assert_int_equal(square(512, 255, 300, 250), GP_FRAME_NORMAL); /* a white square on white ground */
     assert_int_equal(square(512, 255, 1, 250), GP_FRAME_NORMAL);
     c = plain(512, 512, 100, 100, 100);
-    put(&c, 7, 9, 100, 100, 110); /* a difference in one channel */
+    put(&c, 7, 9, 100, 100, 110); /* a pixel that differs in one channel */
     assert_int_equal(measure(&c).frame, GP_FRAME_NORMAL);
 }
 

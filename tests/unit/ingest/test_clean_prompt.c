@@ -202,7 +202,7 @@ static void test_parti(void **state)
     assert_true(touched <= 2);
 }
 
-/* ------------------------------------------------------------------ side-cars */
+/* ------------------------------------------------------------------ sidecar files */
 
 static void expect_sidecar(const char *folder, const char *bytes, size_t size, const char *wanted)
 {
@@ -247,7 +247,7 @@ static void test_sidecar(void **state)
     EXPECT_SIDECAR("\x1C\x20h\0i\0\x1D\x20", "\xE2\x80\x9Chi\xE2\x80\x9D");
     EXPECT_SIDECAR("\x2B\x73\xD7\x72\x8A\x96\n\0", "\xE7\x8C\xAB\xE7\x8B\x97\xE9\x9A\x8A\n");
     EXPECT_SIDECAR("\x73\x2B\x72\xD7\x96\x8A\0\n", "\xE7\x8C\xAB\xE7\x8B\x97\xE9\x9A\x8A\n");
-    /* a stray zero byte ends the text; a damaged byte in UTF-8 becomes U+FFFD */
+    /* a zero byte ends the text; an invalid byte in UTF-8 becomes U+FFFD */
     EXPECT_SIDECAR("a small cat\0", "a small cat");
     EXPECT_SIDECAR("caf\xC3\xA9 na\xC3\xAFve \xFF", "caf\xC3\xA9 na\xC3\xAFve \xEF\xBF\xBD");
     EXPECT_SIDECAR("a\nNegative prompt: b\nSteps: 1, Sampler: x, Seed: 3",

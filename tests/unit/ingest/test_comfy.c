@@ -22,7 +22,7 @@ static const variant switches[] = {
     {LINKED("'44':{'class_type':'ImpactRandomInt','inputs':{'value':2}},", "ImpactSwitch",
             "'select':['44',0],'input1':" A_VASE ",'input2':" A_KITE),
      NULL, NONE, NULL},
-    /* not known: counted from 0 or from 1 */
+    /* it is not known whether this node counts from 0 or from 1 */
     {FROM_40("IndexSwitch", "'index':1,'input1':" A_VASE ",'input2':" A_KITE ",'input3':" A_VASE), NULL, NONE, NULL},
     {FROM_40("IndexSwitch", "'index':2,'input1':" A_VASE ",'input2':" A_KITE), "a yellow kite", DERIVED, NULL},
     /* the selected input is not connected */
@@ -54,7 +54,7 @@ static const variant switches[] = {
     {FROM_40("TextSwitch", "'select':1,'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL},
     {FROM_40("TextSwitch", "'select':3,'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL},
     {FROM_40("TextSwitch", "'select':true,'text_a':" A_VASE ",'text_b':" A_KITE), "a blue vase", DERIVED, NULL},
-    /* a flag that is turned around */
+    /* a node that inverts a flag */
     {FROM_40("Switch", "'switch':true,'invert':true,'on_true':" A_VASE ",'on_false':" A_KITE), NULL, NONE, NULL},
     {FROM_40("Switch", "'switch':true,'invert':false,'on_true':" A_VASE ",'on_false':" A_KITE), "a blue vase", DERIVED,
      NULL},
@@ -414,7 +414,7 @@ static const variant passes[] = {
      "'seed':9,'steps':20,'cfg':5,'sampler_name':'e','scheduler':'n','denoise':0.4}}," DECODE("22", "21")
          SAVE("9", "22", "x") LAST "}",
      "a knight", DERIVED, NULL},
-    /* from an image on disk: the only sampler */
+    /* the only sampler starts from an image on the disk */
     {"{" MODEL BAD ENCODE(
          "20",
          "'a face'") "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}},'30':{'class_type':'VAEEncode',"
@@ -443,7 +443,7 @@ static const variant passes[] = {
          DECODE("22", "21") "'33':{'class_type':'ImageBatch','inputs':{'image1':['8',0],'image2':['22',0]}}," SAVE(
              "9", "33", "x") LAST "}",
      "a knight", DERIVED, NULL},
-    /* a face put in from another image */
+    /* a face of another image is inserted */
     {"{" FIRST SAMPLER("21", "6", "20", "5", "1.0")
          DECODE("22", "21") "'33':{'class_type':'ReActorFaceSwap','inputs':{'input_image':['8',0],'source_image':['22',"
                             "0]}}," SAVE("9", "33", "x") LAST "}",
@@ -465,7 +465,7 @@ static const variant passes[] = {
                      "Switch','inputs':{'Input':['77',0],'image1':['8',0],'image2':['22',0]}}," SAVE("9", "33", "x")
                          LAST "}",
      NULL, NONE, NULL},
-    /* the saved image was loaded from a file; another image was drawn beside it */
+    /* the saved image was loaded from a file; the graph also generates another image */
     {"{" FIRST "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," SAVE(
          "9", "31", "x") "'10':{'class_type':'PreviewImage','inputs':{'images':['8',0]}}," LAST "}",
      NULL, NONE, NULL},
@@ -536,7 +536,7 @@ static const variant folders[] = {
                                                                       "','inputs':{" below "," above                   \
                                                                       "}}," SAVE("9", "33", "x") LAST "}"
 
-/* One image put onto another. */
+/* One image is pasted onto another. */
 static const variant composites[] = {
     {ONTO("ImageCompositeMasked", "'destination':['8',0]", "'source':['22',0]"), NULL, NONE, NULL},
     {ONTO("ImageCompositeMasked", "'destination':['8',0]", "'source':['31',0]"), "a knight", DERIVED, NULL},
@@ -609,7 +609,7 @@ static void test_settings(void **state)
     gp_meta_clear(&empty);
 }
 
-/* The LoRAs of a loader with so many inputs `lora_name_1`, ... */
+/* Checks whether the LoRAs of a loader are read that has `count` inputs: ckpt_name, lora_name_1, lora_name_2, ... */
 static void expect_loras(const char *type, int count, bool read)
 {
     gp_str s = GP_STR_INIT;
@@ -662,7 +662,7 @@ static void test_hostile(void **state)
     assert_null(meta.prompt);
     gp_meta_clear(&meta);
     gp_str_clear(&s);
-    /* a node with so many second images that no pass over all inputs may be repeated for each of them */
+    /* a node with thousands of second images: reading must not search all inputs again for each of them */
     gp_str_puts(&s, "{" USUAL ENCODE("6", "'a cat'") SAVE("10", "40", "x") "'40':{'class_type':'Put','inputs':{"
                                                                            "'image':['8',0]");
     for (int i = 0; i < 100000; i++) gp_str_printf(&s, ",'source_%d':['41',0]", i);
@@ -674,7 +674,7 @@ static void test_hostile(void **state)
     gp_str_clear(&s);
 }
 
-/* Without memory there is no answer, rather than one by another saver, text or setting. */
+/* If memory runs out, there is no result.  It must not be a result with another saver, text or setting. */
 static void test_memory(void **state)
 {
     (void)state;

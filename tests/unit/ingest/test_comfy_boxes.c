@@ -4,7 +4,7 @@
 
 #define WRITES(type, input, text) FROM_40(type, "'" input "':'" text "'")
 
-/* A single text of a node's own: its text if the class is known as a text box, else a guess. */
+/* A node with a single text: this is the prompt if the class is known as a text box, else a guess. */
 static const variant boxes[] = {
     {WRITES("PrimitiveString", "value", "a jug"), "a jug", DERIVED, NULL},
     {WRITES("StringConstant", "string", "a jug"), "a jug", DERIVED, NULL},
@@ -57,7 +57,7 @@ static const variant boxes_with_options[] = {
     {FROM_40("Text Box", "'text':'a jug','style':'anime'"), "a jug", GUESS, NULL},
     {FROM_40("Text Box", "'text':'a jug','image':['8',0]"), NULL, NONE, NULL},
     {FROM_40("SomethingElse", "'text':'a jug','trim':false"), NULL, NONE, NULL},
-    /* a seed only chooses between alternatives */
+    /* a node with a seed and a text: its seed only chooses between alternatives in the text */
     {FROM_40("Text Box", "'text':'a jug','seed':5"), "a jug", DERIVED, NULL},
     {FROM_40("Text Box", "'text':'a {red|blue} jug','seed':5"), NULL, NONE, NULL},
     {FROM_40("Text Box", "'text':'a __colour__ jug','seed':5"), NULL, NONE, NULL},

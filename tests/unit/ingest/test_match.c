@@ -28,12 +28,13 @@ static gp_table *table_of(const char *name, const char *const *cells)
 }
 
 typedef struct matching {
-    const char *cells[MOST], *images[MOST]; /* lists end with NULL; the table is in /data/set, the root is /pics */
-    const char *rows;                       /* for each image the digit of its row, or '-' */
+    /* both lists end with NULL; the table is in the folder /data/set, and the images are below the root /pics */
+    const char *cells[MOST], *images[MOST];
+    const char *rows; /* for each image the digit of its row, or '-' */
     int ambiguous;
 } matching;
 
-/* repeated: the number of repeated rows, or -1 if it does not matter. */
+/* repeated: the expected number of repeated rows, or -1 to skip this check. */
 static void expect_repeated(const matching *m, int repeated)
 {
     gp_error err = {0};
@@ -285,7 +286,8 @@ static void test_stop_and_memory(void **state)
         uint64_t seen = gp_mem_fail_at(0);
         assert_int_equal(gp_mem_live(), before);
         if (seen < n) break;
-        if (st != GP_OK) assert_int_equal(st, GP_ERR_MEMORY); /* or OK: text that is not JSON stays text */
+        /* the call may succeed, because text that is not JSON stays text */
+        if (st != GP_OK) assert_int_equal(st, GP_ERR_MEMORY);
     }
     gp_table_close(few);
     for (size_t i = 0; i < N; i++) gp_mem_free(m.paths[i]);

@@ -82,7 +82,8 @@ static const infotext infotexts[] = {
      "\"none\"}"},
     /* the settings are missing */
     {"a cat\nNegative prompt: a dog", "a cat", "a dog", "{}"},
-    /* stable-diffusion.cpp: "Model: " is empty and its parts have their own names; numbers in its format */
+    /* infotext of stable-diffusion.cpp: "Model: " is empty, the files of the model have keys of their own, and numbers
+     * have the program's format */
     {"a cat<lora:lcm:0.5>\nSteps: 4, CFG scale: 1.000000, Eta: inf, Seed: 42, Size: 512x1024, Model: , RNG: cuda, "
      "Sampler: "
      "euler, TE: t5, Unet: flux.gguf, VAE: ae.sft, Version: stable-diffusion.cpp, SDCPP: "
@@ -356,7 +357,7 @@ static void test_large_graph(void **state)
     gp_str_clear(&s);
 }
 
-/* ------------------------------------------------------------------ which chunk */
+/* ------------------------------------------------------------------ which chunk is used */
 
 #define INFO "said\nSteps: 1, Sampler: x, Seed: 3"
 

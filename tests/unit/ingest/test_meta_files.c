@@ -100,8 +100,8 @@ static void compare_file(comparison *c, const gp_json *theirs)
                    gp_json_get(hires, "denoise"));
 }
 
-/* The name of the program in expected.json, and which program's metadata it is; files of others are not supported
- * yet. */
+/* Returns which program's metadata a file has, from the program's name in expected.json.  Files of other programs are
+ * not supported yet. */
 static const struct writer {
     const char *software, *tool;
 } writers[] = {{"forge-neo", "a1111"}, {"forge-classic", "a1111"}, {"reforge", "a1111"},   {"easy-reforge", "a1111"},
@@ -149,7 +149,7 @@ static void test_expected(void **state)
     assert_int_equal(t.wrong, 0);
 }
 
-/* ------------------------------------------------------------------ read with another program */
+/* ------------------------------------------------------------------ prompts that were read with another program */
 
 static void test_real_prompts(void **state)
 {

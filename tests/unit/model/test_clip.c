@@ -113,7 +113,7 @@ static void check_batches(gp_precision precision, gp_engine engine)
             assert_ok(gp_encoder_worker_new(clip, n, 0, &small, &err));
             assert_ok(gp_encoder_run_images(small, planes + at * PLANES, n, some, &err));
             assert_memory_equal(some, all + at * E, n * E * sizeof(float));
-            /* also with a worker that was used before */
+            /* a worker that was used before also gives the same bits */
             assert_ok(gp_encoder_run_images(w, planes + at * PLANES, n, some, &err));
             assert_memory_equal(some, all + at * E, n * E * sizeof(float));
             gp_encoder_worker_free(small);
@@ -302,7 +302,7 @@ static void test_preprocess_files(void **state)
     recipe_folder_free(folder);
     folder = folder_of(&sizes, config, "F32", 1);
     assert_int_equal(recipe_write_text(folder, "processor_config.json", "{\"image_processor\":7}"), 0);
-    expect_refusal(folder, GP_ERR_FORMAT, "no image_processor", "processor_config.json'");
+    expect_refusal(folder, GP_ERR_FORMAT, "the object image_processor is missing", "processor_config.json'");
     recipe_folder_free(folder);
 }
 

@@ -11,7 +11,7 @@
 #define A4       "\"a\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}"
 #define T(range) "{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[" range "]}"
 
-/* Makes a file: length, header, and `bytes` bytes of data that count up; owned. */
+/* Makes a file in memory: length, header, and `bytes` bytes of data with ascending values.  The caller frees it. */
 static uint8_t *file_of(const char *header, size_t bytes, size_t *size)
 {
     size_t n = strlen(header);
@@ -111,9 +111,9 @@ static const struct {
     {"{}", 1, "1 bytes at the end"},
     /* shapes */
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0,
-     "shape of tensor 'a' overflows"},
+     "shape of tensor 'a' has too many elements"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904],\"data_offsets\":[0,0]}}", 0,
-     "shape of tensor 'a' overflows"},
+     "shape of tensor 'a' has too many elements"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-4],\"data_offsets\":[0,16]}}", 16, "the shape of tensor 'a' must be"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[18446744073709551616],\"data_offsets\":[0,16]}}", 16,
      "the shape of tensor 'a'"},
@@ -121,7 +121,8 @@ static const struct {
      "tensor 'a' has 9 dimensions"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":4,\"data_offsets\":[0,16]}}", 16, "tensor 'a' has no shape"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[[4]],\"data_offsets\":[0,16]}}", 16, "the shape of tensor 'a'"},
-    {"{\"a\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,1]}}", 1, "tensor 'a' does not fill whole bytes"},
+    {"{\"a\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,1]}}", 1,
+     "the size of tensor 'a' is not a whole number of bytes"},
     /* entries */
     {"{\"a\":{\"shape\":[4],\"data_offsets\":[0,16]}}", 16, "tensor 'a' has no dtype"},
     {"{\"a\":{\"dtype\":\"F31\",\"shape\":[4],\"data_offsets\":[0,16]}}", 16, "the dtype of tensor 'a' is unknown"},

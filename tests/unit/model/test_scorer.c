@@ -256,7 +256,8 @@ static void test_linear_direction(void **state)
     for (size_t i = 0; i < D; i++) values[i] = weight_at(i);
     values[D] = 3.5f;
     gp_hash_hex(gp_hash_of(values, sizeof values), hex);
-    assert_string_equal(usual->parameters, hex); /* ids that catalogs already contain stay valid */
+    /* the hash of a head without a direction is unchanged, because catalogs contain ids with it */
+    assert_string_equal(usual->parameters, hex);
     assert_string_equal(higher->id, usual->id);
     assert_string_not_equal(lower->id, usual->id);
     gp_scorer_close(usual);
@@ -316,8 +317,8 @@ static void test_linear_refuses(void **state)
     char named[800];
     expect_refusal("linear:/nonexistent/head.safetensors", GP_ERR_NOT_FOUND, "/nonexistent/head.safetensors", "");
     expect_refusal(write_head("x", "", values, 4), GP_ERR_FORMAT, "is not a safetensors file", "");
-    expect_refusal(write_floats("x", "", 768, NULL), GP_ERR_USAGE, "is a head for embeddings of 768 numbers",
-                   "those of 'org/model' have 512");
+    expect_refusal(write_floats("x", "", 768, NULL), GP_ERR_USAGE, "is a head for embeddings with 768 dimensions",
+                   "embeddings of 'org/model' have 512");
     expect_refusal(write_head("x", "{\"bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", values, 4),
                    GP_ERR_FORMAT, "has no tensor 'weight'", "");
     expect_refusal(

@@ -188,7 +188,8 @@ static void test_prefix_refused(void **state)
     recipe_folder_free(folder);
 }
 
-/* One number that is not finite is rejected anywhere: in a matrix, a norm, a bias, the token table, the temperature. */
+/* A single number that is not finite is rejected, wherever it is: in a matrix, a norm, a bias, the token table, or the
+ * temperature. */
 static void test_not_finite(void **state)
 {
     static const char *const names[] = {"text_projection.weight",

@@ -68,7 +68,7 @@ static void test_pause_and_limit(void **state)
     double begun = gp_clock_now();
     assert_int_equal(gp_http_send(http, &q, &r, &err), GP_ERR_NETWORK);
     assert_true(gp_clock_now() - begun < PAUSE - 10);
-    assert_non_null(strstr(err.message, "the server answers 503"));
+    assert_non_null(strstr(err.message, "the server answered with status 503"));
     gp_http_close(http);
     busy_close(&b);
     assert_int_equal(b.answers, 1);

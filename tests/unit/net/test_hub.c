@@ -121,7 +121,7 @@ static void test_where_the_cache_is(void **state)
     char *old_home = gp_str_dup(getenv("HOME") ? getenv("HOME") : "/"), *folder = NULL;
     (void)state;
     for (size_t i = 0; i < 5; i++) setenv(set[i][0], set[i][1], 1);
-    for (size_t i = 0; i < 5; i++) { /* from the highest to the lowest priority */
+    for (size_t i = 0; i < 5; i++) { /* the variables are tested from the highest to the lowest priority */
         assert_ok(gp_hub_cache_folder(&folder, &err));
         assert_string_equal(folder, set[i][2]);
         gp_mem_free(folder);

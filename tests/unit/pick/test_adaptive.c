@@ -21,7 +21,8 @@ static void test_adaptive(void **state)
 {
     (void)state;
     static const double values[PROMPTS][8] = {
-        {20, 21, 35},             /* one score is far above the others: no expected gain */
+        /* the best score is far above the others, and no other prompt exceeds it: no expected gain */
+        {20, 21, 35},
         {20, 20.5, 21},           /* low scores close to each other: more images */
         {22, 23},                 /* more images */
         {10},                     /* only one image so far, so another one */

@@ -56,7 +56,7 @@ static void test_shrunken(void **state)
     gp_json_free(root);
 }
 
-/* Groups without enough data. */
+/* Groups with too little data for a z-score. */
 static void test_little_to_go_by(void **state)
 {
     (void)state;
@@ -112,7 +112,7 @@ static void test_small_groups_do_not_explode(void **state)
     assert_ok(shrunken(score, group, 42, 3, got, weight, &err));
     assert_ok(gp_calibrate_z(score, group, 42, 3, z, &err));
     assert_true(weight[2] < weight[0] && weight[0] > 0.95);
-    assert_true(fabs(got[0]) < 2.5); /* nearly the residual in its own group */
+    assert_true(fabs(got[0]) < 2.5); /* the corrected score is nearly the residual in the row's own group */
     assert_true(got[41] > got[40]);  /* the order within a group stays */
     assert_true(fabs(got[41]) < 3);  /* a pair with a tiny difference gets no large z */
 }
@@ -208,7 +208,7 @@ static void test_corrected_in_small_groups(void **state)
     for (int i = 0; i < N; i++) group[i] = i < 200 ? i % 2 : 2, score[i] = 20 + i / 2 * 0.1;
     score[200] = 24.9, score[201] = 25, score[202] = 25.1;
     assert_ok(corrected_of(score, group, N, 3, got, &err));
-    /* by the percentile in the group alone it would be 6.7 */
+    /* the percentile in the group alone would give 6.7 */
     assert_true(got[202] - got[200] > 0.2 && got[202] - got[200] < 3.5);
 }
 

@@ -20,7 +20,8 @@ static void test_words(void **state)
     for (size_t i = 0; i < 9; i++) assert_int_equal(c.category[i], want[i]);
     for (size_t i = 0; i < 4; i++) assert_string_equal(c.names[i], names[i]);
     assert_string_equal(c.source, "column Category");
-    assert_string_equal(c.note, "column 'Category' has 4 different values in 7 rows: most categories are of one image");
+    assert_string_equal(
+        c.note, "column 'Category' has 4 different values in 7 rows: a category has fewer than 2 images on average");
     gp_categories_clear(&c);
     gp_categories_clear(&c);
     assert_ok(gp_categories_from_column(words, 2, "x", &c, &err));
@@ -97,12 +98,16 @@ static void test_which_level(void **state)
                                                                  * fits, from coarse to fine */
     assert_level((const uint32_t[]){15, 1}, 2, 4, NULL);        /* both limits are included */
     assert_level((const uint32_t[]){3, 1}, 2, 20, NULL);
-    assert_level((const uint32_t[]){20, 2, 1}, 3, 24,
-                 "no level of the hierarchy has 4 to 24 clusters: the 30 of the nearest were merged to 24");
-    assert_level((const uint32_t[]){1}, 1, 24,
-                 "no level of the hierarchy has 4 to 24 clusters: the 60 of the nearest were merged to 24");
-    assert_level((const uint32_t[]){30, 20}, 2, 3, "no level of the hierarchy has 4 to 24 clusters: the finest has 3");
-    assert_level((const uint32_t[]){60}, 1, 1, "no level of the hierarchy has 4 to 24 clusters: the finest has 1");
+    assert_level(
+        (const uint32_t[]){20, 2, 1}, 3, 24,
+        "no level of the hierarchy has 4 to 24 clusters: the 30 clusters of the nearest level were merged to 24");
+    assert_level(
+        (const uint32_t[]){1}, 1, 24,
+        "no level of the hierarchy has 4 to 24 clusters: the 60 clusters of the nearest level were merged to 24");
+    assert_level((const uint32_t[]){30, 20}, 2, 3,
+                 "no level of the hierarchy has 4 to 24 clusters: the finest level has 3");
+    assert_level((const uint32_t[]){60}, 1, 1,
+                 "no level of the hierarchy has 4 to 24 clusters: the finest level has 1");
     assert_level(NULL, 0, 0, "there are too few images for a hierarchy: no categories");
 }
 

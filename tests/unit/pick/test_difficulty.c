@@ -74,7 +74,7 @@ static void test_what_takes_no_part(void **state)
     for (size_t j = 0; j < g.d; j++) {
         g.embeddings[k * g.d + j] = 0;
         g.embeddings[(k + 1) * g.d + j] = j ? 1 : (float)NAN;
-        g.embeddings[(k + 2) * g.d + j] = 1; /* the prompt's only image has no score */
+        g.embeddings[(k + 2) * g.d + j] = 1; /* this prompt has only one image, which has no score */
     }
     const struct {
         int32_t prompt;

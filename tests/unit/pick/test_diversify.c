@@ -64,7 +64,7 @@ static void test_golden(void **state)
     gp_json_free(root);
 }
 
-/* ------------------------------------------------------------------ slow and obvious twins */
+/* ------------------------------------------------------------------ slow and simple versions */
 
 static double cosine(const float *v, size_t d, size_t i, size_t j)
 {
@@ -245,8 +245,8 @@ static void test_opposites(void **state)
     size_t count;
     assert_ok(gp_diversify_facility(v, 4, 2, worth, NULL, 3, 0, chosen, &count, &err));
     assert_int_equal(count, 3);
-    assert_int_equal(chosen[0], 0); /* also represents row 3; then come the opposite and the perpendicular row, never
-                                     * the copy */
+    /* row 0 also represents row 3, its copy; then come the opposite and the perpendicular row, never the copy */
+    assert_int_equal(chosen[0], 0);
     assert_int_equal(chosen[1], 1);
     assert_int_equal(chosen[2], 2);
 }
@@ -274,7 +274,7 @@ static void test_more_than_the_pool(void **state)
     for (size_t i = 0; i < count; i++) {
         assert_false(seen[chosen[i]]);
         seen[chosen[i]] = true;
-        /* then the other rows by relevance */
+        /* after the rows of the pool, the other rows follow by relevance */
         if (i > GP_DIVERSIFY_POOL) assert_true(worth[chosen[i]] < worth[chosen[i - 1]]);
     }
     assert_false(seen[0]); /* its relevance is 0 */

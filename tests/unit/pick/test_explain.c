@@ -147,7 +147,7 @@ static void test_long_prompt(void **state)
     strcat(wanted, "...', score 28.10");
     v.prompt = prompt;
     says(v, wanted);
-    prompt[120] = 0; /* exactly as long as the sentence allows */
+    prompt[120] = 0; /* a prompt of exactly the maximum length is quoted completely */
     memcpy(wanted + strlen("picked as the 3rd best of 4 for the prompt '") + 120, "', score 28.10", 15);
     says(v, wanted);
 }

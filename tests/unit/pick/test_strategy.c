@@ -66,7 +66,7 @@ static void fill(scene *s, uint64_t seed)
                                 .vectors = s->vectors};
 }
 
-/* ------------------------------------------------------------------ no categories, slices or copies: rank.h */
+/* ------------------------------------------------------------------ compared with rank.h */
 
 /* Chooses ranks of at most `per` (0: no limit) and scores of at least `min`, and of these the best `top` (0: no limit).
  * Returns their number. */
@@ -118,7 +118,7 @@ static void test_prompts_alone(void **state)
     }
 }
 
-/* ------------------------------------------------------------------ the slow twin */
+/* ------------------------------------------------------------------ the slow version */
 
 static double value_of(const scene *s, const gp_pick_options *o, size_t i)
 {
@@ -465,7 +465,7 @@ static void test_no_category(void **state)
     says(&v[2], "not picked: 3rd of 3 in those of no category, score 28.00; the last one taken has score 29.00");
 }
 
-/* ------------------------------------------------------------------ what cannot be */
+/* ------------------------------------------------------------------ invalid options */
 
 static void refuses(gp_pick_options o, const char *message)
 {
@@ -586,7 +586,8 @@ static void add_slice(collection *a, int32_t category, const uint32_t *rows, uin
     a->block_used += support;
 }
 
-/* Adds every cluster of the category's own tree that is below the limits; none of them may be used. */
+/* Adds every cluster of the category's own tree that is below the limits of a slice; the strategy must use none of
+ * them. */
 static void add_others(collection *a, const char *root, const char *profile, int32_t category, double limit)
 {
     char path[1200];

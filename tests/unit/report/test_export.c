@@ -62,8 +62,8 @@ static void test_copy(void **state)
     gp_catalog *cat = candidates_catalog("copy.db", cats, CATS);
     const char *out = at("copy/deep");
     assert_counts(export_to(cat, out, GP_EXPORT_COPY), 3, 0, 0);
-    assert_int_equal(files_in(out), 7); /* three images, three tables, the list of exported files, and no temporary
-                                         * files */
+    /* the folder has three images, three tables and the list of exported files, but no temporary files */
+    assert_int_equal(files_in(out), 7);
     assert_true(same_content(at("a/x.png"), at("copy/deep/x.png")));
     assert_true(same_content(at("b/x.png"), at("copy/deep/x-2.png")));
     assert_true(same_content(at("c/x.png"), at("copy/deep/x-3.png")));
@@ -207,8 +207,8 @@ static void test_missing_and_changed(void **state)
     gp_cat_close(cat);
 }
 
-/* A stranger's catalog may contain the hash of a file that is not an image, such as a file that exists on many
- * machines. */
+/* A catalog from somebody else may have the path and the hash of a private file that is not an image; export must not
+ * copy such a file. */
 static void test_no_image(void **state)
 {
     (void)state;

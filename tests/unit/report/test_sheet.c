@@ -9,7 +9,7 @@ static const candidate animals[] = {
     {.name = "a1.png", .prompt = "a red fox", .score = 30, .picked = true, .colour = 0xff2000},
     {.name = "a2.png", .prompt = "a red fox", .score = 20, .colour = 0x2040ff},
     {.name = "a3.png", .prompt = "a red fox", .score = 10, .colour = 0x20ff40},
-    /* its gain is lower than the fox's, so it comes later, although its score is higher */
+    /* this prompt's gain is lower than the fox's, so its row comes later, although its score is higher */
     {.name = "b1.png",
      .prompt = "a blue whale in a sea that goes on and on, seen from far above, in the manner of an etching, and then "
                "some more words that no row of a sheet of this width has any room for, so that the end is cut",

@@ -24,7 +24,8 @@ static gp_guard_request post(const char *uri, const char *length)
     return r;
 }
 
-/* Returns the status of the rejection, or 0 if the request is admitted.  The message is in the global variable `no`. */
+/* Returns the status of the rejection, or 0 if the request is admitted.  The message is then in the global variable
+ * `no`. */
 static gp_refusal no;
 static gp_route route;
 static uint64_t length;
@@ -45,7 +46,7 @@ static unsigned refused(gp_guard_request r)
     return refused_by(&guard, &r);
 }
 
-/* ------------------------------------------------------------------ let in */
+/* ------------------------------------------------------------------ admitted requests */
 
 static void the_right_ones(void **state)
 {
@@ -386,7 +387,7 @@ static void too_large(void **state)
     assert_non_null(strstr(no.message, "8388608"));
 }
 
-/* ------------------------------------------------------------------ what comes first */
+/* ------------------------------------------------------------------ order of the checks */
 
 /* Everything is wrong, and the faults are removed one by one: the responses come in this order, so a client that is not
  * the page never learns which addresses exist. */

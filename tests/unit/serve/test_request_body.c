@@ -2,7 +2,7 @@
  * Rules for every body, and the bodies of saved views and of exports. */
 #include "bodies_support.h"
 
-/* ------------------------------------------------------------------ any body */
+/* ------------------------------------------------------------------ rules for every body */
 
 static void not_json(void **state)
 {

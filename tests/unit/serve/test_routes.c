@@ -30,7 +30,7 @@ static void assert_hash(void)
     assert_string_equal(hex, HASH);
 }
 
-/* ------------------------------------------------------------------ right ones */
+/* ------------------------------------------------------------------ valid addresses */
 
 static void the_table(void **state)
 {
@@ -91,7 +91,7 @@ static void what_they_name(void **state)
     assert_string_equal(found.name, "assets/a-b_c.D9.css");
 }
 
-/* ------------------------------------------------------------------ wrong ones */
+/* ------------------------------------------------------------------ invalid addresses */
 
 static void numbers(void **state)
 {
@@ -225,7 +225,7 @@ static void other_spellings(void **state)
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (kind_of(others[i]) != GP_ROUTE_PAGE) fail_msg("\"%s\" is a route", others[i]);
         assert_string_equal(found.name, others[i]);
-        assert_int_equal(found.number, 0); /* a partial match leaves no number */
+        assert_int_equal(found.number, 0); /* an address that matches only in part must not set `number` */
         assert_int_equal(found.methods, GP_METHOD_GET);
         assert_false(found.writes);
     }

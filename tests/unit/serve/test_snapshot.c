@@ -57,7 +57,8 @@ static void two_are_kept(void **state)
     assert_ptr_equal(again, first);
     gp_snapshot_unref(again);
     assert_ok(gp_snapshot_renew(s, &err));
-    assert_null(gp_snapshot_ref_revision(s, 1)); /* not available for new references, but complete for the holder */
+    /* the view can get no new references, but is still complete for its holder */
+    assert_null(gp_snapshot_ref_revision(s, 1));
     assert_int_equal(first->holders, 1);
     assert_int_equal(gp_view_count(first->view), N);
     gp_snapshot_unref(first);

@@ -49,7 +49,7 @@ static void want(account *a, gp_server *s, const gp_hash *hash, uint32_t side)
     gp_request *request = account_open(a, s);
     request->route = (gp_route){.kind = GP_ROUTE_THUMB, .hash = *hash, .number = side};
     gp_serve_thumb(request);
-    /* a waiting request belongs to other threads now */
+    /* a waiting request now belongs to other threads, so it must not be read here */
     if (!atomic_load(&a->suspended)) account_close(a);
 }
 
@@ -122,7 +122,7 @@ static void many_want_the_same(void **state)
     stop(s);
 }
 
-/* ------------------------------------------------------------------ a decoder that stands still */
+/* ------------------------------------------------------------------ a decoder that is blocked */
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int standing;

@@ -94,7 +94,7 @@ static void the_rest_is_answered_at_the_end(void **state)
     wait_for_working(2);
     atomic_store(&s->stopping, true);
     pthread_mutex_unlock(&gate);
-    gp_worker_pool_close(s->general_pool); /* returns when all requests are answered */
+    gp_worker_pool_close(s->general_pool); /* gp_worker_pool_close returns when all requests are answered */
     s->general_pool = NULL;
     for (int i = 0; i < N; i++) {
         assert_int_equal(atomic_load(&accounts[i].status), i < 2 ? 418 : 503);
@@ -103,7 +103,7 @@ static void the_rest_is_answered_at_the_end(void **state)
     server_free(s);
 }
 
-/* ------------------------------------------------------------------ many that ask */
+/* ------------------------------------------------------------------ many requests at once */
 
 enum { ASKERS = 4, EACH = 400, FEW = 8 };
 typedef struct asking {

@@ -225,7 +225,7 @@ static void test_prompts_of_paths(void **state)
     put_text(table, "file_name,prompt\nb.png,second\na.png,first\n");
     assert_ok(add(&p, table, &report, &err));
     assert_string_equal(record(&p, "b.png"), "first|table:t.csv|{}");
-    /* the moved file has only one path */
+    /* the file that was moved has only one path that exists */
     put_picture(&p, "e.png", 2, "old words");
     evidence(&p, &told, &report);
     snprintf(moved, sizeof moved, "%s", in(&p, "f.png"));

@@ -45,7 +45,7 @@ static void test_folder(void **state)
     const char *roots[] = {p.pictures};
     size_t before = files_in(p.pictures);
     gp_bench_options o = small(roots);
-    o.seconds = 30; /* all images are encoded long before */
+    o.seconds = 30; /* all images are encoded long before these 30 seconds have passed */
     assert_ok(gp_bench(model, &o, &r, &err));
     assert_int_equal(r.found, 24);
     assert_int_equal(r.pictures, 23);
@@ -71,7 +71,7 @@ static void test_drawn(void **state)
     gp_error err = {0};
     gp_bench_report r = GP_INIT(gp_bench_report);
     gp_bench_options o = small(NULL);
-    o.sample = 8, o.seconds = 3600; /* the number of images ends the measurement on any machine */
+    o.sample = 8, o.seconds = 3600; /* the number of images, and not the time, ends the measurement on any machine */
     assert_ok(gp_bench(model, &o, &r, &err));
     assert_int_equal(r.found, 0);
     assert_int_equal(r.pictures, 8);

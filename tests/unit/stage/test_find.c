@@ -122,7 +122,8 @@ static void test_categories_by_words(void **state)
                *wrong[] = {"animals=cat||dog", "x"};
     o.category_labels = words, o.category_label_count = 4, o.no_map = true;
     assert_ok(gp_analyze(cat, NULL, &o, &report, &err));
-    assert_int_equal(report.categories, 4); /* "two blue cars", "three eggs": plurals count as words too */
+    /* the plural of a label counts too, as in "two blue cars" and "three eggs" */
+    assert_int_equal(report.categories, 4);
     assert_string_equal(report.category_source, "your words");
     o.category_labels = wrong, o.category_label_count = 2;
     assert_int_equal(gp_analyze(cat, NULL, &o, &report, &err), GP_ERR_USAGE);
@@ -174,7 +175,7 @@ static void test_pick_needs_an_analysis_only_where_it_does(void **state)
 }
 
 typedef struct told {
-    char codes[256], message[512]; /* all codes; the last message */
+    char codes[256], message[512]; /* all codes of the notes; the message of the last note */
 } told;
 
 static void hear(void *user, const gp_note *note)

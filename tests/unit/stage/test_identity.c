@@ -304,7 +304,7 @@ static void change(const place *p, world *w)
     }
 }
 
-/* Merges an image without work into another image. */
+/* Merges image `from` of the model into image `into`. */
 static void merge(world *w, int from, int into)
 {
     for (int i = 0; i < w->count; i++)

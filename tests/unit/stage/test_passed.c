@@ -151,7 +151,7 @@ static void test_grids(void **state)
     static const char *const folders[] = {"txt2img-grids", "txt2img-grids/2024-01-01", "out"};
     for (int i = 0; i < 3; i++) mkdir(in(&p, folders[i]), 0755);
     put_grid(&p, "out/a.png", 1, 1, false, "32x32");
-    put_grid(&p, "out/b.png", 2, 2, true, "32x32"); /* upscaled, with the old metadata */
+    put_grid(&p, "out/b.png", 2, 2, true, "32x32"); /* an upscaled image, which has the metadata of the small one */
     put_grid(&p, "out/c.png", 3, 3, true, "32x32, Hires upscale: 3");
     put_grid(&p, "out/grid-of-houses.png", 1, 1, false, "32x32");
     assert_ok(run_plan(&p, NULL, &run, &err));
@@ -159,8 +159,9 @@ static void test_grids(void **state)
     put_grid(&p, "txt2img-grids/2024-01-01/grid-0000.png", 2, 2, false, "32x32");
     put_grid(&p, "txt2img-grids/grid-0001.png", 1, 1, true, "33x32"); /* a grid of one image */
     put_grid(&p, "out/grid-0007.png", 3, 1, false, "32x32");
-    put_grid(&p, "out/xyz_grid-0001-12.png", 4, 2, false, "30x28");        /* with labels around the cells */
-    put_grid(&p, "out/whatever.png", 2, 3, false, "32x32");                /* recognised by size and pixels */
+    put_grid(&p, "out/xyz_grid-0001-12.png", 4, 2, false, "30x28"); /* with labels around the cells */
+    /* this grid is recognised by its size and pixels, not by its name */
+    put_grid(&p, "out/whatever.png", 2, 3, false, "32x32");
     put_grid(&p, "out/large.png", 4, 4, false, "32x32, Hires upscale: 2"); /* 2 x 2 cells of 64 pixels */
     add(&p, p.pictures, &n);
     assert_said(&n, "grids 6: ");
@@ -210,7 +211,7 @@ static void test_own_products(void **state)
     assert_ok(gp_export(cat, &export, &report, &err));
     assert_int_equal(report.done, 4);
     gp_catalog_close(cat);
-    put_picture(&p, "keep/mine.png", 77, NULL); /* not exported by goldpan, in the same folder */
+    put_picture(&p, "keep/mine.png", 77, NULL); /* an image in the same folder that goldpan did not export */
     report = add(&p, p.pictures, &n);
     assert_int_equal(report.done, 1);
     assert_int_equal(report.failed, 0);

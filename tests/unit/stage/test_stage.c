@@ -115,7 +115,7 @@ static void test_moved_and_doubled(void **state)
     snprintf(to, sizeof to, "%s", in(&p, "moved.png"));
     assert_int_equal(rename(in(&p, "003.png"), to), 0);
     assert_ok(run_plan(&p, NULL, &report, &err));
-    assert_int_equal(report.score.done, 0); /* its embedding and score stay with it */
+    assert_int_equal(report.score.done, 0); /* the embedding and score of the moved image are kept */
     gp_counts counts = counts_of(&p);
     assert_int_equal(counts.images, 8);
     assert_int_equal(counts.missing_paths, 1);
@@ -149,7 +149,7 @@ static void test_table_beats_sidecar(void **state)
     assert_non_null(strstr(rows, "000.png|a green tree, at night|table:prompts.csv|1|"));
     assert_non_null(strstr(rows, "001.png|two blue cars|sidecar|1|"));
     gp_mem_free(rows);
-    /* the sidecar file does not replace it */
+    /* the sidecar file does not replace the prompt from the table */
     put_picture(&p, "000.png", 1, "a red cat");
     assert_ok(run_plan(&p, NULL, &report, &err));
     rows = dump(&p);
@@ -205,7 +205,7 @@ static void test_stop_and_go_on(void **state)
     place_remove(&parts);
 }
 
-/* ------------------------------------------------------------------ the rest */
+/* ------------------------------------------------------------------ other cases */
 
 static void test_long_prompt(void **state)
 {

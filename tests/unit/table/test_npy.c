@@ -79,8 +79,8 @@ static void test_what_is_refused(void **state)
     } cases[] = {{"fortran", "Fortran", GP_ERR_UNSUPPORTED},
                  {"scalar", "single number", GP_ERR_UNSUPPORTED},
                  {"three", "two dimensions", GP_ERR_UNSUPPORTED},
-                 {"big", "must be an array of f2", GP_ERR_UNSUPPORTED},
-                 {"object", "must be an array of f2", GP_ERR_UNSUPPORTED},
+                 {"big", "must be a NumPy array of type f2", GP_ERR_UNSUPPORTED},
+                 {"object", "must be a NumPy array of type f2", GP_ERR_UNSUPPORTED},
                  {"cut", "cut off", GP_ERR_FORMAT}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char path[200];

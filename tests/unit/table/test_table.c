@@ -87,7 +87,7 @@ static void test_csv(void **state)
         {"a,a,,a\n1,2,3,4\n", "csv", "a|a.1|column 3|a.2/1|2|3|4"},
         {"a\nx\ny\n", "csv", "a/x/y"},
         {"a,b\n", "csv", "a|b"},
-        /* other delimiters by the header */
+        /* the header determines other delimiters */
         {"a;b\n1,5;2\n", "csv", "a|b/1,5|2"},
         {"a\tb\n1\t2\n", "csv", "a|b/1|2"},
         {"a,b;c\n1,2\n", "csv", "a|b;c/1|2"},
@@ -110,7 +110,7 @@ static void test_tsv(void **state)
     static const form forms[] = {
         {"a\tb\n1\t2\n", "tsv", "a|b/1|2"},
         {"a\tb\n1,5\t\n", NULL, "a|b/1,5|"},
-        /* written by hand: quotes are letters */
+        /* a file written by hand: quotes are ordinary characters */
         {"a\tb\n\"G I G\" painted\t2\n", "tsv", "a|b/\"G I G\" painted|2"},
         {"a\tb\n\"a sign\"\t2\n", "tsv", "a|b/\"a sign\"|2"},
         {"a\tb\n\"open\t2\n", "tsv", "a|b/\"open|2"},
@@ -158,7 +158,7 @@ static void test_json(void **state)
         {"{\"0000\":{\"prompt\":\"a\"},\"0001\":{\"prompt\":\"b\"}}", "json", "index|prompt/0000|a/0001|b"},
         {"{\"u\":{\"m\":1},\"v\":{\"m\":2},\"w\":{}}", "json", "index|m/u|1/v|2/w|-"},
         {"{\"D/A.PNG\":{\"c\":\"x\"}}", "json", "file_name|c/D/A.PNG|x"},
-        /* split, with its members in any order; table; an object around the rows */
+        /* pandas' orients "split" (members in any order) and "table", and an object around the rows */
         {"{\"columns\":[\"a\",\"b\"],\"index\":[0,1],\"data\":[[1,\"x\"],[null,\"y\",3]]}", "json", "a|b/1|x/-|y"},
         {"{\"columns\":[\"a\"],\"index\":[0.5,1.5],\"data\":[[1],[2]]}", "json", "index|a/0.5|1/1.5|2"},
         {"{\"columns\":[\"a\"],\"index\":[0,1.0],\"data\":[[1],[2]]}", "json", "index|a/0|1/1.0|2"},
@@ -214,7 +214,7 @@ static void test_encodings(void **state)
     gp_table_close(a);
 }
 
-/* ------------------------------------------------------------------ what is left out */
+/* ------------------------------------------------------------------ records that are left out */
 
 static void add_note(void *user, const gp_note *note)
 {
@@ -294,7 +294,7 @@ static void test_left_out(void **state)
 
 /* ------------------------------------------------------------------ memory and stopping */
 
-/* Wide and sparse rows: cells are found by marks, and gaps are counted correctly. */
+/* Wide rows with many missing cells: each value is found in its column. */
 static void test_wide(void **state)
 {
     (void)state;
@@ -450,7 +450,7 @@ static void test_stop(void **state)
     folder_free(folder);
 }
 
-/* ------------------------------------------------------------------ what is wrong */
+/* ------------------------------------------------------------------ errors */
 
 typedef struct bad {
     const char *text;
@@ -547,7 +547,7 @@ static void test_open(void **state)
     folder_free(folder);
 }
 
-/* ------------------------------------------------------------------ real ones */
+/* ------------------------------------------------------------------ real files */
 
 static gp_table *open_real(const char *name)
 {

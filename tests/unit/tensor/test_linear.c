@@ -140,7 +140,7 @@ static void eight_bits_hide_nothing(void **state)
     float *wide = random_floats(3, 65537);
     assert_int_equal(gp_linear_new(wide, GP_F32, NULL, 1, 65537, GP_PRECISION_INT8, GP_ENGINE_AUTO, &linear, &err),
                      GP_ERR_UNSUPPORTED);
-    assert_string_equal(err.message, "int8 takes at most 65536 columns, not 65537");
+    assert_string_equal(err.message, "int8 supports at most 65536 input columns, not 65537");
     gp_mem_free(wide);
 }
 
@@ -157,7 +157,7 @@ static void product(void **state)
                                    (s + (size_t)dtype) % 2);
 }
 
-/* An activation inside the product equals the activation of the product, in every bit. */
+/* An activation as epilogue of the product gives the same bits as an activation after the product. */
 static void activates(void **state)
 {
     (void)state;

@@ -62,7 +62,7 @@ static void test_no_memory(void **state)
         assert_true(rate == -1);
         refused++;
     }
-    assert_int_equal(refused, 2); /* the allocations of the rates and of the threads */
+    assert_int_equal(refused, 2); /* two allocations failed: that of the rates and that of the threads */
     assert_int_equal(gp_mem_live(), 0);
 }
 

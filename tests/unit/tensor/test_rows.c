@@ -6,7 +6,7 @@
 
 #include <sys/wait.h>
 
-enum { MOST = 420, KINDS = 16 }; /* rows of a call; number of different rows */
+enum { MOST = 420, KINDS = 16 }; /* MOST: maximum rows of a call; KINDS: number of different rows */
 
 /* Makes one random call with m rows, each one of KINDS rows, and NaN after row m.  Compares the result with `alone`
  * [KINDS, out]. */

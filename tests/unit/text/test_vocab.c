@@ -102,7 +102,7 @@ static void test_folders(void **state)
     check_same(a, b);
     gp_bpe_free(b);
 
-    char other[100]; /* vocab.json without merges.txt is ignored */
+    char other[100]; /* a vocab.json without merges.txt is ignored */
     snprintf(other, sizeof other, "%s/vocab.json", folder);
     assert_ok(gp_file_replace(other, "{", 1, &err));
     assert_ok(gp_bpe_open(folder, &b, &err));
@@ -117,7 +117,7 @@ static void test_folders(void **state)
     gp_bpe_free(a);
 }
 
-/* Checks the error for vocab.json with one changed place. */
+/* Changes one place of vocab.json and checks the error. */
 static void check_vocab(const char *from, const char *to, const char *word)
 {
     gp_str text = GP_STR_INIT;

@@ -250,7 +250,8 @@ static void rows_and_files(void **state)
     assert_int_equal(gp_json_count(root), 2);
     const gp_json *paths = gp_json_get(gp_json_at(root, 0), "paths");
     assert_int_equal(gp_json_count(paths), 2);
-    assert_string_equal(gp_json_text(gp_json_at(paths, 0), NULL), "/z/b.png"); /* the first path that exists */
+    /* the path of the first file that exists */
+    assert_string_equal(gp_json_text(gp_json_at(paths, 0), NULL), "/z/b.png");
     gp_json_free(root);
     gp_str_reset(&detail);
     assert_ok(gp_view_write_detail(view, cat, 0, true, &detail, &err));
@@ -278,7 +279,7 @@ static void ratings_are_kept(void **state)
     gp_view *view = view_of(cat);
     const int8_t *flag = data_of(view, "flag", "i8", 1);
     const uint8_t *stars = data_of(view, "stars", "u8", 1);
-    assert_int_equal(flag[0], 1); /* a field that is missing in the rating stays unchanged */
+    assert_int_equal(flag[0], 1); /* a field that the rating does not contain stays unchanged */
     assert_int_equal(stars[0], 5);
     assert_int_equal(stars[1], 4);
     assert_int_equal(flag[2], 0);
