@@ -218,7 +218,7 @@ export class App {
     if (this.catalog.manifest?.search.text) await this.search.run({ ...this.search.query, text });
     else if (text) this.filters.add({ kind: 'words', text });
     else this.filters.removeFacet('words');
-    if (text) this.show('wall');
+    if (text) this.showBest();
     else if (!this.search.similarity) this.filters.removeFacet('like');
   }
 
@@ -230,8 +230,21 @@ export class App {
   /** Searches for images like those of `rows`, or unlike them. */
   async findLike(rows: Iterable<number>, less = false): Promise<void> {
     if (!this.catalog.manifest?.search.like) return this.report('Search by picture needs goldpan explore and a catalog with embeddings.');
+    const { similarity } = this.search;
     await this.search.byImages(rows, less);
+    if (this.search.similarity !== similarity) this.showBest();
+  }
+
+  async findFile(file: File): Promise<void> {
+    const { similarity } = this.search;
+    await this.search.byFile(file);
+    if (this.search.similarity !== similarity) this.showBest();
+  }
+
+  /** The wall, with the first picture current: after a search the most alike. */
+  private showBest(): void {
     this.show('wall');
+    this.selection.current = this.order.rows[0] ?? -1;
   }
 
   // ---------------------------------------------------------------- address
