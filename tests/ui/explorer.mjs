@@ -86,6 +86,7 @@ describe('review', () => {
     await page.keyboard.press('k');
     await until(() => sql(pictures, 'SELECT count(*) AS n FROM ratings WHERE flag = 1')[0].n === before + 1, 'goldpan’s suggestion is not picked');
     assert.equal(await prompts(page).nth(2).evaluate((row) => row.classList.contains('now')), true);
+    await until(async () => (await page.evaluate(() => document.activeElement.dataset.row)) === (await current(page)), 'the focus stays behind');
     await prompts(page).nth(1).getByText('decided').waitFor();
     await page.getByText(/^1 of \d+ (prompts\s)?decided$/).waitFor();
     await page.keyboard.press('Control+z');
