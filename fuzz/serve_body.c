@@ -86,12 +86,13 @@ static void export(const char *body, size_t size)
     gp_export_request wanted;
     if (taken(gp_body_export(body, size, &wanted, &err), &err)) {
         check_text(wanted.folder, 4096);
-        check_text(wanted.what, sizeof wanted.what - 1);
-        check(*wanted.folder && wanted.mode <= GP_EXPORT_NONE);
+        check(*wanted.folder && wanted.mode <= GP_EXPORT_NONE && wanted.what <= GP_EXPORT_CHOICE_IMAGES);
+        check(wanted.stars >= 0 && wanted.stars <= 5 && wanted.image_count <= GP_MAX_EXPORTED);
+        for (size_t i = 0; i < wanted.image_count; i++) check(strlen(wanted.images[i]) == 32);
     } else {
         check(!wanted.folder);
     }
-    gp_mem_free(wanted.folder);
+    gp_export_request_clear(&wanted);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -181,6 +181,8 @@ typedef struct gp_query {
     bool by_hand; /* with picked_only: also images that you picked, but none that you rejected */
     gp_order order;
     uint64_t min_stars; /* only images with at least this rating */
+    bool mine;          /* only your own picks */
+    bool suggested;     /* with mine: add the picks of prompts in which you picked no image */
 } gp_query;
 
 typedef struct gp_rows gp_rows;

@@ -57,7 +57,8 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 /* Initialisers stay on one line each. */
 /* clang-format off */
 
-#define GP_QUERY_DEFAULTS {sizeof(gp_query), NULL, NULL, false, false, GP_ORDER_PROMPT, 0}
+#define GP_QUERY_DEFAULTS \
+    {sizeof(gp_query), NULL, NULL, false, false, GP_ORDER_PROMPT, 0, false, false}
 
 #define GP_RESCUE_DEFAULTS {sizeof(gp_rescue_options), NULL, NULL, NULL, NULL, NULL}
 
@@ -121,7 +122,8 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
      NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, NULL}
 
 #define GP_EXPORT_DEFAULTS \
-    {sizeof(gp_export_options), NULL, GP_EXPORT_COPY, true, false, false, false, 0, NULL, NULL}
+    {sizeof(gp_export_options), NULL, GP_EXPORT_COPY, true, false, false, false, 0, NULL, NULL, \
+     false, false, NULL, 0}
 
 #define GP_SITE_DEFAULTS {sizeof(gp_site_options), NULL, GP_SITE_ORIGINALS, 0, NULL, NULL}
 
@@ -140,7 +142,7 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 
 #define GP_EXPLORE_DEFAULTS \
     {sizeof(gp_explore_options), NULL, NULL, GP_PRECISION_AUTO, GP_ENGINE_AUTO, 0, false, false, \
-     NULL, NULL, NULL}
+     NULL, NULL, NULL, false}
 
 #define GP_RUN_DEFAULTS {sizeof(gp_run_options), NULL, NULL, NULL, NULL, false, false, NULL}
 

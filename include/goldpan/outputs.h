@@ -31,10 +31,16 @@ typedef struct gp_export_options {
     uint64_t min_stars;  /* images with at least this rating instead of the picks; 0: the picks */
     gp_progress_fn progress;
     void *user;
+    bool mine;      /* only your own picks */
+    bool suggested; /* with mine: add the picks of prompts in which you picked no image */
+    const char *const *images; /* only these images, instead of the picks: 32 hex digits of each
+                                  content; NULL: the picks */
+    uint64_t image_count;
 } gp_export_options;
 
 /* Export the picks: image files and tables.  Your own decisions count: an image that you rejected
- * is left out, and an image that you picked is exported.
+ * is left out, and an image that you picked is exported.  `all`, `min_stars`, `mine` and `images`
+ * replace this choice; at most one of `mine`, `images` and the first two may be set.
  * report: may be NULL.
  * Errors: USAGE, NOT_FOUND, CATALOG, IO, STOPPED.
  * Threads: one. */
@@ -133,6 +139,7 @@ typedef struct gp_explore_options {
     void (*listening)(void *user, const char *url, const char *note);
     gp_progress_fn progress; /* called ten times a second; return false to end */
     void *user;
+    bool new_key; /* change the key in the address; false: the catalog keeps its key */
 } gp_explore_options;
 
 /* Serve the explorer's page (docs/api.md) on 127.0.0.1 until the progress callback returns false;

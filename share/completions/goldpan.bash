@@ -45,11 +45,11 @@ _goldpan_options() {
             --one-per-duplicate --diversity --balance --min-support --min-lift --lift-factor --explain --why --null \
             --scorer --catalog --model --revision --precision --engine --fast-decode --json --quiet --verbose --help ;;
         explore)
-            echo --catalog --port --readonly --no-open --model --revision --precision --engine --json --quiet \
-            --verbose --help ;;
+            echo --catalog --port --readonly --new-key --no-open --model --revision --precision --engine --json \
+            --quiet --verbose --help ;;
         export)
-            echo --catalog --copy --hardlink --symlink --no-files --csv --jsonl --imagefolder --all --stars --site \
-            --site-images --threads --json --quiet --verbose --help ;;
+            echo --catalog --copy --hardlink --symlink --no-files --csv --jsonl --imagefolder --all --stars --mine \
+            --suggested --site --site-images --threads --json --quiet --verbose --help ;;
         sheet)
             echo --by --catalog --thumb --max-prompts --max-candidates --force --json --quiet --verbose --help ;;
         tour)

@@ -52,6 +52,7 @@ gp_status gp_explore(gp_catalog *catalog, const gp_explore_options *options, gp_
                             .port = o.port,
                             .exact_port = o.exact_port,
                             .readonly = o.readonly,
+                            .new_key = o.new_key,
                             .listening = listening,
                             .listening_user = &t,
                             .progress = o.progress,

@@ -141,6 +141,11 @@ static const char order_ranked[] =
     "rivals"
     " FROM base) SELECT image, value, rank, rivals, picked, flag, stars FROM ranked LEFT JOIN prompts t ON t.id = "
     "prompt";
+/* A prompt is decided by a pick whose file is there: the page knows no others. */
+static const char mine_only[] = " AND (flag = 1)";
+static const char mine_and_suggested[] =
+    " AND (flag = 1 OR (picked AND flag = 0 AND (ranked.prompt IS NULL OR ranked.prompt NOT IN"
+    " (SELECT prompt FROM base WHERE flag = 1 AND present AND prompt IS NOT NULL))))";
 static const char *const order_by[] = {
     [GP_ORDER_PROMPT] = " ORDER BY t.text IS NULL, t.text, rank = 0, rank, hash",
     [GP_ORDER_SCORE] = " ORDER BY value IS NULL, value * ?2, hash",
@@ -193,12 +198,14 @@ static gp_status prepare_order(gp_rows *rows, const gp_query *query, int64_t ima
     gp_catalog *cat = rows->cat;
     int64_t scorer = 0, sign = -1;
     gp_str sql = GP_STR_INIT;
-    GP_TRY(find_scorer(cat, query->scorer, query->picked_only, &scorer, &sign, err));
+    GP_TRY(find_scorer(cat, query->scorer, query->picked_only || query->mine, &scorer, &sign, err));
     gp_str_puts(&sql, order_head);
     if (query->path) gp_str_puts(&sql, order_one);
     gp_str_puts(&sql, order_ranked);
     gp_str_puts(&sql, query->path ? " WHERE image = ?3" : " WHERE (present OR picked)");
-    if (query->picked_only)
+    if (query->mine)
+        gp_str_puts(&sql, query->suggested ? mine_and_suggested : mine_only);
+    else if (query->picked_only)
         gp_str_puts(&sql, query->by_hand ? " AND (flag = 1 OR (picked AND flag = 0))" : " AND picked");
     if (query->min_stars) gp_str_printf(&sql, " AND stars >= %" PRIu64, query->min_stars);
     gp_str_puts(&sql, order_by[query->order]);

@@ -85,6 +85,7 @@ static int run(gp_cli *cli)
         options.port = (uint16_t)cli->port.value, options.exact_port = cli->port.value != 0;
     }
     options.readonly = cli->readonly;
+    options.new_key = cli->new_key;
     options.listening = listening;
     options.progress = go_on;
     options.user = cli;
@@ -105,6 +106,7 @@ static const gp_cli_option options[] = {
                   "listen on this port; 0: any free port (default: 4653, or a free port if it is in use)",
                   .range = GP_CLI_FROM_TO(0, UINT16_MAX)),
     GP_CLI_FLAG("readonly", 0, readonly, "reject ratings, saved views and exports"),
+    GP_CLI_FLAG("new-key", 0, new_key, "change the secret key in the address; older addresses stop working"),
     GP_CLI_FLAG("no-open", 0, no_open, "print the address, but do not open a browser"),
     GP_CLI_MODEL("CLIP model for the search by words: hub name or folder (default: the model of the last scores)"),
     GP_CLI_LOADING(.needs = NULL),

@@ -81,7 +81,7 @@ typedef struct gp_cli {
     gp_cli_real min_dist, epsilon, recall;
     bool leaf, allow_single;
     bool remove_outliers, no_map, no_duplicates, new_map, no_analysis;
-    bool copy, hardlink, symlink, no_files, csv, jsonl, imagefolder, all;
+    bool copy, hardlink, symlink, no_files, csv, jsonl, imagefolder, all, mine, suggested;
     const char *sheet, *frames;
     int sheet_by;
     gp_cli_real seconds;
@@ -94,7 +94,7 @@ typedef struct gp_cli {
     bool score, adaptive, picks, flagged, no_seed;
     const char *site;
     int site_images; /* index of the choice, equal to gp_site_images */
-    bool no_sheet, readonly, no_open;
+    bool no_sheet, readonly, no_open, new_key;
     gp_cli_count port;
     gp_cli_count thumb, max_prompts, max_candidates;
     bool failures, force, images;

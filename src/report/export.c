@@ -14,6 +14,7 @@
 #include "report/export.h"
 #include "table/table_write.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -59,10 +60,46 @@ typedef struct export_run {
     gp_export_files *places;
     struct stat folder; /* status of the export's folder; zero if it cannot be read */
     gp_report counts;
-    gp_str names; /* files that this export placed or found in the folder, one on each line */
+    gp_str names;    /* files that this export placed or found in the folder, one on each line */
+    gp_hash *wanted; /* the images that the caller named, sorted; NULL: a choice of the catalog */
+    size_t wanted_count;
     uint64_t total;
     gp_progress_meter ticker;
 } export_run;
+
+/* ------------------------------------------------------------------ which images */
+
+static int by_bytes(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(gp_hash));
+}
+
+static gp_status read_choice(export_run *r, gp_error *err)
+{
+    const gp_export_options *o = r->options;
+    if ((o->mine || o->images) && (o->all || o->min_stars))
+        return gp_fail(err, GP_ERR_USAGE, "`all` and `min_stars` cannot be combined with `mine` and `images`");
+    if (o->mine && o->images) return gp_fail(err, GP_ERR_USAGE, "`mine` and `images` cannot be combined");
+    if (o->suggested && !o->mine) return gp_fail(err, GP_ERR_USAGE, "`suggested` needs `mine`");
+    if (!o->images) return GP_OK;
+    GP_TRY(gp_alloc((void **)&r->wanted, o->image_count, sizeof *r->wanted, "an export", err));
+    for (; r->wanted_count < o->image_count; r->wanted_count++) {
+        const char *hex = o->images[r->wanted_count];
+        if (!hex || strlen(hex) != 32 || !gp_hash_from_hex(hex, &r->wanted[r->wanted_count]))
+            return gp_fail(err, GP_ERR_USAGE, "`images` must be hashes of 32 hex digits");
+    }
+    if (r->wanted_count) qsort(r->wanted, r->wanted_count, sizeof *r->wanted, by_bytes);
+    return GP_OK;
+}
+
+/* Your picks, images with stars and images that the caller named need no score. */
+static bool belongs(const export_run *r, const gp_row *row)
+{
+    gp_hash hash;
+    if (!r->wanted) return row->has_score || row->flag > 0 || r->options->min_stars;
+    return gp_hash_from_hex(row->hash, &hash) &&
+           bsearch(&hash, r->wanted, r->wanted_count, sizeof *r->wanted, by_bytes) != NULL;
+}
 
 /* Places the row's file in the folder.  After a failure *name stays NULL; the failure is counted, and recorded if the
  * catalog can be written. */
@@ -124,15 +161,16 @@ static gp_status each_row(export_run *r, gp_error *err)
     gp_rows *rows = NULL;
     const gp_row *row = NULL;
     gp_status st = GP_OK;
-    query.picked_only = !r->options->all && !r->options->min_stars;
+    query.picked_only = !r->options->all && !r->options->min_stars && !r->wanted;
+    query.mine = r->options->mine;
+    query.suggested = r->options->suggested;
     query.by_hand = true;
     query.min_stars = r->options->min_stars;
     GP_TRY_GOTO(gp_cat_rows_open(r->cat, &query, &rows, err));
     for (;;) {
         GP_TRY_GOTO(gp_cat_rows_next(rows, &row, err));
         if (!row) break;
-        bool by_hand = row->flag > 0 || r->options->min_stars; /* images that the user picked need no score */
-        if (!row->has_score && !by_hand) continue;
+        if (!belongs(r, row)) continue;
         if (!r->tables) r->total++;
         if (r->tables)
             GP_TRY_GOTO(on_row(r, row, err));
@@ -152,6 +190,7 @@ gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp
     if (options->imagefolder && options->mode == GP_EXPORT_NONE)
         return gp_fail(err, GP_ERR_USAGE,
                        "--imagefolder cannot be combined with --no-files: it needs copies or links of the files");
+    GP_TRY_GOTO(read_choice(&r, err));
     GP_TRY_GOTO(gp_alloc((void **)&r.columns.names, COLUMNS_MAX, sizeof *r.columns.names, "the tables", err));
     GP_TRY_GOTO(each_row(&r, err));
     gp_progress_meter_init(&r.ticker, "export", r.total, options->progress, options->user);
@@ -174,6 +213,7 @@ out:
     gp_export_files_close(r.places);
     for (size_t i = 0; i < r.columns.count; i++) gp_mem_free(r.columns.names[i]);
     gp_mem_free(r.columns.names);
+    gp_mem_free(r.wanted);
     r.counts.seconds = gp_clock_now() - start;
     if (report) *report = r.counts;
     return st;

@@ -34,14 +34,16 @@ static gp_status check_known(gp_server *s, const gp_cat_rating *changes, size_t 
     return st;
 }
 
-static void send_ratings(gp_server *s, const gp_rated *rated, size_t count)
+/* Sends the event with this number.  A page gets the number in the response too, so that it knows which events are older
+ * than its own change. */
+static void send_ratings(gp_server *s, const gp_rated *rated, size_t count, uint64_t number)
 {
     gp_str json = GP_STR_INIT;
     if (count > MAX_SENT) {
         atomic_store(&s->stale, true);
         return;
     }
-    gp_str_puts(&json, "{\"changes\":[");
+    gp_str_printf(&json, "{\"event\":%llu,\"changes\":[", (unsigned long long)number);
     for (size_t i = 0; i < count; i++) {
         char hex[33];
         gp_hash_hex(rated[i].hash, hex);
@@ -56,7 +58,7 @@ static void send_ratings(gp_server *s, const gp_rated *rated, size_t count)
     gp_str_clear(&json);
 }
 
-static gp_status rate_all(gp_server *s, const gp_cat_rating *changes, size_t count, gp_error *err)
+static gp_status rate_all(gp_server *s, const gp_cat_rating *changes, size_t count, uint64_t *number, gp_error *err)
 {
     gp_rated *rated = NULL;
     gp_status st = GP_OK;
@@ -66,7 +68,8 @@ static gp_status rate_all(gp_server *s, const gp_cat_rating *changes, size_t cou
     st = gp_cat_ratings_put(s->db, changes, count, NULL, err);
     if (st == GP_OK) {
         gp_snapshot_rate(s, changes, count, rated);
-        send_ratings(s, rated, count);
+        *number = ++s->rating_events;
+        send_ratings(s, rated, count, *number);
     }
     pthread_mutex_unlock(&s->db_lock);
 out:
@@ -79,12 +82,14 @@ static void rate(gp_request *request)
     gp_error err = {0};
     gp_cat_rating *changes = NULL;
     size_t count = 0;
+    uint64_t number = 0;
     gp_str json = GP_STR_INIT;
     gp_status st = gp_body_rate(request->body.data, request->body.size, &changes, &count, &err);
-    if (st == GP_OK && count) st = rate_all(request->server, changes, count, &err);
+    if (st == GP_OK && count) st = rate_all(request->server, changes, count, &number, &err);
     if (st == GP_OK) {
         gp_snapshot *snapshot = gp_snapshot_ref(request->server);
-        gp_str_printf(&json, "{\"revision\":%llu,\"changed\":%zu}\n", (unsigned long long)snapshot->revision, count);
+        gp_str_printf(&json, "{\"revision\":%llu,\"event\":%llu,\"changed\":%zu}\n",
+                      (unsigned long long)snapshot->revision, (unsigned long long)number, count);
         gp_snapshot_unref(snapshot);
         gp_respond_json(request, &json);
     } else {
@@ -189,10 +194,11 @@ static gp_status export_to(gp_server *s, const gp_export_request *wanted, const 
     options.folder = folder;
     options.mode = wanted->mode;
     options.progress = on_progress, options.user = s;
-    if (!strcmp(wanted->what, "all"))
-        options.all = true;
-    else if (strcmp(wanted->what, "picks") != 0)
-        return gp_fail(err, GP_ERR_USAGE, "\"what\" must be one of picks, all");
+    options.all = wanted->what == GP_EXPORT_CHOICE_ALL;
+    options.mine = wanted->what == GP_EXPORT_CHOICE_MINE || wanted->what == GP_EXPORT_CHOICE_MINE_SUGGESTED;
+    options.suggested = wanted->what == GP_EXPORT_CHOICE_MINE_SUGGESTED;
+    options.min_stars = (uint64_t)wanted->stars;
+    options.images = wanted->images, options.image_count = wanted->image_count;
     GP_TRY(gp_cat_open(gp_cat_path(s->db), 0, &cat, err)); /* a separate handle, because an export can take minutes */
     gp_status st = gp_report_export(cat, &options, report, err);
     gp_cat_close(cat);
@@ -220,7 +226,7 @@ static void export_images(gp_request *request)
         gp_respond_failure(request, &err);
     }
     gp_mem_free(folder);
-    gp_mem_free(wanted.folder);
+    gp_export_request_clear(&wanted);
     gp_request_resume(request);
 }
 

@@ -173,30 +173,70 @@ out:
 
 /* ------------------------------------------------------------------ export */
 
+void gp_export_request_clear(gp_export_request *request)
+{
+    gp_mem_free(request->folder);
+    gp_mem_free(request->images);
+    gp_mem_free(request->digits);
+    *request = (gp_export_request){0};
+}
+
+/* Finds a text among names; absent: *out stays. */
+static gp_status read_choice(const gp_json *root, const char *name, const char *const *names, size_t count,
+                             const char *listed, size_t *out, gp_error *err)
+{
+    const gp_json *value = gp_json_get(root, name);
+    size_t size = 0, i = 0;
+    if (gp_json_kind_of(value) == GP_JSON_NULL) return GP_OK;
+    const char *text = gp_json_text(value, &size);
+    while (text && i < count && (strlen(names[i]) != size || memcmp(names[i], text, size) != 0)) i++;
+    if (!text || i == count) return gp_fail(err, GP_ERR_USAGE, "\"%s\" must be one of %s", name, listed);
+    *out = i;
+    return GP_OK;
+}
+
+static gp_status read_images(const gp_json *root, gp_export_request *out, gp_error *err)
+{
+    const gp_json *list = gp_json_get(root, "images");
+    size_t n = gp_json_count(list);
+    if (gp_json_kind_of(list) != GP_JSON_ARRAY) return gp_fail(err, GP_ERR_USAGE, "\"images\" must be a list");
+    if (n > GP_MAX_EXPORTED)
+        return gp_fail(err, GP_ERR_USAGE, "\"images\" must have at most %d elements", GP_MAX_EXPORTED);
+    out->images = gp_mem_zero(n + 1, sizeof *out->images);
+    out->digits = gp_mem_zero(n + 1, sizeof *out->digits);
+    if (!out->images || !out->digits) return gp_fail_memory(err, "the images to export");
+    for (; out->image_count < n; out->image_count++) {
+        gp_hash hash;
+        if (!read_hash(gp_json_at(list, out->image_count), &hash))
+            return gp_fail(err, GP_ERR_USAGE, "each element of \"images\" must be the hash of an image");
+        gp_hash_hex(hash, out->digits[out->image_count]);
+        out->images[out->image_count] = out->digits[out->image_count];
+    }
+    return GP_OK;
+}
+
 gp_status gp_body_export(const char *body, size_t size, gp_export_request *out, gp_error *err)
 {
     static const char *const modes[] = {"copy", "hardlink", "symlink", "none"}; /* in the order of gp_export_mode */
+    static const char *const whats[] = {"picks", "all", "mine", "mine+suggested", "stars", "images"}; /* _choice */
     gp_json *root = NULL;
-    char *mode = NULL, *what = NULL;
-    *out = (gp_export_request){NULL, GP_EXPORT_COPY, "picks"};
+    size_t mode = GP_EXPORT_COPY, what = GP_EXPORT_CHOICE_PICKS;
+    bool has_stars = false;
+    *out = (gp_export_request){0};
     GP_TRY(open_object(body, size, &root, err));
     gp_status st = GP_OK;
     GP_TRY_GOTO(read_text(root, "folder", 4096, &out->folder, err));
-    GP_TRY_GOTO(read_text(root, "mode", 16, &mode, err));
-    GP_TRY_GOTO(read_text(root, "what", sizeof out->what - 1, &what, err));
     if (!out->folder || !*out->folder) GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "an export needs a \"folder\""));
-    size_t i = 0;
-    while (mode && i < 4 && strcmp(mode, modes[i])) i++;
-    if (i == 4) GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "\"mode\" must be one of copy, hardlink, symlink, none"));
-    out->mode = (gp_export_mode)i;
-    if (what) memcpy(out->what, what, strlen(what) + 1);
-out:
-    if (st != GP_OK) {
-        gp_mem_free(out->folder);
-        out->folder = NULL;
+    GP_TRY_GOTO(read_choice(root, "mode", modes, 4, "copy, hardlink, symlink, none", &mode, err));
+    GP_TRY_GOTO(read_choice(root, "what", whats, 6, "picks, all, mine, mine+suggested, stars, images", &what, err));
+    out->mode = (gp_export_mode)mode, out->what = (gp_export_choice)what;
+    if (out->what == GP_EXPORT_CHOICE_STARS) {
+        GP_TRY_GOTO(read_number(root, "stars", 1, 5, &has_stars, &out->stars, err));
+        if (!has_stars) GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "\"stars\" must be a whole number from 1 to 5"));
     }
-    gp_mem_free(what);
-    gp_mem_free(mode);
+    if (out->what == GP_EXPORT_CHOICE_IMAGES) GP_TRY_GOTO(read_images(root, out, err));
+out:
+    if (st != GP_OK) gp_export_request_clear(out);
     gp_json_free(root);
     return st;
 }

@@ -10,7 +10,8 @@ enum {
     GP_MAX_CHANGES = 100000, /* ratings in one request */
     GP_MAX_ALIKE = 64,       /* example images in each of a search's lists `more` and `less` */
     GP_MAX_WORDS = 4096,     /* bytes of a search's text */
-    GP_MAX_NAME = 100        /* bytes of a saved view's name */
+    GP_MAX_NAME = 100,       /* bytes of a saved view's name */
+    GP_MAX_EXPORTED = 100000 /* images that an export may name */
 };
 
 /* Reads ratings into *out [*count], owned (gp_mem_free). */
@@ -33,11 +34,24 @@ void gp_search_query_clear(gp_search_query *query);
 /* Reads a saved view. The caller owns *name and *value, the view's JSON. *value NULL: delete the view. */
 gp_status gp_body_saved(const char *body, size_t size, char **name, char **value, gp_error *err);
 
+typedef enum gp_export_choice {
+    GP_EXPORT_CHOICE_PICKS,
+    GP_EXPORT_CHOICE_ALL,
+    GP_EXPORT_CHOICE_MINE,
+    GP_EXPORT_CHOICE_MINE_SUGGESTED,
+    GP_EXPORT_CHOICE_STARS,
+    GP_EXPORT_CHOICE_IMAGES
+} gp_export_choice;
 typedef struct gp_export_request {
-    char *folder; /* owned, gp_mem_free */
+    char *folder; /* owned */
     gp_export_mode mode;
-    char what[16];
+    gp_export_choice what;
+    int stars;           /* 1 to 5 for STARS, else 0 */
+    const char **images; /* [image_count] for IMAGES, else NULL; hashes of 32 hex digits; owned */
+    char (*digits)[33];  /* what images point to; owned */
+    size_t image_count;
 } gp_export_request;
 gp_status gp_body_export(const char *body, size_t size, gp_export_request *out, gp_error *err);
+void gp_export_request_clear(gp_export_request *request);
 
 #endif

@@ -8,13 +8,13 @@
 #include "base/mem.h"
 #include "catalog/catalog.h"
 #include "serve/connection.h"
+#include "serve/key.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -57,15 +57,6 @@ static gp_status open_socket(gp_server *s, int *out, gp_error *err)
     return gp_fail_errno(err, GP_ERR_IO, errno, "cannot listen on 127.0.0.1:%u", setup->port);
 }
 
-static gp_status make_token(gp_server *s, gp_error *err)
-{
-    uint8_t bytes[GP_TOKEN / 2];
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
-        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot read random numbers from the system");
-    for (size_t i = 0; i < sizeof bytes; i++) snprintf(s->guard.token + 2 * i, 3, "%02x", bytes[i]);
-    return GP_OK;
-}
-
 static void ignore_log(void *user, const char *format, va_list args)
 {
     (void)user, (void)format, (void)args;
@@ -74,7 +65,7 @@ static void ignore_log(void *user, const char *format, va_list args)
 static gp_status start_daemon(gp_server *s, gp_error *err)
 {
     int listening = -1;
-    GP_TRY(make_token(s, err));
+    GP_TRY(gp_serve_key(gp_cat_path(s->setup->catalog), s->setup->new_key, s->guard.token, err));
     GP_TRY(open_socket(s, &listening, err));
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
     s->daemon = MHD_start_daemon(

@@ -157,6 +157,7 @@ struct gp_server {
     atomic_bool stopping; /* the server is stopping; no more requests may be suspended */
     atomic_bool stale;    /* build a new snapshot even if the catalog's version is unchanged */
 
+    uint64_t rating_events; /* numbers the changes of ratings; guarded by db_lock */
     pthread_mutex_t db_lock;
     gp_catalog *db; /* handle for ratings, saved views and details */
     int64_t db_version;

@@ -103,6 +103,30 @@ class Strangers(Case):
             self.assertIn("has changed since it was added", said)
 
 
+class Choices(Case):
+    """Whose pictures: the explorer's choices on the command line."""
+
+    def test_mine_and_suggested_and_stars(self):
+        self.images(*["%d.png" % i for i in range(8)])
+        goldpan("run", self.path("p"), "-q", "--no-sheet", "--no-analysis")
+        catalog = self.path("p", ".goldpan", "catalog.db")
+        self.assertIn("you have picked no image", goldpan("export", self.path("none"), "--mine", "--catalog", catalog, code=4).stderr)
+        with sqlite3.connect(catalog) as db:
+            suggested = [row[0] for row in db.execute("SELECT image FROM picks")]
+            prompt, mine = db.execute("SELECT prompt, image FROM image_prompts WHERE image NOT IN (SELECT image FROM picks) ORDER BY image LIMIT 1").fetchone()
+            own = [row[0] for row in db.execute("SELECT image FROM image_prompts WHERE prompt = ?", (prompt,))]
+            no = next(image for image in suggested if image not in own)
+            db.execute("INSERT INTO ratings(image, flag, stars) VALUES(?, 1, 0), (?, -1, 4)", (mine, no))
+            path = dict(db.execute("SELECT image, path FROM paths"))
+        db.close()
+        rest = [image for image in suggested if image not in own and image != no]
+        for words, images in ((("--mine",), [mine]), (("--mine", "--suggested"), [mine, *rest]), (("--stars", "4"), [no]),
+                              ((), [mine, *rest, *(image for image in suggested if image in own)])):
+            out = self.path("out" + "".join(words))
+            goldpan("export", out, *words, "--catalog", catalog)
+            self.assertEqual(sorted(n for n in os.listdir(out) if n.endswith(".png")), sorted(os.path.basename(path[image]) for image in images), words)
+
+
 class Leftovers(Case):
     def test_every_writer_removes_them(self):
         catalog = self.catalog("a.png", "b.png", "c.png", "d.png")

@@ -70,7 +70,7 @@ class Ratings(unittest.TestCase):
             server.post("api/rate", {"changes": [{"hash": h, "flag": 1}]})
             for page in (one, other):
                 name, data, _ = page.next()
-                self.assertEqual((name, data), ("ratings", {"changes": [{"hash": h, "flag": 1, "stars": 0}]}))
+                self.assertEqual((name, data), ("ratings", {"event": 1, "changes": [{"hash": h, "flag": 1, "stars": 0}]}))
 
     def test_when_read_only_are_refused_as_is_all_that_writes(self):
         place = served.copy("readonly")
@@ -289,10 +289,20 @@ class Export(unittest.TestCase):
             contents = {open(i, "rb").read() for i in images}
             self.assertIn(server.get("image/%s.png" % out).body, contents)
             self.assertNotIn(server.get("image/%s.png" % gone).body, contents)
+            prompts = server.column("prompt")
+            rival = next(i for i, p in enumerate(picked) if not p and prompts[i] != prompts[hashes.index(out)] and prompts[i] != prompts[hashes.index(gone)])
+            server.post("api/rate", {"changes": [{"hash": hashes[rival], "flag": 1}]})
+            server.post("api/rate", {"changes": [{"hash": h, "stars": 4} for h in (gone, out, hashes[rival])]})
+            beside = sum(p for h, p, prompt in zip(hashes, picked, prompts) if h != gone and prompt in (prompts[rival], prompts[hashes.index(out)]))
+            self.assertGreater(beside, 0)
+            for what, count in (("picks", sum(picked) + 1), ("mine", 2), ("mine+suggested", sum(picked) + 1 - beside), ("stars", 3), ("images", 3)):
+                answer = server.post("api/export", {"folder": "~/" + what, "mode": "none", "what": what, "stars": 4, "images": hashes[:3]})
+                self.assertEqual(answer.json()["done"], count, what)
             home = server.post("api/export", {"folder": "~/best", "mode": "none", "what": "all"})
             self.assertEqual(home.json()["folder"], os.path.join(served.folder, "home", "best"))
             for wrong in ({"folder": "", "mode": "copy", "what": "picks"}, {"folder": folder, "mode": "move", "what": "picks"},
-                          {"folder": folder, "mode": "copy", "what": "everything"}, {"mode": "copy"}, {"folder": "a\u0000b", "mode": "copy", "what": "all"}):
+                          {"folder": folder, "mode": "copy", "what": "everything"}, {"folder": folder, "what": "stars"},
+                          {"folder": folder, "what": "images", "images": ["u1"]}, {"mode": "copy"}, {"folder": "a\u0000b", "mode": "copy", "what": "all"}):
                 self.assertEqual(server.post("api/export", wrong).status, 400, wrong)
 
 

@@ -6,7 +6,7 @@ import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { env, folder, goldpan, keepScreenshot, makeCatalog, openBrowser, openPage, settle, until } from './support.mjs';
+import { count, env, folder, goldpan, keepScreenshot, makeCatalog, openBrowser, openPage, settle, until, view } from './support.mjs';
 
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.json': 'application/json', '.jpg': 'image/jpeg', '.png': 'image/png' };
 const asked = [];
@@ -41,7 +41,11 @@ after(async () => {
   host.close();
 });
 
-const cells = (page) => page.locator('.grid .cell');
+const cells = (page) => page.locator('.wall [data-row]');
+const wall = async (page) => {
+  await view(page, 'Wall');
+  await cells(page).first().waitFor();
+};
 const shown = (page, where) => page.evaluate((at) => [...document.querySelectorAll(at)].filter((i) => i.complete && i.naturalWidth > 0).length, where);
 
 const seen = (kind, name, run, options) =>
@@ -60,52 +64,58 @@ const seen = (kind, name, run, options) =>
 describe('site', () => {
   for (const kind of kinds)
     seen(kind, 'shows the pictures, one of them whole, and the nearest to it', async (page) => {
-      await until(async () => (await shown(page, '.grid .cell img')) >= 6, 'no thumbnails');
+      await wall(page);
+      await until(async () => (await shown(page, '.wall img')) >= 6, 'no thumbnails');
       await cells(page).nth(3).click();
-      await until(async () => (await shown(page, '.picture img')) >= 1, 'not shown whole');
-      await page.getByText('Most similar images').waitFor();
-      assert.equal(await page.getByRole('button', { name: /^Similar image/ }).count(), 12);
+      await page.getByRole('heading', { name: 'Most alike' }).waitFor();
+      assert.equal(await page.locator('.near button').count(), 8);
+      await page.keyboard.press('e');
+      await until(async () => (await shown(page, '.stage img')) >= 1, 'not shown large');
+      await page.keyboard.press('Escape');
       if (process.env.GOLDPAN_SHOTS) await page.screenshot({ path: join(process.env.GOLDPAN_SHOTS, `site-${kind}.png`) });
     });
   seen('originals', 'has the map, charts, table, slices and both ways of looking', async (page) => {
-    const map = page.getByRole('button', { name: 'Map', exact: true });
-    if ((await map.getAttribute('aria-pressed')) !== 'true') await map.click();
+    await view(page, 'Map');
     await page.locator('canvas').first().waitFor();
     await settle(page, 500);
     if (process.env.GOLDPAN_SHOTS) await page.screenshot({ path: join(process.env.GOLDPAN_SHOTS, 'site-map.png') });
-    await page.getByRole('button', { name: 'Charts', exact: true }).click();
-    await page.getByRole('button', { name: 'Table', exact: true }).click();
-    await page.locator('.table, table').first().waitFor();
-    await page.getByRole('button', { name: 'Grid', exact: true }).click();
-    await page.getByRole('button', { name: /Cull/ }).click();
+    await page.getByRole('region', { name: 'Charts' }).waitFor();
+    await view(page, 'Table');
+    await page.getByRole('grid', { name: 'Pictures' }).waitFor();
+    await view(page, 'Found');
+    await wall(page);
+    await page.getByRole('button', { name: /^Cull/ }).click();
     await page.keyboard.press('Escape');
   });
   seen('originals', 'searches words in the prompts without a server', async (page) => {
-    const all = await page.locator('.bar .count').innerText();
+    const all = await count(page);
     await page.getByRole('searchbox').fill('snow');
     await page.getByRole('searchbox').press('Enter');
-    await until(async () => (await page.locator('.bar .count').innerText()) !== all, 'the words choose nothing');
+    await until(async () => (await count(page)) !== all, 'the words choose nothing');
+    assert.equal(await page.getByRole('searchbox').getAttribute('placeholder'), 'Find words in prompts');
   });
   seen('originals', 'keeps what a visitor marks in the browser, over a reload', async (page) => {
-    const mark = () => cells(page).nth(2).innerText();
-    await cells(page).nth(2).click();
+    await wall(page);
+    const rejected = () => page.locator('.wall [data-row] .tag.r').count();
     await page.keyboard.press('x');
-    await until(async () => /✕/.test(await mark()), 'not rejected');
+    await until(async () => (await rejected()) === 1, 'not rejected');
     await page.reload();
-    await until(async () => /✕/.test(await mark()), 'forgotten');
-    await page.getByRole('button', { name: 'Review' }).click();
+    await until(async () => (await rejected()) === 1, 'forgotten');
+    await page.locator('.brand').click();
     await page.getByText('stay in this browser').waitFor();
     if (process.env.GOLDPAN_SHOTS) await page.screenshot({ path: join(process.env.GOLDPAN_SHOTS, 'site-review.png') });
   });
   seen('originals', 'a visitor can take back what was marked by its maker', async (page) => {
-    const mark = () => cells(page).nth(0).innerText();
-    await until(async () => /✓/.test(await mark()) && /★★★★/.test(await mark()), 'the marks did not come along');
-    await cells(page).nth(0).click();
-    await page.keyboard.press('u');
-    await until(async () => !/✓/.test(await mark()), 'still picked');
+    await page.goto(`${page.url().split('#')[0]}#wall?mark=picked`);
     await page.reload();
-    await until(async () => /★★★★/.test(await mark()), 'stars are gone');
-    assert.doesNotMatch(await mark(), /✓/);
+    const stars = () => page.locator('.wall [data-row] .st').allInnerTexts();
+    await until(async () => (await page.locator('.wall .tag.p').count()) === 1 && (await stars()).join() === '4', 'the marks did not come along');
+    await page.keyboard.press('u');
+    await until(async () => (await page.locator('.wall .tag.p').count()) === 0, 'still picked');
+    await page.goto(`${page.url().split('#')[0]}#wall?stars=4`);
+    await page.reload();
+    await until(async () => (await stars()).join() === '4', 'stars are gone');
+    assert.equal(await page.locator('.wall .tag.p').count(), 0);
   });
   it('works where the browser remembers nothing', async () => {
     const context = await browser.newContext();
@@ -114,10 +124,9 @@ describe('site', () => {
     page.on('pageerror', (error) => wrong.push(error.message));
     await page.addInitScript(() => Object.defineProperty(window, 'localStorage', { get: () => { throw new DOMException('shut', 'SecurityError'); } }));
     await page.goto(`${address}originals/`);
-    await page.getByRole('listbox', { name: 'Images' }).waitFor();
-    await cells(page).nth(1).click();
+    await page.locator('.main [data-row]').first().waitFor();
     await page.keyboard.press('p');
-    await until(async () => /✓/.test(await cells(page).nth(1).innerText()), 'not picked');
+    await until(async () => (await page.locator('.main .tag.p').count()) === 1, 'not picked');
     assert.deepEqual(wrong, []);
     await context.close();
   });

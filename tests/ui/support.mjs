@@ -111,18 +111,18 @@ export async function openPage(browser, url, options = {}) {
     if (!['data:', 'blob:'].includes(protocol) && host !== new URL(url).host) page.outside.push(request.url());
   });
   await page.goto(url);
-  await page.getByRole('listbox', { name: 'Images' }).waitFor();
+  await page.locator('.main [data-row]').first().waitFor();
   return page;
 }
 
-/** Wait until `test` holds. */
+/** Waits until `test` holds.  `why`: what is wrong if it never does, or a function that says it then. */
 export async function until(test, why) {
   const end = Date.now() + patience;
   while (Date.now() < end) {
     if (await test()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  assert.fail(why);
+  assert.fail(typeof why === 'function' ? why() : why);
 }
 
 /** A moment of the page's own: `ms`, then frames that it had time to draw. */
@@ -146,3 +146,33 @@ export function sql(pictures, query) {
 }
 
 export const axeSource = () => require.resolve('axe-core/axe.min.js');
+
+/** Goes to a view by the bar at the top, or at the bottom of a narrow window. */
+export async function view(page, name) {
+  await page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name }).first().click();
+  await page.locator(`.main[aria-label="${name.toLowerCase()}"]`).waitFor();
+}
+
+/** The pictures on the wall from left to right and from top to bottom: [{row, x, y}]. */
+export const cellsInOrder = (page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll('.wall [data-row]')]
+      .map((cell) => ({ row: Number(cell.dataset.row), ...cell.getBoundingClientRect().toJSON() }))
+      .sort((a, b) => a.y - b.y || a.x - b.x)
+      .map(({ row, x, y }) => ({ row, x, y })),
+  );
+
+export const count = (page) => page.locator('.status .count').innerText();
+export const current = (page) => page.locator('.main [aria-current="true"]').getAttribute('data-row');
+
+/** The hash of a row of the page's columns. */
+export const hashOf = (page, row) =>
+  page.evaluate(async (at) => {
+    const manifest = await (await fetch('data/catalog.json')).json();
+    const data = new Uint8Array(await (await fetch(manifest.columns.find((c) => c.name === 'hash').file)).arrayBuffer());
+    return Array.from(data.subarray(at * 16, at * 16 + 16), (b) => b.toString(16).padStart(2, '0')).join('');
+  }, Number(row));
+
+/** The marks of an image in the catalog. */
+export const ratingOf = (pictures, hash) =>
+  sql(pictures, `SELECT r.flag, r.stars FROM ratings r JOIN images i ON i.id = r.image WHERE i.hash = x'${hash}'`)[0] ?? { flag: 0, stars: 0 };

@@ -142,8 +142,9 @@ export async function save(name: string, value: unknown): Promise<void> {
   await post('api/saved', JSON.stringify({ name, value }));
 }
 
-export async function rate(changes: Rating[]): Promise<void> {
-  await post('api/rate', JSON.stringify({ changes }));
+/** Returns the number of the event that tells other pages. */
+export async function rate(changes: Rating[]): Promise<number> {
+  return ((await (await post('api/rate', JSON.stringify({ changes }))).json()) as { event: number }).event;
 }
 
 export async function search(query: Query): Promise<Float32Array> {
@@ -161,21 +162,28 @@ export interface Exported {
   folder: string;
 }
 
-export async function exportPicks(folder: string, mode: string): Promise<Exported> {
-  const response = await post('api/export', JSON.stringify({ folder, mode, what: 'picks' }));
+export interface ExportChoice {
+  what: 'mine' | 'mine+suggested' | 'stars' | 'images';
+  stars?: number;
+  images?: string[];
+}
+
+export async function exportPictures(folder: string, mode: string, choice: ExportChoice): Promise<Exported> {
+  const response = await post('api/export', JSON.stringify({ folder, mode, ...choice }));
   return (await response.json()) as Exported;
 }
 
-/** Calls back when the catalog or marks changed, and when the connection breaks or is back. */
-export function listen(on: {
+/** Calls back when the catalog or marks changed, also since `revision` was read, and when the connection breaks or is back. */
+export function listen(revision: number, on: {
   revision(): void;
-  ratings(changes: Rating[]): void;
+  ratings(changes: Rating[], event: number): void;
   connection(up: boolean): void;
 }): () => void {
-  const source = new EventSource('events');
+  const source = new EventSource(`events?r=${revision}`);
   source.addEventListener('revision', () => on.revision());
   source.addEventListener('ratings', (event) => {
-    on.ratings((JSON.parse((event as MessageEvent<string>).data) as { changes: Rating[] }).changes);
+    const { changes, event: number } = JSON.parse((event as MessageEvent<string>).data) as { changes: Rating[]; event: number };
+    on.ratings(changes, number);
   });
   source.addEventListener('open', () => on.connection(true));
   source.addEventListener('error', () => on.connection(false));

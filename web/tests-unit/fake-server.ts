@@ -9,6 +9,7 @@ export interface FakeImage {
   score: number;
   prompt: number;
   flag?: number;
+  picked?: number;
 }
 
 export const hashOf = (id: number): string => id.toString(16).padStart(2, '0') + '0'.repeat(30);
@@ -36,7 +37,7 @@ export class FakeServer {
   constructor(images: FakeImage[]) {
     this.images = images;
     vi.stubGlobal('fetch', (address: string, init?: RequestInit) => this.respond(address, init));
-    vi.stubGlobal('location', { pathname: '/' });
+    vi.stubGlobal('location', { pathname: '/', hash: '' });
     vi.stubGlobal('document', { title: '' });
   }
 
@@ -44,7 +45,7 @@ export class FakeServer {
     const column = (name: string, type: ColumnType): ColumnInfo => ({
       name, title: name[0]!.toUpperCase() + name.slice(1), type, file: `col/${name}`, words: type === 'code' ? `words/${name}` : null, group: 'file', about: '',
     });
-    const columns = [column('hash', 'hash'), column('score', 'f32'), column('prompt', 'code'), column('flag', 'i8'), column('stars', 'u8'), column('rank', 'u32'), column('path', 'text')];
+    const columns = [column('hash', 'hash'), column('score', 'f32'), column('prompt', 'code'), column('flag', 'i8'), column('stars', 'u8'), column('rank', 'u32'), column('picked', 'u8'), column('path', 'text')];
     const rest = { goldpan: '', name: 'test', revision: 1, model: null, scorer: null, scale: null, higher_better: true, thumbs: [256, 512], image_ext: null, near: null, categories: [], slices: [], slices_file: null, groups: 0, failures: 0 };
     const search = { text: this.searchable, image: this.searchable, like: this.searchable };
     return { ...rest, catalog: 'c', live: this.live, readonly: this.readonly, count: this.images.length, search, columns, remark: '' } as Manifest;
@@ -61,6 +62,7 @@ export class FakeServer {
     if (name === 'prompt') return Uint32Array.from(images, (image) => image.prompt).buffer;
     if (name === 'flag') return Int8Array.from(images, (image) => image.flag ?? 0).buffer;
     if (name === 'stars') return new Uint8Array(images.length).buffer;
+    if (name === 'picked') return Uint8Array.from(images, (image) => image.picked ?? 0).buffer;
     if (name === 'rank') return Uint32Array.from(images, (_, row) => (row ? row : NONE)).buffer;
     return textTable(images.map((image) => `${image.id}.png`));
   }
@@ -75,6 +77,6 @@ export class FakeServer {
     if (address === 'api/search' && body.text === 'bad') return Response.json({ error: 'bad query' }, { status: 400 });
     // The similarity falls with the id.
     if (address === 'api/search') return new Response(Float32Array.from(this.images, (image) => 1 / image.id).buffer);
-    return Response.json({ views: {} });
+    return Response.json({ views: {}, event: 1 });
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ColumnInfo, ColumnType } from '../src/api';
-import { groupRows, applyFilters, rowsOf, sameValue, sortKeys, sortRows, withoutValue, words, type Filter } from '../src/state/filter-sort';
+import { joinMasks, keepRows, maskOf, rowsOf, sameValue, sortKeys, sortRows, withoutValue, words, type Filter, type Source } from '../src/state/filter-sort';
 import { NONE, TextTable, textAt, type Column } from '../src/state/columns';
 
 function texts(list: string[]): TextTable {
@@ -29,8 +29,17 @@ const columns: Record<string, Column> = {
   rank: { info: info('rank', 'u32'), data: Uint32Array.of(1, NONE, 2, 3, 4), words: null },
   path: { info: info('path', 'text'), data: new Uint8Array(0), words: texts(['b/10.png', 'b/9.png', 'a.png', 'fox.png', '']) },
 };
-const lookup = (name: string): Column | undefined => columns[name];
-const rows = (...filters: Filter[]): number[] => Array.from(rowsOf(applyFilters(5, filters, lookup)));
+const source: Source = {
+  count: 5,
+  column: (name) => columns[name],
+  flags: Int8Array.of(1, 0, -1, 0, 1),
+  stars: Uint8Array.of(0, 5, 3, 0, 1),
+  slice: (id) => (id === 7 ? Uint32Array.of(1, 4) : undefined),
+  similarity: Float32Array.of(0.1, NaN, 0.3, 0.2, 0.25),
+};
+const join = (filters: Filter[], any: boolean): number[] =>
+  Array.from(rowsOf(joinMasks(5, filters.map((filter) => maskOf(filter, source) ?? new Uint8Array(5).fill(1)), any)));
+const rows = (...filters: Filter[]): number[] => join(filters, false);
 
 describe('text tables', () => {
   it('decodes what is looked at', () => {
@@ -57,20 +66,41 @@ describe('filters', () => {
     expect(rows({ ...withoutValue('score'), not: false } as Filter)).toEqual([0, 2, 3, 4]);
     expect(sameValue(columns.path as Column, 0)).toBeNull();
   });
-  it('keeps codes, none among them', () => {
-    expect(rows({ kind: 'codes', column: 'prompt', codes: [1, NONE] })).toEqual([1, 2, 3]);
+  it('keeps values, none among them', () => {
+    expect(rows({ kind: 'values', column: 'prompt', values: ['Füchse im Schnee', ''] })).toEqual([1, 2, 3]);
+    expect(rows({ kind: 'values', column: 'prompt', values: ['a red fox', 'not there'], not: true })).toEqual([1, 2, 3, 4]);
   });
-  it('finds words in prompts and paths, in any case and order', () => {
+  it('finds words and phrases in prompts, in any case and order, and leaves out others', () => {
     expect(rows({ kind: 'words', text: 'FOX red' })).toEqual([0]);
-    expect(rows({ kind: 'words', text: 'fox' })).toEqual([0, 3]);
     expect(rows({ kind: 'words', text: '"im schnee"' })).toEqual([1, 2]);
+    expect(rows({ kind: 'words', text: '-fox' })).toEqual([1, 2, 3, 4]);
+    expect(rows({ kind: 'words', text: 'image -“im schnee”' })).toEqual([4]);
   });
-  it('combines', () => {
-    const list: Filter = { kind: 'rows', title: 'selected images', rows: Uint32Array.of(0, 1, 2) };
-    expect(rows(list, { kind: 'range', column: 'score', low: 4, high: null })).toEqual([2]);
+  it('finds a part of a text', () => {
+    expect(rows({ kind: 'contains', column: 'path', text: 'FOX' })).toEqual([3]);
+    expect(rows({ kind: 'contains', column: 'prompt', text: 'image', not: true })).toEqual([0, 1, 2, 3]);
   });
-  it('waits for a column that is not there', () => expect(rows({ kind: 'codes', column: 'none', codes: [1] })).toHaveLength(5));
-  it('reads quoted words as one', () => expect(words(' a "red car"  b ')).toEqual(['a', 'red car', 'b']));
+  it('keeps marks, stars, slices and what is alike', () => {
+    expect(rows({ kind: 'mark', mark: 'undecided' })).toEqual([1, 3]);
+    expect(rows({ kind: 'mark', mark: 'picked' })).toEqual([0, 4]);
+    expect(rows({ kind: 'mark', mark: 'rejected', not: true })).toEqual([0, 1, 3, 4]);
+    expect(rows({ kind: 'stars', least: 3 })).toEqual([1, 2]);
+    expect(rows({ kind: 'slice', id: 7 })).toEqual([1, 4]);
+    expect(rows({ kind: 'slice', id: 8 })).toEqual([]);
+    expect(rows({ kind: 'like', least: 0.2 })).toEqual([2, 3, 4]);
+  });
+  it('joins all of them, or any', () => {
+    const chosen: Filter = { kind: 'rows', title: 'Chosen', rows: Uint32Array.of(0, 1, 2) };
+    const high: Filter = { kind: 'range', column: 'score', low: 4, high: null };
+    expect(rows(chosen, high)).toEqual([2]);
+    expect(join([chosen, high], true)).toEqual([0, 1, 2, 4]);
+    expect(join([], true)).toEqual([0, 1, 2, 3, 4]);
+  });
+  it('waits for a column that is not there', () => expect(maskOf({ kind: 'values', column: 'none', values: ['a'] }, source)).toBeNull());
+  it('reads words, phrases and what is unwanted', () => {
+    expect(words(' a "red Car"  -b -"c d" ')).toEqual({ wanted: ['a', 'red car'], unwanted: ['b', 'c d'] });
+    expect(words('- "" "open')).toEqual({ wanted: ['open'], unwanted: [] });
+  });
 });
 
 describe('order', () => {
@@ -84,14 +114,7 @@ describe('order', () => {
     expect(sorted('path', false)).toEqual([2, 1, 0, 3, 4]);
     expect(sorted('prompt', false)).toEqual([0, 1, 2, 4, 3]);
   });
-  it('brings groups together in order of their first row', () => {
-    const { order, groups } = groupRows(Uint32Array.of(2, 4, 0, 3, 1), (row) => columns.prompt?.data[row] as number, String);
-    expect(Array.from(order)).toEqual([2, 1, 4, 0, 3]);
-    expect(groups).toEqual([
-      { title: '1', from: 0, to: 2 },
-      { title: '2', from: 2, to: 3 },
-      { title: '0', from: 3, to: 4 },
-      { title: String(NONE), from: 4, to: 5 },
-    ]);
+  it('keeps the order of the rows that pass', () => {
+    expect(Array.from(keepRows(Uint32Array.of(2, 4, 0, 3, 1), Uint8Array.of(1, 0, 1, 1, 0)))).toEqual([2, 0, 3]);
   });
 });

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Outbox } from '../src/state/outbox';
-import { Ratings } from '../src/state/ratings';
+import { moveChange, OtherCatalog, Ratings, type Change } from '../src/state/ratings';
 
 class Shelf {
   private readonly map = new Map<string, string>();
@@ -21,7 +21,7 @@ function make(fetcher?: typeof fetch, shelf = new Shelf()): { ratings: Ratings; 
     fetcher ??
       (async (_: string, init: RequestInit) => {
         sent.push(JSON.parse(String(init.body)));
-        return new Response('{}');
+        return new Response(JSON.stringify({ event: sent.length }));
       }),
   );
   const ratings = new Ratings(new Int8Array(4), new Uint8Array(4), new Outbox('c', shelf), (row) => `h${row}`, () => undefined, (why) => said.push(why));
@@ -34,9 +34,9 @@ afterEach(() => vi.unstubAllGlobals());
 describe('ratings', () => {
   it('writes each change at once and in order', async () => {
     const { ratings, sent } = make();
-    ratings.set([1, 2], 1);
-    ratings.set([2], undefined, 4);
-    ratings.undo();
+    ratings.set([1, 2], () => ({ flag: 1 }));
+    const change = ratings.set([2], () => ({ stars: 4 })) as Change;
+    ratings.apply(change, 0);
     await settled();
     expect(sent).toEqual([
       { changes: [{ hash: 'h1', flag: 1, stars: 0 }, { hash: 'h2', flag: 1, stars: 0 }] },
@@ -44,23 +44,23 @@ describe('ratings', () => {
       { changes: [{ hash: 'h2', flag: 1, stars: 0 }] },
     ]);
   });
-  it('undoes and redoes without limit', () => {
+  it('applies changes in both directions', () => {
     const { ratings } = make();
-    for (let i = 0; i < 1000; i++) ratings.set([i % 4], i % 2 ? 1 : -1, i % 6);
+    const done: Change[] = [];
+    for (let i = 0; i < 1000; i++) {
+      const change = ratings.set([i % 4, (i + 1) % 4], (row) => ({ flag: (i + row) % 2 ? 1 : -1, stars: i % 6 }));
+      if (change) done.push(change);
+    }
     const after = [...ratings.flag, ...ratings.stars];
-    while (ratings.undo());
+    for (const change of done.slice().reverse()) ratings.apply(change, 0);
     expect([...ratings.flag, ...ratings.stars]).toEqual(new Array(8).fill(0));
-    while (ratings.redo());
+    for (const change of done) ratings.apply(change, 1);
     expect([...ratings.flag, ...ratings.stars]).toEqual(after);
   });
-  it('does nothing where nothing changes, and forgets what was undone after a new change', () => {
+  it('returns null where nothing changes', () => {
     const { ratings } = make();
-    ratings.set([0], 0);
-    expect(ratings.undoable).toBe(0);
-    ratings.set([0], 1);
-    ratings.undo();
-    ratings.set([1], 1);
-    expect(ratings.redo()).toBeNull();
+    expect(ratings.set([0], () => ({ flag: 0 }))).toBeNull();
+    expect(ratings.set([0], () => ({ flag: 1 }))?.rows).toEqual(Uint32Array.of(0));
   });
   it('keeps trying while the server is away', async () => {
     vi.useFakeTimers();
@@ -69,7 +69,7 @@ describe('ratings', () => {
       if (++calls < 3) throw new TypeError('refused');
       return new Response('{}');
     });
-    ratings.set([0], 1);
+    ratings.set([0], () => ({ flag: 1 }));
     await vi.runAllTimersAsync();
     expect(calls).toBe(3);
     expect(said).toHaveLength(2);
@@ -83,8 +83,8 @@ describe('ratings', () => {
       return new Response('{}');
     };
     const { ratings } = make(fetcher, shelf);
-    ratings.set([0, 1], 1);
-    ratings.set([1], -1);
+    ratings.set([0, 1], () => ({ flag: 1 }));
+    ratings.set([1], () => ({ flag: -1 }));
     const next = new Outbox('c', shelf);
     expect(new Outbox('other', shelf).takeOver(() => true)).toEqual([]);
     const left = next.takeOver((hash) => hash !== 'h0');
@@ -94,29 +94,60 @@ describe('ratings', () => {
     next.done(left);
     expect(next.all()).toEqual([]);
   });
+  it('sends nothing to a server of another catalog, and keeps it', async () => {
+    const shelf = new Shelf();
+    const { ratings, sent } = make(undefined, shelf);
+    ratings.suspect = true;
+    ratings.verify = () => Promise.reject(new OtherCatalog('other'));
+    ratings.set([0], () => ({ flag: 1 }));
+    await settled();
+    expect(sent).toEqual([]);
+    expect(new Outbox('c', shelf).takeOver(() => true)).toEqual([{ hash: 'h0', flag: 1, stars: 0 }]);
+  });
   it('confirms what the server has', async () => {
     const shelf = new Shelf();
     const { ratings } = make(undefined, shelf);
-    ratings.set([0], 1);
+    ratings.set([0], () => ({ flag: 1 }));
     expect(shelf.length).toBe(1);
     await settled();
     expect(shelf.length).toBe(0);
   });
   it('does not ask again for an image that has gone', async () => {
     const { ratings, said } = make(async () => new Response('{"error":"there is no image"}', { status: 400 }));
-    ratings.set([0], 1);
+    ratings.set([0], () => ({ flag: 1 }));
     await settled();
     expect(said).toEqual(['Not saved: there is no image']);
   });
-  it('takes the undo along when the rows move', async () => {
+  it('lets no event of before take back a change', async () => {
     const { ratings } = make();
-    ratings.set([0, 2], 1);
-    ratings.set([1], -1);
+    ratings.set([0], () => ({ flag: 1 })); // becomes event 1
+    ratings.set([0], () => ({ flag: 0 })); // becomes event 2
+    ratings.hear(0, { hash: 'h0', flag: 1, stars: 0 }, 1);
+    expect(ratings.flag[0]).toBe(0);
+    await settled();
+    ratings.hear(0, { hash: 'h0', flag: 1, stars: 0 }, 1);
+    expect(ratings.flag[0]).toBe(0);
+    ratings.hear(0, { hash: 'h0', flag: -1, stars: 0 }, 3);
+    expect(ratings.flag[0]).toBe(-1);
+  });
+  it('takes the change of another page that the server had after its own', async () => {
+    const { ratings } = make();
+    ratings.set([0, 1], () => ({ flag: 1 })); // becomes event 1
+    ratings.hear(0, { hash: 'h0', flag: -1, stars: 2 }, 2);
+    ratings.hear(1, { hash: 'h1', flag: -1, stars: 2 }, 0);
+    expect(ratings.flag[0]).toBe(1);
+    await settled();
+    expect([ratings.flag[0], ratings.stars[0], ratings.flag[1]]).toEqual([-1, 2, 1]);
+  });
+  it('moves changes and marks with their rows', async () => {
+    const { ratings } = make();
+    const change = ratings.set([0, 2], () => ({ flag: 1 })) as Change;
+    const gone = ratings.set([1], () => ({ flag: -1 })) as Change;
     await settled();
     const to = [3, -1, 0, 1];
-    ratings.move(Int8Array.of(1, 0, 0, 1), new Uint8Array(4), (row) => to[row] as number, (hash) => to[Number(hash.slice(1))] as number);
-    expect(ratings.undoable).toBe(1);
-    expect(Array.from(ratings.undo() ?? [])).toEqual([3, 0]);
+    ratings.move(Int8Array.of(1, 0, 0, 1), new Uint8Array(4), (hash) => to[Number(hash.slice(1))] as number);
+    expect(moveChange(gone, (row) => to[row] as number)).toBeNull();
+    ratings.apply(moveChange(change, (row) => to[row] as number) as Change, 0);
     expect(Array.from(ratings.flag)).toEqual([0, 0, 0, 0]);
   });
 });

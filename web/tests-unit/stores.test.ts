@@ -35,6 +35,7 @@ async function start(change: (server: FakeServer) => void = () => undefined): Pr
 beforeEach(() => {
   storage = new Storage();
   vi.stubGlobal('localStorage', storage);
+  vi.stubGlobal('sessionStorage', new Storage());
   vi.stubGlobal('EventSource', Events);
   server = new FakeServer([
     { id: 1, score: 10, prompt: 0 },
@@ -68,159 +69,269 @@ describe('catalog', () => {
 });
 
 describe('filters and order', () => {
-  it('sorts by score and follows the layout', async () => {
+  it('sorts the wall by score and follows the layout', async () => {
     const { order, layout } = await start();
+    layout.view = 'wall';
     expect(list(order.rows)).toEqual([3, 1, 0, 2]);
     layout.sort = { column: 'score', down: false };
     expect(list(order.rows)).toEqual([0, 1, 3, 2]);
-    layout.group = 'prompt';
-    expect(order.groups.map((group) => group.title)).toEqual(['a red fox', 'a blue boat']);
+    expect([order.placeOf(3), order.placeOf(99)]).toEqual([2, -1]);
   });
-  it('narrows, replaces a filter of the same column, inverts and removes', async () => {
+  it('shows prompts with their candidates in Review, the order of prompts by lead', async () => {
+    const { order, layout, prompts } = await start();
+    const shown = (): string[] => order.promptRows.map((one) => `${prompts.text(one.family)} ${list(order.rows.subarray(one.from, one.to))}`);
+    expect(shown()).toEqual(['a red fox 3,0,2', 'a blue boat 1']);
+    layout.promptOrder = 'file';
+    expect(shown()).toEqual(['a red fox 3,0,2', 'a blue boat 1']);
+    expect([order.promptAt(0), order.promptAt(2), order.promptAt(3)]).toEqual([0, 0, 1]);
+  });
+  it('replaces a filter of the same facet, and counts without one', async () => {
     const { filters, order } = await start();
-    filters.add({ kind: 'codes', column: 'prompt', codes: [1] });
-    filters.add({ kind: 'codes', column: 'prompt', codes: [0] });
+    filters.add({ kind: 'values', column: 'prompt', values: ['a blue boat'] });
+    filters.add({ kind: 'values', column: 'prompt', values: ['a red fox'] });
+    const { list: before } = filters;
+    filters.add({ kind: 'values', column: 'prompt', values: ['a red fox'] });
+    expect(filters.list).toBe(before);
     expect(filters.list).toHaveLength(1);
-    expect(list(order.rows)).toEqual([3, 0, 2]);
-    filters.invert(0);
-    expect(list(order.rows)).toEqual([1]);
-    filters.removeOn('range', 'prompt');
-    expect(filters.list).toHaveLength(1);
-    filters.removeOn('codes', 'prompt');
+    expect(list(order.rows).sort()).toEqual([0, 2, 3]);
+    expect([filters.passing, filters.countWithout(0), filters.maskWithout('values:prompt').length]).toEqual([3, 4, 4]);
+    filters.removeFacet('values:prompt');
     expect(order.rows).toHaveLength(4);
   });
-  it('follows marks that are filtered by', async () => {
-    const { filters, marks } = await start();
-    filters.add({ kind: 'range', column: 'flag', low: 1, high: 1 });
+  it('joins filters by any', async () => {
+    const { filters } = await start();
+    filters.add({ kind: 'values', column: 'prompt', values: ['a blue boat'] });
+    filters.add({ kind: 'range', column: 'score', low: 40, high: null });
     expect(list(filters.mask)).toEqual([0, 0, 0, 0]);
-    marks.rate([2], 1);
-    expect(list(filters.mask)).toEqual([0, 0, 1, 0]);
+    filters.any = true;
+    expect(list(filters.mask)).toEqual([0, 1, 0, 1]);
+  });
+  it('follows marks that are filtered by', async () => {
+    const app = await start();
+    app.filters.mark = 'picked';
+    expect(list(app.filters.mask)).toEqual([0, 0, 0, 0]);
+    app.mark([2], { flag: 1 });
+    expect(list(app.filters.mask)).toEqual([0, 0, 1, 0]);
   });
   it('describes filters in words', async () => {
     const { filters } = await start();
-    const range = (low: number | null, high: number | null, not = false): string => filters.describe({ kind: 'range', column: 'score', low, high, not });
-    expect([range(3, 5), range(3.25, null), range(null, 5, true), range(3, 3)]).toEqual(['Score: 3 to 5', 'Score: at least 3.25', 'Score: not at most 5', 'Score: 3']);
-    expect([range(null, null), range(null, null, true)]).toEqual(['Score: any value', 'Score: no value']);
-    expect(filters.describe({ kind: 'codes', column: 'prompt', codes: [0, 0xffffffff], not: true })).toBe('Prompt: not a red fox, none');
-    expect(filters.describe({ kind: 'rows', title: 'selected images', rows: Uint32Array.of(1, 2) })).toBe('selected images (2)');
+    const range = (low: number | null, high: number | null, not = false): string => filters.describe({ kind: 'range', column: 'score', low, high, not }).value;
+    expect([range(3, 5), range(3.25, null), range(null, 5, true), range(3, 3)]).toEqual(['3 to 5', '3.25 or more', 'not at most 5', '3']);
+    expect([range(null, null), range(null, null, true)]).toEqual(['any value', 'no value']);
+    expect(filters.describe({ kind: 'values', column: 'prompt', values: ['a red fox', ''], not: true })).toEqual({ name: 'Prompt', value: 'not a red fox or none' });
+    expect(filters.describe({ kind: 'rows', title: 'Chosen', rows: Uint32Array.of(1, 2) })).toEqual({ name: 'Chosen', value: '2 pictures' });
   });
 });
 
 describe('selection', () => {
-  it('selects one, a range in the order shown, and toggles', async () => {
-    const { selection } = await start();
+  it('makes one current by a click, chooses a range in the order shown, and toggles', async () => {
+    const { selection, layout } = await start();
+    layout.view = 'wall';
     selection.click(3, none);
+    expect([selection.count, selection.current]).toEqual([0, 3]);
     selection.click(0, { ...none, shiftKey: true });
     expect(list(selection.rows())).toEqual([0, 1, 3]);
     selection.click(1, { ...none, ctrlKey: true });
     expect(list(selection.rows())).toEqual([0, 3]);
     expect([selection.count, selection.current, selection.has(3)]).toEqual([2, 1, true]);
   });
-  it('acts on the selection only while the current image is in it', async () => {
-    const { selection } = await start();
+  it('acts on what is chosen and shown, else on the current image', async () => {
+    const { selection, filters } = await start();
     expect(selection.target()).toHaveLength(0);
     selection.set([0, 3]);
-    selection.current = 3;
-    expect(list(selection.target())).toEqual([0, 3]);
     selection.current = 1;
-    expect(list(selection.target())).toEqual([1]);
+    expect(list(selection.target())).toEqual([0, 3]);
+    filters.add({ kind: 'range', column: 'score', low: 40, high: null });
+    expect(list(selection.target())).toEqual([3]);
+    selection.narrow();
+    expect(list(selection.rows())).toEqual([3]);
+  });
+  it('goes to the next shown image when the current one is hidden', async () => {
+    const { selection, filters, order, layout } = await start();
+    layout.view = 'wall';
+    const before = order.rows;
+    selection.current = 1;
+    filters.add({ kind: 'rows', title: 'two', rows: Uint32Array.of(2, 3) });
+    selection.follow(before);
+    expect(selection.current).toBe(2);
   });
 });
 
 describe('marks', () => {
   it('sends, undoes and redoes, and goes to the image', async () => {
     const app = await start();
-    app.marks.rate([1, 2], 1);
+    app.mark([1, 2], { flag: 1 }, 'picked');
+    expect(app.notice).toEqual({ text: '2 pictures picked.', undo: true });
     app.undo();
     await settled();
     expect(server.sent.map((rating) => rating.flag)).toEqual([1, 1, 0, 0]);
-    expect([app.selection.current, app.notice, app.marks.canRedo]).toEqual([1, 'Undone for 2 images.', true]);
+    expect([app.selection.current, app.notice?.text, app.history.undone.length]).toEqual([1, '2 pictures undone.', 1]);
     app.redo();
-    expect([app.marks.flagOf(1), app.marks.canUndo, app.marks.canRedo]).toEqual([1, true, false]);
+    expect([app.marks.flagOf(1), app.history.done.length, app.history.undone.length]).toEqual([1, 1, 0]);
     app.redo();
-    expect(app.notice).toBe('Nothing to redo.');
+    expect(app.notice?.text).toBe('Nothing to redo.');
+  });
+  it('undoes filters and marks in one list', async () => {
+    const app = await start();
+    app.mark([0], { flag: 1 });
+    app.filters.mark = 'picked';
+    app.noteFilters();
+    app.undo();
+    expect([app.filters.list.length, app.marks.flagOf(0)]).toEqual([0, 1]);
+    app.noteFilters();
+    app.undo();
+    expect([app.marks.flagOf(0), app.history.done.length, app.history.undone.length]).toEqual([0, 0, 2]);
+  });
+  it('says how many of what was undone are hidden', async () => {
+    const app = await start();
+    app.mark([0, 1], { flag: 1 });
+    app.filters.add({ kind: 'rows', title: 'one', rows: Uint32Array.of(1) });
+    app.undo();
+    expect(app.notice?.text).toBe('2 pictures undone, 1 of them hidden by filters.');
   });
   it('changes nothing in a read-only catalog', async () => {
     const app = await start((s) => (s.readonly = true));
-    app.marks.rate([0], 1);
-    expect([app.marks.flagOf(0), app.marks.canUndo]).toEqual([0, false]);
-    expect(app.notice).toContain('read-only');
+    app.mark([0], { flag: 1 });
+    expect([app.marks.flagOf(0), app.history.done.length]).toEqual([0, 0]);
+    expect(app.notice?.text).toContain('read-only');
   });
   it("keeps a visitor's marks in the browser, and only those", async () => {
     const site = (s: FakeServer): void => void Object.assign(s, { live: false, readonly: true });
     server.images[1]!.flag = 1;
-    const { marks } = await start(site);
-    marks.rate([0], -1, 3);
+    const app = await start(site);
+    app.mark([0], { flag: -1, stars: 3 });
     expect(JSON.parse(storage.getItem('goldpan:ratings:/:c') ?? '')).toEqual({ [hashOf(1)]: [-1, 3] });
     const again = (await start(site)).marks;
     expect([again.flagOf(0), again.starsOf(0), again.flagOf(1)]).toEqual([-1, 3, 1]);
     expect(server.sent).toEqual([]);
   });
   it('applies the marks of other pages without an undo', async () => {
-    const { marks } = await start();
-    marks.onRatings([{ hash: hashOf(2), stars: 4 }, { hash: 'unknown', flag: 1 }]);
-    expect([marks.starsOf(1), marks.flagOf(1), marks.canUndo]).toEqual([4, 0, false]);
+    const { marks, history } = await start();
+    marks.onRatings([{ hash: hashOf(2), stars: 4 }, { hash: 'unknown', flag: 1 }], 1);
+    expect([marks.starsOf(1), marks.flagOf(1), history.done.length]).toEqual([4, 0, 0]);
+  });
+});
+
+describe('prompts', () => {
+  it('are decided when one candidate is picked or all are rejected', async () => {
+    const app = await start((s) => (s.images[3]!.picked = 1));
+    const [fox, boat] = app.prompts.list;
+    expect([app.prompts.progress, app.prompts.lead(fox!), app.prompts.lead(boat!)]).toEqual([{ all: 2, decided: 0 }, 30, NaN]);
+    expect([app.prompts.suggestion(fox!), app.prompts.suggestion(boat!)]).toEqual([3, -1]);
+    app.mark([1], { flag: -1 });
+    expect(app.prompts.progress).toEqual({ all: 2, decided: 1 });
+    app.mark([0], { flag: 1 });
+    expect(app.prompts.progress).toEqual({ all: 2, decided: 2 });
   });
 });
 
 describe('search', () => {
   it('sorts by similarity, and by score again when it is cleared', async () => {
-    const { search, order, layout } = await start();
-    await search.byText('a fox');
+    const app = await start();
+    const { search, order, layout } = app;
+    await app.find('a fox');
     expect(list(order.rows)).toEqual([0, 1, 2, 3]);
     await search.byImages([1]);
     await search.byImages([1], true);
     expect([search.query.more, search.query.less]).toEqual([[], [hashOf(2)]]);
     await search.remove(hashOf(2));
-    await search.byText('');
+    await app.find('');
     expect([search.similarity, layout.sort.column]).toEqual([null, 'score']);
   });
   it('keeps the search before when the server rejects a query', async () => {
     const app = await start();
-    await app.search.byText('a fox');
-    await app.search.byText('bad');
-    expect([app.search.query.text, app.notice, app.search.searching]).toEqual(['a fox', 'bad query', false]);
+    await app.find('a fox');
+    await app.find('bad');
+    expect([app.search.query.text, app.notice?.text, app.search.searching]).toEqual(['a fox', 'bad query', false]);
   });
   it('filters by words where there is no model', async () => {
-    const { search, filters, order } = await start((s) => (s.searchable = false));
-    await search.byText('boat');
+    const app = await start((s) => (s.searchable = false));
+    const { filters, order } = app;
+    await app.find('boat');
     expect(filters.list).toEqual([{ kind: 'words', text: 'boat' }]);
     expect(list(order.rows)).toEqual([1]);
   });
 });
 
 describe('views', () => {
-  it('saves filters with their order on a site, and opens and removes them', async () => {
-    const { views, filters, layout } = await start((s) => (s.live = false));
-    filters.add({ kind: 'rows', title: 'two', rows: Uint32Array.of(1, 2) });
-    layout.group = 'prompt';
-    await views.save('mine');
-    filters.clear();
-    layout.group = 'none';
+  it('are addresses, with the rows that they name', async () => {
+    const app = await start((s) => (s.live = false));
+    app.filters.add({ kind: 'rows', title: 'two', rows: Uint32Array.of(1, 2) });
+    app.filters.add({ kind: 'words', text: 'fox -"blue boat"' });
+    app.layout.view = 'wall';
+    await app.views.save('mine', app.address);
+    vi.stubGlobal('sessionStorage', new Storage());
     const next = await start();
     await settled();
-    next.views.open('mine');
-    expect(next.filters.list).toEqual([{ kind: 'rows', title: 'two', rows: Uint32Array.of(1, 2) }]);
-    expect(next.layout.group).toBe('prompt');
+    next.goTo(next.views.byName.mine as string);
+    expect(next.filters.list).toEqual([{ kind: 'rows', title: 'two', rows: Uint32Array.of(1, 2) }, { kind: 'words', text: 'fox -"blue boat"' }]);
+    expect(next.layout.view).toBe('wall');
     await next.views.remove('mine');
     expect(JSON.parse(storage.getItem('goldpan:views:/:c') ?? '')).toEqual({});
+  });
+  it('of goldpan 0.1.0 still open', async () => {
+    const old = { filters: [{ kind: 'codes', column: 'prompt', codes: [1] }, { kind: 'range', column: 'score', low: 5, high: null }], sort: { column: 'score', down: true }, group: 'none' };
+    storage.setItem('goldpan:views:/:c', JSON.stringify({ old }));
+    const app = await start((s) => (s.live = false));
+    await settled();
+    app.goTo(app.views.byName.old as string);
+    expect(app.filters.list).toEqual([{ kind: 'values', column: 'prompt', values: ['a blue boat'] }, { kind: 'range', column: 'score', low: 5, high: null }]);
+  });
+});
+
+describe('address', () => {
+  it('names view, filters, order, search and the current image', async () => {
+    const app = await start();
+    app.layout.view = 'wall';
+    app.layout.sort = { column: 'rank', down: false };
+    app.filters.mark = 'undecided';
+    app.filters.add({ kind: 'values', column: 'prompt', values: ['a red fox', ''], not: true });
+    app.filters.any = true;
+    await app.find('a fox');
+    app.filters.add({ kind: 'like', least: 0.25 });
+    app.selection.current = 2;
+    const { address } = app;
+    const next = await start();
+    next.goTo(address);
+    await settled();
+    expect(next.address).toBe(address);
+    expect([next.filters.list, next.filters.any, next.selection.current, next.search.query.text]).toEqual([app.filters.list, true, 2, 'a fox']);
+  });
+  it('ignores what it does not know', async () => {
+    const app = await start();
+    app.goTo('#nowhere?mark=liked&stars=x&what=1&at=ff&order=x&mode=cull&slice=');
+    expect([app.layout.view, app.filters.list, app.selection.current]).toEqual(['review', [], -1]);
+    expect(app.layout.mode).toBe('cull');
+  });
+});
+
+describe('session', () => {
+  it('keeps the choice and the undo list over a reload of the page', async () => {
+    const app = await start();
+    app.mark([0, 3], { flag: 1 });
+    app.selection.set([1, 2]);
+    app.session.save();
+    server.images[0]!.flag = 1;
+    server.images[3]!.flag = 1;
+    const next = await start();
+    expect(list(next.selection.rows())).toEqual([1, 2]);
+    next.undo();
+    expect([next.marks.flagOf(0), next.marks.flagOf(3)]).toEqual([0, 0]);
   });
 });
 
 describe('layout', () => {
-  it('is stored without the mode, and reset', async () => {
+  it('is stored without the view and the mode', async () => {
     const { layout } = await start();
-    Object.assign(layout, { cell: 300, mode: 'cull' });
+    Object.assign(layout, { cell: 300, mode: 'cull', view: 'wall' });
     layout.tableColumns = ['score'];
     layout.save();
     const next = (await start()).layout;
-    expect([next.cell, next.mode, [...next.tableColumns]]).toEqual([300, 'browse', ['score']]);
-    next.reset();
-    expect([next.cell, next.tableColumns.length]).toEqual([150, 7]);
+    expect([next.cell, next.mode, next.view, [...next.tableColumns]]).toEqual([300, 'browse', 'review', ['score']]);
   });
-  it('sorts by path when the column of the order is gone', async () => {
-    storage.setItem('goldpan:layout', JSON.stringify({ sort: { column: 'absent', down: true } }));
-    expect((await start()).layout.sort).toEqual({ column: 'path', down: false });
+  it('sorts by score when the column of the order is gone', async () => {
+    storage.setItem('goldpan:layout:2', JSON.stringify({ sort: { column: 'absent', down: true } }));
+    expect((await start()).layout.sort).toEqual({ column: 'score', down: true });
   });
 });
 
@@ -230,13 +341,13 @@ describe('reload', () => {
     app.selection.set([1, 3]);
     app.selection.current = 3;
     app.filters.add({ kind: 'rows', title: 'two', rows: Uint32Array.of(0, 3) });
-    app.marks.rate([3], 1);
+    app.mark([3], { flag: 1 });
     await settled();
     server.images = [{ id: 9, score: 50, prompt: 1 }, { id: 4, score: 41, prompt: 0, flag: 1 }, { id: 1, score: 10, prompt: 0 }];
     await app.reload();
     expect(list(app.selection.rows())).toEqual([1]);
     expect(app.selection.current).toBe(1);
-    expect(list(app.order.rows)).toEqual([1, 2]);
+    expect(list(app.order.rows).sort()).toEqual([1, 2]);
     app.undo();
     expect([app.marks.flagOf(0), app.marks.flagOf(1)]).toEqual([0, 0]);
     expect(app.catalog.score(1)).toBe(41);
@@ -248,6 +359,6 @@ describe('reload', () => {
     await app.reload();
     expect(list(app.selection.rows())).toEqual([1]);
     expect(app.catalog.count).toBe(4);
-    expect(app.notice).toContain('does not respond');
+    expect(app.notice?.text).toContain('does not respond');
   });
 });

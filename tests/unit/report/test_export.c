@@ -455,6 +455,68 @@ static void test_by_hand(void **state)
     gp_cat_close(cat);
 }
 
+static uint64_t count_of(gp_catalog *cat, gp_export_options options)
+{
+    gp_error err = {0};
+    gp_report report = GP_INIT(gp_report);
+    options.folder = at("choice"), options.mode = GP_EXPORT_NONE;
+    assert_ok(gp_report_export(cat, &options, &report, &err));
+    assert_int_equal(report.failed, 0);
+    return report.done;
+}
+
+/* The four ways to say whose images, over: 0 suggested; 1 suggested and rejected; 2 suggested; 3 picked by hand, of
+ * the prompt of 0. */
+static void test_choices(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    char hex[3][33] = {"", "", "00112233445566778899aabbccddeeff"};
+    const char *const named[] = {hex[0], hex[1], hex[2], hex[0]};
+    gp_export_options options = GP_EXPORT_DEFAULTS;
+    gp_catalog *cat = candidates_catalog("choice.db", cats, CATS);
+    gp_cat_rating list[] = {{.hash = file_hash(at(cats[3].name)), .has_flag = true, .flag = 1},
+                            {.hash = file_hash(at(cats[1].name)), .has_flag = true, .flag = -1}};
+    options.mine = options.suggested = true;
+    assert_int_equal(count_of(cat, options), 3);
+    options.suggested = false;
+    assert_int_equal(count_of(cat, options), 0);
+    assert_ok(gp_cat_ratings_put(cat, list, 2, NULL, &err));
+    assert_int_equal(count_of(cat, options), 1);
+    options.suggested = true;
+    assert_int_equal(count_of(cat, options), 2); /* 3 takes the place of 0 */
+    options.mine = options.suggested = false;
+    assert_int_equal(count_of(cat, options), 3); /* 0, 2 and 3 */
+    gp_hash_hex(file_hash(at(cats[1].name)), hex[0]);
+    gp_hash_hex(file_hash(at(cats[3].name)), hex[1]);
+    options.images = named, options.image_count = 4;
+    assert_int_equal(count_of(cat, options), 2); /* whatever their marks; the third is in no catalog */
+    options.image_count = 0;
+    assert_int_equal(count_of(cat, options), 0);
+    gp_cat_close(cat);
+}
+
+static void test_wrong_choices(void **state)
+{
+    (void)state;
+    const char *const named[] = {"abc", NULL};
+    const gp_export_options start = GP_EXPORT_DEFAULTS;
+    gp_export_options wrong[6];
+    gp_catalog *cat = candidates_catalog("wrong.db", cats, CATS);
+    for (size_t i = 0; i < 6; i++) wrong[i] = start, wrong[i].folder = at("wrong");
+    wrong[0].suggested = true;
+    wrong[1].mine = wrong[1].all = true;
+    wrong[2].mine = true, wrong[2].min_stars = 1;
+    wrong[3].mine = true, wrong[3].images = named;
+    wrong[4].images = named, wrong[4].image_count = 1;
+    wrong[5].images = named + 1, wrong[5].image_count = 1;
+    for (size_t i = 0; i < 6; i++) {
+        gp_error err = {0};
+        assert_int_equal(gp_report_export(cat, &wrong[i], NULL, &err), GP_ERR_USAGE);
+    }
+    gp_cat_close(cat);
+}
+
 static void test_folder_not_possible(void **state)
 {
     (void)state;
@@ -549,6 +611,8 @@ int main(void)
         cmocka_unit_test(test_stopped),
         cmocka_unit_test(test_other_disk),
         cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_wrong_choices),
         cmocka_unit_test(test_folder_not_possible),
         cmocka_unit_test(test_list_of_copies),
         cmocka_unit_test(test_no_memory),

@@ -68,7 +68,7 @@ static inline void clear(parser *parse)
     if (parse == rate) gp_mem_free(changes);
     if (parse == search) gp_search_query_clear(&query);
     if (parse == saved) gp_mem_free(name), gp_mem_free(value);
-    if (parse == export_) gp_mem_free(export.folder);
+    if (parse == export_) gp_export_request_clear(&export);
 }
 
 /* Checks that the body is rejected with USAGE and that nothing stays allocated. */

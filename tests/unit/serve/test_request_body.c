@@ -153,17 +153,65 @@ static void exports(void **state)
         snprintf(body, sizeof body, "{\"folder\":\"/a/b\",\"mode\":\"%s\",\"what\":\"all\"}", modes[i].word);
         right(export_, body);
         assert_string_equal(export.folder, "/a/b");
-        assert_string_equal(export.what, "all");
+        assert_int_equal(export.what, GP_EXPORT_CHOICE_ALL);
         assert_int_equal(export.mode, modes[i].mode);
         clear(export_);
     }
     right(export_, "{\"folder\":\"~\",\"mode\":null,\"what\":null}");
-    assert_string_equal(export.what, "picks");
+    assert_int_equal(export.what, GP_EXPORT_CHOICE_PICKS);
     assert_int_equal(export.mode, GP_EXPORT_COPY);
     clear(export_);
-    right(export_, "{\"folder\":\"~\",\"what\":\"fifteen letters\"}"); /* the longest text that the parser accepts */
-    assert_string_equal(export.what, "fifteen letters");
+}
+
+static void export_choices(void **state)
+{
+    (void)state;
+    right(export_, "{\"folder\":\"~\",\"what\":\"mine\",\"stars\":3,\"images\":7}"); /* names of other choices */
+    assert_int_equal(export.what, GP_EXPORT_CHOICE_MINE);
+    assert_int_equal(export.stars, 0);
+    assert_null(export.images);
     clear(export_);
+    right(export_, "{\"folder\":\"~\",\"what\":\"mine+suggested\"}");
+    assert_int_equal(export.what, GP_EXPORT_CHOICE_MINE_SUGGESTED);
+    clear(export_);
+    right(export_, "{\"folder\":\"~\",\"what\":\"stars\",\"stars\":5}");
+    assert_int_equal(export.what, GP_EXPORT_CHOICE_STARS);
+    assert_int_equal(export.stars, 5);
+    clear(export_);
+    right(export_, "{\"folder\":\"~\",\"what\":\"images\",\"images\":[\"" HASH "\",\"" HASH "\"]}");
+    assert_int_equal(export.what, GP_EXPORT_CHOICE_IMAGES);
+    assert_int_equal(export.image_count, 2);
+    assert_string_equal(export.images[1], HASH);
+    clear(export_);
+    right(export_, "{\"folder\":\"~\",\"what\":\"images\",\"images\":[]}");
+    assert_int_equal(export.image_count, 0);
+    assert_non_null(export.images); /* no image, not all */
+    clear(export_);
+    WRONG(export_, "{\"folder\":\"~\",\"what\":\"stars\"}", "{\"folder\":\"~\",\"what\":\"stars\",\"stars\":0}",
+          "{\"folder\":\"~\",\"what\":\"stars\",\"stars\":6}", "{\"folder\":\"~\",\"what\":\"stars\",\"stars\":\"3\"}",
+          "{\"folder\":\"~\",\"what\":\"images\"}", "{\"folder\":\"~\",\"what\":\"images\",\"images\":{}}",
+          "{\"folder\":\"~\",\"what\":\"images\",\"images\":[\"u1\"]}",
+          "{\"folder\":\"~\",\"what\":\"images\",\"images\":[\"" HASH "\",3]}");
+}
+
+static void exported_images_at_the_limit(void **state)
+{
+    (void)state;
+    static const char item[] = "\"" HASH "\",";
+    char *body = malloc((GP_MAX_EXPORTED + 1) * (sizeof item - 1) + 100);
+    for (size_t n = GP_MAX_EXPORTED; n <= GP_MAX_EXPORTED + 1; n++) {
+        size_t at = (size_t)sprintf(body, "{\"folder\":\"~\",\"what\":\"images\",\"images\":[");
+        for (size_t i = 0; i < n; i++, at += sizeof item - 1) memcpy(body + at, item, sizeof item);
+        strncpy(body + at - 1, "]}", 3);
+        if (n > GP_MAX_EXPORTED) {
+            wrong(export_, body);
+        } else {
+            right(export_, body);
+            assert_int_equal(export.image_count, n);
+            clear(export_);
+        }
+    }
+    free(body);
 }
 
 static void wrong_exports(void **state)
@@ -196,7 +244,7 @@ static void memory_may_fail(void **state)
     (void)state;
     static const char *const bodies[PARSERS] = {
         "{\"changes\":[{\"hash\":\"" HASH "\",\"flag\":1}]}", "{\"text\":\"a\",\"more\":[\"u1\"]}",
-        "{\"name\":\"a\",\"value\":{\"b\":[1,2]}}", "{\"folder\":\"a\",\"mode\":\"copy\",\"what\":\"all\"}"};
+        "{\"name\":\"a\",\"value\":{\"b\":[1,2]}}", "{\"folder\":\"a\",\"what\":\"images\",\"images\":[\"" HASH "\"]}"};
     for (int p = 0; p < PARSERS; p++) {
         int64_t live = gp_mem_live();
         gp_mem_fail_at(0);
@@ -228,6 +276,8 @@ int main(void)
         cmocka_unit_test(values_stay_json),
         cmocka_unit_test(wrong_views),
         cmocka_unit_test(exports),
+        cmocka_unit_test(export_choices),
+        cmocka_unit_test(exported_images_at_the_limit),
         cmocka_unit_test(wrong_exports),
         cmocka_unit_test(memory_may_fail),
     };

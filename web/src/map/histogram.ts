@@ -7,6 +7,8 @@ export interface HistogramTheme {
   bar: string;
   faint: string;
   accent: string;
+  /** ground of the chosen range */
+  tint: string;
   selected: string;
 }
 
@@ -14,6 +16,8 @@ export interface Bins {
   low: number;
   high: number;
   width: number;
+  /** a bar stands for one whole number */
+  whole: boolean;
   all: Uint32Array;
   shown: Uint32Array;
   selected: Uint32Array;
@@ -31,17 +35,19 @@ export function bin(values: ArrayLike<number>, shown: Uint8Array | null, selecte
   }
   if (!(low <= high)) return null;
   let width: number;
-  if (whole && high - low < maxBins) {
+  const each = whole && high - low < maxBins;
+  if (each) {
     width = 1;
     low -= 0.5;
   } else {
     const rough = (high - low || 1) / (maxBins * 0.8);
     const power = 10 ** Math.floor(Math.log10(rough));
     width = power * ([1, 2, 5, 10].find((s) => s * power >= rough) as number);
+    if (whole) width = Math.max(1, width);
     low = Math.floor(low / width + 1e-9) * width;
   }
   const count = Math.max(1, Math.floor((high - low) / width + 1e-9) + 1);
-  const bins: Bins = { low, high: low + count * width, width, all: new Uint32Array(count), shown: new Uint32Array(count), selected: new Uint32Array(count) };
+  const bins: Bins = { low, high: low + count * width, width, whole: each, all: new Uint32Array(count), shown: new Uint32Array(count), selected: new Uint32Array(count) };
   for (let i = 0; i < values.length; i++) {
     const v = values[i] as number;
     if (v !== v) continue;
@@ -53,7 +59,9 @@ export function bin(values: ArrayLike<number>, shown: Uint8Array | null, selecte
   return bins;
 }
 
-const BOTTOM = 18;
+const BOTTOM = 38;
+const SIDE = 8;
+const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 
 export class Histogram {
   private readonly host: HTMLElement;
@@ -66,9 +74,11 @@ export class Histogram {
   private width = 1;
   private height = 1;
   private hover = -1;
+  private title = '';
 
   constructor(host: HTMLElement, label: string, brushed: (low: number | null, high: number | null) => void) {
     this.host = host;
+    this.title = label;
     this.brushed = brushed;
     host.append(this.canvas);
     this.canvas.tabIndex = 0;
@@ -98,12 +108,12 @@ export class Histogram {
 
   private toX(value: number): number {
     const { low, high } = this.bins as Bins;
-    return ((value - low) / (high - low)) * this.width;
+    return SIDE + ((value - low) / (high - low)) * (this.width - 2 * SIDE);
   }
 
   private toValue(x: number): number {
     const { low, high, width } = this.bins as Bins;
-    const value = low + (x / this.width) * (high - low);
+    const value = low + ((x - SIDE) / (this.width - 2 * SIDE)) * (high - low);
     return Math.min(high, Math.max(low, low + Math.round((value - low) / width) * width));
   }
 
@@ -113,48 +123,65 @@ export class Histogram {
     if (!c || !theme) return;
     c.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     c.clearRect(0, 0, this.width, this.height);
-    c.font = '10px system-ui, sans-serif';
+    c.font = FONT;
+    c.textBaseline = 'alphabetic';
     if (!bins) {
       c.fillStyle = theme.soft;
       c.fillText('no values', 4, 14);
       return;
     }
-    const room = this.height - BOTTOM - 4;
+    const ground = this.height - BOTTOM;
+    const room = ground - 16;
     const top = Math.max(...bins.all, 1);
-    const w = this.width / bins.all.length;
+    const w = (this.width - 2 * SIDE) / bins.all.length;
+    const gap = bins.whole && w > 12 ? Math.min(8, w * 0.2) : 1;
     const bars = (counts: Uint32Array, colour: string): void => {
       c.fillStyle = colour;
       counts.forEach((n, b) => {
-        // square root: a single image stays visible beside a thousand
+        // square root: a single picture stays visible beside a thousand
         const h = n ? Math.max(1.5, Math.sqrt(n / top) * room) : 0;
-        c.fillRect(b * w + 0.5, this.height - BOTTOM - h, Math.max(1, w - 1), h);
+        c.fillRect(SIDE + b * w + gap / 2, ground - h, Math.max(1, w - gap), h);
       });
     };
+    const edges = this.range && ([this.toX(this.range[0]), this.toX(this.range[1])] as const);
+    if (edges) {
+      c.fillStyle = theme.tint;
+      c.fillRect(edges[0], 4, edges[1] - edges[0], ground - 4);
+    }
     bars(bins.all, theme.faint);
     bars(bins.shown, theme.bar);
     bars(bins.selected, theme.selected);
+    c.fillStyle = theme.bar;
+    c.fillRect(SIDE, ground, this.width - 2 * SIDE, 1);
+    if (edges) {
+      c.fillStyle = theme.accent;
+      for (const x of edges) c.fillRect(x - 1, 4, 2, ground - 4);
+    }
     c.fillStyle = theme.soft;
     c.textAlign = 'center';
-    for (const { at, text } of ticks(bins.low, bins.high, this.width / 70)) {
+    for (const { at, text } of ticks(bins.low, bins.high, this.width / 60, bins.whole)) {
       const x = this.toX(at);
-      if (x > 12 && x < this.width - 12) c.fillText(text, x, this.height - 5);
+      if (x > 8 && x < this.width - 8) c.fillText(text, x, ground + 15);
     }
-    if (this.range) {
-      const [x0, x1] = [this.toX(this.range[0]), this.toX(this.range[1])];
-      c.fillStyle = theme.accent;
-      c.globalAlpha = 0.16;
-      c.fillRect(x0, 0, x1 - x0, this.height - BOTTOM);
-      c.globalAlpha = 1;
-      c.fillRect(x0 - 1, 0, 2, this.height - BOTTOM);
-      c.fillRect(x1 - 1, 0, 2, this.height - BOTTOM);
-    }
+    c.fillText(this.range ? `${this.title}, brush ${this.rangeText()}` : this.title, this.width / 2, ground + 32);
     if (this.hover >= 0 && this.hover < bins.all.length) {
       const from = bins.low + this.hover * bins.width;
-      const text = `${+from.toPrecision(4)} … ${+(from + bins.width).toPrecision(4)}: ${bins.shown[this.hover]} of ${bins.all[this.hover]}`;
+      const which = bins.whole ? String(Math.round(from + 0.5)) : `${+from.toPrecision(4)} to ${+(from + bins.width).toPrecision(4)}`;
       c.textAlign = this.hover > bins.all.length / 2 ? 'left' : 'right';
       c.fillStyle = theme.text;
-      c.fillText(text, this.hover > bins.all.length / 2 ? 4 : this.width - 4, 10);
+      c.fillText(`${which}: ${bins.shown[this.hover]!.toLocaleString()} of ${bins.all[this.hover]!.toLocaleString()}`, this.hover > bins.all.length / 2 ? 4 : this.width - 4, 10);
     }
+  }
+
+  private rangeText(): string {
+    const { whole } = this.bins as Bins;
+    const [low, high] = this.range as [number, number];
+    const [a, b] = whole ? [low + 0.5, high - 0.5] : [low, high];
+    return a === b ? String(+a.toPrecision(4)) : `${+a.toPrecision(4)} to ${+b.toPrecision(4)}`;
+  }
+
+  private binAt(x: number): number {
+    return Math.floor(((x - SIDE) / (this.width - 2 * SIDE)) * (this.bins as Bins).all.length);
   }
 
   private listen(): void {
@@ -180,7 +207,7 @@ export class Histogram {
     canvas.addEventListener('pointermove', (event) => {
       if (!this.bins) return;
       const x = at(event);
-      this.hover = Math.floor((x / this.width) * this.bins.all.length);
+      this.hover = this.binAt(x);
       if (from !== null) {
         const [a, b] = [this.toValue(Math.min(from, x)), this.toValue(Math.max(from, x))];
         if (edge === 'new') this.range = [a, b];
@@ -193,7 +220,7 @@ export class Histogram {
     canvas.addEventListener('pointerup', (event) => {
       if (!this.bins || from === null) return;
       if (edge === 'new' && Math.abs(at(event) - from) < 3) {
-        const low = this.bins.low + Math.floor((from / this.width) * this.bins.all.length) * this.bins.width;
+        const low = this.bins.low + Math.min(this.bins.all.length - 1, Math.max(0, this.binAt(from))) * this.bins.width;
         this.range = [low, low + this.bins.width];
       }
       from = null;

@@ -1,10 +1,10 @@
 // Colours of numbers and of words.  A colour is one little-endian u32, 0xAABBGGRR, as WebGL reads four bytes.
-import { NONE } from '../state/columns';
+import { NONE, type TextTable } from '../state/columns';
 import { ticks } from './ticks';
 
 export type Legend =
   | { kind: 'numbers'; low: number; high: number; ticks: { at: number; text: string }[] }
-  | { kind: 'words'; colours: string[] };
+  | { kind: 'words'; words: { text: string; colour: string }[]; /** values that have no colour of their own */ others: number };
 
 const pack = (r: number, g: number, b: number): number => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 const MISSING = pack(128, 132, 140);
@@ -47,38 +47,37 @@ export function colourNumbers(values: Float32Array): { rgba: Uint32Array; legend
   return { rgba, legend: { kind: 'numbers', low, high, ticks: ticks(low, high, 4) } };
 }
 
-// Twelve colours that differ from each other on dark and on light backgrounds.
-const WORDS: [number, number, number][] = [
-  [66, 135, 245],
-  [240, 140, 40],
-  [60, 170, 90],
-  [222, 70, 80],
-  [150, 100, 220],
-  [30, 175, 190],
-  [225, 110, 180],
-  [150, 130, 60],
-  [120, 150, 60],
-  [90, 110, 160],
-  [190, 90, 50],
-  [110, 190, 150],
-];
+// Eight colours for the largest groups, on dark and on light ground; the rest is grey.
+const DARK = ['#e58fb1', '#d9a05b', '#b89cf0', '#7fc47f', '#9aa3ad', '#5fc6bd', '#6cb1ff', '#e6c067'];
+const LIGHT = ['#b8447a', '#a5631a', '#7449c9', '#34803a', '#5d6671', '#0b7f76', '#1c63c7', '#8a6a00'];
+const REST = { dark: '#62666d', light: '#9a9fa6' };
 
-export function wordColour(code: number): [number, number, number] {
-  if (code < WORDS.length) return WORDS[code]!;
-  const hue = (code * 0.61803398875) % 1; // steps of the golden ratio: neighbouring codes get distant hues
-  const part = (n: number): number => {
-    const k = (n + hue * 12) % 12;
-    return Math.round(255 * (0.56 - 0.26 * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
-  };
-  return [part(0), part(8), part(4)];
+export function packCss(colour: string): number {
+  const value = parseInt(colour.slice(1), 16);
+  return pack(value >> 16, (value >> 8) & 255, value & 255);
 }
 
-export function colourCodes(codes: Uint32Array, count: number): { rgba: Uint32Array; legend: Legend } {
-  const table = new Uint32Array(count);
-  for (let i = 0; i < count; i++) table[i] = pack(...wordColour(i));
+export const colourWords = (words: { text: string; colour: string }[], others = 0): Legend => ({ kind: 'words', words, others });
+
+/** The colour of each code: the eight most frequent ones have one, the others are grey. */
+export function coloursOfCodes(codes: ArrayLike<number>, count: number, dark: boolean): { css: string[]; order: number[] } {
+  const sizes = new Uint32Array(count);
+  for (let i = 0; i < codes.length; i++) if ((codes[i] as number) < count) sizes[codes[i] as number]!++;
+  const order = Array.from({ length: count }, (_, code) => code)
+    .filter((code) => sizes[code])
+    .sort((a, b) => sizes[b]! - sizes[a]! || a - b);
+  const css = new Array<string>(count).fill(dark ? REST.dark : REST.light);
+  (dark ? DARK : LIGHT).forEach((colour, at) => {
+    if (order[at] !== undefined) css[order[at]] = colour;
+  });
+  return { css, order };
+}
+
+export function colourLargest(codes: Uint32Array, texts: TextTable | null, dark: boolean): { rgba: Uint32Array; legend: Legend } {
+  const { css, order } = coloursOfCodes(codes, texts?.count ?? 0, dark);
+  const table = Uint32Array.from(css, packCss);
   const rgba = new Uint32Array(codes.length);
   for (let i = 0; i < codes.length; i++) rgba[i] = codes[i] === NONE ? MISSING : (table[codes[i]!] ?? MISSING);
-  const shown = Math.min(count, 24);
-  const colours = Array.from({ length: shown }, (_, i) => `rgb(${wordColour(i).join(' ')})`);
-  return { rgba, legend: { kind: 'words', colours } };
+  const words = order.slice(0, DARK.length).map((code) => ({ text: texts?.at(code) ?? '', colour: css[code] as string }));
+  return { rgba, legend: colourWords(words, Math.max(0, order.length - words.length)) };
 }

@@ -3,12 +3,15 @@
 //   const map = new PointMap(host, { onSelect, onHover, onOpen, onLabel, thumb });
 //   map.setPoints(x, y);  map.setColors(rgba);  map.fit();  ...  map.destroy();
 //
-// Two layers: the points (WebGL2, else a 2-D canvas), and a 2-D canvas with thumbnails, labels, axes and the lasso.  A frame
-// is drawn only after a change.
+// Without axes the groups of the points are moved together to fill the pane (packing.ts).  Three layers: density (2-D canvas),
+// the points (WebGL2, else a 2-D canvas), and a 2-D canvas with thumbnails, labels, axes and the lasso.  A frame is drawn only
+// after a change.
 import { CanvasPoints } from './canvas-points';
 import { GHOST, GlPoints, HIDDEN, SELECTED, SHOWN, type Points } from './gl-points';
 import { GridIndex } from './grid-index';
-import { Overlay, type MapLabel } from './overlay';
+import { AXES, Overlay, type MapLabel } from './overlay';
+import { contours, type Contours } from './density';
+import { pack, type Group } from './packing';
 import { LevelOfDetail } from './level-of-detail';
 import { ThumbLoader } from './thumb-loader';
 
@@ -17,19 +20,29 @@ export interface MapTheme {
   text: string;
   soft: string;
   halo: string;
-  accent: string;
+  /** axes, and marks without a colour */
+  edge: string;
+  /** what is chosen */
+  chosen: string;
+  /** a point without a colour of its own, 0xAABBGGRR */
+  plain: number;
+  /** red, green, blue of the shade of density; opacity of a band and of a line */
+  shade: { rgb: string; band: number; line: number };
   ghost: [number, number, number];
   selected: [number, number, number];
 }
 
 export interface MapOptions {
-  onSelect(rows: Uint32Array, mode: 'replace' | 'add' | 'remove'): void;
+  /** `area`: drawn around the rows; else one picture was pressed, or none */
+  onSelect(rows: Uint32Array, mode: 'replace' | 'add' | 'remove', area: boolean): void;
   onHover(row: number | null, x: number, y: number): void;
   onOpen(row: number): void;
   onLabel?(id: string): void;
+  /** the points were placed anew */
+  onGroups?(groups: Group[]): void;
   thumb(row: number): string | null;
   /** titles of numeric axes; each axis then has its own scale */
-  axes?: { x: string; y: string };
+  axes?: { x: string; y: string; wholeX?: boolean; wholeY?: boolean };
   label?: string;
   /** do not use WebGL2 */
   canvasOnly?: boolean;
@@ -41,13 +54,19 @@ export interface MapView {
   zoom: number;
 }
 
-const MAX_THUMBS = 400;
+/** thumbnails are chosen anew in each frame while so few pictures are in view, else when the map rests */
+const FEW = 400;
 const MARGIN = 0.06;
+const THUMB = 34;
+/** at the largest zoom a thumbnail of THUMB_LARGE has its place beside its nearest neighbour */
+const THUMB_LARGE = 64;
+const MAX_ZOOM = 2000;
 const REST_MS = 160; // milliseconds without movement after which all points are drawn
 
 export class PointMap {
   private readonly host: HTMLElement;
   private readonly options: MapOptions;
+  private readonly back = document.createElement('canvas');
   private readonly canvas = document.createElement('canvas');
   private readonly top = document.createElement('canvas');
   private readonly points: Points | null;
@@ -59,6 +78,16 @@ export class PointMap {
   /** data = world * span + low, per axis */
   private low: [number, number] = [0, 0];
   private span: [number, number] = [1, 1];
+  private raw: { x: ArrayLike<number>; y: ArrayLike<number> } | null = null;
+  private packedFor = { width: 0, height: 0 };
+  private maxZoom = MAX_ZOOM;
+  private density: Path2D[] | null = null;
+  private candidates: number[] = [];
+  /** the area that was last drawn around pictures; in world places */
+  private area: number[] = [];
+  private coloured: Uint32Array | null = null;
+  private sizes: Float32Array | null = null;
+  private thumbsOn = true;
   private states = new Uint8Array(0);
   private visible: Uint8Array | null = null;
   private selected: Uint8Array | null = null;
@@ -86,7 +115,7 @@ export class PointMap {
   constructor(host: HTMLElement, options: MapOptions) {
     this.host = host;
     this.options = options;
-    for (const canvas of [this.canvas, this.top]) {
+    for (const canvas of [this.back, this.canvas, this.top]) {
       canvas.className = 'map-layer';
       host.append(canvas);
     }
@@ -96,6 +125,7 @@ export class PointMap {
     this.top.tabIndex = 0;
     this.top.setAttribute('role', 'application');
     this.top.setAttribute('aria-label', options.label ?? 'Map; arrow keys move, plus and minus zoom, 0 shows all');
+    Object.assign(this.top, { pointMap: this }); // what is drawn can be asked for where the canvas is known
     this.listen();
     this.resize = new ResizeObserver(() => this.measure());
     this.resize.observe(host);
@@ -129,7 +159,7 @@ export class PointMap {
     const plain = this.canvas.getContext('2d');
     if (plain) return new CanvasPoints(plain);
     const message = document.createElement('p');
-    message.textContent = 'This browser supports neither WebGL2 nor a 2-D canvas, so the map cannot be drawn. Grid and table still work.';
+    message.textContent = 'This browser supports neither WebGL2 nor a 2-D canvas, so the map cannot be drawn. The wall and the table still work.';
     this.host.append(message);
     return null;
   }
@@ -138,58 +168,107 @@ export class PointMap {
 
   setPoints(x: ArrayLike<number>, y: ArrayLike<number>): void {
     const n = x.length;
+    this.raw = { x, y };
+    if (n !== this.n) {
+      this.visible = this.selected = null;
+      this.points?.setColours(new Uint32Array(n).fill(this.plain));
+      this.coloured = this.sizes = null;
+    }
+    this.n = n;
+    this.area = [];
+    this.arrange();
+  }
+
+  /** Places the points in the world, which is the pane at zoom 1. */
+  private arrange(): void {
+    if (!this.raw) return;
+    const { x, y } = this.raw;
+    const [xs, ys] = this.options.axes ? this.scaled(x, y) : this.packed(x, y);
+    const xy = new Float32Array(2 * this.n);
+    for (let i = 0; i < this.n; i++) {
+      xy[2 * i] = xs[i] as number;
+      xy[2 * i + 1] = ys[i] as number;
+    }
+    this.index = new GridIndex(xs, ys);
+    this.points?.setPlaces(xy);
+    this.points?.setSizes(this.sizes);
+    this.top.setAttribute('aria-description', `${this.index.count} of ${this.n} pictures are on the map`);
+    this.maxZoom = this.options.axes ? MAX_ZOOM : this.largestZoom();
+    this.density = null;
+    this.candidates = [];
+    this.limit();
+    this.stale();
+  }
+
+  private packed(x: ArrayLike<number>, y: ArrayLike<number>): [Float32Array, Float32Array] {
+    this.packedFor = { width: this.width, height: this.height };
+    const packing = pack(x, y, this.width, this.height);
+    this.options.onGroups?.(packing.groups);
+    return [packing.x, packing.y];
+  }
+
+  private scaled(x: ArrayLike<number>, y: ArrayLike<number>): [Float32Array, Float32Array] {
     const ranges = [x, y].map((values) => {
       let [low, high] = [Infinity, -Infinity];
-      for (let i = 0; i < n; i++) {
+      for (let i = 0; i < this.n; i++) {
         const v = values[i] as number;
         if (v < low) low = v;
         if (v > high) high = v;
       }
       return low <= high ? { low, high } : { low: 0, high: 1 };
     }) as [{ low: number; high: number }, { low: number; high: number }];
-    const spans = ranges.map(({ low, high }) => high - low || 1) as [number, number];
-    if (!this.options.axes) spans[0] = spans[1] = Math.max(...spans);
-    this.span = spans.map((s) => s * (1 + 2 * MARGIN)) as [number, number];
-    this.low = ranges.map(({ low, high }, k) => (low + high) / 2 - (this.span[k as 0 | 1] as number) / 2) as [number, number];
-    const xs = new Float32Array(n);
-    const ys = new Float32Array(n);
-    const xy = new Float32Array(2 * n);
-    for (let i = 0; i < n; i++) {
-      xy[2 * i] = xs[i] = ((x[i] as number) - this.low[0]) / this.span[0];
-      xy[2 * i + 1] = ys[i] = ((y[i] as number) - this.low[1]) / this.span[1];
+    this.span = ranges.map(({ low, high }) => (high - low || 1) * (1 + 2 * MARGIN)) as [number, number];
+    this.low = ranges.map(({ low, high }, k) => (low + high) / 2 - this.span[k as 0 | 1] / 2) as [number, number];
+    return [x, y].map((values, k) => Float32Array.from({ length: this.n }, (_, i) => ((values[i] as number) - this.low[k as 0 | 1]) / this.span[k as 0 | 1])) as [Float32Array, Float32Array];
+  }
+
+  /** The zoom at which half of the pictures have space for a large thumbnail beside their nearest neighbour. */
+  private largestZoom(): number {
+    const { x, y } = this.index;
+    const gaps: number[] = [];
+    const step = Math.max(1, Math.floor(this.n / 400));
+    for (let row = 0; row < this.n; row += step) {
+      if (!((x[row] as number) >= 0)) continue;
+      let least = Infinity;
+      for (let r = 0.004; r <= 1 && least === Infinity; r *= 4)
+        this.index.eachIn(x[row]! - r, y[row]! - r, x[row]! + r, y[row]! + r, (other) => {
+          const gap = Math.max(Math.abs(x[other]! - x[row]!) * this.width, Math.abs(y[other]! - y[row]!) * this.height);
+          if (other !== row && gap > 0 && gap < least) least = gap;
+        });
+      if (least < Infinity) gaps.push(least);
     }
-    if (n !== this.n) {
-      this.visible = this.selected = null;
-      this.points?.setColours(new Uint32Array(n).fill(0xffa09080));
-      this.points?.setSizes(null);
-    }
-    this.n = n;
-    this.index = new GridIndex(xs, ys);
-    this.points?.setPlaces(xy);
-    this.points?.setSizes(null);
-    this.top.setAttribute('aria-description', `${this.index.count} of ${n} images are on the map`);
-    this.statesStale = true;
-    this.draw();
+    gaps.sort((a, b) => a - b);
+    const usual = gaps[gaps.length >> 1] ?? 1;
+    return Math.min(MAX_ZOOM, Math.max(4, (THUMB_LARGE + 4) / usual));
+  }
+
+  private get plain(): number {
+    return this.theme?.plain ?? 0xff7f7874;
   }
 
   setColors(rgba: Uint32Array | null): void {
-    this.points?.setColours(rgba ?? new Uint32Array(this.n).fill(0xffa09080));
+    this.coloured = rgba;
+    this.points?.setColours(rgba ?? new Uint32Array(this.n).fill(this.plain));
     this.draw();
   }
 
   /** Diameters in CSS pixels; null: all equal. */
   setSizes(sizes: Float32Array | null): void {
-    this.points?.setSizes(sizes ? sizes.map((s) => s / 5) : null);
+    this.sizes = sizes && sizes.map((s) => s / 5);
+    this.points?.setSizes(this.sizes);
     this.draw();
   }
 
   setVisible(mask: Uint8Array | null): void {
     this.visible = mask;
+    this.density = null;
+    this.candidates = [];
     this.stale();
   }
 
   setSelected(mask: Uint8Array | null): void {
     this.selected = mask;
+    this.candidates = [];
     this.stale();
   }
 
@@ -206,6 +285,7 @@ export class PointMap {
   /** Where thumbnails overlap, the one of higher priority is drawn. */
   setPriority(priority: ArrayLike<number> | null): void {
     this.priority = priority;
+    this.candidates = [];
     this.draw();
   }
 
@@ -214,8 +294,21 @@ export class PointMap {
     this.draw();
   }
 
+  /** Shows thumbnails, or only points. */
+  setThumbs(on: boolean): void {
+    this.thumbsOn = on;
+    this.draw();
+  }
+
+  /** Takes the line of the lasso or box away. */
+  clearArea(): void {
+    this.area = [];
+    this.draw();
+  }
+
   setTheme(theme: MapTheme): void {
     this.theme = theme;
+    if (!this.coloured && this.n) this.points?.setColours(new Uint32Array(this.n).fill(theme.plain));
     this.points?.setTheme(theme);
     this.draw();
   }
@@ -248,24 +341,80 @@ export class PointMap {
 
   set view(view: MapView) {
     this.at = { ...view };
+    this.limit();
     this.draw();
+  }
+
+  /** What was drawn last, for tests: boxes in CSS pixels of the pane. */
+  get drawn(): { labels: { text: string; x0: number; y0: number; x1: number; y1: number }[]; thumbs: { row: number; x0: number; y0: number; x1: number; y1: number }[]; inSight: number } {
+    let inSight = 0;
+    const [[x0, y0], [x1, y1]] = [this.toWorld(0, this.height), this.toWorld(this.width, 0)];
+    this.index.eachIn(x0, y0, x1, y1, (row) => void (this.shown(row) && inSight++));
+    return { labels: this.overlay.labelBoxes, thumbs: this.overlay.thumbBoxes, inSight };
+  }
+
+  /** The place of a row in 0..1 of the pane at zoom 1, upwards. */
+  worldOf(row: number): [number, number] {
+    return [this.index.x[row] as number, this.index.y[row] as number];
+  }
+
+  /** The place of a row in CSS pixels of the pane. */
+  placeOf(row: number): [number, number] {
+    return this.place(row);
+  }
+
+  private get inset(): { left: number; right: number; top: number; bottom: number } {
+    return this.options.axes ? AXES : { left: 0, right: 0, top: 0, bottom: 0 };
   }
 
   /** CSS pixels of the whole world, per axis. */
   private pixels(): [number, number] {
-    if (this.options.axes) return [this.width * this.at.zoom, this.height * this.at.zoom];
-    const side = Math.min(this.width, this.height) * this.at.zoom;
-    return [side, side];
+    const { left, right, top, bottom } = this.inset;
+    return [Math.max(20, this.width - left - right) * this.at.zoom, Math.max(20, this.height - top - bottom) * this.at.zoom];
+  }
+
+  /** The middle of the plot in CSS pixels. */
+  private middle(): [number, number] {
+    const { left, right, top, bottom } = this.inset;
+    return [(left + this.width - right) / 2, (top + this.height - bottom) / 2];
   }
 
   private toScreen(x: number, y: number): [number, number] {
     const [kx, ky] = this.pixels();
-    return [(x - this.at.cx) * kx + this.width / 2, this.height / 2 - (y - this.at.cy) * ky];
+    const [mx, my] = this.middle();
+    return [(x - this.at.cx) * kx + mx, my - (y - this.at.cy) * ky];
   }
 
   private toWorld(px: number, py: number): [number, number] {
     const [kx, ky] = this.pixels();
-    return [(px - this.width / 2) / kx + this.at.cx, this.at.cy - (py - this.height / 2) / ky];
+    const [mx, my] = this.middle();
+    return [(px - mx) / kx + this.at.cx, this.at.cy - (py - my) / ky];
+  }
+
+  /** Keeps the view within the world, and something in sight. */
+  private limit(): void {
+    const at = this.at;
+    at.zoom = Math.min(this.maxZoom, Math.max(1, at.zoom));
+    const clamp = (centre: number): number => Math.min(1 - 0.5 / at.zoom, Math.max(0.5 / at.zoom, centre));
+    at.cx = clamp(at.cx);
+    at.cy = clamp(at.cy);
+    if (this.options.axes || at.zoom === 1) return;
+    // The middle two thirds of the pane hold at least one picture.
+    const reach = 0.33 / at.zoom;
+    let any = false;
+    this.index.eachIn(at.cx - reach, at.cy - reach, at.cx + reach, at.cy + reach, (row) => {
+      any = this.shown(row);
+      return !any;
+    });
+    if (any) return;
+    for (let r = reach * 2; r < 4; r *= 2) {
+      const near = this.index.nearest(at.cx, at.cy, r, r, this.shown);
+      if (near < 0) continue;
+      const [x, y] = [this.index.x[near] as number, this.index.y[near] as number];
+      at.cx = clamp(Math.min(x + reach, Math.max(x - reach, at.cx)));
+      at.cy = clamp(Math.min(y + reach, Math.max(y - reach, at.cy)));
+      return;
+    }
   }
 
   fit(animated = false): void {
@@ -282,26 +431,28 @@ export class PointMap {
     }
     if (!(x0 <= x1)) return;
     const size = Math.max(x1 - x0, y1 - y0, 0.02);
-    this.fly({ cx: (x0 + x1) / 2, cy: (y0 + y1) / 2, zoom: Math.max(1, Math.min(60, 0.6 / size)) }, true);
+    this.fly({ cx: (x0 + x1) / 2, cy: (y0 + y1) / 2, zoom: Math.max(1, Math.min(this.maxZoom, 0.7 / size)) }, true);
   }
 
   private fly(to: MapView, animated: boolean): void {
     cancelAnimationFrame(this.flight);
     if (!animated || matchMedia('(prefers-reduced-motion: reduce)').matches) {
       this.at = to;
+      this.limit();
       this.draw();
       return;
     }
     const from = { ...this.at };
     const start = performance.now();
     const move = (now: number): void => {
-      const t = Math.min(1, (now - start) / 350);
+      const t = Math.min(1, (now - start) / 250);
       const e = t * t * (3 - 2 * t);
       this.at = {
         cx: from.cx + (to.cx - from.cx) * e,
         cy: from.cy + (to.cy - from.cy) * e,
         zoom: from.zoom * (to.zoom / from.zoom) ** e,
       };
+      if (t === 1) this.limit();
       this.draw();
       if (t < 1) this.flight = requestAnimationFrame(move);
     };
@@ -309,11 +460,14 @@ export class PointMap {
   }
 
   zoomBy(by: number, px = this.width / 2, py = this.height / 2): void {
+    cancelAnimationFrame(this.flight);
     const [wx, wy] = this.toWorld(px, py);
-    this.at.zoom = Math.min(5000, Math.max(0.4, this.at.zoom * by));
+    this.at.zoom = Math.min(this.maxZoom, Math.max(1, this.at.zoom * by));
     const [kx, ky] = this.pixels();
-    this.at.cx = wx - (px - this.width / 2) / kx;
-    this.at.cy = wy + (py - this.height / 2) / ky;
+    const [mx, my] = this.middle();
+    this.at.cx = wx - (px - mx) / kx;
+    this.at.cy = wy + (py - my) / ky;
+    this.limit();
     this.draw();
   }
 
@@ -322,11 +476,14 @@ export class PointMap {
     this.ratio = devicePixelRatio || 1;
     this.width = Math.max(1, box.width);
     this.height = Math.max(1, box.height);
-    const canvas = this.host.firstElementChild as HTMLCanvasElement;
-    for (const one of [canvas, this.top]) {
+    const points = this.host.children[1] as HTMLCanvasElement;
+    for (const one of [this.back, points, this.top]) {
       one.width = Math.round(this.width * this.ratio);
       one.height = Math.round(this.height * this.ratio);
     }
+    // Another shape of the pane: the groups are packed anew.
+    const { width, height } = this.packedFor;
+    if (!this.options.axes && this.raw && (Math.abs(width / this.width - 1) > 0.05 || Math.abs(height / this.height - 1) > 0.05)) this.arrange();
     this.draw();
   }
 
@@ -361,15 +518,15 @@ export class PointMap {
     this.frames++;
     if (this.statesStale) this.refreshStates();
     const [kx, ky] = this.pixels();
-    const base = this.n > 300000 ? 1.6 : this.n > 30000 ? 2.4 : this.n > 3000 ? 4 : 6;
+    const [mx, my] = this.middle();
+    const base = this.n > 300000 ? 1.6 : this.n > 30000 ? 2.4 : this.n > 3000 ? 4 : this.options.axes ? 5 : 7;
     const point = Math.min(14, base * (1 + 0.35 * Math.max(0, Math.log2(this.at.zoom))));
-    const seen = this.rowsInView();
     this.points?.draw({
       width: this.width,
       height: this.height,
       ratio: this.ratio,
       scale: [(2 * kx) / this.width, (2 * ky) / this.height],
-      shift: [(-2 * this.at.cx * kx) / this.width, (-2 * this.at.cy * ky) / this.height],
+      shift: [(2 * (mx - this.at.cx * kx)) / this.width - 1, 1 - (2 * (my + this.at.cy * ky)) / this.height],
       point,
       alpha: this.n > 300000 ? 0.5 : this.n > 30000 ? 0.7 : 0.9,
       ghost: this.ghost,
@@ -377,52 +534,108 @@ export class PointMap {
     });
     const theme = this.theme;
     if (!theme) return;
+    if (!this.options.axes) this.paintDensity(theme);
     this.overlay.begin(this.width, this.height, this.ratio, theme);
-    if (seen && !this.options.axes) this.paintThumbs(seen);
-    if (this.highlight >= 0) {
-      const [x, y] = this.place(this.highlight);
-      this.overlay.drawRing(x, y, Math.max(8, point));
-    }
+    const labels = this.overlay.placeLabels(this.labels, (x, y) => this.toScreen(x, y));
+    const at = this.highlight >= 0 ? this.place(this.highlight) : null;
+    const size = !this.options.axes && this.thumbsOn ? this.paintThumbs() : 0;
+    if (at && this.overlay.thumbBoxes.some((box) => box.row === this.highlight)) this.overlay.drawSquare(...at, size);
+    else if (at) this.overlay.drawRing(...at, Math.max(7, point));
     if (this.options.axes) {
-      const [x0, y0] = this.toWorld(0, this.height);
-      const [x1, y1] = this.toWorld(this.width, 0);
+      const { left, right, top, bottom } = AXES;
+      const [x0, y0] = this.toWorld(left, this.height - bottom);
+      const [x1, y1] = this.toWorld(this.width - right, top);
       this.overlay.drawAxes(this.options.axes, [
         [x0 * this.span[0] + this.low[0], x1 * this.span[0] + this.low[0]],
         [y0 * this.span[1] + this.low[1], y1 * this.span[1] + this.low[1]],
       ]);
     }
-    this.overlay.drawLabels(this.labels, (x, y) => this.toScreen((x - this.low[0]) / this.span[0], (y - this.low[1]) / this.span[1]));
-    this.overlay.drawShape(this.shape, this.tool);
+    this.overlay.drawLabels(labels);
+    if (this.shape.length) this.overlay.drawShape(this.shape, this.tool);
+    else if (this.area.length) this.overlay.drawShape(this.onScreen(this.area), 'lasso', true);
+  }
+
+  private onScreen(area: number[]): number[] {
+    const list: number[] = [];
+    for (let i = 0; i < area.length; i += 2) list.push(...this.toScreen(area[i] as number, area[i + 1] as number));
+    return list;
+  }
+
+  private paintDensity(theme: MapTheme): void {
+    const c = this.back.getContext('2d');
+    if (!c) return;
+    this.density ??= toPaths(contours(this.index.x, this.index.y, this.shown, this.width, this.height));
+    c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    c.clearRect(0, 0, this.width, this.height);
+    const [kx, ky] = this.pixels();
+    const [mx, my] = this.middle();
+    const move = new DOMMatrix([kx, 0, 0, -ky, mx - this.at.cx * kx, my + this.at.cy * ky]);
+    c.lineWidth = 1;
+    for (const level of this.density) {
+      const path = new Path2D();
+      path.addPath(level, move);
+      c.fillStyle = `rgb(${theme.shade.rgb} / ${theme.shade.band})`;
+      c.fill(path, 'evenodd');
+      c.strokeStyle = `rgb(${theme.shade.rgb} / ${theme.shade.line})`;
+      c.stroke(path);
+    }
   }
 
   private place(row: number): [number, number] {
     return this.toScreen(this.index.x[row] as number, this.index.y[row] as number);
   }
 
-  /** The rows in view, or null if they are too many for thumbnails. */
-  private rowsInView(): number[] | null {
+  /** The pictures of which thumbnails may be shown, best first; of many only the best of each part of the pane. */
+  private chooseCandidates(): number[] {
     const [x0, y0] = this.toWorld(0, this.height);
     const [x1, y1] = this.toWorld(this.width, 0);
-    const list: number[] = [];
+    const better = (a: number, b: number): boolean => this.rank(a) > this.rank(b) || (this.rank(a) === this.rank(b) && a < b);
+    const parts = [24, 20] as const;
+    const best = new Map<number, number>();
+    const few: number[] = [];
     this.index.eachIn(x0, y0, x1, y1, (row) => {
-      if (this.shown(row)) list.push(row);
-      return list.length <= MAX_THUMBS;
+      if (!this.shown(row)) return;
+      if (few.length <= FEW) few.push(row);
+      const i = Math.min(parts[0] - 1, Math.floor(((this.index.x[row]! - x0) / (x1 - x0)) * parts[0]));
+      const j = Math.min(parts[1] - 1, Math.floor(((this.index.y[row]! - y0) / (y1 - y0)) * parts[1]));
+      const part = j * parts[0] + i;
+      const old = best.get(part);
+      if (old === undefined || better(row, old)) best.set(part, row);
     });
-    return list.length <= MAX_THUMBS ? list : null;
+    const rows = few.length <= FEW ? few : [...best.values()];
+    return rows.sort((a, b) => this.rank(b) - this.rank(a) || a - b);
   }
 
-  private paintThumbs(seen: number[]): void {
-    const priority = (row: number): number => (this.selected?.[row] ? 1e6 : 0) + ((this.priority?.[row] as number) || 0);
-    const size = Math.min(112, Math.max(44, 26 + 6 * Math.log2(this.at.zoom + 1) + 4000 / (seen.length + 60)));
+  private rank(row: number): number {
+    return (row === this.highlight ? 2e6 : 0) + (this.selected?.[row] ? 1e6 : 0) + ((this.priority?.[row] as number) || 0);
+  }
+
+  private chosenFor = '';
+
+  private paintThumbs(): number {
+    const { cx, cy, zoom } = this.at;
+    const now = `${cx} ${cy} ${zoom} ${this.width} ${this.height} ${this.highlight}`;
+    if (!this.candidates.length || now !== this.chosenFor) {
+      const moving = this.pointers.size > 0 && this.n > 20000;
+      if (!moving || !this.candidates.length) {
+        this.candidates = this.chooseCandidates();
+        this.chosenFor = now;
+      }
+    }
+    const size = Math.min(THUMB_LARGE, Math.round(THUMB + 5 * Math.log2(zoom)));
+    // At first a share of the pane, so that the points stay in sight; nearer, every picture that has space.
+    const most = Math.round(((this.width * this.height) / 15000) * zoom * zoom);
     const rows = this.overlay.placeThumbs(
-      seen.sort((a, b) => priority(b) - priority(a) || a - b).map((row) => [row, ...this.place(row)]),
+      this.candidates.map((row) => [row, ...this.place(row)]),
       size,
+      most,
     );
     this.thumbs.request(rows.map(([row]) => row));
     for (const [row, x, y] of rows) {
       const image = this.thumbs.get(row);
       if (image) this.overlay.drawThumb(image, x, y, size, this.selected?.[row] === 1);
     }
+    return size;
   }
 
   // ---------------------------------------------------------------- pointer and keys
@@ -485,6 +698,7 @@ export class PointMap {
       const [kx, ky] = this.pixels();
       this.at.cx -= (x - before.x) / kx;
       this.at.cy += (y - before.y) / ky;
+      this.limit();
     } else if (this.tool === 'lasso') this.shape.push(x, y);
     else this.shape = [this.shape[0] as number, this.shape[1] as number, x, y];
     this.pointers.set(event.pointerId, { x, y });
@@ -508,15 +722,17 @@ export class PointMap {
       const name = this.overlay.labelAt(x, y);
       const row = this.under(x, y);
       if (name !== null && this.overlay.thumbAt(x, y) < 0) this.options.onLabel?.(name);
-      else this.options.onSelect(row >= 0 ? Uint32Array.of(row) : new Uint32Array(0), row >= 0 ? mode : 'replace');
+      else this.options.onSelect(row >= 0 ? Uint32Array.of(row) : new Uint32Array(0), row >= 0 ? mode : 'replace', false);
     } else if (this.tool === 'rect' && shape.length >= 4) {
       const [x0, y0] = this.toWorld(shape[0] as number, shape[1] as number);
       const [x1, y1] = this.toWorld(x, y);
-      this.options.onSelect(this.index.inRect(x0, y0, x1, y1, this.shown), mode);
+      this.area = [x0, y0, x1, y0, x1, y1, x0, y1];
+      this.options.onSelect(this.index.inRect(x0, y0, x1, y1, this.shown), mode, true);
     } else if (this.tool === 'lasso' && shape.length >= 6) {
       const polygon: number[] = [];
       for (let i = 0; i < shape.length; i += 2) polygon.push(...this.toWorld(shape[i] as number, shape[i + 1] as number));
-      this.options.onSelect(this.index.inPolygon(polygon, this.shown), mode);
+      this.area = polygon;
+      this.options.onSelect(this.index.inPolygon(polygon, this.shown), mode, true);
     }
     this.draw();
   }
@@ -535,6 +751,7 @@ export class PointMap {
     else return;
     event.preventDefault();
     event.stopPropagation();
+    this.limit();
     this.draw();
   }
 
@@ -546,4 +763,16 @@ export class PointMap {
     this.points?.destroy();
     this.host.replaceChildren();
   }
+}
+
+function toPaths(lines: Contours): Path2D[] {
+  return lines.map((loops) => {
+    const path = new Path2D();
+    for (const loop of loops) {
+      path.moveTo(loop[0] as number, loop[1] as number);
+      for (let i = 2; i < loop.length; i += 2) path.lineTo(loop[i] as number, loop[i + 1] as number);
+      path.closePath();
+    }
+    return path;
+  });
 }

@@ -1,101 +1,320 @@
 // The stores that all views share.  A store knows only the stores above it:
 //
-//   layout     panes, sort, group, mode         catalog    manifest, columns, rows
-//   marks      flags and stars, undo            filters    which images match
-//   search     similarity to a query            order      matching images, sorted and grouped
-//   selection  selected and current images      views      named filters
+//   layout     view, mode, panes, order         catalog    manifest, columns, rows
+//   marks      flags and stars                  search     similarity to a query
+//   filters    which images pass                prompts    candidates of each prompt
+//   order      passing images in order          selection  current and chosen images
+//   history    undo and redo                    comparing  what is compared
+//   session    what survives a reload           views      named addresses
 //
-// App creates them, loads the catalog, and does what concerns several stores.
+// App creates them, loads the catalog, keeps the address, and does what concerns several stores.
 import * as api from '../api';
+import { readAddress, writeAddress, type Place } from './address';
 import { Catalog } from './catalog.svelte';
-import { Filters } from './filters.svelte';
-import { Layout } from './layout.svelte';
+import { Comparing } from './comparing.svelte';
+import { Filters, type FilterState } from './filters.svelte';
+import { History, type Step } from './history.svelte';
+import { Layout, BY_SIMILARITY, type View } from './layout.svelte';
 import { Marks } from './marks.svelte';
 import { Order } from './order.svelte';
+import { Prompts } from './prompts.svelte';
+import { OtherCatalog, type Change, type Marking } from './ratings';
 import { Search } from './search.svelte';
 import { Selection } from './selection.svelte';
+import { Session } from './session';
 import { SavedViews } from './views.svelte';
 
-const images = (n: number): string => `${n} ${n === 1 ? 'image' : 'images'}`;
+export const pictures = (n: number): string => `${n.toLocaleString()} ${n === 1 ? 'picture' : 'pictures'}`;
+
+/** Milliseconds until the page tries to reach the server again. */
+const RETRY = 4000;
+
+export interface Notice {
+  text: string;
+  /** the notice offers to undo what it reports */
+  undo: boolean;
+}
 
 export class App {
   /** why the catalog could not be loaded, or '' */
   loadError = $state('');
-  /** a message for a few seconds, or '' */
-  notice = $state('');
+  /** the catalog is loaded and the page shows what its address names */
+  ready = $state(false);
+  notice = $state.raw<Notice | null>(null);
   /** the server responds */
   connected = $state(true);
+  /** the server at this address has another catalog now */
+  otherCatalog = $state('');
 
-  private readonly report = (message: string): void => {
-    this.notice = message;
+  readonly report = (text: string): void => {
+    this.notice = { text, undo: false };
   };
   readonly layout = new Layout();
   readonly catalog = new Catalog(this.report);
   readonly marks = new Marks(this.catalog, this.report);
-  readonly filters = new Filters(this.catalog, this.marks);
-  readonly search = new Search(this.catalog, this.filters, this.layout, this.report);
-  readonly order = new Order(this.catalog, this.marks, this.filters, this.search, this.layout);
-  readonly selection = new Selection(this.catalog, this.order);
-  readonly views = new SavedViews(this.catalog, this.filters, this.layout, this.report);
+  readonly search = new Search(this.catalog, this.layout, this.report);
+  readonly filters = new Filters(this.catalog, this.marks, this.search);
+  readonly prompts = new Prompts(this.catalog, this.marks);
+  readonly order = new Order(this.catalog, this.marks, this.filters, this.search, this.layout, this.prompts);
+  readonly selection = new Selection(this.catalog, this.filters, this.order);
+  readonly history = new History(this.catalog, this.marks, this.filters);
+  readonly comparing = new Comparing(this, (rows, marking, verb) => this.change(rows, marking, verb), this.report, () => (this.notice = null));
+  readonly session = new Session(this.catalog, this.selection, this.history, this.comparing);
+  readonly views = new SavedViews(this.catalog, this.session, this.report);
 
   async start(): Promise<void> {
     this.layout.restore();
+    const address = location.hash;
     try {
       await this.load();
     } catch (error) {
       this.loadError = (error as Error).message;
       return;
     }
-    if (this.catalog.manifest?.live)
-      api.listen({
-        revision: () => void this.reload(),
-        ratings: (changes) => this.marks.onRatings(changes),
-        connection: (up) => (this.connected = up),
-      });
+    // The order and the suggestions are there before anything is shown, so that nothing moves afterwards.
+    await Promise.all([this.layout.sort.column, 'picked', 'corrected', 'category', 'width', 'height'].map((name) => this.catalog.need(name)));
+    this.session.restore();
+    this.goTo(address);
+    this.ready = true;
+    if (this.catalog.manifest?.live) this.reconnect();
     void this.views.load();
+  }
+
+  private stopListening: (() => void) | null = null;
+  private retry = 0;
+
+  /** Listens to the server; after an interruption, only if it still has this catalog. */
+  reconnect(): void {
+    clearTimeout(this.retry);
+    this.stopListening?.();
+    this.stopListening = api.listen(this.catalog.manifest?.revision ?? 0, {
+      revision: () => void this.reload(),
+      ratings: (changes, event) => this.marks.onRatings(changes, event),
+      connection: (up) => void this.onConnection(up),
+    });
+  }
+
+  private async onConnection(up: boolean): Promise<void> {
+    if (up && this.connected) return;
+    if (up) {
+      try {
+        await this.verify();
+      } catch {
+        return;
+      }
+      this.connected = true;
+      await this.reload();
+      return;
+    }
+    this.connected = false;
+    this.marks.suspect(() => this.verify());
+    // The browser tries again by itself only after some failures.
+    clearTimeout(this.retry);
+    this.retry = window.setTimeout(() => this.reconnect(), RETRY);
+  }
+
+  /** Throws if the server does not answer or has another catalog than this page. */
+  private async verify(): Promise<void> {
+    const { catalog, name } = await api.readManifest();
+    if (catalog === this.catalog.manifest?.catalog) return;
+    this.otherCatalog = name;
+    throw new OtherCatalog(`goldpan serves another catalog now: ${name}`);
   }
 
   /** All stores change in one step after the last await: no view sees rows of two loads. */
   private async load(): Promise<void> {
     const loaded = await this.catalog.read();
     const to = this.catalog.replace(loaded);
-    this.marks.load(to);
+    this.marks.load();
+    this.history.move(to);
     this.filters.move(to);
+    this.knownFilters = this.filters.state;
     this.selection.move(to);
-    if (!this.catalog.has(this.layout.sort.column)) this.layout.sort = { column: 'path', down: false };
+    this.comparing.move();
+    if (this.layout.mode === 'cull' && this.selection.cullRows.length === 0) this.layout.mode = 'browse';
+    const { sort } = this.layout;
+    if (sort.column !== BY_SIMILARITY && !this.catalog.has(sort.column)) this.layout.sort = { column: 'score', down: true };
     document.title = `${loaded.manifest.name} · goldpan`;
   }
 
-  /** The catalog changed: loads it again.  Selection, filters, undo and search keep their images. */
+  /** The catalog changed: loads it again.  Choice, filters, undo and search keep their images. */
   async reload(): Promise<void> {
-    const columns = this.catalog.loadedColumns();
     try {
       await this.load();
-      await Promise.all(columns.map((name) => this.catalog.need(name)));
     } catch (error) {
-      this.notice = (error as Error).message;
+      this.report((error as Error).message);
       return;
     }
     if (this.search.similarity) await this.search.run();
-    this.notice = 'The catalog changed and was loaded again.';
   }
 
+  // ---------------------------------------------------------------- marks
+
+  /** Marks rows as one step of undo.  `verb` for the notice: "picked", "rejected". */
+  mark(rows: ArrayLike<number> & Iterable<number>, marking: Marking | ((row: number) => Marking), verb = 'marked'): void {
+    const change = this.change(rows, typeof marking === 'function' ? marking : () => marking, verb);
+    if (change) this.history.push({ kind: 'marks', change });
+  }
+
+  /** Marks rows and says so, without a step of undo. */
+  private change(rows: Iterable<number>, marking: (row: number) => Marking, verb: string): Change | null {
+    const change = this.marks.set(rows, marking);
+    if (!change) return null;
+    const n = change.rows.length;
+    this.notice = n > 1 ? { text: `${pictures(n)} ${verb}.`, undo: true } : null;
+    return change;
+  }
+
+  /** In Compare only decisions are undone, outside of it only what changed a mark or a filter. */
   undo(): void {
-    const rows = this.marks.undo();
-    this.showChanged(rows);
-    this.notice = rows ? `Undone for ${images(rows.length)}.` : 'Nothing to undo.';
+    const inCompare = this.layout.mode === 'compare';
+    if (inCompare && this.history.done.at(-1)?.kind !== 'compare') return this.report('No decision to undo. Earlier marks are undone outside of Compare.');
+    let step = this.history.undo();
+    while (!inCompare && step?.kind === 'compare' && !step.change) step = this.history.undo();
+    this.afterUndo(step, 'undo', 0);
   }
 
   redo(): void {
-    const rows = this.marks.redo();
-    this.showChanged(rows);
-    this.notice = rows ? `Redone for ${images(rows.length)}.` : 'Nothing to redo.';
+    const inCompare = this.layout.mode === 'compare';
+    if (inCompare && this.history.undone.at(-1)?.kind !== 'compare') return this.report('No decision to redo.');
+    let step = this.history.redo();
+    while (!inCompare && step?.kind === 'compare' && !step.change) step = this.history.redo();
+    this.afterUndo(step, 'redo', 1);
   }
 
-  private showChanged(rows: Uint32Array | null): void {
-    if (rows?.length) this.selection.current = rows[0] as number;
+  private afterUndo(step: Step | null, what: 'undo' | 'redo', side: 0 | 1): void {
+    const done = what === 'undo' ? 'undone' : 'done again';
+    if (step?.kind === 'compare' && this.layout.mode === 'compare') {
+      this.comparing.show(side ? step.after : step.before);
+      return this.report(`Decision ${done}${step.change ? `: ${pictures(step.change.rows.length)}` : ''}.`);
+    }
+    if (!step) return this.report(`Nothing to ${what}.`);
+    this.knownFilters = { list: this.filters.list, any: this.filters.any };
+    if (step.kind === 'filters') return this.report(`Filters ${done}.`);
+    const rows = step.change?.rows ?? new Uint32Array(0);
+    const hidden = rows.filter((row) => !this.filters.mask[row]).length;
+    const culled = this.layout.mode === 'cull' ? rows.find((row) => this.selection.cullRows.includes(row)) : undefined;
+    const shown = culled ?? rows.find((row) => this.filters.mask[row] === 1);
+    if (shown !== undefined) this.selection.current = shown;
+    this.report(`${pictures(rows.length)} ${done}${hidden ? `, ${hidden.toLocaleString()} of them hidden by filters` : ''}.`);
+  }
+
+  /** The filters as undo, Back and links know them: a change from them is a new step of undo. */
+  private knownFilters: FilterState = { list: [], any: false };
+
+  noteFilters(): void {
+    if (!this.ready) return;
+    const before = this.knownFilters;
+    const after = { list: this.filters.list, any: this.filters.any };
+    if (before.list === after.list && before.any === after.any) return;
+    this.knownFilters = after;
+    this.history.push({ kind: 'filters', before, after, at: Date.now() });
+  }
+
+  // ---------------------------------------------------------------- search
+
+  /** Without a model the words filter prompts. */
+  async find(text: string): Promise<void> {
+    if (this.catalog.manifest?.search.text) await this.search.run({ ...this.search.query, text });
+    else if (text) this.filters.add({ kind: 'words', text });
+    else this.filters.removeFacet('words');
+    if (text) this.showBest();
+    else if (!this.search.similarity) this.filters.removeFacet('like');
+  }
+
+  async clearSearch(): Promise<void> {
+    await this.search.clear();
+    this.filters.removeFacet('like');
+  }
+
+  /** Searches for images like those of `rows`, or unlike them. */
+  async findLike(rows: Iterable<number>, less = false): Promise<void> {
+    if (!this.catalog.manifest?.search.like) return this.report('Search by picture needs goldpan explore and a catalog with embeddings.');
+    const { similarity } = this.search;
+    await this.search.byImages(rows, less);
+    if (this.search.similarity !== similarity) this.showBest();
+  }
+
+  async findFile(file: File): Promise<void> {
+    const { similarity } = this.search;
+    await this.search.byFile(file);
+    if (this.search.similarity !== similarity) this.showBest();
+  }
+
+  /** The wall, with the first picture current: after a search the most alike. */
+  private showBest(): void {
+    this.show('wall');
+    this.selection.current = this.order.rows[0] ?? -1;
+  }
+
+  // ---------------------------------------------------------------- address
+
+  show(view: View): void {
+    this.layout.mode = 'browse';
+    this.layout.view = view;
+  }
+
+  /** The address of what is shown. */
+  get address(): string {
+    const { layout, filters, search, selection, catalog, comparing } = this;
+    void catalog.manifest; // hashes of rows change with it
+    const isHash = (key: string): boolean => key.length === 32;
+    return writeAddress(
+      {
+        view: layout.view,
+        mode: layout.mode,
+        filters: filters.state,
+        search: { text: search.query.text, more: (search.query.more ?? []).filter(isHash), less: (search.query.less ?? []).filter(isHash) },
+        promptOrder: layout.promptOrder,
+        sort: layout.sort.column === BY_SIMILARITY ? undefined : layout.sort,
+        compared: comparing.now?.large ?? [],
+        rounds: (comparing.now?.round ?? 0) > 0,
+        at: selection.current >= 0 ? catalog.hash(selection.current) : '',
+      },
+      (filter) => this.session.keepRows(filter),
+    );
+  }
+
+  /** Shows what an address names.  What it does not name stays. */
+  goTo(address: string): void {
+    const place: Place = readAddress(address, (key) => this.session.findRows(key));
+    const { layout, selection, catalog } = this;
+    layout.view = place.view;
+    this.setFilters(place.filters);
+    if (place.promptOrder) layout.promptOrder = place.promptOrder;
+    if (place.sort && catalog.has(place.sort.column)) layout.sort = place.sort;
+    const at = place.at ? catalog.rowOf(place.at) : -1;
+    if (at >= 0) selection.current = at;
+    const compared = place.mode === 'compare' && this.comparing.restore(place.compared, place.rounds === true, this.session.compared);
+    if (place.mode === 'cull') selection.cullRows = cullRowsOf(selection, this.order);
+    const empty = place.mode === 'compare' ? !compared : place.mode === 'cull' && selection.cullRows.length === 0;
+    layout.mode = empty ? 'browse' : place.mode;
+    void this.restoreSearch(place.search);
+  }
+
+  private setFilters(state: FilterState): void {
+    this.filters.list = state.list;
+    this.filters.any = state.any;
+    this.knownFilters = state;
+  }
+
+  private async restoreSearch(wanted: Place['search']): Promise<void> {
+    const { query, similarity } = this.search;
+    const same = (query.text ?? '') === (wanted.text ?? '') && String(query.more ?? []) === String(wanted.more) && String(query.less ?? []) === String(wanted.less);
+    if (same && (similarity || !wanted.text)) return;
+    const { search } = this.catalog.manifest ?? {};
+    if ((wanted.text && !search?.text) || ((wanted.more.length || wanted.less.length) && !search?.like)) return;
+    await this.search.run(wanted);
   }
 }
 
+/** What culling goes through: the chosen images if there are several, else all that are shown. */
+export function cullRowsOf(selection: Selection, order: Order): Uint32Array {
+  const chosen = selection.rowsInOrder();
+  const rows = chosen.length > 1 ? chosen : order.rows.slice();
+  const { current } = selection;
+  return current >= 0 && !rows.includes(current) && chosen.length < 2 ? Uint32Array.of(current, ...rows) : rows;
+}
+
 export const app = new App();
-export const { catalog, filters, layout, marks, order, search, selection, views } = app;
+export const { catalog, filters, history, layout, marks, order, prompts, search, selection, session, views } = app;

@@ -5,6 +5,7 @@
 // their changes.
 import * as api from '../api';
 import { numberAt, NONE, readColumn, textAt, type Column } from './columns';
+import { NO_SLICE, sliceTitle } from './slices';
 
 /** The new row of a row of the load before, or -1 if its image is gone. */
 export type RowMap = (row: number) => number;
@@ -42,11 +43,13 @@ export class Catalog {
 
   // ---------------------------------------------------------------- loading
 
-  /** Reads what `replace` needs.  Only this can fail, so a failed load changes nothing. */
+  /** Reads what `replace` needs, and the columns that are shown.  Only this can fail, so a failed load changes nothing. */
   async read(): Promise<Loaded> {
-    const manifest = await api.readManifest();
+    const given = await api.readManifest();
+    const manifest = { ...given, slices: given.slices.map((slice) => ({ ...slice, title: sliceTitle(slice) })) };
+    const names = [...new Set([...FIRST, ...this.columns.keys()])];
     const columns = await Promise.all(
-      FIRST.map((name) => manifest.columns.find((c) => c.name === name)).map((info) => (info ? readColumn(info) : undefined)),
+      names.map((name) => manifest.columns.find((c) => c.name === name)).map((info) => (info ? readColumn(info) : undefined)),
     );
     return { manifest, columns, slices: manifest.slices_file ? await api.bytes(manifest.slices_file) : null };
   }
@@ -58,6 +61,8 @@ export class Catalog {
     this.details.clear();
     for (const column of columns) if (column) this.columns.set(column.info.name, column);
     this.rowByHash = new Map();
+    this.sliceFirst = new Uint32Array(0);
+    this.sliceRows = new Uint32Array(0);
     if (slices) {
       this.sliceFirst = new Uint32Array(slices, 0, manifest.slices.length + 1);
       this.sliceRows = new Uint32Array(slices, 4 * (manifest.slices.length + 1));
@@ -120,10 +125,6 @@ export class Catalog {
     return pending;
   }
 
-  loadedColumns(): string[] {
-    return [...this.columns.keys()];
-  }
-
   // ---------------------------------------------------------------- rows
 
   hash(row: number): string {
@@ -165,6 +166,13 @@ export class Catalog {
     return column ? numberAt(column, row) : NaN;
   }
 
+  /** Pixels of the image; 0: not known. */
+  sizeOf(row: number): { width: number; height: number } {
+    const width = this.has('width') ? this.lookup('width') : undefined;
+    const height = this.has('height') ? this.lookup('height') : undefined;
+    return { width: (width && numberAt(width, row)) || 0, height: (height && numberAt(height, row)) || 0 };
+  }
+
   /** Why the image is set apart, such as "grid" or "black"; '' for a candidate. */
   apart(row: number): string {
     const column = this.lookup('apart');
@@ -190,6 +198,19 @@ export class Catalog {
       list.catch(() => this.details.delete(shard));
     }
     return (await list)[row % api.SHARD] ?? null;
+  }
+
+  /** Rows of the slice with this number, or those in no slice; undefined: the catalog has no such slice. */
+  rowsOfSliceId(id: number): Uint32Array | undefined {
+    if (id === NO_SLICE) return this.rowsOfNoSlice();
+    const place = this.manifest?.slices.findIndex((slice) => slice.id === id) ?? -1;
+    return place < 0 ? undefined : this.rowsOfSlice(place);
+  }
+
+  private rowsOfNoSlice(): Uint32Array {
+    const inside = new Uint8Array(this.count);
+    for (const row of this.sliceRows) inside[row] = 1;
+    return Uint32Array.from({ length: this.count }, (_, row) => row).filter((row) => !inside[row]);
   }
 
   /** Rows of the slice at `place` in the manifest. */

@@ -8,6 +8,7 @@ export class TextTable {
   private readonly offsets: Uint32Array;
   private readonly text: Uint8Array;
   private readonly known = new Map<number, string>();
+  private places: Map<string, number> | null = null;
   private static readonly decoder = new TextDecoder();
 
   constructor(buffer: ArrayBuffer) {
@@ -27,15 +28,21 @@ export class TextTable {
     return text;
   }
 
-  /** 1 for each text that contains all words, ignoring case. */
-  containing(words: string[]): Uint8Array {
+  /** 1 for each text that passes `test`. */
+  test(test: (text: string) => boolean): Uint8Array {
     const found = new Uint8Array(this.count);
-    const wanted = words.map((word) => word.toLowerCase());
-    for (let i = 0; i < this.count; i++) {
-      const text = TextTable.decoder.decode(this.text.subarray(this.offsets[i], this.offsets[i + 1])).toLowerCase();
-      found[i] = wanted.every((word) => text.includes(word)) ? 1 : 0;
-    }
+    for (let i = 0; i < this.count; i++)
+      found[i] = test(TextTable.decoder.decode(this.text.subarray(this.offsets[i], this.offsets[i + 1]))) ? 1 : 0;
     return found;
+  }
+
+  /** The place of a text, or -1. */
+  indexOf(text: string): number {
+    if (!this.places) {
+      this.places = new Map();
+      for (let i = this.count - 1; i >= 0; i--) this.places.set(this.at(i), i);
+    }
+    return this.places.get(text) ?? -1;
   }
 }
 

@@ -1,8 +1,12 @@
 // Visual encodings: columns as colours, sizes and labels of the map.
-import { colourCodes, colourNumbers, type Legend } from '../map/palette';
+import { colourLargest, colourNumbers, colourWords, packCss, type Legend } from '../map/palette';
+import type { MapLabel } from '../map/overlay';
+import type { Group } from '../map/packing';
 import type { MapTheme } from '../map/point-map';
 import type { Catalog } from './catalog.svelte';
-import { NONE, numberAt, type Numbers } from './columns';
+import { NONE, numberAt } from './columns';
+import { BY_SIMILARITY } from './layout.svelte';
+import type { Marks } from './marks.svelte';
 
 export interface ColourScale {
   title: string;
@@ -10,17 +14,30 @@ export interface ColourScale {
   legend: Legend;
 }
 
-export function colourScale(catalog: Catalog, name: string): ColourScale | null {
+/** The name of the colours by mark. */
+export const BY_MARK = 'flag';
+
+export function colourScale(catalog: Catalog, marks: Marks, similarity: Float32Array | null, name: string, dark: boolean): ColourScale | null {
+  if (name === BY_SIMILARITY) return similarity ? { title: 'Likeness to the search', ...colourNumbers(similarity) } : null;
   const column = name ? catalog.lookup(name) : undefined;
   if (!column) return null;
-  if (column.info.type === 'code') {
-    const count = column.words?.count ?? 0;
-    const rgba = colourCodes(column.data as Uint32Array, count);
-    return { title: column.info.title, ...rgba };
-  }
+  if (name === BY_MARK) return byMark(catalog, marks, dark);
+  if (column.info.type === 'code') return { title: column.info.title, ...colourLargest(column.data as Uint32Array, column.words, dark) };
   const values = new Float32Array(catalog.count);
   for (let row = 0; row < catalog.count; row++) values[row] = numberAt(column, row);
   return { title: column.info.title, ...colourNumbers(values) };
+}
+
+/** Green picked, red rejected, gold suggested, grey undecided: the colours that these have everywhere. */
+function byMark(catalog: Catalog, marks: Marks, dark: boolean): ColourScale {
+  const colours = dark ? ['#74787f', '#57cc8f', '#ff7b7b', '#f0bd4a'] : ['#7b8189', '#0c7243', '#b9252d', '#8a5a00'];
+  const table = colours.map(packCss);
+  const picked = catalog.lookup('picked');
+  const { flags } = marks;
+  const rgba = new Uint32Array(catalog.count);
+  for (let row = 0; row < catalog.count; row++) rgba[row] = table[(flags[row] as number) > 0 ? 1 : (flags[row] as number) < 0 ? 2 : picked?.data[row] ? 3 : 0]!;
+  const names = ['undecided', 'picked', 'rejected', 'suggested'];
+  return { title: 'Mark', rgba, legend: colourWords(names.map((text, i) => ({ text, colour: colours[i] as string }))) };
 }
 
 /** Diameters of 3 to 14 pixels, from the 2nd to the 98th percentile of the values. */
@@ -43,60 +60,58 @@ export function pointSizes(catalog: Catalog, name: string): Float32Array | null 
   return out;
 }
 
-export interface Label {
-  x: number;
-  y: number;
-  text: string;
-  kind: 'slice' | 'category';
-  rows: number;
-  id: string;
-}
-
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] as number;
 
-function medianPosition(rows: Iterable<number>, x: Numbers, y: Numbers): [number, number, number] | null {
-  const xs: number[] = [];
-  const ys: number[] = [];
-  for (const row of rows) {
-    if (Number.isNaN(x[row] as number)) continue;
-    xs.push(x[row] as number);
-    ys.push(y[row] as number);
-  }
-  return xs.length ? [median(xs), median(ys), xs.length] : null;
+/** Two or three words that say what a category holds. */
+export function shortTitle(title: string): string {
+  const words = title.split(' · ');
+  return words.length > 1 ? words.slice(0, words[0]!.length + (words[1]?.length ?? 0) > 24 ? 1 : 2).join(', ') : title;
 }
 
-/** The names of slices and categories, at the median position of their images. */
-export function mapLabels(catalog: Catalog, x: Numbers, y: Numbers): Label[] {
-  const list: Label[] = [];
-  (catalog.manifest?.slices ?? []).forEach((slice, at) => {
-    const where = medianPosition(catalog.rowsOfSlice(at), x, y);
-    if (where) list.push({ x: where[0], y: where[1], rows: where[2], text: slice.title, kind: 'slice', id: `slice:${at}` });
-  });
+/** The labels of the map: one for each group, named by the category of most of its pictures; of a map that has no groups
+    one for each large category.  `where`: the place of each row in the pane. */
+export function mapLabels(catalog: Catalog, groups: Group[], where: (row: number) => [number, number]): MapLabel[] {
   const category = catalog.lookup('category');
-  if (!category) return list;
+  if (groups.length >= 3)
+    return groups.map((group, at) => {
+      const { x0, x1, y0, y1 } = group;
+      return { x: (x0 + x1) / 2, y: y1, bottom: y0, left: x0, right: x1, text: nameOf(catalog, group), count: group.rows.length, id: `group:${at}` };
+    });
   const rows = new Map<number, number[]>();
-  for (let row = 0; row < catalog.count; row++) {
+  for (let row = 0; category && row < catalog.count; row++) {
     const code = category.data[row] as number;
-    if (code === NONE) continue;
+    if (code === NONE || Number.isNaN(where(row)[0])) continue;
     const group = rows.get(code);
     if (group) group.push(row);
     else rows.set(code, [row]);
   }
-  for (const [code, group] of rows) {
-    const where = medianPosition(group, x, y);
-    if (where) list.push({ x: where[0], y: where[1], rows: where[2], text: category.words?.at(code) ?? '', kind: 'category', id: `category:${code}` });
+  return [...rows].map(([code, list]) => {
+    const x = median(list.map((row) => where(row)[0]));
+    const y = median(list.map((row) => where(row)[1]));
+    return { x, y, bottom: y, left: x, right: x, text: shortTitle(category?.words?.at(code) ?? ''), count: list.length, id: `category:${code}` };
+  });
+}
+
+/** The one or two categories of at least a third of the pictures, or how many there are. */
+function nameOf(catalog: Catalog, group: Group): string {
+  const category = catalog.lookup('category');
+  const counts = new Map<number, number>();
+  for (const row of group.rows) {
+    const code = category?.data[row] ?? NONE;
+    if (code !== NONE) counts.set(code, (counts.get(code) ?? 0) + 1);
   }
-  return list;
+  const most = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]).filter(([, count]) => count * 3 >= group.rows.length);
+  return most.slice(0, 2).map(([code]) => shortTitle(category?.words?.at(code) ?? '')).join(' and ') || 'group of';
 }
 
 export function mapTheme(dark: boolean): MapTheme {
   return dark
-    ? { background: '#15171b', text: '#e6e8ec', soft: '#a4abb8', halo: 'rgb(21 23 27 / 90%)', accent: '#f2b632', ghost: [0.6, 0.63, 0.68], selected: [0.31, 0.63, 1] }
-    : { background: '#f3f4f6', text: '#1b1f26', soft: '#555d6b', halo: 'rgb(255 255 255 / 92%)', accent: '#a06800', ghost: [0.45, 0.48, 0.53], selected: [0.04, 0.38, 0.77] };
+    ? { background: '#131416', text: '#eceef0', soft: '#a9adb4', edge: '#74787f', halo: 'rgb(19 20 22 / 92%)', chosen: '#6cb1ff', plain: packCss('#74787f'), shade: { rgb: '255 255 255', band: 0.028, line: 0.17 }, ghost: [0.6, 0.63, 0.68], selected: [0.424, 0.694, 1] }
+    : { background: '#f4f5f6', text: '#191b1f', soft: '#565c66', edge: '#7b8189', halo: 'rgb(244 245 246 / 92%)', chosen: '#0a5fc2', plain: packCss('#7b8189'), shade: { rgb: '30 36 48', band: 0.032, line: 0.24 }, ghost: [0.45, 0.48, 0.53], selected: [0.04, 0.373, 0.761] };
 }
 
 export function chartTheme(dark: boolean) {
   return dark
-    ? { text: '#e6e8ec', soft: '#a4abb8', bar: '#8a93a5', faint: '#343a45', accent: '#f2b632', selected: '#4ea1ff' }
-    : { text: '#1b1f26', soft: '#555d6b', bar: '#8c96a8', faint: '#dde1e8', accent: '#b97a00', selected: '#0b62c4' };
+    ? { text: '#eceef0', soft: '#a9adb4', bar: '#74787f', faint: '#34373d', accent: '#6cb1ff', tint: '#1d2c3f', selected: '#6cb1ff' }
+    : { text: '#191b1f', soft: '#565c66', bar: '#7b8189', faint: '#d5d8dd', accent: '#0a5fc2', tint: '#dfebfa', selected: '#0a5fc2' };
 }

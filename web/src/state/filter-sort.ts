@@ -1,55 +1,143 @@
 // Filtering, sorting and grouping of rows: pure functions over columns.
-import type { Column } from './columns';
+import type { Column, TextTable } from './columns';
 import { isCode, isNumeric, NONE, numberAt } from './columns';
 
-export type Filter =
-  | { kind: 'codes'; column: string; codes: number[]; not?: boolean }
-  | { kind: 'range'; column: string; low: number | null; high: number | null; not?: boolean }
-  | { kind: 'words'; text: string; not?: boolean }
-  | { kind: 'rows'; title: string; rows: Uint32Array; not?: boolean };
+export type Mark = 'undecided' | 'picked' | 'rejected' | 'suggested';
 
-export type Lookup = (name: string) => Column | undefined;
+/** One condition.  `not` inverts it.  Filters name values by their text, since codes change when the catalog is loaded again. */
+export type Filter = { not?: boolean } & (
+  | { kind: 'mark'; mark: Mark }
+  | { kind: 'stars'; least: number }
+  /** words and "phrases" that a prompt has to contain, -word for those that it must not */
+  | { kind: 'words'; text: string }
+  /** the text of a cell is one of `values`; '' stands for no value */
+  | { kind: 'values'; column: string; values: string[] }
+  | { kind: 'range'; column: string; low: number | null; high: number | null }
+  /** the text of a cell contains `text`, ignoring case */
+  | { kind: 'contains'; column: string; text: string }
+  /** members of the slice with this id in the manifest */
+  | { kind: 'slice'; id: number }
+  /** rows that a person put together */
+  | { kind: 'rows'; title: string; rows: Uint32Array }
+  /** similarity to the search */
+  | { kind: 'like'; least: number }
+);
 
-export function words(text: string): string[] {
-  return (text.match(/"[^"]+"|\S+/g) ?? []).map((word) => word.replaceAll('"', '')).filter(Boolean);
+/** What the filters read. */
+export interface Source {
+  count: number;
+  column(name: string): Column | undefined;
+  flags: Int8Array;
+  stars: Uint8Array;
+  slice(id: number): Uint32Array | undefined;
+  similarity: Float32Array | null;
 }
 
-function narrow(mask: Uint8Array, filter: Filter, test: (row: number) => boolean): void {
+export interface Words {
+  wanted: string[];
+  unwanted: string[];
+}
+
+/** Splits `castle "old town" -rain` into words and phrases, wanted and not. */
+export function words(text: string): Words {
+  const found: Words = { wanted: [], unwanted: [] };
+  for (const [, minus, phrase, word] of text.matchAll(/(-?)(?:["“”]([^"“”]*)["“”]?|(\S+))/g)) {
+    const one = (phrase ?? word ?? '').trim().toLowerCase();
+    if (one && one !== '-') (minus ? found.unwanted : found.wanted).push(one);
+  }
+  return found;
+}
+
+const passing = (text: string, { wanted, unwanted }: Words): boolean =>
+  wanted.every((one) => text.includes(one)) && !unwanted.some((one) => text.includes(one));
+
+function textTest(column: Column, test: (text: string) => boolean): (row: number) => boolean {
+  const table = column.words as TextTable;
+  const found = table.test(test);
+  if (column.info.type === 'text') return (row) => found[row] === 1;
+  const empty = test('');
+  return (row) => {
+    const code = column.data[row] ?? NONE;
+    return code === NONE ? empty : found[code] === 1;
+  };
+}
+
+function valueTest(column: Column, values: string[]): (row: number) => boolean {
+  const wanted = new Set<number>(values.map((value) => (value === '' ? NONE : (column.words?.indexOf(value) ?? -1))));
+  return (row) => wanted.has(column.data[row] ?? NONE);
+}
+
+const always = (): boolean => true;
+
+/** The test of a filter without its `not`; null: a column that it needs is not loaded yet. */
+function testOf(filter: Filter, source: Source): ((row: number) => boolean) | null {
+  const { flags, stars } = source;
+  switch (filter.kind) {
+    case 'mark': {
+      if (filter.mark === 'undecided') return (row) => flags[row] === 0;
+      if (filter.mark === 'picked') return (row) => (flags[row] as number) > 0;
+      if (filter.mark === 'rejected') return (row) => (flags[row] as number) < 0;
+      const picked = source.column('picked');
+      return picked ? (row) => picked.data[row] === 1 : null;
+    }
+    case 'stars':
+      return (row) => (stars[row] as number) >= filter.least;
+    case 'words': {
+      const prompt = source.column('prompt');
+      const wanted = words(filter.text);
+      return prompt?.words ? textTest(prompt, (text) => passing(text.toLowerCase(), wanted)) : null;
+    }
+    case 'contains': {
+      const column = source.column(filter.column);
+      const text = filter.text.toLowerCase();
+      return column?.words ? textTest(column, (one) => one.toLowerCase().includes(text)) : null;
+    }
+    case 'values': {
+      const column = source.column(filter.column);
+      return column ? valueTest(column, filter.values) : null;
+    }
+    case 'range': {
+      const column = source.column(filter.column);
+      if (!column) return null;
+      const low = filter.low ?? -Infinity;
+      const high = filter.high ?? Infinity;
+      return (row) => {
+        const value = numberAt(column, row);
+        return value >= low && value <= high;
+      };
+    }
+    case 'slice':
+    case 'rows': {
+      const rows = filter.kind === 'rows' ? filter.rows : (source.slice(filter.id) ?? []);
+      const inside = new Uint8Array(source.count);
+      for (const row of rows) inside[row] = 1;
+      return (row) => inside[row] === 1;
+    }
+    case 'like': {
+      const { similarity } = source;
+      return similarity ? (row) => (similarity[row] as number) >= filter.least : always;
+    }
+  }
+}
+
+/** 1 for each row that passes; null: a column is not loaded yet. */
+export function maskOf(filter: Filter, source: Source): Uint8Array | null {
+  const test = testOf(filter, source);
+  if (!test) return null;
   const wanted = !filter.not;
-  for (let row = 0; row < mask.length; row++) if (mask[row] && test(row) !== wanted) mask[row] = 0;
+  const mask = new Uint8Array(source.count);
+  for (let row = 0; row < mask.length; row++) mask[row] = test(row) === wanted ? 1 : 0;
+  return mask;
 }
 
-/** Narrows the mask by one filter.  A filter on a column that is not loaded changes nothing. */
-export function applyFilter(mask: Uint8Array, filter: Filter, lookup: Lookup): void {
-  if (filter.kind === 'rows') {
-    const inside = new Uint8Array(mask.length);
-    for (const row of filter.rows) inside[row] = 1;
-    narrow(mask, filter, (row) => inside[row] === 1);
-    return;
+/** Joins the masks of filters: rows that pass all of them, or with `any` at least one. */
+export function joinMasks(count: number, masks: readonly Uint8Array[], any: boolean): Uint8Array {
+  const joined = new Uint8Array(count).fill(any && masks.length ? 0 : 1);
+  for (const mask of masks) {
+    if (any) for (let row = 0; row < count; row++) joined[row] = (joined[row] as number) | (mask[row] as number);
+    else for (let row = 0; row < count; row++) joined[row] = (joined[row] as number) & (mask[row] as number);
   }
-  if (filter.kind === 'words') {
-    const prompt = lookup('prompt');
-    const path = lookup('path');
-    const wanted = words(filter.text);
-    if (!prompt?.words || wanted.length === 0) return;
-    const inPrompt = prompt.words.containing(wanted);
-    const inPath = path?.words?.containing(wanted);
-    narrow(mask, filter, (row) => inPrompt[prompt.data[row] ?? NONE] === 1 || inPath?.[row] === 1);
-    return;
-  }
-  const column = lookup(filter.column);
-  if (!column) return;
-  if (filter.kind === 'codes') {
-    const wanted = new Set(filter.codes);
-    narrow(mask, filter, (row) => wanted.has(column.data[row] ?? NONE));
-    return;
-  }
-  const low = filter.low ?? -Infinity;
-  const high = filter.high ?? Infinity;
-  narrow(mask, filter, (row) => {
-    const value = numberAt(column, row);
-    return value >= low && value <= high;
-  });
+  return joined;
 }
 
 /** Keeps the rows without a number in `column`: they match the inverse of an unbounded range. */
@@ -58,24 +146,36 @@ export const withoutValue = (column: string): Filter => ({ kind: 'range', column
 /** Keeps the rows whose cell shows the same as the cell of `row`; null for columns that cannot be filtered by value. */
 export function sameValue(column: Column, row: number): Filter | null {
   const { name } = column.info;
-  if (isCode(column.info)) return { kind: 'codes', column: name, codes: [column.data[row] as number] };
+  if (isCode(column.info)) {
+    const code = column.data[row] as number;
+    return { kind: 'values', column: name, values: [code === NONE ? '' : (column.words?.at(code) ?? '')] };
+  }
   if (!isNumeric(column.info)) return null;
   const value = numberAt(column, row);
   return Number.isNaN(value) ? withoutValue(name) : { kind: 'range', column: name, low: value, high: value };
 }
 
-export function applyFilters(count: number, filters: readonly Filter[], lookup: Lookup): Uint8Array {
-  const mask = new Uint8Array(count).fill(1);
-  for (const filter of filters) applyFilter(mask, filter, lookup);
-  return mask;
+export function countOf(mask: Uint8Array): number {
+  let n = 0;
+  for (let row = 0; row < mask.length; row++) n += mask[row] as number;
+  return n;
 }
 
 export function rowsOf(mask: Uint8Array): Uint32Array {
-  let n = 0;
-  for (let row = 0; row < mask.length; row++) n += mask[row] as number;
-  const rows = new Uint32Array(n);
+  const rows = new Uint32Array(countOf(mask));
   for (let row = 0, to = 0; row < mask.length; row++) if (mask[row]) rows[to++] = row;
   return rows;
+}
+
+/** The rows of `order` that pass, in its order. */
+export function keepRows(order: Uint32Array, mask: Uint8Array): Uint32Array {
+  const kept = new Uint32Array(countOf(mask));
+  let to = 0;
+  for (let i = 0; i < order.length; i++) {
+    const row = order[i] as number;
+    if (mask[row]) kept[to++] = row;
+  }
+  return kept;
 }
 
 export interface Sort {
@@ -113,36 +213,4 @@ export function sortRows(rows: Uint32Array, keys: Float64Array, down: boolean): 
     if (y !== y) return -1;
     return x < y ? -sign : sign;
   });
-}
-
-export interface Group {
-  title: string;
-  /** rows are order[from .. to - 1] */
-  from: number;
-  to: number;
-}
-
-/** Joins the rows of each group, groups in order of their first row.  `order` is sorted already. */
-export function groupRows(
-  order: Uint32Array,
-  of: (row: number) => number,
-  title: (group: number) => string,
-): { order: Uint32Array; groups: Group[] } {
-  const counts = new Map<number, number>();
-  for (const row of order) counts.set(of(row), (counts.get(of(row)) ?? 0) + 1);
-  const next = new Map<number, number>();
-  const groups: Group[] = [];
-  let from = 0;
-  for (const [group, n] of counts) {
-    next.set(group, from);
-    groups.push({ title: title(group), from, to: from + n });
-    from += n;
-  }
-  const together = new Uint32Array(order.length);
-  for (const row of order) {
-    const at = next.get(of(row)) as number;
-    together[at] = row;
-    next.set(of(row), at + 1);
-  }
-  return { order: together, groups };
 }

@@ -1,74 +1,171 @@
-// The filters that all views share, and the images that match them.
+// The filters that all views share, and the rows that pass them.
 import type { Catalog, RowMap } from './catalog.svelte';
-import { formatNumber, NONE } from './columns';
-import { applyFilters, type Filter } from './filter-sort';
+import { formatNumber } from './columns';
+import { countOf, joinMasks, maskOf, type Filter, type Mark, type Source } from './filter-sort';
 import type { Marks } from './marks.svelte';
+import type { Search } from './search.svelte';
+import { NO_SLICE } from './slices';
+
+export interface FilterState {
+  list: Filter[];
+  /** rows that pass at least one filter, instead of all */
+  any: boolean;
+}
+
+const MARK_WORDS: Record<Mark, string> = { undecided: 'undecided', picked: 'picked', rejected: 'rejected', suggested: 'suggested' };
+
+/** Two filters of one facet replace each other. */
+export function facetOf(filter: Filter): string {
+  return 'column' in filter ? `${filter.kind}:${filter.column}` : filter.kind;
+}
 
 export class Filters {
   list = $state.raw<Filter[]>([]);
+  any = $state(false);
   private readonly catalog: Catalog;
   private readonly marks: Marks;
+  private readonly search: Search;
+  /** masks of filters that did not change, with what they were made of */
+  private kept = new Map<Filter, { of: unknown[]; mask: Uint8Array }>();
 
-  /** 1 for each row that all filters match; [count] */
-  readonly mask = $derived.by(() => {
-    void this.catalog.columnsTick;
-    for (const filter of this.list) if ('column' in filter) this.marks.watch(filter.column);
-    return applyFilters(this.catalog.count, this.list, (name) => this.catalog.lookup(name));
+  private readonly source: Source;
+
+  /** The mask of each filter; a filter whose column is not loaded yet passes all rows. */
+  private readonly masks = $derived.by<Uint8Array[]>(() => {
+    const kept = new Map<Filter, { of: unknown[]; mask: Uint8Array }>();
+    const masks = this.list.map((filter) => {
+      const of = this.stamp(filter);
+      const old = this.kept.get(filter);
+      const same = old && old.of.every((one, i) => one === of[i]);
+      const mask = same ? old.mask : maskOf(filter, this.source);
+      if (mask) kept.set(filter, { of, mask });
+      return mask ?? new Uint8Array(this.catalog.count).fill(1);
+    });
+    this.kept = kept;
+    return masks;
   });
 
-  constructor(catalog: Catalog, marks: Marks) {
+  /** 1 for each row that passes; [count] */
+  readonly mask = $derived.by(() => joinMasks(this.catalog.count, this.masks, this.any));
+  readonly passing = $derived(countOf(this.mask));
+
+  constructor(catalog: Catalog, marks: Marks, search: Search) {
     this.catalog = catalog;
     this.marks = marks;
+    this.search = search;
+    this.source = {
+      get count() {
+        return catalog.count;
+      },
+      column: (name) => catalog.lookup(name),
+      get flags() {
+        return marks.flags;
+      },
+      get stars() {
+        return marks.stars;
+      },
+      slice: (id) => catalog.rowsOfSliceId(id),
+      get similarity() {
+        return search.similarity;
+      },
+    };
   }
 
-  /** Replaces a filter of the same kind on the same column; filters by rows add up. */
+  /** What a mask depends on: it is made again when one of these changes. */
+  private stamp(filter: Filter): unknown[] {
+    const { manifest } = this.catalog;
+    if (filter.kind === 'stars' || (filter.kind === 'mark' && filter.mark !== 'suggested')) return [manifest, this.marks.tick];
+    if (filter.kind === 'like') return [manifest, this.search.similarity];
+    if ('column' in filter) return [manifest, this.catalog.lookup(filter.column), this.marks.tickOf(filter.column)];
+    if (filter.kind === 'mark') return [manifest, this.catalog.lookup('picked')];
+    return [manifest];
+  }
+
+  /** The rows that pass all filters but those of `facet`: what its choices are counted in. */
+  maskWithout(facet: string): Uint8Array {
+    const masks = this.masks.filter((_, i) => facetOf(this.list[i] as Filter) !== facet);
+    return joinMasks(this.catalog.count, masks, this.any);
+  }
+
+  /** How many rows would pass without the filter at `at`. */
+  countWithout(at: number): number {
+    return countOf(joinMasks(this.catalog.count, this.masks.filter((_, i) => i !== at), this.any));
+  }
+
+  get state(): FilterState {
+    return { list: this.list, any: this.any };
+  }
+
+  /** Replaces the filter of the same facet; filters by rows add up.  The same filter again changes nothing: no step of undo. */
   add(filter: Filter): void {
-    const replaces = (old: Filter): boolean =>
-      old.kind !== 'rows' &&
-      old.kind === filter.kind &&
-      (old.kind === 'words' || ('column' in filter && 'column' in old && old.column === filter.column));
-    this.list = [...this.list.filter((old) => !replaces(old)), filter];
+    const facet = facetOf(filter);
+    const at = filter.kind === 'rows' ? -1 : this.list.findIndex((old) => facetOf(old) === facet);
+    if (at >= 0 && JSON.stringify(this.list[at]) === JSON.stringify(filter)) return;
+    this.list = at < 0 ? [...this.list, filter] : this.list.map((old, i) => (i === at ? filter : old));
   }
 
   remove(at: number): void {
     this.list = this.list.filter((_, i) => i !== at);
   }
 
-  invert(at: number): void {
-    this.list = this.list.map((filter, i) => (i === at ? { ...filter, not: !filter.not } : filter));
+  removeFacet(facet: string): void {
+    if (this.list.some((one) => facetOf(one) === facet)) this.list = this.list.filter((one) => facetOf(one) !== facet);
   }
 
   clear(): void {
     this.list = [];
+    this.any = false;
   }
 
-  on(column: string): Filter | undefined {
-    return this.list.find((filter) => 'column' in filter && filter.column === column);
+  facet<K extends Filter['kind']>(facet: K | `${K}:${string}`): Extract<Filter, { kind: K }> | undefined {
+    return this.list.find((one) => facetOf(one) === facet) as Extract<Filter, { kind: K }> | undefined;
   }
 
-  /** Removes the filter of `kind` on `column`, if there is one. */
-  removeOn(kind: 'codes' | 'range', column: string): void {
-    const at = this.list.findIndex((filter) => filter.kind === kind && filter.column === column);
-    if (at >= 0) this.remove(at);
+  get mark(): Mark | 'all' {
+    return this.facet('mark')?.mark ?? 'all';
+  }
+
+  set mark(mark: Mark | 'all') {
+    if (mark === 'all') this.removeFacet('mark');
+    else this.add({ kind: 'mark', mark });
   }
 
   /** The catalog was loaded again: filters by rows keep their images. */
   move(to: RowMap): void {
+    this.kept.clear();
     if (!this.list.some((filter) => filter.kind === 'rows')) return;
     this.list = this.list.map((filter) =>
       filter.kind === 'rows' ? { ...filter, rows: Uint32Array.from(Array.from(filter.rows, to).filter((row) => row >= 0)) } : filter,
     );
   }
 
-  describe(filter: Filter): string {
+  /** The name and the value of a filter, as its chip shows them. */
+  describe(filter: Filter): { name: string; value: string } {
     const not = filter.not ? 'not ' : '';
-    if (filter.kind === 'words') return `${not}“${filter.text}”`;
-    if (filter.kind === 'rows') return `${not}${filter.title} (${filter.rows.length})`;
-    const title = this.catalog.manifest?.columns.find((c) => c.name === filter.column)?.title ?? filter.column;
-    if (filter.kind === 'range') return `${title}: ${describeRange(filter)}`;
-    const column = this.catalog.peek(filter.column);
-    const names = filter.codes.map((code) => (code === NONE ? 'none' : (column?.words?.at(code) ?? String(code))));
-    return `${title}: ${not}${names.length > 3 ? `${names.slice(0, 2).join(', ')} and ${names.length - 2} more` : names.join(', ')}`;
+    const title = (name: string): string => this.catalog.manifest?.columns.find((c) => c.name === name)?.title ?? name;
+    switch (filter.kind) {
+      case 'mark':
+        return { name: 'Marks', value: not + MARK_WORDS[filter.mark] };
+      case 'stars':
+        return { name: 'Stars', value: `${not}at least ${filter.least}` };
+      case 'words':
+        return { name: 'Prompt', value: not + filter.text };
+      case 'contains':
+        return { name: title(filter.column), value: `${not}contains ${filter.text}` };
+      case 'slice':
+        return { name: 'Slice', value: not + (filter.id === NO_SLICE ? 'in no slice' : (this.catalog.manifest?.slices.find((s) => s.id === filter.id)?.title ?? 'no longer there')) };
+      case 'rows':
+        return { name: filter.title, value: `${not}${filter.rows.length.toLocaleString()} pictures` };
+      case 'like':
+        return { name: 'Likeness', value: `${not}${filter.least.toFixed(2)} or more` };
+      case 'range':
+        return { name: title(filter.column), value: describeRange(filter) };
+      case 'values': {
+        const names = filter.values.map((value) => value || 'none');
+        const joined = names.length > 3 ? `${names.slice(0, 2).join(' or ')} or ${names.length - 2} more` : names.join(' or ');
+        return { name: title(filter.column), value: not + joined };
+      }
+    }
   }
 }
 
@@ -77,7 +174,7 @@ function describeRange({ column, low, high, not }: Extract<Filter, { kind: 'rang
   const prefix = not ? 'not ' : '';
   if (low === null && high === null) return not ? 'no value' : 'any value';
   if (low === null) return `${prefix}at most ${number(high as number)}`;
-  if (high === null) return `${prefix}at least ${number(low)}`;
+  if (high === null) return `${prefix}${number(low)} or more`;
   if (low === high) return prefix + (formatNumber(column, low) || low);
   return `${prefix}${number(low)} to ${number(high)}`;
 }

@@ -1,111 +1,90 @@
 // The keyboard shortcuts: one table for what they do and for the list that `?` shows.
-import { app, catalog, layout, marks, order, search, selection } from './app.svelte';
+import { app, catalog, layout, order, selection } from './actions.svelte';
+import * as actions from './actions.svelte';
+import { loadSetting, saveSetting } from './storage';
+
+/** `pictures`: where pictures can be marked; `views`: not in a mode */
+type Where = 'everywhere' | 'views' | 'pictures' | 'cull' | 'compare';
 
 export interface Key {
   keys: string[];
   shown: string;
   about: string;
-  where: 'everywhere' | 'images' | 'culling';
+  group: 'Marks' | 'Moving' | 'Views' | 'Compare' | 'Cull';
+  where: Where;
   run?: () => void;
 }
 
-const rateTarget = (flag?: number, stars?: number): void => {
-  const rows = layout.mode === 'cull' && selection.current >= 0 ? Uint32Array.of(selection.current) : selection.target();
-  if (rows.length === 0) return;
-  marks.rate(rows, flag, stars);
-  const advances = layout.mode === 'cull' && layout.advance && (flag === undefined || flag !== 0);
-  if (advances) step(1);
-};
 
-/** Moves the current image along the rows of culling, or along all shown. */
-export function step(by: number): void {
-  const rows = layout.mode === 'cull' ? selection.cullRows : order.rows;
-  if (rows.length === 0) return;
-  const at = rows.indexOf(selection.current);
-  const to = Math.min(rows.length - 1, Math.max(0, at < 0 ? 0 : at + by));
-  selection.current = rows[to] as number;
-}
-
-export function startCull(): void {
-  const selected = selection.rows();
-  selection.cullRows = selected.length > 1 ? order.rows.filter((row) => selection.mask[row] === 1) : order.rows.slice();
-  if (selection.cullRows.length === 0) {
-    app.notice = 'No images are shown. Remove a filter first.';
-    return;
-  }
-  if (!selection.cullRows.includes(selection.current)) selection.current = selection.cullRows[0] as number;
-  layout.mode = 'cull';
-}
-
-export function startCompare(): void {
-  let rows = Array.from(order.rows.filter((row) => selection.mask[row] === 1));
-  if (rows.length < 2 && selection.current >= 0) rows = catalog.siblings(selection.current);
-  if (rows.length < 2) {
-    app.notice = 'Select 2 to 8 images to compare (Ctrl+click), or one image whose prompt has several.';
-    return;
-  }
-  if (rows.length > 8) app.notice = 'Only the first 8 images are compared.';
-  selection.compareRows = rows.slice(0, 8);
-  layout.mode = 'compare';
-}
-
-function back(): void {
-  if (layout.help) layout.help = false;
-  else if (layout.mode !== 'browse') layout.mode = 'browse';
-  else if (selection.count) selection.clear();
-}
+const everywhere = (group: Key['group'], shown: string, keys: string[], about: string, run: () => void): Key => ({ keys, shown, about, group, where: 'everywhere', run });
+const inViews = (group: Key['group'], shown: string, keys: string[], about: string, run?: () => void): Key => ({ keys, shown, about, group, where: 'views', run });
+const inMode = (where: 'cull' | 'compare', shown: string, about: string, keys: string[] = [], run?: () => void): Key => ({ keys, shown, about, group: where === 'cull' ? 'Cull' : 'Compare', where, run });
+const onPictures = (group: Key['group'], shown: string, keys: string[], about: string, run?: () => void): Key => ({ keys, shown, about, group, where: 'pictures', run });
 
 export const KEYS: Key[] = [
-  { keys: ['p'], shown: 'P', about: 'pick', where: 'images', run: () => rateTarget(1) },
-  { keys: ['x'], shown: 'X', about: 'reject', where: 'images', run: () => rateTarget(-1) },
-  { keys: ['u'], shown: 'U', about: 'remove the pick or reject', where: 'images', run: () => rateTarget(0) },
-  ...[1, 2, 3, 4, 5].map(
-    (n): Key => ({ keys: [String(n)], shown: n === 1 ? '1 … 5' : '', about: 'set the stars', where: 'images', run: () => rateTarget(undefined, n) }),
-  ),
-  { keys: ['0'], shown: '0', about: 'remove the stars', where: 'images', run: () => rateTarget(undefined, 0) },
-  { keys: ['m'], shown: 'M', about: 'search for more like this', where: 'images', run: () => void searchLike(false) },
-  { keys: ['l'], shown: 'L', about: 'search for less like this', where: 'images', run: () => void searchLike(true) },
-  { keys: ['ctrl+z', 'meta+z'], shown: 'Ctrl Z', about: 'undo (no limit)', where: 'everywhere', run: () => app.undo() },
-  {
-    keys: ['ctrl+shift+z', 'ctrl+y', 'meta+shift+z'],
-    shown: 'Ctrl Shift Z',
-    about: 'redo',
-    where: 'everywhere',
-    run: () => app.redo(),
-  },
-  { keys: ['c'], shown: 'C', about: 'compare the selected images, or all of one prompt', where: 'images', run: startCompare },
-  { keys: ['e', 'enter'], shown: 'E, Enter', about: 'review images one by one (culling)', where: 'images', run: startCull },
-  { keys: ['v'], shown: 'V', about: 'review picks and export', where: 'everywhere', run: () => (layout.mode = 'review') },
-  { keys: ['ctrl+a', 'meta+a'], shown: 'Ctrl A', about: 'select all images that are shown', where: 'images', run: () => selection.set(order.rows) },
-  { keys: ['escape'], shown: 'Esc', about: 'go back, or deselect all images', where: 'everywhere', run: back },
-  { keys: ['/'], shown: '/', about: 'search', where: 'everywhere', run: () => document.getElementById('search')?.focus() },
-  { keys: ['g'], shown: 'G', about: 'grid', where: 'everywhere', run: () => ((layout.centre = 'grid'), (layout.mode = 'browse')) },
-  { keys: ['t'], shown: 'T', about: 'table', where: 'everywhere', run: () => ((layout.centre = 'table'), (layout.mode = 'browse')) },
-  { keys: ['i'], shown: 'I', about: 'inspector', where: 'everywhere', run: () => (layout.inspector = !layout.inspector) },
-  { keys: ['+', '='], shown: '+', about: 'larger thumbnails', where: 'everywhere', run: () => size(1.2) },
-  { keys: ['-'], shown: '-', about: 'smaller thumbnails', where: 'everywhere', run: () => size(1 / 1.2) },
-  { keys: ['?'], shown: '?', about: 'keyboard shortcuts', where: 'everywhere', run: () => (layout.help = !layout.help) },
-  { keys: [], shown: '← → ↑ ↓', about: 'move; with Shift, select a range', where: 'images' },
-  { keys: [], shown: 'Home, End', about: 'first image, last image', where: 'images' },
-  { keys: [], shown: 'Space', about: 'select or deselect the image', where: 'images' },
-  { keys: ['a'], shown: 'A', about: 'advance automatically after a pick, a reject or stars', where: 'culling' },
-  { keys: [], shown: 'Z', about: 'zoom to 100 %, and back', where: 'culling' },
+  onPictures('Marks', 'P', ['p'], 'pick', () => actions.flagTarget(1)),
+  onPictures('Marks', 'X', ['x'], 'reject', () => actions.flagTarget(-1)),
+  onPictures('Marks', 'U', ['u'], 'remove the pick or reject', () => actions.flagTarget(0)),
+  ...[1, 2, 3, 4, 5].map((n) => onPictures('Marks', n === 1 ? '1 … 5' : '', [String(n)], 'stars', () => actions.starTarget(n))),
+  onPictures('Marks', '0', ['0'], 'no stars', () => actions.starTarget(0)),
+  onPictures('Marks', 'K', ['k'], 'keep goldpan’s suggestion, go to the next undecided prompt', () => actions.keepSuggestion()),
+  everywhere('Marks', 'Ctrl Z', ['ctrl+z', 'meta+z'], 'undo', () => app.undo()),
+  everywhere('Marks', 'Ctrl Shift Z', ['ctrl+shift+z', 'ctrl+y', 'meta+shift+z'], 'redo', () => app.redo()),
+
+  inViews('Moving', '← → ↑ ↓', [], 'move; with Shift choose a range'),
+  inViews('Moving', 'Home, End', [], 'first, last picture'),
+  onPictures('Moving', 'N', ['n'], 'next undecided prompt or picture', () => actions.nextUndecided()),
+  inViews('Moving', 'Space', [], 'choose, or let go'),
+  inViews('Moving', 'Ctrl A', ['ctrl+a', 'meta+a'], 'choose all that are shown', () => selection.set(order.rows)),
+  inViews('Moving', 'M', ['m'], 'search for more like this', () => void app.findLike(selection.target())),
+  inViews('Moving', 'L', ['l'], 'search for less like this', () => void app.findLike(selection.target(), true)),
+  everywhere('Moving', 'Esc', ['escape'], 'back, or choose nothing', () => actions.back()),
+
+  everywhere('Views', 'R', ['r'], 'Review: prompt by prompt', () => app.show('review')),
+  everywhere('Views', 'G', ['g'], 'Wall: all pictures', () => app.show('wall')),
+  inViews('Views', 'E, Enter', ['e', 'enter'], 'cull: one picture after the other, large', () => actions.startCull()),
+  onPictures('Views', 'C', ['c'], 'compare the chosen pictures, or those of the prompt', () => actions.startCompare()),
+  inViews('Views', 'V', ['v'], 'export', () => (layout.mode = 'export')),
+  inViews('Views', '/', ['/'], 'search', () => document.getElementById('search')?.focus()),
+  inViews('Views', 'F', ['f'], 'filters', () => document.querySelector<HTMLElement>('[data-filters] button')?.focus()),
+  everywhere('Views', 'I', ['i'], 'facts of the picture', () => (layout.facts = !layout.facts)),
+  inViews('Views', '+', ['+'], 'larger pictures', () => actions.resize(1.2)),
+  inViews('Views', '-', ['-'], 'smaller pictures', () => actions.resize(1 / 1.2)),
+  everywhere('Views', '?', ['?'], 'these keys', () => (layout.help = !layout.help)),
+
+  inMode('cull', '← →', 'the picture before, after'),
+  inMode('cull', '↑ ↓', 'the prompt before, after'),
+  inMode('cull', 'Space', 'the next picture; with Shift the one before'),
+  inMode('cull', 'A', 'go on after each mark, on or off', ['a'], () => (layout.advance = !layout.advance)),
+  inMode('cull', 'Z', 'the whole picture, or 100 %'),
+  inMode('compare', '←, A', 'A is better'),
+  inMode('compare', '→, B', 'B is better'),
+  inMode('compare', 'Shift A, Shift B', 'pick it and reject all others'),
+  inMode('compare', '=', 'keep both'),
+  inMode('compare', 'X', 'reject both'),
+  inMode('compare', '1 … 5', 'stars of A; with Shift of B'),
+  inMode('compare', 'N', 'next undecided prompt'),
+  inMode('compare', 'O', 'lay one over the other'),
+  inMode('compare', 'Z', 'zoom both'),
+  inMode('compare', 'E', 'one large, or both'),
+  inMode('compare', 'Ctrl Z', 'undo the last decision'),
 ];
 
-async function searchLike(less: boolean): Promise<void> {
-  if (!catalog.manifest?.search.like) {
-    app.notice = 'Search by image needs goldpan explore and a catalog with embeddings.';
-    return;
-  }
-  await search.byImages(selection.target(), less);
-}
+const table = new Map<string, Key[]>();
+for (const key of KEYS) for (const name of key.keys) table.set(name, [...(table.get(name) ?? []), key]);
 
-function size(by: number): void {
-  layout.cell = Math.round(Math.min(420, Math.max(64, layout.cell * by)));
-}
-
-const table = new Map<string, Key>();
-for (const key of KEYS) for (const name of key.keys) table.set(name, key);
+const OFF = 'goldpan:single-keys-off';
+let singleKeysOff = loadSetting(OFF, false);
+export const singleKeys = {
+  get off(): boolean {
+    return singleKeysOff;
+  },
+  /** Letters alone do nothing: for people who dictate, and for screen readers. */
+  set(off: boolean): void {
+    singleKeysOff = off;
+    saveSetting(OFF, off);
+  },
+};
 
 function nameOf(event: KeyboardEvent): string {
   const key = event.key.toLowerCase();
@@ -113,25 +92,38 @@ function nameOf(event: KeyboardEvent): string {
   return `${event.ctrlKey ? 'ctrl+' : ''}${event.metaKey ? 'meta+' : ''}${shift ? 'shift+' : ''}${key}`;
 }
 
-/** Views take their own keys (arrows, space) first and stop them. */
+const TYPED = 'input:not([type=range], [type=checkbox], [type=radio]), textarea, select';
+
+function applies(key: Key): boolean {
+  if (key.where === 'everywhere') return true;
+  if (layout.mode === 'compare') return key.where === 'compare';
+  if (layout.mode === 'cull') return key.where === 'cull' || key.where === 'pictures';
+  return layout.mode === 'browse' && (key.where === 'views' || key.where === 'pictures');
+}
+
 export function onKey(event: KeyboardEvent): void {
   const target = event.target as HTMLElement | null;
-  const typing = target?.matches('input:not([type=range], [type=checkbox], [type=radio]), textarea, select');
+  const typing = target?.matches(TYPED);
   if (typing && event.key !== 'Escape') return;
   if (typing) target?.blur();
   if (event.altKey || !catalog.manifest) return;
   const name = nameOf(event);
-  // Enter activates the focused button.
-  if (name === 'enter' && target?.matches('button, a, summary')) return;
-  if (name === 'a') {
-    if (layout.mode === 'cull') layout.advance = !layout.advance;
+  if (singleKeysOff && name.length === 1 && name !== '?' && name !== '/') return;
+  // Enter and Space press the focused control; a picture is not a control.
+  const control = target?.matches('a, button:not([data-row]), summary, input');
+  if ((name === 'enter' || name === ' ') && control) return;
+  if (layout.help && name !== 'escape' && name !== '?') return;
+  if (layout.mode === 'browse' && !target?.matches('input[type=range], input[type=radio], [role=tab], [role=separator]') && actions.navigation.key?.(event)) {
+    event.preventDefault();
     return;
   }
-  const key = table.get(name);
+  const steps = name.startsWith('arrow') && target?.matches('input[type=range]');
+  if (layout.mode !== 'browse' && !steps && actions.navigation.mode?.(event)) {
+    event.preventDefault();
+    return;
+  }
+  const key = table.get(name)?.find((one) => one.run && applies(one));
   if (!key?.run) return;
-  if (layout.mode === 'compare' && key.where === 'images') return; // Compare applies the key to its focused pane
-  if (layout.mode === 'review' && key.where !== 'everywhere') return;
-  if (layout.help && name !== 'escape' && name !== '?') return;
   event.preventDefault();
   key.run();
 }

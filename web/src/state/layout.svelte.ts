@@ -1,85 +1,113 @@
-// How the page is arranged: panes and their sizes, columns, charts, encodings and the order of images.  Settings are
-// stored in the browser; the mode, the help and the resolved theme are not.
+// What the page shows and how it is arranged.  Settings are stored in the browser.  The view, the mode and the search are
+// part of the address; the help and the resolved theme are of the moment.
 import type { Sort } from './filter-sort';
 import { loadSetting, saveSetting } from './storage';
 
-export type GroupBy = 'none' | 'prompt' | 'category' | 'slice' | 'duplicate';
-export type Centre = 'grid' | 'table';
-export type Side = 'none' | 'map' | 'charts';
-export type Mode = 'browse' | 'cull' | 'compare' | 'review';
-export type Panel = 'slices' | 'categories' | 'copies' | 'none';
+export type View = 'review' | 'wall' | 'map' | 'found' | 'table';
+export type Mode = 'browse' | 'cull' | 'compare' | 'export';
+export type PromptOrder = 'closest' | 'clearest' | 'corrected' | 'file';
+export type FoundOrder = 'most above' | 'most pictures';
+export type Pane = 'map' | 'charts' | 'pictures' | 'table';
+
+export const VIEWS: { view: View; name: string; key?: string }[] = [
+  { view: 'review', name: 'Review', key: 'R' },
+  { view: 'wall', name: 'Wall', key: 'G' },
+  { view: 'map', name: 'Map' },
+  { view: 'found', name: 'Found' },
+  { view: 'table', name: 'Table' },
+];
+export const PANES: { pane: Pane; name: string }[] = [
+  { pane: 'map', name: 'Map' },
+  { pane: 'charts', name: 'Charts' },
+  { pane: 'pictures', name: 'Pictures' },
+  { pane: 'table', name: 'Table' },
+];
+export const PROMPT_ORDERS: { order: PromptOrder; name: string }[] = [
+  { order: 'closest', name: 'closest call first' },
+  { order: 'clearest', name: 'clearest first' },
+  { order: 'corrected', name: 'corrected score' },
+  { order: 'file', name: 'as in the catalog' },
+];
 
 /** The name of the order by similarity in stored settings and views. */
 export const BY_SIMILARITY = 'likeness to search';
 
 export interface LayoutSettings {
-  centre: Centre;
-  side: Side;
-  panel: Panel;
-  inspector: boolean;
   theme: 'system' | 'dark' | 'light';
-  /** size of thumbnails in pixels */
+  facts: boolean;
+  /** size of the pictures on the wall in pixels */
   cell: number;
-  panelWidth: number;
-  inspectorWidth: number;
-  /** share of the middle that the grid or table takes */
-  split: number;
-  group: GroupBy;
+  promptOrder: PromptOrder;
+  foundOrder: FoundOrder;
   sort: Sort;
+  /** one to three */
+  panes: Pane[];
+  /** above each other, not side by side */
+  panesStacked: boolean;
   tableColumns: string[];
+  /** of columns whose width was changed, in pixels */
+  tableWidths: Record<string, number>;
+  /** columns that stay at the left */
+  tablePins: string[];
   charts: string[];
   /** columns that colour and size the points of the map; '' for neither */
   colour: string;
   sizeBy: string;
   scatter: [string, string];
   advance: boolean;
+  /** the last round of a comparison rejects those that lost */
+  rejectOthers: boolean;
+  stacks: boolean;
 }
 
 const DEFAULTS: LayoutSettings = {
-  centre: 'grid',
-  side: 'map',
-  panel: 'slices',
-  inspector: true,
   theme: 'system',
-  cell: 150,
-  panelWidth: 270,
-  inspectorWidth: 300,
-  split: 0.58,
-  group: 'none',
-  sort: { column: 'score', down: true },
-  tableColumns: ['score', 'corrected', 'rank', 'category', 'flag', 'stars', 'prompt'],
-  charts: ['score', 'corrected', 'category'],
-  colour: 'score',
+  facts: true,
+  cell: 124,
+  promptOrder: 'closest',
+  foundOrder: 'most above',
+  sort: { column: 'corrected', down: true },
+  panes: ['map', 'charts', 'pictures'],
+  panesStacked: false,
+  tableColumns: ['prompt', 'flag', 'stars', 'score', 'corrected', 'rank', 'category', 'settings.seed', 'settings.sampler'],
+  tableWidths: {},
+  tablePins: [],
+  charts: ['score'],
+  colour: 'category',
   sizeBy: '',
-  scatter: ['score', 'corrected'],
+  scatter: ['rank', 'corrected'],
   advance: true,
+  rejectOthers: false,
+  stacks: false,
 };
 
 const KEYS = Object.keys(DEFAULTS) as (keyof LayoutSettings)[];
-const STORED = 'goldpan:layout';
+const STORED = 'goldpan:layout:2';
 
 export class Layout implements LayoutSettings {
+  view = $state<View>('review');
   mode = $state<Mode>('browse');
   help = $state(false);
   dark = $state(true);
 
-  centre = $state(DEFAULTS.centre);
-  side = $state(DEFAULTS.side);
-  panel = $state(DEFAULTS.panel);
-  inspector = $state(DEFAULTS.inspector);
   theme = $state(DEFAULTS.theme);
+  facts = $state(DEFAULTS.facts);
   cell = $state(DEFAULTS.cell);
-  panelWidth = $state(DEFAULTS.panelWidth);
-  inspectorWidth = $state(DEFAULTS.inspectorWidth);
-  split = $state(DEFAULTS.split);
-  group = $state(DEFAULTS.group);
+  promptOrder = $state(DEFAULTS.promptOrder);
+  foundOrder = $state(DEFAULTS.foundOrder);
   sort = $state(DEFAULTS.sort);
+  panes = $state(DEFAULTS.panes);
+  panesStacked = $state(DEFAULTS.panesStacked);
   tableColumns = $state(DEFAULTS.tableColumns);
+  tableWidths = $state(DEFAULTS.tableWidths);
+  tablePins = $state(DEFAULTS.tablePins);
   charts = $state(DEFAULTS.charts);
   colour = $state(DEFAULTS.colour);
   sizeBy = $state(DEFAULTS.sizeBy);
   scatter = $state(DEFAULTS.scatter);
   advance = $state(DEFAULTS.advance);
+  rejectOthers = $state(DEFAULTS.rejectOthers);
+  stacks = $state(DEFAULTS.stacks);
 
   restore(): void {
     this.set({ ...DEFAULTS, ...loadSetting<Partial<LayoutSettings>>(STORED, {}) });
@@ -88,10 +116,6 @@ export class Layout implements LayoutSettings {
   /** Reads every setting: an effect that saves runs again after each change. */
   save(): void {
     saveSetting(STORED, Object.fromEntries(KEYS.map((key) => [key, this[key]])));
-  }
-
-  reset(): void {
-    this.set(DEFAULTS);
   }
 
   private set(settings: LayoutSettings): void {

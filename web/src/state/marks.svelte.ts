@@ -1,15 +1,16 @@
-// Marks of the images: flags and stars, with undo and redo.  A server stores them in the catalog.  On a site they stay in
+// Marks of the images: flags and stars.  A server stores them in the catalog.  On a site they stay in
 // the browser of the visitor, on top of the marks that the site was made with.
 import type { Rating } from '../api';
-import type { Catalog, Report, RowMap } from './catalog.svelte';
+import type { Catalog, Report } from './catalog.svelte';
 import { Outbox } from './outbox';
-import { Ratings } from './ratings';
+import { Ratings, type Change, type Marking } from './ratings';
 import { loadSetting, saveSetting } from './storage';
 
 export class Marks {
   /** counts up when marks changed */
   tick = $state(0);
   private ratings: Ratings | null = null;
+  private outbox: Outbox | null = null;
   /** the marks that a site was made with */
   private siteRatings: { flag: Int8Array; stars: Uint8Array } | null = null;
   private readonly catalog: Catalog;
@@ -20,12 +21,12 @@ export class Marks {
     this.report = report;
   }
 
-  /** Takes the marks of the catalog that was just loaded; `to` moves the rows of undo and redo. */
-  load(to: RowMap): void {
+  /** Takes the marks of the catalog that was just loaded. */
+  load(): void {
     const { catalog } = this;
     const flag = (catalog.peek('flag')?.data as Int8Array | undefined) ?? new Int8Array(catalog.count);
     const stars = (catalog.peek('stars')?.data as Uint8Array | undefined) ?? new Uint8Array(catalog.count);
-    if (this.ratings) this.ratings.move(flag, stars, to, (hash) => catalog.rowOf(hash));
+    if (this.ratings) this.ratings.move(flag, stars, (hash) => catalog.rowOf(hash));
     else this.ratings = this.open(flag, stars);
     if (!catalog.manifest?.live) this.restore(this.ratings);
     this.tick++;
@@ -35,6 +36,7 @@ export class Marks {
     const { catalog } = this;
     const rowOf = (hash: string): number => catalog.rowOf(hash);
     const outbox = catalog.writable ? new Outbox(catalog.manifest?.catalog ?? '', localStorage) : null;
+    this.outbox = outbox;
     const ratings = new Ratings(flag, stars, outbox, (row) => catalog.hash(row), () => this.onChange(), this.report);
     const left = outbox?.takeOver((hash) => rowOf(hash) >= 0) ?? [];
     ratings.resend(left, rowOf);
@@ -64,46 +66,55 @@ export class Marks {
     return this.stars[row] ?? 0;
   }
 
+  /** Counts the changes of `column`, if it shows marks.  Runs the caller again after a change. */
+  tickOf(column: string): number {
+    return column === 'flag' || column === 'stars' ? this.tick : 0;
+  }
+
   /** Runs the caller again after a change of marks, if `column` shows marks. */
   watch(column: string): void {
-    if (column === 'flag' || column === 'stars') void this.tick;
+    void this.tickOf(column);
+  }
+
+  /** marks that the server has not confirmed yet */
+  get unsent(): number {
+    void this.tick;
+    return this.outbox?.size ?? 0;
+  }
+
+  /** The server went away: marks are sent again only when `verify` finds the same catalog. */
+  suspect(verify: () => Promise<void>): void {
+    if (!this.ratings) return;
+    this.ratings.suspect = true;
+    this.ratings.verify = verify;
   }
 
   // ---------------------------------------------------------------- changing
 
-  /** `flag`, `stars`: the new values; undefined: no change. */
-  rate(rows: Iterable<number>, flag?: number, stars?: number): void {
-    if (this.catalog.manifest?.live && !this.catalog.writable) {
+  /** Marks can be changed here: in the catalog, or on a site in the visitor's browser. */
+  get writable(): boolean {
+    return !this.catalog.manifest?.live || this.catalog.writable;
+  }
+
+  /** Marks rows; returns what changed, or null if nothing did. */
+  set(rows: Iterable<number>, marking: (row: number) => Marking): Change | null {
+    if (!this.writable) {
       this.report('This catalog is open read-only. Your mark is not saved.');
-      return;
+      return null;
     }
-    this.ratings?.set(rows, flag, stars);
+    return this.ratings?.set(rows, marking) ?? null;
   }
 
-  get canUndo(): boolean {
-    void this.tick;
-    return (this.ratings?.undoable ?? 0) > 0;
+  /** `side` 0 undoes a change, 1 does it again. */
+  apply(change: Change, side: 0 | 1): void {
+    this.ratings?.apply(change, side);
   }
 
-  get canRedo(): boolean {
-    void this.tick;
-    return (this.ratings?.redoable ?? 0) > 0;
-  }
-
-  /** Returns the rows that changed back, or null if there is nothing to undo. */
-  undo(): Uint32Array | null {
-    return this.ratings?.undo() ?? null;
-  }
-
-  redo(): Uint32Array | null {
-    return this.ratings?.redo() ?? null;
-  }
-
-  /** Marks that another page or a command changed. */
-  onRatings(changes: Rating[]): void {
+  /** Marks that a page changed, this one among them; `event`: their number. */
+  onRatings(changes: Rating[], event: number): void {
     for (const change of changes) {
       const row = this.catalog.rowOf(change.hash);
-      if (row >= 0) this.ratings?.receive(row, change);
+      if (row >= 0) this.ratings?.hear(row, change, event);
     }
     this.tick++;
   }

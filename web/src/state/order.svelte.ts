@@ -1,15 +1,18 @@
-// The images that the filters match, sorted and grouped.
+// The images that pass the filters, in the order in which the view shows them.
 import type { Catalog } from './catalog.svelte';
-import { NONE } from './columns';
-import { groupRows, rowsOf, sortKeys, sortRows, type Group } from './filter-sort';
+import { NONE, numberAt } from './columns';
+import { keepRows, sortKeys, sortRows } from './filter-sort';
 import type { Filters } from './filters.svelte';
-import { BY_SIMILARITY, type Layout } from './layout.svelte';
+import { BY_SIMILARITY, type Layout, type PromptOrder } from './layout.svelte';
 import type { Marks } from './marks.svelte';
+import type { Family, Prompts } from './prompts.svelte';
 import type { Search } from './search.svelte';
 
-interface Grouping {
-  of: (row: number) => number;
-  title: (group: number) => string;
+/** A prompt with its candidates that pass: rows[from .. to - 1] of the order. */
+export interface PromptRow {
+  family: Family;
+  from: number;
+  to: number;
 }
 
 export class Order {
@@ -18,62 +21,104 @@ export class Order {
   private readonly filters: Filters;
   private readonly search: Search;
   private readonly layout: Layout;
-  /** sort keys by column, for the manifest `keysFor`; keys of marks are not kept */
-  private readonly keys = new Map<string, Float64Array>();
-  private keysFor: unknown = null;
+  private readonly prompts: Prompts;
 
-  private readonly arranged = $derived.by<{ order: Uint32Array; groups: Group[] }>(() => {
-    void this.catalog.columnsTick;
+  /** All rows, sorted.  Filters and marks do not change it, so it is sorted once. */
+  private readonly sorted = $derived.by<Uint32Array>(() => {
     const { column, down } = this.layout.sort;
-    const rows = rowsOf(this.filters.mask);
+    const rows = Uint32Array.from({ length: this.catalog.count }, (_, row) => row);
     const keys = this.keysOf(column);
-    const order = keys ? sortRows(rows, keys, down) : rows;
-    const grouping = order.length ? this.grouping() : null;
-    return grouping ? groupRows(order, grouping.of, grouping.title) : { order, groups: [] };
+    return keys ? sortRows(rows, keys, down) : rows;
   });
-  readonly rows = $derived(this.arranged.order);
-  /** empty without grouping */
-  readonly groups = $derived(this.arranged.groups);
 
-  constructor(catalog: Catalog, marks: Marks, filters: Filters, search: Search, layout: Layout) {
+  /** all prompts in the order of Review, whatever the filters hide */
+  readonly families = $derived.by<Family[]>(() => orderFamilies(this.prompts, this.catalog, this.layout.promptOrder));
+
+  private readonly arranged = $derived.by<{ rows: Uint32Array; prompts: PromptRow[] }>(() => {
+    const { mask } = this.filters;
+    if (this.layout.view !== 'review') return { rows: keepRows(this.sorted, mask), prompts: [] };
+    const rows = new Uint32Array(this.filters.passing);
+    const prompts: PromptRow[] = [];
+    let to = 0;
+    for (const family of this.families) {
+      const from = to;
+      for (const row of family.rows) if (mask[row]) rows[to++] = row;
+      if (to > from) prompts.push({ family, from, to });
+    }
+    return { rows: rows.subarray(0, to), prompts };
+  });
+
+  readonly rows = $derived(this.arranged.rows);
+  /** the rows of Review; empty in other views */
+  readonly promptRows = $derived(this.arranged.prompts);
+  /** place of each row in `rows`, NONE: not shown; [count] */
+  private readonly places = $derived.by(() => {
+    const places = new Uint32Array(this.catalog.count).fill(NONE);
+    this.rows.forEach((row, place) => (places[row] = place));
+    return places;
+  });
+
+  constructor(catalog: Catalog, marks: Marks, filters: Filters, search: Search, layout: Layout, prompts: Prompts) {
     this.catalog = catalog;
     this.marks = marks;
     this.filters = filters;
     this.search = search;
     this.layout = layout;
+    this.prompts = prompts;
+  }
+
+  /** The place of a row in `rows`, or -1. */
+  placeOf(row: number): number {
+    const place = this.places[row] ?? NONE;
+    return place === NONE ? -1 : place;
+  }
+
+  /** The first place that holds candidates of the prompt at or after `place`; Review only. */
+  promptAt(place: number): number {
+    const list = this.promptRows;
+    let low = 0;
+    for (let high = list.length - 1; low < high; ) {
+      const middle = (low + high + 1) >> 1;
+      if ((list[middle] as PromptRow).from <= place) low = middle;
+      else high = middle - 1;
+    }
+    return list.length ? low : -1;
   }
 
   private keysOf(name: string): Float64Array | null {
     if (name === BY_SIMILARITY) return this.search.similarity ? Float64Array.from(this.search.similarity) : null;
+    if (name === BY_NEED) return this.keysByNeed();
     const column = this.catalog.lookup(name);
     if (!column) return null;
     this.marks.watch(name);
-    if (name === 'flag' || name === 'stars') return sortKeys(column, this.catalog.count);
-    if (this.keysFor !== this.catalog.manifest) this.keys.clear();
-    this.keysFor = this.catalog.manifest;
-    let keys = this.keys.get(name);
-    if (!keys) this.keys.set(name, (keys = sortKeys(column, this.catalog.count)));
+    return sortKeys(column, this.catalog.count);
+  }
+
+  /** Close calls first: candidates of a prompt lie together, the prompts with the smallest lead first. */
+  private keysByNeed(): Float64Array {
+    const keys = new Float64Array(this.catalog.count).fill(NaN);
+    orderFamilies(this.prompts, this.catalog, 'closest').forEach((family, at, all) =>
+      family.rows.forEach((row, i) => (keys[row] = all.length - at - i / (family.rows.length + 1))),
+    );
     return keys;
   }
+}
 
-  /** null: no groups, or their column is not loaded yet */
-  private grouping(): Grouping | null {
-    const by = this.layout.group;
-    if (by === 'none') return null;
-    if (by === 'slice') return this.bySlice();
-    const column = this.catalog.lookup(by);
-    if (!column) return null;
-    const none = { prompt: 'no prompt', category: 'no category', duplicate: 'no near-duplicates' }[by];
-    const title = (group: number): string => (by === 'duplicate' ? `near-duplicate group ${group + 1}` : (column.words?.at(group) ?? ''));
-    return { of: (row) => column.data[row] as number, title: (group) => (group === NONE ? none : title(group)) };
-  }
+/** The name of the order by need of a decision. */
+export const BY_NEED = 'need of a decision';
 
-  private bySlice(): Grouping {
-    const slices = this.catalog.manifest?.slices ?? [];
-    const member = new Uint32Array(this.catalog.count).fill(NONE);
-    // The smallest slice that holds a row says most about it.
-    const bySize = slices.map((_, i) => i).sort((a, b) => (slices[b]?.support ?? 0) - (slices[a]?.support ?? 0));
-    for (const i of bySize) for (const row of this.catalog.rowsOfSlice(i)) member[row] = i;
-    return { of: (row) => member[row] as number, title: (group) => (group === NONE ? 'in no slice' : (slices[group]?.title ?? '')) };
-  }
+/** Prompts without what the order needs come last; images without a prompt come after all. */
+export function orderFamilies(prompts: Prompts, catalog: Catalog, order: PromptOrder): Family[] {
+  const corrected = order === 'corrected' ? catalog.lookup('corrected') : undefined;
+  const key = (family: Family): number => {
+    if (family.code === NONE) return Infinity;
+    if (order === 'file') return family.place;
+    if (order === 'corrected') return corrected ? -Math.max(...Array.from(family.rows.subarray(0, family.scored), (row) => numberAt(corrected, row) || -1e9), -1e9) : 0;
+    const lead = prompts.lead(family);
+    if (Number.isNaN(lead)) return 1e9;
+    return order === 'closest' ? lead : -lead;
+  };
+  const keyed = prompts.list.map((family) => ({ family, key: key(family) }));
+  keyed.sort((a, b) => a.key - b.key || a.family.place - b.family.place);
+  return keyed.map(({ family }) => family);
 }

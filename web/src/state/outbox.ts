@@ -17,6 +17,10 @@ export class Outbox {
     this.store = store;
   }
 
+  get size(): number {
+    return this.waiting.size;
+  }
+
   put(ratings: Rating[]): void {
     for (const rating of ratings) this.waiting.set(rating.hash, rating);
     this.keep();

@@ -1,4 +1,4 @@
-// Flags and stars in memory, written to the catalog at once, with undo and redo without limit.
+// Flags and stars in memory, written to the catalog at once.  A Change can be applied in both directions: undo and redo.
 import { rate, ErrorResponse, type Rating } from '../api';
 import type { Outbox } from './outbox';
 
@@ -9,15 +9,31 @@ export interface Change {
   stars: [Uint8Array, Uint8Array];
 }
 
+/** The new marks of a row; undefined: no change. */
+export interface Marking {
+  flag?: number;
+  stars?: number;
+}
+
+/** The server at this address has another catalog than this page. */
+export class OtherCatalog extends Error {}
+
 export class Ratings {
   flag: Int8Array;
   stars: Uint8Array;
-  private done: Change[] = [];
-  private undone: Change[] = [];
   private queue: Promise<void> = Promise.resolve();
+  /** by hash: changes of ours that the server has not confirmed, and the event number of the last one that it has */
+  private readonly underWay = new Map<string, number>();
+  private readonly confirmed = new Map<string, number>();
+  /** by hash: the last event that came while a change of ours was under way */
+  private readonly held = new Map<string, { row: number; change: Rating; event: number }>();
   private readonly hash: (row: number) => string;
   private readonly changed: () => void;
   private readonly failed: (why: string) => void;
+  /** the server went away since it was last known to have this catalog */
+  suspect = false;
+  /** Throws OtherCatalog if the server has another catalog now, or why it does not answer. */
+  verify: () => Promise<void> = () => Promise.resolve();
   /** null: ratings are not sent to a server */
   private readonly outbox: Outbox | null;
 
@@ -37,88 +53,80 @@ export class Ratings {
     this.failed = failed;
   }
 
-  get undoable(): number {
-    return this.done.length;
-  }
-
-  get redoable(): number {
-    return this.undone.length;
-  }
-
-  /** `flag`, `stars`: the new values; undefined: no change. */
-  set(rows: Iterable<number>, flag?: number, stars?: number): void {
-    const list = Uint32Array.from(rows).filter(
-      (row) => (flag !== undefined && this.flag[row] !== flag) || (stars !== undefined && this.stars[row] !== stars),
-    );
-    if (list.length === 0) return;
-    const flags = Int8Array.from(list, (row) => this.flag[row] as number);
-    const starred = Uint8Array.from(list, (row) => this.stars[row] as number);
+  /** Marks rows; returns what changed, or null if nothing did. */
+  set(rows: Iterable<number>, marking: (row: number) => Marking): Change | null {
+    const list = Uint32Array.from(rows).filter((row) => {
+      const { flag, stars } = marking(row);
+      return (flag !== undefined && this.flag[row] !== flag) || (stars !== undefined && this.stars[row] !== stars);
+    });
+    if (list.length === 0) return null;
     const change: Change = {
       rows: list,
-      flags: [flags, flag === undefined ? flags : new Int8Array(list.length).fill(flag)],
-      stars: [starred, stars === undefined ? starred : new Uint8Array(list.length).fill(stars)],
+      flags: [Int8Array.from(list, (row) => this.flag[row] as number), Int8Array.from(list, (row) => marking(row).flag ?? (this.flag[row] as number))],
+      stars: [Uint8Array.from(list, (row) => this.stars[row] as number), Uint8Array.from(list, (row) => marking(row).stars ?? (this.stars[row] as number))],
     };
-    this.done.push(change);
-    this.undone = [];
-    this.applyChange(change, 1);
+    this.apply(change, 1);
+    return change;
   }
 
-  /** Returns the rows that changed back, or null if there is nothing to undo. */
-  undo(): Uint32Array | null {
-    const change = this.done.pop();
-    if (!change) return null;
-    this.undone.push(change);
-    this.applyChange(change, 0);
-    return change.rows;
+  /**
+   * A rating that the server tells of.  Events come later than the changes that they tell of: one that is older than a
+   * change of ours must not take it back, and the order of the server decides between ours and another page's.
+   */
+  hear(row: number, change: Rating, event: number): void {
+    const { hash } = change;
+    if (this.underWay.get(hash)) this.held.set(hash, { row, change, event });
+    else if (event > (this.confirmed.get(hash) ?? 0)) this.receive(row, change);
   }
 
-  redo(): Uint32Array | null {
-    const change = this.undone.pop();
-    if (!change) return null;
-    this.done.push(change);
-    this.applyChange(change, 1);
-    return change.rows;
+  private confirm(list: Rating[], event: number): void {
+    for (const { hash } of list) {
+      const left = (this.underWay.get(hash) ?? 1) - 1;
+      if (left > 0) {
+        this.underWay.set(hash, left);
+        continue;
+      }
+      this.underWay.delete(hash);
+      this.confirmed.set(hash, event);
+      const held = this.held.get(hash);
+      this.held.delete(hash);
+      if (held && held.event > event) this.receive(held.row, held.change);
+    }
   }
 
-  /** A rating from another page or a command; undo does not cover it. */
+  /** Takes a rating as it is; undo does not cover it. */
   receive(row: number, change: Rating): void {
     if (change.flag !== undefined) this.flag[row] = change.flag;
     if (change.stars !== undefined) this.stars[row] = change.stars;
   }
 
-  /** The catalog was loaded again: its columns, and the new row of each row (-1: gone).  Unsent ratings are applied on top. */
-  move(flag: Int8Array, stars: Uint8Array, to: (row: number) => number, rowOf: (hash: string) => number): void {
+  /** The catalog was loaded again: takes its columns, and applies unsent ratings on top. */
+  move(flag: Int8Array, stars: Uint8Array, rowOf: (hash: string) => number): void {
     this.flag = flag;
     this.stars = stars;
-    const moved = (change: Change): Change => {
-      const at = Array.from(change.rows, to);
-      const here = <T extends Int8Array | Uint8Array>(values: T): T => values.filter((_, i) => (at[i] as number) >= 0) as T;
-      return {
-        rows: Uint32Array.from(at.filter((row) => row >= 0)),
-        flags: [here(change.flags[0]), here(change.flags[1])],
-        stars: [here(change.stars[0]), here(change.stars[1])],
-      };
-    };
-    this.done = this.done.map(moved).filter((change) => change.rows.length);
-    this.undone = this.undone.map(moved).filter((change) => change.rows.length);
-    this.apply(this.outbox?.all() ?? [], rowOf);
+    // All events until now are in the columns; those of another server begin at 1 again.
+    this.confirmed.clear();
+    this.held.clear();
+    this.receiveAll(this.outbox?.all() ?? [], rowOf);
   }
 
   /** Sends ratings that an earlier page could not send. */
   resend(ratings: Rating[], rowOf: (hash: string) => number): void {
     if (!ratings.length) return;
-    this.apply(ratings, rowOf);
+    this.receiveAll(ratings, rowOf);
+    this.begin(ratings);
     this.queue = this.queue.then(() => this.write(ratings));
   }
 
-  private apply(ratings: Rating[], rowOf: (hash: string) => number): void {
+  private receiveAll(ratings: Rating[], rowOf: (hash: string) => number): void {
     for (const rating of ratings) {
       const row = rowOf(rating.hash);
       if (row >= 0) this.receive(row, rating);
     }
   }
 
-  private applyChange(change: Change, side: 0 | 1): void {
+  /** `side` 1: the marks after the change; 0: those before. */
+  apply(change: Change, side: 0 | 1): void {
     const list: Rating[] = [];
     change.rows.forEach((row, i) => {
       const flag = change.flags[side][i] as number;
@@ -130,20 +138,34 @@ export class Ratings {
     this.changed();
     if (!this.outbox) return;
     this.outbox.put(list);
+    this.begin(list);
     // One request after the other: an undo must not arrive before the change that it undoes.
     this.queue = this.queue.then(() => this.write(list));
+  }
+
+  private begin(list: Rating[]): void {
+    for (const { hash } of list) this.underWay.set(hash, (this.underWay.get(hash) ?? 0) + 1);
   }
 
   private async write(list: Rating[]): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
-        for (let from = 0; from < list.length; from += 20000) await rate(list.slice(from, from + 20000));
+        // Another server may have taken the place of the one that this page belongs to.
+        if (this.suspect) await this.verify();
+        this.suspect = false;
+        let event = 0;
+        for (let from = 0; from < list.length; from += 20000) event = await rate(list.slice(from, from + 20000));
         this.outbox?.done(list);
+        this.confirm(list, event);
+        this.changed();
         return;
       } catch (error) {
+        if (error instanceof OtherCatalog) return; // the outbox keeps the ratings for a page of their catalog
+        this.suspect = true;
         if (error instanceof ErrorResponse && error.status === 400) {
           // An image is no longer in the catalog: another attempt would fail too.
           this.outbox?.done(list);
+          this.confirm(list, 0);
           this.failed(`Not saved: ${error.message}`);
           return;
         }
@@ -153,4 +175,13 @@ export class Ratings {
       }
     }
   }
+}
+
+/** A change of the rows that still exist, after the catalog was loaded again; null: none of them does. */
+export function moveChange(change: Change, to: (row: number) => number): Change | null {
+  const at = Array.from(change.rows, to);
+  const here = <T extends Int8Array | Uint8Array>(values: T): T => values.filter((_, i) => (at[i] as number) >= 0) as T;
+  const rows = Uint32Array.from(at.filter((row) => row >= 0));
+  if (rows.length === 0) return null;
+  return { rows, flags: [here(change.flags[0]), here(change.flags[1])], stars: [here(change.stars[0]), here(change.stars[1])] };
 }

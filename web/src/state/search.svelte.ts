@@ -1,7 +1,7 @@
 // Search by words and by example images: the similarity of every image to the query.
 import * as api from '../api';
 import type { Catalog, Report } from './catalog.svelte';
-import type { Filters } from './filters.svelte';
+import type { Sort } from './filter-sort';
 import { BY_SIMILARITY, type Layout } from './layout.svelte';
 
 export interface SearchQuery extends api.Query {
@@ -14,14 +14,14 @@ export class Search {
   searching = $state(false);
   /** [count], NaN: the image cannot be compared; null: no search */
   similarity = $state.raw<Float32Array | null>(null);
+  /** the order to return to after the search */
+  private before: Sort = { column: 'score', down: true };
   private readonly catalog: Catalog;
-  private readonly filters: Filters;
   private readonly layout: Layout;
   private readonly report: Report;
 
-  constructor(catalog: Catalog, filters: Filters, layout: Layout, report: Report) {
+  constructor(catalog: Catalog, layout: Layout, report: Report) {
     this.catalog = catalog;
-    this.filters = filters;
     this.layout = layout;
     this.report = report;
   }
@@ -32,25 +32,20 @@ export class Search {
     if (!text && !more?.length && !less?.length) {
       this.query = query;
       this.similarity = null;
-      if (this.layout.sort.column === BY_SIMILARITY) this.layout.sort = { column: 'score', down: true };
+      if (this.layout.sort.column === BY_SIMILARITY) this.layout.sort = this.before;
       return;
     }
     this.searching = true;
     try {
       this.similarity = await api.search({ text: text || undefined, more: more ?? [], less: less ?? [] });
       this.query = query;
+      if (this.layout.sort.column !== BY_SIMILARITY) this.before = this.layout.sort;
       this.layout.sort = { column: BY_SIMILARITY, down: true };
     } catch (error) {
       this.report((error as Error).message);
     } finally {
       this.searching = false;
     }
-  }
-
-  /** Without a model the words filter prompts and paths. */
-  async byText(text: string): Promise<void> {
-    if (this.catalog.manifest?.search.text) await this.run({ ...this.query, text });
-    else if (text) this.filters.add({ kind: 'words', text });
   }
 
   /** Adds images to the query: more like them, or less. */

@@ -1,64 +1,88 @@
-// Named views: filters with their order and grouping, stored in the catalog, or in the browser on a site.
+// Named views: addresses, stored in the catalog, or in the browser on a site.
 import * as api from '../api';
+import { writeAddress } from './address';
 import type { Catalog, Report } from './catalog.svelte';
+import { NONE } from './columns';
 import type { Filter, Sort } from './filter-sort';
-import type { Filters } from './filters.svelte';
-import type { GroupBy, Layout } from './layout.svelte';
+import type { KeptRows, Session } from './session';
 import { loadSetting, saveSetting } from './storage';
 
-export interface SavedView {
-  filters: Filter[];
-  sort: Sort;
-  group: GroupBy;
+interface SavedView {
+  address: string;
+  /** rows that the address names by a key */
+  rows: Record<string, KeptRows>;
 }
 
 export class SavedViews {
-  byName = $state.raw<Record<string, SavedView>>({});
+  /** address by name */
+  byName = $state.raw<Record<string, string>>({});
+  private saved: Record<string, SavedView> = {};
   private readonly catalog: Catalog;
-  private readonly filters: Filters;
-  private readonly layout: Layout;
+  private readonly session: Session;
   private readonly report: Report;
 
-  constructor(catalog: Catalog, filters: Filters, layout: Layout, report: Report) {
+  constructor(catalog: Catalog, session: Session, report: Report) {
     this.catalog = catalog;
-    this.filters = filters;
-    this.layout = layout;
+    this.session = session;
     this.report = report;
   }
 
   async load(): Promise<void> {
-    if (this.catalog.manifest?.live) this.byName = (await api.readSaved().catch(() => ({}))) as Record<string, SavedView>;
-    else this.byName = loadSetting<Record<string, SavedView>>(this.catalog.storageKey('views'), {});
+    const stored = this.catalog.manifest?.live
+      ? await api.readSaved().catch(() => ({}))
+      : loadSetting<Record<string, unknown>>(this.catalog.storageKey('views'), {});
+    const saved: Record<string, SavedView> = {};
+    for (const [name, value] of Object.entries(stored)) {
+      const view = isSaved(value) ? value : await this.fromFilters(value as OldView);
+      this.session.takeRows(view.rows);
+      saved[name] = view;
+    }
+    this.show(saved);
   }
 
-  async save(name: string): Promise<void> {
-    const view: SavedView = { filters: this.filters.list, sort: { ...this.layout.sort }, group: this.layout.group };
-    this.byName = { ...this.byName, [name]: view };
+  async save(name: string, address: string): Promise<void> {
+    const view = { address, rows: this.session.rowsOf(address) };
+    this.show({ ...this.saved, [name]: view });
     await this.store(name, view);
   }
 
   async remove(name: string): Promise<void> {
-    const { [name]: removed, ...others } = this.byName;
+    const { [name]: removed, ...others } = this.saved;
     void removed;
-    this.byName = others;
+    this.show(others);
     await this.store(name, null);
   }
 
-  open(name: string): void {
-    const view = this.byName[name];
-    if (!view) return;
-    this.filters.list = view.filters.map((filter) => (filter.kind === 'rows' ? { ...filter, rows: Uint32Array.from(filter.rows) } : filter));
-    this.layout.sort = view.sort;
-    this.layout.group = view.group;
+  private show(saved: Record<string, SavedView>): void {
+    this.saved = saved;
+    this.byName = Object.fromEntries(Object.entries(saved).map(([name, { address }]) => [name, address]));
   }
 
   private async store(name: string, view: SavedView | null): Promise<void> {
-    if (!this.catalog.manifest?.live) saveSetting(this.catalog.storageKey('views'), this.byName, plain);
-    else if (this.catalog.writable) await api.save(name, JSON.parse(JSON.stringify(view, plain))).catch((error: Error) => this.report(error.message));
+    if (!this.catalog.manifest?.live) saveSetting(this.catalog.storageKey('views'), this.saved);
+    else if (this.catalog.writable) await api.save(name, view).catch((error: Error) => this.report(error.message));
+  }
+
+  /** Views of goldpan 0.1.0 were filters instead of an address. */
+  private async fromFilters(view: OldView): Promise<SavedView> {
+    const list: Filter[] = [];
+    for (const filter of view?.filters ?? []) {
+      if (filter.kind === 'codes') {
+        const words = (await this.catalog.need(filter.column))?.words;
+        const values = filter.codes.map((code) => (code === NONE ? '' : (words?.at(code) ?? '')));
+        list.push({ kind: 'values', column: filter.column, values, not: filter.not });
+      } else if (filter.kind === 'rows') list.push({ ...filter, rows: Uint32Array.from(filter.rows) });
+      else list.push(filter);
+    }
+    const search = { more: [], less: [] };
+    const place = { view: 'wall', mode: 'browse', filters: { list, any: false }, search, sort: view?.sort, compared: [], at: '' } as const;
+    const address = writeAddress({ ...place, compared: [] }, (filter) => this.session.keepRows(filter));
+    return { address, rows: this.session.rowsOf(address) };
   }
 }
 
-/** Typed arrays as plain lists, for JSON. */
-function plain(_: string, value: unknown): unknown {
-  return value instanceof Uint32Array ? Array.from(value) : value;
-}
+type OldFilter = Exclude<Filter, { kind: 'rows' }> | { kind: 'rows'; title: string; rows: number[]; not?: boolean } | { kind: 'codes'; column: string; codes: number[]; not?: boolean };
+type OldView = { filters?: OldFilter[]; sort?: Sort } | null;
+
+const isSaved = (value: unknown): value is SavedView =>
+  typeof (value as SavedView | null)?.address === 'string' && typeof (value as SavedView).rows === 'object';

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ * Private to the serve module: the key in the explorer's address.  Each catalog keeps its key in a file beside it that
+ * only its owner can read, so that pages and bookmarks work after a restart on the same port. */
+#ifndef GP_SERVE_KEY_H
+#define GP_SERVE_KEY_H
+
+#include "base/status.h"
+#include "serve/guard.h"
+
+/* Reads the key of the catalog at this path.  Makes and keeps a new one if there is none, if `renew` is true, or if
+ * other users can read or could have written the file.  If the folder cannot be written, the new key is not kept: that
+ * is no error.  Errors: IO (the system has no random numbers), MEMORY. */
+gp_status gp_serve_key(const char *catalog_path, bool renew, char token[GP_TOKEN + 1], gp_error *err);
+
+#endif

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+// The map with its panes, the charts and the table: what they show, how they are arranged, and what they remember.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { count, current, explore, keepScreenshot, makeCatalog, openBrowser, openPage, settle, sql, until, view } from './support.mjs';
+
+let pictures, server, browser, total;
+before(async () => {
+  pictures = makeCatalog('pictures');
+  [{ total }] = sql(pictures, 'SELECT count(*) AS total FROM images');
+  server = await explore(pictures);
+  browser = await openBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** Run with a page of its own that shows `name`; nothing may go wrong in it. */
+const seen = (name, title, run, options = {}) =>
+  it(title, async () => {
+    const page = await openPage(browser, server.url, options);
+    try {
+      await view(page, name);
+      await run(page);
+      assert.deepEqual(page.wrong, []);
+      assert.deepEqual(page.outside, []);
+    } finally {
+      await keepScreenshot(page, `map ${title}`);
+      await page.context().close();
+    }
+  });
+
+const map = (page) => page.locator('section[aria-label=Map]');
+const canvas = (page) => map(page).locator('canvas.map-layer').last();
+const pane = (page, name) => page.locator(`section[aria-label="${name}"]`);
+/** What the map draws, once it rests: size, labels, thumbnails, places of pictures, zoom. */
+const drawn = async (page) => {
+  await canvas(page).waitFor();
+  await settle(page, 400);
+  return canvas(page).evaluate((c) => {
+    const { labels, thumbs, inSight } = c.pointMap.drawn;
+    const places = Array.from({ length: c.pointMap.index.x.length }, (_, row) => c.pointMap.placeOf(row)).filter(([x]) => !Number.isNaN(x));
+    return { width: c.clientWidth, height: c.clientHeight, labels, thumbs, inSight, places, zoom: c.pointMap.view.zoom };
+  });
+};
+const drag = async (page, place, points) => {
+  const box = await place.boundingBox();
+  const at = ([x, y]) => [box.x + x * box.width, box.y + y * box.height];
+  await page.mouse.move(...at(points[0]));
+  await page.mouse.down();
+  for (const point of points.slice(1)) await page.mouse.move(...at(point), { steps: 6 });
+  await page.mouse.up();
+};
+const overlaps = (boxes) => boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) => a.x0 < b.x1 && b.x0 < a.x1 && a.y0 < b.y1 && b.y0 < a.y1).map((b) => [a, b]));
+
+describe('map', () => {
+  seen('Map', 'fills its pane at first fit, with a label above each group and thumbnails at rest', async (page) => {
+    const first = await drawn(page);
+    const { width, height, places, labels, thumbs } = first;
+    const parts = new Set(places.map(([x, y]) => `${Math.floor((x / width) * 4)} ${Math.floor((y / height) * 4)}`));
+    assert.ok(parts.size >= 13, `the pictures lie in ${parts.size} of 16 parts of the pane`);
+    assert.ok(places.every(([x, y]) => x > 0 && y > 0 && x < width && y < height), 'a picture lies outside of the pane');
+    assert.ok(labels.length >= 5, `${labels.length} labels`);
+    assert.ok(labels.every((b) => b.x0 >= 0 && b.y0 >= 0 && b.x1 <= width && b.y1 <= height), 'a label leaves the pane');
+    assert.deepEqual(overlaps(labels), []);
+    assert.ok(thumbs.length >= 12, `${thumbs.length} thumbnails`);
+    assert.deepEqual(overlaps(thumbs), []);
+    await map(page).getByText('Near means alike. Groups are moved together to fill the pane: the gaps between them say little.').waitFor();
+    await page.reload();
+    const again = await drawn(page);
+    assert.deepEqual(again.places, places, 'the same catalog is laid out in another way');
+  });
+  seen('Map', 'never shows a blank pane', async (page) => {
+    await drawn(page);
+    const box = await canvas(page).boundingBox();
+    const middle = [box.x + box.width / 2, box.y + box.height / 2];
+    await page.mouse.move(...middle);
+    for (let i = 0; i < 6; i++) await page.mouse.wheel(0, 900);
+    assert.equal((await drawn(page)).zoom, 1, 'it is smaller than all');
+    await page.mouse.move(box.x + box.width - 3, box.y + 3);
+    for (let i = 0; i < 14; i++) {
+      await page.mouse.wheel(0, -700);
+      const { inSight } = await drawn(page);
+      assert.ok(inSight > 0, `nothing is in sight after ${i + 1} steps towards a corner`);
+    }
+    const { zoom } = await drawn(page);
+    assert.ok(zoom > 3 && zoom <= 2000);
+    for (let i = 0; i < 5; i++) await drag(page, canvas(page), [[0.1, 0.9], [0.9, 0.1]]);
+    assert.ok((await drawn(page)).inSight > 0, 'nothing is in sight after the map was dragged away');
+    await map(page).getByRole('button', { name: 'Show all' }).click();
+    await until(async () => (await drawn(page)).zoom === 1, 'it does not show all again');
+  });
+  seen('Map', 'a lasso and a brush both narrow the pictures beside it, which can be kept or let go', async (page) => {
+    await drawn(page);
+    await map(page).getByRole('button', { name: 'Lasso' }).click();
+    await drag(page, canvas(page), [[0.01, 0.02], [0.6, 0.02], [0.6, 0.95], [0.01, 0.95]]);
+    const list = pane(page, 'Pictures');
+    const head = list.getByRole('heading');
+    await until(async () => /^\d+ in lasso$/.test(await head.innerText()), 'the pane does not say what the lasso holds');
+    const held = parseInt(await head.innerText());
+    assert.ok(held > 0 && held < total);
+    const chart = page.locator('section[aria-label=Score] canvas').last();
+    await drag(page, chart, [[0.6, 0.3], [0.97, 0.3]]);
+    await until(async () => /^\d+ in lasso and brush$/.test(await head.innerText()), 'the pane does not say what lasso and brush hold');
+    const both = parseInt(await head.innerText());
+    assert.ok(both > 0 && both < held, `${both} of ${held}`);
+    await list.locator('[data-row]').nth(1).click();
+    assert.equal(parseInt(await head.innerText()), both, 'a press on a picture lets the lasso go');
+    await list.getByRole('button', { name: 'Show only these' }).click();
+    await until(async () => (await count(page)).startsWith(`${both} of ${total}`), `shown: ${await count(page)}`);
+    await list.getByRole('button', { name: 'Let go' }).click();
+    await until(async () => (await count(page)).startsWith(`${both} of ${total}`), 'the filter went with the brush');
+    await page.getByRole('button', { name: /^Clear filter/ }).click();
+    await until(async () => (await count(page)).startsWith(`${total} pictures`), `shown: ${await count(page)}`);
+    assert.equal(await head.innerText(), 'Pictures');
+  });
+  seen('Map', 'is coloured by mark and by likeness to the search', async (page) => {
+    await page.keyboard.press('/');
+    await page.keyboard.type('a green rocket');
+    await page.keyboard.press('Enter');
+    await page.locator('.main[aria-label=wall]').waitFor();
+    await view(page, 'Map');
+    await drawn(page);
+    const look = async () => (await map(page).screenshot()).toString('base64');
+    const was = await look();
+    await map(page).getByLabel('Colour').selectOption('likeness to search');
+    await map(page).getByText('Likeness to the search', { exact: true }).waitFor();
+    await until(async () => (await look()) !== was, 'no other colours');
+    await map(page).getByLabel('Colour').selectOption('flag');
+    await map(page).getByText('undecided').waitFor();
+  });
+  seen('Map', 'has any one to three panes, side by side or stacked, which are remembered', async (page) => {
+    await drawn(page);
+    await page.getByRole('button', { name: /^Panes/ }).click();
+    const menu = page.getByRole('dialog', { name: 'Panes' });
+    assert.equal(await menu.getByRole('checkbox', { name: 'Table' }).isDisabled(), true, 'a fourth pane');
+    await menu.getByRole('checkbox', { name: 'Charts' }).uncheck();
+    await menu.getByRole('checkbox', { name: 'Table' }).check();
+    await pane(page, 'Table').getByRole('row').nth(2).waitFor();
+    assert.equal(await pane(page, 'Charts').count(), 0);
+    const at = async (name) => pane(page, name).boundingBox();
+    assert.ok((await at('Map')).x < (await at('Table')).x);
+    await menu.getByRole('button', { name: 'Swap pictures and map' }).click();
+    await until(async () => (await at('Pictures')).x < (await at('Map')).x, 'not swapped');
+    await menu.getByRole('button', { name: 'Stacked' }).click();
+    await until(async () => (await at('Pictures')).y < (await at('Map')).y && (await at('Pictures')).width > (await at('Map')).width, 'not stacked');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Close pictures' }).click();
+    await page.reload();
+    await drawn(page);
+    assert.equal(await pane(page, 'Pictures').count(), 0);
+    assert.ok((await at('Map')).y < (await at('Table')).y, 'the arrangement is forgotten');
+    await page.getByRole('button', { name: 'Close table' }).click();
+    await until(async () => (await page.locator('.main [data-row][aria-current=true]').count()) === 1, 'nothing stands for the current picture');
+  });
+  seen(
+    'Map',
+    'shows one pane at a time on a phone',
+    async (page) => {
+      await canvas(page).waitFor();
+      assert.equal(await pane(page, 'Pictures').count(), 0);
+      const bar = page.getByRole('group', { name: 'Pane', exact: true });
+      await bar.getByRole('button', { name: 'Pictures' }).click();
+      await pane(page, 'Pictures').locator('[data-row]').first().waitFor();
+      assert.equal(await map(page).count(), 0);
+      await bar.getByRole('button', { name: 'Charts' }).click();
+      await pane(page, 'Score').waitFor();
+    },
+    { viewport: { width: 390, height: 844 } },
+  );
+});
+
+describe('charts', () => {
+  seen('Map', 'whole numbers have a bar each, and the plot is not a diagonal at first', async (page) => {
+    await page.getByLabel('Column of the chart').first().selectOption('rank');
+    const chart = pane(page, 'Place in the prompt').locator('canvas').last();
+    await chart.waitFor();
+    await settle(page, 300);
+    const ranks = await page.evaluate(async () => {
+      const { columns } = await (await fetch('data/catalog.json')).json();
+      const counts = [];
+      for (const rank of new Uint32Array(await (await fetch(columns.find((c) => c.name === 'rank').file)).arrayBuffer())) if (rank < 100) counts[rank - 1] = (counts[rank - 1] ?? 0) + 1;
+      return counts;
+    });
+    const box = await chart.boundingBox();
+    await page.mouse.click(box.x + 8 + ((box.width - 16) / ranks.length) * 1.5, box.y + box.height / 2);
+    await until(async () => (await count(page)).startsWith(`${ranks[1]} of ${total}`), 'other pictures are shown');
+    assert.equal(await page.getByLabel('x axis').inputValue(), 'rank');
+    assert.equal(await page.getByLabel('y axis').inputValue(), 'corrected');
+  });
+});
+
+describe('table', () => {
+  const head = (page, name) => page.locator(`[role=columnheader][data-head="${name}"]`);
+  const heads = (page) => page.locator('[data-head]').evaluateAll((all) => all.map((one) => one.dataset.head));
+  const width = async (page, name) => (await head(page, name).boundingBox()).width;
+  const menu = async (page, name, act) => {
+    await head(page, name).hover();
+    await head(page, name).getByRole('button', { name: /^Menu of/ }).click();
+    await page.getByRole('dialog').getByRole('button', { name: act }).click();
+  };
+  seen('Table', 'columns are as wide as one draws them, by the pointer and by keys, and this is remembered', async (page) => {
+    await head(page, 'score').waitFor();
+    const before = await width(page, 'score');
+    const grip = head(page, 'score').getByRole('separator');
+    const box = await grip.boundingBox();
+    await page.mouse.move(box.x + 4, box.y + 10);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 64, box.y + 10, { steps: 5 });
+    await page.mouse.up();
+    await until(async () => (await width(page, 'score')) === before + 60, 'the heading did not follow the pointer');
+    await grip.focus();
+    await page.keyboard.press('ArrowLeft');
+    await until(async () => (await width(page, 'score')) === before + 44, 'a key does not change the width');
+    const cell = page.locator('.row').first().locator('.cell').nth((await heads(page)).indexOf('score') + 1);
+    assert.equal((await cell.boundingBox()).width, before + 44, 'cells are not as wide as their heading');
+    await page.reload();
+    await head(page, 'score').waitFor();
+    assert.equal(await width(page, 'score'), before + 44);
+  });
+  seen('Table', 'headings end where their values end', async (page) => {
+    await page.locator('.row').nth(2).waitFor();
+    const ends = await page.evaluate(() => {
+      const end = (element) => {
+        const range = document.createRange();
+        range.selectNodeContents(element);
+        return range.getBoundingClientRect();
+      };
+      const row = document.querySelector('.row');
+      return [...document.querySelectorAll('[data-head]')].map((one, i) => {
+        const [text, value] = [end(one.querySelector('.name .cut')), end(row.querySelectorAll('.cell')[i + 1])];
+        return { name: one.dataset.head, number: one.classList.contains('num'), sorted: one.getAttribute('aria-sort') !== 'none', left: text.left - value.left, right: text.right - value.right };
+      });
+    });
+    assert.ok(ends.filter((one) => one.number).length >= 3);
+    for (const { name, number, sorted, left, right } of ends.filter((one) => one.name !== 'stars')) assert.ok(Math.abs(number ? right : left) < (sorted ? 20 : 2), `${name}: ${left} ${right}`);
+  });
+  seen('Table', 'columns are moved by their heading, pinned and hidden by its menu, and this is remembered', async (page) => {
+    await head(page, 'prompt').waitFor();
+    assert.equal((await heads(page))[0], 'prompt');
+    const to = await head(page, 'flag').boundingBox();
+    const from = await head(page, 'corrected').locator('.name').boundingBox();
+    const sorted = await head(page, 'corrected').getAttribute('aria-sort');
+    await page.mouse.move(from.x + from.width / 2, from.y + 12);
+    await page.mouse.down();
+    await page.mouse.move(to.x + 10, to.y + 12, { steps: 8 });
+    await page.mouse.up();
+    await until(async () => (await heads(page)).indexOf('corrected') === 1, 'it is not at the place where it was dropped');
+    assert.equal(await head(page, 'corrected').getAttribute('aria-sort'), sorted, 'moving a column sorted by it');
+    await menu(page, 'category', 'Pin at the left');
+    await until(async () => (await heads(page))[0] === 'category', 'not pinned');
+    await menu(page, 'rank', 'Hide');
+    await until(async () => !(await heads(page)).includes('rank'), 'not hidden');
+    await menu(page, 'stars', 'Move right');
+    await page.setViewportSize({ width: 950, height: 700 });
+    await page.locator('.table').evaluate((table) => (table.scrollLeft = 400));
+    await settle(page, 200);
+    assert.ok((await head(page, 'category').boundingBox()).x < 80, 'a pinned column scrolls away');
+    const order = await heads(page);
+    assert.ok(order.indexOf('score') < order.indexOf('stars'));
+    await page.reload();
+    await head(page, 'prompt').waitFor();
+    assert.deepEqual(await heads(page), order);
+    await page.getByRole('button', { name: 'Columns…' }).click();
+    const names = await page.getByRole('group', { name: 'Columns to show' }).locator('label').allInnerTexts();
+    assert.equal(new Set(names.map((name) => name.trim().toLowerCase())).size, names.length, `a column is offered twice: ${names}`);
+  });
+  seen('Table', 'is copied as it is shown, as CSV', async (page) => {
+    await head(page, 'score').getByRole('button', { name: 'Score', exact: true }).click();
+    await page.getByRole('button', { name: 'Copy as CSV' }).click();
+    await page.getByText(`${total} pictures as CSV copied.`).waitFor();
+    const lines = (await page.evaluate(() => navigator.clipboard.readText())).trimEnd().split('\r\n');
+    assert.equal(lines.length, total + 1);
+    assert.equal(lines[0].split(',').length, (await heads(page)).length);
+    assert.ok(lines[0].startsWith('Prompt,Mark,Stars,Score,'));
+    const [{ v }] = sql(pictures, 'SELECT max(value) AS v FROM scores');
+    assert.ok(lines[1].includes(`,${String(v).slice(0, 6)}`), lines[1]);
+  });
+  seen('Table', 'filters by the value of a cell, and keeps the current row and its focus', async (page) => {
+    await page.locator('.row').nth(2).waitFor();
+    await page.keyboard.press('ArrowDown');
+    const row = await current(page);
+    await page.locator('.table').evaluate((table) => (table.scrollTop = 1e6));
+    await settle(page, 200);
+    assert.equal(await current(page), row, 'the current row left the document');
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('data-row')), row, 'the focus is lost');
+    await page.keyboard.press('Home');
+    await menu(page, 'category', /^Only this value/);
+    await until(async () => /^\d+ of/.test(await count(page)), 'other pictures are shown');
+  });
+});

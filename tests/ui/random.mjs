@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+// A thousand random acts on the page: marks, filters, choices, undo, modes, reloads, restarts of the server and changes by
+// others.  After each act the catalog must hold what a model of the page says.  GOLDPAN_UI_SEED repeats a run;
+// GOLDPAN_UI_ACTS (default 1000) is the number of acts.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { after, before, it } from 'node:test';
+import { explore, hashOf, keepScreenshot, makeCatalog, openBrowser, openPage, settle, sql, until, view } from './support.mjs';
+
+const seed = Number(process.env.GOLDPAN_UI_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const ACTS = Number(process.env.GOLDPAN_UI_ACTS ?? 1000);
+const PORT = String(21000 + (process.pid % 20000));
+
+/** mulberry32 */
+let state = seed;
+function random() {
+  state = (state + 0x6d2b79f5) | 0;
+  let t = Math.imul(state ^ (state >>> 15), 1 | state);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+}
+const pick = (list) => list[Math.floor(random() * list.length)];
+
+let pictures, server, browser, page;
+/** what the page should hold: by hash */
+const model = {
+  images: [], // {hash, category, prompt, suggested}, by row
+  marks: new Map(), // hash -> {flag, stars}
+  chosen: new Set(),
+  filter: { mark: 'all', category: null, any: false },
+  done: [],
+  undone: [],
+};
+
+const markOf = (hash) => model.marks.get(hash) ?? { flag: 0, stars: 0 };
+function shown() {
+  const { mark, category } = model.filter;
+  return model.images.filter(({ hash, category: own, suggested }) => {
+    const { flag } = markOf(hash);
+    const byMark = mark === 'all' || (mark === 'undecided' ? flag === 0 : mark === 'picked' ? flag > 0 : mark === 'rejected' ? flag < 0 : suggested);
+    return byMark && (category === null || own === category);
+  });
+}
+function narrow() {
+  const visible = new Set(shown().map(({ hash }) => hash));
+  for (const hash of model.chosen) if (!visible.has(hash)) model.chosen.delete(hash);
+}
+function setMarks(hashes, change) {
+  const step = [];
+  for (const hash of hashes) {
+    const was = markOf(hash);
+    const now = { ...was, ...change };
+    if (was.flag === now.flag && was.stars === now.stars) continue;
+    step.push({ hash, was, now });
+    model.marks.set(hash, now);
+  }
+  if (step.length) {
+    model.done.push({ marks: step });
+    model.undone = [];
+  }
+  narrow();
+}
+function setFilter(change) {
+  const was = model.filter;
+  model.filter = { ...was, ...change };
+  if (JSON.stringify(was) === JSON.stringify(model.filter)) return;
+  model.done.push({ filter: [was, model.filter] });
+  model.undone = [];
+  narrow();
+}
+function travel(from, to, side) {
+  const step = from.pop();
+  if (!step) return;
+  to.push(step);
+  if (step.filter) model.filter = step.filter[side];
+  else for (const { hash, was, now } of step.marks) model.marks.set(hash, side ? now : was);
+  narrow();
+}
+
+const currentHash = async () => {
+  const cell = page.locator('.main [aria-current="true"]');
+  if (shown().length === 0) return null;
+  // A frame may pass until the view has scrolled to it.
+  await until(async () => (await cell.count()) > 0, 'pictures are shown and none is current');
+  return model.images[Number(await cell.first().getAttribute('data-row'))].hash;
+};
+const cellHashes = async () => (await page.locator('.main [data-row]').evaluateAll((all) => all.map((one) => Number(one.dataset.row)))).map((row) => ({ row, hash: model.images[row].hash }));
+
+/** what the last act did */
+let detail = '';
+
+/** Presses a key that marks, after checking what it means. */
+async function pressMark(key, change) {
+  const target = model.chosen.size ? [...model.chosen] : [await currentHash()].filter(Boolean);
+  if (!model.chosen.size && target.length) assert.ok(shown().some(({ hash }) => hash === target[0]), 'the current picture is not shown');
+  await page.keyboard.press(key);
+  setMarks(target, change);
+  detail = `${key} on ${target.length > 3 ? `${target.length} pictures` : target.map((hash) => hash.slice(0, 6))}`;
+}
+
+const acts = {
+  click: async () => {
+    const cells = await cellHashes();
+    if (!cells.length) return;
+    const { row, hash } = pick(cells);
+    const keys = pick([[], [], ['Control'], ['Control']]);
+    await page.locator(`.main [data-row="${row}"]`).first().click({ modifiers: keys, position: { x: 30, y: 30 } });
+    if (keys.length) model.chosen.has(hash) ? model.chosen.delete(hash) : model.chosen.add(hash);
+    else model.chosen.clear();
+  },
+  move: async () => page.keyboard.press(pick(['ArrowRight', 'ArrowLeft', 'ArrowDown', 'ArrowUp', 'Home', 'End', 'PageDown'])),
+  choose: async () => {
+    const hash = await currentHash();
+    if (!hash) return;
+    await page.locator('.main [aria-current="true"]').first().focus(); // Space presses the button that has the focus
+    await page.keyboard.press(' ');
+    model.chosen.has(hash) ? model.chosen.delete(hash) : model.chosen.add(hash);
+  },
+  all: async () => {
+    await page.keyboard.press('Control+a');
+    model.chosen = new Set(shown().map(({ hash }) => hash));
+  },
+  none: async () => {
+    await page.keyboard.press('Escape');
+    model.chosen.clear();
+  },
+  flag: async () => {
+    const [key, flag] = pick([['p', 1], ['x', -1], ['u', 0]]);
+    await pressMark(key, { flag });
+  },
+  stars: async () => {
+    const n = Math.floor(random() * 6);
+    await pressMark(String(n), { stars: n });
+  },
+  filterMark: async () => {
+    const [name, mark] = pick([['All', 'all'], ['Undecided', 'undecided'], ['Picked', 'picked'], ['Rejected', 'rejected'], ['Suggested', 'suggested']]);
+    await page.getByRole('group', { name: 'Marks', exact: true }).getByRole('button', { name: new RegExp(`^${name}`) }).click();
+    setFilter({ mark });
+  },
+  filterCategory: async () => {
+    const categories = [...new Set(model.images.map(({ category }) => category))].filter(Boolean);
+    if (model.filter.category !== null) {
+      await page.getByRole('button', { name: 'Take away the filter Category' }).click();
+      setFilter({ category: null });
+      return;
+    }
+    const category = pick(categories);
+    await page.getByRole('group', { name: 'Filters', exact: true }).getByRole('button', { name: 'Category', exact: true }).click();
+    await page.getByRole('dialog', { name: 'Category' }).locator('label', { hasText: category }).getByRole('checkbox').check();
+    await page.getByRole('button', { name: 'Done' }).click();
+    setFilter({ category });
+  },
+  undo: async () => {
+    await page.keyboard.press('Control+z');
+    travel(model.done, model.undone, 0);
+  },
+  redo: async () => {
+    await page.keyboard.press('Control+Shift+z');
+    travel(model.undone, model.done, 1);
+  },
+  view: async () => view(page, pick(['Review', 'Wall', 'Wall', 'Table'])),
+  cull: async () => {
+    const hash = await currentHash();
+    if (!hash) return;
+    await page.keyboard.press('e');
+    const dialog = page.getByRole('dialog', { name: 'Cull' });
+    await dialog.waitFor();
+    for (let i = 0; i < 3; i++) {
+      const at = (await page.evaluate(() => location.hash)).match(/at=([0-9a-f]{32})/)[1];
+      const [key, change] = pick([['p', { flag: 1 }], ['x', { flag: -1 }], ['3', { stars: 3 }], ['ArrowRight', null], ['ArrowLeft', null]]);
+      await page.keyboard.press(key);
+      detail += ` ${key} on ${at.slice(0, 6)}`;
+      if (change) setMarks([at], change);
+    }
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+  },
+  reload: async () => {
+    await settled();
+    await page.reload();
+    await ready();
+  },
+  restart: async () => {
+    await settled();
+    await server.stop(pick(['SIGINT', 'SIGKILL']));
+    const hash = model.chosen.size ? null : await currentHash();
+    if (hash) await pressMark('4', { stars: 4 }); // while nobody listens
+    server = await explore(pictures, '--port', PORT);
+    if (!page.url().startsWith(server.url)) {
+      // The key changed with the server: the marks are sent by the next page.
+      await page.goto(server.url + (await page.evaluate(() => location.hash)));
+      await ready();
+    }
+  },
+  other: async () => {
+    // Another program marks a picture: no step of undo here.
+    const { hash } = pick(model.images);
+    await settled();
+    execFileSync('sqlite3', [
+      join(pictures, '.goldpan/catalog.db'),
+      `PRAGMA busy_timeout=10000; INSERT INTO ratings(image, flag, stars) SELECT id, ${markOf(hash).flag}, 5 FROM images WHERE hash = x'${hash}' ON CONFLICT(image) DO UPDATE SET stars = 5`,
+    ], { stdio: 'pipe' });
+    model.marks.set(hash, { ...markOf(hash), stars: 5 });
+    // Undo of an older step would set its stars back: the model does the same.
+    await settle(page, 1500);
+    narrow();
+  },
+};
+const weights = { click: 18, move: 14, choose: 8, all: 3, none: 5, flag: 20, stars: 10, filterMark: 9, filterCategory: 7, undo: 8, redo: 5, view: 4, cull: 3, reload: 1.5, restart: 0.5, other: 0.7 };
+
+async function ready() {
+  await until(async () => (await page.locator('.main [data-row]').count()) > 0 || (await page.getByText('No picture passes').count()) > 0, 'the page does not come back');
+}
+
+/** The catalog holds the marks of the model. */
+async function settled() {
+  const wanted = model.images.map(({ hash }) => `${hash} ${markOf(hash).flag} ${markOf(hash).stars}`).join('\n');
+  let have = '';
+  await until(async () => {
+    try {
+      const rows = sql(pictures, 'SELECT lower(hex(i.hash)) AS hash, ifnull(r.flag, 0) AS flag, ifnull(r.stars, 0) AS stars FROM images i LEFT JOIN ratings r ON r.image = i.id ORDER BY i.id');
+      have = rows.map(({ hash, flag, stars }) => `${hash} ${flag} ${stars}`).join('\n');
+    } catch (error) {
+      have = String(error.stderr ?? error); // locked for a moment
+      return false;
+    }
+    return have === wanted;
+  }, () => `the catalog differs from the model: ${differences(wanted, have)}`);
+}
+const differences = (a, b) => {
+  const other = b.split('\n');
+  return a.split('\n').map((line, i) => (line === other[i] ? '' : `want ${line}, have ${other[i]}`)).filter(Boolean).slice(0, 5).join('; ');
+};
+
+/** The page shows what the model says is shown, and has chosen what it says is chosen. */
+async function agrees() {
+  const n = shown().length;
+  const wanted = `${n === model.images.length ? n : `${n} of ${model.images.length}`} pictures`;
+  const chosen = model.chosen.size ? `${model.chosen.size} chosen` : null;
+  let said = '';
+  await until(async () => {
+    said = (await page.locator('.status .count').innerText()).replaceAll(',', '').replace(/\s+/g, ' ');
+    return said.startsWith(wanted) && (chosen ? said.includes(chosen) : !said.includes('chosen'));
+  }, () => `the page says "${said}", the model ${wanted}, ${chosen}`);
+}
+
+before(async () => {
+  pictures = makeCatalog('pictures');
+  server = await explore(pictures, '--port', PORT);
+  browser = await openBrowser();
+  page = await openPage(browser, server.url);
+  const rows = sql(
+    pictures,
+    `SELECT lower(hex(i.hash)) AS hash, s.category AS category, EXISTS(SELECT 1 FROM picks p WHERE p.image = i.id) AS suggested
+     FROM images i LEFT JOIN v_standings s ON s.image = i.id ORDER BY i.id`,
+  );
+  model.images = rows.map((row) => ({ ...row, suggested: row.suggested === 1 }));
+  assert.equal(await hashOf(page, 7), model.images[7].hash);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+it(`${ACTS} random acts mark what the model says (GOLDPAN_UI_SEED=${seed})`, async () => {
+  console.log(`seed ${seed}`);
+  const total = Object.values(weights).reduce((a, b) => a + b);
+  const trail = [];
+  try {
+    for (let i = 0; i < ACTS; i++) {
+      let at = random() * total;
+      const name = Object.keys(weights).find((one) => (at -= weights[one]) < 0);
+      detail = '';
+      trail.push(name);
+      await acts[name]();
+      trail[i] = `${name} ${detail || `at ${(await currentHash())?.slice(0, 6)}`}`;
+      await agrees();
+      if (i % 10 === 9) await settled();
+    }
+    await settled();
+    assert.deepEqual(page.wrong.filter((one) => !/Failed to load resource|net::ERR/.test(one)), []);
+  } catch (error) {
+    error.message += `\nseed ${seed}, after ${trail.length} acts: … ${trail.slice(-14).join(', ')}`;
+    await keepScreenshot(page, 'random acts');
+    throw error;
+  }
+});

@@ -1,0 +1,192 @@
+// What buttons and keys do.
+import { app, cullRowsOf, history, pictures } from './app.svelte';
+import { NONE } from './columns';
+import { csv } from './csv';
+import type { Marking } from './ratings';
+import { tableColumns, tableOrder, titleOf } from './titles';
+
+export const { catalog, comparing, filters, layout, marks, order, prompts, search, selection, session, views } = app;
+export { app, history, pictures };
+
+/** The view on the page, or the mode over it, takes keys first: true if it took one. */
+export const navigation: { key: ((event: KeyboardEvent) => boolean) | null; mode: ((event: KeyboardEvent) => boolean) | null } = { key: null, mode: null };
+
+const VERBS: Record<string, string> = { '1': 'picked', '-1': 'rejected', '0': 'unmarked' };
+
+/** In a mode an action means the large picture. */
+function target(): Uint32Array {
+  if (layout.mode !== 'browse') return selection.current >= 0 ? Uint32Array.of(selection.current) : new Uint32Array(0);
+  return selection.target();
+}
+
+/** Found shows groups: neither the current picture nor the chosen ones are in sight there, so no key marks them. */
+function unseen(): boolean {
+  const found = layout.mode === 'browse' && layout.view === 'found';
+  if (found) app.report('Found shows groups. Press Show to go to their pictures and mark them there.');
+  return found;
+}
+
+function markTarget(marking: Marking, verb: string, goesOn: boolean): void {
+  if (unseen()) return;
+  const rows = target();
+  if (rows.length === 0) return app.report('No picture is current. Press an arrow key or click a picture.');
+  app.mark(rows, marking, verb);
+  if (layout.mode === 'cull' && layout.advance && goesOn) step(1);
+}
+
+export const flagTarget = (flag: number): void => markTarget({ flag }, VERBS[flag] ?? 'marked', flag !== 0);
+export const starTarget = (stars: number): void => markTarget({ stars }, stars ? `given ${stars} ${stars === 1 ? 'star' : 'stars'}` : 'left without stars', true);
+
+/** Toggles the flag of one picture: what its buttons do. */
+export function toggleFlag(row: number, flag: number): void {
+  app.mark([row], { flag: marks.flagOf(row) === flag ? 0 : flag }, VERBS[flag]);
+}
+
+/** Moves along the pictures of culling, or along all shown. */
+export function step(by: number): void {
+  const rows = layout.mode === 'cull' ? selection.cullRows : order.rows;
+  if (rows.length === 0) return;
+  const at = rows.indexOf(selection.current);
+  if (layout.mode === 'cull' && at + by >= rows.length && at === rows.length - 1) app.report('This is the last picture.');
+  if (layout.mode === 'cull' && at + by < 0 && at === 0) app.report('This is the first picture.');
+  const to = Math.min(rows.length - 1, Math.max(0, at < 0 ? 0 : at + by));
+  selection.current = rows[to] as number;
+}
+
+/** In culling: the first picture of the prompt after this one or before it, in the order of the pictures. */
+export function stepPrompt(by: 1 | -1): void {
+  const rows = selection.cullRows;
+  const family = (place: number): unknown => prompts.of(rows[place] as number);
+  let at = rows.indexOf(selection.current);
+  if (at < 0) return;
+  const here = family(at);
+  while (at + by >= 0 && at + by < rows.length && family(at) === here) at += by;
+  if (family(at) === here) return app.report(by > 0 ? 'This is the last prompt.' : 'This is the first prompt.');
+  const there = family(at);
+  while (at > 0 && family(at - 1) === there) at--;
+  selection.current = rows[at] as number;
+}
+
+export function cullRows(): void {
+  selection.cullRows = cullRowsOf(selection, order);
+}
+
+export function startCull(): void {
+  cullRows();
+  if (selection.cullRows.length === 0) return app.report('No picture is shown. Remove a filter first.');
+  if (!selection.cullRows.includes(selection.current)) selection.current = selection.cullRows[0] as number;
+  layout.mode = 'cull';
+}
+
+/** Compares the chosen pictures, or the candidates of the prompt of the current one in rounds. */
+export function startCompare(): void {
+  const chosen = layout.mode === 'browse' ? selection.rowsInOrder() : new Uint32Array(0);
+  if (chosen.length > 8) app.report('Only the first 8 pictures are compared.');
+  if (chosen.length > 1) return comparing.choose(chosen.subarray(0, 8));
+  const family = selection.current >= 0 ? prompts.of(selection.current) : undefined;
+  const rounds = family && comparing.ofPrompt(family);
+  if (rounds) comparing.show(rounds);
+  else app.report('Choose 2 to 8 pictures to compare (Ctrl and click), or one whose prompt has several.');
+}
+
+/** The next undecided prompt in the order of Review, or the next undecided picture; wraps at the end. */
+export function nextUndecided(): void {
+  if (layout.mode === 'browse' && layout.view === 'review') return nextPrompt();
+  const rows = layout.mode === 'cull' ? selection.cullRows : order.rows;
+  const at = rows.indexOf(selection.current);
+  for (let i = 1; i <= rows.length; i++) {
+    const row = rows[(at + i) % rows.length] as number;
+    // Culling passes over candidates of prompts that have their pick.
+    const family = layout.mode === 'cull' ? prompts.of(row) : undefined;
+    if (family && family.code !== NONE && prompts.decided(family)) continue;
+    if (marks.flagOf(row) === 0 && row !== selection.current) {
+      selection.current = row;
+      return;
+    }
+  }
+  app.report('Every other picture here is decided.');
+}
+
+function nextPrompt(): void {
+  const list = order.promptRows;
+  const place = order.placeOf(selection.current);
+  const at = place < 0 ? -1 : order.promptAt(place);
+  for (let i = 1; i <= list.length; i++) {
+    const one = list[(at + i + list.length) % list.length];
+    if (one && !prompts.decided(one.family)) {
+      selection.current = order.rows[one.from] as number;
+      return;
+    }
+  }
+  app.report('Every prompt here is decided.');
+}
+
+/** Picks what goldpan suggests for the prompt of `row` and goes to the next undecided prompt. */
+export function keepSuggestion(row = selection.current): void {
+  if (unseen()) return;
+  const family = row >= 0 ? prompts.of(row) : undefined;
+  if (!family) return;
+  const suggestion = prompts.suggestion(family);
+  if (suggestion < 0) return app.report('goldpan suggests no picture of this prompt.');
+  app.mark([suggestion], { flag: 1 }, 'picked');
+  selection.current = suggestion;
+  nextUndecided();
+}
+
+export function back(): void {
+  if (layout.help) layout.help = false;
+  else if (layout.mode !== 'browse') layout.mode = 'browse';
+  else selection.clear();
+}
+
+export function resize(by: number): void {
+  layout.cell = Math.round(Math.min(420, Math.max(64, layout.cell * by)));
+}
+
+/** "Show only these": the chosen pictures become a filter. */
+export function keepChosen(rows: Uint32Array = selection.rows(), title = 'Chosen'): void {
+  filters.add({ kind: 'rows', title, rows });
+}
+
+/** A lasso or box was drawn around `rows`: they are chosen, and the pictures beside the map are narrowed to them. */
+export function chooseArea(rows: Uint32Array, mode: 'replace' | 'add' | 'remove'): void {
+  const before = mode === 'replace' ? [] : Array.from(selection.region ?? []);
+  const inside = new Set(rows);
+  const region = mode === 'remove' ? before.filter((row) => !inside.has(row)) : [...new Set([...before, ...rows])];
+  selection.set(rows, mode);
+  selection.region = region.length ? Uint32Array.from(region).sort() : null;
+  const best = region.reduce((top, row) => ((catalog.score(row) || 0) > (catalog.score(top) || 0) ? row : top), region[0] ?? -1);
+  if (best >= 0 && !region.includes(selection.current)) selection.current = best;
+}
+
+/** Lets go of the lasso, of what is chosen, and of the brushes of charts. */
+export function letGo(): void {
+  selection.region = null;
+  selection.clear();
+  for (const name of layout.charts) filters.removeFacet(`range:${name}`);
+}
+
+/** What the lasso holds becomes a filter. */
+export function showOnlyArea(): void {
+  const { region } = selection;
+  if (!region) return;
+  selection.region = null;
+  keepChosen(region.filter((row) => filters.mask[row] === 1), 'Lasso');
+}
+
+/** Copies what the table shows: its rows in their order, its columns. */
+export async function copyTable(): Promise<void> {
+  const offered = tableColumns(catalog);
+  const infos = tableOrder(layout).flatMap((name) => offered.filter((info) => info.name === name));
+  const columns = (await Promise.all(infos.map((info) => catalog.need(info.name)))).filter((column) => column !== undefined);
+  await copyText(csv(columns, order.rows, titleOf), `${pictures(order.rows.length)} as CSV`);
+}
+
+export async function copyText(text: string, what: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    app.report(`${what} copied.`);
+  } catch {
+    app.report('This browser does not allow the page to copy text.'); // such as a site without https
+  }
+}

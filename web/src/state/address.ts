@@ -1,0 +1,116 @@
+// The address of what the page shows: view, mode, filters, search, order and the current image, in the fragment.
+//
+//   #wall?mark=undecided&prompt=hat+-robot&values.category=fish&at=HASH
+//
+// A filter is one parameter; its name begins with `not-` if the filter is inverted.  Unknown parameters are ignored.
+import type { Filter, Mark, Sort } from './filter-sort';
+import type { FilterState } from './filters.svelte';
+import { PROMPT_ORDERS, VIEWS, type Mode, type PromptOrder, type View } from './layout.svelte';
+
+export interface Place {
+  view: View;
+  mode: Mode;
+  filters: FilterState;
+  search: { text?: string; more: string[]; less: string[] };
+  promptOrder?: PromptOrder;
+  sort?: Sort;
+  /** hashes of the images that are compared */
+  compared: string[];
+  /** they are candidates of one prompt, compared in rounds */
+  rounds?: boolean;
+  /** hash of the current image, or '' */
+  at: string;
+}
+
+const MODES: Mode[] = ['browse', 'cull', 'compare', 'export'];
+const MARKS: Mark[] = ['undecided', 'picked', 'rejected', 'suggested'];
+
+/** `keep` stores the rows of a filter by rows and returns a key for them. */
+export function writeAddress(place: Place, keep: (filter: Extract<Filter, { kind: 'rows' }>) => string): string {
+  const params = new URLSearchParams();
+  if (place.mode !== 'browse') params.set('mode', place.mode);
+  for (const filter of place.filters.list) writeFilter(params, filter, keep);
+  if (place.filters.any) params.set('any', '1');
+  if (place.search.text) params.set('find', place.search.text);
+  for (const hash of place.search.more) params.append('more', hash);
+  for (const hash of place.search.less) params.append('less', hash);
+  if (place.view === 'review' && place.promptOrder) params.set('order', place.promptOrder);
+  if (place.view !== 'review' && place.sort) params.set('sort', (place.sort.down ? '-' : '') + place.sort.column);
+  if (place.mode === 'compare') for (const hash of place.compared) params.append('compare', hash);
+  if (place.mode === 'compare' && place.rounds) params.set('rounds', '1');
+  if (place.at) params.set('at', place.at);
+  const text = params.toString();
+  return `#${place.view}${text ? `?${text}` : ''}`;
+}
+
+function writeFilter(params: URLSearchParams, filter: Filter, keep: (filter: Extract<Filter, { kind: 'rows' }>) => string): void {
+  const put = (name: string, value: string): void => params.append((filter.not ? 'not-' : '') + name, value);
+  switch (filter.kind) {
+    case 'mark':
+      return put('mark', filter.mark);
+    case 'stars':
+      return put('stars', String(filter.least));
+    case 'words':
+      return put('prompt', filter.text);
+    case 'values':
+      return filter.values.forEach((value) => put(`values.${filter.column}`, value));
+    case 'contains':
+      return put(`contains.${filter.column}`, filter.text);
+    case 'range':
+      return put(`range.${filter.column}`, `${filter.low ?? ''}..${filter.high ?? ''}`);
+    case 'slice':
+      return put('slice', String(filter.id));
+    case 'like':
+      return put('like', String(filter.least));
+    case 'rows':
+      return put('these', keep(filter));
+  }
+}
+
+/** `find` returns the rows of a key that `keep` made, or null. */
+export function readAddress(fragment: string, find: (key: string) => Extract<Filter, { kind: 'rows' }> | null): Place {
+  const [, name = '', text = ''] = /^#?([a-z]*)\??(.*)$/s.exec(fragment) ?? [];
+  const params = new URLSearchParams(text);
+  const list: Filter[] = [];
+  for (const [key, value] of params) readFilter(list, key, value, find);
+  const order = params.get('order');
+  const sort = params.get('sort') ?? '';
+  return {
+    view: VIEWS.find(({ view }) => view === name)?.view ?? 'review',
+    mode: MODES.find((mode) => mode === params.get('mode')) ?? 'browse',
+    filters: { list, any: params.get('any') === '1' },
+    search: { text: params.get('find') ?? undefined, more: params.getAll('more'), less: params.getAll('less') },
+    promptOrder: PROMPT_ORDERS.find((one) => one.order === order)?.order,
+    sort: sort ? { column: sort.replace(/^-/, ''), down: sort.startsWith('-') } : undefined,
+    compared: params.getAll('compare'),
+    rounds: params.get('rounds') === '1',
+    at: params.get('at') ?? '',
+  };
+}
+
+function readFilter(list: Filter[], key: string, value: string, find: (key: string) => Extract<Filter, { kind: 'rows' }> | null): void {
+  const inverted = key.startsWith('not-');
+  const [, kind = '', column = ''] = /^([a-z]+)(?:\.(.*))?$/s.exec(inverted ? key.slice(4) : key) ?? [];
+  const not = inverted ? { not: true } : {};
+  const number = (text: string | undefined): number | null => (text && Number.isFinite(Number(text)) ? Number(text) : null);
+  if (kind === 'mark') {
+    const mark = MARKS.find((one) => one === value);
+    if (mark) list.push({ kind, mark, ...not });
+  } else if (kind === 'stars' || kind === 'like') {
+    const least = number(value);
+    if (least !== null) list.push({ kind, least, ...not });
+  } else if (kind === 'prompt' && value) list.push({ kind: 'words', text: value, ...not });
+  else if (kind === 'values' && column) {
+    const same = list.find((one) => one.kind === 'values' && one.column === column);
+    if (same?.kind === 'values') same.values.push(value);
+    else list.push({ kind, column, values: [value], ...not });
+  } else if (kind === 'contains' && column) list.push({ kind, column, text: value, ...not });
+  else if (kind === 'range' && column) {
+    const [low, high] = value.split('..');
+    list.push({ kind, column, low: number(low), high: number(high), ...not });
+  } else if (kind === 'slice' && number(value) !== null) list.push({ kind, id: Number(value), ...not });
+  else if (kind === 'these') {
+    const rows = find(value);
+    if (rows) list.push({ ...rows, ...not });
+  }
+}

@@ -1,0 +1,217 @@
+// What is compared, and what decisions about it do: marks and the next round are one step of undo.
+import type { Catalog, Report } from './catalog.svelte';
+import { NONE } from './columns';
+import type { Filters } from './filters.svelte';
+import type { History } from './history.svelte';
+import type { Layout } from './layout.svelte';
+import type { Marks } from './marks.svelte';
+import type { Order } from './order.svelte';
+import type { Family, Prompts } from './prompts.svelte';
+import type { Change, Marking } from './ratings';
+import type { Selection } from './selection.svelte';
+import { better, compareChosen, firstRound, keepBoth, rejectBoth, without, type Comparison } from './tournament';
+
+export type Marker = (rows: number[], marking: (row: number) => Marking, verb: string) => Change | null;
+
+export class Comparing {
+  /** null: nothing is compared */
+  now = $state.raw<Comparison | null>(null);
+
+  private readonly catalog: Catalog;
+  private readonly layout: Layout;
+  private readonly marks: Marks;
+  private readonly filters: Filters;
+  private readonly prompts: Prompts;
+  private readonly order: Order;
+  private readonly selection: Selection;
+  private readonly history: History;
+  private readonly mark: Marker;
+  private readonly report: Report;
+  private readonly forgetNotice: () => void;
+
+  /** rows of the large images */
+  readonly rows = $derived.by(() => this.rowsOf(this.now?.large ?? []));
+
+  constructor(stores: { catalog: Catalog; layout: Layout; marks: Marks; filters: Filters; prompts: Prompts; order: Order; selection: Selection; history: History }, mark: Marker, report: Report, forgetNotice: () => void) {
+    this.catalog = stores.catalog;
+    this.layout = stores.layout;
+    this.marks = stores.marks;
+    this.filters = stores.filters;
+    this.prompts = stores.prompts;
+    this.order = stores.order;
+    this.selection = stores.selection;
+    this.history = stores.history;
+    this.mark = mark;
+    this.report = report;
+    this.forgetNotice = forgetNotice;
+  }
+
+  /** Runs the caller again after a reload of the catalog. */
+  rowsOf(hashes: string[]): number[] {
+    void this.catalog.manifest;
+    return hashes.map((hash) => this.catalog.rowOf(hash)).filter((row) => row >= 0);
+  }
+
+  // ---------------------------------------------------------------- beginning and leaving
+
+  show(wanted: Comparison | null): void {
+    const now = wanted && without(wanted, (hash) => this.catalog.rowOf(hash) < 0);
+    this.now = now;
+    if (!now) {
+      if (this.layout.mode === 'compare') this.layout.mode = 'browse';
+      return;
+    }
+    const rows = this.rowsOf(now.large);
+    if (!rows.includes(this.selection.current)) this.selection.current = rows[0] ?? -1;
+    this.layout.mode = 'compare';
+  }
+
+  choose(rows: ArrayLike<number>): void {
+    this.show(compareChosen(Array.from(rows, (row) => this.catalog.hash(row))));
+  }
+
+  /** Candidates of a prompt in rounds: those that the filters show.  Rejected ones are out if two others are left. */
+  ofPrompt(family: Family, first: string[] = []): Comparison | null {
+    const rows = Array.from(family.rows).filter((row) => this.filters.mask[row] && !this.catalog.apart(row));
+    if (rows.length < 2 || family.code === NONE) return null;
+    const hash = (row: number): string => this.catalog.hash(row);
+    const rejected = rows.filter((row) => this.marks.flagOf(row) < 0);
+    return firstRound(rows.map(hash), rows.length - rejected.length > 1 ? rejected.map(hash) : [], first);
+  }
+
+  /** The family whose candidates are compared. */
+  get family(): Family | undefined {
+    const [row] = this.rowsOf(this.now?.all ?? []);
+    return this.now?.round && row !== undefined ? this.prompts.of(row) : undefined;
+  }
+
+  /** The next undecided prompt in the order of Review, after that of the current picture; wraps at the end. */
+  private nextPrompt(): Comparison | null {
+    const list = this.order.families;
+    const [row] = this.rowsOf(this.now?.all ?? []);
+    const family = row === undefined ? undefined : this.prompts.of(row);
+    const at = family ? list.indexOf(family) : -1;
+    for (let i = 1; i <= list.length; i++) {
+      const one = list[(at + i) % list.length] as Family;
+      if (one === family || this.prompts.decided(one)) continue;
+      const next = this.ofPrompt(one);
+      if (next) return next;
+    }
+    return null;
+  }
+
+  goNext(): void {
+    const next = this.nextPrompt();
+    if (next) this.show(next);
+    else this.report('No other prompt here is undecided.');
+  }
+
+  /** What an address names.  `known`: the comparison as the session kept it. */
+  restore(hashes: string[], inRounds: boolean, known: Comparison | null): boolean {
+    const here = hashes.filter((hash) => this.catalog.rowOf(hash) >= 0).slice(0, 8);
+    const same = (one: Comparison | null): boolean => one !== null && one.round > 0 === inRounds && String(one.large) === String(here);
+    if (same(this.now)) return true;
+    const row = here.length ? this.catalog.rowOf(here[0] as string) : -1;
+    const family = inRounds && row >= 0 ? this.prompts.of(row) : undefined;
+    this.now = same(known) ? known : ((family && this.ofPrompt(family, here)) ?? (here.length > 1 ? compareChosen(here) : null));
+    return this.now !== null;
+  }
+
+  /** The catalog was loaded again: images that are gone leave. */
+  move(): void {
+    if (!this.now) return;
+    const gone = (hash: string): boolean => this.catalog.rowOf(hash) < 0;
+    if (!this.now.all.some(gone)) return;
+    const next = without(this.now, gone);
+    if (this.layout.mode !== 'compare') this.now = next;
+    else {
+      this.report(next ? 'A picture that was compared is gone.' : 'The pictures that were compared are gone.');
+      this.show(next);
+    }
+  }
+
+  remove(row: number): void {
+    const hash = this.catalog.hash(row);
+    if (this.now) this.show(without(this.now, (one) => one === hash));
+  }
+
+  // ---------------------------------------------------------------- decisions
+
+  /** Marks rows; `next` is what is compared afterwards.  One step of undo. */
+  private step(marks: Map<number, Marking>, verb: string, next: () => Comparison | null): void {
+    const before = this.now;
+    if (!before) return;
+    if (marks.size && !this.marks.writable) return this.report('This catalog is open read-only. Your mark is not saved.');
+    this.forgetNotice(); // its Undo would undo this step
+    const change = marks.size ? this.mark([...marks.keys()], (row) => marks.get(row) ?? {}, verb) : null;
+    const after = next();
+    if (!change && after === before) return;
+    this.history.push({ kind: 'compare', change, before, after });
+    if (after !== before) this.show(after);
+    if (!after) this.report('No other prompt here is undecided.');
+  }
+
+  /** Marks one large image; the comparison stays. */
+  markOne(row: number, marking: Marking): void {
+    this.step(new Map([[row, marking]]), 'marked', () => this.now);
+  }
+
+  /** `side` is better: it stays, or it is picked after the last round. */
+  better(side: number): void {
+    const { now } = this;
+    const winner = now?.large[side];
+    if (!now || winner === undefined) return;
+    if (now.round === 0) return this.step(this.flags([winner], 1), 'picked', () => now);
+    const next = better(now, side);
+    if (next) this.step(new Map(), '', () => next);
+    else this.end([...now.kept, winner], this.layout.rejectOthers, 'marked');
+  }
+
+  /** Picks `side` and rejects all others. */
+  only(side: number): void {
+    const { now } = this;
+    const winner = now?.large[side];
+    if (!now || winner === undefined) return;
+    if (now.round) return this.end([winner], true, 'marked');
+    const flags = this.flags(now.large, -1);
+    for (const [row, marking] of this.flags([winner], 1)) flags.set(row, marking);
+    this.step(flags, 'marked', () => now);
+  }
+
+  keepBoth(): void {
+    const { now } = this;
+    if (!now) return;
+    const next = now.round ? keepBoth(now) : now;
+    if (next) this.step(this.flags(now.large, 1), 'picked', () => next);
+    else this.end([...now.kept, ...now.large], this.layout.rejectOthers, 'picked');
+  }
+
+  rejectBoth(): void {
+    const { now } = this;
+    if (!now) return;
+    const next = now.round ? rejectBoth(now) : now;
+    const rejected = now.large.filter((hash) => !now.kept.includes(hash));
+    if (next) this.step(this.flags(rejected, -1), 'rejected', () => next);
+    // If nothing is kept, those that lost to a rejected one are rejected too.
+    else if (now.kept.length === 0) this.end([], true, 'rejected');
+    else this.end(now.kept, this.layout.rejectOthers, 'marked', rejected);
+  }
+
+  private flags(hashes: string[], flag: number): Map<number, Marking> {
+    return new Map(this.rowsOf(hashes).map((row) => [row, { flag }]));
+  }
+
+  /** The last round is over: picks, and goes to the next undecided prompt.  A candidate that lost is no pick any more. */
+  private end(picked: string[], rejectOthers: boolean, verb: string, rejected: string[] = []): void {
+    const { now } = this;
+    if (!now) return;
+    const marks = new Map<number, Marking>();
+    for (const row of this.rowsOf(now.all)) {
+      const hash = this.catalog.hash(row);
+      if (picked.includes(hash)) marks.set(row, { flag: 1 });
+      else if (rejectOthers || rejected.includes(hash)) marks.set(row, { flag: -1 });
+      else if (this.marks.flagOf(row) > 0) marks.set(row, { flag: 0 });
+    }
+    this.step(marks, verb, () => this.nextPrompt());
+  }
+}

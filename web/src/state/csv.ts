@@ -1,0 +1,25 @@
+// Comma-separated values (RFC 4180).
+import type { ColumnInfo } from '../api';
+import { numberAt, textAt, type Column } from './columns';
+
+const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+/** Numbers with all their digits, marks as words. */
+function cell(column: Column, row: number): string {
+  const { type, name } = column.info;
+  if (type === 'text' || type === 'code') return quoted(textAt(column, row));
+  const value = numberAt(column, row);
+  if (Number.isNaN(value)) return '';
+  if (name === 'flag') return value > 0 ? 'picked' : value < 0 ? 'rejected' : '';
+  // A float32 as it was before it was widened: the shortest text that gives the same float32.
+  if (type === 'f32') {
+    for (let digits = 6; digits <= 9; digits++) if (Math.fround(+value.toPrecision(digits)) === value) return String(+value.toPrecision(digits));
+  }
+  return String(value);
+}
+
+export function csv(columns: readonly Column[], rows: Uint32Array, titleOf: (info: ColumnInfo) => string): string {
+  const lines = [columns.map((column) => quoted(titleOf(column.info))).join(',')];
+  for (const row of rows) lines.push(columns.map((column) => cell(column, row)).join(','));
+  return `${lines.join('\r\n')}\r\n`;
+}

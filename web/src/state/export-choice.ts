@@ -1,0 +1,55 @@
+// Which pictures an export takes.  The server and the command choose by the same rules (docs/api.md).
+import { NONE } from './columns';
+
+export type Choice = 'mine' | 'mine+suggested' | 'stars' | 'shown' | 'chosen';
+
+/** At most this many pictures may be named in one request. */
+export const MAX_NAMED = 100000;
+
+export interface ExportFacts {
+  count: number;
+  flags: ArrayLike<number>;
+  stars: ArrayLike<number>;
+  /** code of the prompt of each row */
+  prompt: ArrayLike<number>;
+  suggested(row: number): boolean;
+  shown(row: number): boolean;
+  chosen(row: number): boolean;
+}
+
+export function rowsOfChoice(choice: Choice, least: number, facts: ExportFacts): number[] {
+  const { flags } = facts;
+  const picked = (row: number): boolean => (flags[row] as number) > 0;
+  const test: Record<Choice, () => (row: number) => boolean> = {
+    mine: () => picked,
+    'mine+suggested': () => {
+      const decided = new Set<number>();
+      for (let row = 0; row < facts.count; row++) if (picked(row)) decided.add(facts.prompt[row] ?? NONE);
+      decided.delete(NONE);
+      return (row) => picked(row) || (flags[row] === 0 && facts.suggested(row) && !decided.has(facts.prompt[row] ?? NONE));
+    },
+    stars: () => (row) => (facts.stars[row] as number) >= least,
+    shown: () => (row) => facts.shown(row),
+    chosen: () => (row) => facts.chosen(row) && facts.shown(row),
+  };
+  const belongs = test[choice]();
+  const rows: number[] = [];
+  for (let row = 0; row < facts.count; row++) if (belongs(row)) rows.push(row);
+  return rows;
+}
+
+/** A word of a command line; "~/" stays outside the quotes, since a shell replaces it only there. */
+export function quoted(word: string): string {
+  if (/^[\w@%+=:,./~-]+$/.test(word) && !/^-|.~/.test(word)) return word;
+  const home = word.startsWith('~/') ? '~/' : '';
+  const rest = word.slice(home.length);
+  return `${home}'${rest.replaceAll("'", "'\\''")}'`;
+}
+
+/** The same as a command, or '' where the command cannot know the pictures. */
+export function commandOf(choice: Choice, least: number, folder: string, mode: string, catalog: string): string {
+  const what: Partial<Record<Choice, string>> = { mine: '--mine', 'mine+suggested': '--mine --suggested', stars: `--stars ${least}` };
+  if (!what[choice]) return '';
+  const how = mode === 'copy' ? '' : ` --${mode}`;
+  return `goldpan export ${quoted(folder)} ${what[choice]}${how} --catalog ${quoted(catalog)}`;
+}

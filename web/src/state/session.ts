@@ -1,0 +1,115 @@
+// What survives a reload of the page but is not part of its address: the choice, the scroll positions and the undo list, in
+// session storage.  Rows of filters are kept there too, by a key that the address names.
+import type { Catalog } from './catalog.svelte';
+import type { Comparing } from './comparing.svelte';
+import type { Filter } from './filter-sort';
+import type { History, KeptStep } from './history.svelte';
+import type { Selection } from './selection.svelte';
+import type { Comparison } from './tournament';
+
+interface Kept {
+  chosen: string[];
+  scrolls: Record<string, number>;
+  done: KeptStep[];
+  undone: KeptStep[];
+  compared: Comparison | null;
+}
+
+export interface KeptRows {
+  title: string;
+  hashes: string[];
+}
+
+type RowsFilter = Extract<Filter, { kind: 'rows' }>;
+const MAX_CHOSEN = 50000;
+
+export class Session {
+  /** scroll position of each view */
+  scrolls: Record<string, number> = {};
+  /** what was compared before the page was loaded */
+  compared: Comparison | null = null;
+  private readonly catalog: Catalog;
+  private readonly selection: Selection;
+  private readonly history: History;
+  private readonly comparing: Comparing;
+  private readonly keys = new Map<Uint32Array, string>();
+
+  constructor(catalog: Catalog, selection: Selection, history: History, comparing: Comparing) {
+    this.catalog = catalog;
+    this.selection = selection;
+    this.history = history;
+    this.comparing = comparing;
+  }
+
+  private name(what: string): string {
+    return this.catalog.storageKey(what);
+  }
+
+  save(): void {
+    if (!this.catalog.manifest) return;
+    const rows = this.selection.rows();
+    const chosen = rows.length > MAX_CHOSEN ? [] : Array.from(rows, (row) => this.catalog.hash(row));
+    const kept: Kept = { chosen, scrolls: this.scrolls, ...this.history.keep(), compared: this.comparing.now };
+    write(this.name('session'), kept);
+  }
+
+  restore(): void {
+    const kept = read<Kept>(this.name('session'));
+    if (!kept) return;
+    this.scrolls = kept.scrolls ?? {};
+    const rows = (kept.chosen ?? []).map((hash) => this.catalog.rowOf(hash)).filter((row) => row >= 0);
+    if (rows.length) this.selection.set(rows);
+    this.history.restore(kept);
+    this.compared = kept.compared ?? null;
+  }
+
+  /** Stores the rows of a filter; the key names them in the address. */
+  keepRows(filter: RowsFilter): string {
+    let key = this.keys.get(filter.rows);
+    if (!key) {
+      key = crypto.randomUUID().slice(0, 8);
+      this.keys.set(filter.rows, key);
+      write(this.name(`these:${key}`), { title: filter.title, hashes: Array.from(filter.rows, (row) => this.catalog.hash(row)) });
+    }
+    return key;
+  }
+
+  /** The rows that an address names by keys: a named view stores them with the address. */
+  rowsOf(address: string): Record<string, KeptRows> {
+    const keys = new URLSearchParams(address.split('?')[1] ?? '').getAll('these');
+    return Object.fromEntries(
+      keys.flatMap((key) => {
+        const kept = read<KeptRows>(this.name(`these:${key}`));
+        return kept ? [[key, kept]] : [];
+      }),
+    );
+  }
+
+  takeRows(rows: Record<string, KeptRows>): void {
+    for (const [key, kept] of Object.entries(rows)) write(this.name(`these:${key}`), kept);
+  }
+
+  findRows(key: string): RowsFilter | null {
+    const kept = read<KeptRows>(this.name(`these:${key}`));
+    if (!kept) return null;
+    const rows = Uint32Array.from(kept.hashes.map((hash) => this.catalog.rowOf(hash)).filter((row) => row >= 0));
+    this.keys.set(rows, key);
+    return { kind: 'rows', title: kept.title, rows };
+  }
+}
+
+function read<T>(name: string): T | null {
+  try {
+    return JSON.parse(sessionStorage.getItem(name) ?? 'null') as T | null;
+  } catch {
+    return null;
+  }
+}
+
+function write(name: string, value: unknown): void {
+  try {
+    sessionStorage.setItem(name, JSON.stringify(value));
+  } catch {
+    // Storage is blocked or full: a reload forgets the choice and the undo list, nothing else.
+  }
+}

@@ -1,0 +1,68 @@
+// Titles and explanations of slices, in words.
+import type { Reason, Slice } from '../api';
+
+/** The id of a filter by the pictures that are in no slice. */
+export const NO_SLICE = -1;
+const PARTS = 3;
+
+const fromPrompts = (reason: Reason): boolean => reason.kind === 'word' || reason.kind === 'phrase';
+const number = (x: number): string => String(+x.toPrecision(4));
+const percent = (share: number | null): string => (share === null ? '' : `${Math.round(100 * share)} %`);
+
+/** At most three words or phrases of the prompts, strongest first.  Guesses of the model are no title. */
+export function sliceTitle(slice: Slice): string {
+  const used = new Set<string>();
+  const parts: string[] = [];
+  for (const { text } of slice.reasons.filter(fromPrompts)) {
+    const words = text.toLowerCase().split(/\s+/);
+    // "pink hot air" after "hot air balloon" says little more.
+    if (2 * words.filter((word) => used.has(word)).length >= words.length) continue;
+    parts.push(text);
+    for (const word of words) used.add(word);
+    if (parts.length === PARTS) break;
+  }
+  return parts.length ? parts.join(', ') : `cluster of ${slice.support.toLocaleString()}`;
+}
+
+/** Names that the analysis made have dots between their words. */
+export const withCommas = (name: string): string => name.replaceAll(' · ', ', ');
+
+/** Chance alone explains this slice less than 1 time in 20; all tests are counted. */
+export const beyondChance = (slice: Slice): boolean => slice.p !== null && slice.p <= 0.05;
+
+/** "1 time in 650" */
+export function odds(p: number): string {
+  if (p < 1e-4) return 'less than 1 time in 10,000';
+  return `1 time in ${Math.round(+(1 / p).toPrecision(2)).toLocaleString('en')}`;
+}
+
+/** "9 pictures score 10 above the average of fish." */
+export function aboutSlice({ support, drop, category }: Slice): string {
+  const size = Math.abs(drop);
+  const by = size >= 1 ? Math.round(size) : +size.toPrecision(1);
+  return `${support.toLocaleString()} ${support === 1 ? 'picture scores' : 'pictures score'} ${by} ${drop < 0 ? 'below' : 'above'} the average${category === null ? '' : ` of “${withCommas(category)}”`}.`;
+}
+
+/** What is known about chance. */
+export function aboutChance(slice: Slice): string {
+  const { p, category } = slice;
+  if (p !== null) {
+    if (beyondChance(slice)) return `By chance this happens ${odds(p)}.`;
+    return p >= 0.5 ? 'Could well be chance: it happens more often than not.' : `Could well be chance: ${odds(p)}.`;
+  }
+  return category === null ? 'Not tested: the rules that chose it have no test.' : 'Too few pictures to test.';
+}
+
+/** A sentence on each reason, those of prompts first and guesses last. */
+export function reasonsOf(slice: Slice): string[] {
+  const order = ['phrase', 'word', 'category', 'setting', 'number', 'rule', 'probe'];
+  const sorted = slice.reasons.slice().sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
+  const shares = ({ inside, outside }: Reason): string => (inside === null ? '' : `: ${percent(inside)} of these, ${percent(outside)} of the others`);
+  return sorted.map((reason) => {
+    const { kind, text, inside, outside } = reason;
+    if (fromPrompts(reason)) return `“${text}” in the prompt${shares(reason)}`;
+    if (kind === 'probe') return `looks a little like ${text}`;
+    if (kind === 'setting' || kind === 'number') return inside === null || outside === null ? text : `${text}; on average ${number(inside)}, the others ${number(outside)}`;
+    return text + shares(reason);
+  });
+}

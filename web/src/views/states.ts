@@ -1,0 +1,2 @@
+export { default as Empty } from './Empty.svelte';
+export { default as Loading } from './Loading.svelte';

@@ -1,0 +1,88 @@
+// Swipes of one finger on a picture.  Once the finger has gone FAR in one direction the swipe counts; it stops to count
+// only if the finger comes back beyond NEAR, so a shaking finger at the threshold changes nothing.
+
+export type Direction = 'left' | 'right' | 'up' | 'down';
+export interface Swipe {
+  direction: Direction;
+  /** the way of the finger along the direction's axis, in pixels */
+  dx: number;
+  dy: number;
+  /** where the finger is */
+  x: number;
+  y: number;
+  /** letting go now counts */
+  counts: boolean;
+}
+
+const FAR = 80;
+const NEAR = 60;
+/** movement below this has no direction yet */
+const START = 10;
+
+export interface SwipeOptions {
+  /** false: another gesture has the fingers, such as moving a zoomed picture */
+  on: () => boolean;
+  /** the swipe under way; null: none */
+  moved: (swipe: Swipe | null) => void;
+  done: (direction: Direction) => void;
+}
+
+export function swipe(node: HTMLElement, options: SwipeOptions): { update: (to: SwipeOptions) => void; destroy: () => void } {
+  let { on, moved, done } = options;
+  const fingers = new Set<number>();
+  let from: { id: number; x: number; y: number } | null = null;
+  let now: Swipe | null = null;
+
+  function cancel(): void {
+    from = null;
+    if (now) moved((now = null));
+  }
+
+  function down(event: PointerEvent): void {
+    if (event.pointerType === 'mouse' || (event.target as HTMLElement).closest('button')) return;
+    fingers.add(event.pointerId);
+    if (fingers.size > 1 || !on()) return cancel();
+    from = { id: event.pointerId, x: event.clientX, y: event.clientY };
+  }
+
+  function move(event: PointerEvent): void {
+    if (event.pointerId !== from?.id) return;
+    const dx = event.clientX - from.x;
+    const dy = event.clientY - from.y;
+    const along = now ? now.direction === 'left' || now.direction === 'right' : Math.abs(dx) > Math.abs(dy);
+    if (!now && Math.max(Math.abs(dx), Math.abs(dy)) < START) return;
+    const way = along ? dx : dy;
+    const direction: Direction = along ? (dx < 0 ? 'left' : 'right') : dy < 0 ? 'up' : 'down';
+    const before: boolean = now?.direction === direction && now.counts;
+    const counts = Math.abs(way) >= (before ? NEAR : FAR);
+    now = { direction, dx: along ? dx : 0, dy: along ? 0 : dy, x: event.clientX, y: event.clientY, counts };
+    moved(now);
+  }
+
+  function up(event: PointerEvent): void {
+    fingers.delete(event.pointerId);
+    if (event.pointerId !== from?.id) return;
+    const last: Swipe | null = now;
+    cancel();
+    // The picture under the finger stays until the browser has ended the touch: otherwise it can miss the next tap.
+    if (last?.counts && event.type === 'pointerup') setTimeout(() => done(last.direction));
+  }
+
+  // The browser makes no scroll or fling of it: a fling would take the next tap.
+  const own = (event: TouchEvent): void => event.preventDefault();
+  node.addEventListener('touchmove', own, { passive: false });
+  node.addEventListener('pointerdown', down);
+  addEventListener('pointermove', move);
+  addEventListener('pointerup', up);
+  addEventListener('pointercancel', up);
+  return {
+    update: (to) => ({ on, moved, done } = to),
+    destroy() {
+      node.removeEventListener('touchmove', own);
+      node.removeEventListener('pointerdown', down);
+      removeEventListener('pointermove', move);
+      removeEventListener('pointerup', up);
+      removeEventListener('pointercancel', up);
+    },
+  };
+}

@@ -1,0 +1,38 @@
+// Why a picture is suggested or not, in words.  It states only what the catalog holds: places and scores.
+import { catalog, marks, prompts } from '../state/actions.svelte';
+import { NONE } from '../state/columns';
+
+const PLACES = ['best', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth'];
+export const CLOSE = 3;
+
+/** "second", "11th" */
+export const placeName = (place: number): string => PLACES[place - 1] ?? `${place}th`;
+
+/** `reason`: what goldpan wrote when it picked, or null. */
+export function whyOf(row: number, reason: string | null): string {
+  const apart = catalog.apart(row);
+  if (apart) return `Set apart: ${apart}. It is not scored and never suggested.`;
+  const family = prompts.of(row);
+  if (!family || family.code === NONE) return 'No prompt is known for this picture, so it has no score and is not suggested.';
+  const score = catalog.score(row);
+  if (Number.isNaN(score)) return 'It has no score, so it is not suggested.';
+  const place = family.rows.indexOf(row) + 1;
+  const of = family.scored;
+  const best = catalog.score(family.rows[0] as number);
+  const picked = marks.flagOf(row) > 0;
+  const suggested = prompts.suggested(row);
+  const others = prompts.suggestion(family);
+  const lead = prompts.lead(family);
+  const rank = of === 1 ? 'the only candidate of its prompt' : place === 1 ? `the best score of ${of} for this prompt, by ${lead.toFixed(1)}` : `${placeName(place)} of ${of}, ${(best - score).toFixed(1)} below the best of this prompt`;
+  if (suggested) {
+    const close = place === 1 && lead < CLOSE && of > 1 ? ' That is close, so look at both.' : '';
+    const why = reason && !(place === 1 && reason.startsWith('picked as the best of')) ? ` ${reason.replace(/\.?$/, '.')}` : '';
+    return `${picked ? 'You picked it, and goldpan suggests it too' : 'goldpan suggests it'}: ${rank}.${close}${why}`;
+  }
+  if (picked && others >= 0) {
+    const by = catalog.score(others) - score;
+    return `You picked it. goldpan’s own suggestion scores ${Math.abs(by).toFixed(1)} ${by >= 0 ? 'more' : 'less'}.`;
+  }
+  if (others < 0) return `goldpan suggests no picture of this prompt. This one is ${rank}.`;
+  return `Not suggested: ${rank}.`;
+}
