@@ -143,7 +143,7 @@ static void say_unknown(gp_cli *cli, gp_catalog *catalog, const char *typed, con
     if (search.message)
         gp_fail(&why, GP_ERR_FORMAT, "'%s' failed: %s", typed, search.message);
     else if (gp_cli_is_folder(typed))
-        gp_fail(&why, GP_ERR_NOT_FOUND, "'%s' is a folder: name files in it", typed);
+        gp_fail(&why, GP_ERR_NOT_FOUND, "'%s' is a folder: give the paths of files in it", typed);
     else
         gp_fail(&why, GP_ERR_NOT_FOUND, "'%s' is not in the catalog '%s'", typed, gp_catalog_path(catalog));
     gp_term_error(&cli->term, "%s", why.message);

@@ -193,7 +193,8 @@ static void push(gp_comfy_graph *g, gp_comfy_words *w, size_t target, size_t ent
     g->queue[(*top)++] = target; /* each node is pushed once, so there are at most `count` entries */
 }
 
-/* Pushes the inputs to follow in reverse order, so that the first is visited first. Returns true if there are any. */
+/* Pushes, in reverse order, the inputs that the walk follows, so that the first is visited first.  Returns true if there
+ * are any. */
 static bool push_inputs(gp_comfy *c, gp_comfy_words *w, const gp_comfy_graph_node *node, const char *role, int kind,
                         size_t *top)
 {

@@ -170,7 +170,7 @@ static gp_status put_link(const char *source, const gp_hash *hash, const gp_expo
                               "'%s' and '%s' are on different disks, and hard links work only on one disk: use --copy",
                               source, p->folder);
         else
-            st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot link to '%s'", target);
+            st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot create the link '%s'", target);
     } else if (!leads_to(target, file)) {
         unlink(target);
         st = gp_fail(err, GP_ERR_NOT_FOUND, "the file was replaced by another program while goldpan linked it");

@@ -109,7 +109,7 @@ static size_t slow_mmr(const float *v, size_t n, size_t d, const double *worth, 
     return k;
 }
 
-/* Returns F of the header for the set chosen [count]; k: the requested number. */
+/* Returns F(S) as pick/diversify.h defines it, for the set `chosen` [count]; k: the number of picks requested. */
 static double slow_value(const float *v, size_t n, size_t d, const double *worth, size_t k, double balance,
                          const uint32_t *chosen, size_t count)
 {

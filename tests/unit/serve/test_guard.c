@@ -389,8 +389,9 @@ static void too_large(void **state)
 
 /* ------------------------------------------------------------------ order of the checks */
 
-/* Everything is wrong, and the faults are removed one by one: the responses come in this order, so a client that is not
- * the page never learns which addresses exist. */
+/* The request fails every check at first, and the test removes one fault at a time.  Each response must name the next
+ * check.  The checks of Host, Origin and key come before that of the address, so only the page learns which addresses
+ * exist. */
 static void the_order(void **state)
 {
     (void)state;

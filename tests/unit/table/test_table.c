@@ -79,7 +79,7 @@ static void test_csv(void **state)
         {"a,b\n\"x, y\",\"say \"\"hi\"\"\"\n\"two\nlines\",\"\"\n", "csv", "a|b/x, y|say \"hi\"/two\nlines|"},
         {"\"a\",\"b\"\r\n\"1\",\"2\"\r\n", "csv", "a|b/1|2"},
         {"a,b\n\"two\r\nlines\",2\n", "csv", "a|b/two\r\nlines|2"},
-        /* a quote that does not enclose its whole cell is a letter */
+        /* a quote mark that does not enclose the whole cell is an ordinary character */
         {"a,b\n\"G I G\" painted,2\n5\" pipe,\"x\"\n", "csv", "a|b/\"G I G\" painted|2/5\" pipe|x"},
         {"a,b\n1,\n,2\n,\n", "csv", "a|b/1|/|2/|"},
         {"a,b\n1,2,\n1,2,,,\n", "csv", "a|b/1|2/1|2"}, /* trailing commas */
