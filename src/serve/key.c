@@ -54,7 +54,7 @@ static gp_status make_key(char token[GP_TOKEN + 1], gp_error *err)
     return GP_OK;
 }
 
-gp_status gp_serve_key(const char *catalog_path, bool renew, char token[GP_TOKEN + 1], gp_error *err)
+gp_status gp_serve_key(const char *catalog_path, bool renew, bool keep, char token[GP_TOKEN + 1], gp_error *err)
 {
     char *folder = gp_path_folder(catalog_path);
     char *path = folder ? gp_path_join(folder, "explorer.key") : NULL;
@@ -63,7 +63,7 @@ gp_status gp_serve_key(const char *catalog_path, bool renew, char token[GP_TOKEN
         st = gp_fail_memory(err, "the explorer's key");
     } else if (renew || !read_key(path, token)) {
         st = make_key(token, err);
-        if (st == GP_OK) keep_key(path, token);
+        if (st == GP_OK && keep) keep_key(path, token);
     }
     gp_mem_free(path);
     gp_mem_free(folder);

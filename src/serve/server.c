@@ -65,7 +65,8 @@ static void ignore_log(void *user, const char *format, va_list args)
 static gp_status start_daemon(gp_server *s, gp_error *err)
 {
     int listening = -1;
-    GP_TRY(gp_serve_key(gp_cat_path(s->setup->catalog), s->setup->new_key, s->guard.token, err));
+    const gp_serve_setup *setup = s->setup;
+    GP_TRY(gp_serve_key(gp_cat_path(setup->catalog), setup->new_key, !setup->readonly, s->guard.token, err));
     GP_TRY(open_socket(s, &listening, err));
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
     s->daemon = MHD_start_daemon(

@@ -333,8 +333,30 @@ class Ends(unittest.TestCase):
         # ports of AUTOMATIC1111 and gradio, ComfyUI, SwarmUI, sd-server, InvokeAI, Jupyter and web servers
         self.assertNotIn(port, [*range(7860, 7960), 8188, 7801, 1234, 9090, 8888, 8000, 8080, 5000, 3000])
 
-    def test_each_server_has_its_own_token(self):
-        with Server(served.pictures) as one, Server(served.pictures) as other:
+    def test_each_catalog_has_its_own_key(self):
+        place = served.copy("keys")
+        key = os.path.join(place, ".goldpan", "explorer.key")
+        if os.path.exists(key):
+            os.remove(key)  # copied with the catalog
+        with Server(place, "--readonly"):
+            self.assertFalse(os.path.exists(key))
+        with Server(served.pictures) as one, Server(place) as other:
             self.assertNotEqual(one.token, other.token)
             self.assertNotEqual(one.port, other.port)
             self.assertEqual(other.ask("GET", "/%s/data/catalog.json" % one.token).status, 403)
+            first = other.token
+        self.assertEqual(os.stat(key).st_mode & 0o777, 0o600)
+        with Server(place) as again:
+            self.assertEqual(again.token, first)
+        with Server(place, "--new-key") as renewed:
+            self.assertNotEqual(renewed.token, first)
+            self.assertEqual(renewed.ask("GET", "/%s/data/catalog.json" % first).status, 403)
+            second = renewed.token
+        os.chmod(key, 0o644)  # others could have read it
+        with Server(place) as after:
+            self.assertNotIn(after.token, (first, second))
+        self.assertEqual(os.stat(key).st_mode & 0o777, 0o600)
+        with open(key, "w", encoding="ascii") as file:
+            file.write("not a key\n")
+        with Server(place) as last:
+            self.assertRegex(last.token, "^[0-9a-f]{32}$")
