@@ -122,7 +122,7 @@ export async function until(test, why) {
     if (await test()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  assert.fail(typeof why === 'function' ? why() : why);
+  assert.fail(typeof why === 'function' ? await why() : why);
 }
 
 /** A moment of the page's own: `ms`, then frames that it had time to draw. */
