@@ -178,11 +178,11 @@ typedef struct gp_query {
                          * picks */
     const char *path;   /* only the image at this path; NULL: all images */
     bool picked_only;
-    bool by_hand; /* with picked_only: also images that you picked, but none that you rejected */
+    bool by_hand;   /* with picked_only: also images that you picked, but none that you rejected */
+    bool mine;      /* only your own picks */
+    bool suggested; /* with mine: add the picks of prompts in which you picked no image */
     gp_order order;
     uint64_t min_stars; /* only images with at least this rating */
-    bool mine;          /* only your own picks */
-    bool suggested;     /* with mine: add the picks of prompts in which you picked no image */
 } gp_query;
 
 typedef struct gp_rows gp_rows;

@@ -58,7 +58,7 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 /* clang-format off */
 
 #define GP_QUERY_DEFAULTS \
-    {sizeof(gp_query), NULL, NULL, false, false, GP_ORDER_PROMPT, 0, false, false}
+    {sizeof(gp_query), NULL, NULL, false, false, false, false, GP_ORDER_PROMPT, 0}
 
 #define GP_RESCUE_DEFAULTS {sizeof(gp_rescue_options), NULL, NULL, NULL, NULL, NULL}
 
@@ -142,7 +142,7 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 
 #define GP_EXPLORE_DEFAULTS \
     {sizeof(gp_explore_options), NULL, NULL, GP_PRECISION_AUTO, GP_ENGINE_AUTO, 0, false, false, \
-     NULL, NULL, NULL, false}
+     false, NULL, NULL, NULL}
 
 #define GP_RUN_DEFAULTS {sizeof(gp_run_options), NULL, NULL, NULL, NULL, false, false, NULL}
 

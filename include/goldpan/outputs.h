@@ -134,12 +134,12 @@ typedef struct gp_explore_options {
     uint16_t port;   /* 0: any free port */
     bool exact_port; /* fail if the port is taken; else another port is used */
     bool readonly;   /* reject ratings, saved views and exports; the catalog may be read-only */
+    bool new_key;    /* change the key in the address; false: the catalog keeps its key */
     /* Called once when the server listens, with the address, which contains the key.  note: what
      * the explorer cannot do, or NULL.  Strings are borrowed until it returns.  May be NULL. */
     void (*listening)(void *user, const char *url, const char *note);
     gp_progress_fn progress; /* called ten times a second; return false to end */
     void *user;
-    bool new_key; /* change the key in the address; false: the catalog keeps its key */
 } gp_explore_options;
 
 /* Serve the explorer's page (docs/api.md) on 127.0.0.1 until the progress callback returns false;

@@ -109,7 +109,7 @@ def check_man():
 def main(goldpan, what):
     programs = ("mandoc", "groff") if what == "man" else (what,)
     if not any(map(shutil.which, programs)):
-        print("%s is not installed" % " or ".join(programs))
+        print("skipped: %s is not installed" % " or ".join(programs))
         return 77
     return 1 if (check_man() if what == "man" else check_shell(goldpan, what)) else 0
 

@@ -105,7 +105,13 @@ const acts = {
     if (!cells.length) return;
     const { row, hash } = pick(cells);
     const keys = pick([[], [], ['Control'], ['Control']]);
-    await page.locator(`.main [data-row="${row}"]`).first().click({ modifiers: keys, position: { x: 30, y: 30 } });
+    const cell = page.locator(`.main [data-row="${row}"]`).first();
+    try {
+      await cell.click({ modifiers: keys, position: { x: 30, y: 30 }, timeout: 5000 });
+    } catch (error) {
+      if (await cell.count()) throw error;
+      return; // the view scrolled it away before the click
+    }
     if (keys.length) model.chosen.has(hash) ? model.chosen.delete(hash) : model.chosen.add(hash);
     else model.chosen.clear();
   },
