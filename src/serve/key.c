@@ -33,7 +33,8 @@ static bool read_key(const char *path, char token[GP_TOKEN + 1])
     return true;
 }
 
-/* Writes the key under a temporary name and renames it, so that no other user can read it at any moment. */
+/* Writes the key under a temporary name and renames it, so that no other user can read it at any moment.
+ * gp_file_replace would follow a symbolic link, which a stranger's catalog may contain, and keep its permissions. */
 static void keep_key(const char *path, const char token[GP_TOKEN + 1])
 {
     char line[LINE + 1], temporary[4096];

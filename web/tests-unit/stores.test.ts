@@ -48,11 +48,11 @@ afterEach(() => vi.unstubAllGlobals());
 
 describe('catalog', () => {
   it('names images by hash and finds those of the same prompt', async () => {
-    const { catalog } = await start();
+    const { catalog, prompts } = await start();
     expect(catalog.hash(2)).toBe(hashOf(3));
     expect(catalog.rowOf(hashOf(4))).toBe(3);
     expect(catalog.rowOf('unknown')).toBe(-1);
-    expect(catalog.siblings(0)).toEqual([3, 0, 2]);
+    expect(list(prompts.of(0)?.rows ?? [])).toEqual([3, 0, 2]);
     expect(catalog.thumb(0, 300)).toBe(`thumb/512/${hashOf(1)}.jpg`);
   });
   it('loads a column at the first lookup', async () => {

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Wrong use of goldpan.h: NULL, options that were not initialised, options of an older and of a newer goldpan, closing
  * of NULL, and no gp_error. */
-#include "support.h"
-
-#include <goldpan.h>
-
-static gp_model *model;
+#include "model_support.h"
 
 static void test_closing_nothing(void **state)
 {
@@ -177,19 +173,6 @@ static void test_none(void **state)
     assert_ok(gp_encode_texts(model, none, 0, NULL, x, &err));
     assert_ok(gp_embed_files(model, none, 0, NULL, x, ok, &report, &err));
     assert_int_equal(report.done, 0);
-}
-
-static int open_model(void **state)
-{
-    (void)state;
-    return gp_model_open(source_path("models/drawn-world-mini"), NULL, &model, NULL) == GP_OK ? 0 : -1;
-}
-
-static int close_model(void **state)
-{
-    (void)state;
-    gp_model_close(model);
-    return 0;
 }
 
 int main(void)

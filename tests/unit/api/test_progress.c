@@ -2,7 +2,7 @@
  * Long calls on arrays: each reports progress from the calling thread, stops soon after it is told to, also when another
  * thread decides so, has the same result for any number of threads, and checks its options struct. */
 #include "base/clock.h"
-#include "support.h"
+#include "model_support.h"
 
 #include <goldpan.h>
 #include <math.h>
@@ -16,7 +16,6 @@ enum { SLOWER = 10 };
 enum { SLOWER = 1 };
 #endif
 enum { D = 128, MIN_FLOATS = 400000 /* of two images and more */ };
-static gp_model *model;
 static gp_error err;
 
 /* ------------------------------------------------------------------ the watcher */
@@ -321,19 +320,6 @@ static void test_null_text(void **state)
     const char *texts[2] = {"a", NULL};
     assert_int_equal(gp_encode_texts(model, texts, 2, NULL, rows, &err), GP_ERR_USAGE);
     assert_string_equal(err.message, "text 1 is NULL");
-}
-
-static int open_model(void **state)
-{
-    (void)state;
-    return gp_model_open(source_path("models/drawn-world-mini"), NULL, &model, NULL) == GP_OK ? 0 : -1;
-}
-
-static int close_model(void **state)
-{
-    (void)state;
-    gp_model_close(model);
-    return 0;
 }
 
 int main(void)

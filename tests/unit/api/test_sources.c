@@ -4,13 +4,12 @@
 #include "base/mem.h"
 #include "image/mark.h"
 #include "png.h"
-#include "support.h"
+#include "model_support.h"
 
 #include <goldpan.h>
 #include <sys/stat.h>
 
 enum { D = 128, MOST = 16 };
-static gp_model *model;
 static gp_error err;
 
 static const char *const files[] = {"sample/drawn-world/animals", "sample/drawn-world/buildings"};
@@ -329,19 +328,6 @@ static void test_out_of_memory(void **state)
     assert_memory_equal(rows, rows + D, D * sizeof *rows);
     free(memory);
     close_pictures(&p);
-}
-
-static int open_model(void **state)
-{
-    (void)state;
-    return gp_model_open(source_path("models/drawn-world-mini"), NULL, &model, NULL) == GP_OK ? 0 : -1;
-}
-
-static int close_model(void **state)
-{
-    (void)state;
-    gp_model_close(model);
-    return 0;
 }
 
 int main(void)

@@ -421,19 +421,6 @@ export class PointMap {
     this.fly({ cx: 0.5, cy: 0.5, zoom: 1 }, animated);
   }
 
-  zoomTo(rows: ArrayLike<number>): void {
-    let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
-    for (let i = 0; i < rows.length; i++) {
-      const x = this.index.x[rows[i] as number] as number;
-      const y = this.index.y[rows[i] as number] as number;
-      if (!(x >= 0)) continue;
-      [x0, x1, y0, y1] = [Math.min(x0, x), Math.max(x1, x), Math.min(y0, y), Math.max(y1, y)];
-    }
-    if (!(x0 <= x1)) return;
-    const size = Math.max(x1 - x0, y1 - y0, 0.02);
-    this.fly({ cx: (x0 + x1) / 2, cy: (y0 + y1) / 2, zoom: Math.max(1, Math.min(this.maxZoom, 0.7 / size)) }, true);
-  }
-
   private fly(to: MapView, animated: boolean): void {
     cancelAnimationFrame(this.flight);
     if (!animated || matchMedia('(prefers-reduced-motion: reduce)').matches) {

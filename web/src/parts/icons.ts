@@ -17,7 +17,6 @@ export const ICONS = {
   compare: '<rect x="1.8" y="3" width="5.4" height="10" rx="1"/><rect x="8.8" y="3" width="5.4" height="10" rx="1"/>',
   large: '<path d="M9.5 2.5h4v4M6.5 13.5h-4v-4M13.5 2.5 9 7M2.5 13.5 7 9"/>',
   out: '<path d="M8 10V2.5M5 5l3-3 3 3M2.5 9.5v3a1 1 0 0 0 1 1h9a1 1 0 0 0 1-1v-3"/>',
-  folder: '<path d="M2 12.5v-9h4l1.5 2H14v7Z"/>',
   copy: '<rect x="5.5" y="5.5" width="8" height="8" rx="1"/><path d="M10.5 5.5v-3h-8v8h3"/>',
   info: '<circle cx="8" cy="8" r="6"/><path d="M8 7.3v3.7M8 5v.1"/>',
   help: '<circle cx="8" cy="8" r="6"/><path d="M6.3 6.3c.2-2 3.5-2 3.5.1 0 1.3-1.8 1.4-1.8 2.8M8 11.2v.1"/>',
@@ -31,12 +30,9 @@ export const ICONS = {
   warn: '<path d="M8 2.2 14.5 13.5h-13ZM8 6.5v3.3M8 11.600v.1"/>',
   filter: '<path d="M2 3.5h12M4.5 8h7M6.5 12.5h3"/>',
   swap: '<path d="M2.5 5.5h11M10.5 2.5l3 3-3 3M13.5 10.5h-11M5.5 7.5l-3 3 3 3" />',
-  tag: '<path d="M2.5 2.5h5l6 6-5 5-6-6ZM5.3 5.3v.1"/>',
   panel: '<rect x="2" y="3" width="12" height="10" rx="1"/><path d="M10 3v10"/>',
   fit: '<path d="M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10"/>',
   box: '<rect x="2.5" y="3" width="11" height="10" rx="1" stroke-dasharray="2.2 1.8"/>',
-  grip: '<path d="M6 3.5v9M10 3.5v9"/>',
-  trash: '<path d="M3 4.5h10M6.5 4.5v-2h3v2M4.5 4.5l.6 9h5.8l.6-9"/>',
   image: '<rect x="2" y="3" width="12" height="10" rx="1"/><circle cx="5.5" cy="6.3" r="1"/><path d="m2.5 12 3.5-3.5 2.5 2.5 2-2 3 3"/>',
 } as const;
 

@@ -67,12 +67,8 @@ export function stepPrompt(by: 1 | -1): void {
   selection.current = rows[at] as number;
 }
 
-export function cullRows(): void {
-  selection.cullRows = cullRowsOf(selection, order);
-}
-
 export function startCull(): void {
-  cullRows();
+  selection.cullRows = cullRowsOf(selection, order);
   if (selection.cullRows.length === 0) return app.report('No picture is shown. Remove a filter first.');
   if (!selection.cullRows.includes(selection.current)) selection.current = selection.cullRows[0] as number;
   layout.mode = 'cull';

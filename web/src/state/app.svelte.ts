@@ -230,14 +230,17 @@ export class App {
   /** Searches for images like those of `rows`, or unlike them. */
   async findLike(rows: Iterable<number>, less = false): Promise<void> {
     if (!this.catalog.manifest?.search.like) return this.report('Search by picture needs goldpan explore and a catalog with embeddings.');
-    const { similarity } = this.search;
-    await this.search.byImages(rows, less);
-    if (this.search.similarity !== similarity) this.showBest();
+    await this.searchThenShow(() => this.search.byImages(rows, less));
   }
 
   async findFile(file: File): Promise<void> {
+    await this.searchThenShow(() => this.search.byFile(file));
+  }
+
+  /** A search that the server rejects moves nothing. */
+  private async searchThenShow(search: () => Promise<void>): Promise<void> {
     const { similarity } = this.search;
-    await this.search.byFile(file);
+    await search();
     if (this.search.similarity !== similarity) this.showBest();
   }
 

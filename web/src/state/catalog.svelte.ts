@@ -4,7 +4,7 @@
 // `replace` returns how rows moved, for the stores that keep rows.  Big arrays are not reactive: `columnsTick` counts
 // their changes.
 import * as api from '../api';
-import { numberAt, NONE, readColumn, textAt, type Column } from './columns';
+import { numberAt, readColumn, textAt, type Column } from './columns';
 import { NO_SLICE, sliceTitle } from './slices';
 
 /** The new row of a row of the load before, or -1 if its image is gone. */
@@ -177,16 +177,6 @@ export class Catalog {
   apart(row: number): string {
     const column = this.lookup('apart');
     return column ? textAt(column, row) : '';
-  }
-
-  /** Images of the same prompt, best first; `row` alone if it has no prompt. */
-  siblings(row: number): number[] {
-    const column = this.columns.get('prompt');
-    const prompt = column?.data[row];
-    if (!column || prompt === undefined || prompt === NONE) return [row];
-    const rows: number[] = [];
-    for (let i = 0; i < this.count; i++) if (column.data[i] === prompt) rows.push(i);
-    return rows.sort((a, b) => (this.score(b) || 0) - (this.score(a) || 0) || a - b);
   }
 
   async detail(row: number): Promise<api.Detail | null> {

@@ -57,7 +57,6 @@ export interface LayoutSettings {
   advance: boolean;
   /** the last round of a comparison rejects those that lost */
   rejectOthers: boolean;
-  stacks: boolean;
 }
 
 const DEFAULTS: LayoutSettings = {
@@ -78,7 +77,6 @@ const DEFAULTS: LayoutSettings = {
   scatter: ['rank', 'corrected'],
   advance: true,
   rejectOthers: false,
-  stacks: false,
 };
 
 const KEYS = Object.keys(DEFAULTS) as (keyof LayoutSettings)[];
@@ -107,7 +105,6 @@ export class Layout implements LayoutSettings {
   scatter = $state(DEFAULTS.scatter);
   advance = $state(DEFAULTS.advance);
   rejectOthers = $state(DEFAULTS.rejectOthers);
-  stacks = $state(DEFAULTS.stacks);
 
   restore(): void {
     this.set({ ...DEFAULTS, ...loadSetting<Partial<LayoutSettings>>(STORED, {}) });

@@ -10,8 +10,6 @@ import type { Order } from './order.svelte';
 export class Selection {
   /** the row the keyboard is on, -1 none */
   current = $state(-1);
-  /** rows that the map zooms to: the last ones that a list was clicked for */
-  zoomRows = $state.raw<Uint32Array | null>(null);
   /** what a lasso or box on the map surrounds; null: none */
   region = $state.raw<Uint32Array | null>(null);
   cullRows = $state.raw<Uint32Array>(new Uint32Array(0));
@@ -127,7 +125,6 @@ export class Selection {
     this.current = moved(neighbour ?? this.current);
     this.anchor = moved(this.anchor);
     this.cullRows = Uint32Array.from(Array.from(this.cullRows, to).filter((row) => row >= 0));
-    this.zoomRows = null;
     this.region = this.region && Uint32Array.from(Array.from(this.region, to).filter((row) => row >= 0));
     this.tick++;
   }
