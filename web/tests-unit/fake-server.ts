@@ -33,6 +33,8 @@ export class FakeServer {
   up = true;
   searchable = true;
   sent: Rating[] = [];
+  /** columns are sent only after this, as they were when they were asked for */
+  hold: Promise<void> = Promise.resolve();
 
   constructor(images: FakeImage[]) {
     this.images = images;
@@ -70,7 +72,11 @@ export class FakeServer {
   private async respond(address: string, init?: RequestInit): Promise<Response> {
     if (!this.up) throw new TypeError('down');
     if (address === 'data/catalog.json') return Response.json(this.manifest());
-    if (address.startsWith('col/')) return new Response(this.column(address.slice(4)));
+    if (address.startsWith('col/')) {
+      const column = this.column(address.slice(4));
+      await this.hold;
+      return new Response(column);
+    }
     if (address.startsWith('words/')) return new Response(textTable(this.prompts));
     const body = init?.body ? (JSON.parse(String(init.body)) as { changes?: Rating[]; text?: string }) : {};
     if (address === 'api/rate') this.sent.push(...(body.changes ?? []));

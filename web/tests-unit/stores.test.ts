@@ -352,6 +352,20 @@ describe('reload', () => {
     expect([app.marks.flagOf(0), app.marks.flagOf(1)]).toEqual([0, 0]);
     expect(app.catalog.score(1)).toBe(41);
   });
+  it('keeps a mark that was made and confirmed while the columns came', async () => {
+    const app = await start();
+    let send = (): void => undefined;
+    server.hold = new Promise((resolve) => (send = resolve));
+    const reloading = app.reload();
+    await settled();
+    app.mark([0], { flag: 1 });
+    app.marks.onRatings([{ hash: hashOf(2), flag: -1, stars: 3 }], 2);
+    await settled();
+    expect(app.marks.unsent).toBe(0);
+    send();
+    await reloading;
+    expect([app.marks.flagOf(0), app.marks.flagOf(1), app.marks.starsOf(1)]).toEqual([1, -1, 3]);
+  });
   it('changes nothing when it fails', async () => {
     const app = await start();
     app.selection.set([1]);

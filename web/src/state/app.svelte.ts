@@ -123,6 +123,7 @@ export class App {
 
   /** All stores change in one step after the last await: no view sees rows of two loads. */
   private async load(): Promise<void> {
+    this.marks.beginReading();
     const loaded = await this.catalog.read();
     const to = this.catalog.replace(loaded);
     this.marks.load();

@@ -21,6 +21,11 @@ export class Marks {
     this.report = report;
   }
 
+  /** The catalog is about to be read. */
+  beginReading(): void {
+    this.ratings?.beginReading();
+  }
+
   /** Takes the marks of the catalog that was just loaded. */
   load(): void {
     const { catalog } = this;

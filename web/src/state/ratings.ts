@@ -22,6 +22,8 @@ export class Ratings {
   flag: Int8Array;
   stars: Uint8Array;
   private queue: Promise<void> = Promise.resolve();
+  /** by hash: the marks that changed since `beginReading`, or null: the columns being read may be older */
+  private sinceReading: Map<string, Rating> | null = null;
   /** by hash: changes of ours that the server has not confirmed, and the event number of the last one that it has */
   private readonly underWay = new Map<string, number>();
   private readonly confirmed = new Map<string, number>();
@@ -98,15 +100,23 @@ export class Ratings {
   receive(row: number, change: Rating): void {
     if (change.flag !== undefined) this.flag[row] = change.flag;
     if (change.stars !== undefined) this.stars[row] = change.stars;
+    this.sinceReading?.set(change.hash, { hash: change.hash, flag: this.flag[row], stars: this.stars[row] });
   }
 
-  /** The catalog was loaded again: takes its columns, and applies unsent ratings on top. */
+  /** The catalog is about to be read: what changes from now on stays when `move` takes the columns. */
+  beginReading(): void {
+    this.sinceReading = new Map();
+  }
+
+  /** The catalog was loaded again: takes its columns, and applies on top what changed meanwhile and what is unsent. */
   move(flag: Int8Array, stars: Uint8Array, rowOf: (hash: string) => number): void {
     this.flag = flag;
     this.stars = stars;
     // All events until now are in the columns; those of another server begin at 1 again.
     this.confirmed.clear();
     this.held.clear();
+    this.receiveAll([...(this.sinceReading?.values() ?? [])], rowOf);
+    this.sinceReading = null;
     this.receiveAll(this.outbox?.all() ?? [], rowOf);
   }
 
@@ -133,7 +143,9 @@ export class Ratings {
       const stars = change.stars[side][i] as number;
       this.flag[row] = flag;
       this.stars[row] = stars;
-      list.push({ hash: this.hash(row), flag, stars });
+      const rating = { hash: this.hash(row), flag, stars };
+      list.push(rating);
+      this.sinceReading?.set(rating.hash, rating);
     });
     this.changed();
     if (!this.outbox) return;
