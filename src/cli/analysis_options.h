@@ -6,7 +6,8 @@
 #include "base/str.h"
 #include "cli/options.h"
 
-/* The words of a list such as "people, landscapes,animals".  They point into `text`, which is owned. */
+/* A list such as "people, landscapes,animals", split into words.  The words point into `text`, which the struct
+ * owns. */
 typedef struct gp_cli_words {
     char *text;
     const char **words;
@@ -35,7 +36,7 @@ gp_status gp_cli_find_options(gp_cli *cli, gp_cli_find *out, gp_error *err);
 void gp_cli_find_clear(gp_cli_find *options);
 /* Prints the results of an analysis as notes on standard error. */
 void gp_cli_say_find(gp_cli *cli, const gp_analyze_report *report);
-/* Appends the member "find":{...}. */
+/* Appends the member "find":{...} with the results of an analysis. */
 void gp_cli_json_find(gp_str *json, const gp_analyze_report *report);
 
 #endif

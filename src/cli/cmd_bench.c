@@ -15,7 +15,7 @@ typedef struct found {
     gp_machine machine;
     gp_peak peaks[MAX_PEAKS];
     size_t peak_count;
-    const gp_peak *peak; /* the peak for the model's precision; if that was not measured, the first peak (fp32) */
+    const gp_peak *peak; /* peak of the model's precision; the first peak (fp32) if that precision has none */
     double opened;       /* seconds */
     gp_bench_report report;
     double tower_rate; /* operations per CPU second of the image tower, times the number of processors in use */
@@ -51,7 +51,7 @@ static gp_status measure(gp_cli *cli, gp_model **model, found *f, gp_error *err)
     GP_TRY(gp_bench(*model, &options, &f->report, err));
     for (size_t i = 0; i < f->peak_count; i++)
         if (i == 0 || strcmp(f->peaks[i].precision, f->facts.precision) == 0) f->peak = &f->peaks[i];
-    /* more threads than processors take turns, so they add no speed */
+    /* threads beyond the number of processors add no speed */
     const int together = f->report.threads < f->machine.threads ? f->report.threads : f->machine.threads;
     if (f->report.image_tower_work > 0)
         f->tower_rate = f->facts.image_flop_done * (double)f->report.pictures * together / f->report.image_tower_work;
@@ -83,7 +83,7 @@ static double parts_of(const gp_bench_report *r, part parts[PARTS])
     return sum > 0 ? sum : 1;
 }
 
-/* Prints the peaks of all threads together.  Only the JSON has the peaks of one thread. */
+/* Prints each peak as the sum over all threads.  Only the JSON also has the peak of one thread. */
 static void put_peaks(const found *f)
 {
     printf("peak          ");

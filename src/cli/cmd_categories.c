@@ -13,11 +13,11 @@
 
 typedef struct printer {
     gp_cli *cli;
-    gp_str json; /* with --json: members of an array */
+    gp_str json; /* with --json: the elements of the array, so far */
     gp_cli_paths paths;
     gp_cli_table table; /* without --json */
     uint64_t count;
-    bool given; /* the categories come from the user's words or from a column */
+    bool given; /* true: the user gave the categories, as words or as a column */
 } printer;
 
 static bool put_category(void *user, const gp_analysis_category *c)

@@ -27,8 +27,8 @@ struct embedding {
     gp_str line;
     float *vectors;       /* [BATCH, d] */
     size_t width;         /* d */
-    uint64_t base, total; /* items of earlier batches; of all batches */
-    uint64_t failed, own; /* own: images that goldpan drew, which have no row */
+    uint64_t base, total; /* number of items: in earlier batches, and in all batches */
+    uint64_t failed, own; /* own: skipped images, which goldpan itself drew */
     char *first_own;      /* owned: path of the first image that goldpan drew, or NULL */
     double started;
     char **errors; /* [BATCH], owned texts */
@@ -81,7 +81,7 @@ static void say_own(const struct embedding *e)
     gp_str_clear(&s);
 }
 
-/* The library reports progress within a batch.  Adds the items of earlier batches. */
+/* Adds the items of earlier batches to the progress, because the library counts only within a batch. */
 static bool on_progress(void *user, const gp_progress *p)
 {
     struct embedding *e = user;
@@ -175,7 +175,7 @@ static gp_status embed_texts(struct embedding *e, gp_error *err)
     else
         while (n > 0) gp_mem_free(texts[--n]);
     if (st == GP_OK && gp_npy_rows(e->npy) == 0) st = gp_fail(err, GP_ERR_FORMAT, "'%s' contains no text", path);
-    free(line); /* allocated by getline, hence free */
+    free(line); /* free, not gp_free: getline allocated the line */
     if (file != stdin) fclose(file);
     return st;
 }

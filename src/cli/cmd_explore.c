@@ -15,9 +15,9 @@
 
 extern char **environ;
 
-/* "GOLD" on the keys of a telephone.  Differs from the ports of generators (7860 AUTOMATIC1111, 8188 ComfyUI, 7801
- * SwarmUI, 1234 sd-server, 9090 InvokeAI), Jupyter and web servers (8888, 8000, 8080), and is below Linux's ephemeral
- * ports. */
+/* The default port: the keys 4653 of a telephone spell "GOLD".  The number differs from the ports of generators (7860
+ * AUTOMATIC1111, 8188 ComfyUI, 7801 SwarmUI, 1234 sd-server, 9090 InvokeAI), Jupyter and web servers (8888, 8000,
+ * 8080), and it is below Linux's ephemeral ports. */
 enum { USUAL_PORT = 4653 };
 
 /* Returns true if this session has a screen on which a browser can appear. */

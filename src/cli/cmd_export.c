@@ -4,7 +4,7 @@
 #include "cli/common_options.h"
 #include "cli/context.h"
 
-#define SITE_IMAGES "originals|resized|none" /* in the order of gp_site_images */
+#define SITE_IMAGES "originals|resized|none" /* values of --images, in the order of the enum gp_site_images */
 
 static int run_site(gp_cli *cli)
 {

@@ -43,7 +43,7 @@ static void fill(gp_cli *cli, gp_generate_options *o)
     o->login = cli->login ? cli->login : getenv("GOLDPAN_GENERATOR_LOGIN");
     o->token = getenv("GOLDPAN_GENERATOR_KEY");
     if (!o->token && o->protocol && !strcasecmp(o->protocol, "openai"))
-        o->token = getenv("OPENAI_API_KEY"); /* do not send this key to other servers */
+        o->token = getenv("OPENAI_API_KEY"); /* OpenAI's key is sent only if the user names the protocol openai */
     o->hires = cli->hires.value;
     o->preview = cli->preview;
     o->workflow = cli->workflow, o->set = cli->set.items, o->set_count = cli->set.count;
@@ -105,7 +105,7 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_generate_options *o
     return gp_cli_json_print(cli, &json, code);
 }
 
-/* If the user stops a run, the last error is printed too: it may be the reason why the run was stopped. */
+/* If the user stopped the run, also prints the last error, because the user may have stopped the run for that error. */
 static int fail(gp_cli *cli, const gp_error *err, const gp_generate_report *r)
 {
     if (*r->why && err->status == GP_ERR_STOPPED) {
@@ -156,7 +156,7 @@ static int run_again(gp_cli *cli)
     o.again = cli->flagged ? GP_REGENERATE_FLAGGED : GP_REGENERATE_PICKS;
     o.per_prompt = 1;
     if (!cli->out) o.folder = "regenerated";
-    if (!cli->backend && !cli->workflow) o.backend = NULL; /* NULL: the generator of the picks */
+    if (!cli->backend && !cli->workflow) o.backend = NULL; /* NULL: use the generator that made the picks */
     return generate(cli, &o, cli->score || cli->model, cli->arg_count ? cli->args[0] : NULL, 0);
 }
 

@@ -7,10 +7,10 @@
 
 typedef struct reasons {
     gp_cli *cli;
-    gp_str json; /* with --json: members of an array */
+    gp_str json; /* with --json: the elements of the array, so far */
 } reasons;
 
-/* Prints a reason: with --explain for each pick, with --why FILE for each of these files. */
+/* Prints why an image is picked or not.  Called for each pick with --explain, and for each FILE of --why. */
 static void put_reason(void *user, const char *path, bool picked, const char *sentence)
 {
     reasons *r = user;

@@ -8,8 +8,8 @@
 #include "cli/context.h"
 #include "cli/analysis_options.h"
 
-/* Returns the path of the sheet: that of --sheet, else sheet.jpg beside the catalog.  Owned; NULL when out of
- * memory. */
+/* Returns the path of the contact sheet: the value of --sheet, or else sheet.jpg beside the catalog.  Owned; NULL when
+ * out of memory. */
 static char *sheet_path(const gp_cli *cli, const gp_catalog *catalog)
 {
     if (cli->sheet) return gp_str_dup(cli->sheet);
@@ -19,7 +19,7 @@ static char *sheet_path(const gp_cli *cli, const gp_catalog *catalog)
     return path;
 }
 
-/* All parts of gp_run_report. */
+/* The structs that a gp_run_report points to. */
 typedef struct run_result {
     gp_report add, score, pick, sheet;
     gp_analyze_report find;
@@ -43,7 +43,7 @@ static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const run_result *
                             gp_error *err)
 {
     const gp_counts *c = &report->counts;
-    bool none = c->images == 0 || c->images_with_prompt == 0; /* gp_add has sent a note about this */
+    bool none = c->images == 0 || c->images_with_prompt == 0; /* if so, gp_add has already sent a note */
     if (!report->pick.done) {
         if (none && report->find.levels)
             gp_term_warn(&cli->term, "goldpan: no image has a prompt, so none is scored or picked; the map, categories "

@@ -164,7 +164,7 @@ static gp_status row_of(gp_catalog *catalog, const char *path, gp_rows **rows, c
     return gp_rows_next(*rows, row, err);
 }
 
-/* Finds the row of the file that the path links to. */
+/* Finds the row of the path with its links resolved. */
 static gp_status linked_row(gp_catalog *catalog, const char *typed, gp_rows **rows, const gp_row **row, gp_error *err)
 {
     char *target = realpath(typed, NULL);
@@ -172,12 +172,12 @@ static gp_status linked_row(gp_catalog *catalog, const char *typed, gp_rows **ro
     gp_rows_close(*rows);
     *rows = NULL;
     gp_status st = row_of(catalog, target, rows, row, err);
-    free(target); /* allocated by the C library, hence free */
+    free(target); /* free, not gp_free: realpath allocated the path */
     return st;
 }
 
-/* Prints one image, or appends it to `json` if that is not NULL.  Appends an unknown file to `missing`, members of a
- * JSON array. */
+/* Prints one image, or appends it to `json` if that is not NULL.  Appends the path of an unknown file to `missing`, the
+ * elements of a JSON array. */
 static gp_status show(gp_cli *cli, gp_catalog *catalog, const char *typed, gp_str *json, gp_str *missing, bool *found,
                       gp_error *err)
 {

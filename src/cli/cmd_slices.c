@@ -58,8 +58,7 @@ typedef struct printer {
     gp_str *json; /* NULL: print lines */
     const gp_cli_paths *paths;
     gp_cli_table table;
-    uint64_t count; /* slices that are printed without --json; also counted with --json, so that the exit code is the
-                     * same */
+    uint64_t count; /* slices that are printed without --json; with --json counted too, for the exit code */
 } printer;
 
 static bool put_slice(void *user, const gp_analysis_slice *s)

@@ -53,7 +53,7 @@ static gp_status lines(const gp_tokenizer *tokenizer, gp_str *json, gp_error *er
         while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r')) line[--size] = 0;
         st = one(tokenizer, line, json, err);
     }
-    free(line); /* allocated by getline, hence free */
+    free(line); /* free, not gp_free: getline allocated the line */
     return st;
 }
 

@@ -201,7 +201,7 @@ static gp_status cluster_levels(gp_cli *cli, gp_str *json, const vectors *v, gp_
 {
     gp_neighbours_options o = search_options(cli);
     gp_hierarchy h = GP_INIT(gp_hierarchy);
-    int32_t *table = NULL; /* [n, levels] fine to coarse */
+    int32_t *table = NULL; /* [n, levels] the cluster of each row at each level, from fine to coarse */
     size_t first, levels;
     gp_status st = GP_OK;
     GP_TRY(gp_hierarchy_build(v->rows, v->n, v->d, &o, &h, err));

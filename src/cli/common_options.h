@@ -13,14 +13,14 @@
 /* For commands whose only argument is the folder of the catalog. */
 #define GP_CLI_CATALOG_NOT_DIR GP_CLI_CATALOG_AS(.excludes = "ARGUMENT")
 
-/* The help of --model.  It depends on which model a command uses without --model. */
+/* Help of --model: one text for each rule by which commands choose a model if --model is not given. */
 #define GP_CLI_MODEL_ANY                                                                                               \
     "CLIP model: hub name or folder (default: $GOLDPAN_MODEL, else a downloaded CLIP ViT-L/14 or ViT-B/32)"
 #define GP_CLI_MODEL_SCORING                                                                                           \
     "CLIP model that scores: hub name or folder (default: $GOLDPAN_MODEL, else the model used last in the "            \
     "catalog, else a downloaded CLIP ViT-L/14 or ViT-B/32)"
 #define GP_CLI_MODEL(...) GP_CLI_OPTION("model", 'm', GP_OPT_TEXT, "NAME|DIR", model, __VA_ARGS__)
-#define GP_CLI_PRECISIONS "auto|fp32|bf16|int8" /* in the order of gp_precision */
+#define GP_CLI_PRECISIONS "auto|fp32|bf16|int8" /* in the order of the enum gp_precision */
 /* Options for loading and running the model.  The macro's arguments are rules (such as .needs) that apply to each of
  * these options. */
 #define GP_CLI_LOADING(...)                                                                                            \
@@ -84,7 +84,7 @@
                     "compute a new map of all images (default: place new images on the map that exists)",              \
                     .excludes = rule, .old = "fresh-map")
 
-/* In the order of gp_pick_strategy, and of gp_pick_by. */
+/* Values of --strategy in the order of the enum gp_pick_strategy, and of --by in the order of gp_pick_by. */
 #define GP_CLI_STRATEGIES "prompt|slices|category-slices|category"
 #define GP_CLI_SCALES     "score|corrected|z-category|z-prompt|percentile|difficulty"
 #define GP_CLI_OF_SLICES  "strategy=slices|category-slices"

@@ -99,8 +99,7 @@ gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err)
                                         "drawn-world-mini"};
     *name = named_model(cli);
     if (*name) return GP_OK;
-    for (size_t i = 0; i < 2; i++) { /* the last name is the bundled model, which is only for the sample: never use it
-                                      * unless it is named */
+    for (size_t i = 0; i < 2; i++) { /* leave out the last name, the bundled model: it works only for the sample */
         char *folder = NULL;
         if (gp_model_find(usual[i], cli->revision, &folder, NULL) != GP_OK) continue;
         gp_free(folder);
@@ -128,8 +127,7 @@ static bool is_imported(const gp_scorer_facts *s)
 
 void gp_cli_scorer_text(const gp_scorer_facts *s, char out[300])
 {
-    const bool by_model = is_imported(s) || strcmp(s->name, "clip") == 0; /* the name of the scorer adds nothing to the
-                                                                           * model's name */
+    const bool by_model = is_imported(s) || strcmp(s->name, "clip") == 0; /* true: print only the model's name */
     snprintf(out, 300, "%.99s%s%.150s (%.20s)", by_model ? "" : s->name, by_model ? "" : " by ", s->model,
              s->precision);
 }
@@ -157,8 +155,8 @@ static gp_precision precision_of(const char *name)
     return (gp_precision)(index < 0 ? 0 : index);
 }
 
-/* Opens the model that made the last scores.  Another model may have this name now.  The scorer's id contains the hash
- * of the weights, so a model with other weights is an error. */
+/* Opens the model that made the last scores.  Fails if the model of this name now has other weights: the scorer's id
+ * contains the hash of the weights. */
 static gp_status open_last(const last_used *last, gp_model_options *options, gp_model **model, gp_error *err)
 {
     gp_error why = {0};
@@ -262,7 +260,7 @@ void gp_cli_score_options(gp_cli *cli, gp_score_options *options)
     options->user = &cli->term;
 }
 
-/* The range in the table of options makes sure that the value fits. */
+/* The value fits, because the parser has checked the option's range. */
 static void take_u32(gp_cli_count from, uint32_t *to)
 {
     if (from.set) *to = (uint32_t)from.value;

@@ -38,7 +38,8 @@ gp_status gp_cli_check_roots(const gp_cli *cli, gp_error *err);
 
 /* Fails with USAGE if the file exists and --force is not given.  Called before the work begins. */
 gp_status gp_cli_check_output(const gp_cli *cli, const char *path, gp_error *err);
-/* Checks a path that goldpan chose: an image that goldpan drew may be replaced, but no other file and no link. */
+/* Checks an output path that goldpan chose, not the user.  Without --force, fails if the path exists and is not a
+ * regular file that goldpan drew. */
 gp_status gp_cli_check_own(const gp_cli *cli, const char *path, gp_error *err);
 
 /* Finds the name of the model: --model, else $GOLDPAN_MODEL, else the first of three common CLIP models that the cache
@@ -67,12 +68,13 @@ void gp_cli_sheet_options(gp_cli *cli, gp_sheet_options *options);
 void gp_cli_json_text(gp_str *out, const char *name, const char *text);
 void gp_cli_json_count(gp_str *out, const char *name, uint64_t value);
 void gp_cli_json_real(gp_str *out, const char *name, double value);
-/* ,"name":"B" with the word at `index` of the list "A|B|C". */
+/* Appends ,"name":"B", where B is the word at `index` of the list "A|B|C". */
 void gp_cli_json_choice(gp_str *out, const char *name, const char *choices, int index);
 void gp_cli_json_bool(gp_str *out, const char *name, bool value);
 void gp_cli_json_element(gp_str *out, const char *text); /* appends an element of an array */
 void gp_cli_json_object(gp_str *out);                    /* begins an object in an array */
-/* Appends ,"name":[members].  `members`: elements that the two functions above have appended to an empty text. */
+/* Appends ,"name":[members].  `members`: the array's elements, as gp_cli_json_element and gp_cli_json_object wrote
+ * them. */
 void gp_cli_json_array(gp_str *out, const char *name, const gp_str *members);
 void gp_cli_json_report(gp_str *out, const char *name, const gp_report *report);
 /* Appends "by": the scale by which the picks were compared. */

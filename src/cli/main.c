@@ -167,7 +167,7 @@ static bool reserve_descriptors(void)
         if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
         int got = fd == 2 ? open("/dev/null", O_WRONLY) : -1;
         if (got < 0) got = open("/", O_PATH);
-        if (got != fd) return false; /* cannot happen: open failed, or a lower number was free */
+        if (got != fd) return false; /* open failed or returned another number; neither should happen */
     }
     return true;
 }

@@ -9,7 +9,7 @@
 
 /* One item of a rule, "NAME" or "NAME=A|B"; borrowed. */
 typedef struct item {
-    const char *name, *values; /* values NULL: the option is given */
+    const char *name, *values; /* values NULL: the item holds if the option is given */
     size_t length, values_length;
 } item;
 

@@ -41,7 +41,7 @@ const char *gp_cli_suggest(const char *word, const char *const *names)
     size_t nearest = 99, length = strlen(word);
     for (; *names; names++) {
         size_t d = distance(word, *names);
-        if (length >= 3 && gp_str_starts(*names, word)) d = least(d, 1); /* the word is the beginning of the name */
+        if (length >= 3 && gp_str_starts(*names, word)) d = least(d, 1); /* the user may have shortened the name */
         if (d < nearest) nearest = d, best = *names;
     }
     return nearest <= 2 && nearest < length ? best : NULL;
@@ -139,7 +139,8 @@ void gp_cli_put_range(gp_str *s, const gp_cli_option *o, bool all)
     if (has_max) gp_str_printf(s, " and %s %.15g", r->below_max ? "below" : "at most", r->max);
 }
 
-/* what: "a whole number".  all: the message also names the maximum of GP_CLI_FROM_U32. */
+/* what: the expected kind of value, such as "a whole number". all: name the maximum even if it is that of
+ * GP_CLI_FROM_U32. */
 static gp_status fail_number(const gp_cli_option *o, const char *what, const char *value, bool all, gp_error *err)
 {
     gp_str s = GP_STR_INIT;

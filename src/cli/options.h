@@ -51,32 +51,31 @@ typedef struct gp_cli {
 
     uint64_t given[2]; /* bit i: option i of the command's table was given */
     uint64_t own;      /* images that were skipped because goldpan drew them */
-    gp_str notes;      /* notes kept by gp_cli_note: members of a JSON array */
+    gp_str notes;      /* notes kept by gp_cli_note: elements of a JSON array */
     bool help, json;
-    bool json_printed; /* the one object of --json has been printed */
+    bool json_printed; /* true: the JSON object has been printed; a command prints only one */
     const char *catalog, *model, *revision;
     bool fast_decode;
-    int precision, engine; /* index of the choice, equal to gp_precision, gp_engine */
+    int precision, engine; /* index of the chosen word: a gp_precision, a gp_engine */
     gp_cli_count threads, batch, max_pixels;
     const char *prompts, *image_column, *prompt_column;
     bool retry_failed, guesses, keep_frames;
     gp_cli_count per_prompt, top, stars;
     gp_cli_real min_score;
-    int strategy, by, diversity; /* index of the choice, equal to gp_pick_strategy, gp_pick_by, gp_pick_diversity */
+    int strategy, by, diversity; /* index of the chosen word: a gp_pick_strategy, gp_pick_by, gp_pick_diversity */
     gp_cli_count per_category, per_slice, min_support;
     gp_cli_real balance, lift_factor, min_lift;
     bool one_per_duplicate, explain, null;
     gp_cli_texts why, where;
     const char *categories, *category_column;
-    int profile, mode, criterion, reference; /* index of the choice; profile, mode and criterion are equal to
-                                              * gp_slice_... */
-    int distance;                            /* index into the choices */
+    int profile, mode, criterion; /* index of the chosen word: a gp_slice_profile, gp_slice_mode, gp_slice_criterion */
+    int reference, distance;      /* index of the chosen word */
     gp_cli_count n_slices, seed, resamples;
     gp_cli_real alpha, min_cosine;
     const char *vectors, *queries, *table, *value, *group;
     gp_cli_texts features, embeddings;
     bool show, reduce;
-    int metric, method; /* index into the choices */
+    int metric, method; /* index of the chosen word */
     gp_cli_count neighbours, dims, min_cluster_size, min_samples, clusters, level;
     gp_cli_real min_dist, epsilon, recall;
     bool leaf, allow_single;
@@ -93,30 +92,30 @@ typedef struct gp_cli {
     gp_cli_real hires;
     bool score, adaptive, picks, flagged, no_seed;
     const char *site;
-    int site_images; /* index of the choice, equal to gp_site_images */
+    int site_images; /* index of the chosen word: a gp_site_images */
     bool no_sheet, readonly, no_open, new_key;
     gp_cli_count port;
     gp_cli_count thumb, max_prompts, max_candidates;
     bool failures, force, images;
     const char *texts, *out;
     const char *scorer;
-    int sort; /* index of the choice, equal to gp_words_order */
+    int sort; /* index of the chosen word: a gp_words_order */
 } gp_cli;
 
 typedef enum gp_cli_kind {
     GP_OPT_FLAG,   /* bool */
-    GP_OPT_TEXT,   /* const char *; empty only where `value` is "TEXT" */
+    GP_OPT_TEXT,   /* const char *; may be empty only if `value` is "TEXT" */
     GP_OPT_TEXTS,  /* gp_cli_texts: may be given several times */
     GP_OPT_COUNT,  /* gp_cli_count: a whole number of at least 0, in `range` */
     GP_OPT_REAL,   /* gp_cli_real: a finite number in `range` */
     GP_OPT_CHOICE, /* int: index into `value`, "a|b|c" */
-    GP_OPT_LIST    /* bool; all words after the option are arguments of the command */
+    GP_OPT_LIST    /* bool; the value of the option is added to the arguments of the command */
 } gp_cli_kind;
 
 /* The numbers that an option accepts.  All zero: only the limits of the option's kind apply. */
 typedef struct gp_cli_range {
     double min, max;
-    bool above_min, below_max; /* min, or max, itself is not accepted */
+    bool above_min, below_max; /* true: min (or max) itself is not accepted */
 } gp_cli_range;
 #define GP_CLI_FROM(a)                                                                                                 \
     {                                                                                                                  \
@@ -138,7 +137,7 @@ typedef struct gp_cli_range {
     {                                                                                                                  \
         (a), (b), true, true                                                                                           \
     }
-/* From a to the largest number that the library's field holds.  The help does not name this maximum. */
+/* From a to the largest value of a uint32_t, the type of the library's field.  The help does not name this maximum. */
 #define GP_CLI_FROM_U32(a) GP_CLI_FROM_TO(a, UINT32_MAX)
 
 typedef struct gp_cli_option {
@@ -179,9 +178,9 @@ struct gp_cli_command {
     const char *examples;  /* lines, each without the leading blanks */
     const gp_cli_option *options;
     size_t least, most; /* number of arguments */
-    const char *needs;  /* a rule like an option's; an option that is alone in its group is required */
-    bool keeps_nothing; /* an interrupted run keeps no results, so it cannot be continued */
-    bool goes_on;       /* --out is a folder; the same command adds the files that are missing there */
+    const char *needs;  /* a rule as in gp_cli_option; if a group has only one option, that option is required */
+    bool keeps_nothing; /* true: an interrupted run keeps no results, so it cannot be continued */
+    bool goes_on;       /* true: --out is a folder, and the same command adds the files that are missing there */
     int (*run)(gp_cli *cli);
 };
 
@@ -206,8 +205,8 @@ void gp_cli_put_needs(gp_str *s, const gp_cli_command *command, const gp_cli_opt
 void gp_cli_put_excludes(gp_str *s, const gp_cli_command *command, const gp_cli_option *option);
 /* Returns whether the command's `needs` name this option without an alternative. */
 bool gp_cli_required(const gp_cli_command *command, const gp_cli_option *option);
-/* Appends the range in words, such as "from 1 to 64"; nothing if the kind has no other limits.  all: also the maximum of
- * GP_CLI_FROM_U32. */
+/* Appends the range in words, such as "from 1 to 64"; appends nothing if the option has no limits of its own. all:
+ * append the maximum even if it is that of GP_CLI_FROM_U32. */
 void gp_cli_put_range(gp_str *s, const gp_cli_option *option, bool all);
 
 /* Convert between a word of the list "A|B|C" and its index.  The index is -1 if the list lacks the word.  *length:

@@ -135,7 +135,7 @@ static bool goes_back(const char *path)
 static char *real_folder(const char *path)
 {
     char *plain = realpath(path, NULL), *folder = plain ? folder_of(plain, false) : NULL;
-    free(plain); /* allocated by the C library, hence free */
+    free(plain); /* free, not gp_free: the C library allocated the path */
     return folder;
 }
 
@@ -143,7 +143,7 @@ static char *real_folder(const char *path)
 static char *present_folder(void)
 {
     char *plain = get_current_dir_name(), *copy = plain ? gp_str_dup(plain) : NULL;
-    free(plain); /* allocated by the C library, hence free */
+    free(plain); /* free, not gp_free: the C library allocated the path */
     return copy;
 }
 
@@ -308,7 +308,8 @@ static void say_above(gp_cli *cli, const char *path, bool create)
         gp_term_say(&cli->term, "%s", message);
 }
 
-/* GP_CLI_OWN: *path is the catalog's place in the first folder's own .goldpan; stays NULL if there is no .goldpan. */
+/* For GP_CLI_OWN: sets *path to the catalog's path in the first folder's own .goldpan.  *path stays NULL if the folder
+ * has no .goldpan. */
 static gp_status own_catalog(const char *const *paths, size_t count, char **path, gp_error *err)
 {
     const char *folder = first_folder(paths, count);
