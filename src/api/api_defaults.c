@@ -2,7 +2,8 @@
  * Implements the functions of goldpan/defaults.h, which fill in defaults. */
 #include "api/api.h"
 
-/* The macro gets the name of the defaults, because their commas would separate macro arguments. */
+/* NAME names the macro GP_NAME_DEFAULTS.  Its text cannot be an argument, because its commas would separate
+ * arguments. */
 #define INIT(type, NAME)                                                                                               \
     void type##_init(type *options, size_t size)                                                                       \
     {                                                                                                                  \

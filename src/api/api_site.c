@@ -12,7 +12,7 @@
 
 enum { NEAR = 24 };
 
-/* Removes images without a row in the view, so that they take no place among the nearest.  rows[i]: the view's row of
+/* Removes images without a row in the view, so that the k nearest rows contain none of them. rows[i]: the view's row of
  * image i of m. */
 static void keep_rows(const gp_view *view, gp_cat_matrix *m, uint32_t *rows)
 {
@@ -62,9 +62,7 @@ static gp_status find_near(gp_catalog *catalog, const gp_view *view, const gp_si
     gp_cat_matrix m = {0};
     char *scorer = NULL;
     *out = NULL;
-    if (gp_cat_scorer_last(catalog, &scorer, NULL) != GP_OK)
-        return GP_OK; /* no image has a score, so there is no
-                                                                            * embedding */
+    if (gp_cat_scorer_last(catalog, &scorer, NULL) != GP_OK) return GP_OK; /* without scores there are no embeddings */
     gp_status st = gp_cat_matrix_columns(catalog, scorer, GP_MATRIX_VECTORS, &m, err);
     if (st == GP_OK && m.n) st = near_of(view, &m, o, out, err);
     gp_cat_matrix_clear(&m);

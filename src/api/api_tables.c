@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "table/columns.h"
 
-/* gp_columns is a gp_table under its public name. */
+/* gp_columns is the public name of gp_table. */
 static const gp_table *table_of(const gp_columns *columns)
 {
     return (const gp_table *)(const void *)columns;

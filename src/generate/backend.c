@@ -269,8 +269,8 @@ static bool plain_words(const gp_str *body, char *out, size_t size)
     return true;
 }
 
-/* Returns true if the generator itself reports this error (with the type of the error, or lack of memory).  Other
- * errors (a proxy, a restart) may be temporary. */
+/* Returns true if the generator itself reports the error: the response names the type of the error, or a lack of
+ * memory.  Other errors, as from a proxy or during a restart, may be temporary. */
 static bool is_report(const gp_json *wrong, const char *words)
 {
     const char *all = gp_json_text(gp_json_get(wrong, "errors"), NULL);

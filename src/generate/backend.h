@@ -104,8 +104,8 @@ void gp_gen_note(const gp_gen_backend *b, const char *code, const char *format, 
 const char *gp_gen_or_no_seed(const gp_gen_backend *b);
 /* Returns true if the request has a value for the option, such as "--steps". */
 bool gp_gen_asks(const gp_gen_request *r, const char *option);
-/* Sends a note for each of the options that the user gave.  options: options that the protocol does not know; NULL ends
- * the list. */
+/* Sends a note for each option that the user gave but the protocol does not support. options: the options that it does
+ * not support, with NULL at the end. */
 void gp_gen_note_ignored(const gp_gen_backend *b, const char *const *options);
 
 /* Result of comparing the metadata of a file (prompt, negative prompt, seed) with the request. */

@@ -466,7 +466,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     gp_status st = gp_comfy_fill(b, r, NULL, &j.graph, &why);
     if (st == GP_OK)
         st = run(&j, err);
-    else if (st == GP_ERR_USAGE && r->workflow) /* only this image's own graph cannot be filled in */
+    else if (st == GP_ERR_USAGE && r->workflow) /* the image has its own graph, so other images may still succeed */
         st = gp_gen_set_result(out, GP_GEN_FAILED, "%s", why.message);
     else
         gp_fail_as(err, st, &why);

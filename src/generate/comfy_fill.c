@@ -18,7 +18,11 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MOST_SETS = 1024, MOST_CANDIDATES = 6, MOST_SHOWN = 40 /* MOST_SHOWN: bytes of a text in a message */ };
+enum {
+    MOST_SETS = 1024,
+    MOST_CANDIDATES = 6,
+    MOST_SHOWN = 40 /* MOST_SHOWN: maximum bytes of a text that a message shows */
+};
 
 struct gp_gen_graph {
     gp_hash hash; /* hash of the graph's text */
@@ -93,7 +97,7 @@ static bool is_asked(const gp_gen_request *r, size_t variable)
 /* ------------------------------------------------------------------ --set */
 
 typedef struct set_parts {
-    const char *node, *input, *value; /* `value` ends with a NUL, the others do not */
+    const char *node, *input, *value; /* `value` ends with a NUL; `node` and `input` have sizes instead */
     size_t node_size, input_size;
 } set_parts;
 

@@ -30,7 +30,8 @@ static void put_value(gp_str *s, const gp_gen_request *r, const char *name, size
     } values[] = {{"prompt", r->prompt, 0, 0},
                   {"negative", r->negative ? r->negative : "", 0, 0},
                   {"out", r->out, 0, 0},
-                  {"requests", "-", 0, 0}, /* "-" usually means standard input */
+                  /* "-": the usual name of standard input, from which the program reads its requests */
+                  {"requests", "-", 0, 0},
                   {"key", r->key, 0, 0},
                   {"model", r->model ? r->model : "", 0, 0},
                   {"sampler", r->sampler ? r->sampler : "", 0, 0},

@@ -14,7 +14,7 @@ static const struct {
              {"Schedule type", "scheduler"},
              {"CFG scale", "cfg_scale"},
              {"Seed", "seed"},
-             /* width or height is written alone only if the other is not known; else "Size" has both */
+             /* Width and Height are written only if one of the two is unknown; otherwise "Size" has both */
              {"Width", "width"},
              {"Height", "height"},
              {"Model hash", "model_hash"},
@@ -45,7 +45,7 @@ static void put_text(gp_str *out, const char *text)
     bool quoted = !*text || has_blank_end(text) || strchr("{[", *text);
     for (const char *c = text; *c && !quoted; c++) quoted = (unsigned char)*c < ' ' || strchr(",:\"", *c);
     if (quoted)
-        gp_json_put_string(out, text); /* as AUTOMATIC1111 writes it */
+        gp_json_put_string(out, text); /* AUTOMATIC1111 writes such values as JSON strings */
     else
         gp_str_puts(out, text);
 }

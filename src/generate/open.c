@@ -27,7 +27,7 @@ static const gp_gen_protocol_table *by_name(const char *name)
 static const struct {
     bool title;
     const char *sign, *words;
-    const gp_gen_protocol_table *only; /* the protocol that must be given for this entry; NULL: any or none */
+    const gp_gen_protocol_table *only; /* the entry holds only if the user gives this protocol; NULL: it always holds */
 } pages[] = {
     {false, "goldpan explore", "the server is goldpan's own explorer, not a generator", NULL},
     {true, "SwarmUI", "the server is SwarmUI, but its API does not answer as expected", &gp_gen_swarm},
@@ -232,7 +232,7 @@ gp_status gp_gen_open(const gp_gen_options *o, gp_gen_backend **out, gp_error *e
     if (web && !take_login(b)) GP_TRY_GOTO(gp_fail_memory(err, "the connection to the generator"));
     if (!b->protocol && !web) b->protocol = &gp_gen_command;
     if (!b->protocol && gp_str_ends(b->address, "/v1"))
-        b->protocol = &gp_gen_openai; /* clients of OpenAI's API usually take such an address */
+        b->protocol = &gp_gen_openai; /* addresses of servers with OpenAI's API usually end with /v1 */
     GP_TRY_GOTO(check_words(b, web, err));
     GP_TRY_GOTO(gp_http_open(&b->http, err));
     if (!b->protocol)

@@ -48,8 +48,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     if (r->model && gp_str_starts(r->model, "gpt-image")) gp_gen_put_text(&body, "output_format", "png");
     gp_str_putc(&body, '}');
     if (body.failed) GP_TRY_GOTO(gp_fail_memory(err, "a request"));
-    bool based =
-        gp_str_ends(b->address, "/v1"); /* clients of OpenAI's API usually take an address that ends with "/v1" */
+    bool based = gp_str_ends(b->address, "/v1"); /* addresses of servers with OpenAI's API usually end with "/v1" */
     GP_TRY_GOTO(gp_gen_call(b, based ? "/images/generations" : "/v1/images/generations", body.data, &answer, out, err));
     if (answer.wrong && answer.code == 400 && is_refusal(answer.wrong)) out->outcome = GP_GEN_REFUSED;
     if (answer.wrong && out->outcome == GP_GEN_RETRY && is_without_money(answer.wrong)) out->outcome = GP_GEN_FAILED;

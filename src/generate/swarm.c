@@ -77,7 +77,8 @@ out:
     return st;
 }
 
-/* A session ends when the server restarts; then opens one new session. */
+/* Generates an image.  If the session has expired (the server was restarted), opens a new session and tries once
+ * more. */
 static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err)
 {
     bool expired;

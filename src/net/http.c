@@ -53,7 +53,7 @@ struct exchange {
     gp_http_response *response;
     uint64_t delivered; /* body bytes passed to the sink, over all attempts */
     uint64_t skip;      /* bytes of the current body that the sink already has */
-    bool body_begun;    /* the current body has begun, so skip and range are checked */
+    bool body_begun;    /* begin_body has set `skip` and checked the range of the current body */
     double since;       /* start of the current period of request->silence */
     uint64_t heard;     /* bytes received in this period */
     double end;         /* time limit of the complete response; 0: no limit */
@@ -163,7 +163,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *user)
     (void)one;
     hear(x, size);
     curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &code);
-    if (code != 200 && code != 201 && code != 202 && code != 206) { /* the body of an error or a redirect */
+    if (code != 200 && code != 201 && code != 202 && code != 206) { /* of an error or a redirect: not for the sink */
         if (x->response->body.size + size <= MAX_ERROR_BODY) gp_str_add(&x->response->body, bytes, size);
         return size;
     }
@@ -393,7 +393,7 @@ static gp_status walk(gp_http *http, struct exchange *x, CURLU *at, CURLcode *re
             st = fail_at(err, GP_ERR_NETWORK, before, "it redirects from https to http, which goldpan does not follow");
             goto out;
         }
-        if (!same) own = false; /* stays false, even if a later redirect leads back */
+        if (!same) own = false; /* never send the secrets again, even if a later redirect leads back to the host */
         if (hop + 1 == HOPS) {
             st = fail_at(err, GP_ERR_NETWORK, before, "too many redirects");
             goto out;

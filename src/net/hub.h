@@ -15,7 +15,7 @@ bool gp_hub_name_valid(const char *name);
  * complete snapshot of a cache without refs/main. The NOT_FOUND message names what is missing, or the existing
  * snapshots. */
 gp_status gp_hub_find(const char *name, const char *revision, char **folder, gp_error *err);
-/* Writes the name of the model whose snapshot the folder is.  False: the folder is not in a cache. */
+/* For a snapshot folder of a cache: writes the name of its model.  False: the folder is not in a cache. */
 bool gp_hub_name_of(const char *folder, char *name, size_t size);
 /* Lists the cached models in order of name. */
 gp_status gp_hub_list(bool (*visit)(void *, const gp_cached_model *), void *user, gp_error *err);

@@ -248,7 +248,7 @@ gp_status gp_hub_ref_write(const gp_hub_repo *repo, const char *revision, const 
     char now[41];
     bool known = false;
     GP_TRY(gp_hub_ref_read(repo, revision, now, &known, err));
-    if (known && !strcmp(now, commit)) return GP_OK; /* writes nothing, so a read-only cache stays usable */
+    if (known && !strcmp(now, commit)) return GP_OK; /* write nothing, so that a read-only cache stays usable */
     char *path = gp_hub_path(repo, "refs", revision, NULL);
     if (!path) return gp_fail_memory(err, "a cache path");
     gp_status st = make_parent(path, err);
@@ -320,8 +320,8 @@ gp_status gp_hub_prepare(const gp_hub_repo *repo, const char *commit, gp_error *
     GP_TRY_GOTO(gp_folder_make(blobs, err));
     GP_TRY_GOTO(gp_folder_make(snapshot, err));
     GP_TRY_GOTO(gp_folder_make(repo->locks, err));
-    if (access(tag_path, F_OK) != 0)
-        (void)!gp_file_replace(tag_path, tag, sizeof tag - 1, NULL); /* optional, so errors are ignored */
+    if (access(tag_path, F_OK) != 0) /* the cache works without the tag, so ignore errors */
+        (void)!gp_file_replace(tag_path, tag, sizeof tag - 1, NULL);
 out:
     gp_mem_free(blobs);
     gp_mem_free(snapshot);
@@ -336,7 +336,8 @@ gp_status gp_hub_link(const gp_hub_repo *repo, const char *commit, const char *f
     gp_str target = GP_STR_INIT, beside = GP_STR_INIT;
     char *entry = gp_hub_path(repo, "snapshots", commit, file), *blob = gp_hub_path(repo, "blobs", etag, NULL);
     gp_str_printf(&target, "../../blobs/%s", etag);
-    /* all processes use the same name, so the next one removes the file of a killed process; the blob's lock is held */
+    /* All processes use the same name, so the next process removes the file that a killed process left.  The blob's
+     * lock keeps two processes from using the name at the same time. */
     gp_str_printf(&beside, "%s/snapshots/%s/.%s.tmp", repo->folder, commit, file);
     if (!entry || !blob || target.failed || beside.failed) GP_TRY_GOTO(gp_fail_memory(err, "a cache path"));
     if (!gp_hub_env_on("HF_HUB_DISABLE_SYMLINKS")) {
@@ -382,7 +383,8 @@ gp_status gp_hub_lock(const gp_hub_repo *repo, const char *etag, bool (*progress
             close(fd); /* another process removed the file after we opened it, so this lock protects nothing */
             continue;
         }
-        if (errno != EWOULDBLOCK && errno != EINTR) { /* the file system has no flock: rely on the hash */
+        /* the file system has no flock: go on without a lock, because the hash of the file is checked */
+        if (errno != EWOULDBLOCK && errno != EINTR) {
             *lock = fd;
             goto out;
         }
