@@ -165,8 +165,8 @@ static bool next_word(const char *text, size_t size, size_t *at, size_t *start, 
     return *length > 0;
 }
 
-/* Returns true for a keyword, also with a weight or part of one attached ("AND:1.2"; "AND:" before a blank and "1.2").
- * Otherwise removing the weight later would leave a bare keyword. */
+/* Returns true for AND or BREAK, alone or followed by a weight or part of a weight ("AND:1.2", "AND:"). Without the
+ * second case, removing the weight later would leave a bare keyword. */
 static bool is_keyword(const char *word, size_t length)
 {
     size_t at = length >= 5 && memcmp(word, "BREAK", 5) == 0 ? 5 : length >= 3 && memcmp(word, "AND", 3) == 0 ? 3 : 0;
@@ -195,7 +195,8 @@ static bool capitals_follow(const char *text, size_t size, size_t at)
     return false;
 }
 
-/* Removes a weight ":1.2" from the end of the output, as it stands before AND. */
+/* Removes a weight such as ":1.2" from the end of the output. Called at AND, because a prompt before AND may end with
+ * its weight. */
 static void remove_weight(gp_str *s)
 {
     size_t end = s->size, colon;

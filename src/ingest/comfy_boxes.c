@@ -101,15 +101,15 @@ static effect effect_of(const gp_comfy_graph_node *node, const gp_comfy_graph_in
     if (is_model(input)) return CHANGES_NOTHING;
     if (input->target != SIZE_MAX || input->dead) return UNKNOWN;
     if (has_strip(node) && strcmp(input->name, "strip_newlines") == 0)
-        return CHANGES_NOTHING;                                       /* gp_comfy_graph_fill_box applies it */
-    if (gp_str_starts(input->name, "insert_") || is_off(node, input)) /* the editor inserts the text, not the node */
-        return CHANGES_NOTHING;
+        return CHANGES_NOTHING; /* gp_comfy_graph_fill_box applies this option */
+    /* "insert_" is a menu of the editor, which has already inserted the text */
+    if (gp_str_starts(input->name, "insert_") || is_off(node, input)) return CHANGES_NOTHING;
     return MAY_CHANGE;
 }
 
 /* ------------------------------------------------------------------ the text of a box */
 
-/* Returns the output that returns this text: 1 for "text_b" or "text_2". */
+/* Returns the number of the output that returns the text of this input: 1 for "text_b" or "text_2". */
 static uint64_t output_of(const char *name)
 {
     size_t size = strlen(name);
@@ -124,7 +124,7 @@ const gp_comfy_graph_input *gp_comfy_graph_box_input(const gp_comfy_graph_node *
     bool encodes = false, sorted = strcmp(node->type, "Text String") == 0;
     if (parts->find_count || parts->replace_count) return NULL;
     if (!gp_comfy_graph_is_text_box(
-            node)) { /* a node of another class must have exactly one text, and at most a seed beside it */
+            node)) { /* a node of an unknown class must have exactly one text, and no other input except a seed */
         const char *own = parts->text_count == 1 ? gp_json_text(parts->texts[0]->value, NULL) : NULL;
         if (parts->others || slot || !own) return NULL;
     }

@@ -79,14 +79,14 @@ bool gp_comfy_graph_is_data(const char *name);
 gp_comfy_route gp_comfy_graph_route(const gp_comfy_graph_node *node, size_t *input);
 void gp_comfy_graph_find_routes(gp_comfy_graph *graph); /* called once by gp_comfy_graph_open */
 
-/* Finds the input that holds the number of input `name`: that input itself, or an input of the linked node (its `seed`,
- * `value`, ...). Returns NULL if there is none. */
+/* Finds the input that holds the number for the input `name`: that input itself or, if it is a link, an input of the
+ * linked node (`seed`, `value`, ...). Returns NULL if there is none. */
 const gp_comfy_graph_input *gp_comfy_graph_number_input(const gp_comfy_graph *graph, const gp_comfy_graph_node *node,
                                                         const char *name);
-/* Returns the number in that input, or NULL. */
+/* Returns the number in the input that gp_comfy_graph_number_input finds, or NULL. */
 const gp_json *gp_comfy_graph_number(const gp_comfy_graph *graph, const gp_comfy_graph_node *node, const char *name);
-/* Returns the value of an input that is not a text: its own value, or that of the value node it links to. NULL:
- * unknown. */
+/* Returns the value of an input that is not a text: its own value or, if the input is a link, the value of the linked
+ * value node. NULL: unknown. */
 const gp_json *gp_comfy_graph_scalar(const gp_comfy_graph *graph, const gp_comfy_graph_input *input);
 
 /* The inputs whose texts were combined to a longer text. A text that is used twice is listed twice. */

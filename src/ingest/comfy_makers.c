@@ -74,7 +74,8 @@ bool gp_comfy_is_sampler(const gp_comfy_graph_node *node)
     if (count < 3) return false;
     bool has_prompt = gp_comfy_has_link(node, "positive") || gp_comfy_has_link(node, "guider");
     return (has_prompt || count >= 5) &&
-           has_canvas(node); /* a node without such an input gets its data from a pipe, or prepares another sampler */
+           /* a node without an input to start from gets its data from a pipe, or prepares another sampler */
+           has_canvas(node);
 }
 
 bool gp_comfy_reworks(const gp_comfy_graph_node *node)
@@ -151,10 +152,10 @@ static bool is_strong(const gp_comfy_graph *g, const gp_comfy_graph_node *node)
 typedef struct nearest {
     size_t nodes[GP_COMFY_MAX_SAMPLERS];
     size_t count;
-    bool masked; /* a node between them and the start has a mask */
+    bool masked; /* a node between the start and the samplers has a mask */
 } nearest;
 
-/* Finds all samplers that links lead back to without passing another sampler. */
+/* Follows links back from the start up to the nearest sampler on each path, and lists these samplers. */
 static void find_nearest(gp_comfy *c, size_t start, bool inclusive, nearest *out, bool *incomplete)
 {
     gp_comfy_graph *g = c->graph;

@@ -311,7 +311,7 @@ static int operation(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node, g
 int gp_comfy_graph_operation(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node, gp_text_parts *parts, int depth,
                              gp_str *out)
 {
-    gp_str s = GP_STR_INIT; /* operations change their text in place, so each gets its own */
+    gp_str s = GP_STR_INIT; /* each operation changes its text in place, so it gets its own text */
     int done = operation(t, node, parts, depth, &s);
     if (done > 0) gp_str_add(out, s.data ? s.data : "", s.size);
     out->failed |= s.failed;

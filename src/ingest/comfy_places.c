@@ -18,8 +18,8 @@ typedef struct placing {
     gp_comfy comfy;
     gp_comfy_graph *g;
     gp_places *out;
-    size_t samplers[MAX_ALL]; /* samplers in the order found from the savers */
-    bool made[MAX_ALL];       /* the sampler made an image from noise */
+    size_t samplers[MAX_ALL]; /* samplers, in the order in which the walk from the savers found them */
+    bool made[MAX_ALL];       /* true: the sampler made an image from noise */
     size_t count;
 } placing;
 
@@ -143,8 +143,9 @@ static void keep(const placing *p, gp_comfy_graph_leaves *leaves, const char *ro
     leaves->count = kept;
 }
 
-/* Finds the single input of a site that holds the prompt. Among the parts of a combined text it prefers those whose
- * name or title says so, then those in text boxes, then those that are not empty. Returns NULL if several remain. */
+/* Finds the single input of a site that holds the prompt. Among the parts of a combined text, prefers parts whose name
+ * or title indicates the role, then parts in text boxes, then parts that are not empty. Returns NULL if several
+ * remain. */
 static const gp_comfy_graph_input *only_leaf(const placing *p, const gp_comfy_site *site, const char *role)
 {
     gp_comfy_graph_leaves leaves = {.count = 0};
@@ -252,7 +253,7 @@ static bool feeds_only(const gp_comfy_graph *g, const gp_comfy_graph_input *leaf
     return true;
 }
 
-/* Finds the input with the text that a link leads to, if there is only one. */
+/* Follows a link and returns the input that holds its text, if there is exactly one. */
 static const gp_comfy_graph_input *string_leaf(const gp_comfy_graph *g, const gp_comfy_graph_input *direct)
 {
     gp_comfy_graph_leaves leaves = {.count = 0};

@@ -33,7 +33,7 @@ const gp_comfy_graph_node *gp_comfy_holder(const gp_comfy_graph *graph, const gp
 
 /* ------------------------------------------------------------------ savers */
 typedef struct gp_comfy_savers {
-    size_t nodes[GP_COMFY_MAX_SAVERS]; /* each of these may have written the file */
+    size_t nodes[GP_COMFY_MAX_SAVERS]; /* the nodes that may have written the file */
     size_t count;
     bool more; /* there are more savers than fit into `nodes` */
 } gp_comfy_savers;

@@ -127,7 +127,7 @@ static gp_status name_fits(const char *prefix, const char *path, int *out, gp_er
         score = 3000;
     else if (!strchr(base, '*') && size > prefix_size && strncmp(name, base, prefix_size) == 0 &&
              strchr("_-. (", name[prefix_size]))
-        score = 1000; /* other text follows the prefix */
+        score = 1000; /* the file's name has other text than a counter after the prefix */
     if (score)
         score += folder + letters_of(folder ? all : base); /* if the folder does not fit, only the file name counts */
     gp_str_clear(&pattern);

@@ -72,7 +72,8 @@ static void put_string(gp_settings *s, const gp_comfy_graph *g, const char *key,
     gp_comfy_graph_texts texts = {g, NULL, "positive", GP_GRAPH_TEXTS_BUDGET, 0, SIZE_MAX, NULL, NULL};
     gp_str text = GP_STR_INIT;
     if (input && input->target != SIZE_MAX) there = gp_comfy_graph_find(&g->nodes[input->target], name);
-    if (there && gp_json_text(there->value, NULL)) input = there; /* a node that offers names to choose from */
+    /* the linked node only offers names to choose from, so take the chosen name */
+    if (there && gp_json_text(there->value, NULL)) input = there;
     bool known = input && gp_comfy_graph_text(&texts, input, 0, &text);
     s->json.failed |= text.failed;
     if (known && text.size) gp_settings_text(s, key, text.data, text.size);

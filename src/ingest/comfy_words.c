@@ -307,5 +307,5 @@ void gp_comfy_collect_unsorted(gp_comfy *c, gp_comfy_words *w)
         bool negative = g->mark[i] == g->round || (title && strcasestr(title, "negative"));
         if (gp_comfy_named(&g->nodes[i], "TextEncode") && !negative) encoder_text(c, i, "positive", w);
     }
-    if (w->nodes > 1) mark_unknown(w, SIZE_MAX); /* it is unknown which of them is the prompt */
+    if (w->nodes > 1) mark_unknown(w, SIZE_MAX); /* it is unknown which encoder has the prompt */
 }

@@ -21,8 +21,9 @@ typedef struct gp_match_counts {
     size_t first_ambiguous, first_elsewhere, first_repeated; /* row numbers; SIZE_MAX: none */
 } gp_match_counts;
 
-/* paths [n]: absolute paths of the images. rows [n]: receives each image's row, or SIZE_MAX. roots: as given by the
- * user. Time: O(n log n + rows log n). Memory: 1 byte per row; per image 40 bytes and twice the length of its path. */
+/* Finds the row of each image by the paths in the table. paths [n]: absolute paths of the images. rows [n]: receives
+ * each image's row, or SIZE_MAX. roots: as given by the user. Time: O(n log n + rows log n). Memory: 1 byte per row;
+ * per image 40 bytes and twice the length of its path. */
 gp_status gp_match_rows(const gp_table *table, size_t image_column, const char *const *paths, size_t n,
                         const char *const *roots, size_t root_count, gp_watch *watch, size_t *rows,
                         gp_match_counts *counts, gp_error *err);

@@ -25,12 +25,13 @@ bool gp_settings_has(const gp_settings *settings, const char *key)
     return false;
 }
 
-/* Begins a member. Returns false if the member must not be added. */
+/* Begins a member. Returns false if the member is left out: its value is empty, its key is repeated or is not UTF-8, or
+ * there are too many members. */
 static bool begin(gp_settings *s, const char *key, size_t size)
 {
     if (!size || s->count == MAX_SETTINGS || s->keys.failed || gp_settings_has(s, key)) return false;
     if (!gp_utf8_valid(key, strlen(key)))
-        return false; /* two different invalid keys could be written as the same text */
+        return false; /* reject the key, because two different invalid keys could become the same text in JSON */
     gp_str_add(&s->keys, key, strlen(key) + 1);
     if (s->keys.failed) return false;
     gp_str_puts(&s->json, s->count++ ? ", " : "{");
@@ -179,7 +180,8 @@ static bool has_prefix(const gp_chunk *chunk, const struct reader *r)
         if (c >= 'A' && c <= 'Z') c = (char)(c - 'A' + 'a');
         if (c != r->prefix[i]) return false;
     }
-    return !chunk->text[r->prefix_size - 1] || r->prefix[r->prefix_size - 1]; /* compare a NUL in the prefix exactly */
+    /* the loop ends before a NUL at the end of the prefix, so compare that NUL here */
+    return !chunk->text[r->prefix_size - 1] || r->prefix[r->prefix_size - 1];
 }
 
 /* Sets the source of an A1111 text to the chunk's key. A graph's source is already its node. */

@@ -137,7 +137,7 @@ static const char *bracket_end(const char *p, const char *end)
     return NULL;
 }
 
-/* Returns true if a pair ends at p: blanks, then a comma or the end. */
+/* Returns true if a pair "Key: value" ends at p: only blanks follow, up to a comma or the end. */
 static bool pair_ends(const char *p, const char *end)
 {
     while (p < end && is_space(*p)) p++;
@@ -163,7 +163,7 @@ static const char *value_end(pairs *p, const char *at)
     return stop ? stop : end;
 }
 
-/* Reads the next pair. Text that is not a pair is skipped up to the next comma. */
+/* Reads the next pair "Key: value". Skips text that is not a pair up to the next comma. */
 static bool next_pair(pairs *p)
 {
     const char *end = p->rest.end;
@@ -480,10 +480,10 @@ static gp_status read_infotext(const char *bytes, size_t size, bool lax, gp_meta
     bool settled = find_settings(all, lax, &line, &prompts, &behind, &alone);
     if (!settled) prompts = all, behind = (text){all.end, all.end};
     split_prompts(prompts, alone || !settled, &positive, &negative);
-    if (!settled && negative.at == negative.end) return GP_OK; /* treated like any other text */
+    if (!settled && negative.at == negative.end) return GP_OK; /* not an A1111 text: found is false */
     if (!take(&meta.prompt, positive) || !take(&meta.negative, negative)) goto memory;
     bool marker = (size_t)(line.end - line.at) == strlen("Steps: 0") &&
-                  starts(line, "Steps: 0"); /* a marker for a text without settings */
+                  starts(line, "Steps: 0"); /* the line "Steps: 0" alone means: no settings */
     if (!marker) GP_TRY_GOTO(put_settings(&settings, line, behind, &meta, err));
     if (meta.prompt) meta.evidence = GP_EVIDENCE_STATED;
     if (meta.prompt) gp_meta_loras(&loras, meta.prompt);

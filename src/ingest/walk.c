@@ -188,7 +188,8 @@ static gp_status read_folder(walker *w, frame *out)
             report_skipped(w, GP_PASSED_OWN, NULL);
             continue;
         }
-        if (own) kind = 'x'; /* the user named this folder, so the caller decides */
+        /* the user named this folder as a root, so the caller decides about the files of the export */
+        if (own) kind = 'x';
         gp_str_putc(&names, kind);
         gp_str_add(&names, entry->d_name, strlen(entry->d_name) + 1);
         count++;
@@ -304,8 +305,8 @@ static bool is_inside(const root *outer, const root *inner)
     return inner->size == outer->size || outer->path[outer->size - 1] == '/' || inner->path[outer->size] == '/';
 }
 
-/* Returns true if the walk of `outer` reaches `inner`. For this no name between them may be hidden, no folder may be a
- * link, and `inner` must be a folder or have the name of an image. */
+/* Returns true if the walk of `outer` reaches `inner`. Between the two, no name may be hidden and no folder may be a
+ * link. `inner` must be a folder or have the name of an image. */
 static bool is_reached(const root *outer, root *inner)
 {
     if (inner->size == outer->size) return true;
