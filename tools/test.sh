@@ -6,6 +6,8 @@
 #
 # GOLDPAN_WERROR=true makes warnings errors.  .ci/run sets it; by default it is off, since other compilers may warn more.
 # GOLDPAN_TEST_PARTS (default: all): only these parts: release asan tsan clang arm64.
+# GOLDPAN_LIMIT (default: none): seconds after which the running tests are stopped and no others start.  .ci/run sets
+# it, so that a test that hangs is named.
 # GOLDPAN_SLOW (default 20): factor of all time-outs, so that they only end tests that hang, even on a loaded machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -42,10 +44,17 @@ prepare() {  # DIR OPTION...: configures if necessary, and builds
 }
 
 run() { # TITLE DIR LOG MESON_TEST_ARGUMENT...
-    local title=$1 dir=$2 log=$3 start=$SECONDS
+    local title=$1 dir=$2 log=$3 start=$SECONDS status=0
     shift 3
     rm -f "$dir/meson-logs/$log.json"
-    meson test -C "$dir" --no-rebuild --print-errorlogs --timeout-multiplier "$GOLDPAN_SLOW" --logbase "$log" "$@" >"$dir/$log.out" 2>&1 || true
+    local left=0  # no limit
+    if [ -n "${GOLDPAN_LIMIT:-}" ]; then
+        left=$((GOLDPAN_LIMIT - SECONDS))
+        [ "$left" -gt 0 ] || { broken+=("$title: not run, since GOLDPAN_LIMIT ($GOLDPAN_LIMIT s) is over"); return; }
+    fi
+    timeout --kill-after=60 "$left" meson test -C "$dir" --no-rebuild --print-errorlogs \
+        --timeout-multiplier "$GOLDPAN_SLOW" --logbase "$log" "$@" >"$dir/$log.out" 2>&1 || status=$?
+    [ "$status" != 124 ] && [ "$status" != 137 ] || broken+=("$title: stopped, since GOLDPAN_LIMIT ($GOLDPAN_LIMIT s) is over")
     # lines of passed tests stay in the file only
     grep -vE '^ *[0-9]+/[0-9]+ .* (OK|SKIP) +[0-9.]+s|^ninja: |^(Ok|Expected Fail|Unexpected Pass|Skipped|Timeout|Fail): +[0-9]+ *$|^Full log written|^$' \
         "$dir/$log.out" || true

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
-import { axeSource, cellsInOrder, count, current, explore, hashOf, keepScreenshot, makeCatalog, openBrowser, openPage, ratingOf, settle, sql, until, view } from './support.mjs';
+import { after, before, describe } from 'node:test';
+import { axeSource, cellsInOrder, count, current, explore, hashOf, it, keepScreenshot, makeCatalog, openBrowser, openPage, ratingOf, settle, sql, until, view } from './support.mjs';
 
 let pictures, server, browser, total, placed, apart;
 before(async () => {

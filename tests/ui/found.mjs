@@ -6,8 +6,8 @@ import { execFileSync } from 'node:child_process';
 import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { basename, extname, join, normalize } from 'node:path';
-import { after, before, describe, it } from 'node:test';
-import { env, explore, folder, goldpan, keepScreenshot, makeCatalog, openBrowser, openPage, sql, until, view } from './support.mjs';
+import { after, before, describe } from 'node:test';
+import { env, explore, folder, goldpan, it, keepScreenshot, makeCatalog, openBrowser, openPage, sql, until, view } from './support.mjs';
 
 let pictures, catalog, server, browser;
 /** ids of slices by what is known of them */

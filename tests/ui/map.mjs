@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The map with its panes, the charts and the table: what they show, how they are arranged, and what they remember.
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { count, current, explore, keepScreenshot, makeCatalog, openBrowser, openPage, settle, sql, until, view } from './support.mjs';
+import { after, before, describe } from 'node:test';
+import { count, current, explore, it, keepScreenshot, makeCatalog, openBrowser, openPage, settle, sql, until, view } from './support.mjs';
 
 let pictures, server, browser, total;
 before(async () => {

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
-import { axeSource, explore, folder, keepScreenshot, makeCatalog, openBrowser, patience, settle, sql, until } from './support.mjs';
+import { after, before, describe } from 'node:test';
+import { axeSource, explore, folder, it, keepScreenshot, makeCatalog, openBrowser, settle, sql, until } from './support.mjs';
 
 let pictures, server, browser, prompts;
 before(async () => {
@@ -51,7 +51,7 @@ async function open(address = '#review', { url = server.url, ...options } = {}) 
   page.on('pageerror', (error) => page.wrong.push(error.message));
   page.on('console', (message) => message.type() === 'error' && page.wrong.push(message.text()));
   await page.goto(url + address);
-  await page.locator('.main [data-row]').first().waitFor({ timeout: patience });
+  await page.locator('.main [data-row]').first().waitFor();
   return page;
 }
 

@@ -5,8 +5,8 @@ import { execFileSync } from 'node:child_process';
 import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
-import { after, before, describe, it } from 'node:test';
-import { count, env, folder, goldpan, keepScreenshot, makeCatalog, openBrowser, openPage, settle, until, view } from './support.mjs';
+import { after, before, describe } from 'node:test';
+import { count, env, folder, goldpan, it, keepScreenshot, makeCatalog, openBrowser, openPage, settle, until, view } from './support.mjs';
 
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.json': 'application/json', '.jpg': 'image/jpeg', '.png': 'image/png' };
 const asked = [];

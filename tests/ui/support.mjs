@@ -6,13 +6,31 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, 
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import * as runner from 'node:test';
 
 export const goldpan = resolve(process.argv[2]);
 export const source = process.env.GOLDPAN_SOURCE ?? '.';
 const require = createRequire(join(source, 'web/package.json'));
 
-/** Milliseconds that nothing but a hanging page takes: time-outs decide nothing on a loaded machine. */
-export const patience = 6000 * Number(process.env.GOLDPAN_SLOW ?? 20);
+/** The number of failed cases of this file. */
+let failures = 0;
+
+/**
+ * Milliseconds that only a hanging page takes, on a loaded machine too.  After three failed cases the page is broken:
+ * further cases wait a tenth of it, so that a broken page does not take hours.
+ */
+const patience = () => (6000 * Number(process.env.GOLDPAN_SLOW ?? 20)) / (failures < 3 ? 1 : 10);
+
+/** A case that ends as failed after `waits` times the patience, whatever it waits for. */
+export const it = (name, run, waits = 5) =>
+  runner.it(name, { timeout: waits * patience() }, async () => {
+    try {
+      await run();
+    } catch (error) {
+      failures++;
+      throw error;
+    }
+  });
 
 /** Chromium's path, or an end with 77 (skipped).  Snaps are passed over: they have folders of their own for temporary files. */
 function browserPath() {
@@ -68,9 +86,11 @@ export async function explore(pictures, ...options) {
   });
   return {
     url,
+    /** The exit code, or the signal that ended it: SIGKILL if it did not stop by itself. */
     async stop(signal = 'SIGINT') {
       child.kill(signal);
-      return ended;
+      const late = setTimeout(() => child.kill('SIGKILL'), patience());
+      return ended.finally(() => clearTimeout(late));
     },
   };
 }
@@ -86,13 +106,16 @@ export async function openBrowser(...more) {
   const { chromium } = require('playwright-core');
   const browser = await chromium.launch({
     executablePath,
-    timeout: patience,
+    timeout: patience(),
     args: ['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--ignore-gpu-blocklist', ...more],
   });
   const plain = browser.newContext.bind(browser);
   browser.newContext = async (options) => {
     const context = await plain(options);
-    context.setDefaultTimeout(patience);
+    context.setDefaultTimeout(patience());
+    // On a loaded machine Chromium at times draws no frame after a change of the window's size until something asks for
+    // one.  A click by Playwright waits for the frame, without a time-out.
+    await context.addInitScript(() => setInterval(() => requestAnimationFrame(() => undefined), 500));
     return context;
   };
   return browser;
@@ -117,7 +140,7 @@ export async function openPage(browser, url, options = {}) {
 
 /** Waits until `test` holds.  `why`: what is wrong if it never does, or a function that says it then. */
 export async function until(test, why) {
-  const end = Date.now() + patience;
+  const end = Date.now() + patience();
   while (Date.now() < end) {
     if (await test()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -128,7 +151,7 @@ export async function until(test, why) {
 /** A moment of the page's own: `ms`, then frames that it had time to draw. */
 export async function settle(page, ms) {
   await page.waitForTimeout(ms);
-  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => (globalThis.requestIdleCallback ?? setTimeout)(resolve)))));
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => requestIdleCallback(resolve, { timeout: 2000 })))));
 }
 
 /** What a test left on the page, well or not: BUILD/screenshots/NAME.png. */
