@@ -30,8 +30,8 @@ void gp_canvas_stroke(gp_canvas *canvas, const float *points, size_t n, float wi
 void gp_canvas_picture(gp_canvas *canvas, int64_t x, int64_t y, const uint8_t *rgb, uint32_t w, uint32_t h,
                        float radius);
 
-/* Size and weight of a text.  `unit` is 1/14 of the height of capitals in pixels, `weight` the stroke's width in
- * units. */
+/* Size and weight of a text.  `unit` is 1/14 of the height of capitals, in pixels.  `weight` is the width of a stroke,
+ * in units. */
 typedef struct gp_face {
     float unit, weight;
     gp_colour colour;

@@ -61,7 +61,7 @@ typedef struct export_run {
     struct stat folder; /* status of the export's folder; zero if it cannot be read */
     gp_report counts;
     gp_str names;    /* files that this export placed or found in the folder, one on each line */
-    gp_hash *wanted; /* the images that the caller named, sorted; NULL: a choice of the catalog */
+    gp_hash *wanted; /* the images that the caller named, sorted; NULL: images selected by pick, flag or stars */
     size_t wanted_count;
     uint64_t total;
     gp_progress_meter ticker;
@@ -92,7 +92,8 @@ static gp_status read_choice(export_run *r, gp_error *err)
     return GP_OK;
 }
 
-/* Your picks, images with stars and images that the caller named need no score. */
+/* Returns true if the row is exported.  The user's picks, images with stars and images that the caller named need no
+ * score. */
 static bool belongs(const export_run *r, const gp_row *row)
 {
     gp_hash hash;
@@ -205,7 +206,7 @@ gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp
     gp_progress_meter_finish(&r.ticker);
 out:
     gp_table_writer_abort(r.tables);
-    if (r.names.size) { /* the list is also written after a stop */
+    if (r.names.size) { /* also write the list of exported files after a stop or an error */
         gp_status listed = gp_own_names_add(options->folder, &r.names, st == GP_OK ? err : NULL);
         if (st == GP_OK) st = listed;
     }

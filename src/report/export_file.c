@@ -140,7 +140,7 @@ static gp_status copy(const char *source, const gp_hash *hash, const char *targe
     return st;
 }
 
-/* Links the open file, even if its path leads to another file by now. */
+/* Makes a hard link to the open file, even if its path now leads to another file. */
 static int hard_link(int file, const char *source, const char *target)
 {
     char open_file[40];

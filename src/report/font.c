@@ -99,7 +99,7 @@ static const struct { uint32_t cp; glyph glyph; } signs[] = {
 };
 
 /* Latin-1 letters from U+00C0 on: the letter, then its accent ("`" grave, "'" acute, "^", "~", ":" diaeresis, "o" ring,
- * "," cedilla); '.' where a letter is not made of a letter and an accent. */
+ * "," cedilla); '.' for a letter without an accent. */
 static const char latin1[] =
     "A`A'A^A~A:Ao..C,E`E'E^E:I`I'I^I:..N~O`O'O^O~O:....U`U'U^U:Y'...."
     "a`a'a^a~a:ao..c,e`e'e^e:i`i'i^i:..n~o`o'o^o~o:....u`u'u^u:y'..y:";
@@ -238,7 +238,7 @@ float gp_font_draw(gp_canvas *canvas, const gp_face *face, float x, float y, con
         const char *accent;
         bool capital;
         const glyph *g = find_glyph(next_code(text + i, size - i, &used), &accent, &capital);
-        /* Stems lie on whole pixels: at this size sharp edges matter more than exact spacing. */
+        /* Place vertical strokes on whole pixels: in small text, sharp edges matter more than exact spacing. */
         float at = floorf(x + left) + 0.5f;
         draw_strokes(canvas, face, at, y, g->strokes);
         if (accent)

@@ -34,7 +34,7 @@ typedef struct layout {
     float header, line;   /* height of the header; height of a line of the prompt */
     float below, between; /* height of the score line; height of the space before the next row's rule */
     uint32_t thumb, width, height;
-    size_t rows; /* rows that fit into the sheet's limits */
+    size_t rows; /* number of rows that fit into the sheet's limits */
 } layout;
 
 /* ------------------------------------------------------------------ measuring */
@@ -66,7 +66,7 @@ static void gain_text(const gp_sheet_row *row, char *text, size_t size)
     }
 }
 
-/* Returns the width that remains for the prompt beside that text. */
+/* Returns the width that remains for the prompt beside the text at its right. */
 static float text_width(const layout *l, const gp_sheet_row *row)
 {
     char text[96];
@@ -305,7 +305,7 @@ gp_status gp_report_sheet(gp_catalog *cat, const gp_sheet_options *options, gp_r
     gp_progress_meter ticker;
     layout l;
     uint64_t cells = 0;
-    size_t fits = MAX_SIDE / 64; /* more rows than a sheet can hold */
+    size_t fits = MAX_SIDE / 64; /* upper limit: more rows never fit into a sheet */
     double start = gp_clock_now();
     GP_TRY(check_options(cat, options, &jpeg, err));
     if (options->max_prompts > 0 && options->max_prompts < fits) fits = options->max_prompts;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Assigns an image to a row of the sheet. */
+/* An image and the row of the sheet that shows it. */
 typedef struct member {
     int64_t image;
     size_t row;
@@ -111,7 +111,7 @@ static int by_image(const void *a, const void *b)
     return p->image != q->image ? (p->image > q->image) - (p->image < q->image) : (p->row > q->row) - (p->row < q->row);
 }
 
-/* Returns the index of an image's first member; `count`: the image has no member. */
+/* Returns the index of the first member with this image; `count`: there is none. */
 static size_t first_member(const collector *c, int64_t image)
 {
     size_t low = 0, high = c->count;

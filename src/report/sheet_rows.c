@@ -88,8 +88,8 @@ static gp_status group_add(group *g, const gp_row *row, gp_error *err)
     return GP_OK;
 }
 
-/* Called after a prompt's last row: keeps the prompt if its gain is among the largest.  A new row goes after rows of
- * the same gain, which keeps them in the order of the prompts. */
+/* Called after a prompt's last row: keeps the prompt if its gain is among the largest.  A new row is inserted after
+ * rows with the same gain, so that rows with equal gains stay in the order of their prompts. */
 static void group_end(group *g, gp_sheet_rows *out)
 {
     size_t n = (size_t)g->row.candidates, at = out->count;

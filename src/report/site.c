@@ -45,7 +45,7 @@ typedef struct site {
     pthread_mutex_t lock;
     failed_row *failed; /* [failed_count] rows; memory for n rows */
     atomic_size_t failed_count;
-    gp_error fatal; /* error of a thread that ends the whole site */
+    gp_error fatal; /* the error of a thread that ended the whole run */
 } site;
 
 /* ------------------------------------------------------------------ the page and its data */
@@ -92,7 +92,7 @@ static gp_status put_page(const site *s, gp_error *err)
 static gp_status put_texts(const site *s, const char *name, const void *table, const char *(*cut)(const char *),
                            gp_error *err)
 {
-    const uint32_t *head = table; /* [count, offsets [count + 1], bytes] */
+    const uint32_t *head = table; /* layout: count, offsets [count + 1], bytes */
     const char *bytes = (const char *)(head + head[0] + 2);
     gp_texts texts = {0};
     gp_str text = GP_STR_INIT;
@@ -187,7 +187,7 @@ typedef struct picture {
     char *path, hex[33];
     gp_bytes bytes;   /* bytes of the file */
     gp_pixels pixels; /* pixels that are decoded from the file */
-    bool unwritten;   /* the error is the site's disk, not the image */
+    bool unwritten;   /* true: the site's disk caused the error, not the image */
 } picture;
 
 static gp_status put_bytes(picture *p, const char *name, const void *bytes, size_t size, gp_error *err)

@@ -99,8 +99,8 @@ static char *real_place(const char *target)
     return own_copy;
 }
 
-/* Returns true if the name still means the open `file`.  Another run may have renamed or deleted its own folder
- * between our open and our lock. */
+/* Returns true if the name still leads to the open `file`.  Another run may have renamed or deleted the folder after
+ * this run opened it and before this run locked it. */
 static bool still_there(int file, const char *name)
 {
     struct stat mine, named;
@@ -196,7 +196,7 @@ static void take_along(const gp_site_folder *f)
     if (dir) closedir(dir);
 }
 
-/* Releases the hidden name; another run may use it now. */
+/* Forgets the hidden name, because another run may use it from now on. */
 static void let_go(gp_site_folder *f)
 {
     gp_mem_free(f->hidden);
@@ -206,13 +206,13 @@ static void let_go(gp_site_folder *f)
 gp_status gp_site_folder_settle(gp_site_folder *f, gp_error *err)
 {
     (void)syncfs(f->lock);                   /* sync all files to the disk before the folder becomes visible */
-    if (rename(f->hidden, f->target) == 0) { /* the target did not exist, or was an empty folder */
+    if (rename(f->hidden, f->target) == 0) { /* this succeeds if the target does not exist or is an empty folder */
         let_go(f);
         return GP_OK;
     }
     if (errno != ENOTEMPTY && errno != EEXIST)
         return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", f->target);
-    if (!has_mark(f->target)) /* checked again, because making the images takes long */
+    if (!has_mark(f->target)) /* check again, because the user may have changed the folder during the export */
         return gp_fail_path(
             err, GP_ERR_USAGE,
             "the folder '%s' is no longer empty and is not a site that goldpan wrote: name another folder", f->target);

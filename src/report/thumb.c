@@ -25,7 +25,7 @@ void gp_sheet_picture_size(const gp_sheet_cell *cell, uint32_t thumb, uint32_t *
     *h = fh < 1 ? 1 : (uint32_t)fh;
 }
 
-/* Turns pixels by the EXIF orientation: in [h, w, 3] -> out [w, h, 3] for 5..8, else [h, w, 3]. */
+/* Turns pixels by the EXIF orientation. in [h, w, 3]; out [w, h, 3] for the orientations 5 to 8, else [h, w, 3]. */
 static void turn(const uint8_t *in, uint32_t w, uint32_t h, uint32_t orientation, uint8_t *out)
 {
     bool swap = orientation >= 5;

@@ -41,8 +41,8 @@ typedef struct tour {
     const gp_tour_options *o;
     char *scorer;
     gp_cat_matrix m;
-    point *points;   /* [n] in the order of images */
-    gp_canvas plain; /* the map that all frames share */
+    point *points;   /* [n] position of each image */
+    gp_canvas plain; /* the map without highlights, the background of every frame */
     gp_canvas frame;
     gp_animation *animation;
     gp_progress_meter ticker;

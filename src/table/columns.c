@@ -39,7 +39,7 @@ gp_status gp_column_numbers(const gp_table *table, size_t column, double *out, g
     return GP_OK;
 }
 
-/* Reads one cell into out [d].  *d 0: the length is not known yet; then allocates all rows. */
+/* Reads one cell into out [d].  If *d is 0, the cell is the first: sets *d to its length and allocates all rows. */
 static gp_status take_vector(const gp_table *t, size_t row, size_t column, float **out, size_t *d, gp_error *err)
 {
     const char *cell = gp_table_cell(t, row, column);

@@ -11,7 +11,7 @@ enum { CHUNK = 1 << 20, REPLACEMENT = 0xFFFD };
 
 /* Counts of a text when read as UTF-8, and of its zero bytes. */
 typedef struct census {
-    size_t whole, broken; /* valid multi-byte UTF-8 characters; bytes outside any valid character */
+    size_t whole, broken; /* whole: valid multi-byte UTF-8 characters; broken: bytes outside any valid character */
     size_t zeros[2];      /* zero bytes at even and at odd offsets */
 } census;
 
@@ -22,7 +22,7 @@ static size_t plain_bytes(const uint8_t *p, size_t at, size_t end)
     for (; at + 8 <= end; at += 8) {
         uint64_t x;
         memcpy(&x, p + at, 8);
-        /* a byte below 0x80 minus one borrows into its top bit only if the byte was zero */
+        /* subtracting 1 from a byte below 0x80 sets its top bit only if the byte is zero */
         if ((x | (x - 0x0101010101010101u)) & 0x8080808080808080u) break;
     }
     return at - start;

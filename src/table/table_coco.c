@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An image of the list.  Fields are positions of strings in the text, each string with its NUL; 0: absent. */
+/* An image in the list `images`.  Fields are positions of strings in the text, each string with its NUL; 0: absent. */
 typedef struct picture {
     uint32_t id, file, caption;
 } picture;

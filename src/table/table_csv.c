@@ -33,7 +33,7 @@ typedef struct csv {
 typedef struct field {
     char *text;
     size_t size;
-    bool quoted, last; /* quoted: the field is in quotes; last: it is the last of its row */
+    bool quoted, last; /* quoted: the field is in quotes; last: the field is the last of its row */
     bool cut;          /* the file ends inside the field's quotes */
 } field;
 
@@ -210,9 +210,9 @@ static gp_status read_header(csv *c)
     return GP_OK;
 }
 
-/* The cells of a row that have no column. */
+/* The surplus cells of a row that has more cells than the header. */
 typedef struct surplus {
-    bool any;        /* one of these cells is not empty */
+    bool any;        /* at least one surplus cell is not empty */
     bool sentence;   /* an unquoted cell of the row begins with a blank, as prose does after a comma */
     bool joinable;   /* the sentence began in the last column: the extra cells continue it */
     char *from, *to; /* text of the last column and everything after it, as written */

@@ -38,7 +38,7 @@ typedef struct value {
 typedef struct record {
     value cells[GP_TABLE_MAX_COLUMNS];
     bool set[GP_TABLE_MAX_COLUMNS];
-    size_t end; /* one more than the last column that is set */
+    size_t end; /* index of the last column that is set, plus 1 */
 } record;
 
 typedef struct reader {
@@ -90,7 +90,7 @@ static gp_status column_of(gp_scan *c, const char *name, size_t hint, size_t *co
     return gp_table_add_column(t, name, column, c->err);
 }
 
-/* Reads the members of an object into the record. `first`: the likely column of its first member. */
+/* Reads the members of an object into the record.  `first`: the column that the first member probably has. */
 static gp_status read_members(reader *r, size_t first)
 {
     gp_scan *c = &r->scan;
@@ -257,14 +257,14 @@ static gp_status read_texts(reader *r)
 
 /* ------------------------------------------------------------------ columns */
 
-/* Names of the rows in the first column.  Later columns have the same names, usually in the same order.  All arrays
- * hold positions in the text, 4 bytes each. */
+/* Row names, as read in the first column.  Later columns repeat the names, usually in the same order.  All arrays hold
+ * positions in the text, 4 bytes each. */
 typedef struct labels {
     uint32_t *in_order; /* [count] position of each name */
     uint32_t *values;   /* [count] position of each value of the current column; 0: absent */
     uint32_t *sorted;   /* rows sorted by name; made when first needed */
     size_t count, room;
-    bool numbers, images; /* the names are 0, 1, 2 ...; the first name is that of an image file */
+    bool numbers, images; /* numbers: the names are 0, 1, 2 ...; images: the first name is the name of an image file */
 } labels;
 
 static int compare_labels(const void *a, const void *b, void *user)
@@ -290,7 +290,7 @@ static gp_status add_label(gp_scan *c, labels *l, const char *name)
     return GP_OK;
 }
 
-/* Finds the row of a name that is not at its usual place. */
+/* Finds the row of a name by binary search, for a column whose names are in another order. */
 static gp_status find_label(reader *r, labels *l, const char *name, size_t *row)
 {
     if (!l->sorted) {

@@ -54,7 +54,7 @@ struct gp_table {
     uint64_t remarks[GP_REMARKS];
     size_t remark_lines[GP_REMARKS]; /* line of the first remark of each kind; 0: not known */
     char *remark_text[GP_REMARKS];   /* owned; details, or NULL */
-    gp_watch *watch;                 /* used while the table is read; may be NULL */
+    gp_watch *watch;                 /* reports progress while the table is read; may be NULL */
 };
 
 gp_status gp_table_add_column(gp_table *table, const char *name, size_t *column, gp_error *err);
@@ -63,7 +63,8 @@ gp_status gp_table_add_column(gp_table *table, const char *name, size_t *column,
 gp_status gp_table_add_unlike(gp_table *table, const char *name, size_t size, gp_error *err);
 /* Begins a new strip for the next cells. */
 gp_status gp_table_begin(gp_table *table, gp_error *err);
-/* Appends a cell. The cell may lie in the table's own text, after what has been written, if no cell was skipped. */
+/* Appends a cell.  The cell may be part of the table's own text, behind the cells already written, unless a cell was
+ * skipped. */
 gp_status gp_table_put(gp_table *table, const char *cell, size_t size, gp_error *err);
 /* Appends an absent cell. */
 void gp_table_skip(gp_table *table);
@@ -71,7 +72,7 @@ void gp_table_skip(gp_table *table);
 void gp_table_take_back(gp_table *table);
 
 void gp_table_remark(gp_table *table, gp_remark kind, size_t line);
-/* Adds a remark with details: the texts of a kind are joined by ", ". */
+/* Adds a remark with a detail.  The details of all remarks of a kind are joined by ", ". */
 gp_status gp_table_remark_text(gp_table *table, gp_remark kind, size_t line, const char *text, gp_error *err);
 /* Fails with FORMAT and the message "'file': line N: ...". */
 gp_status gp_table_wrong(const gp_table *table, size_t line, gp_error *err, const char *format, ...)
@@ -80,7 +81,8 @@ gp_status gp_table_wrong(const gp_table *table, size_t line, gp_error *err, cons
 /* Returns true for a usual name of an image or prompt column. */
 bool gp_table_usual_name(const char *name, size_t size);
 
-/* The readers change the text [size], which ends with a NUL. CSV is packed in place, in the table's own text. */
+/* The readers of CSV and JSON overwrite the text [size], which ends with a NUL.  The CSV reader reads and writes the
+ * table's own text. */
 gp_status gp_table_read_csv(gp_table *table, bool tabs, gp_error *err);
 gp_status gp_table_read_json(gp_table *table, char *text, size_t size, bool lines, gp_error *err);
 /* bytes [size] are borrowed for the call. */

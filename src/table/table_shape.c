@@ -7,22 +7,22 @@
 
 #include <string.h>
 
-/* Properties of the names of an object's members. */
+/* What the names of an object's members are. */
 typedef struct names {
-    size_t count, images; /* names; names of image files */
+    size_t count, images; /* number of names, and of names that are names of image files */
     bool image;           /* the first is the name of an image file */
     bool usual;           /* one name is the usual name of an image or prompt column */
     bool numbers;         /* the names are 0, 1, 2 ... */
 } names;
 
 typedef struct members {
-    names outer, inner;              /* inner: of the first member that is an object */
+    names outer, inner;              /* names of the members of the object, and of its first member that is an object */
     size_t objects, arrays, scalars; /* members by kind */
     size_t texts;                    /* members that are a text, a list that begins with a text, or null */
     char *columns, *index, *data;    /* members of these names */
     char *rows;                      /* the only member that is a list of objects */
     size_t row_lists;
-    char *images, *annotations; /* lists of objects with these names */
+    char *images, *annotations; /* members of these names, if they are lists of objects */
 } members;
 
 bool gp_shape_is_number(const char *name, size_t size, size_t row)

@@ -83,7 +83,8 @@ static gp_status open_one(const char *folder, const char *name, const char *begi
 static gp_status put_heads(gp_table_writer *t, gp_error *err)
 {
     if (t->csv) {
-        gp_str_puts(&t->line, csv_begin); /* check_ours compares this start, so new columns come after it */
+        /* check_ours recognises goldpan's tables by this start, so add new columns after it */
+        gp_str_puts(&t->line, csv_begin);
         gp_str_puts(&t->line, ",flag,stars,evidence");
         for (size_t i = 0; i < t->count; i++) {
             gp_str field = GP_STR_INIT;

@@ -7,7 +7,7 @@
 
 typedef struct gp_thrift {
     const uint8_t *at, *end;
-    bool bad; /* past the end, or nested too deep: later reads return 0 or NULL */
+    bool bad; /* true: the bytes ended early or are nested too deeply; later reads return 0 or NULL */
     int depth;
 } gp_thrift;
 

@@ -31,7 +31,8 @@ gp_status gp_view_path(const gp_view *view, size_t row, char **path, gp_error *e
 const char *gp_view_format(const gp_view *view, size_t row);
 uint32_t gp_view_orientation(const gp_view *view, size_t row);
 
-/* The bytes of data/col/N.bin and of data/words/N.bin, borrowed; NULL: the column has none. */
+/* Return the column's name, and the bytes of data/col/N.bin and data/words/N.bin.  Borrowed; NULL: the column has no
+ * such file. */
 const char *gp_view_column_name(const gp_view *view, size_t column);
 const void *gp_view_column(const gp_view *view, size_t column, size_t *size);
 const void *gp_view_words(const gp_view *view, size_t column, size_t *size);

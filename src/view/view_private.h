@@ -65,7 +65,7 @@ typedef struct gp_view_other {
 
 enum { GP_VIEW_SETTINGS = 100, GP_VIEW_COLUMNS = 40 + GP_VIEW_SETTINGS };
 struct gp_view {
-    size_t n, room; /* number of rows; rows for which memory is allocated */
+    size_t n, room; /* n: number of rows; room: number of rows for which memory is allocated */
     gp_cat_summary facts;
     char *catalog;
     int64_t *images, *prompt_ids;
@@ -76,7 +76,7 @@ struct gp_view {
     size_t setting_count;
     gp_column columns[GP_VIEW_COLUMNS];
     size_t column_count;
-    uint32_t *slots; /* [slot_count] row + 1, by content hash */
+    uint32_t *slots; /* [slot_count] hash table: row + 1 by content hash; 0: free */
     size_t slot_count;
     gp_str categories_json, slices_json; /* JSON arrays for the manifest */
     uint8_t *slices;                     /* bytes of data/slices.bin */
@@ -138,6 +138,6 @@ gp_status gp_view_take_settings(gp_view *view, size_t row, const char *json, gp_
 gp_status gp_view_end_settings(gp_view *view, gp_error *err);
 /* view_found.c: reads categories, slices and their members for the manifest. */
 gp_status gp_view_read_found(gp_view *view, gp_catalog *cat, gp_error *err);
-size_t gp_view_row_of(const gp_view *view, int64_t image); /* row of an image id; SIZE_MAX: not in the view */
+size_t gp_view_row_of(const gp_view *view, int64_t image); /* SIZE_MAX: the view has no such image */
 
 #endif

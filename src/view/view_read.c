@@ -145,7 +145,8 @@ static gp_status put_row(reading *rd, const gp_cat_full_row *r, gp_error *err)
 {
     gp_view *v = rd->view;
     char group[24];
-    if (v->n == v->room) return GP_OK; /* images that were added after the count belong to the next snapshot */
+    /* skip images that were added after the count: the next snapshot will have them */
+    if (v->n == v->room) return GP_OK;
     put_numbers(v, r);
     GP_TRY(put_other(v, r, err));
     GP_TRY(gp_texts_add(&v->columns[GP_VIEW_PATH].words->texts, r->path, err));
@@ -264,7 +265,7 @@ static gp_status rank_rows(gp_view *v, gp_error *err)
 
 static bool on_category_name(void *user, const gp_analysis_category *category)
 {
-    gp_words *words = user; /* appended without a search, because two categories may have the same name */
+    gp_words *words = user; /* append the name without a search, because two categories may have the same name */
     return gp_texts_add(&words->texts, category->name, NULL) == GP_OK;
 }
 

@@ -19,12 +19,13 @@ static gp_status find_setting(gp_view *v, const char *name, gp_setting **out, gp
     for (size_t i = 0; i < v->setting_count; i++)
         if (!strcmp(v->settings[i].name, name)) return *out = &v->settings[i], GP_OK;
     *out = NULL;
-    if (v->setting_count == GP_VIEW_SETTINGS) return GP_OK; /* more settings appear only in the details */
+    /* the columns are used up: further settings appear only in the details */
+    if (v->setting_count == GP_VIEW_SETTINGS) return GP_OK;
     gp_setting *s = &v->settings[v->setting_count];
     *s = (gp_setting){.name = gp_str_dup(name), .numeric = true};
     s->codes = gp_mem_new(v->room, sizeof *s->codes);
     s->numbers = gp_mem_new(v->room, sizeof *s->numbers);
-    v->setting_count++; /* counted even if incomplete, so that closing the view frees it */
+    v->setting_count++; /* count the setting even if it is incomplete, so that closing the view frees it */
     if (!s->name || !s->codes || !s->numbers) return gp_fail_memory(err, "the view of the catalog");
     for (size_t i = 0; i < v->room; i++) s->codes[i] = GP_VIEW_NONE, s->numbers[i] = NAN;
     *out = s;
@@ -82,7 +83,7 @@ gp_status gp_view_take_settings(gp_view *view, size_t row, const char *json, gp_
     if (!json) return GP_OK;
     gp_status st = gp_json_parse(json, strlen(json), false, 64, &root, err);
     if (st == GP_ERR_MEMORY) return st;
-    if (st != GP_OK) return GP_OK; /* the row adds nothing to the columns; the details show the text */
+    if (st != GP_OK) return GP_OK; /* the settings are not JSON: leave the columns empty; the details show the text */
     gp_json_each(root, on_setting, &t);
     gp_json_free(root);
     return t.st;
