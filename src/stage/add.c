@@ -33,8 +33,8 @@
 
 #define FILE_LIMIT  ((uint64_t)1 << 30)
 #define FOUND_AHEAD 1024 /* maximum number of files that the walk has found and no worker has read yet */
-/* Minimum number of files and seconds per commit. Hashes are random, so each file changes another page of their index,
- * and every commit writes the changed pages. Larger transactions write fewer pages per file. */
+/* Minimum number of files and seconds per commit. Hashes are random, so each file changes another page of the index of
+ * hashes. A commit writes each changed page once, so larger transactions write fewer pages per file. */
 #define FILES_PER_COMMIT 256
 #define COMMIT_SECONDS   0.5
 
@@ -130,7 +130,7 @@ static bool enqueue(add_run *r, const gp_walk_entry *found, const gp_walk_proble
         return false;
     }
     if (gp_queue_put(r->found, job)) return true;
-    job_free(job); /* the calling thread has closed the queue */
+    job_free(job); /* the thread that called gp_stage_add has closed the queue */
     return false;
 }
 
@@ -220,8 +220,8 @@ static gp_status merge_settings(const add_run *r, const file_job *job, const cha
     return *out ? GP_OK : gp_fail_memory_path(err, "the settings of '%s'", job->path);
 }
 
-/* Sets the prompt of a job. If cleaning leaves nothing of it, as of "<lora:x:1>", it does not count, and the next
- * source is tried. */
+/* Sets the prompt of a job. If cleaning removes the whole text, as of "<lora:x:1>", the job has no prompt yet, and the
+ * caller tries the next source. */
 static gp_status set_prompt(file_job *job, const char *raw, bool webui_syntax, int strength, gp_evidence evidence,
                             const char *source, gp_error *err)
 {
@@ -347,7 +347,7 @@ static void work_file(void *user, int thread, void *data)
 
 /* ------------------------------------------------------------------ the calling thread */
 
-/* Sets *same if the catalog already has what the file's table row says. */
+/* Sets *same if the catalog already has the prompt and the settings of the file's table row. */
 static gp_status row_is_kept(const add_run *r, const file_job *job, const gp_cat_kept_prompt *kept, bool *same,
                              gp_error *err)
 {
@@ -443,11 +443,11 @@ static gp_status commit(add_run *r, gp_error *err)
     return gp_cat_commit(r->cat, err);
 }
 
-/* A search for the other paths of an image. It finds those that have a prompt of their own. */
+/* A search for other paths of the same image that have their own prompt. */
 typedef struct rivals {
     const add_run *r;
     const file_job *job;
-    bool any, earlier; /* earlier: such a path sorts before the job's path */
+    bool any, earlier; /* any: such a path exists; earlier: such a path sorts before the job's path */
     gp_status status;
 } rivals;
 
@@ -494,7 +494,8 @@ static gp_status check_rivals(add_run *r, const file_job *job, int64_t image, bo
     return GP_OK;
 }
 
-/* Records the prompt, or that the file has none: an older version may have found a prompt in the same bytes. */
+/* Records the prompt, or that the file has no prompt, because an older version of goldpan may have found a prompt in
+ * the same bytes. */
 static gp_status write_prompt(add_run *r, const file_job *job, int64_t image, bool inserted, gp_error *err)
 {
     bool later = false, beside = job->strength == STRENGTH_SIDECAR || job->strength == STRENGTH_TABLE;
@@ -586,7 +587,7 @@ static void drop_file(void *user, void *job)
     job_free(job);
 }
 
-/* Returns false only if the file certainly does not exist. Returns true if its folder or disk cannot be read. */
+/* Returns false only if the file certainly does not exist. If the folder or the disk cannot be read, returns true. */
 static bool path_exists(void *user, const char *path)
 {
     (void)user;

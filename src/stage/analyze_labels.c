@@ -12,8 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Neutral texts. An image that is nearer to a neutral text than to every label becomes "other". The nearest of these
- * texts decides, not their mean, because it depends on the kind of image which text a model treats as neutral. */
+/* Neutral texts. An image that is nearer to a neutral text than to every label becomes "other". The nearest neutral
+ * text decides, not the mean of their embeddings, because the text that a model treats as neutral depends on the kind
+ * of image. */
 static const char *const neutral_texts[] = {"", "a photo", "a picture", "a drawing"};
 enum { NEUTRALS = sizeof neutral_texts / sizeof *neutral_texts };
 static const char other_name[] = "other";

@@ -52,7 +52,7 @@ static gp_status build_tree(gp_analysis_run *r, gp_error *err)
     return st;
 }
 
-/* Makes categories from the tree's levels, which are passed to `pick` from coarse to fine. */
+/* Makes categories from the levels of the tree. */
 static gp_status categories_from_tree(gp_analysis_run *r, gp_error *err)
 {
     const gp_hierarchy *t = &r->tree;

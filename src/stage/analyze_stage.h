@@ -17,7 +17,7 @@ typedef struct gp_analysis {
 typedef struct gp_analysis_run {
     gp_catalog *cat;
     const gp_encoder *encoder;         /* may be NULL */
-    const gp_analyze_options *options; /* all four structs of options have every field set */
+    const gp_analyze_options *options; /* this struct and the next three have every field set */
     const gp_slices_options *slicing;  /* threads and progress are those of `options` */
     const gp_duplicates_options *copies;
     const gp_umap_options *mapping;
@@ -50,7 +50,8 @@ void gp_analysis_note(gp_analysis_run *run, const char *text);
 /* Finds slices over all images, over all prompts, and within each category, and describes each in words. */
 gp_status gp_analysis_slices(gp_analysis_run *run, gp_error *err);
 /* Makes a title of a few words for the rows `inside` [n]. The caller owns the results; reasons_json may be NULL. brief:
- * use only words of the prompts. It is for slices within categories, because there may be thousands. */
+ * use only words of the prompts, which is faster. It is for slices within categories, because a catalog may have
+ * thousands of them. */
 gp_status gp_analysis_title(const gp_analysis_run *run, const bool *inside, bool brief, char **title,
                             char **reasons_json, gp_error *err);
 /* Finds near-duplicate groups. Images with a near neighbour are opened for their perceptual hash. */

@@ -101,7 +101,7 @@ static double step_at(const gp_pixels *p, uint32_t at, bool columns)
     return sum / n;
 }
 
-/* Returns whether there is an edge, by comparing the step with the largest step nearby. */
+/* Returns true if there is an edge: the step at `at` is large, and much larger than the largest step nearby. */
 static bool has_edge_at(const gp_pixels *p, uint32_t at, bool columns)
 {
     enum { AROUND = 6 };

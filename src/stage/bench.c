@@ -84,7 +84,7 @@ static void make_images_thread(void *user, int index)
     for (size_t i; (i = atomic_fetch_add(&r->next_synthetic, 1)) < SYNTHETIC;) {
         if (gp_synthetic_png(i + 1, &r->synthetic[i], &err) == GP_OK) continue;
         atomic_store(&r->next_synthetic, SYNTHETIC);
-        r->synthetic[i].failed = true; /* the thread that needs this image reports the error */
+        r->synthetic[i].failed = true; /* the thread that uses this image reports the error */
     }
 }
 
@@ -301,8 +301,8 @@ static gp_status begin(bench_run *r, const gp_encoder *encoder, const gp_model_f
     return o->root_count ? find_files(r, err) : make_images(r, err);
 }
 
-/* Computes the total rate. Encoding texts uses all threads, as encoding images does, and add runs before, so the times
- * add up. */
+/* Computes the total rate from the sum of the times: `add` runs before the encoding, and texts and images are encoded
+ * by the same threads, so no two steps run at the same time. */
 static void compute_rates(gp_bench_report *n)
 {
     const double pictures = (double)(n->pictures + n->failed + n->own);

@@ -50,8 +50,8 @@ static void hash_thread(void *user, int index)
     (void)index;
     while ((i = atomic_fetch_add(&r->next, 1)) < r->count) {
         uint32_t row = r->rows[i];
-        /* An unreadable file must not match any other. It gets random bits, which differ from any hash in about 32
-         * bits. */
+        /* An unreadable file must not match any other file. Its hash is set to random bits, which differ from any other
+         * hash in about 32 of 64 bits. */
         if (!r->m->paths[row] || hash_file(r->m->paths[row], &r->hashes[row]) != GP_OK)
             r->hashes[row] = gp_rng_mix(row ^ 0x676f6c6470616eu);
     }

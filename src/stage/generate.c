@@ -79,7 +79,7 @@ gp_status gp_stage_generate_check(const gp_generate_options *options, gp_error *
     gp_generation m = {.o = options, .counts = &counts, .quiet = true};
     begin(&m);
     gp_status st = prepare(&m, err);
-    /* the notes are sent here only after an error; otherwise gp_stage_generate sends them */
+    /* after an error send the notes here, because gp_stage_generate, which sends them otherwise, is not called */
     if (st != GP_OK) gp_generation_tell_table(&m);
     clear(&m);
     return st;

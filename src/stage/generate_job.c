@@ -95,7 +95,7 @@ void gp_generate_job_extra_key(const char *key, uint32_t index, char hex[33])
     gp_hash_hex(gp_hash_of(text, (size_t)size), hex);
 }
 
-/* Adds the next image of the batch to p->extras. path: without extension; it is copied. */
+/* Adds the next image of the batch to p->extras. path: without extension; the function copies it. */
 static gp_status add_extra(gp_generate_job *p, const char *path, gp_generate_job **out, gp_error *err)
 {
     char hex[33];
@@ -132,7 +132,7 @@ static void drop_extras(gp_generate_job *p)
 
 typedef struct merging {
     gp_str *out;
-    const gp_json *own, *given; /* members of these objects are not written again */
+    const gp_json *own, *given; /* leave out members that these objects have too */
 } merging;
 
 static bool put_member(void *user, const char *key, const gp_json *value)
@@ -319,8 +319,8 @@ static gp_status extra_path(const gp_generate_job *p, size_t index, char **out, 
     return *out ? GP_OK : gp_fail_memory(err, "a path");
 }
 
-/* Looks for the files of the other images of a batch. They are written before the first image. So if the first image's
- * file exists, all others exist. */
+/* Looks for the files of the other images of a batch. The first image is written last, so if its file exists, the files
+ * of all other images exist too. */
 static gp_status find_extra_files(gp_generate_job *p, uint64_t max_pixels, gp_error *err)
 {
     gp_status st = GP_OK;

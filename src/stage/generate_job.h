@@ -17,7 +17,7 @@ typedef struct gp_generate_job {
     bool has_seed;
     uint64_t seed;
     char *path; /* owned: path of the file, without extension until its format is known */
-    bool found; /* a complete file existed before */
+    bool found; /* true: the complete file existed before this run */
     gp_gen_outcome outcome;
     char message[400];
     gp_error error; /* MEMORY or STOPPED: ends the run */

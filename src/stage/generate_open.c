@@ -42,7 +42,7 @@ static void on_ahead(void *user, uint32_t jobs)
     gp_generation *m = user;
     double now = gp_clock_now();
     pthread_mutex_lock(&m->report_mutex);
-    /* no image of this run was finished in that time, so all of it went to those jobs */
+    /* no image of this run was finished since then, so the generator worked on other users' jobs the whole time */
     double since = m->ticker.state.ahead ? m->ahead_since : fmax(m->last_finish, m->ticker.started);
     if (jobs) m->ticker.state.waiting += now - since;
     m->ticker.state.ahead = jobs;

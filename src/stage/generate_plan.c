@@ -47,8 +47,8 @@ static gp_status count_existing(gp_generation *m, const char *key, gp_error *err
     return GP_OK;
 }
 
-/* Adds a row for one more image of a prompt. The row is added to `todo` unless, in an earlier run, goldpan received the
- * image or the generator refused to make it. */
+/* Adds a row for one more image of a prompt. Adds the row to `todo` too, unless goldpan received the image in an
+ * earlier run or the generator refused to make it. */
 static gp_status plan_image(gp_generation *m, gp_subject *s, gp_str *text, gp_error *err)
 {
     char hex[33];

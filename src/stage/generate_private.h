@@ -39,7 +39,8 @@ typedef struct gp_generation {
     gp_table *table;
     gp_subject *subjects;
     size_t subject_count;
-    uint64_t empty_rows, double_rows;   /* table rows without a prompt; table rows with the prompt of an earlier row */
+    /* number of table rows: without a prompt, and with the prompt of an earlier row */
+    uint64_t empty_rows, double_rows;
     char *settings, *workflow, *folder; /* owned: requested settings as JSON; ComfyUI graph; output folder */
     char *address;                      /* owned: address of the generator that made the picks; or NULL */
     gp_json *given;                     /* owned: `settings`, parsed */
@@ -51,19 +52,22 @@ typedef struct gp_generation {
     gp_generate_report *counts;
     pthread_mutex_t report_mutex;
     gp_progress_meter ticker;
-    uint64_t same;          /* images of this run that were already in the catalog */
-    double last_finish;     /* time at which the last image was finished; 0: none yet */
-    double ahead_since;     /* time of the last report of other users' jobs in the generator's queue; 0: none yet */
-    uint64_t finished;      /* rows of this run that were generated, found on disk, or failed */
-    double last_wait_note;  /* time of the last note about a requested wait; 0: none yet */
-    bool quiet;             /* send no notes: this is the check before the run, and the run will send them */
+    uint64_t same;         /* images of this run that were already in the catalog */
+    double last_finish;    /* time at which the last image was finished; 0: none yet */
+    double ahead_since;    /* time of the last report of other users' jobs in the generator's queue; 0: none yet */
+    uint64_t finished;     /* rows of this run that were generated, found on disk, or failed */
+    double last_wait_note; /* time of the last note about a requested wait; 0: none yet */
+    /* true: send no notes, because this is the check before the run and the run will send the notes */
+    bool quiet;
     gp_hash sent_notes[64]; /* hashes of the generators' notes sent so far, so that each is sent once */
     size_t sent_count;
-    char first_message[400]; /* the error message, if all images so far failed with the same one */
-    uint32_t same_errors;    /* number of images with that message; UINT32_MAX: not all images have it */
-    bool given_up;           /* the first images all failed for the same reason, so no more are requested */
+    char first_message[400]; /* the error message, if all images so far failed with the same message */
+    /* number of images that failed with first_message; UINT32_MAX: an image succeeded or failed otherwise */
+    uint32_t same_errors;
+    /* true: the first images all failed for the same reason, so goldpan requests no more images */
+    bool given_up;
     atomic_bool stop;
-    /* shared with the scoring thread */
+    /* the fields from here on are shared with the scoring thread */
     pthread_mutex_t mutex;
     pthread_cond_t news;
     uint64_t unscored; /* images not yet seen by the scoring thread */

@@ -153,7 +153,8 @@ out:
     return st;
 }
 
-/* If the first images all fail for the same reason, stops requesting images: the cause is not a single image. */
+/* If the first images all fail for the same reason, stops requesting images, because the other images would fail
+ * too. */
 static void watch_failures(gp_generation *m, const gp_generate_job *p)
 {
     if (p->outcome == GP_GEN_DONE || p->outcome == GP_GEN_REFUSED) {
@@ -175,7 +176,7 @@ static gp_status take_job(void *user, void *job, gp_error *err)
     gp_generate_job *p = job;
     gp_status st = GP_OK;
     if (p->error.status == GP_ERR_STOPPED) {
-        /* report the image's last error, because it may be why the user stopped the run */
+        /* report the image's last error, because the user may have stopped the run for that error */
         if (*p->message) snprintf(m->counts->why, sizeof m->counts->why, "%s", p->message);
         GP_TRY_GOTO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
     }
@@ -231,7 +232,7 @@ static gp_status score_new(gp_generation *m, gp_catalog *cat, gp_error *err)
     pthread_mutex_lock(&m->report_mutex);
     m->counts->scored += report.done;
     pthread_mutex_unlock(&m->report_mutex);
-    return st == GP_ERR_STOPPED ? GP_OK : st; /* a stop is no error here, because the pipeline reports it */
+    return st == GP_ERR_STOPPED ? GP_OK : st; /* a stop is no error here, because the pipeline reports the stop */
 }
 
 static void score_thread(void *user, int index)

@@ -139,7 +139,7 @@ void gp_generation_tell_table(const gp_generation *m)
 
 typedef struct merging {
     gp_str *out;
-    const gp_json *other; /* values of `other` take precedence */
+    const gp_json *other; /* a value of `other` replaces a value of the same name */
 } merging;
 
 /* Keeps the settings of an image that a request can contain, except those given on the command line. */

@@ -9,7 +9,7 @@
 #include "image/image.h"
 
 typedef struct gp_identity {
-    gp_cat_content before; /* what the path held before; set by the caller */
+    gp_cat_content before; /* the content that the catalog has recorded for the path; set by the caller */
     bool has_stream, has_pixels;
     gp_hash stream, pixels;
     int64_t same_as; /* before.image if the pixels are equal, else 0 */

@@ -147,7 +147,7 @@ gp_status gp_stage_import(gp_catalog *cat, const gp_add_options *add, const gp_i
     bringer b = {.cat = cat, .o = options, .add = add};
     gp_report counts = {0};
     gp_status st = GP_OK;
-    /* opens all inputs before anything is added, so that a wrong table changes nothing */
+    /* open all inputs before anything is added, so that a wrong table changes nothing */
     GP_TRY_GOTO(open_all(&b, err));
     GP_TRY_GOTO(gp_stage_add_table(cat, add, b.table, &b.of, added, err));
     GP_TRY_GOTO(gp_cat_begin(cat, err));

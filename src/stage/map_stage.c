@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { MIN_ROWS = 8 }; /* for fewer rows the map is a PCA */
+enum { MIN_ROWS = 8 }; /* with fewer rows, the map is a PCA */
 
 static char *settings_text(const gp_analysis_run *r)
 {

@@ -37,7 +37,7 @@ static void add_shown(gp_passed_row *row, const char *path)
     for (size_t k = 0; k < GP_PASSED_SHOWN; k++) {
         if (row->shown[k] && strcmp(row->shown[k], path) <= 0) continue;
         char *copy = gp_str_dup(path);
-        if (!copy) return; /* without memory the note shows one path less */
+        if (!copy) return; /* out of memory: the note shows fewer paths */
         gp_mem_free(row->shown[GP_PASSED_SHOWN - 1]);
         memmove(row->shown + k + 1, row->shown + k, (GP_PASSED_SHOWN - 1 - k) * sizeof *row->shown);
         row->shown[k] = copy;

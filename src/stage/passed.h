@@ -19,8 +19,8 @@ typedef struct gp_passed {
     pthread_mutex_t lock;
     gp_passed_row rows[GP_PASSED_ROWS];
     size_t count;
-    /* number of files of other kinds, which no note reports; if there are any, a folder without images is not reported
-     * as empty */
+    /* Number of files that are not images and that no note reports.  If it is above 0, a folder without images is not
+     * reported as empty. */
     uint64_t others;
 } gp_passed;
 

@@ -25,7 +25,7 @@ typedef struct pick_run {
     gp_catalog *cat;
     const gp_pick_options *o;
     char *scorer;
-    gp_cat_matrix m;               /* rows without a prompt or score are candidates that the first filter rejects */
+    gp_cat_matrix m;               /* also contains rows without a prompt or score; the first filter rejects them */
     gp_pick_candidate *candidates; /* [n] */
     char **category_names;         /* [categories] owned */
     size_t categories;
@@ -138,7 +138,7 @@ static bool take_slice(void *user, const gp_analysis_slice *s)
         if (!strcmp(s->category, c->category_names[k])) slice.category = (int32_t)k;
     for (uint32_t i = 0; i < s->support; i++) {
         uint32_t row = row_of(c, s->images[i]);
-        /* an image without a row is skipped: its file went missing after the analysis */
+        /* skip an image without a row: its file went missing after the analysis */
         if (row != UINT32_MAX) rows[slice.support++] = row;
     }
     c->slices[c->slice_count++] = slice;
@@ -148,7 +148,8 @@ no_memory:
     return false;
 }
 
-/* Reads categories, groups, corrected scores and slices of the last analysis. Images added later have none. */
+/* Reads categories, groups, corrected scores and slices of the last analysis. Images that were added after the analysis
+ * have none of these. */
 static gp_status read_analysis(pick_run *c, gp_error *err)
 {
     gp_cat_image_stats *statistics = NULL;
@@ -178,7 +179,7 @@ static gp_status read_where(pick_run *c, gp_error *err)
     return GP_OK;
 }
 
-/* Sets `unmet` of a candidate. */
+/* Formats the reason why a candidate does not meet the limits. */
 static void set_unmet(pick_run *c, uint32_t row, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static void set_unmet(pick_run *c, uint32_t row, const char *format, ...)
 {
@@ -221,7 +222,7 @@ static gp_status read_unmet(pick_run *c, gp_error *err)
 
 /* ------------------------------------------------------------------ the difficulty of prompts */
 
-/* Writes each image's score, corrected for the difficulty of its prompt, to corrected [n].  *without: number of scored
+/* Writes to corrected [n] each image's score, corrected for the difficulty of its prompt. *without: number of scored
  * images whose prompt has no embedding. */
 static gp_status subtract_difficulty(const pick_run *c, double *corrected, gp_difficulty *facts, size_t *without,
                                      gp_error *err)
@@ -283,7 +284,8 @@ static void note_difficulty(const gp_pick_options *o, const gp_difficulty *facts
                     facts->prompts, 100 * facts->explained, use);
 }
 
-/* Sets the corrected scores of the candidates.  If nothing could be corrected, sets options->by to the raw score. */
+/* Sets the corrected scores of the candidates. If no score can be corrected, sets options->by so that the picks are
+ * compared by the raw score. */
 static gp_status compare_by_difficulty(pick_run *c, gp_pick_options *options, gp_error *err)
 {
     gp_difficulty facts = {0};
@@ -334,7 +336,7 @@ static gp_status asked_image(const pick_run *c, const char *path, int64_t *image
         st = gp_cat_content_at(c->cat, target, &at, err);
     if (st == GP_OK && !at.image)
         st = gp_fail_path(err, GP_ERR_NOT_FOUND, "'%s' is not an image of the catalog '%s'", path, gp_cat_path(c->cat));
-    free(target); /* allocated by the C library */
+    free(target); /* free, not gp_mem_free: realpath allocated the path */
     gp_mem_free(absolute);
     *image = at.image;
     return st;
@@ -452,7 +454,7 @@ static gp_status has_larger_category(const pick_run *c, uint32_t most, bool *any
     return GP_OK;
 }
 
-/* If no prompt has two candidates, the strategy by prompt would pick every image.  Then changes `fitted` to the
+/* If no prompt has two candidates, the strategy by prompt would pick every image. In that case, changes `fitted` to the
  * strategy by category, if a category has more images than that strategy picks. */
 static gp_status fit_strategy(pick_run *c, gp_pick_options *fitted, gp_error *err)
 {
@@ -523,7 +525,7 @@ gp_status gp_stage_scorer_of(gp_catalog *cat, const gp_encoder *encoder, char *o
     return GP_OK;
 }
 
-/* With `fit`, `options` may be changed to a strategy that makes a choice (fit_strategy). */
+/* With `fit`, fit_strategy may change `options` to a strategy that does not pick every image. */
 static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_options *options, bool fit, gp_report *report,
                              gp_error *err)
 {

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_WORK = 4096 }; /* bytes of work that gp_watch counts per file of the walk */
+enum { FILE_WORK = 4096 }; /* work that gp_watch counts for each file of the walk, as a number of bytes */
 
 /* Appends the path and takes ownership. The capacity is the next power of two. */
 static bool push(char ***paths, size_t *n, char *path)

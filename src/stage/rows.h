@@ -9,7 +9,8 @@
 typedef struct gp_rows_of {
     char **paths; /* [n] sorted, owned */
     size_t n;
-    char **listed; /* [listed_n] owned, during the walk: files that the export list of a root names */
+    /* [listed_n] owned; used during the walk: files that goldpan exported to a root, by the root's list of exports */
+    char **listed;
     size_t listed_n;
     size_t *rows;  /* [n] row of each path, or SIZE_MAX */
     uint8_t *seen; /* [rows of the table] 1: the row belongs to an image */
@@ -18,7 +19,8 @@ typedef struct gp_rows_of {
     gp_watch *watch;
 } gp_rows_of;
 
-/* Lists the images below the roots and matches them to rows. Memory: the paths, and that of gp_match_rows. */
+/* Lists the images below the roots and matches them to rows. Memory: the paths, and the memory that gp_match_rows
+ * needs. */
 gp_status gp_rows_of_roots(gp_rows_of *of, const gp_table *table, size_t image_column, const char *const *roots,
                            size_t root_count, gp_watch *watch, gp_error *err);
 size_t gp_rows_find(const gp_rows_of *of, const char *path);

@@ -32,6 +32,6 @@ gp_status gp_stage_run(gp_catalog *cat, const gp_encoder *encoder, const char *m
         GP_TRY_GOTO(gp_stage_pick(cat, NULL, &parts->pick, &counts.pick, err));
     if (parts->sheet.file && counts.pick.done) GP_TRY_GOTO(gp_report_sheet(cat, &parts->sheet, &counts.sheet, err));
 out:
-    *result = counts; /* after a stop or an error, *result has the counts of what was done until then */
+    *result = counts; /* after a stop or an error, *result has the counts up to that point */
     return st;
 }

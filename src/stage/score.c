@@ -18,8 +18,9 @@
 #include "stage/encoder_row.h"
 #include "stage/frames.h"
 
-#define PAGE 4096 /* images without an embedding read at a time */
-/* Enough texts to pack those of similar length together, and few enough to lose little if the process is killed. */
+#define PAGE 4096 /* number of images without an embedding that are read from the catalog at a time */
+/* TEXTS_PER_COMMIT: many texts, so that texts of similar length can be encoded together; not too many, so that a killed
+ * process loses little. */
 #define TEXTS_PER_COMMIT  512
 #define SCORES_PER_COMMIT 4096
 
@@ -278,7 +279,7 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char 
     GP_TRY_GOTO(gp_encode_pool_open(encoder, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
                                     options->max_pixels, &r.pool, err));
     if (scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY_GOTO(score_prompts(&r, err));
-    /* does not return yet if stopped, because the images encoded so far are scored first */
+    /* after a stop, first score the images that have been encoded so far */
     gp_status images = score_images(&r, err);
     gp_progress_meter_finish(&r.ticker);
     if (images == GP_OK && !gp_encoder_preprocess(encoder)->fast_decode)

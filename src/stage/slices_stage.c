@@ -331,8 +331,8 @@ out:
 
 /* ------------------------------------------------------------------ within categories */
 
-/* Makes the slices disjoint. A row that is in several slices is given to the last one, which is the finest. Slices
- * without rows are dropped. */
+/* Makes the slices disjoint. A row that is in several slices stays only in the last of them, which is the finest.
+ * Slices without rows are dropped. */
 static gp_status keep_disjoint(gp_analysis_run *r, int32_t category, const uint32_t *members, size_t count,
                                const gp_slices *s, gp_error *err)
 {

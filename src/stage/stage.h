@@ -14,13 +14,13 @@ struct gp_table;
 struct gp_rows_of;
 gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, struct gp_table *table,
                              struct gp_rows_of *rows, gp_report *report, gp_error *err);
-/* Some marks in the journal belong to images that were not in the catalog. Merges those of images that are in it now.
- * Sends the notes "marks-brought" and "marks-waiting". */
+/* Merges marks of the journal whose images were missing from the catalog before and are in the catalog now. Sends the
+ * notes "marks-brought" and "marks-waiting". */
 gp_status gp_stage_import_marks(gp_catalog *cat, gp_note_fn note, void *user, gp_error *err);
 gp_status gp_stage_import(gp_catalog *cat, const gp_add_options *add, const gp_import_options *options,
                           gp_report *added, gp_report *report, gp_error *err);
-/* Returns the id of a model's scorer in out [size]. This is its default scorer if that has scored something or if no
- * scorer of the model has. Otherwise it is the scorer that used this model last. */
+/* Writes the id of a model's scorer to out [size]. This is the default scorer if it has scored images, or if no scorer
+ * of the model has. Otherwise it is the scorer of the model that was used last. */
 gp_status gp_stage_scorer_of(gp_catalog *cat, const gp_encoder *encoder, char *out, size_t size, gp_error *err);
 gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
                          const gp_score_options *options, gp_report *report, gp_error *err);
@@ -28,8 +28,8 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char 
 gp_status gp_stage_pick(gp_catalog *cat, const char *scorer, const gp_pick_options *options, gp_report *report,
                         gp_error *err);
 /* Like gp_stage_pick, with the scorer used last, which must have an analysis. If no prompt has two candidates, the
- * strategy by prompt would pick every image. Then the strategy by category is used instead, if some category has more
- * images than it picks. *used: the strategy used. */
+ * strategy by prompt would pick every image. In that case the strategy by category is used, if a category has more
+ * images than that strategy picks. *used: the strategy used. */
 gp_status gp_stage_pick_fit(gp_catalog *cat, const gp_pick_options *options, gp_pick_strategy *used, gp_report *report,
                             gp_error *err);
 /* Finds the scorer to use: the one named `wanted` (gp_cat_scorer_find), or the scorer used last if `wanted` is NULL. A
@@ -64,7 +64,7 @@ typedef struct gp_run_parts {
 typedef struct gp_run_result {
     gp_report add, score, pick, sheet;
     gp_analyze_report find;
-    gp_counts counts;          /* of the catalog when the picks were made */
+    gp_counts counts;          /* counts of the catalog at the time when the picks were made */
     gp_pick_strategy strategy; /* the strategy that was used */
 } gp_run_result;
 /* *result is filled even if the run was stopped or failed. */

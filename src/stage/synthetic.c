@@ -48,7 +48,7 @@ static void draw(uint64_t seed, uint8_t *rgb)
         for (uint32_t c = 0; c < 3; c++) {
             const uint64_t stream = gp_rng_mix(seed * 64 + c * 16);
             for (uint32_t x = 0; x < GP_SYNTHETIC_SIDE; x++)
-                /* reads the values of grid points that no layer uses, as random grain */
+                /* random grain: the values of grid points that no layer uses */
                 sums[x] = 128 + GRAIN * grid_value(stream, x, y + (1u << 20));
             for (size_t i = 0; i < LAYERS; i++) add_layer(&layers[i], gp_rng_mix(stream + 1 + i), y, sums);
             for (uint32_t x = 0; x < GP_SYNTHETIC_SIDE; x++) {

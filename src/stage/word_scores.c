@@ -80,7 +80,7 @@ static gp_status read_scores(gp_catalog *cat, const char *scorer, reader *r, boo
 
 /* ------------------------------------------------------------------ one line for a phrase and its words */
 
-/* Returns the index of a word of `size` bytes, or SIZE_MAX. The list is sorted by bytes. */
+/* Returns the index of a word of `size` bytes, or SIZE_MAX. Binary search: the words are sorted by their bytes. */
 static size_t find_word(const gp_word_effects *e, const char *text, size_t size)
 {
     size_t low = 0, high = e->count;
@@ -97,8 +97,8 @@ static size_t find_word(const gp_word_effects *e, const char *text, size_t size)
     return SIZE_MAX;
 }
 
-/* Removes each word that occurs only in prompts that contain one phrase with this word. Its scores would repeat the
- * scores of the phrase. */
+/* Removes each word that occurs only in prompts that contain one phrase with this word. The scores of such a word would
+ * repeat the scores of the phrase. */
 static gp_status drop_parts(gp_word_effects *e, gp_error *err)
 {
     bool *part = gp_mem_zero(e->count, sizeof *part);
