@@ -30,8 +30,8 @@ gp_status gp_an_umap_place(const float *rows, const float *map, size_t n, size_t
                            const gp_umap_options *options, float *out, gp_error *err);
 
 /* features.c, slices.c, significance.c */
-/* With fewer groups of rows (prompts) than this, hardly any cluster can be significant.  3 of 12 groups can be chosen
- * in 220 ways, so p is at least 1 in 220 for a cluster of 3 groups. */
+/* Minimum number of groups of rows (prompts) for a useful search. 3 of 12 groups can be chosen in 220 ways, so a
+ * cluster of 3 groups has p of at least 1 in 220.  With fewer groups hardly any cluster can be significant. */
 enum { GP_AN_FEW_GROUPS = 12 };
 gp_status gp_an_slices(const gp_feature *features, size_t count, const double *metric, size_t n,
                        const gp_hierarchy *tree, const gp_slices_options *options, gp_slices *out, gp_error *err);
@@ -45,8 +45,10 @@ typedef struct gp_slices_search {
     const double *metric; /* [n] */
     size_t n;
     const gp_hierarchy *tree;
-    const uint32_t *item; /* item of each row of the first search, UINT32_MAX: no item; NULL in the first search */
-    double share;         /* alpha is divided among the searches in proportion to this number */
+    /* item of each row of the first search; UINT32_MAX: no item; NULL in the first search itself */
+    const uint32_t *item;
+    /* weight of this search: alpha is divided among the searches in proportion to their weights */
+    double share;
 } gp_slices_search;
 /* The caller frees each element of out [count] with gp_an_slices_clear.  After an error `out` owns nothing. */
 gp_status gp_an_slices_together(const gp_slices_search *searches, size_t count, const gp_slices_options *options,

@@ -39,7 +39,7 @@ static void read_tree(selector *s)
     }
     for (size_t i = 0; i < t->edges; i++) {
         size_t c = t->edge[i].parent - n;
-        /* of equal rows lambda is infinite, and inf - inf is NaN; the comparison in excess_of_mass is false for NaN */
+        /* equal rows have infinite lambda, and inf - inf is NaN; the comparison in excess_of_mass is false for NaN */
         s->stability[c] += (t->edge[i].lambda - s->birth[c]) * t->edge[i].size;
         if (t->edge[i].lambda > s->death[c]) s->death[c] = t->edge[i].lambda;
     }
@@ -96,7 +96,7 @@ static bool has_ancestor_in(const selector *s, size_t c, const bool *set)
 }
 
 /* Replaces each chosen cluster that split from its parent at a distance below epsilon by ancestor_beyond_epsilon.
- * kept [clusters], merged [clusters] are scratch: the new choice, and the ancestors in it that replace clusters. */
+ * Scratch: kept [clusters] is the new choice; merged [clusters] marks the ancestors that replace clusters. */
 static void epsilon_rule(selector *s, bool *kept, bool *merged)
 {
     size_t chosen = 0;
@@ -125,8 +125,8 @@ static void epsilon_rule(selector *s, bool *kept, bool *merged)
 /* ------------------------------------------------------------------ rows */
 
 /* Returns whether a row that left the root at `lambda` belongs to the root cluster.  This is only possible if the root
- * is the only cluster.  The row must be one of the last that left it; with epsilon, the row must have left it at a
- * distance of at most epsilon. */
+ * is the only cluster.  Without epsilon, the row must be among the last rows that left the root.  With epsilon, the
+ * row must have left at a distance of at most epsilon. */
 static bool in_root_cluster(const selector *s, double lambda, size_t chosen)
 {
     if (chosen != 1 || !s->o->allow_single) return false;

@@ -17,8 +17,8 @@
 
 #include <string.h>
 
-/* MIN_CLUSTERS: levels with fewer clusters are left out.  MAX_LEVELS: never reached, because each level has at most
- * half as many clusters as the one before, and there are less than 2^32 rows. */
+/* MIN_CLUSTERS: minimum clusters of a level; coarser levels are left out.  MAX_LEVELS: never reached, because each
+ * level has at most half as many clusters as the one before, and there are fewer than 2^32 rows. */
 enum { MIN_CLUSTERS = 3, MAX_LEVELS = 40 };
 
 /* ------------------------------------------------------------------ components */

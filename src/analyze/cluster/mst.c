@@ -30,13 +30,13 @@
 
 enum {
     BLOCK = 192, /* rows compared at a time, a multiple of the six rows of a tile */
-    /* minimum rows of a block, if so many rows are unseen: unseen rows will probably be compared soon anyway */
+    /* minimum rows of a block: the next unseen rows will probably be compared soon anyway */
     LEAST_BLOCK = 48,
     DEPTH = 256, /* columns multiplied at a time */
     NEAR = 32,   /* minimum neighbours of the k-NN search; more neighbours lead to larger blocks */
     OUTSIDE = -1
 };
-/* with fewer multiplications per thread, one thread computes all products */
+/* minimum multiplications per thread; with fewer, one thread computes all products */
 static const double min_thread_products = 1 << 22;
 
 /* A heap of items; the smallest (key, item) is on top. */
@@ -57,14 +57,14 @@ typedef struct spanner {
     double *norms;  /* [n] cosine only */
     double *core;   /* [n] */
     double *bound;  /* [n] lower bound of the distance to all rows not in `near` */
-    double *best;   /* [n] rows outside: mutual reachability of the shortest offered edge */
-    uint32_t *from; /* [n] the row in the tree that offered the edge of `best` */
+    double *best;   /* [n] rows outside the tree: length of the shortest edge found so far to the tree */
+    uint32_t *from; /* [n] row in the tree at the other end of that edge */
     int64_t *order; /* [n] position at which the row entered the tree, or OUTSIDE */
-    heap outside;   /* rows outside the tree, by `best` */
-    heap unseen;    /* rows in the tree that were compared only with their neighbours, by `bound` */
+    heap outside;   /* rows outside the tree; the key is `best` */
+    heap unseen;    /* rows in the tree that were compared only with their neighbours; the key is `bound` */
     double *mean;   /* [d] */
-    double scale;   /* factor by which rows are multiplied, so that their length is at most 1 */
-    float *panels;  /* [packed / 16][d][16] rows that were outside at the last packing */
+    double scale;   /* factor that makes all rows at most 1 long */
+    float *panels;  /* [packed / 16][d][16] rows that were outside the tree at the last packing */
     uint32_t *lane; /* [packed] row in each slot of the panels */
     double *half;   /* [packed] |y|^2 / 2 of each packed row y */
     size_t packed;
@@ -140,7 +140,8 @@ static double distance(const spanner *s, uint32_t i, uint32_t j)
     return both > 0 ? fmax(1 - s->kernels->dot(x, y, s->d) / both, 0) : 1;
 }
 
-/* Offers row i outside an edge from row u of the tree.  Returns whether the edge is the best of row i so far. */
+/* Updates the best edge of row i, which is outside the tree, with the edge to row u of the tree.  Returns whether this
+ * edge is the new best. */
 static bool offer(spanner *s, uint32_t u, uint32_t i)
 {
     if (s->core[u] > s->best[i]) return false;
@@ -195,8 +196,7 @@ static void find_frame(spanner *s)
     if (most > 0) s->scale = 1 / sqrt(most);
 }
 
-/* Writes row i, centred and scaled for products, to `out`, its numbers `step` floats apart.  Returns its squared
- * length. */
+/* Writes row i, centred and scaled for products, to out[0], out[step], out[2 * step] ... Returns its squared length. */
 static double load(const spanner *s, uint32_t i, float *out, size_t step)
 {
     double scale = s->metric == GP_METRIC_EUCLIDEAN ? s->scale : s->norms[i] > 0 ? 1 / s->norms[i] : 0, sum = 0;
@@ -208,7 +208,7 @@ static double load(const spanner *s, uint32_t i, float *out, size_t step)
     return sum;
 }
 
-/* Packs the rows outside again, once a quarter of the packed rows has entered the tree. */
+/* Packs the rows outside the tree.  Packs them again only after a quarter of the packed rows has entered the tree. */
 static void pack(spanner *s)
 {
     size_t width = (s->outside.count + GP_PANEL - 1) / GP_PANEL * GP_PANEL, at = 0;
@@ -226,7 +226,7 @@ static void pack(spanner *s)
     s->packed = width;
 }
 
-/* Returns the number added to a product before the comparison with a threshold. */
+/* Returns the number that is added to a product before the comparison with a threshold. */
 static float offset_of(const spanner *s, size_t lane)
 {
     uint32_t i = s->lane[lane];
@@ -237,8 +237,8 @@ static float offset_of(const spanner *s, size_t lane)
 
 /* ------------------------------------------------------------------ comparing a block with all rows outside */
 
-/* Fills the block with unseen rows, in ascending order of their bounds: all rows with a bound of at most `certain`, and
- * at least LEAST_BLOCK rows, but at most BLOCK rows. */
+/* Moves unseen rows to the block, in ascending order of their bounds: all rows with a bound of at most `certain`.  The
+ * block gets at least LEAST_BLOCK rows if there are as many, and at most BLOCK rows. */
 static void take_block(spanner *s, double certain)
 {
     double u = ldexp(1, -24), d = (double)s->d;

@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-    JACOBI_COLUMNS = 48, /* up to this number of columns the Jacobi method is faster than subspace iteration */
+    JACOBI_COLUMNS = 48, /* up to this number of columns, the Jacobi method is faster than subspace iteration */
     ROUNDS = 400,        /* maximum rounds of subspace iteration */
     AT_ONCE = 256,       /* rows between two checks for a stop */
     MIN_STRIPE = 32      /* minimum rows of the covariance matrix that a thread computes at a time */
@@ -37,7 +37,7 @@ static void find_scale(const float *rows, size_t n, size_t d, bool standardise, 
         }
     for (size_t j = 0; j < d; j++) {
         f->scale[j] = sqrt(f->scale[j] / (double)n);
-        /* the column is constant; a deviation this small is rounding */
+        /* the column is constant: a deviation this small is only rounding error */
         if (!(f->scale[j] > 1e-12 * fabs(f->mean[j]))) f->scale[j] = 1;
     }
 }
@@ -47,12 +47,13 @@ typedef struct covariance {
     size_t n, d, stripe;
     const gp_pca_fit *fit;
     double *c;       /* [d, d]: covariance matrix */
-    double *scratch; /* [threads, d]: one standardised row */
+    double *scratch; /* [threads, d]: each thread's current row, standardised */
     gp_task *task;
     atomic_size_t next;
 } covariance;
 
-/* Computes rows from..to-1 of the upper triangle.  The order of each sum does not depend on the stripes. */
+/* Computes rows from..to-1 of the covariance matrix, upper triangle only.  Each sum adds the rows in order, so the
+ * stripes do not change the result. */
 static void compute_stripe(const covariance *v, size_t from, size_t to, double *row)
 {
     const gp_pca_fit *f = v->fit;
@@ -86,7 +87,7 @@ static gp_status find_covariance(const float *rows, size_t n, size_t d, const gp
 {
     size_t threads = (size_t)gp_task_threads(task);
     covariance v = {.rows = rows, .n = n, .d = d, .fit = f, .c = c, .task = task};
-    /* One thread standardises each row once.  Several threads do it once a stripe, so a stripe must not be narrow. */
+    /* Each stripe standardises all rows again, so stripes must not be narrow. */
     v.stripe = threads == 1 ? d : d / (4 * threads) > MIN_STRIPE ? d / (4 * threads) : MIN_STRIPE;
     atomic_init(&v.next, 0);
     GP_TRY(gp_alloc((void **)&v.scratch, threads * d, sizeof *v.scratch, "components", err));
@@ -114,7 +115,7 @@ typedef struct dense {
 static void apply_dense(void *user, const double *in, double *out, size_t m)
 {
     const dense *s = user;
-    if (gp_task_stopped(s->task)) { /* rounds of zeros are short, and their result is dropped */
+    if (gp_task_stopped(s->task)) { /* zeros make the remaining rounds fast; the caller discards them */
         memset(out, 0, s->n * m * sizeof *out);
         return;
     }

@@ -18,8 +18,9 @@ enum {
     MAX_DIMS = 64,
     MAX_NEGATIVES = 1000,
     PLACE_EPOCHS = 30, /* epochs of the optimisation of new rows on an existing map */
-    PCA_ROWS = 20000   /* rows that determine the components of the initial positions; with 20,000 of 100,000 rows the
-                        * map takes 15 s instead of 23 (docs/performance.md) */
+    /* Maximum rows from which the principal components of the initial positions are computed.  With 20,000 of 100,000
+     * rows the map takes 15 s instead of 23 (docs/performance.md). */
+    PCA_ROWS = 20000
 };
 
 /* ------------------------------------------------------------------ initial positions */
@@ -43,8 +44,8 @@ static void scale_start(double *start, size_t n, size_t dims, uint64_t seed, flo
     }
 }
 
-/* Initial positions by principal components: for a graph with several connected components, whose leading eigenvectors
- * only tell these components apart.  The principal components are computed from at most PCA_ROWS rows. */
+/* Initial positions by principal components, from at most PCA_ROWS rows.  Used for a graph with several connected
+ * components: its leading eigenvectors only tell these components apart. */
 static gp_status start_from_components(const float *rows, size_t n, size_t d, size_t dims, double *start, gp_error *err)
 {
     size_t columns = dims < d ? dims : d, m = n < PCA_ROWS ? n : PCA_ROWS;

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-static const double tolerance = 1e-4; /* sufficient, because the optimisation moves all points afterwards */
+static const double tolerance = 1e-4; /* low accuracy suffices: the optimisation moves all points afterwards */
 enum { ROUNDS = 60 };
 
 static gp_status count_components(const gp_umap_graph *g, size_t *parts, gp_error *err)

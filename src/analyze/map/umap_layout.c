@@ -44,7 +44,7 @@ static size_t buffers_size(const gp_layout_options *o)
 static buffers buffers_at(const gp_layout_options *o, float *memory)
 {
     size_t each = o->dims * EDGES;
-    /* zeros, because lanes without an edge are computed too and must have finite numbers */
+    /* zeros: lanes without an edge are computed too, and need finite numbers */
     memset(memory, 0, buffers_size(o) * sizeof *memory);
     return (buffers){memory, memory + each, memory + 2 * each, memory + 3 * each, memory + 4 * each};
 }
@@ -78,7 +78,7 @@ typedef struct layout {
     const gp_layout_options *o;
     const gp_kernels *kernels;
     size_t parts;    /* a power of two */
-    size_t rounds;   /* parts - 1 for pairs of parts, and one for the parts with themselves */
+    size_t rounds;   /* of an epoch: parts - 1 rounds of pairs of parts, and one round of single parts */
     size_t tasks;    /* in all rounds */
     float *position; /* [n, dims] current positions, part after part, so that threads do not share cache lines */
     float *before;   /* [n, dims] positions at the start of the epoch */
@@ -102,9 +102,9 @@ static void assign_places(layout *l)
         for (size_t i = p; i < n; i += l->parts) l->place[i] = (uint32_t)next++;
 }
 
-/* Number of the task of parts p and q.  Round r has the tasks from r * parts/2 on.  The schedule is the circle method
- * of round-robin tournaments.  Round r pairs parts p and q with p + q = 2r modulo parts - 1, and pairs part r with the
- * last part.  The last round has the tasks of the parts with themselves. */
+/* Returns the number of the task for the edges between parts p and q. Round r has the tasks from r * parts/2 on.  The
+ * schedule is the circle method of round-robin tournaments.  Round r pairs parts p and q with p + q = 2r modulo parts
+ * - 1, and pairs part r with the last part.  The last round has one task for the edges within each part. */
 static size_t task_of(const layout *l, size_t p, size_t q)
 {
     size_t circle = l->parts - 1, each = l->parts / 2;
@@ -119,7 +119,7 @@ static size_t task_of(const layout *l, size_t p, size_t q)
     return r * each + (k < circle - k ? k : circle - k);
 }
 
-/* The tasks *from .. *to - 1 of a round. */
+/* Computes the tasks of a round: *from .. *to - 1. */
 static void round_tasks(const layout *l, size_t round, size_t *from, size_t *to)
 {
     *from = round * (l->parts / 2);
@@ -183,7 +183,7 @@ static void run_task(layout *l, buffers *w, size_t task)
     float now = (float)l->epoch;
     for (size_t e = l->first[task]; e < l->first[task + 1]; e++) {
         edge *at = &l->edges[e];
-        /* the code below uses this without a branch, because the CPU could not predict the branch */
+        /* `is_due` is used without a branch: the CPU would mispredict a branch too often */
         bool is_due = at->next <= now;
         due[count] = at;
         count += is_due;
@@ -199,7 +199,8 @@ static void run_task(layout *l, buffers *w, size_t task)
 
 /* ------------------------------------------------------------------ threads */
 
-/* Prepares round t, counted over all epochs.  Thread 0 runs it while the other threads wait at the barrier. */
+/* Prepares round t; t counts the rounds of all epochs.  Thread 0 runs this function while the other threads wait at
+ * the barrier. */
 static void begin_round(layout *l, size_t t)
 {
     size_t from, to, round = t % l->rounds;
@@ -251,7 +252,8 @@ out:
     return st;
 }
 
-/* Chooses the number of parts.  A round of pairs has parts / 2 tasks, so more threads would be idle. */
+/* Chooses the number of parts, and limits the threads: a round of pairs has parts / 2 tasks, so more threads would be
+ * idle. */
 static void divide(layout *l)
 {
     size_t most = l->graph->n / MIN_PART;
@@ -301,8 +303,8 @@ void gp_an_place_epoch(const gp_layout_options *o, const float *map, size_t n, c
     buffers w = buffers_at(o, scratch);
     /* the first step is a quarter of a layout's first step, as in umap-learn */
     gp_umap_gradient f = {(float)o->a, (float)o->b, 0.25f * (1 - (float)t / (float)o->epochs), o->dims, o->negatives};
-    for (size_t j = 0; j < k; j++) { /* one edge at a time, because each edge moves the same point */
-        /* an edge is used in a share of the epochs that equals its weight */
+    for (size_t j = 0; j < k; j++) { /* one edge at a time, because all edges move the same point */
+        /* the weight of an edge is the share of epochs that use the edge */
         if (floorf((float)(t + 1) * weights[j]) == floorf((float)t * weights[j])) continue;
         load(o->dims, 0, x, w.head);
         load(o->dims, 0, map + ends[j] * o->dims, w.tail);

@@ -21,11 +21,11 @@
 #include <string.h>
 
 enum {
-    MIN_ROWS = 20000, /* with fewer rows gp_an_neighbours searches exactly, which takes a second or two */
+    MIN_ROWS = 20000, /* minimum rows for IVF; with fewer rows, gp_an_neighbours searches exactly in a second or two */
     TRAIN = 32,       /* sample rows for each centroid in k-means */
     ROUNDS = 6,       /* rounds of k-means */
     SAMPLE = 500,     /* sample rows whose exact neighbours determine nprobe */
-    CHUNK = 2048      /* rows of a chunk, which a thread processes at a time */
+    CHUNK = 2048      /* rows that a thread processes at a time */
 };
 /* Largest share of rows in the probed lists.  Exact search computes each pair once, which is a share of 0.5, at a lower
  * cost per pair. */
@@ -35,7 +35,7 @@ typedef struct ivf {
     const float *rows;
     size_t n, d, k;
     const gp_neighbours_options *o;
-    size_t nlist, nprobe; /* IVF lists; lists that a search probes */
+    size_t nlist, nprobe; /* number of lists; number of lists that a search probes */
     float *centroids;     /* [nlist, d] */
     uint32_t *of;         /* [n] list of each row */
     uint32_t *order;      /* [n] rows in the order of their lists */
@@ -65,7 +65,7 @@ static gp_status find_lists(const ivf *v, const float *x, size_t m, size_t k, in
 
 /* ------------------------------------------------------------------ centroids */
 
-/* Copies row `row` to `to`; for cosine scales the row to length 1, because k-means averages directions. */
+/* Copies row `row` to `to`.  For cosine, scales the copy to length 1, because k-means averages directions. */
 static void copy_row(const ivf *v, size_t row, float *to)
 {
     const float *from = v->rows + row * v->d;
@@ -134,8 +134,9 @@ static gp_status fill_lists(ivf *v, gp_error *err)
 
 /* ------------------------------------------------------------------ nprobe */
 
-/* Ranks the lists by the distance of their centroids.  Adds to found [nlist] the neighbours in the list of each rank,
- * and to scanned [nlist] the rows in that list. */
+/* Ranks the lists by the distance of their centroids from the row.  For the list of each rank r, adds the number of
+ * the row's neighbours in that list to found[r], and the number of all its rows to scanned[r]. found, scanned
+ * [nlist]. */
 static void rank_neighbours(const ivf *v, size_t row, const uint32_t *near, const uint32_t *near_lists, size_t *rank,
                             double *found, double *scanned)
 {
@@ -143,7 +144,8 @@ static void rank_neighbours(const ivf *v, size_t row, const uint32_t *near, cons
         rank[near_lists[r]] = r;
         scanned[r] += (double)(v->first[near_lists[r] + 1] - v->first[near_lists[r]]);
     }
-    /* `near` also contains the row itself, or other rows that are equal to it */
+    /* `near` has k + 1 rows, usually with the row itself.  The row may be missing if many rows equal it; then only the
+     * first k count. */
     for (size_t j = 0, others = 0; j < v->k + 1 && others < v->k; j++)
         if (near[j] != row) found[rank[v->of[near[j]]]]++, others++;
 }
@@ -196,10 +198,10 @@ typedef struct worker {
     float *given, *scaled; /* [CHUNK, d] rows of the chunk as given, and scaled for the products */
     uint32_t *near;        /* [CHUNK, nprobe] lists that each row probes */
     uint32_t *start;       /* [nlist + 1] index in `asking` of the first row that probes each list */
-    uint32_t *asking;      /* [CHUNK * nprobe] rows of the chunk, by probed list */
+    uint32_t *asking;      /* [CHUNK * nprobe] rows of the chunk, sorted by the lists that they probe */
     gp_knn_query *q;       /* [CHUNK] */
     gp_knn_hit *hits;      /* [CHUNK, capacity] */
-    float *x, *tile;       /* [GP_QUERIES, d], [GP_QUERIES, 16] */
+    float *x, *tile;       /* [GP_QUERIES, d] queries; [GP_QUERIES, 16] their products with a panel */
 } worker;
 
 static void worker_clear(worker *w)
@@ -228,7 +230,7 @@ static gp_status worker_init(worker *w, const ivf *v)
     return gp_alloc_aligned((void **)&w->tile, GP_QUERIES * GP_PANEL, sizeof(float), "neighbours", NULL);
 }
 
-/* Sorts the rows of the chunk by the lists that they probe, for probe ranks from..to - 1. */
+/* Sorts the rows of the chunk by the lists that they probe: for each row, the lists of ranks from..to - 1. */
 static void sort_by_list(const ivf *v, worker *w, size_t count, size_t from, size_t to)
 {
     memset(w->start, 0, (v->nlist + 2) * sizeof *w->start);
@@ -239,7 +241,7 @@ static void sort_by_list(const ivf *v, worker *w, size_t count, size_t from, siz
         for (size_t r = from; r < to; r++) w->asking[w->start[w->near[i * v->nprobe + r] + 1]++] = (uint32_t)i;
 }
 
-/* Compares the rows `asking` of the chunk with the rows in slots from..to - 1. */
+/* Compares rows of the chunk with the rows in slots from..to - 1. asking [count]: indices of the rows in the chunk. */
 static void compare_rows(const ivf *v, worker *w, const uint32_t *asking, size_t count, size_t from, size_t to)
 {
     for (size_t at = 0; at < count; at += GP_QUERIES) {
@@ -276,7 +278,7 @@ static gp_status run_chunk(ivf *v, worker *w, size_t chunk)
         gp_knn_begin(&v->s, &w->q[i], w->hits + i * v->s.capacity, rows[i]);
     }
     GP_TRY(find_lists(v, w->given, count, v->nprobe, 1, w->near, NULL));
-    /* the nearest list of each row comes first, because its rows raise the threshold for rows of the other lists */
+    /* All rows probe their nearest list first: it raises their thresholds, so fewer rows of the other lists pass. */
     for (int all = 0; all < 2; all++) {
         sort_by_list(v, w, count, all ? 1 : 0, all ? v->nprobe : 1);
         for (size_t e = 0; e < v->nlist; e++)

@@ -33,16 +33,17 @@ typedef struct gp_knn_query {
     gp_knn_hit *list; /* [capacity] */
     uint32_t count;
     uint32_t i;      /* index of the query */
-    float threshold; /* likeness below this cannot be among the k best */
+    float threshold; /* a row with a lower similarity is not among the k nearest */
     float margin;    /* bound on the rounding error of a similarity */
     double norm;     /* |x| */
 } gp_knn_query;
 
 typedef struct gp_knn {
-    const float *rows, *queries; /* [n, d], [m, d] as given; NULL if the rows are in double */
+    /* [n, d] rows and [m, d] queries as the caller gives them; NULL if the rows are in double */
+    const float *rows, *queries;
     const double *wide;          /* [n, d] rows in double, which are also the queries; NULL if the rows are in float */
     size_t n, m, d, k, capacity; /* capacity of a query's list: gp_knn_capacity */
-    size_t full;                 /* length at which a list is pruned, at most capacity; pruning raises `threshold` */
+    size_t full;                 /* length at which a list is pruned, at most `capacity`; pruning raises `threshold` */
     bool self;                   /* queries are the rows */
     gp_metric metric;
     /* number of slots in the panels, a multiple of 16; 0: n rounded up to 16, and slot i holds row i */
@@ -61,7 +62,7 @@ static inline size_t gp_knn_capacity(size_t k)
     return 2 * k + 32;
 }
 
-/* Fails unless all numbers of x are finite.  `what`: "row" or "query", for the message. */
+/* Fails unless all numbers of x are finite.  `what` names x in the message: "row" or "query". */
 gp_status gp_knn_check(const float *x, size_t n, size_t d, const char *what, gp_error *err);
 /* gp_knn_measure computes norms, scale and max_norm.  gp_knn_pack then writes panels and offsets. */
 gp_status gp_knn_measure(gp_knn *search, gp_error *err);
@@ -76,7 +77,7 @@ void gp_knn_clear(gp_knn *search); /* frees what `search` owns */
 float gp_knn_kth_largest(float *x, size_t n, size_t k);
 /* Starts query i with an empty list. */
 void gp_knn_begin(const gp_knn *search, gp_knn_query *query, gp_knn_hit *list, size_t i);
-/* Writes query i, scaled as for products, to x [d]. */
+/* Writes query i, scaled in the same way as packed rows, to x [d]. */
 void gp_knn_load(const gp_knn *search, size_t i, float *x);
 /* Writes the products of x [count, d] with a panel to tile [count, 16], whose rows are `stride` apart. */
 void gp_knn_multiply(const gp_knn *search, const float *x, size_t count, size_t panel, float *tile, size_t stride);

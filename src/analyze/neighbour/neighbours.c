@@ -30,7 +30,7 @@ typedef struct exact {
     bool sq8;               /* products are in int8 */
     uint32_t *ids;          /* [m, k] */
     float *distances;       /* [m, k] */
-    gp_knn_query *all;      /* [n] queries of all rows, if the queries are the rows; else NULL */
+    gp_knn_query *all;      /* [n] states of all rows as queries, if each row is also a query; else NULL */
     gp_knn_hit *lists;      /* [n, capacity] */
     pthread_mutex_t *locks; /* [blocks] */
     size_t blocks_locked;   /* initialised locks */
@@ -43,9 +43,9 @@ typedef struct exact {
 } exact;
 
 typedef struct worker {
-    float *x;          /* [QUERIES, d] queries of the block, as they are multiplied */
+    float *x;          /* [QUERIES, d] scaled queries of the block */
     float *tile;       /* [QUERIES, QUERIES] */
-    gp_knn_query *q;   /* [QUERIES] queries of the block, if the queries are not the rows */
+    gp_knn_query *q;   /* [QUERIES] states of the block's queries; not used if the queries are the rows (see `all`) */
     gp_knn_hit *lists; /* [QUERIES, capacity] */
     gp_knn_query *block[QUERIES];
 } worker;
@@ -58,7 +58,7 @@ static size_t block_rows(const exact *e, size_t block)
     return left < QUERIES ? left : QUERIES;
 }
 
-/* Loads the queries of the block; `q` holds their states. */
+/* Copies the queries of a block to w->x.  `q`: their states. */
 static void load_block(const exact *e, worker *w, gp_knn_query *q, size_t first, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -67,7 +67,7 @@ static void load_block(const exact *e, worker *w, gp_knn_query *q, size_t first,
     }
 }
 
-/* Inserts the block's rows into the lists of the panel's rows. */
+/* Inserts the rows of the block into the lists of the queries of the panel. */
 static void insert_block(const exact *e, const float *tile, size_t first, size_t count, size_t panel)
 {
     const gp_knn *s = &e->s;
@@ -106,7 +106,7 @@ static void run_queries(exact *e, worker *w, size_t block)
     end_block(e, w->q, first, count);
 }
 
-/* Multiplies the block in w by another block of the same rows. */
+/* Multiplies the block in w by panels of another block.  The queries are the rows. */
 static void multiply_pair(const exact *e, worker *w, size_t first, size_t count, size_t panel, size_t panels)
 {
     if (e->sq8)
@@ -116,7 +116,8 @@ static void multiply_pair(const exact *e, worker *w, size_t first, size_t count,
             gp_knn_multiply(&e->s, w->x, count, panel + p, w->tile + p * GP_PANEL, QUERIES);
 }
 
-/* Compares the block in w with another block of the same rows, or with itself, and updates the lists of both. */
+/* Compares the block in w with another block, or with itself, and updates the lists of both.  The queries are the
+ * rows. */
 static void run_pair(exact *e, worker *w, size_t block, size_t other)
 {
     size_t first = block * QUERIES, count = block_rows(e, block), panel = other * PANELS;

@@ -13,17 +13,18 @@
 
 enum {
     STEPS = 127,         /* largest absolute value of a quantised number */
-    ZERO_POINT = 128,    /* zero point: added to the numbers of q, which are stored unsigned */
+    ZERO_POINT = 128,    /* zero point: added to the numbers of q so that they can be stored unsigned */
     SAMPLE = 256,        /* sample rows that determine the step */
     PIECE = 256,         /* rows that a thread packs at a time */
     SAMPLE_QUERIES = 16, /* sample rows whose candidates are counted */
-    /* number of rows, the longest ones, that the common error bound ignores; they get larger bounds of their own */
+    /* number of outliers: the longest rows.  The common error bound ignores them; they get larger bounds of their
+     * own. */
     FAR = 16
 };
 
 /* ------------------------------------------------------------------ steps */
 
-/* Writes x' of row i to x [d]. */
+/* Writes x' (sq8.h) of row i to x [d]. */
 static void load_centred(const gp_knn *s, const double *mean, size_t i, float *x)
 {
     double scale = gp_knn_scale(s, s->norms[i]);
@@ -101,7 +102,7 @@ static float best_step(const gp_knn *s, const double *mean, bool pairs, float *x
 
 /* ------------------------------------------------------------------ packing */
 
-/* Measurements of each row during packing. */
+/* What pack_row measures of each row. */
 typedef struct measures {
     double *mean;                  /* [d] */
     double *length;                /* [n] |x'| */
@@ -179,13 +180,13 @@ static void find_largest(const gp_knn *s, measures *m)
     }
 }
 
-/* Computes offsets and shifts of both sides.  `slop` bounds the float rounding of scaled products and offsets. */
+/* Computes offsets and shifts of all rows, as left and as right rows. */
 static void finish(gp_sq8 *c, gp_knn *s, const measures *m)
 {
     bool cosine = s->metric == GP_METRIC_COSINE;
     double mean2 = 0, most = m->far[0], usual = s->n > 4 * FAR ? m->far[FAR] : most;
     for (size_t j = 0; j < s->d; j++) mean2 += m->mean[j] * m->mean[j];
-    /* the rounding of sums to float, scaling, adding the offset, shifting the threshold, and of x' to float */
+    /* `slop` bounds the float rounding of the sums, their scaling, the added offset, the shifted threshold, and x' */
     double u = ldexp(1, -24), slop = u * (32 * most * most + 32 * mean2 + 16) + 1e-12;
     for (size_t i = 0; i < s->slots; i++) {
         if (i >= s->n) {
@@ -200,7 +201,7 @@ static void finish(gp_sq8 *c, gp_knn *s, const measures *m)
         /* x_i.x_j - |x_j|^2/2 = x'_i.x'_j - |x'_j|^2/2 + (|x_i|^2 - |x'_i|^2)/2; x_i.x_j = x'_i.x'_j + mean.x'_j +
          * mean.x_i */
         double own = cosine ? with_mean + mean2 : (size * size - length * length) / 2;
-        /* if a row is longer than `usual`, its own bound also has the excess of the error bounds of its pairs */
+        /* a row longer than `usual` breaks the common bound; its own bound gets the excess */
         double out = fmax(m->size[i] - usual, 0);
         double row = 1.0001 * (m->lost_row[i] * usual + out * m->most_lost_panel) + slop;
         double panel = 1.0001 * (m->lost_panel[i] * usual + out * m->most_lost_row) + slop;
@@ -338,7 +339,7 @@ void gp_sq8_multiply(const gp_sq8 *c, const gp_kernels *kernels, size_t first, s
                         ones, none, tile, stride);
 }
 
-/* A pair that the int8 bound does not decide: row i of the block, column o of the panel. */
+/* A pair that the int8 bound does not decide: row i of the block, and the row in column o of the panel. */
 typedef struct open_pair {
     uint8_t i, o;
 } open_pair;

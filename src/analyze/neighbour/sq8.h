@@ -14,9 +14,10 @@
 
 #include "analyze/neighbour/knn.h"
 
-/* The bounds of each row, as the left row (q) or the right row (y) of a pair.  A row stays a candidate of a query if
- * product + offset of the row >= threshold of the query + shift of the query's row.
- * offset: o + error bound of the row.  shift: -(term by which the similarity of knn.h differs) - error bound. */
+/* The bounds of each row.  `row` has those of the left rows (q) of products, `panel` those of the right rows (y).  A
+ * row stays a candidate of a query if product + offset of the row >= threshold of the query + shift of the query's
+ * row. offset: o + error bound of the row. shift: -(the term by which the similarity of knn.h is larger) - error
+ * bound. */
 typedef struct gp_sq8_side {
     float *offset, *shift; /* owned: [slots] */
 } gp_sq8_side;
@@ -26,13 +27,14 @@ typedef struct gp_sq8 {
     uint8_t *rows;  /* owned: [slots, width] q + 128; slots: n rounded up to GP_QUERIES */
     int8_t *panels; /* owned: [slots / 16][width / 4][16][4] y */
     int32_t *sums;  /* owned: [slots] sum of the numbers of each row y */
-    float *scales;  /* owned: [n] factor of each row for products in float */
+    float *scales;  /* owned: [n] factor that scales each row for products in float */
     gp_sq8_side row, panel;
-    float scale; /* factor from int8 products to products in float */
+    float scale; /* factor that converts an int8 product to a product of the scaled rows */
 } gp_sq8;
 
-/* Packs the rows of `search` (self, in order) in 8 bits; replaces gp_knn_pack.  *selective: false if a sample shows
- * that too many pairs would be multiplied again; then everything is freed.  threads >= 1. */
+/* Packs the rows of `search` in int8; replaces gp_knn_pack.  The queries must be the rows, and slot i must hold row i.
+ * *selective: false if a sample shows that too many pairs would be multiplied again; then everything is freed. threads
+ * >= 1. */
 gp_status gp_sq8_pack(gp_sq8 *coarse, gp_knn *search, int threads, bool *selective, gp_error *err);
 void gp_sq8_clear(gp_sq8 *coarse);
 

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENOUGH_GROUPS = 20 }; /* a stratum with fewer groups of one size also gets smaller groups; see gp_blocks */
+/* groups of one size that make a stratum; with fewer, the stratum also gets smaller groups; see gp_blocks */
+enum { ENOUGH_GROUPS = 20 };
 
 /* ------------------------------------------------------------------ groups */
 
@@ -121,7 +122,7 @@ void gp_an_blocks_clear(gp_blocks *b)
 
 /* ------------------------------------------------------------------ one exchange */
 
-/* Random number `at` of the stream `seed`, in 0 .. end - 1. */
+/* Returns a random number in 0 .. end - 1: number `at` of the stream `seed`. */
 static size_t below(uint64_t seed, uint64_t at, size_t end)
 {
     return (size_t)(((unsigned __int128)gp_rng_at(seed, at) * end) >> 64);

@@ -69,8 +69,8 @@ static void consider_split(split *best, double all, double in, double out, doubl
 {
     double gain = all - impurity(in, out) - impurity(total_in - in, total_out - out);
     double left_share = in / (in + out);
-    /* with two categories, "= first" and "= second" are the same split; prefer the one whose left side has the larger
-     * share of rows inside, for which the rule says "=" */
+    /* With two categories, "= first" and "= second" are the same split.  Prefer the form whose left side has the
+     * larger share of rows inside the slice, because the rule says "=" for the left side. */
     bool same = feature == best->feature && fabs(gain - best->gain) <= 1e-12 && word && left_share > best->left_share;
     if (gain > best->gain + 1e-12 || (same && gain > 0)) *best = (split){gain, threshold, left_share, word, feature};
 }

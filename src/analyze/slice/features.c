@@ -234,8 +234,8 @@ static gp_status levels_init(gp_levels *l, size_t n, size_t count, gp_error *err
     return GP_OK;
 }
 
-/* parent [clusters]: the cluster one level coarser that contains the cluster.  It contains each row of the cluster, so
- * any row determines it. */
+/* Sets each cluster's parent: the cluster that contains it on the next coarser level.  Clusters are nested, so any row
+ * of the cluster determines its parent. */
 static gp_status find_parents(gp_levels *l, gp_error *err)
 {
     l->clusters = l->first[l->count];

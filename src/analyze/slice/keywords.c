@@ -14,8 +14,8 @@
 #include <string.h>
 
 enum { MAX_WORDS = 3, MIN_TEXTS = 2 };
-/* Requirements of a keyword: minimum z, minimum share of the texts inside, minimum ratio of this share to the share of
- * the texts outside.  The second, weaker set applies if no phrase meets the first. */
+/* Requirements of a keyword: minimum z, minimum share of the texts inside the slice, minimum ratio of this share to
+ * the share of the texts outside.  If no phrase meets the first set, the second, weaker set applies. */
 static const struct {
     double z, share, ratio;
 } requirements[] = {{1, 0.15, 2}, {1, 0.08, 1.25}};

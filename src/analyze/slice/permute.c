@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* AT_A_TIME: rounds between two progress reports.  TRIAL: exchanges that measure the standard deviation of each
- * cluster's mean.  PIECE: exchanges of the trial that one thread sums at a time. */
+/* AT_A_TIME: rounds between two progress reports.  TRIAL: random exchanges from which the standard deviation of each
+ * cluster's mean is measured.  PIECE: exchanges of the trial that one thread sums at a time. */
 enum { AT_A_TIME = 100, PIECE = 25, TRIAL = 500 };
 
 /* Arrays of [clusters] hold the clusters of all spaces: space after space, and within a space level after level. */
@@ -26,9 +26,9 @@ typedef struct permutation {
     double *expected; /* [clusters] mean of the cluster's sum over random exchanges */
     double *penalty;  /* [clusters] see penalty_of */
     double *scale;    /* [clusters] 1 / standard deviation of the cluster's sum; 0: not tested */
-    double *trial;    /* [pieces, clusters, 2] totals of the cluster's sum and of its square */
+    double *trial;    /* [pieces, clusters, 2] trial: the total of the cluster's sum, and the total of its square */
     atomic_uint next;
-    uint32_t last; /* index of the first round or piece that the threads do not run */
+    uint32_t last; /* end of the rounds or pieces that the threads run */
     atomic_int status;
     atomic_uint *reached; /* [clusters] rounds in which the cluster's z reached `observed` */
     double *best;         /* [spaces, rounds] largest z of the space's clusters */
@@ -89,7 +89,8 @@ static void count_round(permutation *p, permutation_thread *t, uint32_t round)
     }
 }
 
-/* Runs one piece of the trial.  Each piece has its own sums, so the result does not depend on the number of threads. */
+/* Runs one piece of the trial.  Each piece has its own totals, so the result does not depend on the number of
+ * threads. */
 static void try_piece(permutation *p, permutation_thread *t, uint32_t piece)
 {
     size_t clusters = p->clusters;
@@ -153,7 +154,8 @@ static bool is_tested(const permutation *p, const gp_permute_space *s, size_t c)
     return s->eligible[c] && s->support[c] > 0 && s->support[c] < p->in->scores->scored;
 }
 
-/* Without groups: the standard deviation of the mean of m of n scores, drawn without replacement. */
+/* Sets `spread` if rows have no groups: the standard deviation of the mean of m of n scores, drawn without
+ * replacement. */
 static void spread_of_rows(permutation *p)
 {
     double n = (double)p->in->scores->scored;
@@ -182,8 +184,8 @@ static void spread_in_trial(permutation *p, const gp_permute_space *s, size_t c,
     if (variance > 1e-18 * sd * sd * m * m) s->spread[c] = sqrt(variance) / m;
 }
 
-/* With groups: measures the standard deviation of each cluster's mean in a trial of 500 exchanges.  The test draws
- * other exchanges, so it stays valid. */
+/* Sets `expected` and `spread` if rows have groups, from a trial of 500 exchanges.  The test draws other exchanges, so
+ * it stays valid. */
 static gp_status spread_of_groups(permutation *p, gp_error *err)
 {
     size_t pieces = TRIAL / PIECE;
@@ -293,8 +295,8 @@ static double best_observed(const permutation *p, size_t k)
     return most;
 }
 
-/* least [rounds]: the minimum over all spaces of (p of the space's best cluster in the round / share of the space).
- * sorted [spaces, rounds]: `best`, ascending within a space. */
+/* Computes the statistic of each round (significance.h): least [rounds], the minimum over all spaces of p / share. p
+ * is that of the space's best cluster in the round. sorted [spaces, rounds]: `best`, ascending within a space. */
 static void least_of_rounds(const permutation *p, const double *sorted, double *least)
 {
     size_t rounds = p->in->rounds;
@@ -309,8 +311,8 @@ static void least_of_rounds(const permutation *p, const double *sorted, double *
     }
 }
 
-/* Writes p and corrected of the clusters of space k.  corrected: share of rounds in which `least` is at most the
- * cluster's number: its p against the best clusters of the space, divided by the space's share. */
+/* Writes p and corrected p of the clusters of space k, as significance.h defines them. least [rounds]: the statistic
+ * of each round. */
 static void report_space(const permutation *p, size_t k, const double *sorted, const double *least)
 {
     const gp_permute_space *s = &p->in->spaces[k];
@@ -321,7 +323,7 @@ static void report_space(const permutation *p, size_t k, const double *sorted, c
         if (p->scale[at] == 0) continue;
         double among_own = (1 + (double)count_from(sorted, m, p->observed[at] - equal_sums)) / all / s->share;
         s->p[c] = (1 + (double)p->reached[at]) / all;
-        /* (1 + 1e-12): equal numbers may differ in the last bit after the division by `share` */
+        /* (1 + 1e-12): equal statistics may differ in the last bit after the division by `share` */
         s->corrected[c] = (1 + (double)(m - count_from(least, m, among_own * (1 + 1e-12)))) / all;
     }
 }

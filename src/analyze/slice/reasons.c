@@ -50,7 +50,7 @@ static void trim(gp_reason_list *list, size_t since, size_t most)
     while (list->count > since + most) gp_mem_free(list->items[--list->count].text);
 }
 
-/* What the four parts of a search for reasons read. */
+/* Input of the four parts of a search for reasons: words, categories and settings, probes, rules. */
 typedef struct search {
     const gp_reasons_input *in;
     const gp_ngram_index *ngrams; /* may be NULL */
@@ -163,7 +163,8 @@ out:
 
 /* ------------------------------------------------------------------ probes and rules */
 
-/* Adds probes by the difference of mean cosines: rows inside with the probe, less other rows with the probe. */
+/* Adds a probe if the mean cosine of the rows inside to it is higher than that of the rows outside by more than
+ * min_gap. */
 static gp_status explain_probes(const search *s, gp_reason_list *out, gp_error *err)
 {
     const gp_reasons_input *in = s->in;
@@ -203,7 +204,7 @@ static gp_status explain_rule(const search *s, gp_reason_list *out, gp_error *er
     GP_TRY(gp_alloc((void **)&importance, in->feature_count, sizeof *importance, "reasons", err));
     gp_status st = gp_an_rules(in->features, in->feature_count, in->n, s->inside, importance, s->task, &rule, &share_in,
                                &share_out, err);
-    /* the rule must hold for 30 % of the rows inside, and for more than twice the share of the rows outside */
+    /* accept the rule if it holds for 30 % of the rows inside, and for more than twice the share of the rows outside */
     if (st == GP_OK && rule && share_in >= 0.3 && share_in > 2 * share_out)
         st = gp_an_reason_add(out, "rule", rule, share_in - share_out, share_in, share_out, err);
     gp_mem_free(rule);

@@ -15,20 +15,21 @@
 
 typedef struct gp_scores {
     size_t n;            /* rows */
-    const double *score; /* [n] NaN: no score; only high means of clusters count as significant */
+    const double *score; /* [n] NaN: no score; the tests look for clusters with high scores only */
     size_t scored;       /* rows with a score */
     double mean, sd;     /* mean and sample standard deviation of the scored rows */
 } gp_scores;
 void gp_an_scores_init(gp_scores *scores, const double *score, size_t n);
 
-/* z of the mean of m of n scores: (mean - mean of all) / standard deviation of this mean under random assignment. */
+/* z-score of the mean of m of n scores: (mean - mean of all) / standard deviation of this mean under random
+ * assignment. */
 double gp_an_mean_z(const gp_scores *scores, double mean, size_t m);
 
-/* blocks.c: the scored rows, group after group.  Whole groups are exchanged within a stratum.  A stratum has the groups
- * of one size.  If there are fewer than 20 such groups, smaller groups join the stratum, down to half of that size.
- * When a smaller group gives its scores to a larger one, some scores are given more than once.  When a larger group
- * gives its scores to a smaller one, a random part is given.  A group that is alone in its stratum keeps its scores, in
- * random order. */
+/* Blocks (blocks.c): the scored rows, sorted by group.  The permutation test exchanges the scores of whole groups
+ * within a stratum.  A stratum has the groups of one size.  If there are fewer than 20 such groups, smaller groups
+ * join the stratum, down to half of that size.  When a smaller group gives its scores to a larger one, some scores are
+ * given more than once.  When a larger group gives its scores to a smaller one, a random part is given.  A group that
+ * is alone in its stratum keeps its scores, in random order. */
 typedef struct gp_blocks {
     size_t rows, count; /* scored rows; groups with a scored row */
     uint32_t *row;      /* [rows] */
@@ -45,8 +46,8 @@ void gp_an_blocks_clear(gp_blocks *blocks);
 /* Makes a random exchange: drawn [i] is the new value of row[i].  order [count], pool [largest] are scratch. */
 void gp_an_exchange(const gp_blocks *blocks, uint64_t seed, uint32_t *order, double *pool, double *drawn);
 
-/* permute.c: a space has the clusters of one search.  They are clusters of rows, or of items.  An item is a group of
- * rows, like a prompt with its images.  The value of an item is the mean of its scored rows. */
+/* Space (permute.c): the clusters of one search, which are clusters of rows or of items.  An item is a group of rows,
+ * like a prompt with its images.  The value of an item is the mean of its scored rows. */
 typedef struct gp_permute_space {
     const gp_levels *levels;
     const uint32_t *item;    /* [n] item of a row, UINT32_MAX: no item; NULL: a row is an item */
@@ -59,10 +60,11 @@ typedef struct gp_permute_space {
     double *spread; /* [clusters] out: standard deviation of the mean over random exchanges; 0 for clusters that are not
                      * tested, or whose mean no exchange changes */
 } gp_permute_space;
-/* One permutation test of the clusters of all spaces (min p, Westfall and Young 1993).  Each cluster's p compares it
- * with the best cluster of its space in each exchange.  This p, divided by the space's share, is the cluster's number.
- * Each exchange has such a number too: the smallest number of its clusters.  The corrected p is the share of exchanges
- * whose number is at most the cluster's number.  So alpha holds for the clusters of all spaces together. */
+/* One permutation test of the clusters of all spaces (min p, Westfall and Young 1993).  The statistic of a cluster is
+ * p / share.  Here p compares the cluster with the best cluster of its space in each random exchange; share is the
+ * space's share of alpha.  The statistic of an exchange is the smallest statistic of its clusters.  The corrected p of
+ * a cluster is the share of exchanges whose statistic is at most that of the cluster.  So alpha holds for the clusters
+ * of all spaces together. */
 typedef struct gp_permute_input {
     const gp_permute_space *spaces;
     size_t count;

@@ -29,7 +29,7 @@
 /* MAX_SHARE: a tested cluster has at most 1 / MAX_SHARE of the scored rows.  MIN_GROUPS: a tested cluster has scored
  * rows of at least this many groups. */
 enum { MAX_SHARE = 4, MIN_GROUPS = 3 };
-/* minimum excess of a part's mean over the mean of the whole cluster, in standard errors */
+/* a part counts as better if its mean exceeds the mean of the whole cluster by this many standard errors */
 static const double part_errors = 2;
 
 typedef struct finder {
@@ -231,7 +231,8 @@ static bool has_better_part(const finder *f, size_t c)
     return false;
 }
 
-/* From coarse to fine, removes the mark of a cluster that has a better part; else the marks of all its parts. */
+/* Chooses among nested clusters, from coarse to fine.  If a marked part of a marked cluster is better, unmarks the
+ * cluster.  Otherwise unmarks all its parts. */
 static void merge_nested(finder *f)
 {
     const gp_levels *l = &f->levels;
@@ -261,9 +262,9 @@ static void count_groups(const finder *f, uint32_t *groups, uint32_t *last)
         }
 }
 
-/* Marks the clusters to be tested: those with min_support to `most` rows of at least MIN_GROUPS groups.  A cluster of
- * one or two prompts shows only that these prompts are easy, not which kind of image scores well.  With fewer than
- * GP_AN_FEW_GROUPS prompts there are hardly any other clusters, so the number of groups is not required. */
+/* Marks the clusters to be tested: those with min_support to `most` rows from at least MIN_GROUPS groups.  A cluster
+ * of one or two prompts shows only that these prompts are easy, not which kind of image scores well.  With fewer than
+ * GP_AN_FEW_GROUPS groups nearly all clusters have so few, so the number of groups is not checked. */
 static gp_status mark_eligible(finder *f, size_t most, gp_error *err)
 {
     uint32_t *groups = NULL, *last = NULL;
@@ -314,7 +315,7 @@ static gp_status test_together(finder *f, size_t count, gp_error *err)
 static gp_status mark_significant(finder *f, size_t count, gp_error *err)
 {
     for (size_t k = 0; k < count; k++) {
-        /* a single level that is not HDBSCAN's consists of categories, which have no maximum size */
+        /* A single level without HDBSCAN* clusters has categories.  Categories have no maximum size. */
         bool categories = f[k].levels.count == 1 && !f[k].levels.fallback;
         GP_TRY(mark_eligible(&f[k], categories ? f[k].scores.scored : f[k].scores.scored / MAX_SHARE, err));
     }

@@ -40,9 +40,9 @@ enum {
     AT_ONCE = 5,     /* number of rounds whose weights come from one random number of 64 bits: 12 bits for each round */
     ROUNDS = 2000,   /* rounds of the bootstrap */
     LEVELS = 4096,   /* distinct weights: quantiles of the exponential distribution */
-    MAX_STEPS = 2000 /* steps of conjugate gradients */
+    MAX_STEPS = 2000 /* maximum steps of conjugate gradients */
 };
-/* this value is documented in goldpan.h, in the help of the command and in docs/method.md */
+/* keep equal to the value in goldpan.h, in the help of the command and in docs/method.md */
 static const double ridge_penalty = 4;
 static const double z_95 = 1.9599639845400545;
 
@@ -54,9 +54,9 @@ typedef struct table {
     uint32_t *images;  /* [prompts] number of scored images */
     double overall;    /* mean over all prompts of their mean scores */
     size_t *first;     /* [words + 1] */
-    uint32_t *rows;    /* prompts that have word w, ascending: rows[first[w]] .. rows[first[w + 1] - 1] */
+    uint32_t *rows;    /* the prompts of word w, in ascending order, are rows[first[w]] .. rows[first[w + 1] - 1] */
     uint32_t *number;  /* [words] in the n-gram index */
-    double *sum;       /* [words] for each word, the sum of `mean` over its prompts */
+    double *sum;       /* [words] sum of `mean` over the word's prompts */
     uint32_t *column;  /* [words] column of the regression; words in exactly the same prompts share a column */
     uint32_t *word_of; /* [columns] one of the column's words */
     size_t columns;
@@ -218,7 +218,7 @@ out:
     return st;
 }
 
-/* out = (X'X + penalty) b, for X with centred columns; fit [prompts] is scratch. */
+/* Computes out = (X'X + penalty) b, for X with centred columns. fit [prompts] is scratch. */
 static void normal_product(const table *t, const double *b, double *fit, double *out)
 {
     double mean = 0;
@@ -244,7 +244,7 @@ static double dot(const double *a, const double *b, size_t n)
     return sum;
 }
 
-/* z = D^-1 r, where D is the diagonal of the normal equations. */
+/* Preconditioner: z = D^-1 r, where D is the diagonal of the normal equations. */
 static void precondition(const table *t, const double *r, double *z)
 {
     for (size_t c = 0; c < t->columns; c++) {
@@ -286,7 +286,8 @@ typedef struct bootstrap {
     double weight[LEVELS];       /* equally likely quantiles of the exponential distribution */
     double total_sum[ROUNDS];    /* sum of weight * mean over all prompts, in each round */
     double total_weight[ROUNDS]; /* sum of the weights of all prompts, in each round */
-    /* [prompts] factor that widens the deviations of a side with this number of prompts; 0: no side has this number */
+    /* [prompts] index: number of prompts on one side (with or without the word).  Factor that widens the deviations of
+     * this side; 0: no side has this number. */
     double *widening;
     atomic_size_t next;
     atomic_int status;
