@@ -44,7 +44,7 @@ void gp_progress_meter_init(gp_progress_meter *ticker, const char *stage, uint64
 {
     double now = gp_clock_now();
     *ticker = (gp_progress_meter){.fn = fn, .user = user, .state = {.stage = stage, .total = total}, .started = now};
-    ticker->last = now - interval; /* makes the first update report at once */
+    ticker->last = now - interval; /* so that the first update reports at once */
 }
 
 static void report(gp_progress_meter *ticker, double now)

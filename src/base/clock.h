@@ -28,9 +28,9 @@ bool gp_progress_meter_update(gp_progress_meter *ticker, uint64_t done, uint64_t
 /* Sends the final report, even if less than a tenth of a second has passed since the previous report. */
 void gp_progress_meter_finish(gp_progress_meter *ticker);
 
-/* For long loops over untrusted bytes.  The loop passes the number of bytes that it has processed to gp_watch_work, and
- * `go_on` is called after every 4 MiB.  If `go_on` returns false, the loop ends with GP_ERR_STOPPED.  A NULL watch or
- * `go_on` never stops the loop. */
+/* Lets loops over untrusted bytes be stopped.  The loop passes the number of bytes that it has processed to
+ * gp_watch_work.  After every 4 MiB gp_watch_work calls `go_on`.  If `go_on` returns false, gp_watch_work returns
+ * GP_ERR_STOPPED and the loop ends.  A NULL watch or a NULL `go_on` never stops the loop. */
 typedef struct gp_watch {
     bool (*go_on)(void *user);
     void *user;

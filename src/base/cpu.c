@@ -78,8 +78,8 @@ static unsigned detect(void)
 }
 #endif
 
-/* For each word of GOLDPAN_CPU: the features that "-word" removes (the feature and all features that need it), then the
- * features that "word" keeps. */
+/* takes: features that "-word" removes (the feature and all features that need it). leaves: features that "word"
+ * keeps. */
 static const struct {
     const char *word;
     unsigned takes, leaves;

@@ -168,7 +168,7 @@ void gp_atomic_file_abort(gp_atomic_file *file)
 /* Returns the path to write.  Follows a symbolic link, so that the link stays and its target is replaced. */
 static char *resolve(const char *path)
 {
-    char *real = realpath(path, NULL); /* from the C library; NULL for a new file */
+    char *real = realpath(path, NULL); /* realpath allocates with malloc; NULL for a new file */
     char *copy = gp_str_dup(real ? real : path);
     free(real);
     return copy;
@@ -271,7 +271,7 @@ gp_status gp_atomic_file_open(const char *path, gp_atomic_file **out, gp_error *
         goto out;
     }
     GP_TRY_GOTO(create_temporary(file, err));
-    /* the new file gets the permissions of the replaced file; if that is not allowed, it keeps the usual ones */
+    /* the new file gets the permissions of the file that it replaces; if that is not allowed, it keeps its own */
     if (exists && fchmod(file->fd, about.st_mode & 0777) != 0) errno = 0;
     *out = file;
     return GP_OK;

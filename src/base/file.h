@@ -9,7 +9,7 @@
 #include <time.h>
 
 typedef struct gp_bytes {
-    uint8_t *data; /* owned, gp_bytes_clear; one zero byte follows, not counted */
+    uint8_t *data; /* owned: gp_bytes_clear; a zero byte follows, which `size` does not count */
     size_t size;
 } gp_bytes;
 /* Reads a whole regular file of at most `limit` bytes.  Errors: LIMIT (larger), IO (also for a folder or a device).
@@ -19,7 +19,7 @@ void gp_bytes_clear(gp_bytes *bytes);
 /* For tests: makes every open for reading fail with errno `number`; 0 restores normal opens.  Process-wide. */
 void gp_file_fail_with(int number);
 
-/* Opens a regular file for gp_file_read_at; *size: its current size in bytes.  Owns: *fd, close. */
+/* Opens a regular file for gp_file_read_at; *size: its current size in bytes.  The caller closes *fd. */
 gp_status gp_file_open(const char *path, int *fd, uint64_t *size, gp_error *err);
 /* Reads exactly `size` bytes at `offset`; fails with IO if the file ends earlier.  Any thread may call it. */
 gp_status gp_file_read_at(int fd, const char *path, uint64_t offset, void *out, size_t size, gp_error *err);

@@ -71,7 +71,8 @@ bool gp_hash_from_hex(const char *hex, gp_hash *out)
     gp_hash hash;
     for (size_t i = 0; i < 16; i++) {
         int high = gp_hex_digit(hex[2 * i]);
-        int low = high < 0 ? -1 : gp_hex_digit(hex[2 * i + 1]); /* does not read past the NUL */
+        /* a NUL as first digit ends the text, so the second digit is not read */
+        int low = high < 0 ? -1 : gp_hex_digit(hex[2 * i + 1]);
         if (low < 0) return false;
         hash.bytes[i] = (uint8_t)(high << 4 | low);
     }

@@ -209,7 +209,7 @@ static gp_status scan_value(scan *s, char *open, int max_depth)
             complete = true;
             continue;
         }
-        /* after a value, or in an empty array or object */
+        /* here a value is complete, or an array or object is empty: expect a comma or the closing bracket */
         char close = open[depth - 1] == '[' ? ']' : '}';
         c = peek(s);
         if (c == ',') {
@@ -238,7 +238,7 @@ static gp_status scan_value(scan *s, char *open, int max_depth)
 
 /* ------------------------------------------------------------------ the tree */
 
-/* Counts the member names in the tree.  The scan limits the depth. */
+/* Counts the member names in the tree.  The recursion is safe, because the scan has limited the depth. */
 static size_t count_names(struct json_object *value)
 {
     size_t total = 0;
@@ -258,7 +258,7 @@ static gp_status build(const scan *s, int max_depth, struct json_object **out)
     if (s->copy.size >= INT_MAX) return gp_fail(s->err, GP_ERR_LIMIT, "JSON: more than 2 GiB");
     struct json_tokener *tokener = json_tokener_new_ex(max_depth + 1);
     if (!tokener) return gp_fail_memory(s->err, "JSON (%zu bytes)", s->size);
-    /* the parser reads the NUL after the copy, which ends a number at the end of the text */
+    /* the parser reads the NUL after the text: it ends a number that is the last value */
     struct json_object *value = json_tokener_parse_ex(tokener, s->copy.data, (int)s->copy.size + 1);
     enum json_tokener_error failure = json_tokener_get_error(tokener);
     json_tokener_free(tokener);

@@ -100,7 +100,7 @@ static void put_int(gp_str *out, const gp_json *value)
         gp_str_printf(out, "%lld", (long long)small);
 }
 
-/* The recursion is at most as deep as the parser allowed. */
+/* The recursion is safe, because the parser has limited the depth. */
 void gp_json_write(gp_str *out, const gp_json *value)
 {
     double real = 0;

@@ -25,7 +25,7 @@
 
 enum { ALIGN = 64, RED_ZONE = 64 };
 
-/* The module's only global variables.  They count allocations, and change a result only if a test sets them. */
+/* The module's only global variables.  They count allocations.  They change a result only if a test sets them. */
 static atomic_uint_fast64_t seen;
 static atomic_uint_fast64_t fail_at = UINT64_MAX; /* UINT64_MAX: GOLDPAN_FAIL_ALLOC has not been read yet */
 static atomic_int_fast64_t live;

@@ -67,7 +67,7 @@ bool gp_own_names_have(const gp_own_names *names, const char *name)
     return names->count && bsearch(&name, names->names, names->count, sizeof *names->names, by_name);
 }
 
-/* Writes the list if `more` has a name that the list lacks. */
+/* Writes the list with the names of `more` added. Writes nothing if the list has all these names. */
 static gp_status write_list(const char *path, const gp_own_names *list, const gp_own_names *more, gp_error *err)
 {
     gp_str text = GP_STR_INIT;

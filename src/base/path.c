@@ -45,7 +45,7 @@ char *gp_path_absolute(const char *path)
 {
     gp_str s = GP_STR_INIT;
     if (*path != '/') {
-        char *here = getcwd(NULL, 0); /* allocated by the C library, hence free */
+        char *here = getcwd(NULL, 0); /* getcwd allocates with malloc */
         if (!here) return NULL;
         gp_str_puts(&s, here);
         free(here);
@@ -53,7 +53,7 @@ char *gp_path_absolute(const char *path)
     }
     gp_str_puts(&s, path);
     if (s.failed) return gp_str_take(&s);
-    /* works in place, because the result is never longer than the text already read */
+    /* the result is written over s.data, because it is never longer than the text already read */
     size_t used = 0;
     for (const char *p = s.data; *p;) {
         while (*p == '/') p++;

@@ -47,7 +47,7 @@ static int whole(long long quota, long long period)
     return n > INT_MAX ? INT_MAX : (int)n;
 }
 
-/* Returns the strictest quota of the group `group` ("/a/b") and its parents. */
+/* Returns the smallest CPU quota, in processors, of the group `group` ("/a/b") and its parents. */
 static int quota_of(const char *mount, const char *group, size_t size, bool v2)
 {
     int best = INT_MAX;
@@ -79,7 +79,8 @@ static bool has_word(const char *list, size_t size, const char *word)
     return false;
 }
 
-/* Parses lines "id:controllers:group".  Version 2 is the line without controllers. */
+/* Returns the smallest CPU quota of this process, in processors.  Parses lines "id:controllers:group"; a line without
+ * controllers belongs to cgroup version 2. */
 static int by_quota(void)
 {
     gp_bytes bytes = {0};

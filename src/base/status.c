@@ -221,15 +221,15 @@ const char *gp_error_beside(const gp_error *error, const char *path)
     return *error->path && strcmp(error->path, path) == 0 ? error->detail : error->message;
 }
 
-/* Returns true if the file itself causes this errno, so that only a change of the file can help.  All other errors
- * are temporary: a disk can be mounted again, a folder made readable, descriptors and memory freed. */
+/* Returns true if the file itself causes this errno, so that only a change of the file can help.  All other errors are
+ * temporary: for example, a disk can be mounted again, and descriptors or memory become free. */
 static bool is_of_the_file(int number)
 {
     switch (number) {
     case EISDIR:       /* a folder, not a file */
     case EFBIG:        /* too large for this system */
     case EOVERFLOW:    /* the file's size or inode number is too large for this system */
-    case ENAMETOOLONG: /* its name cannot be opened */
+    case ENAMETOOLONG: /* the file's name is too long */
     case EINVAL:       /* not an object that can be read or mapped */
     case EILSEQ:       /* a name that the file system cannot hold */
     case ESPIPE: return true;
@@ -246,6 +246,7 @@ bool gp_error_passes(const gp_error *error)
     case GP_ERR_NETWORK:
     case GP_ERR_CATALOG:
     case GP_ERR_STOPPED: return true;
-    default: return false; /* the bytes (FORMAT, LIMIT, UNSUPPORTED), or not a regular file (IO without errno) */
+    /* damaged or unsupported bytes (FORMAT, LIMIT, UNSUPPORTED), or not a regular file (IO without errno) */
+    default: return false;
     }
 }

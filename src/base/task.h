@@ -9,30 +9,30 @@
 
 #include <stdatomic.h>
 
-/* The task that is passed to the functions of the computation.  If it is NULL, they use one thread, report no progress
- * and cannot be stopped. */
+/* A task in progress, which is passed to the functions of the computation.  If it is NULL, they use one thread, report
+ * no progress and cannot be stopped. */
 typedef struct gp_task {
     int threads;               /* at least 1 */
-    atomic_bool stop;          /* the task should return GP_ERR_STOPPED soon */
+    atomic_bool stop;          /* a stop was requested: return GP_ERR_STOPPED soon */
     atomic_uint_fast64_t done; /* units of work */
 } gp_task;
 
 typedef struct gp_task_options {
     const char *stage;
-    uint64_t items; /* the total of the progress reports */
-    double units;   /* all the work, in units of gp_task_add */
+    uint64_t items; /* total number of items in the progress reports */
+    double units;   /* expected sum of all gp_task_add */
     int threads;    /* 0: all processors */
     gp_progress_fn progress;
     void *user;
 } gp_task_options;
 
-/* Runs work(user, task).  Calls progress before the work, about ten times a second, and once at the end.  Returns what
- * `work` returns; GP_ERR_STOPPED without calling `work` if the first progress report requests it.  `work` may end with
- * GP_OK although a stop was requested: then its result is complete. */
+/* Runs work(user, task).  Calls `progress` before the work, about ten times a second, and once at the end.  If the
+ * first call requests a stop, returns GP_ERR_STOPPED without calling `work`.  Otherwise returns what `work` returns.
+ * That may be GP_OK in spite of a later request to stop: then the result is complete. */
 gp_status gp_task_run(const gp_task_options *options, gp_status (*work)(void *user, gp_task *task, gp_error *err),
                       void *user, gp_error *err);
 
-/* Calls body(user, i) for i in 0..threads-1, each on a thread of its own, and waits for them. */
+/* Calls body(user, i) for i in 0..threads-1, each on its own thread, and waits for all threads. */
 gp_status gp_task_each(const gp_task *task, void (*body)(void *user, int index), void *user, gp_error *err);
 
 int gp_task_threads(const gp_task *task);

@@ -114,7 +114,7 @@ gp_status gp_queue_new(size_t capacity, gp_queue **out, gp_error *err)
     queue->capacity = capacity, queue->first = 0, queue->count = 0, queue->closed = false;
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
-    /* a change of the system's clock must not change the length of a wait */
+    /* wait by the monotonic clock, because the system's clock may be set to another time */
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&queue->mutex, NULL);
     pthread_cond_init(&queue->not_empty, &attr);

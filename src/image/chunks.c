@@ -19,12 +19,12 @@ enum { MAX_ENTRIES = 4096, MAX_INFLATED = 64 << 20, MAX_TRIED = 256 << 20 };
 
 typedef struct text_list {
     gp_chunks chunks;
-    size_t capacity, inflated; /* inflated: bytes of inflated text so far */
-    size_t tried;              /* bytes inflated so far, including texts that were damaged or too large */
+    size_t capacity, inflated; /* inflated: bytes of the inflated texts in the list */
+    size_t tried;              /* bytes inflated so far, with the texts that were damaged or too large */
     bool no_memory, damaged;   /* damaged: the current chunk has a wrong checksum */
 } text_list;
 
-/* Takes over the text and appends it to the list. Returns false if no more texts can be kept. */
+/* Appends the text to the list, which then owns it. Returns false if no more texts can be kept. */
 static bool add(void *user, const char *key, gp_str *text)
 {
     text_list *s = user;
@@ -152,7 +152,7 @@ static void read_png(text_list *s, const uint8_t *bytes, size_t size)
         if (!read_png_chunk(s, &c)) return;
 }
 
-/* EXIF data may be split over several APP1 segments. Pillow and exiftool join these, and so does this function. */
+/* EXIF data may be split over several APP1 segments. This function joins them, as Pillow and exiftool do. */
 static void read_jpeg(text_list *s, const uint8_t *bytes, size_t size)
 {
     static const char xmp[] = "http://ns.adobe.com/xap/1.0/";

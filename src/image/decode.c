@@ -11,7 +11,7 @@
 
 void gp_pixels_clear(gp_pixels *pixels)
 {
-    size_t size = pixels && pixels->size ? pixels->size : sizeof *pixels; /* code inside goldpan leaves `size` at 0 */
+    size_t size = pixels && pixels->size ? pixels->size : sizeof *pixels; /* goldpan's own code leaves `size` at 0 */
     if (!pixels || size < sizeof size) return;
     if (size >= sizeof *pixels) gp_mem_free(pixels->rgb);
     memset((char *)pixels + sizeof size, 0, size - sizeof size);

@@ -16,7 +16,7 @@
 typedef enum gp_format { GP_FORMAT_UNKNOWN, GP_FORMAT_PNG, GP_FORMAT_JPEG, GP_FORMAT_WEBP } gp_format;
 const char *gp_image_format_name(gp_format format); /* "png" ... "unknown" */
 
-/* A guess at what a file is that goldpan cannot read. */
+/* What a file of unknown format probably is. */
 typedef struct gp_image_guess {
     const char *what; /* completes "is ...": "a GIF image", "a text file", "empty" */
     gp_status status; /* GP_ERR_UNSUPPORTED: another format; GP_ERR_FORMAT: damaged, or not an image */
@@ -46,8 +46,8 @@ gp_status gp_image_decode_bytes(const uint8_t *bytes, size_t size, uint64_t max_
 gp_status gp_image_decode_reduced(const uint8_t *bytes, size_t size, uint64_t max_pixels, uint32_t reduce,
                                   gp_pixels *out, gp_error *err);
 
-/* The decoders of each format; gp_image_decode_bytes calls them. png_fast returns UNSUPPORTED for files that need
- * png_full. Both give the same pixels for files that both can read. */
+/* The decoders of each format; gp_image_decode_bytes calls them. png_fast returns UNSUPPORTED for some files; then
+ * png_full decodes them. Both give the same pixels for files that both can read. */
 gp_status gp_image_png_fast(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
 gp_status gp_image_png_full(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
 gp_status gp_image_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, uint32_t reduce, gp_pixels *out,

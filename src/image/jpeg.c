@@ -130,7 +130,8 @@ static bool run(job *j)
         return stop(j, GP_ERR_FORMAT, "has two headers that differ");
     if (!jpeg_start_decompress(&j->jpeg)) return stop(j, GP_ERR_FORMAT, "is truncated");
     if (!read_rows(j)) return false;
-    jpeg_finish_decompress(&j->jpeg); /* this reports damage after the last row, but accepts a missing end marker */
+    /* libjpeg reports damage after the last row here; a missing end marker is no error */
+    jpeg_finish_decompress(&j->jpeg);
     return true;
 }
 

@@ -8,8 +8,8 @@
 
 enum { SIDE = 32, LOW = 8 };
 
-/* Reduces the image to grey [SIDE, SIDE] by averaging. Each output value is the mean of an area. A pixel lies in one
- * area; if the image is smaller than SIDE, areas share pixels. */
+/* Reduces the image to grey [SIDE, SIDE]. Each output value is the mean of an area of pixels. The areas do not overlap
+ * unless the image is smaller than SIDE. */
 static void average_areas(const gp_pixels *p, double *grey)
 {
     for (uint32_t y = 0; y < SIDE; y++) {
@@ -61,7 +61,7 @@ gp_status gp_image_phash(const gp_pixels *pixels, uint64_t *hash, gp_error *err)
         return gp_fail(err, GP_ERR_USAGE, "a perceptual hash needs an image with pixels");
     average_areas(pixels, grey);
     low_frequencies(grey, low);
-    low[0] = 0; /* excludes the mean: brightness must not change the hash */
+    low[0] = 0; /* the mean is excluded, because brightness must not change the hash */
     memcpy(sorted, low, sizeof low);
     qsort(sorted + 1, LOW * LOW - 1, sizeof *sorted, by_value);
     double median = sorted[1 + (LOW * LOW - 1) / 2];

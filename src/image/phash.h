@@ -5,9 +5,9 @@
 
 #include "base/status.h"
 
-/* Averages the image to 32 x 32 grey values and computes the 8 x 8 lowest frequencies of their cosine transform. Bit i
- * is set if frequency i is above the median; bit 0 (the mean) is always 0. The method is pHash (Zauner 2010). Hashes of
- * copies differ in up to about 10 bits, those of different images in 32 +- 4. */
+/* Computes the perceptual hash pHash (Zauner 2010). Averages the image to 32 x 32 grey values and computes the 8 x 8
+ * lowest frequencies of their cosine transform. Bit i is set if frequency i is above the median; bit 0 (the mean) is
+ * always 0. Hashes of copies differ in up to about 10 bits, those of different images in 32 +- 4. */
 gp_status gp_image_phash(const gp_pixels *pixels, uint64_t *hash, gp_error *err);
 
 #endif

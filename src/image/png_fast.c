@@ -26,7 +26,8 @@ static gp_status needs_full_decoder(gp_error *err)
     return gp_fail(err, GP_ERR_UNSUPPORTED, "this PNG needs the full decoder");
 }
 
-/* Returns all compressed data as one piece: the file's own bytes if there is one IDAT chunk, else a copy in *owned. */
+/* Returns the compressed data of all IDAT chunks in one piece. One chunk: a pointer into the file. Several chunks: a
+ * copy, which *owned owns. */
 static gp_status join_idat(const gp_png_info *header, const uint8_t *bytes, const uint8_t **data, size_t *size,
                            void **owned, gp_error *err)
 {
@@ -59,7 +60,7 @@ static gp_status convert_rows(const gp_png_info *header, uint8_t *block, uint8_t
     static const uint8_t bpp[7] = {1, 0, 3, 1, 2, 0, 4};
     const gp_kernels *kernels = gp_kernel_table();
     const size_t r = header->row_bytes;
-    /* rows that are RGB are unfiltered directly to their final place, where they also serve as `prior` */
+    /* RGB rows are unfiltered directly to their final place; the row above is then already there as `prior` */
     const bool is_rgb = header->color == 2;
     const uint8_t *prior = above;
     uint8_t *rgb = block;

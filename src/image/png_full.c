@@ -19,8 +19,8 @@
 typedef struct job {
     const gp_png_info *header;
     const uint8_t *bytes;
-    size_t head_size, cut_size, at; /* cut_size: data bytes of an IDAT that the file's end truncates; at: read position
-                                       in the reduced file */
+    /* cut_size: bytes of data in the last IDAT if the file ends inside it; at: read position in the reduced file */
+    size_t head_size, cut_size, at;
     uint8_t head[8 + 25 + 12 + 768], cut_head[8];
     png_structp png;
     png_infop info;

@@ -29,8 +29,8 @@ static const char *filter_name(gp_resample_filter filter)
     return names[filter];
 }
 
-/* Fills the table and the id that distinguishes configurations. The id spells out the sizes; the values are "clip" or a
- * hash of the table. */
+/* Fills the table and the id of the configuration. The id names the sizes; for the values it has "clip" or a hash of
+ * the table. So different configurations have different ids. */
 static void complete(gp_preprocess_config *c)
 {
     bool clip = c->do_rescale && c->do_normalize && c->rescale == 1.0 / 255.0;
@@ -130,7 +130,7 @@ static gp_status read_crop(const gp_json *v, gp_preprocess_config *c, gp_error *
     return read_side(gp_json_get(v, "width"), "crop_size.width", &c->crop_w, err);
 }
 
-/* Pillow's filter numbers: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming */
+/* `resample` has Pillow's number of the filter: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming */
 static gp_status read_filter(const gp_json *v, gp_resample_filter *out, gp_error *err)
 {
     static const gp_resample_filter filters[] = {GP_FILTER_BICUBIC, GP_FILTER_LANCZOS, GP_FILTER_BILINEAR,
@@ -161,7 +161,7 @@ static gp_status read_triple(const gp_json *root, const char *key, bool positive
     return GP_OK;
 }
 
-/* Rejects other processors: they use the same file name but other defaults for its fields. */
+/* Rejects the processors of other models: their files have the same name, but other defaults. */
 static gp_status check_type(const gp_json *root, gp_error *err)
 {
     static const char *const keys[] = {"image_processor_type", "feature_extractor_type"};
@@ -189,7 +189,7 @@ static gp_status read_fields(const gp_json *root, gp_preprocess_config *c, gp_er
     const gp_json *factor = gp_json_get(root, "rescale_factor");
     if (gp_json_kind_of(factor) != GP_JSON_NULL && (!gp_json_real(factor, &c->rescale) || !(fabs(c->rescale) <= 1e6)))
         return gp_fail(err, GP_ERR_FORMAT, "rescale_factor must be a number from -1000000 to 1000000");
-    if (!c->do_center_crop) { /* the image tower needs the same size for every image */
+    if (!c->do_center_crop) { /* without the crop, the image tower needs one size for all images */
         if (!c->do_resize || c->shortest_edge > 0)
             return gp_fail(err, GP_ERR_UNSUPPORTED, "if do_center_crop is false, size must have height and width");
         c->crop_w = c->resize_w, c->crop_h = c->resize_h;
@@ -258,7 +258,7 @@ gp_status gp_preprocess_decode(const gp_preprocess_config *config, const uint8_t
     return gp_image_decode_reduced(bytes, size, max_pixels, reduction(config, head.width, head.height), out, err);
 }
 
-/* One axis of the crop. from: first pixel in the resized image; to: first pixel in the crop; n: number of pixels. */
+/* The crop along one axis. from: first pixel in the resized image; to: first pixel in the crop; n: number of pixels. */
 typedef struct span {
     uint32_t from, to, n;
 } span;

@@ -8,12 +8,12 @@
 #include <string.h>
 
 enum {
-    MAX_FULL_SIDE = 192,      /* pixels: a side of up to this length is sampled completely */
+    MAX_FULL_SIDE = 192,      /* pixels; a side of up to this length is sampled completely */
     WINDOWS = 8,              /* windows along a longer side */
     WINDOW_SIDE = 24,         /* pixels per side of a window */
     MIN_FRAME_SIDE = 64,      /* images with a shorter side always count as normal frames */
     BLOCK_SIDE = 16,          /* pixels per side of the blocks whose means are compared for noise */
-    BLACK_LUMA = 16,          /* nearly all luma values of a black frame are below this */
+    BLACK_LUMA = 16,          /* 99.9 % of the luma values of a black frame are below this */
     BLACK_MAX_LUMA = 32,      /* every luma value of a black frame is below this */
     UNIFORM_RANGE = 4,        /* maximum difference of levels within a channel of a uniform frame */
     NOISE_MIN_DEVIATION = 25, /* minimum standard deviation of luma in a noise frame */
@@ -27,7 +27,7 @@ static const double NOISE_MAX_BLOCKS = 0.1;
 static const double NOISE_MIN_ESTIMATE = 0.5;
 
 typedef struct sums {
-    /* numbers of pixels in the histogram, in the sum `saturation` and in the sums of the filters */
+    /* number of pixels in `histogram`, in `saturation`, and in the sums of the filters */
     uint64_t pixels, coloured, filtered;
     double saturation;
     int64_t laplace;
@@ -45,7 +45,7 @@ static void read_luma(const uint8_t *restrict rgb, size_t n, uint8_t *restrict l
     for (size_t i = 0; i < n; i++) luma[i] = luma_of(rgb + 3 * i);
 }
 
-/* Adds the saturation of every fourth pixel of a row. */
+/* Adds the saturation of every fourth pixel of a row to the sums. */
 static void add_saturation(const uint8_t *rgb, size_t n, sums *s)
 {
     float sum = 0;
@@ -59,8 +59,8 @@ static void add_saturation(const uint8_t *rgb, size_t n, sums *s)
     s->coloured += (n + 3) / 4;
 }
 
-/* Adds a row [n] of luma to the histogram. Alternating between two histograms avoids waiting when neighbouring pixels
- * are equal and would increment the same counter. */
+/* Adds a row [n] of luma to the histograms. Pixels alternate between two histograms: equal neighbours would otherwise
+ * increment the same counter, and each increment would wait for the one before. */
 static void add_histogram(const uint8_t *luma, size_t n, sums *s)
 {
     for (size_t i = 0; i + 1 < n; i += 2) s->histogram[luma[i]]++, s->other[luma[i + 1]]++;
@@ -68,8 +68,8 @@ static void add_histogram(const uint8_t *luma, size_t n, sums *s)
     s->pixels += n;
 }
 
-/* Adds the two filters' results for a row [n], given the rows above and below. The first and last pixel have no
- * neighbour on one side and are left out. */
+/* Adds the results of both filters for a row [n] to the sums, given the rows above and below. Leaves out the first and
+ * the last pixel, which have a neighbour on one side only. */
 static void filter_row(const uint8_t *restrict up, const uint8_t *restrict at, const uint8_t *restrict down, size_t n,
                        sums *s)
 {
@@ -78,7 +78,7 @@ static void filter_row(const uint8_t *restrict up, const uint8_t *restrict at, c
     for (size_t i = 1; i + 1 < n; i++) {
         int laplace = up[i] + down[i] + at[i - 1] + at[i + 1] - 4 * at[i];
         int corners = up[i - 1] + up[i + 1] + down[i - 1] + down[i + 1];
-        /* corners - 2 * sides + 4 * middle */
+        /* corners - 2 * sides + 4 * middle of the 3 x 3 pixels */
         int wave = corners - 2 * (up[i] + down[i] + at[i - 1] + at[i + 1]) + 4 * at[i];
         sum += laplace;
         squares += (uint32_t)(laplace * laplace);
@@ -227,7 +227,8 @@ static void range_of(const sums *s, int *low, int *high)
     }
 }
 
-/* Decides whether the frame shows nothing. The sample excludes most images; for the others all pixels are read. */
+/* Decides whether the frame shows nothing. The sample rules this out for most images; for the others all pixels are
+ * read. */
 static gp_frame frame_kind(const gp_pixels *p, const sums *s, const gp_quality *q)
 {
     int low, high;
@@ -235,7 +236,7 @@ static gp_frame frame_kind(const gp_pixels *p, const sums *s, const gp_quality *
     range_of(s, &low, &high);
     if (high < BLACK_MAX_LUMA && is_black(p)) return GP_FRAME_BLACK;
     if (high - low <= UNIFORM_RANGE + 1 && is_uniform(p))
-        return GP_FRAME_UNIFORM; /* the rounding of luma can increase the range of levels by 1 */
+        return GP_FRAME_UNIFORM; /* UNIFORM_RANGE + 1: the rounding of luma can increase the range of levels by 1 */
     if (q->noise > NOISE_MIN_ESTIMATE * NOISE_MIN_DEVIATION && q->noise > NOISE_MIN_ESTIMATE * 255 * q->spread &&
         is_noise(p))
         return GP_FRAME_NOISE;

@@ -78,7 +78,7 @@ static void axis_clear(axis_weights *a)
 }
 
 /* Rounds the weights to 22 fractional bits. Returns false if a sum of bytes with these weights could overflow 32 bits.
- * The present filters stay far below (bicubic needs 1.3 of the available 2). The check protects the kernels from
+ * No present filter comes near this limit: bicubic needs 1.3 of the available 2. The check protects the kernels from
  * filters added later. */
 static bool to_integers(const double *k, double total, size_t n, int32_t *q)
 {
@@ -137,15 +137,15 @@ out:
     return st;
 }
 
-/* State of a call; x, y, w, h is the window of the output. */
+/* State of a call. x, y, w, h: the window of the output that is computed. */
 typedef struct job {
     const uint8_t *in; /* [in_h, in_w, 3] */
     uint32_t in_w, in_h, out_w, out_h, x, y, w, h;
-    axis_weights across, down; /* empty if the pass is skipped */
+    axis_weights across, down; /* weights of the horizontal and the vertical pass; empty if the pass is skipped */
 } job;
 
-/* The inputs that the computed outputs of an axis read: the first one, and their number. Both ends of an output's
- * inputs grow with the output. */
+/* The outputs of an axis read the inputs first_input() .. first_input() + input_count() - 1. The first output reads
+ * the first of these inputs, and the last output reads the last. */
 static size_t first_input(const axis_weights *a)
 {
     return (size_t)a->first[0];
@@ -155,8 +155,8 @@ static size_t input_count(const axis_weights *a, uint32_t n)
     return (size_t)(a->first[n - 1] + a->count[n - 1] - a->first[0]);
 }
 
-/* Horizontal pass: `n` rows of `width` pixels, `stride` bytes apart, whose first column is input column `left` -> out
- * [n, w, 3]. It changes the weights' first inputs, so call it once per job. */
+/* Horizontal pass -> out [n, w, 3]. Input: `n` rows of `width` pixels, `stride` bytes apart; the first pixel of a row
+ * is in column `left` of the image. Changes a->first, so call this function once per job. */
 static void pass_across(const job *t, const uint8_t *rows, size_t stride, size_t left, size_t width, size_t n,
                         uint8_t *out)
 {
@@ -166,7 +166,8 @@ static void pass_across(const job *t, const uint8_t *rows, size_t stride, size_t
                                   a->taps);
 }
 
-/* Vertical pass: rows of `width` bytes, `stride` bytes apart, whose first row is input row `top` -> out [h, width]. */
+/* Vertical pass -> out [h, width]. Input: rows of `width` bytes, `stride` bytes apart; the first one is row `top` of
+ * the image. */
 static void pass_down(const job *t, const uint8_t *rows, size_t stride, size_t top, size_t width, uint8_t *out)
 {
     const axis_weights *a = &t->down;
@@ -175,7 +176,7 @@ static void pass_down(const job *t, const uint8_t *rows, size_t stride, size_t t
                                       a->weight + r * a->taps);
 }
 
-/* Both sizes change. As in Pillow 13, the vertical pass comes first if the height shrinks by more than twice as many
+/* Runs both passes. As in Pillow 13, the vertical pass comes first if the height shrinks by more than twice as many
  * pixels as the width. */
 static gp_status both_passes(const job *t, uint8_t *out, gp_error *err)
 {

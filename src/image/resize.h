@@ -13,8 +13,8 @@ typedef enum gp_resample_filter {
     GP_FILTER_BOX
 } gp_resample_filter;
 
-/* in [in_h, in_w, 3] -> out [out_h, out_w, 3]. `out` must not overlap `in`. Scratch memory: at most out_w * in_h * 3
- * bytes, only for the rows that the vertical pass reads. Errors: MEMORY, LIMIT. */
+/* Resizes in [in_h, in_w, 3] to out [out_h, out_w, 3]. `out` must not overlap `in`. Scratch memory: at most out_w *
+ * in_h * 3 bytes, only for the rows that the vertical pass reads. Errors: MEMORY, LIMIT. */
 gp_status gp_resize_rgb(const uint8_t *in, uint32_t in_w, uint32_t in_h, uint8_t *out, uint32_t out_w, uint32_t out_h,
                         gp_resample_filter filter, gp_error *err);
 /* Like gp_resize_rgb, but computes only the window [x, y, w, h] of the output: out [h, w, 3]. */

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Reads the chunk at *at (start with 12). Returns false at the end, or if the chunk is incomplete. */
+/* Reads the chunk at *at (start with 12). Returns false at the end of the data, or if the chunk is incomplete. */
 static inline bool gp_riff_next(const uint8_t *bytes, size_t size, size_t *at, const uint8_t **tag,
                                 const uint8_t **data, size_t *length)
 {

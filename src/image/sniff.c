@@ -85,7 +85,7 @@ static const char *media_kind(const uint8_t *bytes, size_t size)
     return NULL;
 }
 
-/* Guesses what the bytes are, and whether they are damaged or in a format that goldpan does not read. */
+/* Returns a guess: what the bytes are, and whether they are damaged or in a format that goldpan does not read. */
 static gp_image_guess guess(const uint8_t *bytes, size_t size)
 {
     const char *what;

@@ -7,7 +7,7 @@
 
 enum { GRAY = 0, RGB = 2, RGBA = 6 }; /* colour types as PNG numbers them */
 
-/* *row: bytes of a row's pixels. *stride: bytes from the start of one row to the start of the next. */
+/* *row: bytes of the pixels of a row. *stride: bytes from the start of one row to the start of the next. */
 static gp_status check_layout(const gp_source *s, size_t *row, size_t *stride, gp_error *err)
 {
     size_t need = 0;

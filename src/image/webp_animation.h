@@ -6,7 +6,7 @@
 #include "base/status.h"
 
 typedef struct gp_animation gp_animation;
-/* The caller frees *out with gp_animation_close. */
+/* Opens an animation of frames [height, width]. The caller frees *out with gp_animation_close. */
 gp_status gp_animation_open(uint32_t width, uint32_t height, gp_animation **out, gp_error *err);
 /* Appends a frame, rgb [height, width, 3], that is shown for this many milliseconds. */
 gp_status gp_animation_add(gp_animation *animation, const uint8_t *rgb, uint32_t milliseconds, gp_error *err);
