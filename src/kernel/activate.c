@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-/* numbers of a block: one loop clamps them, another one computes the function; exp_clamp gives the reason */
+/* numbers of a block: one loop clamps the block, another one computes the function; see exp_clamp */
 enum { BLOCK = 64 };
 
 static void quick_gelu_block(float *x, size_t n)
@@ -48,7 +48,8 @@ static void gelu_block(float *x, size_t n)
     float z[BLOCK];
     for (size_t i = 0; i < n; i++) {
         float size = fabsf(x[i]) * 0.707106781f;
-        z[i] = size > 9.25f ? 9.25f : size; /* erfc(9.25) = 4e-39, which has no effect on the result */
+        /* a larger z changes nothing: erfc(9.25) = 4e-39 has no effect on the result */
+        z[i] = size > 9.25f ? 9.25f : size;
     }
     for (size_t i = 0; i < n; i++) z[i] = half_erfc(z[i]);
     for (size_t i = 0; i < n; i++) x[i] *= x[i] < 0.0f ? z[i] : 1.0f - z[i];

@@ -19,7 +19,7 @@
 
 enum { QUERIES = GP_ATTENTION_QUERIES, PANEL = GP_PANEL, TILE = 2 * GP_LANES, SUMS = 8 };
 
-/* Four floats for any GP_LANES: k is transposed in blocks of four by four. */
+/* k is transposed in blocks of 4 x 4, whatever GP_LANES is */
 typedef float four __attribute__((vector_size(16)));
 typedef float four_at __attribute__((vector_size(16), aligned(4), may_alias));
 
@@ -63,7 +63,7 @@ static void pack_values(const float *v, size_t stride, size_t t, size_t e, float
     }
 }
 
-/* to[r][0..TILE-1] = (sum_i x[r][i] * panel[i][0..TILE-1]) * scale[r] */
+/* Computes a tile of products: to[r][0..TILE-1] = (sum_i x[r][i] * panel[i][0..TILE-1]) * scale[r] */
 static inline void tile(const float *const x[QUERIES], const float *panel, size_t in, const float scale[QUERIES],
                         float *const to[QUERIES])
 {
@@ -81,8 +81,8 @@ static inline void tile(const float *const x[QUERIES], const float *panel, size_
     }
 }
 
-/* Replaces s[j] by e^(s[j] - max) for j < seen, and by 0 for the other columns.  Returns the sum, computed as eight
- * partial sums that are added in a fixed order. */
+/* Computes the weights of the softmax before normalisation: s[j] becomes e^(s[j] - max) for j < seen, and 0 for the
+ * other columns.  Returns their sum, computed as eight partial sums that are added in a fixed order. */
 static float softmax_row(float *s, size_t seen, size_t columns)
 {
     float lane[SUMS], sum[SUMS] = {0}, max = s[0];
@@ -99,8 +99,8 @@ static float softmax_row(float *s, size_t seen, size_t columns)
     return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
 }
 
-/* out[r] = inverse[r] * s[r] v, a tile of columns at a time.  A last tile that is wider than the rest of `out` is
- * computed in `last`, and the part that fits is copied. */
+/* Computes out[r] = inverse[r] * s[r] v, one tile of columns at a time.  If the last tile is wider than the rest of
+ * `out`, it is computed in `last`, and the part that fits is copied. */
 static void weigh(float *const s[QUERIES], const float *values, size_t t, size_t seen, const float *inverse,
                   float *const out[QUERIES], size_t e)
 {
@@ -121,7 +121,7 @@ void gp_attend_c(const gp_attention *a)
     pack_keys(a->k, a->kv_stride, all, a->e, keys);
     pack_values(a->v, a->kv_stride, all, a->e, values);
     for (size_t row = 0; row < a->rows; row += QUERIES) {
-        /* if the last group has fewer queries, its last query is computed several times */
+        /* if the last group has fewer queries, its last query fills the other places */
         const float *q[QUERIES];
         float *out[QUERIES], *s[QUERIES], scale[QUERIES], inverse[QUERIES];
         size_t seen[QUERIES], widest = 0;

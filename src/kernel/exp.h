@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Clamps x to the range of exp_fast.  e^-87 = 1.6e-38 replaces zero, and e^87 = 6e37 infinity; the reciprocals of both
- * are normal numbers.  Kernels clamp in a separate loop: in one expression, compilers propagate the constants -87 and
- * 87 through the polynomial and compute the polynomial several times. */
+/* Clamps x to the range of exp_fast. e^-87 = 1.6e-38 replaces zero, and e^87 = 6e37 replaces infinity; the reciprocals
+ * of both are normal numbers.  Kernels clamp in a separate loop.  In one expression, compilers propagate the constants
+ * -87 and 87 through the polynomial, so they compute the polynomial several times. */
 static inline float exp_clamp(float x)
 {
     x = x < -87.0f ? -87.0f : x;

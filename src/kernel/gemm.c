@@ -12,7 +12,8 @@
 #include "kernel/simd.h"
 #include "kernel/reference.h"
 
-#ifndef GP_TILE_VECTORS /* files that are built for more registers define both before including this file */
+/* files that are built for more registers define GP_TILE_VECTORS and GP_TILE_ROWS before they include this file */
+#ifndef GP_TILE_VECTORS
 #define GP_TILE_VECTORS 2
 #define GP_TILE_ROWS    (GP_LANES == 4 ? 4 : 6)
 #endif

@@ -54,7 +54,7 @@ typedef struct gp_umap_gradient {
 
 typedef struct gp_kernels {
     const char *name; /* "c", "avx2", ... */
-    bool prefer_int8; /* gemm_int8 is faster than gemm */
+    bool prefer_int8; /* whether gemm_int8 is faster than gemm on this CPU */
 
     /* Undoes PNG filter `type` (0..4) of one row (RFC 2083, section 6).
      * row [bytes]: filtered; out [bytes] may be `row`, or begin before `row` and overlap it, as it is written from left

@@ -3,7 +3,8 @@
  * (float32(v / 255) - mean) / std.  Each value then costs one load. */
 #include "kernel/reference.h"
 
-/* rgb [n, 3], table [3, 256] -> out [3][n], planes `plane` floats apart */
+/* Kernel `normalise` for one row: rgb [n, 3], table [3, 256] -> out [3][n]; `plane` floats from one plane to the
+ * next. */
 void gp_normalise_c(const uint8_t *restrict rgb, size_t n, const float *restrict table, float *restrict out,
                     size_t plane)
 {

@@ -14,7 +14,8 @@ const char *gp_peak_kind_name(gp_peak_kind kind); /* "fp32", "bf16", "int8" */
 typedef struct gp_peak_loop {
     const char *name;  /* "AVX-512 FMA" */
     uint32_t products; /* multiply-add operations of one round */
-    /* Returns rounds * products.  Exact up to 2^18 rounds; above, the float accumulators round. */
+    /* Returns the sum of all products, rounds * products.  Exact up to 2^18 rounds; beyond, float accumulators are
+     * rounded. */
     double (*run)(uint64_t rounds);
 } gp_peak_loop;
 

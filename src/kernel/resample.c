@@ -16,7 +16,7 @@ static inline uint8_t clamp8(int32_t sum)
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-/* in [in_w, 3] -> out [out_w, 3]; first, count [out_w]; weight [out_w, taps] */
+/* Kernel `resample_h` for one row: in [in_w, 3] -> out [out_w, 3]; first, count [out_w]; weight [out_w, taps]. */
 static void across(const uint8_t *restrict in, uint8_t *restrict out, size_t out_w, const int32_t *restrict first,
                    const int32_t *restrict count, const int32_t *restrict weight, size_t taps)
 {
@@ -43,7 +43,8 @@ void gp_resample_h_c(const uint8_t *in, size_t in_stride, size_t in_w, uint8_t *
         across(in + r * in_stride, out + r * out_stride, out_w, first, count, weight, taps);
 }
 
-/* in [.., width] bytes, rows `stride` apart -> out [width], from rows first .. first + count - 1; weight [count] */
+/* Kernel `resample_v`: rows first .. first + count - 1 of in [.., width], `stride` bytes apart -> out [width]; weight
+ * [count]. */
 void gp_resample_v_c(const uint8_t *restrict in, size_t stride, uint8_t *restrict out, size_t width, int32_t first,
                      int32_t count, const int32_t *restrict weight)
 {

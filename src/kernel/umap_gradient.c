@@ -15,7 +15,7 @@ static inline gp_vec power(gp_vec s, float b)
     gp_vec_int bits = (gp_vec_int)s;
     gp_vec exponent = __builtin_convertvector((bits >> 23) - 127, gp_vec);
     gp_vec m = (gp_vec)((bits & 0x7fffff) | 0x3f800000);
-    /* log2 m for m in 1..2: 1/2 + 2/ln2 (z + z^3/3 + ...), z = (m - sqrt 2) / (m + sqrt 2) */
+    /* Series for log2 m, m in 1..2: 1/2 + 2/ln2 (z + z^3/3 + ...), z = (m - sqrt 2) / (m + sqrt 2) */
     gp_vec z = (m - 1.41421356f) / (m + 1.41421356f), z2 = z * z;
     gp_vec y = b * (exponent + 0.5f + z * (2.88539008f + z2 * (0.961796694f + z2 * (0.577078016f + z2 * 0.41219858f))));
     gp_vec_int whole =
@@ -40,8 +40,8 @@ static inline gp_vec clip(gp_vec x)
     return choose(x < -most, -most, x);
 }
 
-/* Computes the force between the heads and the points `other` [dims, 8].  pull: attractive, sets moved and other_moved.
- * Else repulsive, adds to moved.  o: first lane. */
+/* Computes the force between the heads and the points `other` [dims, 8] for the lanes from o on. pull: attractive,
+ * sets `moved` and `other_moved`; otherwise repulsive, adds to `moved`. */
 static inline __attribute__((always_inline)) void apply_force(const gp_umap_gradient *f, size_t dims, size_t o,
                                                               const float *head, const float *other, bool pull,
                                                               float *moved, float *other_moved)

@@ -6,11 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The Paeth predictor: the one of a, b, c that is nearest to a + b - c.  Let lo <= hi be a and b in order.  The
- * distances from a + b - c are c - lo for hi, hi - c for lo, and their difference for c.  So lo is nearest if
- * 2 (hi - c) <= c - lo, which is hi <= 3 c - a - b; and hi is nearest if 3 c - a - b <= lo.  In this form compilers use
- * conditional moves.  Branches would be mispredicted, as the choice is nearly random; one misprediction per byte costs
- * three times the rest of the work. */
+/* The Paeth predictor: the number among a, b, c that is nearest to a + b - c. Let lo <= hi be a and b in order.  The
+ * distances from a + b - c are c - lo for hi, hi - c for lo, and their difference for c. So lo is nearest if 2 (hi -
+ * c) <= c - lo, which is hi <= 3 c - a - b; and hi is nearest if 3 c - a - b <= lo.  Compilers turn this form into
+ * conditional moves.  Branches would often be mispredicted, because the choice is nearly random; one misprediction per
+ * byte costs three times the rest of the work. */
 static inline uint8_t gp_paeth(int a, int b, int c)
 {
     int t = 3 * c - a - b, lo = a < b ? a : b, hi = a < b ? b : a;
@@ -18,7 +18,7 @@ static inline uint8_t gp_paeth(int a, int b, int c)
     return (uint8_t)(t <= lo ? hi : guess);
 }
 
-/* Undoes the filter for bytes i .. bytes - 1 of a row whose first i bytes are done. */
+/* Undoes the filter for bytes i .. bytes - 1 of a row; the first i bytes are done already. */
 static inline void gp_unfilter_rest(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t i, size_t bytes,
                                     size_t bpp, int type)
 {

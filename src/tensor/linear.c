@@ -16,12 +16,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CHUNK = 512 }; /* numbers converted at a time on the stack */
+enum { CHUNK = 512 }; /* numbers that are converted at a time in a buffer on the stack */
 
 struct gp_linear {
     size_t out, in;
     bool round; /* x is rounded to bf16 */
-    bool bf16;  /* the engine gets x as bf16; else, if the precision is bf16, x as floats rounded to bf16 values */
+    bool bf16;  /* the engine gets x as bf16; if not, and `round` is set, it gets floats rounded to bf16 values */
     const gp_matmul_engine *engine;
     void *packed;
 };
@@ -41,10 +41,10 @@ static bool bf16_native(void)
     return gp_cpu_features() & (GP_CPU_AMX_BF16 | GP_CPU_AVX512_BF16);
 }
 
-/* Chooses the faster engine for this CPU.  On AVX2 this is goldpan's own kernel (measured: 1.05 times as fast as oneDNN
- * 2.6 in row-independent pieces, 1.4 times at the widths of ViT-L/14).  With AVX-512 or AMX, or with only SSE, this is
- * oneDNN if its rows are independent.  Except on x86, goldpan is built without oneDNN (meson.build gives the reason).
- */
+/* Chooses the faster engine for this CPU. With AVX2 alone: goldpan's own kernel (measured: 1.05 times as fast as
+ * oneDNN 2.6 in row-independent pieces, 1.4 times at the widths of ViT-L/14).  With AVX-512 or AMX, or with only SSE:
+ * oneDNN, if its rows are independent.  On other architectures than x86, goldpan is built without oneDNN (meson.build
+ * gives the reason). */
 static gp_engine engine_auto(void)
 {
 #ifdef GP_HAVE_ONEDNN
@@ -63,7 +63,7 @@ void gp_linear_resolve(gp_precision *precision, gp_engine *engine)
         *precision = *engine == GP_ENGINE_ONEDNN && bf16_native() ? GP_PRECISION_BF16 : GP_PRECISION_FP32;
 }
 
-/* int8 always uses goldpan's own engine. */
+/* Ignores `engine` for int8, which only goldpan's own kernels compute. */
 static const gp_matmul_engine *engine_of(gp_engine engine, gp_precision precision)
 {
     if (precision == GP_PRECISION_INT8) return gp_matmul_int8();
@@ -126,7 +126,7 @@ static void load(const uint8_t *from, gp_dtype dtype, float *to, size_t n)
     }
 }
 
-/* Packs the weights for the engine.  If the engine has no bf16, which ONEDNN_MAX_CPU_ISA can cause, packs the rounded
+/* Packs the weights for the engine.  If the engine has no bf16 (ONEDNN_MAX_CPU_ISA can disable it), packs the rounded
  * weights as floats. */
 static gp_status pack(gp_linear *l, const float *weight, const float *bias, gp_error *err)
 {
@@ -204,23 +204,23 @@ static size_t aligned(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
-/* Rows of a block.  With `row_multiple` all blocks are equal, because a small last block reads as many weights as a
- * large one. */
+/* Returns the number of rows of a block, for a call with m rows.  With `row_multiple` all blocks are equal, because a
+ * small last block reads as many weights as a large one. */
 static size_t block_rows(const gp_linear *linear, size_t m)
 {
     const size_t most = linear->engine->block, even = linear->engine->row_multiple, blocks = (m + most - 1) / most;
     return even && blocks > 0 ? ((m + blocks - 1) / blocks + even - 1) / even * even : most;
 }
 
-/* Rows of the next block if `left` rows are left. */
+/* Returns the number of rows of the next block if `left` rows are left. */
 static size_t rows_of(const gp_linear *linear, size_t left, size_t block)
 {
     if (left >= block) return block;
     return linear->engine->row_multiple ? left : gp_linear_padded_rows(left);
 }
 
-/* Bytes of the rounded x of a block, for any call with at most m rows.  Fewer rows can have a larger block than m rows.
- */
+/* Returns the bytes that the rounded x of a block needs, for any call with at most m rows: a call with fewer rows can
+ * have a larger block than a call with m rows. */
 static size_t rounded_bytes(const gp_linear *linear, size_t m)
 {
     const size_t rows = gp_linear_padded_rows(m < linear->engine->block ? m : linear->engine->block);

@@ -27,14 +27,16 @@ void gp_linear_free(gp_linear *linear);
 /* Returns the bytes of the packed weight.  Only tests call it, to check that packing wastes no memory. */
 size_t gp_linear_bytes(const gp_linear *linear);
 
-/* Returns the rows that buffers for m rows must have: m rounded up, so that few matrix shapes occur. */
+/* Returns the number of rows that buffers for m rows must have: m rounded up, so that few different matrix shapes
+ * occur. */
 size_t gp_linear_padded_rows(size_t m);
-/* Returns the bytes of scratch that gp_linear_run needs for m rows or fewer. */
+/* Returns the bytes of scratch that gp_linear_run needs for at most m rows. */
 size_t gp_linear_scratch(const gp_linear *linear, size_t m);
 /* Epilogue: applied in place to each part of y while it is still in cache.  Used for activations. */
 typedef void gp_epilogue(float *x, size_t n);
-/* x [m, in] -> y [m, out], with `epilogue` applied unless NULL.  x and y have memory for gp_linear_padded_rows(m) rows;
- * x, y and scratch are 64-byte aligned.  A row's result does not depend on the other rows or on m.  Threads: any. */
+/* Computes x [m, in] -> y [m, out]; applies `epilogue` unless it is NULL. x and y have memory for
+ * gp_linear_padded_rows(m) rows; x, y and scratch are 64-byte aligned.  A row's result does not depend on the other
+ * rows or on m. Threads: any. */
 gp_status gp_linear_run(const gp_linear *linear, const float *x, float *y, size_t m, gp_epilogue *epilogue,
                         void *scratch, gp_error *err);
 

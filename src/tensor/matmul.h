@@ -8,7 +8,8 @@
 
 #include "tensor/linear.h"
 
-/* linear.c calls run() with at most engine->block rows, a multiple of STEP unless `row_multiple` is set. */
+/* linear.c calls run() with at most engine->block rows.  Unless `row_multiple` is set, the number of rows is a
+ * multiple of GP_MATMUL_STEP. */
 enum { GP_MATMUL_STEP = 16 };
 
 typedef struct gp_matmul_engine {
@@ -19,13 +20,13 @@ typedef struct gp_matmul_engine {
     void (*free)(void *packed);
     size_t (*bytes)(const void *packed);
     size_t (*scratch)(const void *packed); /* bytes of scratch that run() needs, for any number of rows */
-    /* x [rows, in] float or bf16 -> y [rows, out], with `epilogue` applied unless NULL.  x, y and scratch are 64-byte
-     * aligned.  Threads: any. */
+    /* Computes x [rows, in], float or bf16, -> y [rows, out]; applies `epilogue` unless it is NULL. x, y and scratch
+     * are 64-byte aligned.  Threads: any. */
     gp_status (*run)(const void *packed, const void *x, float *y, size_t rows, gp_epilogue *epilogue, void *scratch,
                      gp_error *err);
-    size_t block; /* largest number of rows of run(): a multiple of GP_MATMUL_STEP and of `row_multiple` */
-    /* 0: linear.c cuts off blocks of `block` rows and a rest.  Else it cuts equal blocks, and rounds their number of
-     * rows up to this multiple. */
+    size_t block; /* maximum number of rows of run(): a multiple of GP_MATMUL_STEP and of `row_multiple` */
+    /* 0: linear.c divides x into blocks of `block` rows and a smaller last block.  Else it divides x into blocks of
+     * equal size, a multiple of this number of rows. */
     size_t row_multiple;
 } gp_matmul_engine;
 
@@ -33,8 +34,8 @@ const gp_matmul_engine *gp_matmul_plain(void);
 const gp_matmul_engine *gp_matmul_int8(void); /* int8 product; x and y are still floats */
 #ifdef GP_HAVE_ONEDNN
 const gp_matmul_engine *gp_matmul_onednn(void);
-/* Returns whether a row of an fp32 product of a usual size has the same result with any number of rows.  The first call
- * tests this.  Threads: any. */
+/* Returns whether a row of an fp32 product has the same result with any number of rows, tested with a usual matrix
+ * size.  The first call tests this.  Threads: any. */
 bool gp_matmul_onednn_keeps_rows(void);
 void gp_matmul_onednn_version(char *out, size_t size);
 #endif

@@ -18,8 +18,8 @@
 #include <string.h>
 
 enum {
-    BLOCK = 208, /* rows; eight images of 50 tokens are 400 rows, which fit into two blocks */
-    ROWS = 8,    /* a multiple of the row count of every micro-kernel */
+    BLOCK = 208, /* rows of a block; eight images of 50 tokens are 400 rows, which fit into two blocks */
+    ROWS = 8,    /* rows multiplied at a time: a multiple of the row count of every micro-kernel */
     /* A pair is scaled to |a| + |b| <= STEPS.  Rounding adds at most 1/2 to each of the two numbers, so the rounded
      * pair has at most GP_INT8_PAIR_MAX. */
     STEPS = GP_INT8_PAIR_MAX - 1,
@@ -83,7 +83,9 @@ static void int8_row(packed_int8 *p, size_t o, const float *w)
     }
     p->sums[o] = sum;
     p->scales[o] = inverse > 0 ? most / (float)STEPS + bad
-                               : bad; /* `bad` is NaN for a weight that is not finite: all results are NaN */
+                               /* `bad` is NaN if a weight is not finite: then the scale is NaN, and so are all results
+                                * of this column */
+                               : bad;
 }
 
 static gp_status int8_pack(const float *weight, const float *bias, size_t out, size_t in, bool bf16, void **packed,

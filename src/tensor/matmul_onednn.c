@@ -63,7 +63,7 @@ static dnnl_status_t desc_make(dnnl_memory_desc_t *desc, int dims, dnnl_dim_t a,
 #endif
 }
 
-/* Packed weights in one layout.  Usually all pieces share one layout. */
+/* Packed weights in one layout.  Usually all pieces share the same layout. */
 typedef struct form {
     void *data;
     size_t bytes;
@@ -73,7 +73,7 @@ typedef struct form {
 typedef struct piece {
     dnnl_primitive_desc_t pd;
     dnnl_primitive_t primitive;
-    dnnl_memory_t weight; /* borrowed from one of the forms (packed weights) */
+    dnnl_memory_t weight; /* borrowed from one of `forms` (packed weights) */
 } piece;
 
 typedef struct onednn {
@@ -214,7 +214,7 @@ out:
     return status;
 }
 
-/* Adds a form: packs weight [out, in] in the layout that `wanted` describes. */
+/* Adds a form: packs weight [out, in] in the layout that the descriptor `wanted` has. */
 static gp_status form_add(onednn *p, const float *weight, desc_ref wanted, gp_error *err)
 {
     form *f = &p->forms[p->form_count++];
@@ -241,12 +241,13 @@ static desc_ref weights_of(dnnl_primitive_desc_t pd)
     return dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
 }
 
-/* Creates piece i.  It uses the weights of the first form if oneDNN supports their layout, else a form of its own. */
+/* Creates piece i. It uses the packed weights of the first form if oneDNN supports their layout for this piece.
+ * Otherwise it gets a form of its own. */
 static gp_status piece_make(onednn *p, size_t i, const float *weight, gp_error *err)
 {
     piece *q = &p->pieces[i];
     dnnl_status_t status = dnnl_unimplemented;
-    size_t first = 0; /* first existing piece: its weight layout is forms[0] */
+    size_t first = 0; /* index of the first piece that exists; forms[0] has its weights */
     while (first < i && !p->pieces[first].pd) first++;
     if (first < i) {
         status = describe(p, piece_rows[i], weights_of(p->pieces[first].pd), &q->pd);
@@ -376,7 +377,8 @@ static gp_status trial_allocate(trial *t, const onednn *p, gp_error *err)
     return gp_alloc_aligned((void **)&t->one, p->out, sizeof *t->one, what, err);
 }
 
-/* Each set of pieces has its own layout of the weights, so a smaller set may need a larger scratch. */
+/* Allocates the scratch for a set of pieces.  A smaller set may need more scratch than a larger one, because each set
+ * has its own layout of the weights. */
 static gp_status trial_scratch(trial *t, const onednn *p, gp_error *err)
 {
     gp_mem_free(t->scratch);
@@ -393,15 +395,16 @@ static void fill_random(float *x, size_t n, uint64_t seed)
 static void trial_row(const onednn *p, float *x, uint64_t seed)
 {
     const size_t bytes = p->in * (p->bf16 ? sizeof(uint16_t) : sizeof(float));
-    /* the row is behind the memory in which the rounded rows are written below */
+    /* the float row is at the end of x, so that the conversion to bf16, which writes at the start, does not overwrite
+     * it */
     float *from = p->bf16 ? x + BLOCK * p->in - p->in : x;
     fill_random(from, p->in, seed);
     if (p->bf16) gp_kernel_table()->f32_to_bf16(from, (uint16_t *)(void *)x, p->in);
     for (size_t r = 1; r < BLOCK; r++) memcpy((uint8_t *)x + r * bytes, x, bytes);
 }
 
-/* Clears in *agree the pieces of p with a row that differs from the first row of the last piece. Clears all if the rows
- * of the last piece differ. */
+/* Multiplies x, whose rows are equal, in all pieces of p. If a result row of a piece differs from the first result row
+ * of the last piece, clears the piece's bit in *agree.  If rows of the last piece differ, clears all bits. */
 static gp_status trial_run(const onednn *p, const trial *t, unsigned *agree, gp_error *err)
 {
     dnnl_stream_t stream = NULL;
@@ -419,9 +422,9 @@ static gp_status trial_run(const onednn *p, const trial *t, unsigned *agree, gp_
     return status == dnnl_success ? GP_OK : failed(err, p, "multiply", status);
 }
 
-/* Finds which pieces agree in an out x in product. The layout of the weights may depend on the largest piece, so a
- * smaller set is tested again. Another order of adding changes nearly every random number; small matrices have few
- * numbers, so they are tested with more rows. */
+/* Finds the pieces that give equal results in a product with weights [out, in], and sets their bits in *mask.  The
+ * layout of the weights may depend on the largest piece, so a smaller set is tested again.  Another order of summation
+ * changes nearly every random result.  A small matrix has few results, so it is tested with more rows. */
 static gp_status trial_of(size_t out, size_t in, bool bf16, unsigned *mask, gp_error *err)
 {
     trial t = {0};
@@ -449,7 +452,8 @@ out:
     return st;
 }
 
-/* Results of the trials that this process made.  The list is short, because a model has few shapes. */
+/* Results of the trials that this process has made.  The list is short, because a model has few different matrix
+ * shapes. */
 typedef struct tried {
     size_t out, in;
     bool bf16;

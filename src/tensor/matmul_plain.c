@@ -19,7 +19,7 @@
 enum {
     OUTS = GP_PANEL,
     DEPTH = 256, /* columns of x that are multiplied at a time */
-    BLOCK = 240, /* rows; eight images of 50 tokens are 400 rows, which fit into two blocks */
+    BLOCK = 240, /* rows of a block; eight images of 50 tokens are 400 rows, which fit into two blocks */
     ROWS = 12    /* rows that are multiplied at a time: a multiple of the row count of every micro-kernel */
 };
 
@@ -78,8 +78,8 @@ typedef struct panel_job {
     gp_epilogue *epilogue;
 } panel_job;
 
-/* Applies the epilogue to `some` rows and copies them to y.  These stores overlap with the products of the next rows.
- */
+/* Applies the epilogue to `some` rows and copies them to y. The CPU overlaps these stores with the products of the
+ * next rows. */
 static void store_rows(const panel_job *s, size_t row, size_t some)
 {
     const float *from = s->sums + row * OUTS;
@@ -91,13 +91,13 @@ static void store_rows(const panel_job *s, size_t row, size_t some)
         for (size_t r = 0; r < some; r++) memcpy(to + r * s->p->out, from + r * OUTS, s->columns * sizeof *to);
 }
 
-/* sums += x by the part of the panel that begins at column `at` of x.  Also prefetches the `after` cache lines of
- * weights that follow this part: a few lines before each group of rows. */
+/* Adds the product of x and a part of the panel to `sums`; the part begins at column `at` of x. Also prefetches the
+ * next `after` cache lines of weights, which follow this part: a few lines before each group of rows. */
 static void panel_part(const gp_kernels *kernels, const panel_job *s, size_t at, size_t depth, size_t after)
 {
     const plain *p = s->p;
     const float *part = p->panels + s->first * p->in + at * OUTS, *next = part + depth * OUTS;
-    size_t fetched = 0; /* cache lines of `next` that are prefetched */
+    size_t fetched = 0; /* number of cache lines of `next` that were prefetched */
     for (size_t row = 0; row < s->rows; row += ROWS) {
         size_t some = s->rows - row < ROWS ? s->rows - row : ROWS, until = (row + some) * after / s->rows;
         float *sums = s->sums + row * OUTS;

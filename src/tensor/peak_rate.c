@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 
-enum { ROUNDS = 1 << 14 }; /* rounds between two reads of the clock: about 50 microseconds */
+enum { ROUNDS = 1 << 14 }; /* rounds between two readings of the clock: about 50 microseconds */
 
 typedef struct measurement {
     const gp_peak_loop *loop;
@@ -44,8 +44,8 @@ gp_status gp_peak_measure(const gp_peak_loop *loop, int threads, double seconds,
         GP_TRY_GOTO(gp_threads_start(threads, run, &r, &group, err));
         gp_threads_join(group);
         for (int k = 0; k < threads; k++) sum += r.rates[k];
-        /* the rate is per second of CPU time; with more threads than processors, each thread gets only a part of a
-         * processor */
+        /* The rate is per second of CPU time.  With more threads than processors, each thread gets only a share of a
+         * processor. */
         if (threads > processors) sum *= (double)processors / threads;
         if (sum > best) best = sum;
     }

@@ -32,7 +32,7 @@ static void begin(const void *factor)
     _tile_loadd(7, factor, ROW_BYTES);
 }
 
-/* Stores the tiles of sums, and releases the tiles. */
+/* Stores the tiles of sums to `out`, and releases all tiles. */
 static void end(uint8_t out[SUMS][ROWS * ROW_BYTES])
 {
     _tile_stored(0, out[0], ROW_BYTES);

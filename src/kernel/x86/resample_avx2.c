@@ -14,13 +14,14 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* with up to 128 taps, 255 * 2^15 * taps < 2^31 */
+/* A weight of 22 bits is split into its low 15 bits and the rest.  A sum of 128 taps still fits in 32 bits: 255 * 2^15
+ * * 128 < 2^31. */
 enum { WEIGHT_BITS = 22, LOW_BITS = 15, MAX_TAPS = 128, BLOCK = 16 };
 
 /* ------------------------------------------------------------------ horizontal */
 
-/* Split weights of each group of four taps: four 32-bit lanes with the weights of taps 0 and 1, then four lanes with
- * those of taps 2 and 3. */
+/* The low and high parts of the weights, for each group of four taps: four 32-bit lanes with the weights of taps 0 and
+ * 1, then four lanes with those of taps 2 and 3. */
 typedef struct parts {
     __m256i low[MAX_TAPS / 4], high[MAX_TAPS / 4];
 } parts;
@@ -56,7 +57,7 @@ static inline void two_rows(const uint8_t *in0, const uint8_t *in1, uint8_t *out
                             size_t groups, size_t n)
 {
     __m256i low0 = _mm256_setzero_si256(), high0 = low0, low1 = low0, high1 = low0;
-    for (size_t g = 0; g < groups; g++) { /* lanes: r, g, b, 0 of taps 0 and 1, then of taps 2 and 3 */
+    for (size_t g = 0; g < groups; g++) { /* lanes: r, g, b, 0 of taps 0 and 1, then r, g, b, 0 of taps 2 and 3 */
         const __m256i v0 = pixels(in0 + 12 * g), v1 = pixels(in1 + 12 * g), low = p->low[g], high = p->high[g];
         low0 = _mm256_add_epi32(low0, _mm256_madd_epi16(v0, low));
         low1 = _mm256_add_epi32(low1, _mm256_madd_epi16(v1, low));
@@ -94,7 +95,7 @@ void gp_resample_h_avx2(const uint8_t *in, size_t in_stride, size_t in_w, uint8_
         for (size_t x = 0; x < out_w; x++) {
             const size_t k = (size_t)count[x], groups = (k + 3) / 4, start = 3 * (size_t)first[x];
             const bool over =
-                /* true if this pixel reads beyond the row; this is allowed unless the row is the last one */
+                /* this pixel's load ends beyond the row; only in the last row this would be beyond the image */
                 start + 12 * groups + 4 > 3 * in_w;
             const size_t fast = k > MAX_TAPS || 3 * in_w < 16 ? 0 : n - (over && y + n == rows);
             uint8_t *to = out + y * out_stride + 3 * x;
@@ -113,7 +114,7 @@ void gp_resample_h_avx2(const uint8_t *in, size_t in_stride, size_t in_w, uint8_
 
 /* ------------------------------------------------------------------ vertical */
 
-/* Split weights of two taps, packed as two 16-bit numbers each. */
+/* The low and high parts of the weights of two taps: a 16-bit number for each tap. */
 typedef struct pair {
     int32_t low, high;
 } pair;

@@ -30,7 +30,8 @@ static inline void store(uint8_t *p, __m128i v)
     _mm_storeu_si128((__m128i *)(void *)p, v);
 }
 
-/* Stores the first n of 16 bytes, n = 12 or 16.  The bytes behind them may be input that is not read yet. */
+/* Stores the first n of 16 bytes, n = 12 or 16.  It must not write more: the next bytes may be input that is not read
+ * yet. */
 static inline void store_pixels(uint8_t *p, __m128i v, size_t n)
 {
     if (n == 16) {
@@ -112,7 +113,8 @@ static inline size_t average(const uint8_t *row, uint8_t *out, const uint8_t *pr
     return i;
 }
 
-/* For CHUNK pixels, the numbers that do not depend on the left pixel.  Each pixel has 4 lanes of 16 bits. */
+/* For CHUNK pixels: the numbers of the Paeth predictor that do not depend on the left pixel a. Each pixel has 4 lanes
+ * of 16 bits. */
 enum { CHUNK = 16, LANES = 4 * CHUNK };
 typedef struct known {
     int16_t start[LANES], length[LANES]; /* the interval in which b or c is nearest, offset by 2^15 because AVX2 only
