@@ -42,6 +42,7 @@ static void write_address(gp_str *s, const gp_route *r)
     case GP_ROUTE_UPLOAD: gp_str_puts(s, "api/upload"); break;
     case GP_ROUTE_SAVED: gp_str_puts(s, "api/saved"); break;
     case GP_ROUTE_EXPORT: gp_str_puts(s, "api/export"); break;
+    case GP_ROUTE_OPEN: gp_str_puts(s, "api/open"); break;
     }
     if (r->has_revision) gp_str_printf(s, "?r=%llu", (unsigned long long)r->revision);
 }

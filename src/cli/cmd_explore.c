@@ -20,6 +20,11 @@ extern char **environ;
  * 8080), and it is below Linux's ephemeral ports. */
 enum { USUAL_PORT = 4653 };
 
+typedef struct session {
+    gp_cli *cli;
+    pid_t browser; /* the browser that this command started; 0: none */
+} session;
+
 /* Returns true if this session has a screen on which a browser can appear. */
 static bool has_screen(void)
 {
@@ -28,24 +33,26 @@ static bool has_screen(void)
 }
 
 /* Starts $BROWSER, else xdg-open, with its output discarded.  Does not wait for it, because some browsers run in the
- * foreground. */
-static void open_browser(const char *url)
+ * foreground.  Returns its process id; 0: it did not start. */
+static pid_t open_browser(const char *url)
 {
     const char *browser = getenv("BROWSER");
     char *argv[] = {(char *)(uintptr_t)(browser && *browser ? browser : "xdg-open"), (char *)(uintptr_t)url, NULL};
     posix_spawn_file_actions_t actions;
-    pid_t child;
-    if (posix_spawn_file_actions_init(&actions) != 0) return;
+    pid_t child = 0;
+    if (posix_spawn_file_actions_init(&actions) != 0) return 0;
     (void)posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", 0, 0);
     (void)posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", 1, 0);
     (void)posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", 1, 0);
-    (void)posix_spawnp(&child, argv[0], &actions, NULL, argv, environ);
+    if (posix_spawnp(&child, argv[0], &actions, NULL, argv, environ) != 0) child = 0;
     posix_spawn_file_actions_destroy(&actions);
+    return child;
 }
 
 static void listening(void *user, const char *url, const char *note)
 {
-    gp_cli *cli = user;
+    session *now = user;
+    gp_cli *cli = now->cli;
     gp_str json = GP_STR_INIT;
     if (cli->json) {
         gp_str_putc(&json, '{');
@@ -61,15 +68,16 @@ static void listening(void *user, const char *url, const char *note)
     gp_term_say(
         &cli->term,
         "The address contains a secret key: everyone who has it can see these images.  Ctrl-C ends the explorer.");
-    if (!cli->no_open && has_screen()) open_browser(url);
+    if (!cli->no_open && has_screen()) now->browser = open_browser(url);
 }
 
 static bool go_on(void *user, const gp_progress *progress)
 {
-    (void)user, (void)progress;
-    while (waitpid(-1, NULL, WNOHANG) > 0)
-        continue; /* collect the status of a browser that has ended, so that it does
-                                                      * not stay a zombie process */
+    session *now = user;
+    (void)progress;
+    /* Collect the status of a browser that has ended, so that it does not stay a zombie process.  The library waits for
+     * its own child processes. */
+    if (now->browser && waitpid(now->browser, NULL, WNOHANG) != 0) now->browser = 0;
     return gp_term_signal() == 0;
 }
 
@@ -77,6 +85,7 @@ static int run(gp_cli *cli)
 {
     gp_error err = {0};
     gp_catalog *catalog = NULL;
+    session now = {.cli = cli};
     gp_explore_options options = GP_EXPLORE_DEFAULTS;
     options.model = cli->model, options.revision = cli->revision;
     options.precision = (gp_precision)cli->precision, options.engine = (gp_engine)cli->engine;
@@ -88,7 +97,7 @@ static int run(gp_cli *cli)
     options.new_key = cli->new_key;
     options.listening = listening;
     options.progress = go_on;
-    options.user = cli;
+    options.user = &now;
     unsigned flags = cli->readonly ? GP_CATALOG_READONLY : GP_CATALOG_READ_IF_MUST;
     gp_status st = gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, flags, &catalog, &err);
     if (st == GP_OK && !cli->readonly && gp_catalog_readonly(catalog)) {

@@ -43,6 +43,15 @@ static bool read_hash(const gp_json *value, gp_hash *out)
     return text && size == 32 && strlen(text) == 32 && gp_hash_from_hex(text, out);
 }
 
+gp_status gp_body_hash(const char *body, size_t size, gp_hash *out, gp_error *err)
+{
+    gp_json *root = NULL;
+    GP_TRY(open_object(body, size, &root, err));
+    bool read = read_hash(gp_json_get(root, "hash"), out);
+    gp_json_free(root);
+    return read ? GP_OK : gp_fail(err, GP_ERR_USAGE, "\"hash\" must be the hash of an image");
+}
+
 /* ------------------------------------------------------------------ ratings */
 
 static gp_status read_number(const gp_json *object, const char *name, int least, int most, bool *has, int *out,

@@ -17,6 +17,9 @@ enum {
 /* Reads ratings into *out [*count], owned (gp_mem_free). */
 gp_status gp_body_rate(const char *body, size_t size, gp_cat_rating **out, size_t *count, gp_error *err);
 
+/* Reads the "hash" of one image. */
+gp_status gp_body_hash(const char *body, size_t size, gp_hash *out, gp_error *err);
+
 /* An example image of a search: an image of the catalog, or an upload. */
 typedef struct gp_search_example {
     bool uploaded;

@@ -32,6 +32,7 @@ static const struct {
     {"api/upload", GP_ROUTE_UPLOAD, gp_serve_upload, GP_METHOD_POST, 64 * MIB, false},
     {"api/saved", GP_ROUTE_SAVED, gp_serve_saved, GP_METHOD_GET | GP_METHOD_POST, MIB, true},
     {"api/export", GP_ROUTE_EXPORT, gp_serve_export, GP_METHOD_POST, 8 * MIB, true},
+    {"api/open", GP_ROUTE_OPEN, gp_serve_open, GP_METHOD_POST, KIB, false},
 };
 
 /* Reads a number without leading zeros at *at, and moves *at past it. */

@@ -23,7 +23,8 @@ typedef enum gp_route_kind {
     GP_ROUTE_SEARCH,
     GP_ROUTE_UPLOAD,
     GP_ROUTE_SAVED,
-    GP_ROUTE_EXPORT
+    GP_ROUTE_EXPORT,
+    GP_ROUTE_OPEN
 } gp_route_kind;
 
 enum { GP_METHOD_GET = 1, GP_METHOD_POST = 2 }; /* GET includes HEAD */

@@ -125,6 +125,7 @@ void gp_serve_events(gp_request *request); /* events.c */
 void gp_serve_rate(gp_request *request);   /* post_handlers.c */
 void gp_serve_saved(gp_request *request);
 void gp_serve_export(gp_request *request);
+void gp_serve_open(gp_request *request);   /* open_folder.c */
 void gp_serve_search(gp_request *request); /* search.c */
 void gp_serve_upload(gp_request *request);
 
@@ -148,6 +149,13 @@ void gp_files_close(gp_files *files);
 typedef struct gp_search_service gp_search_service;
 gp_status gp_search_service_open(gp_server *server, gp_search_service **out, gp_error *err);
 void gp_search_service_close(gp_search_service *search);
+
+/* ------------------------------------------------------------------ folders in the file manager */
+typedef struct gp_opener gp_opener;
+gp_status gp_opener_new(gp_opener **out, gp_error *err);
+void gp_opener_free(gp_opener *opener);        /* NULL allowed */
+bool gp_opener_works(const gp_opener *opener); /* there is a desktop session with a program that opens folders */
+void gp_opener_tick(gp_opener *opener, gp_events *events); /* collects programs that ended, and reports failures */
 
 struct gp_server {
     const gp_serve_setup *setup;
@@ -181,6 +189,7 @@ struct gp_server {
     gp_events *events;
     gp_thumbs *thumbs;
     gp_files *files;
+    gp_opener *opener;
     gp_search_service *search;
 };
 

@@ -60,6 +60,8 @@ export interface Manifest {
   higher_better: boolean;
   search: { text: boolean; image: boolean; like: boolean };
   thumbs: number[];
+  /** what the server can do with files */
+  acts: { open: boolean };
   image_ext: string | null;
   near: { k: number; file: string } | null;
   columns: ColumnInfo[];
@@ -173,10 +175,16 @@ export async function exportPictures(folder: string, mode: string, choice: Expor
   return (await response.json()) as Exported;
 }
 
+/** Opens the folder of an image in the file manager of the computer on which the server runs. */
+export async function openFolder(hash: string): Promise<string> {
+  return ((await (await post('api/open', JSON.stringify({ hash }))).json()) as { folder: string }).folder;
+}
+
 /** Calls back when the catalog or marks changed, also since `revision` was read, and when the connection breaks or is back. */
 export function listen(revision: number, on: {
   revision(): void;
   ratings(changes: Rating[], event: number): void;
+  notice(text: string): void;
   connection(up: boolean): void;
 }): () => void {
   const source = new EventSource(`events?r=${revision}`);
@@ -185,6 +193,7 @@ export function listen(revision: number, on: {
     const { changes, event: number } = JSON.parse((event as MessageEvent<string>).data) as { changes: Rating[]; event: number };
     on.ratings(changes, number);
   });
+  source.addEventListener('notice', (event) => on.notice((JSON.parse((event as MessageEvent<string>).data) as { text: string }).text));
   source.addEventListener('open', () => on.connection(true));
   source.addEventListener('error', () => on.connection(false));
   return () => source.close();

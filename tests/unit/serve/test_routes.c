@@ -57,6 +57,7 @@ static void the_table(void **state)
         {"api/upload", GP_ROUTE_UPLOAD, GP_METHOD_POST, 64 << 20, false},
         {"api/saved", GP_ROUTE_SAVED, GP_METHOD_GET | GP_METHOD_POST, 1 << 20, true},
         {"api/export", GP_ROUTE_EXPORT, GP_METHOD_POST, 8 << 20, true},
+        {"api/open", GP_ROUTE_OPEN, GP_METHOD_POST, 1 << 10, false},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (kind_of(known[i].address) != known[i].kind) fail_msg("\"%s\"", known[i].address);

@@ -18,6 +18,7 @@ export const ICONS = {
   large: '<path d="M9.5 2.5h4v4M6.5 13.5h-4v-4M13.5 2.5 9 7M2.5 13.5 7 9"/>',
   out: '<path d="M8 10V2.5M5 5l3-3 3 3M2.5 9.5v3a1 1 0 0 0 1 1h9a1 1 0 0 0 1-1v-3"/>',
   copy: '<rect x="5.5" y="5.5" width="8" height="8" rx="1"/><path d="M10.5 5.5v-3h-8v8h3"/>',
+  folder: '<path d="M2 12.500v-9h4l1.500 2H14v7Z"/>',
   info: '<circle cx="8" cy="8" r="6"/><path d="M8 7.3v3.7M8 5v.1"/>',
   help: '<circle cx="8" cy="8" r="6"/><path d="M6.3 6.3c.2-2 3.5-2 3.5.1 0 1.3-1.8 1.4-1.8 2.8M8 11.2v.1"/>',
   sun: '<circle cx="8" cy="8" r="2.8"/><path d="M8 1.5v1.3M8 13.2v1.3M1.5 8h1.3M13.2 8h1.3M3.4 3.4l.9.9M11.7 11.7l.9.9M12.600 3.4l-.9.9M4.3 11.7l-.9.9"/>',

@@ -1,4 +1,5 @@
 // What buttons and keys do.
+import * as api from '../api';
 import { app, cullRowsOf, history, pictures } from './app.svelte';
 import { NONE } from './columns';
 import { csv } from './csv';
@@ -176,6 +177,15 @@ export async function copyTable(): Promise<void> {
   const infos = tableOrder(layout).flatMap((name) => offered.filter((info) => info.name === name));
   const columns = (await Promise.all(infos.map((info) => catalog.need(info.name)))).filter((column) => column !== undefined);
   await copyText(csv(columns, order.rows, titleOf), `${pictures(order.rows.length)} as CSV`);
+}
+
+/** Opens the folder of a picture in the file manager. */
+export async function openFolder(row: number): Promise<void> {
+  try {
+    app.report(`Opening ${await api.openFolder(catalog.hash(row))}`);
+  } catch (error) {
+    app.report(`The folder was not opened: ${(error as Error).message}`);
+  }
 }
 
 export async function copyText(text: string, what: string): Promise<void> {

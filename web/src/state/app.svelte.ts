@@ -90,6 +90,7 @@ export class App {
     this.stopListening = api.listen(this.catalog.manifest?.revision ?? 0, {
       revision: () => void this.reload(),
       ratings: (changes, event) => this.marks.onRatings(changes, event),
+      notice: this.report,
       connection: (up) => void this.onConnection(up),
     });
   }
