@@ -90,7 +90,7 @@ class CatalogPage(unittest.TestCase):
             self.assertEqual(set(columns), real, table)
 
     def test_v_scores(self):
-        words = re.search(r"\*\*`v_scores`\*\*.*?Its columns: (.*?)\.\n", self.page, re.S).group(1)
+        words = re.search(r"`v_scores` has these columns: (.*?)\.\n", self.page, re.S).group(1)
         self.assertEqual(re.findall(r"\w+", words), [c[0] for c in self.db.execute("SELECT * FROM v_scores").description])
 
     def test_version(self):
