@@ -21,7 +21,7 @@ typedef struct embed_run {
     gp_task task; /* stops the workers */
 } embed_run;
 
-/* Reports progress.  A stop also reaches the batches under way. */
+/* Reports progress.  If the user requests a stop, the batches in progress stop too. */
 static gp_status report_progress(void *user, gp_error *err)
 {
     embed_run *r = user;
@@ -80,7 +80,7 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
     size_t d = gp_encode_pool_dims(r->pool);
     gp_status st = gp_encode_job_status(job, r->report->done > 0, err);
     if (st == GP_OK) {
-        size_t first = (size_t)job->pictures[0].id; /* the batches before may have been stopped */
+        size_t first = (size_t)job->pictures[0].id; /* not r->taken: an earlier batch may have been stopped */
         memcpy(r->out + first * d, job->vectors, job->count * d * sizeof(float));
         for (size_t i = 0; i < job->count; i++) take_item(r, &job->pictures[i], first + i);
         r->taken += job->count;

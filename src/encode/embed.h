@@ -5,7 +5,7 @@
 
 #include "model/encoder.h"
 
-/* A list of n sources.  `at` writes source i to *out, so that a long list needs no array of structs. */
+/* A list of n sources. `at` writes source i to *out, so a long list needs no array of structs. */
 typedef struct gp_embed_list {
     size_t n;
     gp_status (*at)(const void *user, size_t i, gp_source *out, gp_error *err);

@@ -20,7 +20,7 @@
 #define IMAGE_FILE_LIMIT ((uint64_t)1 << 30)
 /* maximum tokens of a batch (rows of a matrix product): enough for full speed, few enough for the cache */
 #define MAX_BATCH_TOKENS 1024
-/* minimum tokens of a batch, because matrix products with fewer rows are slower per row */
+/* minimum tokens of a batch; matrix products with fewer rows are slower per row */
 #define MIN_BATCH_TOKENS 192
 
 struct gp_encode_pool {
@@ -28,7 +28,8 @@ struct gp_encode_pool {
     gp_task *task; /* may be NULL */
     int threads;
     size_t images, tokens, dims, plane_floats; /* plane_floats = 3 * s * s */
-    size_t min_images;                         /* smallest number of images with MIN_BATCH_TOKENS tokens */
+    /* minimum images of a batch: so many that they have MIN_BATCH_TOKENS tokens */
+    size_t min_images;
     uint64_t max_pixels;
     gp_encoder_worker **workers; /* [threads] */
     float **planes;              /* [threads], each [images, 3, s, s]: preprocessed images */
@@ -154,8 +155,8 @@ void gp_encode_job_free(gp_encode_job *job)
     gp_mem_free(job);
 }
 
-/* Fails if the content of the file does not have the expected hash.  Else the embedding of a replaced file would be
- * stored for the old content. */
+/* Fails if the content of the file does not have the expected hash.  Without this check, the embedding of a replaced
+ * file would be stored for the old content. */
 static gp_status same_content(gp_encode_item *p, const uint8_t *bytes, gp_error *err)
 {
     gp_hash now = gp_hash_of(bytes, p->size);
@@ -164,7 +165,7 @@ static gp_status same_content(gp_encode_item *p, const uint8_t *bytes, gp_error 
     return gp_fail(err, GP_ERR_NOT_FOUND, "has changed since it was added: add it again");
 }
 
-/* Sets `own` and fails if goldpan made the image. */
+/* Fails and sets p->own if goldpan made the image. */
 static gp_status reject_own(gp_encode_item *p, const uint8_t *bytes, gp_error *err)
 {
     gp_chunks chunks = {0};
@@ -192,7 +193,7 @@ static gp_status prepare_pixels(const gp_encode_pool *e, const gp_encode_item *p
     return st;
 }
 
-/* Decodes and preprocesses one file to planes [3,s,s].  All errors but MEMORY concern only this file. */
+/* Decodes and preprocesses one file to planes [3,s,s].  All errors except MEMORY concern only this file. */
 static gp_status prepare_file(const gp_encode_pool *e, gp_encode_item *p, float *planes, gp_encode_seconds *seconds,
                               gp_error *err)
 {
@@ -240,8 +241,8 @@ static bool is_finite(const float *row, size_t d)
     return true;
 }
 
-/* Copies the embeddings to the rows of their images.  An embedding that is not finite is an error of its image.  The
- * error counts as temporary, because another model or precision may give a finite embedding. */
+/* Copies the embeddings of a batch to the rows of their images.  If an embedding is not finite, its image gets an
+ * error.  The error counts as temporary, because another model or precision may give a finite embedding. */
 static void copy_embeddings(gp_encode_job *job, const float *packed, size_t d)
 {
     for (size_t i = 0, row = 0; i < job->count; i++) {

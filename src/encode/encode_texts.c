@@ -14,15 +14,15 @@
 
 typedef struct tokens {
     int32_t *ids;  /* owned: [length] */
-    size_t length; /* tokens that the tower reads */
-    size_t full;   /* tokens of the whole text, before truncation */
+    size_t length; /* number of tokens that the tower reads */
+    size_t full;   /* number of tokens of the whole text, before truncation */
     size_t row;    /* index of the text in the caller's array */
 } tokens;
 
 typedef struct text_job {
     size_t count;
     size_t *index;   /* [count] index of each text in the caller's array */
-    size_t *lengths; /* [count] tokens that the tower reads */
+    size_t *lengths; /* [count] number of tokens of each text that the tower reads */
     int32_t *ids;    /* [sum of lengths] */
     float *vectors;  /* [count, d] */
     gp_status status;
@@ -133,7 +133,7 @@ static gp_status no_tokenizer(const gp_encoder *encoder, gp_error *err)
     return gp_fail_path(err, GP_ERR_NOT_FOUND, "the model folder '%s' has no tokenizer (%s)", folder, files);
 }
 
-/* Tokenises the texts; keeps the tokens up to the pooled one. */
+/* Tokenises the texts.  Keeps the tokens up to the pooled token. */
 static gp_status tokenise(const gp_encode_pool *pool, const char *const *texts, size_t n, size_t context, tokens *out,
                           gp_error *err)
 {

@@ -41,7 +41,7 @@ static void worker(void *user, int index)
     }
 }
 
-/* Creates jobs until `window` jobs exist. */
+/* Creates jobs until `window` jobs are in the pipeline. */
 static gp_status fill(state *s, gp_error *err)
 {
     while (!s->ended && s->made - s->taken < s->pipe->window) {
@@ -59,7 +59,7 @@ static gp_status fill(state *s, gp_error *err)
     return GP_OK;
 }
 
-/* Waits for one finished job; *out NULL: there is none, because idle() failed. */
+/* Waits for one finished job.  Sets *out to NULL if idle() fails. */
 static gp_status wait_for(state *s, ticket **out, gp_error *err)
 {
     void *item = NULL;
@@ -72,7 +72,8 @@ static gp_status wait_for(state *s, ticket **out, gp_error *err)
     return st;
 }
 
-/* Waits for one finished job, then takes all results that are next in order. */
+/* Waits for one finished job.  Then takes the results of finished jobs, in order, up to the first job that is not
+ * finished. */
 static gp_status drain(state *s, gp_error *err)
 {
     ticket *t;
@@ -99,7 +100,7 @@ static gp_status loop(state *s, gp_error *err)
     gp_status result = GP_OK;
     while (!s->ended || s->taken < s->made) {
         gp_status st = fill(s, err);
-        /* reports the first error; an error takes precedence over GP_ERR_STOPPED */
+        /* report the first error; a later error replaces only GP_ERR_STOPPED */
         if (st == GP_OK && s->taken < s->made) st = drain(s, s->failed ? NULL : err);
         if (st == GP_OK) continue;
         s->ended = true;

@@ -10,7 +10,7 @@
 typedef struct gp_pipeline {
     int threads;
     size_t window;
-    /* Creates the next job; *job NULL: there are no more jobs.  Runs on the calling thread. */
+    /* Creates the next job; sets *job to NULL if there are no more jobs.  Runs on the calling thread. */
     gp_status (*next)(void *user, void **job, gp_error *err);
     /* Runs the job, and stores errors in the job.  Runs on a worker; `thread` is 0..threads-1. */
     void (*work)(void *user, int thread, void *job);
@@ -23,12 +23,12 @@ typedef struct gp_pipeline {
     void (*drop)(void *user, void *job);
 } gp_pipeline;
 
-/* Runs until next() has no more jobs, or next(), take() or idle() fails.  After GP_ERR_STOPPED no new jobs are created,
- * but the running jobs are finished and taken; then GP_ERR_STOPPED is returned.  After any other error the running jobs
- * are finished, but their results are dropped. */
+/* Runs until next() has no more jobs, or next(), take() or idle() fails.  After GP_ERR_STOPPED no new jobs are
+ * created, but the jobs in progress are finished and taken; then GP_ERR_STOPPED is returned.  After any other error
+ * the jobs in progress are finished, but their results are dropped. */
 gp_status gp_pipeline_run(const gp_pipeline *pipe, void *user, gp_error *err);
 
-/* Returns the number of threads: `wanted`, or if it is 0 or less, the number of processors. */
+/* Returns `wanted` if it is above 0, else the number of processors. */
 int gp_pipeline_threads(int wanted);
 
 #endif

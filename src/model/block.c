@@ -33,8 +33,8 @@ static void attend_all(const gp_tower *tower, const gp_batch *batch, gp_workspac
     }
 }
 
-/* x [r,d] -> x [n,d]: moves the pooled rows to the front.  Each moves to the same or a lower index, so no pooled row is
- * overwritten before it is moved. */
+/* Moves the pooled rows to the front: x [r,d] -> x [n,d].  Each row moves to the same or a lower index, so no pooled
+ * row is overwritten before it is moved. */
 static void gather(const gp_batch *batch, size_t d, float *x)
 {
     size_t row = 0;

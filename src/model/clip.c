@@ -21,7 +21,7 @@ typedef struct gp_clip_worker {
     gp_arena arena;
     gp_workspace pass;
     size_t images, tokens;
-    size_t *used; /* [tokens] number of tokens that are computed of each text */
+    size_t *used; /* [tokens] for each text: number of tokens that are computed */
 } gp_clip_worker;
 
 static gp_clip *clip_of(gp_encoder *encoder)
@@ -80,9 +80,9 @@ static void clip_facts(const gp_encoder *encoder, gp_model_facts *facts)
     facts->image_flop = gp_clip_image_flop(c, false), facts->image_flop_done = gp_clip_image_flop(c, true);
 }
 
-/* Counts the tokens up to the pooled one.  If eos_token_id is 2 in the config, the first token with the largest id is
- * pooled.  Else the first token with the id eos_token_id is pooled; without such a token, the first token of the text.
- */
+/* Counts the tokens up to the pooled token.  If eos_token_id is 2 in the config, the pooled token is the first one
+ * with the largest id.  Otherwise it is the first token with the id eos_token_id, or the first token of the text if
+ * there is none. */
 static size_t clip_tokens_used(const gp_encoder *encoder, const int32_t *ids, size_t count)
 {
     const int64_t eos = weights_of(encoder)->config.eos;
@@ -96,7 +96,7 @@ static size_t clip_tokens_used(const gp_encoder *encoder, const int32_t *ids, si
 
 /* ------------------------------------------------------------------ workers */
 
-/* Sizes of a worker's buffers: the maximum over both towers. */
+/* Sizes of a worker's buffers: for each buffer, the maximum over both towers. */
 typedef struct needs {
     size_t x, wide, attend; /* number of floats of each buffer; y has the size of x */
     size_t scratch;         /* bytes */
@@ -126,7 +126,7 @@ static void need_tower(needs *n, const gp_tower *tower, size_t embedding, size_t
     raise_to(n, &n->wide, padded, tower->size.mlp);
     raise_to(n, &n->wide, padded, embedding);
     raise_to(n, &n->wide, gp_pooled_attention_floats(tower), 1);
-    /* the heads of the last block have the width d of the tower (pooled_attention.c) */
+    /* in the last block each head computes with the full width d (pooled_attention.c) */
     raise_to(n, &n->attend, gp_attention_scratch(longest, d), 1);
     need_linear(n, tower->projection, rows);
     for (size_t i = 0; i < tower->size.layers; i++) {
@@ -140,7 +140,7 @@ static void need_tower(needs *n, const gp_tower *tower, size_t embedding, size_t
     }
 }
 
-/* Takes memory filled with 0, so that unused rows have finite numbers. */
+/* Takes memory from the arena and fills it with 0, so that unused rows have finite numbers. */
 static void *take_zero(gp_arena *arena, size_t count, size_t size)
 {
     void *part = gp_arena_take(arena, count, size);
@@ -206,7 +206,8 @@ static void clip_worker_free(gp_encoder_worker *worker)
 
 /* ------------------------------------------------------------------ running */
 
-/* Fails if an embedding is not finite.  All weights are finite, but products of very large weights can overflow. */
+/* Fails if an embedding is not finite.  This is possible although all weights are finite: products of very large
+ * weights can overflow. */
 static gp_status check_finite(const gp_clip_worker *w, const char *what, const float *rows, size_t n, size_t width,
                               gp_error *err)
 {

@@ -21,7 +21,8 @@ const gp_architecture gp_clip_architectures[] = {
     {NULL, NULL},
 };
 
-/* Limits far above all published CLIP models (bigG: width 1664, 48 layers), and far below the overflow of sizes. */
+/* Limits. They are far above all published CLIP models (bigG: width 1664, 48 layers), and so low that computed sizes
+ * cannot overflow. */
 enum {
     MAX_WIDTH = 16384,
     MAX_MLP = 65536,
@@ -33,7 +34,7 @@ enum {
 };
 
 typedef struct reader {
-    const char *file, *part; /* part: prefix of the field's name in messages, like "text_config." or "" */
+    const char *file, *part; /* part: prefix of field names in messages, like "text_config." or "" */
     gp_error *err;
 } reader;
 
@@ -129,8 +130,8 @@ static gp_status read_text(const reader *r, const gp_json *object, gp_clip_confi
     return GP_OK;
 }
 
-/* *out: the object `dict`, else `plain`, that configures a tower of a model with both towers; NULL if both are absent,
- * so that all fields have defaults. */
+/* Finds the object that configures one tower of a model with both towers: the member `dict`, or `plain` if `dict` is
+ * absent. *out: NULL if both are absent; then all fields have defaults. */
 static gp_status part_of(reader *r, const gp_json *root, const char *dict, const char *plain, const char *dict_part,
                          const char *plain_part, const gp_json **out)
 {

@@ -22,7 +22,7 @@ typedef struct gp_clip_config {
     gp_tower_config image, text;
     uint32_t side, patch;         /* image: side x side pixels, patches of patch x patch */
     uint32_t vocabulary, context; /* text: number of token ids, maximum number of tokens */
-    int64_t eos;                  /* id of the token that is pooled; 2: pool the first token with the largest id */
+    int64_t eos;                  /* id of the pooled token; 2: the pooled token is the first one with the largest id */
 } gp_clip_config;
 
 /* Reads the parsed config.json, called `file` in messages.  Checks all sizes, so that the sizes of buffers can be
@@ -30,15 +30,15 @@ typedef struct gp_clip_config {
 gp_status gp_clip_config_read(const gp_json *root, const char *file, gp_clip_config *out, gp_error *err);
 const char *gp_activation_name(gp_activation activation);
 
-/* Number of tokens of an image: its patches and the class token. */
+/* Returns the number of tokens of an image: its patches and the class token. */
 static inline size_t gp_clip_image_tokens(const gp_clip_config *config)
 {
     size_t grid = config->side / config->patch;
     return grid * grid + 1;
 }
 
-/* Number of operations of the image tower for one image.  done: counts only the operations that goldpan executes; else
- * those of the full tower (see gp_model_facts). */
+/* Returns the number of floating-point operations of the image tower for one image. done: only the operations that
+ * goldpan executes; otherwise all operations of the tower (see gp_model_facts). */
 double gp_clip_image_flop(const gp_clip_config *config, bool done);
 
 #endif

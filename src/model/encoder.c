@@ -36,7 +36,8 @@ const gp_architecture *gp_architecture_find(const gp_architecture *list, const g
     return NULL;
 }
 
-/* Fails with UNSUPPORTED; the message names the architecture of the file and those that goldpan supports. */
+/* Fails with UNSUPPORTED. The message names the architecture of the file, and the architectures that goldpan
+ * supports. */
 static gp_status unknown(const gp_json *config, const char *file, gp_error *err)
 {
     const char *model_type = model_type_of(config), *name = architecture_of(config);

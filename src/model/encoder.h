@@ -33,24 +33,26 @@ const char *gp_encoder_folder(const gp_encoder *encoder);
 const gp_preprocess_config *gp_encoder_preprocess(const gp_encoder *encoder);
 /* See gp_preprocess_set_fast.  Must be called right after gp_encoder_open. */
 void gp_encoder_set_fast_decode(gp_encoder *encoder);
-/* The kind of tokenizer that the architecture needs, and the tokenizer of this folder: NULL if the folder has none. */
+/* gp_encoder_tokenizer_kind returns the kind of tokenizer that the architecture needs. gp_encoder_tokenizer returns
+ * the tokenizer of this folder; NULL if the folder has none. */
 const gp_tokenizer_kind *gp_encoder_tokenizer_kind(const gp_encoder *encoder);
 const gp_tokenizer *gp_encoder_tokenizer(const gp_encoder *encoder);
-/* Returns how many of the ids the text tower reads, from the first id on: 1 to `count`. */
+/* Returns how many of the ids the text tower reads, counted from the first id: 1 to `count`. */
 size_t gp_encoder_tokens_used(const gp_encoder *encoder, const int32_t *ids, size_t count);
 
 /* Creates a worker for at most `images` images and `tokens` text tokens at once.  Error USAGE: a tower is missing. */
 gp_status gp_encoder_worker_new(const gp_encoder *encoder, size_t images, size_t tokens, gp_encoder_worker **out,
                                 gp_error *err);
 void gp_encoder_worker_free(gp_encoder_worker *worker);
-/* After this call run_images and run_texts fail with STOPPED soon after the task is stopped.  task: borrowed; may be
+/* After this call, run_images and run_texts fail with STOPPED soon after the task stops. task: borrowed; may be
  * NULL. */
 void gp_encoder_worker_watch(gp_encoder_worker *worker, const gp_task *task);
-/* planes [n,3,s,s] -> out [n,d], L2-normalised; n <= images.  Error FORMAT: some rows are not finite; all rows are
- * written even so. */
+/* Encodes planes [n,3,s,s] -> out [n,d], L2-normalised; n <= images.  Error FORMAT: some rows are not finite; the
+ * other rows of `out` are valid. */
 gp_status gp_encoder_run_images(gp_encoder_worker *worker, const float *planes, size_t n, float *out, gp_error *err);
-/* Encodes texts without padding: ids [sum of counts] has the ids of one text after another, counts [n]; sum of counts
- * <= tokens.  Ids beyond gp_encoder_tokens_used may be left out.  out [n,d], L2-normalised.  Error FORMAT as above. */
+/* Encodes texts without padding. ids [sum of counts]: the ids of one text after another; counts [n]; sum of counts <=
+ * tokens.  The caller may leave out the ids of a text after the first gp_encoder_tokens_used. out [n,d],
+ * L2-normalised.  Error FORMAT as above. */
 gp_status gp_encoder_run_texts(gp_encoder_worker *worker, const int32_t *ids, const size_t *counts, size_t n,
                                float *out, gp_error *err);
 

@@ -45,7 +45,7 @@ gp_status gp_encoder_parse_config(const char *text, size_t size, const char *fil
     return st == GP_OK ? GP_OK : gp_fail_path_within(err, st, "'%s'", file);
 }
 
-/* Without a preprocessor file, transformers uses CLIP's defaults with the image size of the model. */
+/* without a preprocessor file, use CLIP's defaults with the image size of the model, as transformers does */
 static gp_status default_preprocess(uint32_t side, gp_preprocess_config *out, gp_error *err)
 {
     char text[120];

@@ -9,16 +9,16 @@
 #include "base/json.h"
 #include "model/encoder.h"
 
-/* The names of an architecture in config.json. */
+/* The names by which config.json may name an architecture. */
 typedef struct gp_architecture {
     const char *model_type; /* like "clip" */
     const char *name;       /* entry of `architectures`, like "CLIPModel"; used if model_type is missing */
 } gp_architecture;
 
 typedef struct gp_encoder_type {
-    const gp_architecture *architectures; /* ends with {NULL, NULL}; messages name the type by the first entry */
+    const gp_architecture *architectures; /* ends with {NULL, NULL}; messages name the type by the first architecture */
     const gp_tokenizer_kind *tokenizer_kind;
-    size_t size; /* bytes of its encoder struct, which gp_encoder_open allocates with zeros */
+    size_t size; /* size of the type's encoder struct; gp_encoder_open allocates it, filled with zeros */
     /* Reads all files except config.json.  config: the parsed config.json, called `file` in messages.  After an error
      * the caller calls `clear`. */
     gp_status (*open)(gp_encoder *encoder, const gp_json *config, const char *file, gp_error *err);
@@ -48,16 +48,16 @@ struct gp_encoder {
 
 struct gp_encoder_worker {
     const gp_encoder *encoder;
-    const gp_task *task; /* may be NULL; run_images and run_texts end with STOPPED if it stops */
+    const gp_task *task; /* may be NULL; if the task stops, run_images and run_texts end with STOPPED */
 };
 
-/* Returns the entry of the list, which ends with {NULL, NULL}, for the architecture that the parsed config.json names.
- * NULL: the list has no such entry. */
+/* Returns the entry of the list for the architecture that the parsed config.json names; NULL if the list has no such
+ * entry.  The list ends with {NULL, NULL}. */
 const gp_architecture *gp_architecture_find(const gp_architecture *list, const gp_json *config);
 
 /* encoder_files.c: files that the folders of all architectures have. */
 
-/* Reads the file folder/name.  If it does not exist, returns GP_OK with data NULL.  The caller frees *out with
+/* Reads the file folder/name.  If the file does not exist, returns GP_OK with data NULL. The caller frees *out with
  * gp_bytes_clear and *path with gp_mem_free. */
 gp_status gp_encoder_read_file(const char *folder, const char *name, gp_bytes *out, char **path, gp_error *err);
 /* Reads config.json of a folder. */
@@ -67,7 +67,7 @@ gp_status gp_encoder_parse_config(const char *text, size_t size, const char *fil
 /* Reads preprocessor_config.json or processor_config.json, or uses the defaults.  The result must give images of side x
  * side pixels. */
 gp_status gp_encoder_read_preprocess(gp_encoder *encoder, uint32_t side, gp_error *err);
-/* Opens the tokenizer, if the folder has one.  Its ids must be below `vocabulary`. */
+/* Opens the tokenizer if the folder has one.  Fails if the tokenizer has an id of `vocabulary` or more. */
 gp_status gp_encoder_read_tokenizer(gp_encoder *encoder, uint32_t vocabulary, gp_error *err);
 
 #endif

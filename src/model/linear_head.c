@@ -26,21 +26,21 @@
 
 typedef struct linear_head {
     gp_scorer base; /* first */
-    float *weight;  /* [dims + 2]: the weights, the bias, and a number that is hashed if lower is better */
+    float *weight;  /* [dims + 2]: the weights; the bias; a constant, which is hashed too if lower scores are better */
 } linear_head;
 
 /* A file being read. */
 typedef struct head_file {
-    char *path;         /* owned: without '#' and the prefix */
-    const char *prefix; /* after '#'; "": the head without a prefix; NULL: the file must have one head */
+    char *path;         /* owned: path of the file, without '#' and what follows */
+    const char *prefix; /* text after '#'; "": the head whose names have no prefix; NULL: the only head of the file */
     gp_tensors *tensors;
     const gp_tensor *weight, *bias;
 } head_file;
 
 /* ------------------------------------------------------------------ finding the tensors */
 
-/* Returns the length of the name without `last`: for "a.b.weight" that of "a.b.".  SIZE_MAX if the name does not end
- * with `last`. */
+/* Returns the length of the part of the name before `last`: 4 ("a.b.") for "a.b.weight". Returns SIZE_MAX if the name
+ * does not end with `last`. */
 static size_t prefix_of(const char *name, const char *last)
 {
     size_t length = strlen(name), end = strlen(last);
@@ -55,7 +55,7 @@ static bool has_prefix(const char *prefix, const char *name, size_t length)
     return strlen(prefix) + 1 == length && memcmp(name, prefix, length - 1) == 0;
 }
 
-/* Returns a weight tensor with the prefix f->prefix, or with any prefix if that is NULL.  Returns NULL if there is
+/* Returns a weight tensor with the prefix f->prefix; any weight tensor if f->prefix is NULL. Returns NULL if there is
  * none.  *count: number of such tensors. */
 static const gp_tensor *find_weight(const head_file *f, size_t *count)
 {
@@ -126,8 +126,8 @@ static gp_status read_parameters(linear_head *head, const head_file *f, const gp
     return read_row(f, f->bias, head->weight + d, err);
 }
 
-/* The hash does not depend on the file's name, prefix, number type, or metadata other than the direction.  The
- * direction is hashed only if lower is better, so that the ids of other heads stay as they were. */
+/* Hashes weights, bias and direction: not the file's name, the prefix, the number type or other metadata.  The
+ * direction is hashed only if lower is better; so ids from before directions existed stay valid. */
 static void hash_parameters(linear_head *head)
 {
     const size_t d = head->base.dims, n = head->base.higher_better ? d + 1 : d + 2;
@@ -137,7 +137,7 @@ static void hash_parameters(linear_head *head)
 
 /* ------------------------------------------------------------------ metadata */
 
-/* A head gives meaningless scores with any encoder but its own, even if the dimensions are equal. */
+/* Fails if the file names another encoder: the scores would be meaningless, even if the dimensions are equal. */
 static gp_status check_encoder(const head_file *f, const gp_scorer_source *source, gp_error *err)
 {
     const char *made_for = gp_tensors_metadata(f->tensors, "encoder");
@@ -162,7 +162,8 @@ static gp_status read_metadata(gp_scorer *scorer, const head_file *f, gp_error *
     return GP_OK;
 }
 
-/* Names the scorer by the prefix; without a prefix by the file: "aesthetic" for "heads/aesthetic.safetensors". */
+/* Names the scorer by the prefix.  Without a prefix, names it by the file: "aesthetic" for
+ * "heads/aesthetic.safetensors". */
 static void set_name(gp_scorer *scorer, const head_file *f)
 {
     const bool prefixed = f->prefix && *f->prefix;
@@ -178,7 +179,7 @@ static gp_status split_file(const char *file, head_file *f, gp_error *err)
 {
     f->path = gp_str_dup(file);
     if (!f->path) return gp_fail_memory(err, "a path");
-    /* only a '#' in the last part of the path counts, because folders may have a '#' in their names */
+    /* folders may have a '#' in their names, so only a '#' in the file's name counts */
     char *hash = strrchr(gp_path_base(f->path), '#');
     if (!hash) return GP_OK;
     *hash = '\0';

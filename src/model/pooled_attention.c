@@ -13,13 +13,14 @@
 #include <math.h>
 #include <string.h>
 
-enum { GROUP = 32 }; /* sequences of a group; a multiple of 16, so that gp_linear_padded_rows never exceeds it */
+/* sequences that are processed together; a multiple of 16, so that gp_linear_padded_rows(n) never exceeds it */
+enum { GROUP = 32 };
 
-/* The parts into which pass->wide is divided; G = GROUP. */
+/* Buffers inside pass->wide.  G is GROUP. */
 typedef struct places {
-    float *in;        /* [G, d] input rows of the pooled tokens */
+    float *in;        /* [G, d] rows of the pooled tokens */
     float *query;     /* [G, d] */
-    float *part;      /* [G, e] columns of one head: of the queries, then of the output */
+    float *part;      /* [G, e] columns of one head: first of the queries, later of the output */
     float *key_query; /* [h, G, d] K^T q */
     float *mean;      /* [h, G, d] sum_j a_j x_j */
 } places;
@@ -107,8 +108,8 @@ static places places_of(const gp_tower *tower, float *at)
     return p;
 }
 
-/* Processes a group of n sequences -> out [n, d].  *row: first row of the group in pass->y; advanced to the next group.
- */
+/* Computes the attention output of a group of n sequences: out [n, d].  *row: row in pass->y at which the group
+ * begins; on return, the next group. */
 static gp_status run_group(const gp_tower *tower, const gp_pooled_attention *pooled, const gp_batch *batch,
                            size_t first, size_t n, size_t *row, gp_workspace *pass, float *out, gp_error *err)
 {
@@ -152,8 +153,8 @@ gp_status gp_pooled_attention_run(const gp_tower *tower, const gp_pooled_attenti
     size_t row = 0;
     for (size_t i = 0; i < batch->n; i += GROUP) {
         size_t n = batch->n - i < GROUP ? batch->n - i : GROUP;
-        /* The output may overwrite the input: sequences have at least one token, so rows i..i+n-1 of pass->y are read
-         * by this group or by groups before. */
+        /* The output overwrites rows i..i+n-1 of pass->y.  Each sequence has at least one token, so these rows belong
+         * to this group or to earlier groups, and have been read. */
         GP_TRY(run_group(tower, pooled, batch, i, n, &row, pass, pass->y + i * tower->size.width, err));
     }
     return GP_OK;

@@ -31,7 +31,7 @@ static const struct {
     {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4},
 };
 
-/* The state of the passes over the header: the first counts entries, the second reads them. */
+/* The state of two passes over the header: the first pass counts entries, the second reads them. */
 typedef struct walk {
     gp_shard *shard;
     uint64_t begin, size; /* position and size of the data after the header */
@@ -174,8 +174,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* The ranges must cover the data: each begins at the end of the one before, and the last one ends at the end of the
- * file. */
+/* Checks that the tensors cover the data without gap or overlap: each begins at the end of the one before, and the
+ * last one ends at the end of the file. */
 static gp_status check_tiling(walk *w)
 {
     gp_shard *s = w->shard;

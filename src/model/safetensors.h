@@ -24,7 +24,7 @@ typedef struct gp_tensor {
 typedef struct gp_tensors gp_tensors;
 /* Opens one file. */
 gp_status gp_tensors_open_file(const char *path, gp_tensors **out, gp_error *err);
-/* Opens a file in memory, which is borrowed until gp_tensors_close, and called `label` in messages. */
+/* Opens a file in memory.  The bytes are borrowed until gp_tensors_close.  Messages call the file `label`. */
 gp_status gp_tensors_open_memory(const uint8_t *data, size_t size, const char *label, gp_tensors **out, gp_error *err);
 /* Opens a folder with model.safetensors, or with model.safetensors.index.json and its shards. */
 gp_status gp_tensors_open_folder(const char *folder, gp_tensors **out, gp_error *err);
@@ -32,7 +32,7 @@ void gp_tensors_close(gp_tensors *tensors);
 size_t gp_tensors_count(const gp_tensors *tensors);
 const gp_tensor *gp_tensors_at(const gp_tensors *tensors, size_t i); /* sorted by name */
 const gp_tensor *gp_tensors_find(const gp_tensors *tensors, const char *name);
-/* Returns the value of `key` in __metadata__ of the first file, borrowed; NULL if absent. */
+/* Returns the value of `key` in __metadata__ of the first file, borrowed; NULL if the key is absent. */
 const char *gp_tensors_metadata(const gp_tensors *tensors, const char *key);
 /* Reads `bytes` bytes of the tensor from byte `at` on.  Error IO: the file has become shorter.  Threads: any. */
 gp_status gp_tensors_read(const gp_tensors *tensors, const gp_tensor *tensor, size_t at, void *out, size_t bytes,

@@ -25,7 +25,7 @@ struct gp_scorer_type;
 typedef struct gp_scorer {
     const struct gp_scorer_type *type;
     char id[512];        /* identifies everything that a score depends on; see gp_scorer_make_id */
-    char name[100];      /* for messages: "clip", or the name of the head's file */
+    char name[100];      /* for messages: "clip", or the prefix or file name of a head */
     char scale[60];      /* how a score is computed, such as "100*max(cos,0)" */
     char parameters[33]; /* hash of the scorer's own parameters; "" if it has none */
     gp_scorer_needs needs;

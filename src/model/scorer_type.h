@@ -11,7 +11,7 @@
 typedef struct gp_scorer_source {
     const char *file; /* the part after "NAME:"; NULL: no file was given */
     const gp_encoder *encoder;
-    const char *model; /* name of the encoder's model */
+    const char *model; /* name of the encoder's model, for messages and comparison */
     gp_model_facts facts;
 } gp_scorer_source;
 
@@ -19,9 +19,9 @@ typedef struct gp_scorer_type {
     const char *name, *scale;
     gp_scorer_needs needs;
     bool needs_file;
-    size_t size; /* bytes of its scorer struct, which gp_scorer_open allocates with zeros */
-    /* Reads the scorer's parameters and sets `parameters`.  May change name, scale and direction, which the caller has
-     * set to the values of the type.  NULL: the type has no parameters. */
+    size_t size; /* size of the type's scorer struct; gp_scorer_open allocates it, filled with zeros */
+    /* Reads the scorer's parameters and sets `parameters`.  The caller has set name, scale and direction to the values
+     * of the type; `open` may change them.  NULL: the type has no parameters. */
     gp_status (*open)(gp_scorer *scorer, const gp_scorer_source *source, gp_error *err);
     void (*clear)(gp_scorer *scorer); /* NULL: nothing to free */
     void (*run)(const gp_scorer *scorer, const gp_scorer_batch *batch, double *scores);

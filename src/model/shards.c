@@ -94,7 +94,8 @@ gp_status gp_tensors_open_memory(const uint8_t *data, size_t size, const char *l
     return single(data ? data : none, size, label, out, err);
 }
 
-/* The state of reading the index.  Each entry is looked up in its shard; a shard is opened at its first entry. */
+/* The state of reading the index.  The reader looks up each entry in its shard, and opens a shard at the first entry
+ * that names it. */
 typedef struct reader {
     gp_tensors *set;
     const char *folder, *index;
@@ -185,7 +186,8 @@ out:
     return st;
 }
 
-/* Fails for a folder without safetensors.  Names the weight file if it has a common name of another format. */
+/* Fails for a folder without safetensors.  If the folder has a weight file of another common format, the message names
+ * this file. */
 static gp_status nothing_here(const char *folder, gp_error *err)
 {
     static const char *const others[] = {"open_clip_model.safetensors",

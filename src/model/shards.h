@@ -14,7 +14,7 @@ typedef struct gp_shard {
     gp_tensor *tensors; /* [count] sorted by name; names are unique */
     size_t count;
     char *names;     /* the memory of all names */
-    gp_str metadata; /* entries of __metadata__: key, NUL, text, NUL of each */
+    gp_str metadata; /* entries of __metadata__, one after another: key, NUL, text, NUL */
 } gp_shard;
 
 #define GP_SHARD_NONE ((gp_shard){.file = -1})

@@ -24,8 +24,8 @@ typedef struct gp_norm {
     float *gain, *bias; /* [d] */
 } gp_norm;
 
-/* Attention of the last block (pooled_attention.c): query [d, d]; for each head, with head size e, the transposed key
- * matrix [d, e] and the value matrix [e, d]. */
+/* Attention of the last block, for the pooled token only (pooled_attention.c). query [d, d].  For each head, with head
+ * size e: the transposed key matrix [d, e] and the value matrix [e, d]. */
 typedef struct gp_pooled_attention {
     size_t heads;
     gp_linear *query;
@@ -64,9 +64,9 @@ typedef struct gp_weights {
     gp_hash hash;      /* of all tensors */
 } gp_weights;
 
-/* Finds, checks, converts and packs all tensors that the config needs; the set may be closed afterwards.  Removes a
- * prefix that all names have from the names in the set.  Error FORMAT: a tensor is missing, has the wrong shape, or has
- * numbers that are not finite. */
+/* Finds, checks, converts and packs all tensors that the config needs; the caller may close the set afterwards.  If
+ * the needed names have a common prefix, removes this prefix from the names in the set.  Error FORMAT: a tensor is
+ * missing, has the wrong shape, or has numbers that are not finite. */
 gp_status gp_weights_load(gp_tensors *set, const gp_clip_config *config, gp_precision precision, gp_engine engine,
                           gp_weights *out, gp_error *err);
 void gp_weights_clear(gp_weights *weights);
@@ -74,7 +74,7 @@ void gp_weights_clear(gp_weights *weights);
 /* Memory of a forward pass.  Each buffer has gp_linear_padded_rows(rows) rows. */
 typedef struct gp_workspace {
     const gp_kernels *kernels;
-    const gp_task *task;   /* may be NULL; looked at before each block */
+    const gp_task *task;   /* may be NULL; checked for a stop before each block */
     float *x;              /* [r, d] the residual stream */
     float *y;              /* [r, d] */
     float *wide;           /* [r, 3d or m]; also the patches [n*(t-1), 3*p*p], and memory of gp_pooled_attention_run */
@@ -82,13 +82,13 @@ typedef struct gp_workspace {
     void *linear_scratch;
 } gp_workspace;
 
-/* Sequences whose rows in x follow each other. */
+/* A batch of sequences; their rows in x follow each other. */
 typedef struct gp_batch {
     size_t n;
     const size_t *counts; /* [n] tokens of each sequence; NULL: all have `each` tokens */
     size_t each;
     bool causal;
-    bool pool_last; /* the pooled token is the last one of a sequence, else the first */
+    bool pool_last; /* the pooled token is the last token of a sequence; else it is the first */
 } gp_batch;
 
 static inline size_t gp_batch_tokens(const gp_batch *batch, size_t i)
@@ -96,13 +96,13 @@ static inline size_t gp_batch_tokens(const gp_batch *batch, size_t i)
     return batch->counts ? batch->counts[i] : batch->each;
 }
 
-/* Row of the pooled token of sequence i, whose first token is in row `row`. */
+/* Returns the row of the pooled token of sequence i, whose first token is in row `row`. */
 static inline size_t gp_batch_pooled(const gp_batch *batch, size_t i, size_t row)
 {
     return batch->pool_last ? row + gp_batch_tokens(batch, i) - 1 : row;
 }
 
-/* weight [3d, d], bias [3d] of query, key and value.  The caller frees *out with gp_pooled_attention_free. */
+/* Packs weight [3d, d] and bias [3d] of query, key and value.  The caller frees *out with gp_pooled_attention_free. */
 gp_status gp_pooled_attention_pack(const float *weight, const float *bias, size_t heads, size_t d,
                                    gp_precision precision, gp_engine engine, gp_pooled_attention **out, gp_error *err);
 void gp_pooled_attention_free(gp_pooled_attention *pooled);
@@ -110,7 +110,8 @@ void gp_pooled_attention_free(gp_pooled_attention *pooled);
  * linear_scratch, and gp_attention_scratch(longest t, d) floats of attend_scratch. */
 size_t gp_pooled_attention_floats(const gp_tower *tower);
 size_t gp_pooled_attention_scratch(const gp_pooled_attention *pooled);
-/* Input: y [r, d], normalised by norm1.  Output: y [n, d], the attention output of each pooled token, before `out`. */
+/* Input: y [r, d], normalised by norm1.  Output: y [n, d], the attention output of each pooled token, before the
+ * output projection `out`. */
 gp_status gp_pooled_attention_run(const gp_tower *tower, const gp_pooled_attention *pooled, const gp_batch *batch,
                                   gp_workspace *pass, gp_error *err);
 
@@ -120,11 +121,12 @@ gp_status gp_blocks_run(const gp_tower *tower, const gp_batch *batch, gp_workspa
 /* Runs the image tower: planes [n,3,s,s] -> x [n,d], before the post-norm. */
 gp_status gp_image_tower_run(const gp_weights *weights, const float *planes, size_t n, gp_workspace *pass,
                              gp_error *err);
-/* Runs the text tower -> x [n,d], before the post-norm.  ids: one text after another, text i with counts[i] ids.  Only
- * the first used[i] tokens are computed; the last of them is pooled. */
+/* Runs the text tower -> x [n,d], before the post-norm. ids: one text after another, text i with counts[i] ids.  Of
+ * text i, only the first used[i] tokens are computed; the last of these is pooled. */
 gp_status gp_text_tower_run(const gp_weights *weights, const int32_t *ids, const size_t *counts, const size_t *used,
                             size_t n, gp_workspace *pass, gp_error *err);
-/* x [n,d] -> post-norm -> out [n,d] if pooled; else -> projection -> L2 normalisation -> out [n,e]. */
+/* Normalises x [n,d] by the post-norm. pooled: writes the result to out [n,d].  Otherwise projects and L2-normalises
+ * the result to out [n,e]. */
 gp_status gp_projection_run(const gp_tower *tower, size_t embedding, size_t n, bool pooled, gp_workspace *pass,
                             float *out, gp_error *err);
 

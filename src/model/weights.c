@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Letters of shapes: d width, m MLP width, e width of the embedding space, t positions, v vocabulary, p patch side; 3
- * is the number 3. */
+/* Letters in shapes: d width, m MLP width, e width of the embedding space, t positions, v vocabulary, p patch side.  A
+ * 3 in a shape is the number 3. */
 typedef struct entry {
     const char *name, *shape;
 } entry;
@@ -79,7 +79,7 @@ static const entry image_table[IMAGE_TENSORS] = {
     [PROJECTION] = {"visual_projection.weight", "ed"},
     [CLASS] = {"vision_model.embeddings.class_embedding", "d"},
     [PATCH] = {"vision_model.embeddings.patch_embedding.weight", "d3pp"},
-    /* not a typing error here: checkpoints have this spelling */
+    /* "layrnorm" is no typing error here: checkpoints have this spelling */
     [FIRST_GAIN] = {"vision_model.pre_layrnorm.weight", "d"},
     [FIRST_BIAS] = {"vision_model.pre_layrnorm.bias", "d"},
 };
@@ -99,7 +99,7 @@ typedef const gp_tensor *block_tensors[BLOCK_TENSORS];
 
 typedef struct loader {
     gp_tensors *set;
-    const char *prefix; /* prefix that all names in the files have, for messages; usually "" */
+    const char *prefix; /* prefix that all names in the files have, usually ""; for messages */
     gp_weights *w;
     gp_precision precision;
     gp_engine engine;
@@ -162,7 +162,7 @@ static gp_status find(loader *l, const char *name, const char *letters, const si
     return GP_OK;
 }
 
-/* The tensors of a tower: first those of its table, then those of its blocks. */
+/* The tensors of a tower: first the tensors of `table`, then the tensors of each block. */
 typedef struct tower_list {
     const char *name;
     const entry *table;
@@ -176,7 +176,7 @@ static size_t tower_count(const tower_list *w, size_t layers)
     return w->entries + layers * BLOCK_TENSORS;
 }
 
-/* Returns the table entry of tensor i of the tower, and writes prefix and name of the tensor to `name`. */
+/* Returns the table entry of tensor i of the tower.  Writes prefix and name of the tensor to `name`. */
 static const entry *tower_at(const tower_list *w, size_t i, const char *prefix, char *name, size_t size)
 {
     if (i < w->entries) {
@@ -247,8 +247,8 @@ static bool has_all(const gp_tensors *set, const char *prefix, const gp_clip_con
            (!c->has_text || has_tower(set, prefix, &text_list, (size_t)c->text.layers));
 }
 
-/* Writes the prefix of a name to `out`: "clip." of "clip.text_projection.weight". Returns false if the name is not
- * `rest` with a prefix. */
+/* Writes the prefix of `name` to `out`: "clip." of "clip.text_projection.weight". Returns false unless `name` is a
+ * prefix that ends with '.', followed by `rest`. */
 static bool prefix_of(const char *name, const char *rest, char *out, size_t size)
 {
     size_t length = strlen(name), part = strlen(rest);
@@ -259,9 +259,9 @@ static bool prefix_of(const char *name, const char *rest, char *out, size_t size
     return true;
 }
 
-/* Removes the prefix from the names, unless the names need no prefix.  Chooses the prefix for which all needed tensors
- * exist.  Fails if there are two such prefixes, because then the file has two models.  If there is no such prefix, but
- * only one candidate, removes this one, so that a later message names the missing tensor. */
+/* Finds the prefix for which all needed tensors exist, and removes it from the names.  Does nothing if the names have
+ * no prefix.  Fails if there are two such prefixes, because then the file has two models.  If no prefix has all needed
+ * tensors, but there is only one candidate, removes this candidate: a later message then names the missing tensor. */
 static gp_status take_prefix(loader *l, char *prefix, size_t size)
 {
     const gp_clip_config *c = &l->w->config;
@@ -288,7 +288,7 @@ static gp_status take_prefix(loader *l, char *prefix, size_t size)
 
 /* ------------------------------------------------------------------ converting and packing */
 
-/* Fails for a tensor with numbers that are not finite.  One NaN makes all scores NaN, so such a model is rejected. */
+/* Fails for a tensor with numbers that are not finite.  A single NaN makes all scores NaN. */
 static gp_status bad_numbers(const loader *l, const gp_tensor *t, size_t bad, gp_error *err)
 {
     return gp_fail_path(err, GP_ERR_FORMAT,
@@ -340,8 +340,8 @@ static size_t float_bytes(const gp_clip_config *c)
     return total;
 }
 
-/* Memory that a thread reuses for one matrix after another, because new pages cost more time than copying the matrix.
- */
+/* Memory that a thread uses for one matrix after another.  New memory for each matrix would cost more time than
+ * copying the matrix, because the system must provide its pages. */
 typedef struct room {
     uint8_t *bytes;
     size_t size;
@@ -378,8 +378,8 @@ out:
     return st;
 }
 
-/* Packs query, key and value as one matrix [3d, d], in the stored dtype if all three have the same. If `heads` is not
- * 0, packs them as pooled_attention.c needs them. */
+/* Packs query, key and value as one matrix [3d, d]: in the stored dtype if all three have the same, else in fp32.  If
+ * `heads` is not 0, packs them in the form that pooled_attention.c needs. */
 static gp_status pack_qkv(const loader *l, const block_tensors b, size_t heads, room *r, gp_block *out, gp_error *err)
 {
     size_t d = (size_t)b[Q]->shape[0];
@@ -419,8 +419,8 @@ static gp_status pack_block(const loader *l, const block_tensors b, size_t heads
     return pack(l, b[FC2], b[FC2_BIAS], r, &out->fc2, err);
 }
 
-/* Loads the tensors outside the blocks that both towers have: positions, post-norm, projection.  Also loads the norms
- * of the blocks, so that only one thread uses the arena. */
+/* Loads what both towers have outside their blocks: positions, post-norm, projection.  Also loads the norms of the
+ * blocks, because only one thread may use the arena. */
 static gp_status load_outside(loader *l, gp_tower *tower, const gp_tensor **tensors, block_tensors *blocks, room *r)
 {
     GP_TRY(floats(l, tensors[POSITIONS], &tower->positions));
@@ -456,7 +456,8 @@ static gp_status load_rest(loader *l, room *r)
 
 /* ------------------------------------------------------------------ threads */
 
-/* Task 0: the hash.  Task 1: all tensors outside the blocks.  Then one task for each block. */
+/* Loading is divided into tasks.  Task 0: the hash.  Task 1: all tensors outside the blocks.  Then one task for each
+ * block. */
 
 typedef struct job {
     loader *l;
@@ -491,7 +492,7 @@ static void work(void *user, int index)
         gp_error *error = &j->failed[index].error;
         if (run_task(j->l, task, &r, error) == GP_OK) continue;
         j->failed[index].task = task;
-        atomic_store(&j->next, j->tasks); /* no thread starts a new task */
+        atomic_store(&j->next, j->tasks); /* so that no thread starts a new task */
         break;
     }
     gp_mem_free(r.bytes);
@@ -544,7 +545,7 @@ gp_status gp_weights_load(gp_tensors *set, const gp_clip_config *config, gp_prec
     gp_status st;
     GP_TRY_GOTO(allocate(&l));
     GP_TRY_GOTO(take_prefix(&l, prefix, sizeof prefix));
-    GP_TRY_GOTO(find_all(&l)); /* from here on, all sizes in config.json are known to match the tensors in the files */
+    GP_TRY_GOTO(find_all(&l)); /* find_all has checked that all sizes in config.json match the tensors in the files */
     GP_TRY_GOTO(gp_arena_init(&w.floats, float_bytes(config), err));
     GP_TRY_GOTO(load_all(&l));
     *out = w;

@@ -77,14 +77,15 @@ static uint64_t heap_pop(uint64_t *heap, size_t *count)
     return top;
 }
 
-/* The symbols of a long piece as a doubly linked list in arrays. A merged pair keeps the left symbol's position. The
- * heap holds rank << 32 | position. An entry is outdated if the pair now at its position has another rank. This test is
- * exact, because a rank belongs to one pair. */
+/* The symbols of a long piece: a doubly linked list in arrays. A merged symbol stays at the position of its left part.
+ * The heap holds rank << 32 | position. A heap entry is outdated if the pair now at its position has another rank.
+ * This test is exact, because each rank belongs to one pair. */
 typedef struct chain {
     const gp_bpe *bpe;
-    int32_t *ids;              /* [n]; -1: merged into its left neighbour */
-    uint32_t *next, *previous; /* [n] neighbours; n: there is no next, UINT32_MAX: there is no previous */
-    uint64_t *heap;            /* [2n] */
+    int32_t *ids; /* [n] id of the symbol; -1: merged into its left neighbour */
+    /* [n] positions of the neighbours; n: there is no next, UINT32_MAX: there is no previous */
+    uint32_t *next, *previous;
+    uint64_t *heap; /* [2n] */
     size_t n, heap_count;
 } chain;
 
@@ -170,7 +171,7 @@ static size_t prefix_length(const uint32_t *points, size_t n, const char *word)
     return i;
 }
 
-/* Returns the length of the piece at the start of points [n], n > 0; 0 for a space. */
+/* Returns the length of the next piece, which starts at points[0]; 0 if points[0] is a space. n > 0. */
 static size_t piece_length(const uint32_t *points, size_t n)
 {
     static const char *const endings[] = {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"};
@@ -198,7 +199,9 @@ static gp_status add_plain_text(const gp_bpe *bpe, const char *text, size_t size
     for (size_t i = 0; i < n;) {
         size_t k = prefix_length(points + i, n - i, GP_BPE_BOS);
         if (k == 0) k = prefix_length(points + i, n - i, GP_BPE_EOS);
-        if (k > 0) { /* the literal is no special token here; its pieces are "<|", the letters and "|>" */
+        /* the name of a special token in cleaned text is no special token: encode "<|", the letters and "|>"
+         * separately */
+        if (k > 0) {
             GP_TRY_GOTO(add_piece(bpe, points + i, 2, out, err));
             GP_TRY_GOTO(add_piece(bpe, points + i + 2, k - 4, out, err));
             GP_TRY_GOTO(add_piece(bpe, points + i + k - 2, 2, out, err));

@@ -18,13 +18,13 @@ typedef struct gp_bpe_pair {
 
 struct gp_bpe {
     gp_str pool;      /* all entries, NUL-terminated */
-    uint32_t *offset; /* [size] position in `pool`; UINT32_MAX: the id is not used */
+    uint32_t *offset; /* [size] position of each entry in `pool`; UINT32_MAX: the id is not used */
     size_t size;
     gp_bpe_pair *pairs; /* [mask + 1] hash table with open addressing, at most half full */
     size_t mask;
-    int32_t *merged; /* [merges] id of the merged entry, by rank */
+    int32_t *merged; /* [merges] by rank: id of the entry that the merge makes */
     size_t merges;
-    int32_t byte_id[2][256]; /* [0]: ids of bytes inside a piece; [1]: ids of a piece's last byte (with </w>) */
+    int32_t byte_id[2][256]; /* ids of single bytes: [0] inside a piece, [1] at the end of a piece (with </w>) */
     int32_t bos, eos;
 };
 
@@ -34,7 +34,7 @@ static inline size_t gp_bpe_slot(int32_t left, int32_t right)
     return (size_t)((key * 0x9E3779B97F4A7C15u) >> 32);
 }
 
-/* Returns the rank of the pair, or GP_BPE_NO_RANK if it is never merged. */
+/* Returns the rank of the pair, or GP_BPE_NO_RANK if the pair is never merged. */
 static inline int32_t gp_bpe_rank(const gp_bpe *bpe, int32_t left, int32_t right)
 {
     for (size_t i = gp_bpe_slot(left, right);; i++) {

@@ -5,8 +5,8 @@
 
 #include "base/status.h"
 
-/* `text` may be any bytes; invalid UTF-8 becomes U+FFFD. The caller frees *points [*count] with gp_mem_free. Errors:
- * MEMORY, LIMIT. */
+/* Cleans `text`, which may be any bytes; invalid UTF-8 becomes U+FFFD. The caller frees *points [*count] with
+ * gp_mem_free. Errors: MEMORY, LIMIT. */
 gp_status gp_text_clean(const char *text, size_t size, uint32_t **points, size_t *count, gp_error *err);
 
 #endif

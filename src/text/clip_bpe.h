@@ -19,8 +19,8 @@ void gp_bpe_free(gp_bpe *bpe);
 /* Returns all ids, including start and end token. `text` may be any bytes, including NUL; invalid UTF-8 becomes U+FFFD.
  * The caller frees *ids with gp_mem_free. Threads: any. */
 gp_status gp_bpe_encode(const gp_bpe *bpe, const char *text, size_t size, int32_t **ids, size_t *count, gp_error *err);
-/* Like gp_bpe_encode, but longer results are truncated to `context` ids: the first context-1, then the end token. ids:
- * [at least context]; *full: number of ids before truncation, may be NULL. */
+/* Like gp_bpe_encode, but returns at most `context` ids: longer results are truncated to the first context-1 ids and
+ * the end token. ids: [at least context]; *full: number of ids before truncation, may be NULL. */
 gp_status gp_bpe_encode_cut(const gp_bpe *bpe, const char *text, size_t size, size_t context, int32_t *ids,
                             size_t *count, size_t *full, gp_error *err);
 const char *gp_bpe_entry(const gp_bpe *bpe, int32_t id); /* borrowed; NULL if there is no such id */

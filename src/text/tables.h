@@ -28,8 +28,8 @@ extern const gp_text_lower_run gp_text_lower_runs[]; /* sorted, without overlap 
 extern const size_t gp_text_lower_run_count;
 
 gp_text_class gp_text_class_of(uint32_t cp);
-/* Returns the lower case of one code point without regard to its neighbours (so no final sigma). Returns the number of
- * code points: 1, or 2 for U+0130. */
+/* Writes the lower case of one code point, without regard to its neighbours (so no final sigma). Returns the number of
+ * code points written: 1, or 2 for U+0130. */
 size_t gp_text_lower(uint32_t cp, uint32_t out[2]);
 
 #endif

@@ -9,7 +9,7 @@
 
 typedef struct gp_tokenizer_kind {
     const char *name; /* such as "clip-bpe" */
-    /* names the kind, and how texts that are too long are truncated; part of a scorer's id, so it must never change */
+    /* names the kind and its rule for truncation; part of a scorer's id, so it must never change */
     const char *rule;
     const char *files; /* files that a model folder must contain, for messages */
     /* Returns NOT_FOUND if the folder has no such tokenizer. The caller owns *data and frees it with `free`. */
@@ -34,8 +34,8 @@ void gp_tokenizer_free(gp_tokenizer *tokenizer);
  * frees *ids with gp_mem_free. Threads: any. */
 gp_status gp_tokenizer_encode(const gp_tokenizer *tokenizer, const char *text, size_t size, int32_t **ids,
                               size_t *count, gp_error *err);
-/* Like gp_tokenizer_encode, but truncated to `context` ids by the kind's rule. ids: [at least context]; *full: number
- * of ids before truncation. */
+/* Like gp_tokenizer_encode, but truncates to `context` ids by the rule of the kind. ids: [at least context]; *full:
+ * number of ids before truncation. */
 gp_status gp_tokenizer_encode_cut(const gp_tokenizer *tokenizer, const char *text, size_t size, size_t context,
                                   int32_t *ids, size_t *count, size_t *full, gp_error *err);
 const char *gp_tokenizer_token(const gp_tokenizer *tokenizer, int32_t id); /* borrowed; NULL: no such id */

@@ -69,7 +69,7 @@ static gp_status add_entry(builder *b, const char *text, uint64_t id)
     if (bpe->offset[id] != UINT32_MAX)
         return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entries '%.80s' and '%.80s' have the same id %u",
                             b->vocab_name, bpe->pool.data + bpe->offset[id], text, (unsigned)id);
-    /* duplicate keys are found here, because the JSON parser runs in its lax mode, which allows them */
+    /* check for duplicate keys, which the JSON parser allows in its lax mode */
     if (find(b, text, strlen(text)) >= 0)
         return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entry '%.80s' occurs twice", b->vocab_name, text);
     const size_t at = bpe->pool.size;
@@ -91,8 +91,8 @@ static bool visit_entry(void *user, const char *key, const gp_json *value)
     return b->st == GP_OK;
 }
 
-/* Reads added_tokens of a tokenizer.json: [{"id", "content"}]. They may repeat entries of the vocabulary. NULL:
- * none. */
+/* Reads the list added_tokens of a tokenizer.json: [{"id", "content"}]. Its tokens may repeat entries of the
+ * vocabulary. added NULL: there is no such list. */
 static gp_status read_added(builder *b, const gp_json *added, bool sizes_only)
 {
     for (size_t i = 0; i < gp_json_count(added); i++) {
@@ -304,7 +304,7 @@ out:
     return finish(&b, st, out);
 }
 
-/* Checks the model's type and suffix, because another kind would give other ids without any error. */
+/* Checks the model's type and suffix: a tokenizer of another kind would give wrong ids without any error. */
 static gp_status check_model(const builder *b, const gp_json *model)
 {
     const char *type = gp_json_text(gp_json_get(model, "type"), NULL);
