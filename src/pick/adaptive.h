@@ -6,16 +6,17 @@
 #include "base/status.h"
 
 typedef struct gp_adaptive {
-    /* a prompt gets another image only if the expected gain of that image is at least this, in standard deviations of
-     * the scores within prompts */
+    /* minimum expected gain: a prompt gets another image only if its expected gain is at least this, in standard
+     * deviations of the scores within prompts */
     double min_gain;
-    /* images of a prompt, with those it has: every prompt gets at least `least` and at most `most` */
+    /* minimum and maximum number of images of a prompt, including the images that it has already */
     uint32_t least, most;
 } gp_adaptive;
 
-/* values [prompts]: for each prompt p its scores so far, [counts[p]] (NaN: unknown).  Writes to wanted [prompts] how
- * many more images each prompt gets: as many as it lacks to `least`, else 0 or 1.  Prompts with the largest expected
- * gain come first; all prompts together get at most `budget` images.  Errors: MEMORY. */
+/* values [prompts]: the scores of each prompt p so far, [counts[p]]; NaN: unknown.  Writes to wanted [prompts] how
+ * many more images each prompt gets.  A prompt with fewer than `least` images gets the missing ones.  Any other prompt
+ * gets 0 or 1. Prompts with the largest expected gain come first; all prompts together get at most `budget` images.
+ * Errors: MEMORY. */
 gp_status gp_adaptive_choose(const gp_adaptive *a, const double *const *values, const uint32_t *counts, size_t prompts,
                              uint64_t budget, uint32_t *wanted, gp_error *err);
 

@@ -66,12 +66,12 @@ static int by_group_and_score(const void *x, const void *y)
     return (a->row > b->row) - (a->row < b->row);
 }
 
-/* Computes the percentiles of one group; s [m] is sorted by ascending score. */
+/* Computes the percentiles of one group; s [m] is sorted by score, lowest first. */
 static void percentiles(const scored *s, size_t m, double *percentile)
 {
     for (size_t i = 0, end; i < m; i = end) {
         for (end = i + 1; end < m && s[end].score == s[i].score;) end++;
-        double middle = ((double)i + (double)end) / 2; /* mean of r - 1/2 over the equal scores, where r is the rank */
+        double middle = ((double)i + (double)end) / 2; /* the mean of r - 1/2 over the ranks r of the equal scores */
         for (size_t k = i; k < end; k++) percentile[s[k].row] = 100 * middle / (double)m;
     }
 }
@@ -98,8 +98,8 @@ gp_status gp_calibrate_percentile(const double *score, const int32_t *group, siz
 
 /* ------------------------------------------------------------------ shrunken residual */
 
-/* Variance t2 between groups (DerSimonian and Laird 1986): (Q - (K - 1)) / (sum w - sum w^2 / sum w), where w = n_g /
- * s2, Q = sum w (mean_g - mean)^2, and K is the number of groups with rows.  within: s2. */
+/* Computes the variance t2 between groups (DerSimonian and Laird 1986): (Q - (K - 1)) / (sum w - sum w^2 / sum w),
+ * where w = n_g / s2, Q = sum w (mean_g - mean)^2, and K is the number of groups with rows. within: s2. */
 static double between(const gp_moments *m, size_t groups, double within)
 {
     double sum = 0, square = 0, mean = 0, q = 0;
@@ -115,7 +115,7 @@ static double between(const gp_moments *m, size_t groups, double within)
     return t2 > 0 ? t2 : 0;
 }
 
-/* Computes weight [groups], and returns the centre c; NaN if no group has rows. */
+/* Computes weight [groups].  Returns the centre c; NaN if no group has rows. */
 static double centre_of(const gp_moments *m, size_t groups, double *weight)
 {
     size_t rows = 0, present = 0;
@@ -125,7 +125,8 @@ static double centre_of(const gp_moments *m, size_t groups, double *weight)
         if (m[g].n && fabs(m[g].mean) > most) most = fabs(m[g].mean);
     }
     double within = rows > present ? squares / (double)(rows - present) : NAN;
-    bool known = within > 1e-24 * most * most; /* false if each group has one row or equal scores */
+    /* false: the scores of each group are equal, or each group has only one row */
+    bool known = within > 1e-24 * most * most;
     double t2 = known ? between(m, groups, within) : 0;
     for (size_t g = 0; g < groups; g++) {
         if (!m[g].n) continue;
@@ -146,7 +147,7 @@ gp_status gp_calibrate_shrunken(const gp_moments *m, const double *score, const 
     double *w;
     GP_TRY(gp_alloc((void **)&w, groups, sizeof *w, "the groups", err));
     double c = centre_of(m, groups, w);
-    if (isnan(c)) { /* no row is in a group: c is the mean of all rows */
+    if (isnan(c)) { /* if no row is in a group, c is the mean of all rows */
         double sum = 0, rows = 0;
         for (size_t i = 0; i < n; i++)
             if (isfinite(score[i])) sum += score[i], rows++;
@@ -169,8 +170,8 @@ static int by_value(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-/* Returns the quantile of sorted [m] at `place`, 0..1.  sorted[k] is the quantile at (k + 1/2) / m; between two of them
- * the quantile is interpolated linearly. */
+/* Returns the quantile of sorted [m] at `place`, 0..1. sorted[k] is the quantile at (k + 1/2) / m; between these
+ * places the quantile is interpolated linearly. */
 static double quantile(const double *sorted, size_t m, double place)
 {
     double at = fmin(fmax(place * (double)m - 0.5, 0), (double)(m - 1));
@@ -184,8 +185,9 @@ typedef struct matching {
     double *residual; /* [n] shrunken residual */
     double *all;      /* [n] percentile of the residual among all rows */
     double *sorted;   /* scores of the rows with a group, ascending */
-    int32_t *one;     /* [n] 0: in a group; -1: in no group.  So all rows with a group form one group */
-    double *factor;   /* [groups] f_g */
+    /* [n] groups for the percentile among all rows: 0: the row is in a group; -1: the row is in no group */
+    int32_t *one;
+    double *factor; /* [groups] f_g */
 } matching;
 
 static void matching_clear(matching *m)
@@ -228,8 +230,8 @@ static double scale_factors(const gp_moments *m, size_t groups, double *factor)
 gp_status gp_calibrate_corrected(const double *score, const int32_t *group, size_t n, size_t groups,
                                  const double *percentile, double *corrected, double *weight, gp_error *err)
 {
-    enum { OTHERS = 4 };         /* weight of `all` in F_g, in rows */
-    const double matched = 0.75; /* weight of quantile matching; the residual has the rest */
+    enum { OTHERS = 4 };         /* weight of `all` in F_g, as a number of rows */
+    const double matched = 0.75; /* weight of quantile matching; the scaled residual has the rest of 1 */
     matching m = {0};
     size_t rows = 0;
     gp_status st = GP_OK;

@@ -14,7 +14,7 @@ typedef struct gp_moments {
 } gp_moments;
 /* Returns whether row i is in a group and has a finite score. */
 bool gp_moments_count(const double *score, const int32_t *group, size_t i);
-/* The caller frees *out [groups] with gp_mem_free. */
+/* Computes the moments of each group.  The caller frees *out [groups] with gp_mem_free. */
 gp_status gp_moments_of(const double *score, const int32_t *group, size_t n, size_t groups, gp_moments **out,
                         gp_error *err);
 

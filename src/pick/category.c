@@ -54,12 +54,12 @@ static int by_word(const void *a, const void *b, void *user)
     return order ? order : (i > j) - (i < j);
 }
 
-/* The rows of one word or cluster: index[at] .. index[at + size - 1]. */
+/* One word or cluster.  Its rows are index[at] .. index[at + size - 1]. */
 typedef struct block {
     size_t at, size;
 } block;
 
-/* Orders by descending size; blocks of equal size keep their order, which is by name or by first row. */
+/* Orders blocks by descending size.  Blocks of equal size keep their order, which is by name or by first row. */
 static int by_size(const void *x, const void *y)
 {
     const block *a = x, *b = y;
@@ -142,8 +142,8 @@ typedef struct merging {
     size_t c, d;
     double *centroid; /* [c, d] */
     double *size;     /* [c] rows; 0: the cluster was merged into another one */
-    uint32_t *near;   /* [c] the nearest other cluster */
-    double *distance; /* [c] squared distance to it */
+    uint32_t *near;   /* [c] each cluster's nearest other cluster */
+    double *distance; /* [c] squared distance to the nearest other cluster */
     uint32_t *into;   /* [c] the cluster that now contains this one */
 } merging;
 
@@ -236,7 +236,7 @@ static void merge_down(merging *m, size_t most)
     }
 }
 
-/* Makes categories from labels [n] below c, in descending order of size.  Leaves out labels without rows. */
+/* Makes categories from labels [n] below c, in descending order of size.  A label without rows makes no category. */
 static gp_status number(const uint32_t *labels, size_t n, size_t c, gp_categories *out, gp_error *err)
 {
     block *blocks = NULL; /* at: smallest member */
@@ -265,7 +265,7 @@ out:
     return st;
 }
 
-/* Returns the level to use.  *merge_to: number of clusters left after merging; 0: no merging. */
+/* Returns the index of the level to use.  *merge_to: number of clusters left after merging; 0: no merging. */
 static size_t choose_level(const uint32_t *sizes, size_t levels, size_t least, size_t most, size_t *merge_to)
 {
     *merge_to = 0;

@@ -21,7 +21,8 @@ void gp_categories_clear(gp_categories *categories);
  * equal sizes by name. */
 gp_status gp_categories_from_words(const char *const *words, size_t n, const char *source, gp_categories *out,
                                    gp_error *err);
-/* The same for a column of a table.  The source names the column, and a note says if it has no values or too many. */
+/* Like gp_categories_from_words, for a column of a table.  The source names the column.  A note says if the column has
+ * no values or too many. */
 gp_status gp_categories_from_column(const char *const *words, size_t n, const char *column, gp_categories *out,
                                     gp_error *err);
 /* The clusters of one level of the hierarchy: the coarsest level with least..most clusters.  If no level has so many:

@@ -28,7 +28,7 @@
 #include <string.h>
 
 enum {
-    GRID = 16,   /* penalties: the mean square of a row of X, times 10^-2, 10^-1.5, ... 10^5.5 */
+    GRID = 16,   /* number of penalties: the mean square of a row of X, times 10^-2, 10^-1.5, ... 10^5.5 */
     AT_ONCE = 8, /* rows of X that are processed together */
     STRIPE = 32  /* rows of the product that a thread computes at a time */
 };
@@ -41,7 +41,7 @@ typedef struct fit {
     double *y;           /* [n] */
     double *scale;       /* [n] 1 / length */
     double *mean;        /* [d] */
-    double *a;           /* [m, m] the matrix; later reflection k is in row k, from column k + 1 on */
+    double *a;           /* [m, m] X'X or XX'; later row k has Householder reflection k, from column k + 1 on */
     double *diagonal;    /* [m] the diagonal of T */
     double *subdiagonal; /* [m] the subdiagonal of T; the last number is 0 */
     double *target;      /* [m] Q'X'y or Q'y */
@@ -49,7 +49,7 @@ typedef struct fit {
     double *factor;  /* [m, GRID] the subdiagonal of L */
     double *pivot;   /* [m, GRID] 1 / D */
     double *towards; /* [m, GRID] D^-1 L^-1 target */
-    double *left;    /* [n, GRID] error of the prediction for prompt i by all others */
+    double *left;    /* [n, GRID] error of the prediction for prompt i by the regression on all other prompts */
     double *rows;    /* [threads, m, AT_ONCE] scratch */
     gp_task *task;
     atomic_size_t next;
@@ -82,7 +82,7 @@ static gp_status numbers(double **out, size_t rows, size_t columns, gp_error *er
 
 /* ------------------------------------------------------------------ prompts of the regression */
 
-/* Returns 1 / length of an embedding; 0: zeros or not finite, so no embedding. */
+/* Returns 1 / length of an embedding.  Returns 0 if the embedding is missing: all zeros, or not finite. */
 static double scale_of(const float *x, size_t d)
 {
     double square = 0;
@@ -90,7 +90,7 @@ static double scale_of(const float *x, size_t d)
     return square > 0 && isfinite(square) ? 1 / sqrt(square) : 0;
 }
 
-/* Writes the mean of each prompt's finite scores to mean [prompts]; NaN: no finite score. */
+/* Writes the mean of each prompt's finite scores to mean [prompts]; NaN: the prompt has no finite score. */
 static gp_status means_of(const double *score, const int32_t *prompt, size_t n, size_t prompts, double *mean,
                           gp_error *err)
 {
@@ -135,12 +135,12 @@ static bool set_grid(fit *f)
             square += x * x;
         }
     for (int g = 0; g < GRID; g++) f->penalty[g] = square / (double)f->n * pow(10, g / 2.0 - 2);
-    return square / (double)f->n > 1e-12; /* below: rounding errors of equal embeddings */
+    return square / (double)f->n > 1e-12; /* equal embeddings may give up to 1e-12 by rounding */
 }
 
 /* ------------------------------------------------------------------ the matrix */
 
-/* Writes row r of X (of X', if the matrix is XX') to out, from column `from` on. */
+/* Writes row r of X, or of X' if the matrix is XX', to `out`, from column `from` on. */
 static void fetch(const fit *f, size_t r, size_t from, double *out)
 {
     if (f->by_rows) {
@@ -181,7 +181,7 @@ static void multiply_stripes(void *user, int index)
     }
 }
 
-/* Finds the reflection 1 - 2 v v' that makes all numbers of x [length] but the first 0; v overwrites x.  Returns the
+/* Finds the reflection 1 - 2 v v' that makes all numbers of x [length] 0 except the first; v overwrites x. Returns the
  * first number of the result. */
 static double reflection(double *x, size_t length)
 {
@@ -307,8 +307,8 @@ static void leave_all_out(void *user, int index)
     }
 }
 
-/* Returns the index of the penalty with the least PRESS; of equals, the largest penalty.  *explained: 1 - PRESS /
- * (PRESS if the mean of the others is the prediction). */
+/* Returns the index of the penalty with the least PRESS; if several are equal, the largest penalty.  *explained: 1 -
+ * PRESS / PRESS0, where PRESS0 is that of predicting each prompt by the mean of the others. */
 static int best_penalty(const fit *f, double *explained)
 {
     double least = INFINITY, alone = 0, n = (double)f->n;
@@ -354,7 +354,7 @@ static gp_status regress(fit *f, gp_error *err)
     return in_threads(f, leave_all_out, err);
 }
 
-/* corrected = score - prediction + mean score of the images with a prediction.  prediction [prompts]; NaN: no
+/* Computes corrected = score - prediction + mean score of the images with a prediction. prediction [prompts]; NaN: no
  * prediction. */
 static void subtract_prediction(const double *score, const int32_t *prompt, size_t n, const double *prediction,
                                 double *corrected)
@@ -408,7 +408,7 @@ out:
     return st;
 }
 
-/* Work of the steps that take long: the matrix, its tridiagonal form, the predictions. */
+/* Returns the units of work of the slow steps: the matrix, its tridiagonal form, the predictions. */
 static double units_of(double prompts, double d)
 {
     double m = prompts < d ? prompts : d, length = prompts < d ? d : prompts;

@@ -15,7 +15,7 @@
 typedef struct entry {
     double value;
     uint32_t row;
-    uint32_t seen; /* number of selected rows that the value includes */
+    uint32_t seen; /* number of selected rows with which `value` was computed */
 } entry;
 
 static bool above(const entry *a, const entry *b)
@@ -58,7 +58,8 @@ double gp_diversify_similarity(const float *a, const float *b, size_t d)
     return sum;
 }
 
-/* Scales finite relevances to 0..1; equal relevances give 0.  Returns the number of rows with a finite relevance. */
+/* Scales finite relevances to 0..1; if all are equal, they become 0. Returns the number of rows with a finite
+ * relevance. */
 static size_t scaled(const double *relevance, size_t n, double *out)
 {
     double low = INFINITY, high = -INFINITY;
@@ -87,8 +88,8 @@ static void take(bool *taken, const int32_t *group, uint32_t row)
     if (taken && group[row] >= 0) taken[group[row]] = true;
 }
 
-/* *taken [n]: whether a row of each group is selected; NULL without groups.  The caller frees *taken with
- * gp_mem_free. */
+/* *taken [n]: for each group, whether one of its rows is selected; NULL if there are no groups.  The caller frees
+ * *taken with gp_mem_free. */
 static gp_status new_taken(const int32_t *group, size_t n, bool **taken, gp_error *err)
 {
     if (!group) return GP_OK;
@@ -103,7 +104,7 @@ typedef struct mmr {
     const float *vectors;
     size_t d;
     double balance;
-    double *relevance; /* [n] 0..1; NaN: takes no part */
+    double *relevance; /* [n] 0..1; NaN: the row cannot be selected */
     double *near;      /* [n] largest cosine to the first `seen` selected rows (entry.seen) */
     const uint32_t *chosen;
 } mmr;
@@ -144,7 +145,8 @@ gp_status gp_diversify_mmr(const float *vectors, size_t n, size_t d, const doubl
             take(taken, group, heap[0].row);
             drop_top(heap, &m);
             if (done > 1) continue;
-            /* after the first selection, a negative cosine may raise a value; later values only fall */
+            /* the first selection may raise other values, because cosines may be negative; from then on values only
+             * fall */
             for (size_t i = 0; i < m; i++) update(&r, &heap[i], 1);
             make_heap(heap, m);
         }
@@ -233,10 +235,10 @@ static void fill_likeness(const float *vectors, size_t d, const entry *pool, siz
 typedef struct facility {
     float *likeness; /* [m, m] */
     double *demand, *bonus;
-    int32_t *group; /* NULL without groups; renumbered, so that numbers are below m */
+    int32_t *group; /* numbers of groups, below m; NULL if there are no groups */
 } facility;
 
-/* Computes the similarities of the pool, and the demand and bonus of each row in F. */
+/* Computes the similarities of the pool, and the demand and bonus of each row in F (diversify.h). */
 static gp_status set_up(facility *f, const float *vectors, size_t d, const entry *pool, size_t m, size_t k,
                         double balance, gp_error *err)
 {
@@ -262,7 +264,7 @@ static int by_row(const void *x, const void *y)
     return (a->row > b->row) - (a->row < b->row);
 }
 
-/* Renumbers the groups of the pool: the number of a group is the index of its first row in the pool. */
+/* Renumbers the groups of the pool: the new number of a group is the index of its first row in the pool. */
 static gp_status number_groups(const int32_t *group, size_t n, const entry *pool, size_t m, int32_t **out,
                                gp_error *err)
 {
@@ -280,7 +282,7 @@ static gp_status number_groups(const int32_t *group, size_t n, const entry *pool
     return GP_OK;
 }
 
-/* If k is larger than the pool: adds other rows by descending relevance. */
+/* If k is larger than the pool, adds rows outside the pool by descending relevance. */
 static gp_status add_rest(const entry *rest, size_t m, size_t n, const int32_t *group, size_t k, uint32_t *chosen,
                           size_t *count, gp_error *err)
 {

@@ -17,13 +17,16 @@
 typedef struct kinds {
     size_t n, c, d;
     double *mean;    /* [c, d] mean of the cluster's centred rows */
-    double *size;    /* [c] rows of the fine cluster */
+    double *size;    /* [c] number of rows of the fine cluster */
     float *distance; /* [c, c] distance between means */
     double *cost;    /* [c, c] increase of the sum of squares by merging a pair (Ward 1963); INFINITY: no merge */
-    double *weight;  /* [c] rows of the cluster with all clusters merged into it; 0: merged into another one */
-    uint32_t *near;  /* [c] the cluster with the smallest cost */
-    uint32_t *from;  /* [c - 1] each merge: the cluster that is merged */
-    uint32_t *to;    /* [c - 1] each merge: the cluster that contains both afterwards; smaller than `from` */
+    /* [c] number of rows of the cluster with all clusters that were merged into it; 0: it was merged into another
+     * one */
+    double *weight;
+    uint32_t *near; /* [c] the other cluster with the smallest cost of merging */
+    uint32_t *from; /* [c - 1] for each merge: the cluster that disappears */
+    /* [c - 1] for each merge: the cluster that contains both afterwards; its number is smaller than `from` */
+    uint32_t *to;
 } kinds;
 
 static void kinds_clear(kinds *k)
@@ -143,8 +146,8 @@ static size_t merge_all(kinds *k)
 
 /* ------------------------------------------------------------------ the best cut */
 
-/* Cuts the tree of merges after the first `merges`.  label [c]: number of the merged cluster that contains each fine
- * cluster.  Returns the number of merged clusters. */
+/* Cuts the tree of merges: performs only the first `merges` of them. label [c]: number of the merged cluster that
+ * contains each fine cluster.  Returns the number of merged clusters. */
 static size_t cut(const kinds *k, size_t merges, uint32_t *label)
 {
     size_t count = 0;
@@ -164,7 +167,8 @@ static double silhouette(const kinds *k, const uint32_t *label, size_t count, do
     for (size_t a = 0; a < k->c; a++) {
         if (k->size[a] <= 0) continue;
         double others = rows[label[a]] - k->size[a], nearest = INFINITY;
-        if (others <= 0) continue; /* alone in its cluster: its silhouette is 0 by definition */
+        /* a fine cluster that is alone in its merged cluster has silhouette 0 by definition */
+        if (others <= 0) continue;
         memset(sums, 0, count * sizeof *sums);
         for (size_t b = 0; b < k->c; b++)
             if (k->size[b] > 0) sums[label[b]] += (double)k->distance[a * k->c + b] * k->size[b];
@@ -195,7 +199,7 @@ static gp_status best_cut(const kinds *k, size_t merges, size_t least, size_t mo
     uint32_t *label = NULL;
     double *sums = NULL, *rows = NULL;
     size_t clusters = merges + 1, fair = k->n / (2 * least);
-    /* minimum rows of a category; less than GP_CATEGORY_MIN if all categories together have few rows */
+    /* minimum rows of a category: GP_CATEGORY_MIN, or less if there are few rows in total */
     double min_rows = fair < GP_CATEGORY_MIN ? (double)fair : GP_CATEGORY_MIN;
     gp_status st = GP_OK;
     *best = (cut_quality){.tier = -1};

@@ -7,9 +7,9 @@
 #include "base/status.h"
 
 typedef struct gp_label_words {
-    char *text;         /* owned: the memory that the pointers below point into */
+    char *text;         /* owned: the memory of all words and names */
     const char **words; /* owned: [count] each word */
-    const char **names; /* owned: [count] the label of each word */
+    const char **names; /* owned: [count] the label to which each word belongs */
     size_t count;
 } gp_label_words;
 

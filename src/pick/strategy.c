@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define NONE UINT32_MAX
-/* the required lift is multiplied by this, so that rounding errors do not reject a slice */
+/* factor of the required lift, so that rounding errors do not reject a slice */
 #define LIFT_ROUNDING (1 - 1e-12)
 
 /* ------------------------------------------------------------------ options */
@@ -58,10 +58,10 @@ bool gp_strategy_needs_vectors(const gp_pick_options *o)
 
 /* ------------------------------------------------------------------ setup */
 
-/* The number of picks, and the latest pick, of one prompt, slice, category or group of near-duplicates, or of all. */
+/* Picks so far of one prompt, slice, category or group of near-duplicates, or in total. */
 typedef struct tally {
     uint64_t count;
-    uint32_t last; /* the latest pick, which is the worst */
+    uint32_t last; /* the latest pick; candidates are picked from best to worst, so it is the worst pick */
 } tally;
 
 typedef enum grouping { BY_PROMPT, BY_SLICE, BY_CATEGORY, OVER_ALL, GROUPINGS } grouping;
@@ -74,13 +74,15 @@ typedef struct run {
     uint32_t *slice;             /* [n] slice of the candidate; NONE: in no slice, or a strategy without slices */
     double *slice_mean;          /* [slices] */
     uint32_t *slice_scored;      /* [slices] number of scored rows */
-    double *mean;                /* [categories + 1] mean score of each category; the last is of all candidates */
-    double *limit;               /* [categories + 1] minimum mean of a qualifying slice of the category */
-    uint32_t *key[GROUPINGS];    /* [n] number of the candidate's prompt, slice, category; NONE: none */
-    uint32_t *rank[GROUPINGS];   /* [n] rank among the candidates with the same key; 0: no value */
-    uint32_t *of[GROUPINGS];     /* [n] number of candidates with the same key and a value */
-    tally *tallies[GROUPINGS];   /* picks so far of each prompt, slice, category; index: key */
-    uint32_t *order;             /* [scored] candidates with a value, best first */
+    /* [categories + 1] mean score of each category; the last number is the mean of all candidates */
+    double *mean;
+    /* [categories + 1] minimum mean that a slice needs to qualify, if it is compared with this category */
+    double *limit;
+    uint32_t *key[GROUPINGS];  /* [n] number of the candidate's prompt, slice, category; NONE: none */
+    uint32_t *rank[GROUPINGS]; /* [n] rank among the candidates with the same key; 0: no value */
+    uint32_t *of[GROUPINGS];   /* [n] number of candidates that have the same key and a value */
+    tally *tallies[GROUPINGS]; /* picks so far for each key: each prompt, slice, category */
+    uint32_t *order;           /* [scored] candidates with a value, best first */
     size_t scored;
     uint64_t most[GROUPINGS]; /* maximum number of picks with the same key; 0: no limit */
 } run;
@@ -130,7 +132,7 @@ static gp_status check_input(const gp_strategy_input *in, const gp_pick_options 
     return GP_OK;
 }
 
-/* Sets the mean of category c, and the minimum mean of a qualifying slice that is compared with this category. */
+/* Sets the mean of category c, and the minimum mean of slices that are compared with category c. */
 static void set_limit(run *r, size_t c, const gp_moments *m)
 {
     double sd = m->n > 1 ? sqrt(m->squares / (double)(m->n - 1)) : (double)NAN;
@@ -141,7 +143,7 @@ static void set_limit(run *r, size_t c, const gp_moments *m)
     r->limit[c] = r->mean[c] + (lift > 0 ? lift * LIFT_ROUNDING : lift);
 }
 
-/* Computes mean and limit, from the raw scores, of each category and of all candidates (the last). */
+/* Computes mean and limit of each category and, as the last, of all candidates.  Both are computed from raw scores. */
 static gp_status measure_categories(run *r, gp_error *err)
 {
     const gp_strategy_input *in = r->in;
@@ -184,8 +186,8 @@ static bool qualifies(const run *r, uint32_t slice)
            r->slice_mean[slice] >= r->limit[reference_category(r, slice)];
 }
 
-/* Returns whether a candidate in both slices belongs to a: if only a qualifies, or a is smaller, or a has the higher
- * mean. */
+/* Returns whether a candidate that is in slices a and b belongs to a. The criteria, in this order: only a qualifies; a
+ * is smaller; a has the higher mean. */
 static bool precedes(const run *r, uint32_t a, uint32_t b)
 {
     bool a_qualifies = qualifies(r, a), b_qualifies = qualifies(r, b);
@@ -195,7 +197,8 @@ static bool precedes(const run *r, uint32_t a, uint32_t b)
     return r->slice_mean[a] > r->slice_mean[b];
 }
 
-/* Finds the slice of each candidate: the first one in the order of `precedes`, even if it does not qualify. */
+/* Finds the slice of each candidate: of all slices that contain it, the first in the order of `precedes`.  The slice
+ * may not qualify. */
 static gp_status find_slices(run *r, gp_error *err)
 {
     const gp_strategy_input *in = r->in;
@@ -229,7 +232,7 @@ static int by_prompt(const void *a, const void *b, void *user)
     return (i > j) - (i < j);
 }
 
-/* key [n]: number of each candidate's prompt, from 0 in the order of prompt ids. */
+/* key [n]: a number for each candidate's prompt, from 0 on, in the order of prompt ids. */
 static gp_status number_prompts(const gp_strategy_input *in, uint32_t *key, gp_error *err)
 {
     uint32_t *index = NULL, number = 0;
@@ -325,7 +328,7 @@ static void set_rank(const run *r, uint32_t i, grouping g)
     r->decisions[i].of = r->of[g][i];
 }
 
-/* Fills in the decision on candidate i as if it were picked. */
+/* Fills in the decision on candidate i as if it were picked; `reject` changes it later. */
 static void describe(const run *r, uint32_t i)
 {
     const gp_pick_candidate *c = &r->in->candidates[i];
@@ -359,7 +362,8 @@ static double cosine(const run *r, uint32_t i, uint32_t j)
     return r->in->vectors ? gp_diversify_similarity(r->in->vectors + i * d, r->in->vectors + j * d, d) : (double)NAN;
 }
 
-/* Records that candidate i is rejected, in favour of `other`.  other = NONE: because it does not meet `limit`. */
+/* Records that candidate i is rejected: in favour of candidate `other`, or, if `other` is NONE, because it does not
+ * meet `limit`. */
 static void reject(const run *r, uint32_t i, gp_pick_filter filter, double limit, uint32_t other)
 {
     gp_pick_decision *v = &r->decisions[i];
@@ -378,7 +382,7 @@ static tally *tally_of(const run *r, uint32_t i, grouping g)
     return r->key[g][i] == NONE ? NULL : &r->tallies[g][r->key[g][i]];
 }
 
-/* Rejects candidate i if its prompt, slice or category (by g) already has the maximum number of picks. */
+/* Rejects candidate i if its prompt, slice or category (grouping g) already has the maximum number of picks. */
 static bool limit_reached(const run *r, uint32_t i, grouping g)
 {
     tally *p = tally_of(r, i, g);
@@ -411,7 +415,8 @@ static bool fails_alone(const run *r, uint32_t i)
     return false;
 }
 
-/* Rejects candidate i if a near-duplicate of it is already picked.  copies [n]: the pick of each group. */
+/* Rejects candidate i if a near-duplicate of it is already picked. copies [n]: the pick of each group of
+ * near-duplicates. */
 static bool duplicate_picked(const run *r, uint32_t i, const tally *copies)
 {
     int32_t group = r->in->candidates[i].group;
@@ -468,8 +473,9 @@ static uint32_t most_similar(const run *r, uint32_t i, const uint32_t *chosen, s
     return best;
 }
 
-/* Applies the limit of grouping g to pool [m], candidates with the same key from best to worst: keeps those that the
- * diversity method selects, and rejects the others.  relevance [n] is scratch, NaN before and after. */
+/* Applies the limit of grouping g to pool [m], which has candidates with the same key, from best to worst.  Keeps the
+ * candidates that the diversity method selects, and rejects the others. relevance [n] is scratch; all its numbers are
+ * NaN before and after the call. */
 static gp_status select_diverse(const run *r, grouping g, const uint32_t *pool, size_t m, double *relevance,
                                 uint32_t *chosen, gp_error *err)
 {
@@ -485,7 +491,7 @@ static gp_status select_diverse(const run *r, grouping g, const uint32_t *pool, 
     GP_TRY(st);
     uint32_t last = chosen[0];
     for (size_t k = 0; k < count; k++) {
-        relevance[chosen[k]] = 0; /* marks the selected candidates in the loop below */
+        relevance[chosen[k]] = 0; /* marks selected candidates for the next loop */
         if (r->rank[OVER_ALL][chosen[k]] > r->rank[OVER_ALL][last]) last = chosen[k];
     }
     for (size_t k = 0; k < m; k++) {
@@ -509,8 +515,7 @@ static int by_key_and_rank(const void *a, const void *b, void *user)
     return (key_rank[1][i] > key_rank[1][j]) - (key_rank[1][i] < key_rank[1][j]);
 }
 
-/* Applies the limits of slices, of categories and the total limit, one after another, to the candidates that are left.
- */
+/* Applies the limits of slices, then of categories, then the total limit, each to the candidates that are left. */
 static gp_status select_all_diverse(const run *r, gp_error *err)
 {
     size_t n = r->in->n;

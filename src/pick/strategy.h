@@ -25,13 +25,15 @@ enum { GP_STRATEGY_PER_CATEGORY = 5 };
 
 typedef struct gp_pick_candidate {
     int64_t prompt;
-    int32_t category;               /* -1: none; candidates without a category are limited like one category */
-    int32_t group;                  /* group of near-duplicates, below n; -1: no near-duplicates */
+    int32_t category; /* -1: none; candidates without a category are limited like one category */
+    /* number of the candidate's group of near-duplicates, below n; -1: it has no near-duplicates */
+    int32_t group;
     double score;                   /* raw score, higher is better; NaN: none */
     double corrected;               /* value in the scale of options->by, NaN: none; not read for GP_BY_SCORE */
     gp_hash tie;                    /* of equal values the smaller hash is better */
     const char *prompt_text, *path; /* borrowed, for the decisions; may be NULL */
-    const char *unmet; /* borrowed: the limit of a quality measure that the image does not meet, in words; or NULL */
+    /* borrowed: the limit of a quality measure that the image fails, in words; NULL: it meets all limits */
+    const char *unmet;
 } gp_pick_candidate;
 typedef struct gp_pick_slice {
     int32_t category; /* the slice was found within this category; -1: among all images */
@@ -43,8 +45,9 @@ typedef struct gp_strategy_input {
     size_t n, categories, slice_count, d;
     const gp_pick_candidate *candidates; /* [n] */
     const char *const *category_name;    /* [categories]; may be NULL, and may contain NULL */
-    const gp_pick_slice *slices;         /* [slice_count] within categories and over all; the strategy uses one kind */
-    const float *vectors;                /* [n, d] normalised; needed for diversity, else NULL is allowed */
+    /* [slice_count] slices within categories and slices of all images; the strategy uses one of these two kinds */
+    const gp_pick_slice *slices;
+    const float *vectors; /* [n, d] normalised; needed for diversity, else NULL is allowed */
 } gp_strategy_input;
 
 /* Returns GP_ERR_USAGE for options that exclude each other or are out of range. */
@@ -53,7 +56,7 @@ gp_status gp_strategy_check(const gp_pick_options *options, gp_error *err);
  * near-duplicates or corrected scores.  gp_strategy_needs_vectors returns whether it needs embeddings. */
 bool gp_strategy_needs_analysis(const gp_pick_options *options);
 bool gp_strategy_needs_vectors(const gp_pick_options *options);
-/* decisions [n]: one for each candidate; their strings are borrowed from the input.  *count: number of picks. */
+/* Decides on each candidate: decisions [n], whose strings are borrowed from the input.  *count: number of picks. */
 gp_status gp_strategy_choose(const gp_strategy_input *input, const gp_pick_options *options,
                              gp_pick_decision *decisions, size_t *count, gp_error *err);
 
