@@ -484,7 +484,7 @@ static gp_status check_seed(const gp_gen_backend *b, const gp_gen_request *r, co
     if (!known || (r->has_seed && seed == r->seed)) return GP_OK;
     if (r->has_seed)
         return gp_fail(err, GP_ERR_USAGE,
-                       "the workflow keeps its own seed %llu: give the requested seed to that input with "
+                       "the workflow keeps its own seed %llu: name the input of the seed with "
                        "--set NODE.INPUT=@seed%s",
                        (unsigned long long)seed,
                        b->o.needs_seed ? "" : ", or keep the workflow's seed with --no-seed -n 1");

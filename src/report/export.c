@@ -78,7 +78,7 @@ static gp_status read_choice(export_run *r, gp_error *err)
 {
     const gp_export_options *o = r->options;
     if ((o->mine || o->images) && (o->all || o->min_stars))
-        return gp_fail(err, GP_ERR_USAGE, "`all` and `min_stars` cannot be combined with `mine` and `images`");
+        return gp_fail(err, GP_ERR_USAGE, "`all` and `min_stars` cannot be combined with `mine` or `images`");
     if (o->mine && o->images) return gp_fail(err, GP_ERR_USAGE, "`mine` and `images` cannot be combined");
     if (o->suggested && !o->mine) return gp_fail(err, GP_ERR_USAGE, "`suggested` needs `mine`");
     if (!o->images) return GP_OK;

@@ -84,7 +84,7 @@ static gp_status categories_from_column(gp_analysis_run *r, gp_error *err)
         gp_str s = GP_STR_INIT;
         for (size_t c = 0; c < r->settings.count; c++) gp_str_printf(&s, "%s%s", c ? ", " : "", r->settings.names[c]);
         gp_fail(err, GP_ERR_NOT_FOUND,
-                "no image has a generation setting or table column '%s'; the existing ones are: %.700s", name,
+                "no image has a generation setting or table column '%s'; the existing names are: %.700s", name,
                 s.data ? s.data : "none");
         gp_str_clear(&s);
         return GP_ERR_NOT_FOUND;

@@ -30,7 +30,7 @@ gp_status gp_table_wrong(const gp_table *table, size_t line, gp_error *err, cons
 gp_status gp_table_add_column(gp_table *table, const char *name, size_t *column, gp_error *err)
 {
     if (table->count == GP_TABLE_MAX_COLUMNS)
-        return gp_fail_path(err, GP_ERR_LIMIT, "'%s': more than %d columns", table->label, GP_TABLE_MAX_COLUMNS);
+        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' has more than %d columns", table->label, GP_TABLE_MAX_COLUMNS);
     if (table->count == table->name_room) {
         size_t room = table->name_room ? 2 * table->name_room : 8;
         void *grown = gp_mem_resize(table->names, room, sizeof *table->names);

@@ -334,7 +334,7 @@ static void test_seed(void **state)
         assert_non_null(strstr(out, "\"noise_seeds\":3"));
         free(out);
         o = (gp_gen_options){.workflow = PLAIN("1"), .set = sets + 3, .set_count = 1, .per_prompt = n};
-        free(fill_with(&o, "keeps its own seed 7: give", NULL));
+        free(fill_with(&o, "keeps its own seed 7: name", NULL));
         o.set++, o.set_count = 0, o.no_seed = true;
         free(fill_with(&o, n > 1 ? "has its own seed 1" : NULL, NULL));
         o.set = sets + 2, o.set_count = 1;
