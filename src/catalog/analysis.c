@@ -11,7 +11,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* A row to be written to a table of members, sorted by (cluster, image). `row` is its index in the analysis. */
+/* A member of a cluster. Members are written in order of (cluster, image). `row` is the image's index in the
+ * analysis. */
 typedef struct member {
     int64_t image;
     uint32_t cluster, row;

@@ -52,7 +52,7 @@ typedef struct gp_cat_category {
     const char *name;   /* as shown to the user */
     const char *source; /* "column Category", "hierarchy level 1", "labels" */
     uint32_t support;
-    double mean, sd; /* of the scores; NaN: no scores */
+    double mean, sd; /* mean and standard deviation of the scores; NaN: no scores */
     double weight;   /* weight of the category's own mean in its shrunken mean, 0..1 */
 } gp_cat_category;
 typedef struct gp_cat_slice {

@@ -137,7 +137,7 @@ gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int
  * failure are left out unless retry_failed is set. The caller owns the arrays: gp_cat_todo_clear. */
 typedef struct gp_cat_todo {
     int64_t *ids;
-    char **paths;    /* per image the first path that is not marked missing; for prompts their texts */
+    char **paths;    /* for images: the first path of each that is not marked missing; for prompts: the texts */
     gp_hash *hashes; /* hashes of the files at those paths; NULL for prompts */
     size_t count;
 } gp_cat_todo;
@@ -239,8 +239,8 @@ gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_
 
 /* ------------------------------------------------------------------ flags, stars and saved views */
 typedef struct gp_cat_rating {
-    gp_hash hash;             /* of the image; a rating for an unknown hash is ignored */
-    bool has_flag, has_stars; /* a member that is not given keeps its stored value */
+    gp_hash hash;             /* content hash of the image; a rating with an unknown hash is ignored */
+    bool has_flag, has_stars; /* false: the stored value stays */
     int flag;                 /* -1: rejected, 0: none, 1: picked */
     int stars;                /* 0..5 */
 } gp_cat_rating;

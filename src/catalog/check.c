@@ -272,10 +272,11 @@ static gp_status check_catalog(checking *c, const char *path, bool (*go_on)(void
     if (st == GP_OK) gp_cat_watch(c->cat, go_on, user);
     if (st == GP_OK) st = check_rows(c, err);
     if (st != GP_ERR_CATALOG) return st;
-    char *end = strstr(err->message, GP_DB_RESCUE); /* removes the message's advice, because the problem has its own */
+    /* remove the advice from the message, because the problem has its own: ADVICE_RESCUE */
+    char *end = strstr(err->message, GP_DB_RESCUE);
     if (end) *end = '\0';
     report_problem(c, 1, ADVICE_RESCUE, "%s", err->message);
-    gp_cat_close(c->cat); /* rows of a damaged catalog are not compared with the journal */
+    gp_cat_close(c->cat); /* do not compare the rows of a damaged catalog with the journal */
     c->cat = NULL;
     return GP_OK;
 }

@@ -70,7 +70,8 @@ gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err)
 {
     const char *path = cat->path;
     int os = system_errno(cat, rc);
-    if (rc == SQLITE_IOERR_NOMEM) rc = SQLITE_NOMEM; /* SQLite had no memory for a file's pages; the disk is fine */
+    /* report lack of memory, not a disk error: SQLite had no memory for a file's pages */
+    if (rc == SQLITE_IOERR_NOMEM) rc = SQLITE_NOMEM;
     switch (rc & 0xff) {
     case SQLITE_NOMEM: return gp_fail_memory_path(err, "catalog '%s'", path);
     case SQLITE_NOTADB:

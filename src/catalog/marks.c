@@ -104,8 +104,8 @@ static gp_status check_owner(const char *path, const gp_marks_file *file, gp_err
 
 /* ------------------------------------------------------------------ at commit */
 
-/* Writes the lines to append to `text`. For a new file these are all marks. For an existing file these are a newline if
- * its last line is incomplete, and then the pending lines. */
+/* Writes the lines to append to `text`. A new file gets all marks. An existing file gets the pending lines, after a
+ * newline if its last line is incomplete. */
 static gp_status lines_to_append(gp_catalog *cat, state *now, const char *id, bool incomplete, gp_str *text,
                                  gp_error *err)
 {
@@ -148,8 +148,8 @@ gp_status gp_marks_flush(gp_catalog *cat, gp_error *err)
     GP_TRY(row_read(cat, &now, err));
     GP_TRY(open_locked(m->path, &m->fd, &m->before, err));
     gp_marks_peek(m->path, id, &size);
-    /* If catalog and journal did not agree before, the row is not updated. Then the next opening merges the whole
-     * journal. */
+    /* If catalog and journal did not agree before, do not record the new state of the journal. The next opening of the
+     * catalog then merges the whole journal. */
     bool agreed = m->before == 0 || (now.there && strcmp(now.id, id) == 0 && now.size == m->before);
     GP_TRY_GOTO(lines_to_append(cat, &now, id, ends_incomplete(m->fd, m->before), &text, err));
     if (text.failed) GP_TRY_GOTO(gp_db_fail(cat, SQLITE_NOMEM, err));

@@ -13,7 +13,7 @@
 enum { SUM_DIGITS = 16, DEPTH = 8, HEX = 32 };
 #define HEADER_START "{\"goldpan\":\"marks\",\"version\":"
 #define SUM_NAME     ",\"sum\":\""
-#define SUM_SIZE     (sizeof SUM_NAME - 1 + SUM_DIGITS + 2) /* including the final "} of the line */
+#define SUM_SIZE     (sizeof SUM_NAME - 1 + SUM_DIGITS + 2) /* includes the two bytes "} at the end of the line */
 
 /* ------------------------------------------------------------------ lines */
 

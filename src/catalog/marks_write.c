@@ -71,7 +71,7 @@ gp_status gp_marks_note_rating(gp_catalog *cat, const gp_hash *image, gp_error *
 static void put_view(gp_str *body, const gp_q *q)
 {
     put_text(body, "view", q, 0);
-    put_text(body, "value", q, 1); /* without a value: the view was deleted */
+    put_text(body, "value", q, 1); /* no "value" means that the view was deleted */
     put_int(body, "at", q, 2);
 }
 
@@ -93,7 +93,8 @@ gp_status gp_marks_note_view(gp_catalog *cat, const char *name, gp_error *err)
     "s.key, s.name, s.scale, s.higher_better, e.model, e.weight_hash, e.precision, e.preprocess_id, e.text_rule, "     \
     "e.dims, s.parameters, nullif(s.needs, " GP_MARKS_NEEDS("s.key") ")"
 
-/* Writes the columns of BY as the objects "scorer" and "encoder". `first` is the index of the first column. */
+/* Writes the columns that the SQL text BY selects, as the objects "scorer" and "encoder". `first` is the index of the
+ * first column. */
 static void put_by(gp_str *body, const gp_q *q, int first)
 {
     static const char *const names[] = {"model", "weight_hash", "precision", "preprocess_id", "text_rule"};
@@ -104,7 +105,8 @@ static void put_by(gp_str *body, const gp_q *q, int first)
     put_text(body, "scale", q, first + 2);
     put_int(body, "higher_better", q, first + 3);
     put_text(body, "parameters", q, first + 10);
-    put_text(body, "needs", q, first + 11); /* omitted if the key implies it */
+    /* the query returns NULL if the scorer's key implies the value; NULL is omitted */
+    put_text(body, "needs", q, first + 11);
     gp_str_puts(body, "},\"encoder\":{");
     for (int i = 0; i < 5; i++) put_text(body, names[i], q, first + 4 + i);
     put_int(body, "dims", q, first + 9);

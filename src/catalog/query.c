@@ -141,7 +141,8 @@ static const char order_ranked[] =
     "rivals"
     " FROM base) SELECT image, value, rank, rivals, picked, flag, stars FROM ranked LEFT JOIN prompts t ON t.id = "
     "prompt";
-/* A prompt is decided by a pick whose file is there: the page knows no others. */
+/* Suggested picks are left out for prompts with a flagged image. Only images whose file exists count, because the page
+ * lists only these. */
 static const char mine_only[] = " AND (flag = 1)";
 static const char mine_and_suggested[] =
     " AND (flag = 1 OR (picked AND flag = 0 AND (ranked.prompt IS NULL OR ranked.prompt NOT IN"

@@ -28,7 +28,8 @@ typedef struct rescuing {
     sqlite3 *from;
     gp_catalog *to;
     gp_rescue_report *report;
-    uint64_t rows, places; /* counts for the current table: rows read; rows or ranges that could not be read */
+    /* for the current table: number of rows read; number of rows or ranges that could not be read */
+    uint64_t rows, places;
     int probes;
     bool prompts_lost; /* rows with prompts could not be read */
 } rescuing;
@@ -37,7 +38,8 @@ typedef struct rescuing {
 
 typedef struct table {
     const char *name;
-    gp_str columns, marks, keys; /* "a, b"; "?, ?"; primary key "a DESC, b DESC", for a table without rowid */
+    /* columns: "a, b"; marks: "?, ?"; keys, for a table without rowid: its primary key "a DESC, b DESC" */
+    gp_str columns, marks, keys;
     int count;
     bool has_rowid;
     sqlite3_stmt *insert;
@@ -257,7 +259,7 @@ static gp_status read_together(rescuing *r, gp_db_part part, const char *what, g
     return gp_db_exec(r->to, "RELEASE together", err);
 }
 
-/* Repairs rows that break a rule. What they held can be recomputed or restored from the journal. */
+/* Repairs rows that break a rule. The lost data can be recomputed or restored from the journal. */
 static gp_status repair_rows(rescuing *r, gp_error *err)
 {
     GP_TRY(gp_db_rules_open(r->to, err));

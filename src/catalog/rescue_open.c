@@ -32,7 +32,8 @@ static int connect_to(const char *path, const char *way, sqlite3 **out, int64_t 
     sqlite3_db_config(*out, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_limit(*out, SQLITE_LIMIT_LENGTH, GP_DB_MAX_BYTES);
     if (rc == SQLITE_OK && way) rc = sqlite3_exec(*out, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
-    /* After an error in the schema the first statement fails. The next one sees what could be read. */
+    /* If the schema has an error, the first statement fails. A second statement can use the part of the schema that was
+     * read, so try twice. */
     for (int i = 0; rc == SQLITE_OK && !q && i < 2; i++)
         if (sqlite3_prepare_v2(*out,
                                "SELECT user_version FROM pragma_user_version, pragma_application_id"
@@ -192,7 +193,8 @@ static size_t count_same_kind(const char *path, const root *roots, size_t count,
         uint8_t kind;
         off_t at = (off_t)(roots[i].page - 1) * PAGE;
         if ((size_t)at >= size || pread(fd, &kind, 1, at) != 1) continue;
-        same += kind == made[at] || kind + 8 == made[at]; /* a leaf page that has become an interior page */
+        /* a leaf page of the empty catalog may be an interior page in the damaged file; the two kinds differ by 8 */
+        same += kind == made[at] || kind + 8 == made[at];
     }
     if (fd >= 0) close(fd);
     return same;

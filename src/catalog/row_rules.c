@@ -24,8 +24,8 @@
     " WHERE apart IN ('black', 'noise') AND NOT EXISTS (SELECT 1 FROM image_quality q WHERE q.image = images.id AND"   \
     " q.frame = images.apart)"
 
-/* A rule applies only if the catalog has its table and its column of `scorers`, because a rescued catalog keeps the
- * schema version of the damaged one. */
+/* A rule applies only if the catalog has the rule's table and column.  They may be missing, because a rescued catalog
+ * keeps the schema version of the damaged catalog. */
 const gp_db_rule gp_db_rules[] = {
     SIZE_RULE("image_embeddings", "image embeddings"),
     SIZE_RULE("prompt_embeddings", "prompt embeddings"),

@@ -231,9 +231,10 @@ out:;
                             "'%s' is not a goldpan catalog: it is another program's SQLite file" GP_DB_RESCUE,
                             cat->path);
     if (*version > newest)
-        return gp_fail_path(err, GP_ERR_CATALOG,
-                            "catalog '%s' was made by a newer goldpan (schema %lld; this one knows up to %d)",
-                            cat->path, (long long)*version, newest);
+        return gp_fail_path(
+            err, GP_ERR_CATALOG,
+            "catalog '%s' was made by a newer goldpan (schema %lld; this goldpan supports schemas up to %d)", cat->path,
+            (long long)*version, newest);
     return GP_OK;
 }
 
@@ -312,7 +313,8 @@ gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *list, size_t count, b
     if (version == 0) /* takes effect with the first table; harmless if another process has created it */
         GP_TRY(gp_db_exec(cat, "PRAGMA page_size = 16384", err));
     if (!cat->copy) GP_TRY(use_wal(cat, err));
-    /* A step may replace a table that others refer to; its rows keep their ids. */
+    /* A step may replace a table that other tables refer to. The rows keep their ids, so foreign keys can be off
+     * meanwhile. */
     GP_TRY(gp_db_exec(cat, "PRAGMA foreign_keys = OFF", err));
     gp_status st = apply_steps(cat, list, count, err);
     if (sqlite3_exec(cat->db, "PRAGMA foreign_keys = ON", NULL, NULL, NULL) != SQLITE_OK && st == GP_OK)
