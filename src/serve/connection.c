@@ -13,7 +13,7 @@
 
 enum { MAX_URI = 1024 };
 /* Maximum bytes of a rejected request's body that the server reads and discards, so that the client receives the
- * response. KNOWN: the request had the right token. STRANGER: it had not. */
+ * response. KNOWN: the request had the right token. STRANGER: the request did not have the right token. */
 #define MAX_DRAIN_KNOWN    ((uint64_t)1 << 30)
 #define MAX_DRAIN_STRANGER ((uint64_t)64 << 10)
 
@@ -40,7 +40,8 @@ static void end_slow(gp_conn_deadline *w)
 }
 
 /* Limits connections without the token. Beyond the limit a new connection ends the oldest, so that the page always
- * finds a free connection. The limit never exceeds half of one polling thread's connections. Needs the lock. */
+ * finds a free connection. The limit never exceeds half of one polling thread's connections. The caller holds the
+ * lock. */
 static void limit_strangers(gp_server *s)
 {
     size_t count = 0;
@@ -182,7 +183,7 @@ static void set_known(gp_server *s, gp_conn_deadline *w)
     pthread_mutex_unlock(&s->watched_lock);
 }
 
-/* *body: whether the client sends a body, even if the route does not expect one. */
+/* Lets the guard check the request. *body: the client sends a body, even if the route does not expect one. */
 static bool check_request(gp_request *request, const char *method, gp_refusal *no, bool *body)
 {
     gp_guard_request g = {.method = method, .uri = request->uri};

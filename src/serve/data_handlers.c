@@ -12,7 +12,7 @@ static void drop(void *snapshot)
     gp_snapshot_unref(snapshot);
 }
 
-/* Returns the snapshot of the request's revision. NULL: it has been freed, and a 404 response is set. */
+/* Returns the snapshot of the request's revision. NULL: the snapshot has been freed, and the response is 404. */
 static gp_snapshot *requested_snapshot(gp_request *request)
 {
     const gp_route *route = &request->route;

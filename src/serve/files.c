@@ -120,8 +120,8 @@ static const format_words *words_of_format(const char *format)
     return NULL;
 }
 
-/* Sends an open file. Checks its content first, unless a check is remembered. If a check is needed and `patient` is
- * false, only closes the file and returns false. */
+/* Sends an open file. First checks its content by hash, unless the ring buffer shows that this file was checked before.
+ * If a check is needed and `patient` is false, only closes the file and returns false. */
 static bool send_checked(gp_request *request, int file, const gp_hash *hash, const char *type, bool patient)
 {
     gp_files *files = request->server->files;
@@ -142,7 +142,8 @@ static bool send_checked(gp_request *request, int file, const gp_hash *hash, con
     return true;
 }
 
-/* Responds. If the file's content must be checked and `patient` is false, only returns false. */
+/* Responds with the image file. If its content must be checked and `patient` is false, does nothing and returns
+ * false. */
 static bool try_to_send(gp_request *request, bool patient)
 {
     gp_snapshot *snapshot = gp_snapshot_ref(request->server);

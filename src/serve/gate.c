@@ -13,7 +13,7 @@ struct gp_gate {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     uint64_t most, taken;
-    uint64_t next, turn; /* number for the next caller; number that may enter next */
+    uint64_t next, turn; /* next: number for the next caller; turn: number of the caller that may enter next */
     bool shut;
 };
 

@@ -7,11 +7,11 @@
 #include "catalog/catalog.h"
 
 enum {
-    GP_MAX_CHANGES = 100000, /* ratings in one request */
-    GP_MAX_ALIKE = 64,       /* example images in each of a search's lists `more` and `less` */
-    GP_MAX_WORDS = 4096,     /* bytes of a search's text */
-    GP_MAX_NAME = 100,       /* bytes of a saved view's name */
-    GP_MAX_EXPORTED = 100000 /* images that an export may name */
+    GP_MAX_CHANGES = 100000, /* maximum number of ratings in one request */
+    GP_MAX_ALIKE = 64,       /* maximum number of example images in each of the lists `more` and `less` of a search */
+    GP_MAX_WORDS = 4096,     /* maximum bytes of the text of a search */
+    GP_MAX_NAME = 100,       /* maximum bytes of the name of a saved view */
+    GP_MAX_EXPORTED = 100000 /* maximum number of images that an export may name */
 };
 
 /* Reads ratings into *out [*count], owned (gp_mem_free). */
@@ -51,7 +51,7 @@ typedef struct gp_export_request {
     gp_export_choice what;
     int stars;           /* 1 to 5 for STARS, else 0 */
     const char **images; /* [image_count] for IMAGES, else NULL; hashes of 32 hex digits; owned */
-    char (*digits)[33];  /* what images point to; owned */
+    char (*digits)[33];  /* the texts that `images` points to; owned */
     size_t image_count;
 } gp_export_request;
 gp_status gp_body_export(const char *body, size_t size, gp_export_request *out, gp_error *err);

@@ -36,7 +36,7 @@ typedef struct gp_route {
     void (*handle)(struct gp_request *request); /* sets the response, or passes the request to a worker pool */
     unsigned methods;                           /* allowed methods */
     uint64_t most;                              /* maximum bytes of a body */
-    bool writes;                                /* rejected by a read-only server */
+    bool writes;                                /* true: a read-only server rejects requests for this route */
     uint32_t number;                            /* column, shard, or side of a thumbnail */
     gp_hash hash;                               /* content hash of a thumbnail or an image */
     char format[8];                             /* requested extension */

@@ -25,7 +25,7 @@ typedef struct gp_serve_setup {
     uint16_t port;   /* 0: any free port */
     bool exact_port; /* true: fail if the port is taken; false: then use any free port */
     bool readonly;
-    bool new_key; /* change the key in the address: addresses of before stop working */
+    bool new_key; /* change the key in the address, so that earlier addresses stop working */
     void (*listening)(void *user, const char *url); /* may be NULL */
     void *listening_user;
     gp_progress_fn progress; /* called regularly; false stops the server; NULL: serve until the process ends */

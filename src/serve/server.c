@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum {
-    GENERAL_THREADS = 3,       /* threads for longer work; during an export two are free */
+    GENERAL_THREADS = 3,       /* threads for longer work; an export occupies one of them */
     CONNECTION_MEMORY = 32768, /* bytes for a request's header */
     ROUND_MS = 100
 };
@@ -162,7 +162,8 @@ static void close_all(gp_server *s)
     gp_worker_pool_stop(s->decoder_pool);
     gp_worker_pool_stop(s->general_pool);
     gp_worker_pool_stop(s->rating_pool);
-    if (s->daemon) MHD_stop_daemon(s->daemon); /* until this line requests may arrive and use a worker pool */
+    /* before this call returns, requests may still arrive and use a worker pool */
+    if (s->daemon) MHD_stop_daemon(s->daemon);
     gp_worker_pool_close(s->decoder_pool);
     gp_worker_pool_close(s->general_pool);
     gp_worker_pool_close(s->rating_pool);

@@ -71,9 +71,10 @@ gp_status gp_worker_pool_open(gp_server *server, int threads, size_t waiting, gp
  * set. */
 bool gp_worker_pool_take(gp_worker_pool *pool, gp_request *request, void (*work)(gp_request *request));
 /* Answers the waiting requests with an error, ends the threads, and rejects later requests. */
-void gp_worker_pool_stop(gp_worker_pool *pool);  /* NULL allowed */
-void gp_worker_pool_close(gp_worker_pool *pool); /* stops and frees the pool when no request can arrive; NULL allowed */
-void gp_request_suspend(gp_request *request);    /* call it on the polling thread */
+void gp_worker_pool_stop(gp_worker_pool *pool); /* NULL allowed */
+/* call it when no request can arrive any more: stops and frees the pool; NULL allowed */
+void gp_worker_pool_close(gp_worker_pool *pool);
+void gp_request_suspend(gp_request *request); /* call it on the polling thread */
 /* Continues the connection after the response is set.  The caller must not use the request after this call. */
 void gp_request_resume(gp_request *request);
 
@@ -132,7 +133,7 @@ void gp_serve_upload(gp_request *request);
 /* ------------------------------------------------------------------ events */
 typedef struct gp_events gp_events;
 gp_status gp_events_open(gp_server *server, gp_events **out, gp_error *err);
-void gp_events_close(gp_events *events); /* after the daemon has stopped */
+void gp_events_close(gp_events *events); /* call it after the daemon has stopped */
 void gp_events_send(gp_events *events, const char *name, const char *json);
 void gp_events_tick(gp_events *events, double now); /* sends keep-alive comments, removes closed listeners */
 void gp_events_stop(gp_events *events);             /* ends all listeners; later events are not sent */
