@@ -25,7 +25,7 @@ typedef struct gp_analyze_options {
     const char *const *category_labels;
     size_t category_label_count;
     uint32_t min_categories;                 /* smallest number of categories from the hierarchy */
-    uint32_t max_categories;                 /* largest number */
+    uint32_t max_categories;                 /* largest number of these categories */
     const gp_slices_options *slices;         /* NULL: defaults */
     const gp_duplicates_options *duplicates; /* NULL: defaults */
     const gp_umap_options *map;              /* NULL: defaults */
@@ -60,7 +60,7 @@ typedef struct gp_analyze_report {
     uint64_t prompt_slices;   /* of prompts */
     uint64_t category_slices; /* within categories */
     uint64_t groups;          /* groups of near-duplicates */
-    uint64_t duplicates;      /* images in them, without the keepers */
+    uint64_t duplicates;      /* images in these groups, without the image to keep of each */
     double seconds;
     double hierarchy_seconds;
     double slices_seconds;
@@ -88,19 +88,19 @@ GP_API GP_MUST gp_status gp_analyze(gp_catalog *catalog, const gp_model *model,
 /* ------------------------------------------------------------------ results of the analysis */
 
 /* In this section strings and arrays are borrowed until the callback returns.  The callback returns
- * false to end early.  scorer: id of a scorer; NULL: the one used last. */
+ * false to end early.  scorer: id of a scorer; NULL: the scorer used last. */
 
 typedef struct gp_analysis_slice {
     int64_t id;
-    int64_t parent;           /* id of the enclosing slice; 0 none */
-    const char *space;        /* "images" or "prompts": whose clusters these are */
+    int64_t parent;           /* id of the enclosing slice; 0: none */
+    const char *space;        /* "images" or "prompts": a cluster of images, or of prompts */
     const char *category;     /* the slice lies within this category; NULL: over all images */
     const char *title;        /* a few words */
     const char *reasons_json; /* array of {kind, text, strength, inside, outside} */
     uint32_t level;
     uint32_t support;      /* number of images */
     const int64_t *images; /* [support] ids */
-    double value;          /* mean score; this and the next six as in gp_slice */
+    double value;          /* mean score; this field and the next six are as in gp_slice */
     double lift;
     double low;
     double high;
@@ -160,18 +160,18 @@ GP_API GP_MUST gp_status gp_catalog_duplicates(gp_catalog *catalog, const char *
 
 /* ------------------------------------------------------------------ words of prompts */
 
-/* A word, or a phrase of two words, and the scores of the prompts that have it.  Each prompt counts
- * once, with the mean of its images. */
+/* A word, or a phrase of two words, and the scores of the prompts that contain it.  Each prompt
+ * counts once, with the mean score of its images. */
 typedef struct gp_word {
     const char *text;
-    uint64_t prompts;   /* prompts that have it */
+    uint64_t prompts;   /* prompts with this word */
     uint64_t images;    /* images of these prompts */
     double mean;        /* mean score of these prompts */
-    double difference;  /* from the mean of prompts without it */
+    double difference;  /* mean minus the mean score of the prompts without the word */
     double low;         /* lower end of the 95 % bootstrap interval of the difference, over
                          * prompts */
     double high;        /* upper end of this interval */
-    double adjusted;    /* effect separated from co-occurring words: ridge regression, penalty 4 */
+    double adjusted;    /* effect of the word alone: ridge regression over all words, penalty 4 */
     double p;           /* of this word alone */
     double p_corrected; /* adjusted for all words (Benjamini-Hochberg) */
 } gp_word;
@@ -205,7 +205,7 @@ typedef struct gp_run_options {
     size_t size;
     const gp_add_options *add;      /* must be given, with its roots */
     const gp_score_options *score;  /* NULL: defaults */
-    const gp_analyze_options *find; /* for gp_analyze; NULL: defaults */
+    const gp_analyze_options *find; /* options of gp_analyze; NULL: defaults */
     const gp_pick_options *pick;    /* NULL: defaults */
     bool no_analysis;
     bool fit_strategy; /* if no prompt has two candidates, pick by category instead of by prompt;
@@ -221,7 +221,7 @@ typedef struct gp_run_report {
     gp_analyze_report *analysis;
     gp_report *pick;
     gp_report *sheet;
-    gp_counts *counts;         /* of the catalog when the picks were chosen */
+    gp_counts *counts;         /* counts of the catalog when the picks were chosen */
     gp_pick_strategy strategy; /* the strategy that was used */
     uint32_t reserved;         /* 0 */
 } gp_run_report;

@@ -74,7 +74,8 @@ GP_API void gp_hierarchy_clear(gp_hierarchy *hierarchy);
 
 typedef struct gp_project_options {
     size_t size;
-    double radius; /* of a cluster, as a share of the distance to the nearest other anchor */
+    double radius; /* radius of a cluster, as a share of the distance from its anchor to the nearest
+                    * other anchor */
     int threads;   /* 0: all processors */
     gp_progress_fn progress; /* at least every 0.2 s, "project" in rows */
     void *user;
@@ -100,7 +101,7 @@ typedef struct gp_hdbscan_options {
     uint32_t min_cluster_size; /* at least 2 */
     uint32_t
         min_samples;   /* rank of the neighbour that gives the core distance; 0: min_cluster_size */
-    bool leaf;         /* select the leaves of the tree; else by excess of mass */
+    bool leaf;         /* select the leaves of the tree; false: select clusters by excess of mass */
     bool allow_single; /* the root may be the only cluster */
     double epsilon;    /* clusters nearer than this are merged; 0: none */
     int threads;       /* 0: all processors */
@@ -152,12 +153,12 @@ GP_API void gp_hdbscan_clear(gp_hdbscan_tree *tree);
 typedef struct gp_umap_options {
     size_t size;
     gp_metric metric;
-    uint32_t neighbours; /* number, including the row itself, as in umap-learn */
+    uint32_t neighbours; /* number of neighbours, including the row itself, as in umap-learn */
     uint32_t dims;
     uint32_t negative_samples;
     uint32_t epochs; /* 0: 500 up to 10,000 rows, else 200 */
     int threads;     /* 0: all processors */
-    bool pca_init;   /* initial layout by PCA; else spectral, or PCA if that fails */
+    bool pca_init;   /* start from a PCA; false: from a spectral layout, or a PCA if that fails */
     double min_dist;
     double spread;
     double set_op_mix_ratio; /* 1: fuzzy union, 0: intersection */
@@ -201,15 +202,15 @@ GP_API GP_MUST gp_status gp_pca(const float *rows, size_t n, size_t d, size_t di
 /* ------------------------------------------------------------------ difficulty of prompts */
 
 enum {
-    GP_DIFFICULTY_MIN = 12 /* prompts; fewer predict almost nothing, so scores stay unchanged */
+    GP_DIFFICULTY_MIN = 12 /* minimum number of prompts; with fewer, all scores stay
+                            * unchanged */
 };
 
 typedef struct gp_difficulty {
     size_t size;
-    size_t prompts; /* prompts with an embedding and a scored image */
-    double penalty; /* of the regression; NaN: nothing was corrected */
-    double
-        explained; /* predicted share of the variance of the prompts' mean scores; NaN: unknown */
+    size_t prompts;   /* prompts with an embedding and a scored image */
+    double penalty;   /* penalty of the regression; NaN: nothing was corrected */
+    double explained; /* share of the variance of prompt means that is predicted; NaN: unknown */
 } gp_difficulty;
 
 typedef struct gp_difficulty_options {
@@ -279,7 +280,7 @@ typedef enum gp_slice_mode {
 } gp_slice_mode;
 
 typedef enum gp_slice_profile {
-    GP_SLICE_GOLDPAN, /* nested slices merged; only significant ones (see alpha) */
+    GP_SLICE_GOLDPAN, /* only significant slices (see alpha); nested slices are merged */
     GP_SLICE_FINAL,   /* sliceguard 0.0.35 */
     GP_SLICE_ARTICLE  /* sliceguard 0.0.8 */
 } gp_slice_profile;
@@ -288,14 +289,14 @@ typedef struct gp_slices_options {
     size_t size;
     gp_slice_profile profile;
     gp_slice_mode mode;
-    gp_slice_criterion criterion; /* by which n_slices are selected */
-    gp_metric metric;             /* of the hierarchy if `reduce` is false */
+    gp_slice_criterion criterion; /* how the n_slices best slices are selected */
+    gp_metric metric;             /* metric of the hierarchy, if `reduce` is false */
     uint32_t min_support;         /* smallest number of rows of a slice; 0: not given */
     uint32_t n_slices;            /* 0: not given */
     uint32_t resamples;           /* rounds of the bootstrap and of the permutation test */
     int threads;                  /* 0: all processors */
     bool has_min_lift;
-    bool parent_reference; /* lift against the enclosing cluster; else against all rows */
+    bool parent_reference; /* lift is relative to the enclosing cluster; false: to all rows */
     bool remove_outliers;
     bool reduce;     /* reduce embeddings by UMAP first, as sliceguard does */
     double min_lift; /* smallest lift of a slice */
@@ -313,7 +314,7 @@ typedef struct gp_slice {
     uint32_t level; /* 0 is the coarsest here, as in sliceguard */
     uint32_t cluster;
     uint32_t support;     /* number of rows */
-    int32_t parent;       /* index of the enclosing slice; -1 none */
+    int32_t parent;       /* index of the enclosing slice; -1: none */
     const uint32_t *rows; /* [support] ascending */
     double value;         /* mean of the metric over the rows */
     double lift;          /* difference from the reference, positive in the direction of the mode */
@@ -372,19 +373,18 @@ GP_API void gp_slices_clear(gp_slices *slices);
 
 /* A property that separates the rows of a group from the others. */
 typedef struct gp_reason {
-    char kind[16]; /* "word", "phrase", "category", "setting", "number", "probe", "rule" */
-    char *text;    /* such as "oil painting", "Category = Arts", "steps 30..50" */
-    double
-        strength; /* words: z of the log-odds with a prior; rules: importance; larger is stronger */
-    double inside;  /* share of rows, or mean number, inside the group */
-    double outside; /* share of rows, or mean number, outside */
+    char kind[16];   /* "word", "phrase", "category", "setting", "number", "probe", "rule" */
+    char *text;      /* such as "oil painting", "Category = Arts", "steps 30..50" */
+    double strength; /* words: z of log-odds with a prior; rules: importance */
+    double inside;   /* share of rows, or mean number, inside the group */
+    double outside;  /* share of rows, or mean number, outside */
 } gp_reason;
 
 typedef struct gp_reasons {
     size_t size;
     size_t count;
-    gp_reason *reason; /* [count] by kind: words and phrases, categories, settings, probes, rules;
-                        * strongest first within each */
+    gp_reason *reason; /* [count] sorted by kind (words and phrases, categories, settings, probes,
+                        * rules), then by strength, strongest first */
     char *title;       /* a few words */
 } gp_reasons;
 
@@ -428,7 +428,7 @@ GP_API void gp_reasons_clear(gp_reasons *reasons);
 
 typedef struct gp_duplicates_options {
     size_t size;
-    double min_cosine; /* to the representative of the group */
+    double min_cosine; /* minimum cosine to the representative of the group */
     uint32_t max_bits; /* perceptual hashes may differ in at most this many of 64 bits; needs
                         * `phashes` */
     int threads;       /* 0: all processors */
@@ -441,8 +441,9 @@ typedef struct gp_duplicates {
     size_t n;
     size_t groups;
     int32_t *group;           /* [n] -1: in no group */
-    uint32_t *representative; /* [groups] row.  Its cosine to every member is at least min_cosine;
-                               * members of a group may differ more from each other */
+    uint32_t *representative; /* [groups] row of the representative.  The cosine of each member to
+                               * the representative is at least min_cosine; two members may have a
+                               * smaller cosine */
     uint32_t *keeper;         /* [groups] row to keep */
     float *likeness;          /* [n] cosine to the representative */
 } gp_duplicates;

@@ -45,14 +45,14 @@ typedef struct gp_bench_report {
     size_t size;
     int threads;
     uint32_t batch;
-    uint64_t found;      /* image files below the roots; 0 for synthetic images */
+    uint64_t found;      /* number of image files below the roots; 0 for synthetic images */
     uint64_t pictures;   /* images encoded */
     uint64_t failed;     /* images that could not be encoded */
     uint64_t own;        /* files of the sample that goldpan made: read, but not encoded */
     uint64_t texts;      /* distinct prompts encoded */
     double bytes;        /* mean size of a file */
     double add_seconds;  /* adding: reading, hashing, metadata, catalog */
-    double seconds;      /* encoding, with all threads */
+    double seconds;      /* encoding images, with all threads at the same time */
     double read_seconds; /* summed over threads, like the next four */
     double decode_seconds;
     double resize_seconds;

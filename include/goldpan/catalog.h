@@ -70,7 +70,8 @@ typedef struct gp_counts {
     uint64_t images_with_prompt;
     uint64_t stated;  /* images whose prompt is stated */
     uint64_t derived; /* images whose prompt is derived */
-    uint64_t guesses; /* images whose prompt is a guess; the three sum to images_with_prompt */
+    uint64_t guesses; /* images whose prompt is a guess; stated + derived + guesses =
+                       * images_with_prompt */
     uint64_t image_embeddings;
     uint64_t prompt_embeddings;
     uint64_t scores;
@@ -101,7 +102,7 @@ typedef struct gp_scorer_facts {
     int64_t used_at;           /* Unix time of the last use; 0: not recorded */
     uint64_t images;           /* images with a score of this scorer for their present prompt */
     uint64_t picks;            /* present picks that were made with scores of this scorer */
-    bool last;                 /* used last: the default if a call names no scorer */
+    bool last;                 /* the scorer used last, which is used if a call names no scorer */
 } gp_scorer_facts;
 
 /* Visit the scorers of the catalog, the one used last first.  `visit` returns false to end early.
@@ -174,8 +175,8 @@ typedef enum gp_order {
 
 typedef struct gp_query {
     size_t size;
-    const char *scorer; /* id; NULL: the scorer used last, or with picked_only the scorer of the
-                         * picks */
+    const char *scorer; /* id of a scorer; NULL: with picked_only the scorer of the picks, else the
+                         * scorer used last */
     const char *path;   /* only the image at this path; NULL: all images */
     bool picked_only;
     bool by_hand;   /* with picked_only: also images that you picked, but none that you rejected */
@@ -271,7 +272,7 @@ typedef struct gp_rescue_report {
     bool sound;     /* the old catalog had no damage */
     uint64_t rows;  /* rows read from the old catalog */
     uint64_t lost;  /* rows and places that could not be read */
-    uint64_t marks; /* restored from the journal of marks, like the next three */
+    uint64_t marks; /* marks restored from the journal; the next three are restored from it too */
     uint64_t views; /* saved views */
     uint64_t picks;
     uint64_t plans;   /* generation plans */

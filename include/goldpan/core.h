@@ -48,8 +48,8 @@ typedef enum gp_status {
     GP_ERR_IO,          /* reading or writing failed */
     GP_ERR_NOT_FOUND,   /* no such file, model, image or column */
     GP_ERR_FORMAT,      /* a file is damaged or not of the expected format */
-    GP_ERR_LIMIT,       /* larger than a stated limit */
-    GP_ERR_UNSUPPORTED, /* well-formed, but goldpan does not support it */
+    GP_ERR_LIMIT,       /* something is larger than a limit */
+    GP_ERR_UNSUPPORTED, /* the input is well-formed, but goldpan does not support it */
     GP_ERR_NETWORK,     /* the server did not answer as it should */
     GP_ERR_CATALOG,     /* the catalog is locked, damaged or too new */
     GP_ERR_STOPPED      /* the progress callback returned false; work so far is kept */

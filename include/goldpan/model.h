@@ -37,7 +37,7 @@ typedef struct gp_model_options {
                            * twice as large as the model's input.  The embeddings differ a little
                            * from exact embeddings.  They have another preprocess_id, so goldpan
                            * never mixes scores of the two kinds */
-    const char *revision; /* of the model on the hub; NULL: main */
+    const char *revision; /* branch, tag or commit of the model on the hub; NULL: main */
 } gp_model_options;
 
 /* Open a model by folder, or by hub name ("openai/clip-vit-large-patch14") in the Hugging Face
@@ -63,7 +63,7 @@ typedef struct gp_model_facts {
     const char *preprocess_id; /* names the preprocessing, such as "pillow-bicubic-224-crop-..." */
     const char *precision;     /* "fp32", "bf16" or "int8" */
     const char *engine;
-    const char *dtype;      /* of the stored weights: "F32", "F16", "BF16", "mixed" */
+    const char *dtype;      /* type of the stored weights: "F32", "F16", "BF16", "mixed" */
     const char *activation; /* "quick_gelu" or "gelu" */
     bool has_image_tower;
     bool has_text_tower;
@@ -75,7 +75,7 @@ typedef struct gp_model_facts {
     uint32_t text_width;
     uint32_t text_layers;
     uint32_t text_heads;
-    uint32_t context;    /* tokens of a text at most */
+    uint32_t context;    /* maximum number of tokens of a text */
     uint32_t vocabulary; /* number of token ids */
     uint32_t embedding;  /* numbers of an embedding (d) */
     uint64_t parameters;
@@ -239,8 +239,8 @@ typedef struct gp_embed_options {
     int batch;               /* images that a thread encodes at once; 0: chosen for the model */
     gp_progress_fn progress; /* at least every 0.2 s, "embed" in images.  After a stop the images
                               * under way are given up */
-    /* Called for each image that failed, in order of the list.  path: of the source, so NULL if it
-     * has none.  May be NULL. */
+    /* Called for each image that failed, in order of the list.  path: path of the source; NULL if
+     * the source has no path.  May be NULL. */
     void (*failed)(void *user, size_t index, const char *path, const char *message);
     /* Called for each image that goldpan itself made (sheets, tours), which is then not encoded.
      * path: as above.  NULL: such images are encoded like others. */

@@ -22,7 +22,7 @@ typedef enum gp_export_mode {
 
 typedef struct gp_export_options {
     size_t size;
-    const char *folder;  /* created if missing; nothing in it is overwritten */
+    const char *folder;  /* created if missing; goldpan overwrites no file in the folder */
     gp_export_mode mode; /* how the image files get into the folder */
     bool csv;            /* write picks.csv */
     bool jsonl;          /* write picks.jsonl */
@@ -87,7 +87,8 @@ typedef struct gp_sheet_options {
     const char *file; /* .png or .jpg */
     gp_sheet_by by;
     uint32_t thumb;       /* longest side of a candidate in pixels */
-    uint32_t max_prompts; /* rows at most, largest pick score minus median first; 0: all that fit */
+    uint32_t max_prompts; /* maximum number of rows; rows whose pick score exceeds the median most
+                           * come first; 0: all that fit */
     uint32_t max_candidates; /* columns */
     gp_progress_fn progress;
     void *user;
@@ -105,12 +106,12 @@ GP_API GP_MUST gp_status gp_sheet(gp_catalog *catalog, const gp_sheet_options *o
 
 typedef struct gp_tour_options {
     size_t size;
-    const char *file;    /* .webp: an endless animation; or NULL */
-    const char *folder;  /* for slice_00.png, slice_01.png ...; or NULL */
+    const char *file;    /* path of a .webp file, an endless animation; or NULL */
+    const char *folder;  /* folder for slice_00.png, slice_01.png ...; or NULL */
     uint32_t width;      /* pixels */
     uint32_t height;     /* pixels */
     double seconds;      /* duration of a frame */
-    uint64_t max_slices; /* frames at most, for the most significant slices */
+    uint64_t max_slices; /* maximum number of frames; the most significant slices get a frame */
     gp_progress_fn progress;
     void *user;
 } gp_tour_options;
@@ -128,15 +129,16 @@ typedef struct gp_explore_options {
     size_t size;
     const char *model;    /* for search by words and images; NULL: the model of the catalog, if it
                            * is in the cache */
-    const char *revision; /* of the model */
+    const char *revision; /* branch, tag or commit of the model; NULL: main */
     gp_precision precision;
     gp_engine engine;
     uint16_t port;   /* 0: any free port */
-    bool exact_port; /* fail if the port is taken; else another port is used */
+    bool exact_port; /* fail if the port is taken; false: use another port */
     bool readonly;   /* reject ratings, saved views and exports; the catalog may be read-only */
     bool new_key;    /* change the key in the address; false: the catalog keeps its key */
     /* Called once when the server listens, with the address, which contains the key.  note: what
-     * the explorer cannot do, or NULL.  Strings are borrowed until it returns.  May be NULL. */
+     * the explorer cannot do, or NULL.  Strings are borrowed until the callback returns.  May be
+     * NULL. */
     void (*listening)(void *user, const char *url, const char *note);
     gp_progress_fn progress; /* called ten times a second; return false to end */
     void *user;

@@ -72,11 +72,13 @@ typedef struct gp_generate_options {
     size_t size;
     gp_regenerate_source again; /* generate these images again: same prompt, seed and settings,
                                  * except for those given below */
-    uint32_t per_prompt;        /* images of each prompt; adaptive: at most, on average */
-    const char *prompts;        /* without `again`: table, or .txt with one prompt a line */
-    const char *prompt_column;  /* NULL: found by name */
+    uint32_t per_prompt; /* images of each prompt; adaptive: the maximum of the average over the
+                          * prompts */
+    const char *prompts; /* without `again`: table, or .txt with one prompt a line */
+    const char *prompt_column; /* NULL: found by name */
     const char *backend; /* http(s)://host:port, host:port, or a command with {prompt} and {out}, or
-                           * with {requests}; NULL: only with `again`, the generator of the picks */
+                          * with {requests}.  NULL, only with `again`: the generator that made the
+                          * picks */
     const char *protocol; /* "a1111", "comfyui", "sdcpp", "swarmui", "openai", "command"; NULL:
                            * detected */
     const char *folder;   /* where the images are written */
@@ -92,7 +94,7 @@ typedef struct gp_generate_options {
     const char *model;
     const char *refiner;
     double refiner_at;      /* share of the steps after which the refiner starts */
-    double hires;           /* then enlarge the image by this factor (a1111, sdcpp) */
+    double hires;           /* enlarge the finished image by this factor (a1111, sdcpp) */
     const char *login;      /* "user:password"; never stored, never shown */
     const char *token;      /* bearer token; never stored, never shown */
     const char *workflow;   /* ComfyUI: file of the graph in API format, or an image that has it */
@@ -104,20 +106,20 @@ typedef struct gp_generate_options {
     double min_gain;     /* adaptive: smallest expected rise of the best score that is worth another
                           * image, in standard deviations within prompts */
     uint64_t max_pixels;
-    int threads;   /* for scoring; 0: all processors */
+    int threads;   /* threads for scoring; 0: all processors */
     int jobs;      /* images requested at once */
     bool adaptive; /* with a model: prompts with a small expected gain get no more images, others up
                     * to 3 * per_prompt */
     bool no_seed;  /* the generator chooses its own seeds: images are numbered, and no seed is sent
                     * or recorded unless the image's file states one.  Not with `again` or another
                     * `seed` */
-    gp_progress_fn progress; /* called by one thread at a time, not always the same */
+    gp_progress_fn progress; /* called by one thread at a time, not always by the same thread */
     void *user;
-    gp_note_fn note; /* "generator-waits": the generator asks to wait; "generator-...": about its
-                      * answers; "graph-...": values for which the workflow has no input, or values
-                      * of the workflow that stay; "job-left": a job is still running; "table-...":
-                      * skipped rows and cells.  May be NULL.  Called by one thread at a time, like
-                      * `progress` */
+    gp_note_fn note; /* "generator-waits": the generator asks to wait; "generator-...": about the
+                      * generator's responses; "graph-...": values for which the workflow has no
+                      * input, or values of the workflow that stay; "job-left": a job is still
+                      * running; "table-...": skipped rows and cells.  May be NULL.  Called by one
+                      * thread at a time, like `progress` */
     void *note_user;
 } gp_generate_options;
 
@@ -130,8 +132,8 @@ typedef struct gp_generate_report {
     uint64_t refused;     /* rejected by the generator */
     uint64_t scored;      /* scored by this call */
     uint64_t interrupted; /* stopped in the generator's own interface; the next run requests them */
-    uint64_t untried;     /* not requested, because the first images all failed for one reason */
-    uint64_t rounds;      /* adaptive: rounds */
+    uint64_t untried; /* not requested, because the first images all failed for the same reason */
+    uint64_t rounds;  /* adaptive: number of rounds */
     double seconds;
     char why[400]; /* the last failure or rejection; else empty */
 } gp_generate_report;
@@ -229,10 +231,10 @@ typedef struct gp_pick_options {
     bool has_min_score;
     bool has_min_lift;
     uint64_t top;       /* after the other limits, only the best K of all; 0: no limit */
-    double min_score;   /* score at least, whatever `by` is */
+    double min_score;   /* minimum score, whatever `by` is */
     double balance;     /* diversity: 1 = quality only, 0 = diversity only */
-    double lift_factor; /* CATEGORY_SLICES: lift at least, in standard deviations of the category */
-    double min_lift; /* SLICES: lift at least; CATEGORY_SLICES: the same, instead of lift_factor */
+    double lift_factor; /* CATEGORY_SLICES: minimum lift, in standard deviations of the category */
+    double min_lift;    /* SLICES: minimum lift; CATEGORY_SLICES: replaces lift_factor */
     /* Called for each pick with the reason why it was picked.  If explain_paths is given, called
      * instead for each of these images with the reason why it was picked or not.  Strings are
      * borrowed until the callback returns.  May be NULL. */
