@@ -30,7 +30,7 @@ typedef struct options {
     gp_precision precision;
     gp_engine engine;
     bool all_precisions, all_engines;
-    int threads; /* 0: measure with one thread, and with all */
+    int threads; /* number of threads; 0: measure with one thread, and then with all threads */
     size_t batch;
     double seconds;
 } options;
@@ -111,7 +111,8 @@ static bool text_step(job *j, gp_encoder_worker *w, float *out, gp_error *err)
         counts[i] = TEXT_TOKENS;
         for (size_t k = 0; k < TEXT_TOKENS; k++)
             ids[i * TEXT_TOKENS + k] = (int32_t)(1 + (i + k) % (j->facts.vocabulary - 1));
-        ids[(i + 1) * TEXT_TOKENS - 1] = (int32_t)j->facts.vocabulary - 1; /* end token of the recipe's models */
+        /* id of the end token in models with the recipe's weights */
+        ids[(i + 1) * TEXT_TOKENS - 1] = (int32_t)j->facts.vocabulary - 1;
     }
     if (gp_encoder_run_texts(w, ids, counts, TEXT_BATCH, out, err) != GP_OK) return false;
     atomic_fetch_add(&j->images, TEXT_BATCH);

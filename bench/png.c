@@ -17,7 +17,7 @@
 
 enum { FAST, FULL, INFLATE, MEASURE, WAYS };
 
-/* The compressed data of a PNG in one piece, and memory for the inflated data. */
+/* The compressed pixel data of a PNG, joined from its chunks, and memory for the inflated data. */
 typedef struct packed {
     uint8_t *data, *raw;
     size_t size, raw_size;

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Tokenizes all lines once. sums: number of texts, of ids, of bytes. */
+/* Tokenizes all lines once. sums: the numbers of texts, ids and bytes. */
 static gp_status all_lines(const gp_bpe *bpe, const gp_bytes *file, size_t sums[3], gp_error *err)
 {
     const char *text = (const char *)file->data, *end = text + file->size;

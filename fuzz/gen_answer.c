@@ -22,7 +22,7 @@ static const char graph[] = "{\"1\":{\"class_type\":\"CLIPTextEncode\",\"inputs\
                             "\"3\",0],\"seed\":1,\"steps\":2}}}";
 
 static struct {
-    char *at; /* the remaining responses, or NULL */
+    char *at; /* the responses that were not used yet, or NULL */
     int asked;
 } input;
 
@@ -44,7 +44,7 @@ static char *next_answer(long *code)
     return line ? line + 1 : begin + strlen(begin);
 }
 
-/* Returns a network error for a request, or header lines and a body. */
+/* Returns the fuzzed result of a request: a network error, or header lines and a body. */
 static gp_status answer(gp_http *http, const gp_http_request *q, gp_http_response *response, gp_error *err)
 {
     long code = 0;

@@ -26,7 +26,8 @@ static void base64(const uint8_t *data, size_t size)
     gp_bytes_clear(&out);
 }
 
-/* Adds a text to a PNG and checks that the reader finds it and that signature and last chunk are unchanged. */
+/* Adds a text chunk to a PNG. Checks that the reader finds the text, and that the signature and the last chunk are
+ * unchanged. */
 static void text(const uint8_t *data, size_t size)
 {
     static const char words[] = "a cat\nSteps: 1, \xc3\xa9";
@@ -42,7 +43,8 @@ static void text(const uint8_t *data, size_t size)
         bool found = false;
         check(gp_image_read_chunks(out.data, out.size, &after, NULL) == GP_OK);
         for (size_t i = 0; i < after.count; i++) found = found || strcmp(after.items[i].text, words) == 0;
-        check(found || after.count == before.count); /* the reader stops at damaged metadata before the text */
+        /* the reader stops if there is damaged metadata before the text */
+        check(found || after.count == before.count);
     }
     gp_chunks_clear(&after);
     gp_chunks_clear(&before);

@@ -27,7 +27,7 @@ static void check_lines(const gp_str *head)
     }
 }
 
-/* Checks that the value is that of the first line with this name. */
+/* Checks that the parser returned the value of the first header line with this name. */
 static void check_value(const gp_str *head, const char *name)
 {
     char *value = gp_head_value(head, name);

@@ -13,5 +13,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (gp_npy_parse("fuzz.npy", data, size, &rows, &n, &d, NULL) != GP_OK) return 0;
     for (size_t i = 0; i < n * d; i++) sum += (double)rows[i];
     gp_mem_free(rows);
-    return sum == 1e308; /* never true: keeps the compiler from removing the reads */
+    return sum == 1e308; /* this condition is never true; it keeps the compiler from removing the reads */
 }

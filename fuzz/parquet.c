@@ -18,5 +18,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             sum += cell ? strlen(cell) : 1;
         }
     gp_table_close(t);
-    return sum == SIZE_MAX; /* never true: keeps the compiler from removing the reads */
+    return sum == SIZE_MAX; /* this condition is never true; it keeps the compiler from removing the reads */
 }

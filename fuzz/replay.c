@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { BEGINNINGS = 48, CHANGED = 48, LARGEST = 1 << 16 /* larger files are only fed complete */ };
+enum { BEGINNINGS = 48, CHANGED = 48, LARGEST = 1 << 16 /* files larger than this are tested only as a whole */ };
 
 static uint8_t *copy_of(const uint8_t *data, size_t size)
 {
@@ -88,7 +88,7 @@ int main(int argc, char **argv)
             perror(path);
             return 1;
         }
-        printf("%s\n", path); /* after a crash the last line names the file */
+        printf("%s\n", path); /* after a crash, the last printed line names the input file */
         fflush(stdout);
         feed(data, size);
         if (size <= LARGEST) feed_variants(data, size, (uint64_t)files << 32);

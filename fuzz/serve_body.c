@@ -15,7 +15,7 @@ static void check(bool holds)
     if (!holds) abort();
 }
 
-/* Returns true if the parser succeeded.  The only allowed error is USAGE. */
+/* Returns true if the parser succeeded. The only status that the parser may return on failure is USAGE. */
 static bool taken(gp_status st, const gp_error *err)
 {
     check(st == GP_OK || (st == GP_ERR_USAGE && err->status == st && *err->message));

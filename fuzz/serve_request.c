@@ -129,7 +129,7 @@ static void ask_range(const char *header)
             continue;
         }
         check(first <= last && last < sizes[i]);
-        if (last > UINT64_MAX / 20) continue; /* larger than any number the parser reads */
+        if (last > UINT64_MAX / 20) continue; /* the parser reads no number this large */
         char text[64];
         snprintf(text, sizeof text, "bytes=%llu-%llu", (unsigned long long)first, (unsigned long long)last);
         check(gp_range_read(text, sizes[i], &again_first, &again_last) == GP_RANGE_PART);
@@ -139,7 +139,7 @@ static void ask_range(const char *header)
 
 /* ------------------------------------------------------------------ the input */
 
-/* Returns the next line and removes it from the text; NULL: no more lines. */
+/* Returns the next line of the text and removes it from the text; NULL: there are no more lines. */
 static char *next_line(char **at)
 {
     char *line = *at;
@@ -177,7 +177,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (char *line; (line = next_line(&at));) take_header(&r, &range, line);
     ask(&r);
     ask_range(range);
-    /* Uses the address without its token, so that every input reaches the table. */
+    /* Uses the address without its token, so that every input reaches the table of addresses. */
     const char *address = r.uri ? strchr(r.uri + (*r.uri != 0), '/') : NULL;
     if (address && gp_route_find(address + 1, &route)) check_address(address + 1, &route);
     gp_mem_free(text);

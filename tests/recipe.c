@@ -241,7 +241,7 @@ static uint16_t to_f16(float value)
     frexp(a, &exponent);
     if (exponent < -13) exponent = -13; /* subnormal: steps of 2^-24 */
     double steps = nearbyint(ldexp(a, 11 - exponent));
-    /* with 1024 steps or more, the carry increases the exponent by itself */
+    /* if rounding gives 1024 steps or more, the carry increases the exponent */
     return (uint16_t)(sign + (unsigned)(exponent + 13) * 1024u + (unsigned)steps);
 }
 

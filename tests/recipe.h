@@ -17,7 +17,8 @@ typedef struct recipe_sizes {
 
 typedef struct recipe_how {
     const char *dtype; /* "F32", "F16", "BF16" */
-    unsigned shards;   /* 1: model.safetensors; more: this number of files and an index */
+    /* number of weight files; 1: model.safetensors; more than 1: this number of shards and an index */
+    unsigned shards;
     bool position_ids; /* also write the I64 buffers of old checkpoints */
 } recipe_how;
 
@@ -25,7 +26,7 @@ typedef struct recipe_how {
  * for another name.  `config` (may be NULL) gets its config.json. */
 bool recipe_named(const char *name, recipe_sizes *sizes, char *config, size_t config_size);
 
-/* Returns value i of tensor `name`, whose last dimensions multiply to fan_in. */
+/* Returns value i of tensor `name`. fan_in: the product of the tensor's last dimensions. */
 float recipe_value(const char *name, size_t fan_in, uint64_t i);
 /* Writes u8 [n, side, side, 3]: cells of one colour, with noise. */
 void recipe_pixels(unsigned side, unsigned n, uint8_t *out);

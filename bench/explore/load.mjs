@@ -14,12 +14,12 @@ import { linkSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { env, explore, makeCatalog, openBrowser } from '../../tests/ui/support.mjs';
 
-const WITH_THUMBNAILS = 200000; // rows up to which every image has one in the cache
+const WITH_THUMBNAILS = 200000; // up to this number of rows, every image has a thumbnail in the cache
 const sizes = process.argv.slice(3).map(Number);
 const query = (pictures, text) => execFileSync('sqlite3', [join(pictures, '.goldpan/catalog.db')], { input: text, encoding: 'utf8', maxBuffer: 1 << 30 });
 
-/** Adds `times` copies of every image to the catalog. Each copy has its own hash and path, and a slightly different
- * score and map position. */
+/** Adds `times` copies of every image of the sample to the catalog. Each copy has its own hash and path, and a
+ * slightly different score and map position. */
 function multiply(pictures, times) {
   query(
     pictures,

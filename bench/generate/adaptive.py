@@ -28,7 +28,8 @@ tool = os.path.join(root, "tools", "generator.py")
 
 
 def captions(n):
-    """Returns n prompts: those of the sample, then new prompts that combine the words of two of them."""
+    """Returns n prompts: the prompts of the sample, then new prompts that combine the words of two prompts of the
+    sample."""
     with open(os.path.join(root, "sample", "drawn-world", "answers.csv"), encoding="utf-8") as file:
         lines = sorted({line.split(",")[1] for line in file.read().splitlines()[1:]})
     colors = "red orange yellow green blue purple pink brown white black gray".split()

@@ -34,7 +34,7 @@ GRAPH = {
 
 
 class Busy:
-    """The start of the first job, the end of the last job, and the sum of the times of all jobs."""
+    """Returns the start of the first job, the end of the last job, and the sum of the times of all jobs."""
 
     def __init__(self):
         self.begin = self.end = None

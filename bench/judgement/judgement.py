@@ -51,7 +51,7 @@ def kind_of(path):
 
 
 class Sample:
-    """One synthetic sample and its catalog."""
+    """A synthetic sample and its catalog."""
 
     def __init__(self, goldpan, model, seed, prompts, work):
         self.goldpan, self.seed, self.work = goldpan, seed, work

@@ -27,7 +27,7 @@ def prompt(i, prompts):
 
 
 def picture(i, side, prompts):
-    """Returns the bytes of image i: one colour in four shades, which depend on i."""
+    """Returns the PNG file of image i: one colour and four shades of it, which depend on i."""
     colour = bytes((i * 37 % 256, i // 256 * 53 % 256, i // 65536 * 91 % 256))
     rows = b"".join(b"\0" + colour * (side - side // 4) + bytes(c ^ (y * 4 // side * 64) for c in colour) * (side // 4)
                     for y in range(side))

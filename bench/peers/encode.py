@@ -82,7 +82,8 @@ def main():
     side = model.config.vision_config.image_size
     vocab = model.config.text_config.vocab_size
     cast = torch.autocast("cpu", torch.bfloat16, enabled=a.precision == "bf16")
-    feats = lambda o: o if torch.is_tensor(o) else o.pooler_output  # works with transformers 4 and 5
+    # this call works with transformers 4 and with transformers 5
+    feats = lambda o: o if torch.is_tensor(o) else o.pooler_output
     unit = lambda v: v / v.norm(dim=-1, keepdim=True)
 
     def engine(kind):
@@ -126,16 +127,18 @@ def main():
         files, prompts = rows(a.images, a.limit)
         proc = CLIPImageProcessor(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
         ids = torch.from_numpy(token_ids(prompts, vocab))
-        once = lambda i: int((ids[i] != vocab - 1).sum()) + 1  # a single text is not padded
+        # the notebook encodes one text at a time, so a text is not padded
+        once = lambda i: int((ids[i] != vocab - 1).sum()) + 1
         t0 = time.time()
-        for i, f in enumerate(files):  # step 2: the metric gets a float tensor; its forward call runs the model twice
+        # step 2 of the notebook: the metric gets a float tensor; its forward call runs the model twice
+        for i, f in enumerate(files):
             x = np.asarray(Image.open(f).convert("RGB")).astype(np.float32)
             for _ in range(2):
                 px = proc(images=[torch.from_numpy(x).permute(2, 0, 1)], return_tensors="pt")["pixel_values"]
                 v = unit(feats(model.get_image_features(pixel_values=px)))
                 w = unit(feats(model.get_text_features(input_ids=ids[i:i + 1, :once(i)])))
                 (100 * (v * w).sum(-1)).item()
-        for i, f in enumerate(files):  # step 3: the whole model gets the PIL image
+        for i, f in enumerate(files):  # step 3 of the notebook: the whole model gets the PIL image
             px = proc(images=Image.open(f).convert("RGB"), return_tensors="pt")["pixel_values"]
             o = model(input_ids=ids[i:i + 1, :once(i)], pixel_values=px, output_hidden_states=True)
             o.image_embeds[0].tolist(), o.text_embeds[0].tolist()

@@ -13,7 +13,8 @@ import tempfile
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHARE = os.path.join(SOURCE, "share")
-# typed text, text that must be offered, text that must not be offered; after a blank at the end a new word begins
+# typed text, text that the shell must offer, text that it must not offer; a blank at the end of the typed text begins
+# a new word
 CASES = (
     ("goldpan sco", {"score"}, {"pick"}),
     ("goldpan help sl", {"slices"}, {"score"}),

@@ -158,7 +158,8 @@ class JsonTest(unittest.TestCase):
             env = dict(self.env, GOLDPAN_PRETEND_TTY="1", TERM="xterm")
             p = subprocess.Popen([GOLDPAN, "bench", *MODEL, "--seconds", "600", *more], cwd=self.folder, env=env,
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            while p.stderr.read(1) not in (b"\r", b""):  # the first progress line: goldpan is at work and handles signals
+            # after the first progress line, goldpan has set its signal handlers
+            while p.stderr.read(1) not in (b"\r", b""):
                 pass
             p.send_signal(signal.SIGINT)
             p.stdout_text, p.stderr_text = p.communicate(timeout=1800)

@@ -30,7 +30,8 @@ goldpan = Binding(SOURCE, LIBRARY)
 
 class Layouts(unittest.TestCase):
     def test_table(self):
-        """The layouts that ctypes computes equal the compiler's layouts, which the table of the ABI contains."""
+        """The struct layouts that ctypes computes equal the compiler's layouts, which tests/house/abi/libgoldpan.xml
+        contains."""
         if platform.machine() not in ("x86_64", "AMD64"):
             return  # the table is for x86-64
         structs = {n.get("name"): n for n in ElementTree.parse(os.path.join(SOURCE, "tests/house/abi/libgoldpan.xml")).iter("class-decl")}
@@ -40,7 +41,7 @@ class Layouts(unittest.TestCase):
             self.assertEqual({f: getattr(struct, f).offset * 8 for f, _ in struct._fields_}, fields, name)
 
     def test_example(self):
-        """The hand-written layouts in examples/picks.py equal those of the binding."""
+        """The hand-written struct layouts in examples/picks.py equal the layouts of the generated binding."""
         os.environ["GOLDPAN_LIBRARY"] = LIBRARY
         spec = importlib.util.spec_from_file_location("picks", os.path.join(SOURCE, "examples", "picks.py"))
         picks = importlib.util.module_from_spec(spec)
@@ -76,7 +77,8 @@ class Recipe(unittest.TestCase):
 
     @classmethod
     def stage(cls, name, *handles, **fields):
-        """Calls a stage with the default options and these fields; returns its report."""
+        """Calls a stage with the default options, in which the given fields are replaced. Returns the report of the
+        stage."""
         types = {parameter: text.replace("const", "").strip(" *") for text, parameter in goldpan.functions[name].parameters}
         options, report = goldpan.new(types["options"]), goldpan.new(types["report"])
         if hasattr(options, "progress"):
@@ -97,7 +99,7 @@ class Recipe(unittest.TestCase):
         return found
 
     def test_picks(self):
-        """The picks and their printed scores are those of `goldpan run`."""
+        """The library's picks, and their scores as printed, equal those of `goldpan run`."""
         run = command("run", SAMPLE, "--catalog", self.at("command.db"), "--model", MODEL, "-q")
         wanted = sorted(run.stdout.splitlines())
         self.assertGreater(len(wanted), 40)
@@ -122,7 +124,8 @@ class Recipe(unittest.TestCase):
         self.assertLessEqual({"add", "score", "slices", "map"}, set(self.stages))
 
     def test_arrays(self):
-        """Embeddings as arrays, without the catalog, give the same scores and clusters."""
+        """Scores and clusters that are computed from arrays of embeddings, without a catalog, equal those in the
+        catalog."""
         facts = goldpan.new("gp_model_facts")
         goldpan.call("gp_model_info", self.model, byref(facts))
         n, d = len(self.rows), facts.embedding

@@ -20,8 +20,9 @@ FILL = os.path.abspath(sys.argv.pop(1))
 GOLDPAN = os.path.abspath(sys.argv.pop(1))
 SOURCE = os.environ.get("GOLDPAN_SOURCE", ".")
 PAGE = os.path.join(SOURCE, "docs", "catalog.md")
-TWO_MODELS = "a.model < b.model"  # the query that finds nothing unless two models have scored
-MAY_BE_EMPTY = ("v_slices", "v_duplicates", "stars > 0")  # a small run has no slices, near-duplicates or ratings
+TWO_MODELS = "a.model < b.model"  # this query finds rows only if two models have scored the images
+# these queries find nothing, because a small run has no slices, near-duplicates or ratings
+MAY_BE_EMPTY = ("v_slices", "v_duplicates", "stars > 0")
 
 
 class CatalogPage(unittest.TestCase):
@@ -66,8 +67,8 @@ class CatalogPage(unittest.TestCase):
         self.assertIn(".png", run.stdout)
 
     def documented(self):
-        """Returns {table: columns} as the page documents them: a bold name, then a table whose first cells are
-        columns."""
+        """Returns {table: columns} as docs/catalog.md documents them: a bold table name, then a Markdown table whose
+        first cells are column names."""
         found = {}
         for head, rows in re.findall(r"^(\*\*`.*)\n(?:.+\n)*\n\| column \| \|\n\|---\|---\|\n((?:\|.*\n)+)", self.page, re.M):
             columns = [c.strip() for row in rows.splitlines() for c in row.split("|")[1].split(",")]
@@ -109,8 +110,8 @@ def bare_png():
 
 
 class CatalogOfARun(CatalogPage):
-    """Tests the page on a catalog that the command makes.  Its images have a prompt in the file, a prompt from a
-    table, or no prompt; one is a copy, and one file is not an image."""
+    """Tests docs/catalog.md with a catalog that the command makes. The catalog's images have a prompt in the file, a
+    prompt from a table, or no prompt; one image is a copy, and one file is not an image."""
     models = 1
 
     @classmethod

@@ -48,7 +48,7 @@ static void images_put(gp_catalog *cat, int64_t *images)
     must(gp_cat_failure_put(cat, "/pictures/bad.png", 5, 1, 0, "add", "is a text file", false, &err), &err);
 }
 
-/* Writes embeddings and scores of a model; `turn` shifts which image of a prompt has the best score. */
+/* Writes embeddings and scores of a model. `turn` determines which image of a prompt has the best score. */
 static void model_put(gp_catalog *cat, const char *model, unsigned turn, const int64_t *images)
 {
     gp_error err = {0};

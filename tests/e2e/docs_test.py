@@ -17,7 +17,8 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 SAMPLE = os.path.join(SOURCE, "sample", "drawn-world")
 GOLDPAN = os.path.abspath(sys.argv.pop(1))
 ELSEWHERE = re.compile(r"goldpan (generate|regenerate|model get|explore|--version|help COMMAND)\b|--catalog generated")
-NOTHING = re.compile(r"goldpan (slices|duplicates|words)\b")  # exit code 4: these may find nothing
+# these commands may end with exit code 4, because the sample may have no result for them
+NOTHING = re.compile(r"goldpan (slices|duplicates|words)\b")
 
 
 def commands(path):

@@ -16,7 +16,8 @@ import unittest
 from command import GOLDPAN, SAMPLE, environment, goldpan, read
 
 MODES = ("--copy", "--hardlink", "--symlink")
-LEFTOVER = ".goldpan-4194305-7.tmp"  # temporary file of a process that cannot exist, because its number is too large
+# name of a temporary file of a process that cannot exist, because the process number is too large
+LEFTOVER = ".goldpan-4194305-7.tmp"
 
 
 def write(path, data):
@@ -104,7 +105,7 @@ class Strangers(Case):
 
 
 class Choices(Case):
-    """Whose pictures: the explorer's choices on the command line."""
+    """The options for whose pictures are exported; the explorer's dialog offers the same choices."""
 
     def test_mine_and_suggested_and_stars(self):
         self.images(*["%d.png" % i for i in range(8)])
@@ -154,7 +155,7 @@ class Leftovers(Case):
 class Names(Case):
     def exported(self, *names):
         catalog = self.catalog(*names)
-        for _ in range(2):  # a second run finds the same names
+        for _ in range(2):  # a second run gives the exported files the same names
             goldpan("export", self.path("out"), "--all", "--catalog", catalog, "-q")
         found = sorted(n for n in os.listdir(os.fsencode(self.path("out"))) if n.endswith(b".png"))
         originals = sorted(read(self.path("p", n)) for n in names)
@@ -167,7 +168,8 @@ class Names(Case):
         self.assertEqual(found, sorted([name.encode()] + [b"x" * 249 + b"-%d.png" % n for n in (2, 3)]))
 
     def test_cut_at_a_character(self):
-        name = "\u00e4" * 125 + ".png"  # 254 bytes: "-2" replaces a whole character, not half of it
+        # the name has 254 bytes: to make room for "-2", goldpan removes a whole character, not half of one
+        name = "\u00e4" * 125 + ".png"
         found = self.exported("a/" + name, "b/" + name)
         self.assertEqual(sorted(n.decode() for n in found), sorted([name, "\u00e4" * 124 + "-2.png"]))
 
@@ -205,12 +207,13 @@ class Overwriting(Case):
         self.refused(at("k.distances.npy"), "neighbours", "--vectors", at("v.npy"), "-k", "1", "--out", at("k.npy"))
         self.refused(at("c.npy"), "cluster", "--vectors", at("v.npy"), "--out", at("c.npy"))
         self.refused(at("m.npy"), "map", "--method", "pca", "--vectors", at("v.npy"), "--out", at("m.npy"))
-        # the check comes before goldpan looks for slices
+        # goldpan checks the output file before it searches for slices
         for words in (("--out", at("f.webp")), ("--frames", at("frames"))):
             os.makedirs(at("frames"), exist_ok=True)
             write(at("f.webp"), b"mine"), write(at("frames", "slice_03.png"), b"mine")
             self.assertIn("--force", goldpan("tour", at("p"), *words, code=2).stderr)
-        goldpan("run", at("p"), "-q", "--no-analysis", "--per-prompt", "0")  # goldpan may replace its own sheet in the default place
+        # goldpan may replace its own contact sheet at the default path
+        goldpan("run", at("p"), "-q", "--no-analysis", "--per-prompt", "0")
         for put in (lambda: os.symlink(at("t.txt"), sheet), lambda: write(sheet, b"mine")):
             sheet = at("p", ".goldpan", "sheet.jpg")
             os.remove(sheet)

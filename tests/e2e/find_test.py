@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Analysis and picks of the command on the bundled sample: categories compared with the truth, planted slices, the
-same result with any number of threads, a map that stays, reasons for picks.
-Usage: find_test.py <goldpan>
+same result with any number of threads, a map on which images keep their places, reasons for picks. Usage:
+find_test.py <goldpan>
 """
 import csv
 import json
@@ -80,7 +80,7 @@ class Find(unittest.TestCase):
 
     @classmethod
     def copy(cls, name, of=None):
-        """Returns a copy of the catalog, which a test may change."""
+        """Returns a copy of the catalog that a test may change."""
         path = os.path.join(cls.folder.name, name)
         db = sqlite3.connect(of or cls.path)
         db.execute("VACUUM INTO ?", (path,))
@@ -101,7 +101,8 @@ class Find(unittest.TestCase):
         other = self.copy("threads.db")
         goldpan("slices", "--catalog", other, "--threads", "3", "--new-map")
         one, three = self.copy("one.db", self.scored), self.copy("three.db", self.scored)
-        for path, threads in ((one, "1"), (three, "3")):  # with --model, which adds words of the model to the reasons
+        # with --model, so that words from the model are added to the reasons
+        for path, threads in ((one, "1"), (three, "3")):
             goldpan("slices", "--catalog", path, "--threads", threads, "--new-map", "--model", MODEL, code=(0, 4))
         for a, b in ((self.path, other), (one, three)):
             for sql in self.ALL:
@@ -140,7 +141,8 @@ class Find(unittest.TestCase):
         self.assertEqual(len(copies), 3)
         for copy in copies:
             self.assertIn(copy, groups.values())
-        for group in groups.values():  # at most one more group: two faithful images of one vehicle
+        # there may be one more group of near-duplicates: two faithful images of one vehicle
+        for group in groups.values():
             self.assertTrue(group in copies or {(answers[f]["prompt"], answers[f]["flaw"]) for f in group} == {(answers[max(group)]["prompt"], "")}, group)
         self.assertLessEqual(len(groups), 4)
         faithful = {row["prompt"] for row in answers.values() if not row["flaw"]}
@@ -247,7 +249,7 @@ class Find(unittest.TestCase):
         told = goldpan("pick", "--catalog", path, "--why", best[0], "--why", last[0]).splitlines()
         self.assertIn("\tpicked\t", told[0])
         self.assertIn("\tnot picked\t", told[1])
-        self.assertIn(os.path.basename(best[0]), told[1])  # the image that was picked instead
+        self.assertIn(os.path.basename(best[0]), told[1])  # the message names the image that was picked instead
 
     def test_slices_give_the_best_of_each_prompt(self):
         """Slices contain several images of one prompt, but a pick is always the best image of its prompt."""

@@ -137,7 +137,8 @@ class ComfyTest(unittest.TestCase):
             shutil.rmtree(self.home / "batch" / ".goldpan")
             said = self.run_it(server, "batch", graph=graph)
             self.assertEqual((said["had"], said["got"], len(self.files("batch")), server.drawn()), (3, 0, 3, 3))
-            next(p for p in self.files("batch") if p.stem.count("-") == 1).unlink()  # written last: the batch is incomplete
+            # this file is written last, so without it the batch is incomplete
+            next(p for p in self.files("batch") if p.stem.count("-") == 1).unlink()
             shutil.rmtree(self.home / "batch" / ".goldpan")
             said = self.run_it(server, "batch", graph=graph)
             self.assertEqual((said["had"], said["got"], len(self.files("batch")), server.drawn()), (0, 3, 3, 3))
@@ -178,7 +179,8 @@ class ComfyTest(unittest.TestCase):
                   "9": {"class_type": "SaveImage", "inputs": {"images": ["6", 0], "filename_prefix": "cloud"}}})
 
     def test_a_graph_without_a_seed(self):
-        """An image without a known seed has no seed in the catalog.  It is listed, but cannot be regenerated."""
+        """An image without a known seed has no seed in the catalog. Such an image is listed, but cannot be
+        regenerated."""
         with Server(self.home) as server:
             graph = self.graph("cloud.json", self.cloud)
             for n in (1, 2):
@@ -258,7 +260,8 @@ class ComfyTest(unittest.TestCase):
             self.assertIn("contains no ComfyUI graph", self.run_it(server, "third", graph=bare, code=2)["error"]["message"])
 
     def test_the_winners_again_by_their_own_graphs(self):
-        """Without address and graph on the command line, goldpan reads both from the catalog and the images."""
+        """If the command line has no address and no graph, goldpan reads the address from the catalog, and the graph
+        from the image file."""
         with Server(self.home) as server:
             graph = self.graph("two.json", lambda g: g["3"]["inputs"].update(steps=11))
             self.run_it(server, "first", "--score", "--model", generate_test.MODEL, graph=graph, n=2)

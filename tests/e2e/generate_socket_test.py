@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""goldpan generate uses ComfyUI's WebSocket, and works without it if it fails.  Usage: generate_socket_test.py
+"""goldpan generate uses ComfyUI's WebSocket, and also works if the WebSocket fails. Usage: generate_socket_test.py
 GOLDPAN"""
 import ctypes
 import json
@@ -73,8 +73,8 @@ class SocketTest(unittest.TestCase):
             posts = server.posts()
             self.assertEqual({p["client_id"] for p in posts}, {r["query"]["clientId"] for r in sockets})
             self.assertEqual(len(sockets), len({p["client_id"] for p in posts}), "one connection for each worker")
-            # One request to /history before each job and one after it.  Other requests can only come from the wait for
-            # the first job.
+            # goldpan sends one request to /history before each job and one after it. More requests can only come from
+            # the wait for the first job.
             few = self.count(server, "/history/")
         shutil.rmtree(self.home / "out")
         with Server(self.home, "--latency", "0.8", "--socket", "refused") as server:
@@ -94,7 +94,8 @@ class SocketTest(unittest.TestCase):
                 self.assertEqual(self.draw(server)["notes"], [])
                 self.assertEqual(server.drawn(), len(PROMPTS))
                 self.assertGreaterEqual(self.count(server, "/ws"), 1)
-                self.assertLessEqual(self.count(server, "/ws"), 4)  # two workers, which do not try again at once
+                # there are two workers, and neither tries again at once
+                self.assertLessEqual(self.count(server, "/ws"), 4)
                 self.assertLess(self.count(server, "/history/"), 120)
             shutil.rmtree(self.home / "out")
 
@@ -102,7 +103,7 @@ class SocketTest(unittest.TestCase):
         with Server(self.home, "--socket", "hangs") as server:
             begin = time.monotonic()
             self.draw(server)
-            # the wait for the WebSocket is 2 seconds, once and not before each image
+            # goldpan waits 2 seconds for the WebSocket, only once and not before each image
             self.assertLess(time.monotonic() - begin, 20)
 
     def test_failed_jobs_are_told_of(self):

@@ -42,7 +42,7 @@ GRAPH = {
 
 
 def chunks(path):
-    """Returns (kind, data) of each chunk of a PNG."""
+    """Returns a list of (type, data), one for each chunk of a PNG."""
     data, at = path.read_bytes(), 8
     while at < len(data):
         size, kind = struct.unpack(">I4s", data[at:at + 8])
@@ -51,8 +51,8 @@ def chunks(path):
 
 
 def pixels(path):
-    """Returns the compressed pixels of a PNG. They are equal if the pixels are equal, because one program wrote all
-    files."""
+    """Returns the compressed pixels of a PNG. Two files with equal pixels have equal compressed pixels, because one
+    program wrote all files."""
     return b"".join(data for kind, data in chunks(path) if kind == b"IDAT")
 
 
@@ -68,7 +68,7 @@ def rows(folder, sql):
 
 
 def http_date(ahead):
-    """Returns the time `ahead` seconds from now in the format of a Retry-After header."""
+    """Returns the time that is `ahead` seconds from now, as a date for a Retry-After header."""
     return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + ahead))
 
 
@@ -271,8 +271,8 @@ class GenerateTest(unittest.TestCase):
             self.assertIn(settings["Category"], ("animals", "vehicles", "people"))
 
     def test_the_file_alone_is_enough(self):
-        """goldpan adds the text that a back end does not write into the file: a new catalog gets prompt, seed and
-        settings from the file."""
+        """If a generator writes no text into its files, goldpan adds the text. A new catalog then gets prompt, seed
+        and settings from the file."""
         with Server(self.home) as server:
             out, alone = self.home / "swarm", self.home / "alone"
             self.generate(server.url, out, "--protocol", "swarmui", "--steps", "9", n=1)
@@ -361,7 +361,7 @@ class GenerateTest(unittest.TestCase):
             said = child.communicate()[1]
             self.assertEqual(child.returncode, 130)
             self.assertIn("the same command continues", said)
-            self.assertLess(server.drawn(), 12)  # goldpan stopped before the server had drawn all images
+            self.assertLess(server.drawn(), 12)  # goldpan was stopped before the server had drawn all images
             self.generate(server.url, out, "--protocol", "a1111")
             self.check_same(out)
 
@@ -497,7 +497,8 @@ class GenerateTest(unittest.TestCase):
                 self.assertIn("start it with --api", told["error"]["message"])
 
     def test_a_page_of_swarmui(self):
-        """The message contains the hint "give --protocol swarmui" only if that protocol was not given."""
+        """The message contains the hint "give --protocol swarmui" only if the command line has no --protocol
+        swarmui."""
 
         class Page(Stub):
             def do_GET(self):
@@ -524,8 +525,8 @@ class GenerateTest(unittest.TestCase):
             self.assertEqual(self.rows(self.home / "bare-2", "SELECT DISTINCT protocol FROM v_generations"), [("comfyui",)])
 
     def test_the_usual_ports(self):
-        """Without -b, goldpan tries each protocol's own port.  Ports that a program on this machine uses are
-        skipped."""
+        """Without -b, goldpan tries the default port of each protocol. The test skips ports that another program on
+        this machine uses."""
         for port, words in ((8188, ("--workflow", self.home / "graph.json")), (8188, ("--protocol", "comfyui", "--workflow", self.home / "graph.json")),
                             (7860, ("--protocol", "a1111")), (7860, ()), (1234, ("--protocol", "sdcpp")), (7801, ("--protocol", "swarmui"))):
             with self.subTest(port=port, words=words), socket.socket() as probe:
@@ -563,7 +564,7 @@ class GenerateTest(unittest.TestCase):
         self.assertEqual(len(rows), 4)
         for prompt, width, seed, before in rows:
             self.assertEqual((width, seed), (192, before), prompt)
-        # A command in a catalog is from whoever made the catalog: it never runs.
+        # A command that is stored in a catalog never runs, because the catalog may come from a stranger.
         marker = self.home / "ran"
         with sqlite3.connect(out / ".goldpan" / "catalog.db") as catalog:
             catalog.execute("UPDATE generations SET settings = json_set(settings, '$.backend', ?)", (f"touch {marker} {{out}} {{prompt}} {{seed}}",))

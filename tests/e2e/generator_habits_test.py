@@ -64,7 +64,7 @@ class HabitsTest(unittest.TestCase):
     # ---- ComfyUI
 
     def test_what_is_cached_is_no_new_picture(self):
-        """For the same graph under another id, the server returns the name of the old file."""
+        """If a graph is sent again with another job id, ComfyUI returns the name of the old file from its cache."""
         with self.server("--output", self.output) as server:
             for out, more in (("first", ()), ("second", ("--set", "6.text=@prompt", "--set", "3.seed=@seed", "--set", "5.width=96", "--set", "5.height=96"))):
                 self.assertEqual(self.generate(server.url, out, ["a red cat on a beach"], *more, graph=GRAPH)["got"], 1)
@@ -121,7 +121,7 @@ class HabitsTest(unittest.TestCase):
                          [("a red cat on a beach", "A detailed view: a red cat on a beach.")])
 
     def test_a_server_that_draws_from_one_seed(self):
-        """stable-diffusion.cpp's server over this protocol would generate equal images for a prompt."""
+        """With the protocol `openai`, stable-diffusion.cpp's server would generate equal images for a prompt."""
         with self.server("--one-seed", "42") as server:
             for url in (server.url, server.url + "/v1"):
                 said = self.generate(url, "one-seed", ["a red cat on a beach"], "--protocol", "openai", n=2, code=2)

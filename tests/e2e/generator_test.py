@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The generator that other tests use works correctly: runs its self-test of every protocol and every fault."""
+"""Tests the generator that other tests use: runs its self-test of every protocol and every fault."""
 import os
 import subprocess
 import sys

@@ -40,7 +40,8 @@ class GetTest(unittest.TestCase):
     @staticmethod
     def end(process):
         out, said = process.communicate(timeout=1800)
-        return out.decode(), said.decode()  # without text=True, which would turn carriage returns into newlines
+        # text=True is not used, because it would turn carriage returns into newlines
+        return out.decode(), said.decode()
 
     def run_goldpan(self, *args, code=0, **more):
         process = self.start(*args, **more)
@@ -56,7 +57,7 @@ class GetTest(unittest.TestCase):
         out, said = self.run_goldpan("get", NAME, "--json")
         self.assertEqual((json.loads(out), said), ({"name": NAME, "folder": self.folder()}, ""))
         out, _ = self.run_goldpan("list")
-        # the bundled model is listed too if goldpan is installed
+        # if goldpan is installed, the list also contains the bundled model
         rows = [line for line in out.splitlines() if "bundled" not in line]
         self.assertEqual(rows, ["model\trevision\tsize\tstate", "org/tiny-clip\tmain\t300 kB\tusable"])
 
@@ -97,7 +98,7 @@ class GetTest(unittest.TestCase):
         self.assertIn("range", self.hub.requests("GET", "/signed/")[0]["headers"])
 
     def test_a_model_without_its_tokenizer(self):
-        """transformers leaves such a cache if a program requested only the weights."""
+        """A cache without tokenizer files, as transformers leaves it if a program requested only the weights."""
         folder = SOURCE / "models" / "drawn-world-mini"
         commit = self.hub.add("org/mini", {f.name: f.read_bytes() for f in folder.iterdir()})
         self.run_goldpan("get", "org/mini")

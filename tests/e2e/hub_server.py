@@ -19,7 +19,8 @@ def git_sha1(data):
 
 
 class Faults:
-    """Faults, by the last part of the request path ("model.safetensors") unless stated otherwise."""
+    """The faults of the test hub. Most dictionaries have the last part of the request path as key
+    ("model.safetensors")."""
 
     def __init__(self):
         self.cut = {}  # file -> list of byte counts: each GET sends this many bytes, then the connection breaks
@@ -31,9 +32,9 @@ class Faults:
         self.no_range = False  # the CDN ignores Range
         self.bad_range = False  # the CDN responds with 206 and another range
         self.hang = {}  # file -> seconds in which a GET sends nothing
-        self.slow = {}         # file -> seconds between pieces of 16 KiB
-        self.trickle = {}      # file -> seconds between bytes
-        self.plain_404 = False  # 404 without x-error-code, as from some mirrors
+        self.slow = {}         # file -> seconds between pieces of 16 KiB of a response
+        self.trickle = {}      # file -> seconds between single bytes of a response
+        self.plain_404 = False  # responses with code 404 have no x-error-code, as from some mirrors
         self.redirect = {}  # file -> Location header of a GET, sent unchanged
 
 
@@ -41,7 +42,8 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        """A client that is killed or stopped closes its connection.  The tests do this, so no traceback is printed."""
+        """A client that is killed or stopped closes its connection. Tests kill and stop clients on purpose, so the
+        server prints no traceback."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 

@@ -136,7 +136,8 @@ class HubTest(unittest.TestCase):
         self.hub.forget()
         folder = self.fetch("force")["folder"]
         self.assertEqual(self.read(folder, "model.safetensors"), WEIGHTS)
-        self.assertEqual(len(self.hub.requests("GET")), 2)  # the damaged file: its redirect and its download
+        # requests for the damaged file: the redirect and the download
+        self.assertEqual(len(self.hub.requests("GET")), 2)
         self.hub.forget()
         self.fetch("force")
         self.assertEqual(self.hub.requests("GET"), [])
@@ -217,7 +218,7 @@ class HubTest(unittest.TestCase):
         result = self.fetch()
         self.assertEqual(self.read(result["folder"], "model.safetensors"), WEIGHTS)
         self.assertEqual([r["headers"].get("range") for r in self.hub.requests("GET", "/signed/")], ["bytes=%d-" % have])
-        # the redirect and the download of the large file; the small files were in the cache
+        # requests for the large file: the redirect and the download; the small files were already in the cache
         self.assertEqual(len(self.hub.requests("GET")), 2)
         self.assertFalse(os.path.exists(part))
 
@@ -282,7 +283,8 @@ class HubTest(unittest.TestCase):
         # five attempts without data: 5 times 0.2 s, and 7.5 s of pauses between them
         message = self.fetch(status="network", HF_HUB_DOWNLOAD_TIMEOUT="0.2")["message"]
         self.assertIn("no answer for 0.2 seconds (tried 5 times)", message)
-        self.assertLess(time.time() - begun, 120)  # complete responses would take 150 s
+        # if the download waited for complete responses, it would take 150 s
+        self.assertLess(time.time() - begun, 120)
 
     def test_a_trickle_times_out(self):
         """Single bytes do not count as progress: without a minimum speed this download would take an hour."""

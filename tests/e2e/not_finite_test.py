@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Numbers that are not finite: from a model, from an array, from a table.  not_finite_test.py GOLDPAN [TEST...]"""
+"""Tests how goldpan handles numbers that are not finite: from a model, from an array, from a table.
+not_finite_test.py GOLDPAN [TEST...]"""
 import json
 import math
 import os
@@ -97,8 +98,8 @@ class NotFinite(unittest.TestCase):
                                       "--engine", "plain", "--no-sheet", "--no-analysis", "--json", code=code))
 
     def test_model_that_overflows_for_some_images(self):
-        """The images that overflow fail with the model's name.  The other images are scored.  The next model tries
-        the failed images again."""
+        """Images whose embedding overflows fail with a message that names the model. The other images are scored. A
+        run with another model tries the failed images again."""
         for step in range(24):
             self.catalog = self.at(f"catalog{step}.db")
             model = self.at(f"model{step}")

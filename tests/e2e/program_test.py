@@ -142,7 +142,8 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(left, "")
 
     def test_a_command_without_a_place_for_what_is_asked(self):
-        """goldpan once dropped a value without a note, and stored it as if the program had used it."""
+        """A value for which the command has no placeholder must give a note. An earlier goldpan ignored the value,
+        but stored it with the image."""
         (self.home / "draw.py").write_text("import sys; sys.argv[1:1] = ['good', '', '/dev/null']\n" + PROGRAM.split("for n, line")[0]
                                            + "open(sys.argv[5], 'wb').write(png(1))\n")
         self.out = self.home / "places"
@@ -157,7 +158,7 @@ class ProgramTest(unittest.TestCase):
         self.assertIn("add {seed}, or give --no-seed", failed.stderr)
         self.assertIn("{seed} in the command cannot be combined with --no-seed", run(words + " {seed}", "--no-seed").stderr)
         self.assertFalse(self.out.exists())
-        one = run(words, "--seed", "7", n=1)  # one image of each prompt: a note, and no seed in the catalog
+        one = run(words, "--seed", "7", n=1)  # with one image per prompt, goldpan prints a note and stores no seed
         self.assertEqual(one.returncode, 0, one.stderr)
         self.assertIn("the command has no {seed}, so the seed has no effect and is not recorded", [n["message"] for n in json.loads(one.stdout)["notes"]])
         self.assertEqual(self.rows("SELECT count(seed), sum(instr(settings, 'seed')) FROM v_generations"), [(0, 0)])

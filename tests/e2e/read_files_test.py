@@ -141,7 +141,7 @@ def exif_of(comment, big, make=""):
 
 class Texts(Read):
     def test_texts_in_png(self):
-        """Texts in tEXt, iTXt and zTXt chunks, before and after the pixels."""
+        """Tests texts in tEXt, iTXt and zTXt chunks, before and after the pixels."""
         names, wanted = [], []
         for i in range(60):
             info, texts = PngInfo(), []
@@ -205,7 +205,8 @@ class Texts(Read):
             self.prompt(name, prompt, negative, "stated", "a1111", settings)
 
     def test_prompts_of_comfyui(self):
-        """Graphs with one sampler, with random node numbers and the two texts in either order."""
+        """Tests graphs with one sampler, random node numbers, and the positive and the negative text in either
+        order."""
         for i in range(40):
             prompt, negative = sentence(self.rng, 3, 40), sentence(self.rng, 2, 20)
             ids = [str(n) for n in self.rng.sample(range(1, 300), 7)]
@@ -229,7 +230,7 @@ class Texts(Read):
                         {"seed": seed, "steps": steps, "width": 512, "height": 768})
 
     def test_no_prompt(self):
-        """Texts of other programs: goldpan finds no prompt instead of a wrong one."""
+        """Tests texts of other programs: goldpan must find no prompt instead of a wrong prompt."""
         for i, (key, text) in enumerate((("Software", "a paint program"), ("Comment", "holiday"), ("parameters", "no settings in here"),
                                          ("prompt", "not a graph"), ("workflow", "{}"), ("Description", "a cat"))):
             info = PngInfo()
@@ -279,7 +280,7 @@ class Tables(Read):
 
 
 class Ids(Read):
-    """A vocabulary of 49,408 entries made of syllables, compared with the plain algorithm."""
+    """Tests a vocabulary of 49,408 entries made of syllables: the ids must equal those of the plain algorithm."""
     SIZE = 49408
 
     def compose(self):

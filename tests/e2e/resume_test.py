@@ -44,7 +44,7 @@ class ResumeTest(unittest.TestCase):
         subprocess.run(self.command("whole.db"), check=True, capture_output=True)
         took = time.monotonic() - start
         rng, kills = random.Random(5), 0
-        # if a run ends before it can be killed, kill earlier the next time, from a new catalog
+        # if a run ends before it can be killed, start again with a new catalog and kill earlier
         while kills < 4:
             child = subprocess.Popen(self.command("parts.db"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:

@@ -72,7 +72,7 @@ class Run(unittest.TestCase):
         return [n["code"] for n in got["notes"]]
 
     def test_one_image_of_each_prompt(self):
-        """One image of each prompt, as from wildcards or PartiPrompts with one seed: `run` picks by category."""
+        """If every prompt has one image, as from wildcards or PartiPrompts with one seed, `run` picks by category."""
         for files in self.prompts.values():
             self.put(files[0])
         n = self.count
@@ -90,7 +90,7 @@ class Run(unittest.TestCase):
         named = self.run_it("--strategy", "category")
         self.assertEqual([p["path"] for p in named["picks"]], [p["path"] for p in got["picks"]])
         self.assertEqual(len(self.run_it("--top-per-category", "1")["picks"]), got["find"]["categories"])
-        # with an option that selects picks, `run` keeps the strategy
+        # if an option that selects picks is given, `run` does not change the strategy
         for words, picks in ((("--strategy", "prompt"), n), (("--per-prompt", "0"), n), (("--top", "7"), 7),
                              (("--no-analysis",), n)):
             other = self.run_it(*words)
@@ -113,8 +113,8 @@ class Run(unittest.TestCase):
         self.assertIn("no image has a prompt, so no image has a score", self.said)
 
     def test_mixed(self):
-        """A mix of prompts with several candidates, prompts with one, images without a prompt, and files that are
-        not candidates."""
+        """Tests a mix of prompts with several candidates, prompts with one candidate, images without a prompt, and
+        files that are not candidates."""
         names = list(self.prompts)
         for name in names[:8]:
             for file in self.prompts[name]:
@@ -140,7 +140,7 @@ class Run(unittest.TestCase):
         self.assertIn(", 1 grid set apart, 1 drawn by goldpan, 1 failed", self.said)
 
     def test_prompts_of_one_kind_only(self):
-        """Some categories have no scored image."""
+        """Tests a folder in which some categories have no scored image."""
         for k, files in enumerate(self.prompts.values()):
             self.put(files[0], prompt=k < 7)
         got = self.run_it()
@@ -160,7 +160,7 @@ class Run(unittest.TestCase):
         self.assertIn("--prompts FILE", self.said)
 
     def test_few_images_of_a_prompt_each(self):
-        """No category has more images than would be picked, so all are picked, and a line says so."""
+        """If no category has more images than would be picked, `run` picks all images and prints a line about it."""
         for files in list(self.prompts.values())[:3]:
             self.put(files[0])
         got = self.run_it()

@@ -21,7 +21,7 @@ import zlib
 from command import GOLDPAN, SAMPLE, SOURCE, environment, goldpan, read
 
 NONE = 0xFFFFFFFF
-LARGEST = 1 << 20  # maximum size of a file of the site's data or page
+LARGEST = 1 << 20  # maximum size in bytes of a data file or page file of the site
 SIZES = {"f32": 4, "f64": 8, "u32": 4, "u8": 1, "i8": 1, "code": 4, "hash": 16}
 
 
@@ -224,7 +224,7 @@ class Site(unittest.TestCase):
             found = near[at * k:(at + 1) * k]
             self.assertEqual(len(set(found) - {at, NONE}), k)
             best = sorted((likeness[other] for other in candidates if other != at), reverse=True)[:k]
-            # compare similarities, not rows, because two rows may be equally similar
+            # the test compares similarities and not rows, because two rows may be equally similar
             for row, value in zip(found, best):
                 self.assertAlmostEqual(likeness[row], value, delta=1e-6)
 
@@ -278,7 +278,7 @@ class Site(unittest.TestCase):
         run = goldpan("export", "--site", foreign, "--catalog", self.catalog, code=2)
         self.assertIn("is not a site that goldpan wrote", run.stderr)
         self.assertEqual((os.listdir(foreign), read(foreign, "index.html")), (["index.html"], b"mine"))
-        # a folder with the name of goldpan's hidden folder, but without its mark, is not replaced either
+        # a folder that has the name of goldpan's hidden folder, but not goldpan's mark, is not replaced
         hidden = self.place(".other.goldpan-part")
         os.mkdir(hidden)
         shutil.copy(os.path.join(foreign, "index.html"), hidden)
@@ -371,7 +371,8 @@ class Site(unittest.TestCase):
         record = "SELECT path, stage FROM failures ORDER BY path"
         self.assertEqual(self.sql(record), sorted([(gone[1], "export"), (changed[1], "export")]))
         goldpan("export", "--site", site, "--catalog", self.catalog)
-        self.assertEqual(self.sql(record), [])  # an image that can be read again is no longer recorded as failed
+        # when an image can be read again, its failure is removed from the catalog
+        self.assertEqual(self.sql(record), [])
         self.check(site)
 
     def test_says_how_to_look_at_it(self):

@@ -131,7 +131,7 @@ class Words(unittest.TestCase):
         self.accepts("--feature", "age:ordinal=teens|twenties|thirties", "--profile", "article")
         self.accepts("--feature", "age:ordinal=teens|twenties|thirties", "--feature", "n:number,unscaled")
         self.accepts("--feature", "n:nominal", "--resamples", "200", "--distance", "cosine")
-        self.accepts("--feature", "x:y", "--feature", "x:y:category")  # colons in the column's name
+        self.accepts("--feature", "x:y", "--feature", "x:y:category")  # the name of the column contains colons
         self.accepts("--feature", "ratio:w/h:ordinal=0:1|1,2")  # and in values
 
     def test_groups(self):
@@ -168,7 +168,8 @@ class Words(unittest.TestCase):
         self.assertIn("row 2 has no value in column 'age', which needs one of its ordered values teens|twenties", done.stderr)
 
     def test_embedding_names(self):
-        """Colons and equals signs in a file's name; only the last word can be a weight."""
+        """The name of a file may contain colons and equals signs; only the last part of the option's value can be a
+        weight."""
         with open(os.path.join(GOLDEN, "embedding.reduced0.npy"), "rb") as file:
             data = file.read()
         os.makedirs(os.path.join(self.folder.name, "lr=0.1"))

@@ -16,7 +16,7 @@ import tempfile
 import unittest
 
 BUILD = os.path.abspath(sys.argv.pop(2))
-from command import SAMPLE, SOURCE, environment  # noqa: E402  (takes its argument away)
+from command import SAMPLE, SOURCE, environment  # noqa: E402 (this import removes an argument from sys.argv)
 
 sys.path.insert(0, os.path.join(SOURCE, "tools"))
 from binding import Binding  # noqa: E402
@@ -257,8 +257,8 @@ def tearDownModule():
 
 class StructSizes(unittest.TestCase):
     def each(self, check, *outputs):
-        """Calls check(name, place) for each struct of each function.  outputs: True for output structs, False for input
-        structs."""
+        """Calls check(name, place) for each struct with a size that each function takes. outputs: True for output
+        structs, False for input structs."""
         for name, places in TAKING.items():
             for place in places:
                 if place.output in outputs:
@@ -326,7 +326,7 @@ class StructSizes(unittest.TestCase):
             self.assertIn(place.name, call.message)
 
     def test_no_size(self):
-        """A struct whose size was not set is an error that names the struct."""
+        """If the size of a struct was not set, the call fails with a message that names the struct."""
         self.each(self.check_no_size, False, True)
 
     def check_no_size(self, name, place):

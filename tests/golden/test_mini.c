@@ -13,7 +13,7 @@
 enum { D = 128, KEPT = 32, MOST = 1000 };
 
 typedef struct sample {
-    gp_table *rows; /* columns: file, prompt, score */
+    gp_table *rows; /* the columns of the file are file, prompt and score */
     size_t n;
     char *paths[MOST];
     float *images, *texts; /* [n, D] */
@@ -103,7 +103,7 @@ static void test_fp32(void **state)
     if (worst > 0.01) print_message("are these values of other weights?  python tools/reference.py mini\n");
     assert_true(worst <= 0.01);
     assert_true(least >= 0.99999);
-    /* the score that users see is clamped at 0 */
+    /* goldpan clamps the score at 0, so the golden score is clamped here too */
     double *scores = calloc(s.n, sizeof *scores);
     gp_clip_score(s.images, s.texts, s.n, D, scores);
     for (size_t i = 0; i < s.n; i++) assert_true(scores[i] >= 0);

@@ -14,7 +14,7 @@
 
 typedef struct shape {
     const char *name;
-    unsigned side, images; /* of the four golden images, by number: */
+    unsigned side, images; /* `which` has the numbers of these golden images */
     unsigned which[4];
     bool bf16;
 } shape;

@@ -44,7 +44,7 @@ static inline double largest_difference(const float *a, const float *b, size_t n
     *scale = 1;
     for (size_t i = 0; i < n; i++) {
         double d = fabs((double)a[i] - b[i]);
-        if (!(d <= most)) most = d; /* the negation also catches NaN */
+        if (!(d <= most)) most = d; /* the condition is negated so that NaN fails too */
         if (fabs((double)b[i]) > *scale) *scale = fabs((double)b[i]);
     }
     return most;

@@ -27,7 +27,7 @@ def add_bits(text, attribute, bits, count=0):
 
 
 def insert(table, name, before, field="<var-decl name='fresh' type-id='uint64_t'/>"):
-    """The table with 8 more bytes in a struct, before one of its fields; None: at its end."""
+    """Returns the table with 8 more bytes in a struct, before the given field; None: at the end of the struct."""
     old = struct(table, name)
     at = old.index("    </class-decl>") if before is None else re.search(r"      <data-member.*name='%s'" % before, old).start()
     end = re.search(r"size-in-bits='(\d+)'", old).group(1)
@@ -59,7 +59,7 @@ class Abi(unittest.TestCase):
         self.assertEqual(run.returncode, 0, "\n" + run.stdout + run.stderr)
 
     def test_changes(self):
-        """Each change of the interface is reported, in either direction, with its name."""
+        """Each change of the interface is reported by name, whether something was added or removed."""
         changes = {
             "a function less": (without_function(TABLE, "gp_pca"), "gp_pca"),
             "a field in the middle": (insert(TABLE, "gp_report", "failed"), "'uint64_t failed' offset changed"),
@@ -84,14 +84,14 @@ class Abi(unittest.TestCase):
                 self.assertIn(name, abi.compare(changed, TABLE))
 
     def test_flags(self):
-        """The table lacks the enumerators that no function's types lead to: FLAGS has them."""
+        """abidw omits enumerators that no type of a function refers to, so the list FLAGS contains them."""
         values = Header(SOURCE).enumerators
         table = {name: int(value) for name, value in re.findall(r"<enumerator name='(\w+)' value='(\d+)'", TABLE)}
         self.assertEqual({n: v for n, v in values.items() if n not in table}, FLAGS)
         self.assertEqual({n: v for n, v in values.items() if n in table}, table)
 
     def test_complete(self):
-        """A struct or function of the header that the table lacks is named."""
+        """If the table lacks a struct or function of the header, the check names it."""
         self.assertEqual(abi.missing(SOURCE, TABLE), [])
         self.assertEqual(abi.missing(SOURCE, without_function(TABLE, "gp_pca")), ["function gp_pca"])
         self.assertEqual(abi.missing(SOURCE, swap(TABLE, "gp_report", "skipped", "failed")), ["struct gp_report"])

@@ -26,8 +26,8 @@ void check_quantise(const gp_kernels *k)
     same(q, twin, n);
     near((double)scale, (most - least) / 255, (most - least) / 255 + 1e-30, 1e-6);
     if (zero < 0 || zero > 255) complain("zero lies outside");
-    /* the error is at most half a step; at the ends of the range, where the rounding of the zero point adds to it, at
-     * most one step */
+    /* the rounding error is at most half a step; at the ends of the range it is at most one step, because the zero
+     * point is rounded too */
     for (size_t i = 0; i < n; i++)
         near((double)scale * (q[i] - zero), (double)x[i], (double)scale + 1e-30,
              q[i] == 0 || q[i] == 255 ? 1.001 : 0.501); /* measured 0.9999, 0.5000 */

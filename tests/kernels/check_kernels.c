@@ -69,7 +69,7 @@ float *take_floats(size_t n, size_t align)
 
 static const char *table_name, *entry_name;
 static int failures;
-static double worst; /* worst error of this entry and table */
+static double worst; /* the worst error of this kernel table in this entry */
 
 void complain(const char *what)
 {
@@ -158,7 +158,8 @@ static void check_resample_h(const gp_kernels *k)
 {
     size_t in_w = 1 + below(400), out_w = 1 + below(100), most = below(9) ? 40 : 200;
     size_t taps = 1 + below(in_w < most ? in_w : most), rows = 1 + below(40), in_gap = below(5), out_gap = below(5);
-    size_t in_row = in_w * 3 + in_gap, out_row = out_w * 3 + out_gap; /* there is no gap after the last row */
+    /* after the last row there are no bytes of padding */
+    size_t in_row = in_w * 3 + in_gap, out_row = out_w * 3 + out_gap;
     uint8_t *in = take(in_row * rows - in_gap, 1), *out = take(out_row * rows - out_gap, 1);
     int32_t *first = take(out_w * 4, 4), *count = take(out_w * 4, 4), *weight = take(out_w * taps * 4, 4);
     for (size_t i = 0; i < in_row * rows - in_gap; i++) in[i] = (uint8_t)(below(8) ? draw() : 255);
@@ -255,7 +256,8 @@ static uint16_t bf16_nearest(uint32_t bits)
 {
     uint32_t low = bits >> 16, rest = bits & 0xffff;
     if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(low | 0x40);
-    if (rest > 0x8000 || (rest == 0x8000 && (low & 1))) low++; /* the carry may correctly give infinity */
+    /* the carry of the rounding may correctly give infinity */
+    if (rest > 0x8000 || (rest == 0x8000 && (low & 1))) low++;
     return (uint16_t)low;
 }
 
@@ -483,14 +485,15 @@ static void check_attend(const gp_kernels *k)
     double weight[600], wanted[128];
     for (size_t i = 0; is_twin(k) && i < a.rows; i++) {
         exact_attention(&a, i, weight, wanted);
-        /* scores are floats, so their error grows with their size, loud * sqrt(e) */
+        /* attention scores are floats, so their error grows with their size, which is loud * sqrt(e) */
         for (size_t c = 0; c < a.e; c++)
             near((double)out[i * a.out_stride + c], wanted[c], 1 + (double)loud, 2e-6); /* measured 4e-7 */
     }
     a.out = again;
     gp_kernel_table_c()->attend(&a);
     same(out, again, a.rows * a.out_stride * 4);
-    /* A query alone must give the same bits, so no query depends on its neighbours. */
+    /* A call with one query must give the same bits as a call with several queries, so the result of a query does not
+     * depend on other queries. */
     size_t i = below(a.rows);
     a.q = q + i * a.q_stride, a.first_position += a.causal ? i : 0, a.rows = 1;
     memset(again, 0, a.e * 4);
@@ -639,7 +642,7 @@ static void bench_attend(const gp_kernels *k)
     static const size_t shapes[][3] = {{50, 64, 0}, {257, 64, 0}, {257, 80, 0}, {577, 64, 0}, {12, 64, 1}, {77, 64, 1}};
     for (size_t s = 0; s < 6; s++) {
         size_t t = shapes[s][0], e = shapes[s][1];
-        const size_t d = 12 * e; /* the rows have the stride that they have in a tower of twelve heads */
+        const size_t d = 12 * e; /* the rows have the same stride as in a tower with twelve attention heads */
         float *qkv = take_floats(t * 3 * d, 0), *out = take_floats(t * d, 0);
         float *scratch = take(gp_attention_scratch(t, e) * 4, 0);
         gp_attention a = {qkv, qkv + d, qkv + 2 * d,       out,    3 * d,  3 * d, d, t, t,
@@ -668,7 +671,7 @@ static void bench_forces(const gp_kernels *k)
 static const struct entry {
     const char *name;
     void (*check)(const gp_kernels *k);
-    int rounds; /* number of rounds, default 100 */
+    int rounds; /* number of rounds with random data (default: 100) */
 } entries[] = {
     {"unfilter", check_unfilter, 100},
     {"resample_h", check_resample_h, 100},

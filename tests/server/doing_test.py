@@ -235,7 +235,7 @@ class Load(unittest.TestCase):
             head = "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX-Goldpan: 1\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
             with socket.create_connection(("127.0.0.1", server.port)) as first:
                 first.sendall((head % (server.path("api/upload"), server.port, 100000)).encode())
-                self.assertIn(b" 100 ", first.recv(100))  # the server accepts this upload
+                self.assertIn(b" 100 ", first.recv(100))  # the server accepts and reads this upload
                 answer = server.post("api/upload", image)
                 self.assertEqual(answer.status, 503)
                 self.assertGreaterEqual(int(answer.headers["retry-after"]), 1)

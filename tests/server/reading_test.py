@@ -178,7 +178,8 @@ class Thumbnails(unittest.TestCase):
             self.assertEqual((os.stat(path).st_ino, os.stat(path).st_mtime_ns), (made.st_ino, made.st_mtime_ns))
             with open(path, "rb") as file:
                 self.assertEqual(file.read(), first.body)
-        with Server(served.pictures, XDG_CACHE_HOME=self.cache("kept")) as server:  # and used by the next server
+        # the next server uses the same key
+        with Server(served.pictures, XDG_CACHE_HOME=self.cache("kept")) as server:
             self.assertEqual(server.get("thumb/256/%s.jpg" % hashes[0]).body, first.body)
             self.assertEqual(os.stat(path).st_ino, made.st_ino)
 
@@ -216,7 +217,7 @@ class Thumbnails(unittest.TestCase):
 
 
 class Changed(unittest.TestCase):
-    """Files that have changed since they were added."""
+    """Tests requests for files that have changed since they were added."""
 
     def test_give_nothing_away(self):
         place = served.copy("changed")

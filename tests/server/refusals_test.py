@@ -186,7 +186,7 @@ class Slow(unittest.TestCase):
             pass
 
     def drip(self, begin, byte):
-        """Sends one byte now and then.  Returns the response and the time until it came."""
+        """Sends single bytes with pauses. Returns the response and the time until it came."""
         started = time.time()
         with socket.create_connection(("127.0.0.1", self.server.port)) as line:
             line.sendall(begin)
@@ -234,7 +234,7 @@ def receive_first(line):
 
 
 class Strangers(unittest.TestCase):
-    """Clients that do not have the token."""
+    """Tests clients that do not have the token."""
 
     def test_many_of_them_do_not_keep_out_who_has_the_key(self):
         # the time limits are long, so only the limit on connections can close a connection
@@ -250,7 +250,8 @@ class Strangers(unittest.TestCase):
                 if i % 100 == 50:
                     self.assertEqual(server.get("data/slices.bin").status, 200)
             self.assertEqual(server.get("data/catalog.json").status, 200)
-            known.request("GET", server.path("data/slices.bin"))  # the connection with the key was not ended
+            # the server did not close the connection of the client with the token
+            known.request("GET", server.path("data/slices.bin"))
             self.assertEqual(known.getresponse().status, 200)
             known.close()
             served.until(lambda: sum(map(hung_up, lines)) >= 500 - 64, "the oldest strangers stay")

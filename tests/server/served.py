@@ -18,12 +18,12 @@ SAMPLE = os.path.join(SOURCE, "sample", "drawn-world")
 MODEL = os.path.join(SOURCE, "models", "drawn-world-mini")
 FOLDERS = ("food", "shapes")
 MARK = {"X-Goldpan": "1"}
-PATIENCE = 60 * int(os.environ.get("GOLDPAN_SLOW", "20"))  # seconds; only ends a test that hangs
+PATIENCE = 60 * int(os.environ.get("GOLDPAN_SLOW", "20"))  # time limit in seconds; it only ends a test that hangs
 NONE = 0xFFFFFFFF
 KINDS = {"f32": "f", "f64": "d", "u32": "I", "u8": "B", "i8": "b", "code": "I"}
 
 goldpan = None  # path of the command
-folder = None  # folder for all files of this run
+folder = None  # folder for all files of this test run
 pictures = None  # a catalog that no test changes
 
 

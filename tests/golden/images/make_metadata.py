@@ -3,8 +3,8 @@
 
     python make_metadata.py SHARED/data/metadata-twins > metadata.tsv       (needs Pillow)
 
-PNG chunks are cut here by hand; EXIF is read by Pillow, XMP and comments too.  One line per text:
-file, key, bytes of UTF-8, CRC-32 of them.
+PNG chunks are cut here by hand; EXIF is read by Pillow, XMP and comments too. One line per text: file, key, number of
+bytes in UTF-8, CRC-32 of these bytes.
 """
 import struct
 import sys
