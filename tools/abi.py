@@ -174,8 +174,8 @@ def read_library(source, build):
 
 
 def missing(source, table):
-    """Returns the structs and functions of the headers that the table lacks, and the structs that have different fields
-    there."""
+    """Returns the structs and functions of the headers that the table lacks, and the structs that have different
+    fields in the table."""
     root, header = ElementTree.fromstring(table), Header(source)
     structs = {n.get("name"): [v.get("name") for v in n.iter("var-decl")] for n in root.iter("class-decl")}
     functions = {n.get("name") for n in root.iter("function-decl")}
@@ -192,8 +192,9 @@ def compare(old, new):
         whole = subprocess.run(ABIDIFF + ["old.xml", "new.xml"], cwd=folder, capture_output=True, text=True)
         if not whole.returncode:
             return ""
-        # With --leaf-changes-only the report is shorter: it names a changed struct once, and not for each function that
-        # uses it.  But this report lacks changes such as a removed `const`.
+        # abidiff is run without --leaf-changes-only. With this option, the report would name a changed struct only
+        # once, and not for each function that uses it. But the shorter report lacks changes such as a removed
+        # `const`.
         brief = subprocess.run(ABIDIFF + ["--leaf-changes-only", "old.xml", "new.xml"], cwd=folder, capture_output=True, text=True)
     return (brief if brief.returncode else whole).stdout.strip() or "abidiff: " + whole.stderr.strip()
 

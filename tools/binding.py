@@ -53,7 +53,8 @@ class Binding:
         for text, field, length in self.fields[name]:
             inner = text.replace("struct ", "")
             if inner in self.structs:
-                self._define(inner)  # ctypes needs the fields of an inner struct first
+                # ctypes must know the fields of an inner struct before the outer struct is defined
+                self._define(inner)
             kind = self.type(text)
             fields.append((field, kind * int(length) if length else kind))
         struct._fields_ = fields

@@ -110,7 +110,7 @@ fi
 echo "goldpan: about to install$missing" >&2
 ask
 apt install -y --no-install-recommends $missing || {
-    apt update || true  # the server may no longer have the versions of the old lists
+    apt update || true  # the package server may no longer have the versions in the old package lists
     apt install -y --no-install-recommends $missing || {
         tail -n 20 "$log" >&2
         echo "goldpan: apt-get could not install:$missing" >&2

@@ -12,7 +12,7 @@ def fit(f, lo, hi, degree):
     hi]."""
     n = degree + 1
     xs = [0.5 * (lo + hi) + 0.5 * (hi - lo) * math.cos(math.pi * (i + 0.5) / n) for i in range(n)]
-    # Newton's divided differences, then expanded to powers.
+    # Computes Newton's divided differences, and expands them to coefficients of powers.
     c = [f(x) for x in xs]
     for k in range(1, n):
         for i in range(n - 1, k - 1, -1):

@@ -77,7 +77,7 @@ base() {
     debootstrap --variant=minbase --include=git,make,ca-certificates --components=$components --cache-dir="$dir/debs" \
         ${keyring:+--keyring="$keyring"} "$release" "$root" "$mirror" $script
     cp -L /etc/resolv.conf "$root/etc/resolv.conf"
-    # certificates of a proxy, which npm would not trust otherwise
+    # copies the certificates of a proxy, which npm would not trust otherwise
     if ls /usr/local/share/ca-certificates/*.crt >/dev/null 2>&1; then
         cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/"
         inside update-ca-certificates

@@ -27,7 +27,7 @@ def blank(text):
 class Header:
     def __init__(self, root):
         self.functions, self.structs, self.opaque, self.macros = [], [], [], {}
-        self.enums, self.enumerators = [], {}  # names of the types; {name: value}
+        self.enums, self.enumerators = [], {}  # the names of the types; then the constants as {name: value}
         self.callbacks = {}  # {name of a function pointer type: its type, such as "bool (*)(void *user)"}
         folder = os.path.join(root, "include", "goldpan")
         parts = sorted(f for f in os.listdir(folder) if f.endswith(".h")) if os.path.isdir(folder) else []

@@ -18,15 +18,16 @@ from header import Header  # noqa: E402
 
 TABLE = "## Allowed includes"  # heading in docs/design.md of the table of includes
 MAX_LINES = 800
-MAX_COLUMNS = 100  # columns of a line in the public headers
+MAX_COLUMNS = 100  # maximum number of columns of a line in the public headers
 MAX_GOLDEN = 8 << 20
 MAX_TRACKED = 60 << 20
-MAX_FUNCTION = 60  # lines of a function, its braces included
-MAX_MODULE = 8000  # lines of C in a folder of src
+MAX_FUNCTION = 60  # maximum number of lines of a function, including its braces
+MAX_MODULE = 8000  # maximum number of lines of C in a folder of src
 MAX_SUBJECT = 65
-MAX_PROSE = 100  # columns of a document's line outside tables and code
-FIRST_CHECKED = "cc1b38b7d3c763e5ae1bb3009fd67efa4ee9fc66"  # older commits were made before the rule on subjects
-CLANG_FORMAT = 14  # other versions of clang-format format differently
+MAX_PROSE = 100  # maximum number of columns of a line in a document, outside tables and code
+# only commits after this one are checked, because older ones were made before the rule on subjects
+FIRST_CHECKED = "cc1b38b7d3c763e5ae1bb3009fd67efa4ee9fc66"
+CLANG_FORMAT = 14  # only this version of clang-format is used, because other versions format differently
 RULER = re.compile(rb"/\* -{66} \S.* \*/")
 
 # The libraries by their names in docs/design.md, and patterns of their headers.
@@ -306,7 +307,7 @@ class House:
                 self.say(paths[1], "same file name as %s" % paths[0])
 
     def check_functions(self):
-        """No function of src is longer than a screen."""
+        """No function of src has more lines than the limit, so that it fits on a screen."""
         for path in self.c_files("src/"):
             lines, begin = self.text(path).split("\n"), None
             for number, line in enumerate(lines):
@@ -318,7 +319,7 @@ class House:
                     begin = None
 
     def check_modules(self):
-        """No module is too large to be read as a whole."""
+        """No module has more lines than the limit, so that a person can read it as a whole."""
         sizes = {}
         for path in self.c_files("src/"):
             module = "/".join(path.split("/")[:2])
@@ -359,7 +360,7 @@ class House:
                         self.say(path, "line %d: %s() in a pure module" % (number, name))
 
     def check_commits(self):
-        """Subjects of commits: short, imperative, one change."""
+        """Subjects of commits are short and imperative, and name one change."""
         git = ["git", "-C", self.root]
         if subprocess.run(git + ["cat-file", "-e", FIRST_CHECKED + "^{commit}"], capture_output=True).returncode:
             self.skipped = "no git history"
@@ -381,7 +382,7 @@ class House:
             yield "a subject is one phrase without ';' and full stop"
 
     def check_prose(self):
-        """Lines of documents, outside tables and code."""
+        """No line of a document is too long, outside tables and code."""
         for path in self.files():
             if not path.endswith(".md") or path.startswith(("fuzz/", "tests/golden/")):
                 continue

@@ -51,7 +51,7 @@ def kind_of(value, words=None):
 
 
 def rules(option):
-    """The sentences about the values and about other options."""
+    """Returns the sentences about the values of an option and about the options that it needs."""
     said = []
     if option["range"]:
         said.append(option["range"][0].upper() + option["range"][1:] + ".")

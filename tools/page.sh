@@ -9,7 +9,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 web=$root/web
 [ -f "$web/package.json" ] || { echo "there is no web/package.json" >&2; exit 3; }
 
-key() {  # the hash of all files from which the page is built
+key() {  # prints the hash of all files from which the page is built
     cd "$web" && find . \( -name node_modules -o -name dist -o -name 'tests*' -o -name '*.log' -o -name .lock \) -prune -o -type f -print |
         LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d' ' -f1
 }

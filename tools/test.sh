@@ -55,7 +55,7 @@ run() { # TITLE DIR LOG MESON_TEST_ARGUMENT...
     timeout --kill-after=60 "$left" meson test -C "$dir" --no-rebuild --print-errorlogs \
         --timeout-multiplier "$GOLDPAN_SLOW" --logbase "$log" "$@" >"$dir/$log.out" 2>&1 || status=$?
     [ "$status" != 124 ] && [ "$status" != 137 ] || broken+=("$title: stopped, since GOLDPAN_LIMIT ($GOLDPAN_LIMIT s) is over")
-    # lines of passed tests stay in the file only
+    # the terminal does not show the lines of passed tests; they are only in the file
     grep -vE '^ *[0-9]+/[0-9]+ .* (OK|SKIP) +[0-9.]+s|^ninja: |^(Ok|Expected Fail|Unexpected Pass|Skipped|Timeout|Fail): +[0-9]+ *$|^Full log written|^$' \
         "$dir/$log.out" || true
     echo "== $title: tested in $((SECONDS - start)) s"
@@ -80,7 +80,7 @@ if wanted clang; then
     CC=clang prepare build-clang -Dbuildtype=debug -Doptimization=1 -Dwerror=$werror || true
 fi
 
-# On an arm64 machine the tests above already test arm64.
+# On an arm64 machine the parts above have already tested arm64.
 if wanted arm64 && [ "$(uname -m)" != aarch64 ]; then
     if tools/cross/sysroot.sh build-arm64; then
         if prepare build-arm64 --cross-file build-arm64/sysroot.txt --cross-file tools/cross/aarch64.txt \

@@ -11,7 +11,7 @@ for command in apt-get dpkg-deb aarch64-linux-gnu-gcc qemu-aarch64; do
     echo "goldpan: arm64 cannot be tested: there is no $command (tools/deps.sh test)" >&2
     exit 1
 done
-# without oneDNN; meson.build says why
+# oneDNN is left out; meson.build gives the reason
 packages=$(echo $("$here/../deps.sh" --names build | tr ' ' '\n' | grep -E '^(lib|zlib).*-dev$' | grep -vx libdnnl-dev))
 [ "$(cat "$dir/sysroot/packages" 2>/dev/null)" != "$packages" ] || exit 0
 

@@ -27,7 +27,7 @@ from PIL.PngImagePlugin import PngInfo
 from world import CATEGORIES, after_effect, caption, draw, flawed, mirrored, sample_scene
 
 WELL_DRAWN = {"landscapes", "vehicles"}
-NEAR_COPIES = {15, 39, 63}  # numbers of the prompts with a near-duplicate
+NEAR_COPIES = {15, 39, 63}  # numbers of the prompts that get a near-duplicate
 NEVER_RIGHT = 21
 BLACK = 30
 
@@ -48,7 +48,8 @@ def candidates(scene, rng):
 
 
 def made_uneven(number, scene, four):
-    """Returns the four candidates as --uneven changes them: drawn well, never right, or with one black image."""
+    """Returns the four candidates as --uneven changes them: drawn without flaws, none of them right, or one of them
+    black."""
     wrong = [i for i, (_, _, flaw) in enumerate(four) if flaw]
     right = next(i for i, (_, _, flaw) in enumerate(four) if not flaw)
     if scene.category in WELL_DRAWN:  # every other prompt has one flawed image

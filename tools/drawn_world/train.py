@@ -1,11 +1,9 @@
 """Trains the small CLIP model of the drawn world and writes it in the Hugging Face layout.
 
-    python3 train.py render DIR N [FIRST]
-                                       draw N training pictures (uint8, 112 x 112) with captions and categories;
-                                       FIRST is the seed of the first thousand (1000)
-    python3 train.py fit DIR OUT SECS [FROM]
-                                       train for SECS seconds, write OUT/{model.safetensors,...};
-                                       FROM is an earlier OUT to go on from
+    python3 train.py render DIR N [FIRST] draw N training images (uint8, 112 x 112) with captions and categories;
+                                       FIRST is the seed of the first thousand (1000) python3 train.py fit DIR OUT
+                                       SECS [FROM] train for SECS seconds, write OUT/{model.safetensors,...}; FROM is
+                                       an earlier OUT to go on from
 
 The network is an ordinary CLIPModel (pre-norm transformer towers, quick_gelu, class token, end-of-text pooling), but
 small. Programs that can load openai/clip-vit-base-patch32 can load it too.
@@ -29,9 +27,9 @@ PICK_WEIGHT, BATCH, MEAN_OVER = 2.5, 192, 1 / 400
 HARD_WORDS = ("smiling", "sad", "above", "below", "left of", "right of")
 # a scene and three near misses; one half of each batch consists of whole groups, the other half of random images
 GROUP = 4
-# An extra loss teaches the names of the kinds, and separates the kinds from each other.  A model of real captions
-# learns both without it, because most captions only name what an image shows.  KIND_SCALE is small, so that a kind is
-# certain only if the cosines differ by about half.
+# An extra loss teaches the names of the kinds, and separates the kinds from each other. A model that is trained on
+# real captions learns both without this loss, because most captions only name what an image shows. KIND_SCALE is
+# small, so that a kind is certain only if the cosines differ by about half.
 KIND_WEIGHT, KIND_SCALE = 3.0, 10.0
 KINDS = {"animals": "an animal", "vehicles": "a vehicle", "food": "something to eat", "buildings": "a building",
          "plants": "a plant", "shapes": "a shape", "people": "a person", "landscapes": "a landscape"}
@@ -145,7 +143,7 @@ def fit(data, out, seconds, start_from=None):
             b, n, d = h.shape
             w, c = torch.cat([self.q.weight, self.k.weight, self.v.weight]), torch.cat([self.q.bias, self.k.bias, self.v.bias])
             q, k, v = F.linear(self.ln1(h), w, c).view(b, n, 3, d // 64, 64).permute(2, 0, 3, 1, 4)
-            # faster here than the library's own attention, above all in the backward pass
+            # this code is faster for these sizes than PyTorch's own attention, above all in the backward pass
             a = q @ k.transpose(2, 3) / 8
             if causal:
                 a = a + torch.full((n, n), -1e4).triu(1)
@@ -193,7 +191,7 @@ def fit(data, out, seconds, start_from=None):
     mean, std = torch.tensor([0.48145466, 0.4578275, 0.40821073]), torch.tensor([0.26862954, 0.26130258, 0.27577711])
     decay = [p for n, p in net.named_parameters() if p.ndim > 1]
     rest = [p for n, p in net.named_parameters() if p.ndim <= 1]
-    mean_net = copy.deepcopy(net)  # running mean of the weights; this mean is saved
+    mean_net = copy.deepcopy(net)  # running mean of the weights; the script saves this mean, not the last weights
     opt = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0}], lr=1e-3, betas=(0.9, 0.98))
 
     def padded(texts):
@@ -209,12 +207,13 @@ def fit(data, out, seconds, start_from=None):
         return p, padded([ids[r] for r in rows])
 
     number = {c: i for i, c in enumerate(dict.fromkeys(captions))}
-    words = torch.tensor([number[c] for c in captions])      # equal captions share a number
+    words = torch.tensor([number[c] for c in captions])      # equal captions get the same number
     rng = np.random.default_rng(0 if not start_from else 3)
     held = len(captions) - 2000
-    # How wrong each group was when last used.  Before the first use: faces and "left of" are known to be difficult.
+    # How wrong the network was on each group when the group was last used. Groups that were not used yet start with a
+    # guess: faces and relations such as "left of" are known to be difficult.
     hard = np.array([0.8 if any(w in captions[g * GROUP] for w in HARD_WORDS) else 0.12 for g in range(held // GROUP)])
-    # older PyTorch versions lack this function: then use float32
+    # older PyTorch versions lack this function; then the script computes in float32
     can = getattr(torch.cpu, "get_capabilities", dict)()
     bf16 = bool(can.get("avx512_bf16") or can.get("amx_bf16"))
     t0, step, seen, B = time.time(), 0, 0, BATCH

@@ -69,7 +69,7 @@ NODES = {
 }
 OUTPUTS = ("SaveImage", "PreviewImage")
 SAMPLING = ("KSampler", "KSamplerAdvanced", "SamplerCustomAdvanced")
-TEXTS = ("text", "text_g", "t5xxl")  # inputs of an encoder that decide what is drawn
+TEXTS = ("text", "text_g", "t5xxl")  # the inputs of an encoder that determine the drawn image
 STRANGER = {"1": {"class_type": "TestFresh", "inputs": {"image": ["2", 0]}, "is_changed": [float("nan")]}}
 MOST_HISTORY = 10000
 
@@ -169,7 +169,8 @@ class ComfyUi(Style):
                 "client_id", "")}, "outputs": outputs, "fault": request.fault, "results": {}, "messages": [], "text": "success"}
             for node in graph.values():
                 if node["class_type"] == "TestFresh":
-                    node["is_changed"] = [float("nan")]  # as in the queue of the real server
+                    # the entries have the same form as in the queue of the real server
+                    node["is_changed"] = [float("nan")]
             self.pending.append(job)
         self.line.put(self.work)
         return Answer(200, {"prompt_id": name, "number": number, "node_errors": {}})
@@ -278,7 +279,8 @@ class ComfyUi(Style):
             return Answer(400, b"No WebSocket UPGRADE hdr: None", "text/plain")
         frames = queue.Queue()
         with world.lock:
-            self.sockets[request.query.get("clientId") or uuid.uuid4().hex] = frames  # one connection for each client
+            # a client has only one connection
+            self.sockets[request.query.get("clientId") or uuid.uuid4().hex] = frames
         if bad == "garbage":
             frames.put(bytes(random.Random(1).randbytes(5000)))
         elif bad != "silent":
@@ -318,7 +320,7 @@ class ComfyUi(Style):
     def work(self):
         with self.world.lock:
             if not self.pending:
-                return  # the job was deleted from the queue
+                return  # a client deleted the job from the queue
             job = min(self.pending, key=lambda j: j["number"])
             self.pending.remove(job)
             self.running = job

@@ -61,7 +61,8 @@ COMFY = {"prompt": "dict", "client_id": "str", "prompt_id": "str", "extra_data":
 
 
 class Wrong(Exception):
-    """A field that the protocol does not know or that has a wrong type: its name and the fault."""
+    """The exception for a field that the protocol does not know or that has a wrong type: the field's name and the
+    fault."""
 
     def __init__(self, name, what):
         super().__init__("%s: %s" % (name, what))

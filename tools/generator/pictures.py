@@ -25,7 +25,9 @@ import world  # noqa: E402
 
 MODEL, MODEL_HASH = "drawn-world", "d7a3ec0f1e"
 MOST_SIDE = 4096
-NOISE_SIDE = 256  # noise is as strong as in the sample for this side; on a larger image it would average out
+# the flaw `noise` is drawn at this size, where it is as strong as in the sample; noise drawn on a larger image would
+# average out when the image is reduced
+NOISE_SIDE = 256
 
 STYLE_WORDS = {"a pencil sketch of ": r"(?:pencil )?sketch|pencil drawing", "an oil painting of ": r"oil painting|painting",
                "pixel art of ": r"pixel art"}
@@ -119,7 +121,7 @@ def parse(prompt):
                                        relation=between.group(1), style=style), True
         return world.Scene(category, thing, color, count=count, place=place, time=time, style=style), True
     land = next((LAND_WORDS[w] for w in r.text.replace("|", " ").split() if w in LAND_WORDS), "")
-    if not land and place:  # "on the moon" and no other land
+    if not land and place:  # a place such as "on the moon" names none of the lands
         land = {"on a beach": "beach", "in the desert": "desert", "in the mountains": "mountain"}.get(place, "")
     if land:
         return world.Scene("landscapes", land, time=time, style=style), True
@@ -161,7 +163,8 @@ def plan(prompt, seed):
 
 
 def picture(prompt, seed, width, height):
-    """Returns an RGB image.  The world is square: it is in the middle, and its edges continue on both sides."""
+    """Returns an RGB image. The drawn world is square. In an image that is not square, the world is in the middle,
+    and its edge pixels continue on both sides."""
     p = plan(prompt, seed)
     side = min(width, height)
     first = min(side, NOISE_SIDE) if p.effect == "noise" else side

@@ -29,10 +29,10 @@ MODELS = [{"title": "%s.safetensors [%s]" % (name, digest), "model_name": name, 
 
 class Style:
     """Properties of a protocol."""
-    bearer = False  # requests are authenticated by a key instead of user and password
-    no_origin = False  # requests from browsers (with an Origin header) are rejected
-    open = False  # no authentication is required
-    queued = False  # a job is accepted even if it fails later
+    bearer = False  # the server authenticates requests by a key instead of user and password
+    no_origin = False  # the server rejects requests from browsers (with an Origin header)
+    open = False  # requests need no authentication
+    queued = False  # the server accepts a job even if the job will fail
     routes = ()
 
     def __init__(self, world=None):
@@ -188,7 +188,7 @@ class OpenAi(Style):
 
     def __init__(self, world):
         super().__init__(world)
-        self.kept = collections.OrderedDict()  # files whose addresses a response contained
+        self.kept = collections.OrderedDict()  # files whose addresses were in a response
         self.routes = [("POST", "/v1/images/generations", self.generate), ("GET", "/v1/models", lambda w, r: Answer(
             200, {"object": "list", "data": [{"id": pictures.MODEL, "object": "model", "owned_by": "local"}]}))]
 
@@ -357,7 +357,7 @@ class SdCpp(Style):
 
     @staticmethod
     def image(world, request, body, params, seed, form):
-        method = params.get("sample_method", "euler_a")  # an unknown name is ignored without an error
+        method = params.get("sample_method", "euler_a")  # the server ignores an unknown name without an error
         size, guidance = (body.get("width", 512), body.get("height", 512)), params.get("guidance", {})
         shown = size
         hires = body.get("hires", {})

@@ -35,7 +35,7 @@ def check(what, good, seen=""):
 
 
 class Running:
-    """A server in its own process, as tests start it."""
+    """Starts a server in its own process, as the tests do."""
 
     def __init__(self, *options):
         self.folder = tempfile.TemporaryDirectory(prefix="goldpan-test-")

@@ -43,20 +43,20 @@ class Options:
     faults: tuple = ()          # ((kind, every), ...)
     grid: bool = False
     data_prefix: bool = False
-    auth: str = ""              # user:password of all but the OpenAI paths
-    key: str = ""               # bearer key of the OpenAI paths
+    auth: str = ""              # user:password for all paths except the OpenAI paths
+    key: str = ""               # bearer key for the OpenAI paths
     retry_after: str = "1"
-    job_ttl: float = 600.0      # seconds after which a finished sdcpp job is gone
+    job_ttl: float = 600.0      # seconds after which the server forgets a finished sdcpp job
     most_jobs: int = 64  # maximum number of waiting sdcpp jobs
     no_api: bool = False        # serve only the page of a web interface, like AUTOMATIC1111 without --api
     busy: tuple = ()  # ((path, n), ...): the n-th request whose path begins with this path gets 429
-    trickle: tuple = ()  # beginnings of the paths whose responses are sent in single bytes
+    trickle: tuple = ()  # the server sends the responses of paths that begin with one of these words in single bytes
     output: str = ""            # ComfyUI's output folder; "": a temporary folder
     disable_metadata: bool = False  # like ComfyUI's option of this name
     # OpenAI: the seed of every image, as with stable-diffusion.cpp's server; -1: each image has its own seed
     one_seed: int = -1
     empty_info: bool = False    # txt2img's `info` is an empty string, as from stable-diffusion.cpp
-    socket: str = ""            # how ComfyUI's WebSocket behaves badly: a word of SOCKETS
+    socket: str = ""            # the fault of ComfyUI's WebSocket: a word of SOCKETS
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Request:
     query: dict
     headers: dict
     body: object = None
-    match: object = None  # the match of the path's pattern
+    match: object = None  # the regular expression match of the path
     fault: str = ""             # a fault that the handler must make: notimage, truncated or failed
     drawn: list = field(default_factory=list)  # [{"seed", "flaw"}] of the images made for this request
 
@@ -153,7 +153,8 @@ class World:
 
 
 def take_number(world, request):
-    """Called by a handler after it has checked the request.  Faults that need no image end the request here."""
+    """A handler calls this function after it has checked the request. Faults that need no image end the request
+    here."""
     request.fault = world.fault()
     if request.fault in REFUSALS:
         raise Refused(Answer(0, b""))
@@ -269,7 +270,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if ready and not self.connection.recv(1, socket.MSG_PEEK):
                 return
             if ready:
-                time.sleep(0.05)  # the client sends more, which is not read
+                time.sleep(0.05)  # the client sends more data, which the server does not read
 
     def drip(self, begin):
         """Sends an endless response in single bytes, until the client disconnects."""

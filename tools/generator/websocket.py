@@ -6,7 +6,7 @@ import queue
 import select
 
 TEXT, BINARY, PING = 1, 2, 9
-CLOSE = object()  # in a queue of frames: the connection ends here
+CLOSE = object()  # this value in a queue of frames ends the connection
 
 
 def accept(key):

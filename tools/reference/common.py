@@ -141,7 +141,7 @@ def write_rows(path: Path, head: dict, key: str, rows: list) -> None:
 
 
 def different(old, new, name: str = ""):
-    """Yields the differences of two rows, one line each."""
+    """Yields the differences between two rows, one line for each difference."""
     if isinstance(old, dict) and isinstance(new, dict):
         for k in dict.fromkeys([*old, *new]):
             yield from different(old.get(k), new.get(k), f"{name} {k}".strip())

@@ -140,8 +140,8 @@ def made() -> dict:
 
 
 def apart(old, new, name: str = ""):
-    """As common.different, but numbers may differ by rounding, because numpy may add in another order on another
-    machine."""
+    """Like common.different, but numbers may differ by rounding errors, because numpy may add in another order on
+    another machine."""
     if isinstance(old, dict) and isinstance(new, dict) and old.keys() == new.keys():
         for k in old:
             yield from apart(old[k], new[k], f"{name} {k}".strip())

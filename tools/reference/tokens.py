@@ -116,7 +116,7 @@ def mini_sums(tokenizer, texts: list) -> str:
 
 
 def prompt_lines(folder: Path):
-    """Yields (set, index, text) of the prompt sets beside the repository."""
+    """Yields (set, index, text) for each text of the prompt sets in the folder beside the repository."""
     with open(folder / "PartiPrompts.tsv", encoding="utf-8", newline="") as f:
         at = f.readline().rstrip("\n").split("\t").index("Prompt")
         yield from (("parti", i, line.rstrip("\r\n").split("\t")[at]) for i, line in enumerate(f))

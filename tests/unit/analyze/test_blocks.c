@@ -156,7 +156,8 @@ static void make_scores(size_t n, double share, double shift, uint64_t seed)
         group[i] = (int32_t)(i / 4);
         score[i] =
             25 + sqrt(share) * (double)normal(seed, (uint64_t)group[i]) + sqrt(1 - share) * (double)normal(seed + 1, i);
-        if (i >= n / 5 && i < n / 5 + n / 25) score[i] += shift; /* a cluster of the middle level */
+        /* the raised rows are a cluster of the middle level */
+        if (i >= n / 5 && i < n / 5 + n / 25) score[i] += shift;
     }
 }
 

@@ -27,7 +27,7 @@ static gp_hdbscan_tree cluster(const float *rows, size_t n, size_t d, const run 
     return t;
 }
 
-/* Returns the path of a result of a run: in the sources, or in the folder of larger results that only some machines
+/* Returns the path of a golden result, in the sources or in the folder of larger results that only some machines
  * have. */
 static const char *golden_path(const run *r, const char *what)
 {
@@ -211,7 +211,8 @@ static void test_equals_the_reference_on_larger_sets(void **state)
 static void test_metrics_agree_on_the_sphere(void **state)
 {
     (void)state;
-    /* For unit rows 1 - cos = |x - y|^2 / 2 has the same order, so the tree is the same with min_samples 1. */
+    /* For unit rows 1 - cos = |x - y|^2 / 2 has the same order, so the tree of both distances is the same with
+     * min_samples 1. */
     float *rows = random_rows(4, 300, 8, 6, false);
     run r = {.set = "sphere", .size = 5, .samples = 5};
     for (size_t i = 0; i < 300; i++) {
@@ -240,7 +241,8 @@ static void test_what_cannot_be(void **state)
     assert_int_equal(gp_hdbscan(rows, 1, 4, NULL, &t, &err), GP_ERR_USAGE);
     o.min_cluster_size = 1;
     assert_int_equal(gp_hdbscan(rows, 4, 1, &o, &t, &err), GP_ERR_USAGE);
-    o.min_cluster_size = 2, o.min_samples = 100; /* min_samples is larger than the number of rows: all rows are used */
+    /* if min_samples is larger than the number of rows, all rows are used */
+    o.min_cluster_size = 2, o.min_samples = 100;
     assert_int_equal(gp_hdbscan(rows, 4, 1, &o, &t, &err), GP_OK);
     gp_hdbscan_clear(&t);
 }

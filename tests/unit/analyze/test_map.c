@@ -215,8 +215,8 @@ static void test_threads_do_not_matter(void **state)
     gp_free(rows);
 }
 
-/* With enough rows, the threads share the layout.  Also tests another curve, more dimensions, and other numbers of
- * negative samples. */
+/* With enough rows, several threads compute the layout together. Also tests another curve, more dimensions, and other
+ * numbers of negative samples. */
 static void test_threads_do_not_matter_to_many_rows(void **state)
 {
     (void)state;
@@ -239,7 +239,7 @@ static void test_threads_do_not_matter_to_many_rows(void **state)
     free(rows);
 }
 
-/* New rows are placed in their own cluster, and no other row moves. */
+/* gp_umap_transform places new rows near their own cluster, and moves no other row. */
 static void test_new_rows_find_their_place(void **state)
 {
     (void)state;
@@ -267,7 +267,7 @@ static void test_new_rows_find_their_place(void **state)
 
 /* ------------------------------------------------------------------ h-NNE's projection */
 
-/* The package does not determine signs, so each axis may be mirrored. */
+/* umap-learn does not determine the signs of the axes, so each axis may be mirrored. */
 static void check_projection(const char *set, const char *path, const float *rows, size_t n, size_t d)
 {
     float *out = malloc(n * 2 * sizeof *out);

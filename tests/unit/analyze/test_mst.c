@@ -62,8 +62,8 @@ static void plain_prim(const double *reach, size_t n, gp_mst_edge *tree)
     free(best);
 }
 
-/* Compares the tree with the plain algorithm. exact: distances have no rounding errors, so that ties are the same in
- * both. */
+/* Compares the tree with the plain algorithm. exact: distances have no rounding errors, so both algorithms have the
+ * same ties. */
 static void check_tree(const char *what, const float *rows, size_t n, size_t d, gp_metric metric, uint32_t samples)
 {
     gp_mst_edge *want = malloc(n * sizeof *want), *got = malloc(n * sizeof *got);
@@ -228,8 +228,8 @@ static void test_tree_holds_together(void **state)
     for (size_t i = 0; i < N; i++) {
         assert_true(t.strength[i] >= 0 && t.strength[i] <= 1 && t.outlier[i] >= 0 && t.outlier[i] <= 1);
         if (t.strength[i] > 0)
-            assert_true(t.labels[i] >= 0); /* 0 in a cluster with equal rows, whose density is
-                                                               * infinite */
+            assert_true(t.labels[i] >= 0); /* the value is 0 in a cluster with equal rows, because the density of
+                                                               * equal rows is infinite */
     }
     gp_hdbscan_clear(&t);
     free(rows);

@@ -186,7 +186,7 @@ static void check_eight(size_t n, size_t d, size_t k, float shift)
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
     gp_error err = {0};
     for (size_t i = 0; i < n * d; i++) x[i] += shift;
-    memset(x + 7 * d, 0, d * sizeof *x); /* a row of zeros, and a row that is far away */
+    memset(x + 7 * d, 0, d * sizeof *x); /* one row of zeros, and one row that is far away from all others */
     for (size_t j = 0; j < d; j++) x[11 * d + j] *= j % 2 ? 30 : -20;
     for (int metric = 0; metric < 2; metric++) {
         o.metric = (gp_metric)metric, o.threads = 2;
@@ -213,7 +213,8 @@ static void test_eight_bits_find_the_same(void **state)
     check_eight(640, 512, 20, 0.25f);
 }
 
-/* No int8 product has a larger error than its bound, and the bounds are selective for ordinary rows. */
+/* No int8 product has a larger error than its bound, and for ordinary rows the bounds are small enough to exclude
+ * most pairs. */
 static void test_bounds_of_eight_bits_hold(void **state)
 {
     (void)state;
@@ -246,7 +247,7 @@ static void test_bounds_of_eight_bits_hold(void **state)
                         double distance = plain_distance(x + i * D, x + j * D, D, (gp_metric)metric);
                         double likeness =
                             metric == GP_METRIC_COSINE ? 1 - distance : -distance * distance * s.scale * s.scale / 2;
-                        /* the value that knn.h calls similarity, of j to i and of i to j */
+                        /* the similarity, as knn.h defines it, of j to i and of i to j */
                         double own[2] = {0, 0}, value = (double)tile[r * GP_QUERIES + o];
                         for (size_t l = 0; metric == GP_METRIC_EUCLIDEAN && l < D; l++) {
                             own[0] += (double)x[i * D + l] * (double)x[i * D + l] * s.scale * s.scale / 2;
@@ -268,7 +269,7 @@ static void test_bounds_of_eight_bits_hold(void **state)
     free(x);
 }
 
-/* Rows that int8 cannot separate: float products are used instead. */
+/* If int8 cannot separate the rows, goldpan uses float products instead. */
 static void test_eight_bits_give_up(void **state)
 {
     (void)state;
@@ -289,8 +290,8 @@ static void test_eight_bits_give_up(void **state)
 
 /* ------------------------------------------------------------------ approximate search */
 
-/* Checks that found distances are right, without the row itself and without repeated ids.  Returns the share of true
- * neighbours that were found. */
+/* Checks that the found distances are right, and that no list contains the row itself or an id twice. Returns the
+ * share of true neighbours that were found. */
 static double share_found(const float *rows, size_t n, size_t d, size_t k, gp_metric metric, double recall)
 {
     uint32_t *all = malloc(n * k * sizeof *all), *ids = malloc(n * k * sizeof *ids),
@@ -333,14 +334,15 @@ static void test_recall_is_kept(void **state)
         double share = share_found(x, 21000, 24, 12, (gp_metric)(i % 2), wanted[i]);
         print_message("recall %.3f asked for, %.4f found\n", wanted[i], share);
         assert_true(share >= wanted[i] - 0.02);
-        /* a share of 1 means that no neighbour was missed; then the search was exact and the test has no effect */
+        /* the share must be below 1: if no neighbour was missed, the search was exact, and the test does not test
+         * IVF */
         assert_true(i || share < 1);
     }
     free(x);
 }
 
-/* Rows without clusters are compared with all rows, equal rows fill lists of their own, and a few rows are searched
- * exactly. */
+/* Three inputs for IVF: rows without clusters, which are compared with all rows; equal rows, which fill lists of
+ * their own; and few rows, which are searched exactly. */
 static void test_recall_where_cells_do_not_help(void **state)
 {
     (void)state;

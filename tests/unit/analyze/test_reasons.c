@@ -125,7 +125,8 @@ static void test_settings_categories_and_a_rule(void **state)
     gp_mem_free(text);
 }
 
-/* Example A of the specification: rows 0 to 3 of twelve on a line, importance 1 and 0, threshold 12.55. */
+/* A worked example: the slice has rows 0 to 3 of twelve rows on a line. The importances are 1 and 0, the threshold is
+ * 12.55. */
 static void test_tree_of_the_worked_example(void **state)
 {
     (void)state;
@@ -176,7 +177,7 @@ static void test_a_title_is_never_empty(void **state)
 
 /* ------------------------------------------------------------------ duplicates */
 
-/* The definition of the groups, without optimisations. */
+/* Computes the groups by their definition, without optimisations. */
 static void plain_groups(const float *rows, size_t n, size_t d, const double *worth, const uint64_t *phashes,
                          double least, unsigned bits, int32_t *group)
 {

@@ -281,7 +281,7 @@ static unsigned false_runs(double alpha, unsigned runs)
 static void test_few_false_slices(void **state)
 {
     (void)state;
-    assert_true(false_runs(0, 400) < 20); /* with the defaults: fewer than 5 % */
+    assert_true(false_runs(0, 400) < 20); /* with the default options, fewer than 5 % of the runs report a slice */
     /* the error rate is about alpha: 60 +- 7 of 300 runs at 20 % */
     unsigned often = false_runs(0.2, 300);
     assert_true(often >= 35 && often <= 82);

@@ -57,8 +57,9 @@ static void take_means(void)
     for (size_t k = 0; k < ITEMS; k++) mean[k] = rows[k] > 0 ? mean[k] / rows[k] : NAN;
 }
 
-/* Finds slices. both: tests rows and items together; else only items, which may all be exchanged with each other. out:
- * slices of rows and of items, zeroed before the call.  Owned: gp_an_slices_clear. */
+/* Finds slices. both: if true, rows and items are tested together; otherwise only items are tested, and all items may
+ * be exchanged with each other. out: slices of rows and of items, zeroed before the call. Owned:
+ * gp_an_slices_clear. */
 static void find(bool both, int threads, gp_slices out[2])
 {
     gp_error err = {0};
@@ -82,7 +83,8 @@ static void find(bool both, int threads, gp_slices out[2])
 
 typedef struct counts {
     size_t rows, items;
-    double p; /* p of the first slice of items; without any, of the first slice of rows; else 1 */
+    /* p of the first slice of items; if there is none, p of the first slice of rows; if there is none either, 1 */
+    double p;
 } counts;
 
 static counts search(bool both, int threads)
@@ -110,8 +112,9 @@ static void test_the_level_holds_for_both(void **state)
         }
         print_message("effect %d %%: %zu together, %zu of items alone, of %d\n", share, together, alone, TABLES);
         assert_in_range(together, 0, 3); /* more than 3 tables with a false slice have a probability of 0.3 % */
-        if (share == 0) /* too many false slices, because the mean of 1 row is treated like the mean of 9 rows */
-            assert_in_range(alone, 6, TABLES);
+        /* a test of items alone reports too many false slices, because it treats the mean of 1 row like the mean of 9
+         * rows */
+        if (share == 0) assert_in_range(alone, 6, TABLES);
     }
 }
 
@@ -121,10 +124,12 @@ static void test_planted_items_are_found(void **state)
     size_t in_items = 0, in_rows = 0;
     for (uint64_t t = 0; t < 20; t++) {
         make_scores(0.1, 77 * t);
-        for (uint32_t k = 120; k < 125; k++) add_to_item(k, 1.5); /* one of the 32 clusters of items */
+        /* the raised items are one of the 32 clusters of items */
+        for (uint32_t k = 120; k < 125; k++) add_to_item(k, 1.5);
         in_items += search(true, 1).items > 0;
         make_scores(0.1, 77 * t);
-        for (size_t i = 0; i < ROWS; i++) score[i] += 1.5 * (i * 32 / ROWS == 20); /* one of the 32 clusters of rows */
+        /* the raised rows are one of the 32 clusters of rows */
+        for (size_t i = 0; i < ROWS; i++) score[i] += 1.5 * (i * 32 / ROWS == 20);
         in_rows += search(true, 1).rows > 0;
     }
     print_message("%zu of items, %zu of rows, of 20\n", in_items, in_rows);

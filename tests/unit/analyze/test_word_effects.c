@@ -8,7 +8,8 @@
 
 enum { MOST = 400, VOCABULARY = 24, LONGEST = 400 };
 
-/* Prompts such as "w3, w7, w9": each word has its own probability.  A prompt has about three images with scores. */
+/* Makes prompts such as "w3, w7, w9", in which each word has its own probability. Each prompt has about three images
+ * with scores. */
 typedef struct sample {
     size_t prompts, n;
     char text[MOST][LONGEST];

@@ -75,7 +75,7 @@ static void test_null(void **state)
     WRONG(gp_embed_files(model, NULL, 1, NULL, x, ok, NULL, &err));
     WRONG(gp_find_images(NULL, 0, &paths, &count, &err));
     assert_int_equal(gp_catalog_open("/tmp/goldpan-nowhere.db", 64, &cat, &err), GP_ERR_UNSUPPORTED);
-    /* every call also works without a gp_error */
+    /* every call also works if err is NULL */
     assert_int_equal(gp_catalog_open(NULL, 0, &cat, NULL), GP_ERR_USAGE);
     assert_int_equal(gp_image_decode("/tmp/goldpan-nowhere.png", 0, &pixels, NULL), GP_ERR_NOT_FOUND);
 }
@@ -160,7 +160,7 @@ static void test_parts(void **state)
     assert_true(scores[0] == 0 && scores[1] > 99.999 && scores[1] < 100.001 && scores[2] == 0);
 }
 
-/* A call with no images or no texts does nothing and succeeds. */
+/* A call with 0 images or 0 texts does nothing and succeeds. */
 static void test_none(void **state)
 {
     (void)state;

@@ -9,7 +9,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* Under ThreadSanitizer a tenth of the work lasts as long, and steps that cannot be stopped last longer. */
+/* Under ThreadSanitizer the work takes about ten times as long, so the tests do a tenth of it. Steps that cannot be
+ * stopped take longer there too. */
 #if defined(__SANITIZE_THREAD__)
 enum { SLOWER = 10 };
 #else
@@ -22,12 +23,12 @@ static gp_error err;
 
 typedef struct watcher {
     pthread_t thread;
-    atomic_bool *flag; /* stop when it is set; NULL: never */
+    atomic_bool *flag; /* the callback stops the call when this flag is set; NULL: it never stops the call */
     int calls, stop_at;
     uint64_t done, total;
-    double last, longest; /* seconds: of the last call; between two calls */
+    double last, longest; /* in seconds: the time of the last callback; the longest time between two callbacks */
     double told;          /* when it first said stop */
-    bool strange;         /* called from another thread, or `done` fell */
+    bool strange;         /* the callback ran on another thread, or `done` became smaller */
     char stage[32];
 } watcher;
 
@@ -54,7 +55,8 @@ static void *set_soon(void *flag)
 
 /* ------------------------------------------------------------------ the calls */
 
-/* An options struct of any of the calls: all begin with their size.  Room for a field that goldpan does not know. */
+/* An options struct of any of the tested functions; each begins with its size. The union is larger, so that a test
+ * can add a field that goldpan does not know. */
 typedef union any_options {
     size_t size;
     gp_encode_options encode;
@@ -66,7 +68,7 @@ typedef union any_options {
     unsigned char bytes[256];
 } any_options;
 
-/* What the calls work on, small or large enough to last. */
+/* The input of the tested functions: small, or large enough that a call takes a second or more. */
 typedef struct work {
     size_t n, d, floats;
     float *rows, *out;      /* [n, d]; rows has `floats` */
@@ -172,7 +174,8 @@ static gp_status run_sources(work *w, const void *o)
     return gp_embed_sources(model, w->sources, w->n, o, w->out, w->statuses, NULL, &err);
 }
 
-/* n, d: what lasts a second or more.  watch, threads: where the options struct has them. */
+/* n, d: a size for which the call takes a second or more. watch, threads: the offsets of these fields in the options
+ * struct. */
 typedef struct one_call {
     const char *stage;
     gp_status (*run)(work *w, const void *options);
@@ -210,7 +213,8 @@ static void set_up(const one_call *c, any_options *o, watcher *w, int threads)
 
 /* ------------------------------------------------------------------ the tests */
 
-/* The same bits without options and with any number of threads; the last report says that all is done. */
+/* A call returns the same bits without options and with any number of threads. The last progress report says that all
+ * work is done. */
 static void test_small(void **state)
 {
     (void)state;
@@ -256,7 +260,7 @@ static void test_options(void **state)
         assert_ok(c->run(&w, &o));
         o.bytes[c->size + 8] = 1;
         assert_int_equal(c->run(&w, &o), GP_ERR_UNSUPPORTED);
-        o.size = c->progress; /* an older caller without the callback */
+        o.size = c->progress; /* the shorter struct of an older caller, without the callback */
         seen.calls = 0;
         assert_ok(c->run(&w, &o));
         assert_int_equal(seen.calls, 0);
@@ -282,8 +286,9 @@ static void test_stop_at_once(void **state)
     clear(&w);
 }
 
-/* Another thread sets a flag while the call works: reports came in time, and the call ends soon.  The bounds leave room
- * for a busy machine and for ThreadSanitizer; without load the figures are near 0.1 s. */
+/* Another thread sets the stop flag during the call. Progress reports must come often enough, and the call must end
+ * soon after the flag is set. The time limits are generous for a busy machine and for ThreadSanitizer; on an idle
+ * machine the times are near 0.1 s. */
 static void stop_soon(const one_call *c, work *w, int threads)
 {
     any_options o;

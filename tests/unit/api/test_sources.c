@@ -151,7 +151,7 @@ static void hear_own(void *user, size_t index, const char *path)
     ((heard *)user)->own = index;
 }
 
-/* sources[1..] are wrong in one way each; the first and the last are not. */
+/* The first and the last source are valid. Each source between them is invalid in one way. */
 static void test_broken_among_good(void **state)
 {
     (void)state;
@@ -244,7 +244,7 @@ static void test_overflow(void **state)
     for (size_t i = 0; i < N; i++) assert_int_equal(statuses[i], GP_ERR_USAGE);
 }
 
-/* goldpan's mark is found in bytes as in a file; pixels have no mark. */
+/* goldpan finds its mark in an image given as bytes, as it does in a file. Pixels have no mark. */
 static void test_own(void **state)
 {
     (void)state;
@@ -275,7 +275,7 @@ static void test_own(void **state)
     free(memory);
 }
 
-/* An array of an older or newer caller's structs, and one that is not initialised. */
+/* Tests arrays of structs from an older caller and from a newer caller, and an array that is not initialised. */
 static void test_sizes_of_elements(void **state)
 {
     (void)state;

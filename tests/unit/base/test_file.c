@@ -82,7 +82,7 @@ static void reads(void **state)
     assert_int_equal(gp_file_read(in("a/b"), 10, &b, NULL), GP_ERR_NOT_FOUND);
 }
 
-/* A file that is larger than its stated size: the buffer grows until the end of the file. */
+/* If a file is larger than its stated size, the buffer grows until the end of the file. */
 static void reads_large(void **state)
 {
     (void)state;
@@ -120,7 +120,7 @@ static void not_regular(void **state)
     int file = -1;
     uint64_t size = 0;
     assert_int_equal(mkfifo(in("fifo"), 0600), 0);
-    alarm(1800); /* kills the test program if opening a file blocks */
+    alarm(1800); /* the alarm kills the test program if opening a file blocks */
     assert_int_equal(gp_file_read(in("fifo"), 10, &b, &err), GP_ERR_IO);
     assert_non_null(strstr(err.message, "is not a regular file"));
     assert_int_equal(gp_file_open(in("fifo"), &file, &size, &err), GP_ERR_IO);
@@ -182,7 +182,7 @@ static void replaces(void **state)
     assert_ok(gp_file_replace(in("fresh"), "", 0, &err));
     umask(mask);
     assert_true(stat(in("fresh"), &about) == 0 && (about.st_mode & 0777) == 0640 && about.st_size == 0);
-    /* through a link: the link stays, and its target is replaced */
+    /* if the path is a link, the link stays and its target is replaced */
     assert_int_equal(symlink("old", in("link")), 0);
     assert_ok(gp_file_replace(in("link"), "by link", 7, &err));
     assert_true(lstat(in("link"), &about) == 0 && S_ISLNK(about.st_mode));

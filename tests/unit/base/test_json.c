@@ -89,7 +89,7 @@ static void lax(void **state)
     root = parse("NaN", false);
     assert_true(gp_json_real(root, &d) && isnan(d));
     gp_json_free(root);
-    root = parse("[\"\t\xFF\"]", false); /* bytes are kept as they are */
+    root = parse("[\"\t\xFF\"]", false); /* lax mode keeps bytes that are not UTF-8 as they are */
     assert_string_equal(gp_json_text(gp_json_at(root, 0), NULL), "\t\xFF");
     gp_json_free(root);
 }
@@ -166,7 +166,8 @@ static void depth(void **state)
     assert_string_equal(err.message, "JSON: nested too deeply at byte 64");
     for (size_t i = 0; i < BOMB; i++) text[i] = "{\"\":"[i % 4];
     assert_int_equal(gp_json_parse(text, BOMB, false, INT32_MAX, &root, &err), GP_ERR_FORMAT);
-    assert_string_equal(err.message, "JSON: nested too deeply at byte 4000"); /* 1000 is the largest allowed depth */
+    /* 1000 is the largest nesting depth that the parser allows */
+    assert_string_equal(err.message, "JSON: nested too deeply at byte 4000");
     memset(text, '[', 64);
     memset(text + 64, ']', 64);
     assert_ok(gp_json_parse(text, 128, true, 0, &root, &err));

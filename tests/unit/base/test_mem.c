@@ -70,7 +70,8 @@ static void fails_on_demand(void **state)
     gp_mem_fail_at(2);
     void *first = gp_mem_new(1, 1);
     assert_non_null(first);
-    assert_null(gp_mem_resize(kept, 2, 1)); /* the second allocation fails; `kept` stays valid */
+    /* the second allocation fails, and the memory that `kept` points to stays valid */
+    assert_null(gp_mem_resize(kept, 2, 1));
     void *third = gp_mem_zero(1, 1);
     assert_non_null(third);
     assert_int_equal(gp_mem_fail_at(1), 3);

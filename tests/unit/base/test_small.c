@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-/* XXH3-128 with seed 0 of the bytes 7 i + 3, by the Python package xxhash 4.1 (xxHash 0.8.4).  At these lengths the
- * algorithm changes. */
+/* XXH3-128 with seed 0 of the bytes 7 i + 3, by the Python package xxhash 4.1 (xxHash 0.8.4). The lengths in the
+ * table are those at which XXH3 changes its algorithm. */
 static const struct {
     size_t size;
     const char *hex;
@@ -132,7 +132,7 @@ static void cpu_switch(void **state)
     assert_int_equal(features_with("-avx2"), gp_cpu_limit(all, "-avx2"));
     assert_int_equal(features_with("amx"), all & EVERYTHING);
 #if defined(__x86_64__)
-    /* the compiler's runtime also reads CPUID and XCR0 */
+    /* the expected features come from the compiler's runtime, which also reads CPUID and XCR0 */
     assert_int_equal((all & GP_CPU_SSE41) != 0, __builtin_cpu_supports("sse4.1") != 0);
     assert_int_equal((all & GP_CPU_AVX2) != 0, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
     assert_int_equal((all & GP_CPU_AVX512) != 0,

@@ -67,8 +67,8 @@ static void helpers(void **state)
     assert_false(gp_str_ends("png", ".png"));
     assert_true(gp_str_equal_nocase("File_Name", "file_nAME"));
     assert_false(gp_str_equal_nocase("file", "file_"));
-    assert_false(gp_str_equal_nocase("[", "{")); /* these characters differ only in the bit that separates upper and
-                                                  * lower case */
+    assert_false(gp_str_equal_nocase("[", "{")); /* these characters are not letters, but differ only in the bit that
+                                                  * separates upper and lower case */
     char *text = gp_str_dup_n("abc", 2);
     assert_string_equal(text, "ab");
     gp_mem_free(text);
@@ -211,7 +211,7 @@ static bool set_comma_locale(void)
         "cd %s && printf 'LC_NUMERIC\\ndecimal_point \",\"\\nthousands_sep \".\"\\ngrouping 3\\nEND LC_NUMERIC\\n' >s"
         " && localedef -c -i s ./comma 2>/dev/null",
         folder);
-    int made = system(command); /* exit code 1: warnings about missing categories */
+    int made = system(command); /* localedef ends with exit code 1 if it only warns about missing categories */
     setenv("LOCPATH", folder, 1);
     bool set = made != -1 && setlocale(LC_NUMERIC, "comma") != NULL;
     snprintf(command, sizeof command, "rm -r %s", folder);
@@ -229,7 +229,7 @@ static void foreign_locale(void **state)
     char plain[32];
     double d;
     snprintf(plain, sizeof plain, "%.1f", 1.5);
-    assert_string_equal(plain, "1,5"); /* the locale does use a decimal comma */
+    assert_string_equal(plain, "1,5"); /* printf uses the decimal comma of the locale */
     gp_str s = GP_STR_INIT;
     gp_str_printf(&s, "%.2f ", 1.5);
     gp_json_put_real(&s, 0.1);
@@ -242,7 +242,7 @@ static void foreign_locale(void **state)
     assert_true(gp_json_real(gp_json_at(root, 0), &d) && d == 2.5);
     gp_json_free(root);
     snprintf(plain, sizeof plain, "%.1f", 1.5);
-    assert_string_equal(plain, "1,5"); /* the locale is active again */
+    assert_string_equal(plain, "1,5"); /* afterwards the locale of the test is active again */
     gp_str_clear(&s);
     setlocale(LC_NUMERIC, "C");
 }

@@ -49,10 +49,10 @@ out:
     return st;
 }
 
-/* An analysis of n images with `levels` levels, level l of 2 << l clusters; image row i lies in cluster i % count.  Two
- * categories: even and odd rows, except that every 7th row has no category.  Three slices: the third one is within the
- * second category, and inside the first slice.  Pairs of near-duplicates: rows 0 and 1, 2 and 3, ... of the first n / 4
- * rows.  `mark` goes into every text and number, so that parts of two analyses are told apart. */
+/* An analysis of n images with `levels` levels, level l of 2 << l clusters; image row i lies in cluster i % count.
+ * Two categories: even and odd rows, except that every 7th row has no category. Three slices: the third one is within
+ * the second category, and inside the first slice. Pairs of near-duplicates: rows 0 and 1, 2 and 3, ... of the first
+ * n / 4 rows. `mark` goes into every text and number, so that parts of two analyses can be distinguished. */
 enum { MADE_LEVELS = 6 };
 typedef struct made {
     gp_cat_analysis a;
@@ -138,7 +138,9 @@ static inline made *make_analysis(const char *scorer, const int64_t *images, siz
                                       .p_corrected = 0.02,
                                       .parent = s == 2   ? 0
                                                 : s == 0 ? 1
-                                                         : -1, /* the parent may also come later in the list */
+                                                         /* the parent of a slice may come after the slice in the
+                                                          * list */
+                                                         : -1,
                                       .title = m->texts[2],
                                       .reasons_json = "[]"};
     m->a.categories = m->categories, m->a.category_count = 2, m->a.category = m->category;

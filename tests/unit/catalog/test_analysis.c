@@ -63,8 +63,8 @@ static void test_matrix(void **state)
     size_t count = 0;
     assert_int_equal(sqlite3_exec(cat->db, "DELETE FROM prompt_embeddings WHERE prompt = 2", NULL, NULL, NULL), 0);
     assert_ok(gp_cat_prompt_vectors(cat, encoder, m.prompts, m.n, &ids, &vectors, &count, &err));
-    assert_int_equal(count, 4); /* four of five: one image has no embedding; the fifth row is the 0 of the image without
-                                 * a score */
+    assert_int_equal(count, 4); /* of five prompts, one has no embedding; the prompt number 0 of an image without a
+                                 * score is not a prompt */
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(ids[i], i == 0 ? 1 : i + 2);
         assert_true(vectors[i * DIMS + 2] == (float)(ids[i] - 1) && vectors[i * DIMS + 3] == 1);
@@ -215,7 +215,7 @@ static void test_put_and_read(void **state)
                               " AND c.cluster = f.cluster JOIN cluster_images u ON u.level = f.level - 1"
                               " AND u.image = f.image WHERE u.cluster <> c.parent"),
                      0);
-    /* The views return the same values. */
+    /* The SQL views return the same values as the functions. */
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_standings WHERE score IS NOT NULL AND path LIKE '/x/%'"), 80);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_standings WHERE category = 'houses 5'"), 35);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_slices WHERE category IS NULL AND title = 'red foxes 5'"), 2);
@@ -244,7 +244,7 @@ static void test_replaced_whole(void **state)
     gp_cat_close(cat);
 }
 
-/* Each scorer keeps its own analysis; the views show that of the scorer used last. */
+/* Each scorer keeps its own analysis. The SQL views show the analysis of the scorer used last. */
 static void test_two_scorers(void **state)
 {
     (void)state;
@@ -254,7 +254,8 @@ static void test_two_scorers(void **state)
     int64_t encoder = put_encoder(cat, "w");
     put_analysis(cat, "clip/w", x.images, 80, 5);
     put_scorer(cat, "other/w", encoder);
-    assert_int_equal(ask(cat, "SELECT count(*) FROM v_slices"), 0); /* this scorer has no analysis */
+    /* the scorer that was used last has no analysis */
+    assert_int_equal(ask(cat, "SELECT count(*) FROM v_slices"), 0);
     put_analysis(cat, "other/w", x.images, 80, 6);
     put_analysis(cat, "other/w", x.images, 80, 7);
     assert_whole(cat, 2, 80);
@@ -316,12 +317,13 @@ static void test_failed_leaves_the_one_before(void **state)
     int64_t *images = malloc(80 * sizeof *images);
     memcpy(images, x.images, 80 * sizeof *images);
     m->a.images = images;
-    images[79] = 4711; /* an image that does not exist */
+    images[79] = 4711; /* the analysis contains an image that does not exist */
     assert_int_not_equal(gp_cat_analysis_put(cat, &m->a, &err), GP_OK);
     images[79] = images[78]; /* an image twice */
     assert_int_not_equal(gp_cat_analysis_put(cat, &m->a, &err), GP_OK);
     images[79] = x.images[79];
-    m->slices[2].parent = 1000; /* a slice that does not exist, which is noticed only at the end */
+    /* a slice refers to a parent slice that does not exist; goldpan detects this only at the end */
+    m->slices[2].parent = 1000;
     assert_int_not_equal(gp_cat_analysis_put(cat, &m->a, &err), GP_OK);
     m->slices[2].parent = -1;
     m->slices[2].space = "elsewhere";
@@ -420,7 +422,7 @@ static void test_map(void **state)
     gp_mem_free(settings);
     assert_memory_equal(place, back, sizeof place);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_map WHERE path LIKE '/x/%'"), 20);
-    /* An image that does not exist: nothing is changed or removed. */
+    /* If the map contains an image that does not exist, goldpan changes and removes nothing. */
     int64_t nobody = 4711;
     assert_int_not_equal(gp_cat_map_put(cat, x.encoder, "{}", &nobody, place, 1, true, &err), GP_OK);
     assert_int_equal(ask(cat, "SELECT count(*) FROM map_images"), 20);
@@ -453,7 +455,7 @@ static const char version_1_rows[] =
     "INSERT INTO scores(scorer, prompt, image, value) SELECT 1, prompt, image, image / 10.0 FROM image_prompts;"
     "INSERT INTO failures(path, stage, message, size, mtime_ns) VALUES('/x/bad.png', 'add', 'torn', 5, 77);";
 
-/* Every row and mark is kept; quality measures are missing and not 0. */
+/* The migration keeps every row and mark. Quality measures are NULL after the migration, not 0. */
 static void test_from_version_5(void **state)
 {
     (void)state;
@@ -513,7 +515,8 @@ static void test_from_version_5(void **state)
     gp_cat_close(cat);
 }
 
-/* Scorers get the new column `needs` and may have no encoder; rows that refer to them stay. */
+/* The migration adds the column `needs` to scorers, and allows scorers without an encoder. Rows that refer to scorers
+ * stay. */
 static void test_from_version_7(void **state)
 {
     (void)state;
@@ -565,7 +568,7 @@ static void test_from_version_7(void **state)
     }
 }
 
-/* Schema version 6 stored an interrupted image as planned, with a message. */
+/* Schema version 6 stored the state of an interrupted image as `planned`, with a message. */
 static void test_from_version_6(void **state)
 {
     (void)state;
@@ -631,7 +634,8 @@ static void test_from_version_1(void **state)
     assert_ok(gp_db_exec(cat, "INSERT INTO picks(image, rank, scorer, rule) VALUES(2, 1, 1, 'per_prompt=1')", &err));
     gp_cat_close(cat);
     cat = NULL;
-    cat = catalog_open(at("old.db"), GP_CATALOG_READONLY); /* a temporary copy, which is migrated */
+    /* goldpan opens a temporary copy of the catalog, and migrates this copy */
+    cat = catalog_open(at("old.db"), GP_CATALOG_READONLY);
     assert_int_equal(ask(cat, "PRAGMA user_version"), GP_DB_VERSION);
     assert_int_equal(ask(cat, "SELECT sum(picked) FROM v_images"), 1);
     gp_cat_close(cat);
@@ -646,7 +650,7 @@ static void test_from_version_1(void **state)
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE rank BETWEEN 1 AND 4 AND candidates = 4"), 80);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE evidence = 'stated'"), 40);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE evidence = 'derived'"), 40);
-    /* every file will be read again, and the failed file is tried again */
+    /* after the migration, `add` reads every file again, including the file that failed */
     assert_int_equal(ask(cat, "SELECT count(*) FROM paths WHERE size = 0 AND mtime_ns = 0"), 80);
     assert_int_equal(ask(cat, "SELECT count(*) FROM failures WHERE passing = 1"), 1);
     assert_ok(gp_cat_matrix_read(cat, "clip/w", &x, &err));

@@ -50,7 +50,7 @@ static void test_file_replaced(void **state)
     assert_int_equal(todo.ids[0], now);
     assert_string_equal(todo.paths[0], "/x/a.png");
     gp_cat_todo_clear(&todo);
-    /* The same content appears at another path: there is nothing to do for it. */
+    /* If the same content appears at another path, there is no new image to encode or score. */
     assert_int_equal(put_image(cat, 1, "/y/a.png"), old);
     assert_ok(gp_cat_images_todo_count(cat, encoder, false, &lacking, &having, &err));
     assert_int_equal(lacking, 1);
@@ -93,7 +93,8 @@ static void test_moved_and_missing(void **state)
     assert_int_equal(todo.ids[0], moved);
     assert_string_equal(todo.paths[0], "/y/a.png");
     gp_cat_todo_clear(&todo);
-    /* Images that were missing are found again, as after a disk is plugged in again. */
+    /* Missing images are candidates again when their files are found again, for example after a disk was plugged
+     * in. */
     assert_ok(gp_cat_path_known(cat, "/x/gone.png", 1002, 77, &known, &err));
     assert_int_equal(known, gone);
     assert_ok(gp_cat_images_todo(cat, encoder, moved, 10, false, &todo, &err));
@@ -125,7 +126,8 @@ static void test_prompt_precedence(void **state)
     assert_false(changed);
     assert_int_equal(ask(cat, "SELECT p.text = 'a fox' FROM image_prompts JOIN prompts p ON p.id = prompt"), 1);
     assert_int_equal(ask(cat, "SELECT count(*) FROM prompts"), 2); /* a prompt of lower priority is not stored */
-    table.text = table.raw = "a red fox";                          /* the user corrected the table */
+    /* a corrected prompt from the table replaces the earlier prompt from the table */
+    table.text = table.raw = "a red fox";
     assert_ok(gp_cat_prompt_put(cat, image, &table, &changed, &err));
     assert_true(changed);
     table.settings_json = "{\"category\":\"animals\"}";
@@ -156,7 +158,7 @@ static void test_failures(void **state)
     assert_int_equal(lacking, 1);
     put_image(cat, 3, "/x/bad.png"); /* the file was repaired */
     assert_int_equal(ask(cat, "SELECT count(*) FROM failures"), 0);
-    /* A good file becomes damaged: its image is missing then. */
+    /* If a valid file becomes damaged, its image counts as missing. */
     assert_ok(gp_cat_failure_put(cat, "/x/a.png", 4, 99, 0, "add", "empty file", false, &err));
     assert_ok(gp_cat_images_todo_count(cat, encoder, false, &lacking, &having, &err));
     assert_int_equal(lacking, 1);
@@ -363,7 +365,8 @@ static bool exists_not_best(void *user, const char *path)
     return strcmp(path, "/x/0_3.png") != 0;
 }
 
-/* A missing image has no rank and is not a candidate.  If it is a pick, it stays visible until the next pick. */
+/* A missing image has no rank and is not a candidate. If a missing image is a pick, `picks` contains it until the
+ * next call of pick. */
 static void test_gone_is_not_ranked(void **state)
 {
     (void)state;
@@ -405,7 +408,8 @@ static void test_gone_is_not_ranked(void **state)
     gp_cat_close(cat);
 }
 
-/* A guess is scored only on request.  An image without a prompt keeps its settings.  Both kinds are counted. */
+/* An image whose prompt is a guess is scored only on request. An image without a prompt keeps its settings. The
+ * catalog counts both kinds of images. */
 static void test_guesses(void **state)
 {
     (void)state;
@@ -422,7 +426,7 @@ static void test_guesses(void **state)
     assert_ok(gp_cat_prompt_put(cat, images[0], &guess, &changed, &err));
     assert_true(changed);
     assert_ok(gp_cat_prompt_put(cat, images[1], &none, &changed, &err));
-    assert_false(changed); /* the file was not read again, so the prompt from its metadata stays */
+    assert_false(changed); /* the prompt from the file's metadata stays, because the file was not read again */
     none.file_read = &hashes[0];
     assert_ok(gp_cat_prompt_put(cat, images[1], &none, &changed, &err));
     assert_false(changed); /* the file differs from the image's first file, so its prompt stays */
@@ -497,7 +501,7 @@ static void test_nan_lower_and_two_scorers(void **state)
     double score =
         (double)ask(cat, "SELECT round(1000 * value) FROM scores JOIN scorers s ON s.id = scorer"
                          " WHERE key = 'clip/w' AND image = (SELECT image FROM paths WHERE path = '/x/0_2.png')");
-    query.scorer = NULL; /* for picks: the scorer by which they were chosen */
+    query.scorer = NULL; /* the scores of picks are those of the scorer by which the picks were chosen */
     query.picked_only = true;
     assert_ok(gp_cat_rows_open(cat, &query, &rows, &err));
     assert_ok(gp_cat_rows_next(rows, &row, &err));

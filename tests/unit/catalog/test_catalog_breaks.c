@@ -75,8 +75,9 @@ static void test_killed(void **state)
         gp_catalog *cat = catalog_open(path, 0);
         assert_invariants(cat);
         int64_t images = ask(cat, "SELECT count(*) FROM images");
-        assert_int_equal(images % BATCH, 0);                /* only complete batches */
-        assert_true(images >= (int64_t)(last + 1) * BATCH); /* at least all reported batches */
+        assert_int_equal(images % BATCH, 0); /* only complete batches */
+        /* the catalog contains at least all batches that the child reported */
+        assert_true(images >= (int64_t)(last + 1) * BATCH);
         assert_true(images <= (int64_t)(last + 2) * BATCH);
         assert_int_equal(ask(cat, "SELECT count(*) FROM paths"), images);
         assert_int_equal(ask(cat, "SELECT count(*) FROM image_prompts"), images);
@@ -289,12 +290,12 @@ static void test_sqlite_memory(void **state)
         if (st != GP_OK && st != GP_ERR_MEMORY)
             fail_msg("allocation %lld: status %d, %s", (long long)n, (int)st, err.message);
         if (sqlite_calls < n) break;
-        if (n > 300) step = 41; /* each allocation at first, then a sample */
+        if (n > 300) step = 41; /* the first allocations fail one by one, later ones in steps */
     }
     wrap_sqlite(false);
     assert_true(n > 300);
     gp_catalog *cat = catalog_open(at("sqlite.db"), 0);
-    /* the status is MEMORY and not IO */
+    /* the error status must be MEMORY, not IO */
     assert_int_equal(gp_db_fail(cat, SQLITE_IOERR_NOMEM, &err), GP_ERR_MEMORY);
     assert_invariants(cat);
     assert_int_equal(ask(cat, "SELECT count(*) FROM scores"), 1);
@@ -307,8 +308,8 @@ static void test_sqlite_memory_analysis(void **state)
     gp_error err = {0};
     int64_t n = 1;
     wrap_sqlite(true);
-    assert_int_equal(whole_analysis(at("sqlite2.db"), &err), GP_OK); /* creates the schema first, so that later
-                                                                      * allocations belong to the analysis */
+    assert_int_equal(whole_analysis(at("sqlite2.db"), &err), GP_OK); /* the test creates the schema first, so that all
+                                                                      * later allocations belong to the analysis */
     for (;; n += n > 300 ? 41 : 1) {
         int64_t live = gp_mem_live();
         sqlite_calls = 0, sqlite_fail_at = n;
@@ -357,7 +358,8 @@ static void test_disk_full(void **state)
         gp_cat_rollback(cat);
     }
     assert_true(full && whole > 0);
-    assert_invariants(cat); /* the handle still works: earlier commits are there, the failed batch is not */
+    /* the catalog handle still works: the catalog contains the earlier commits, but not the failed batch */
+    assert_invariants(cat);
     assert_int_equal(ask(cat, "SELECT count(*) FROM images"), whole);
     ask(cat, "PRAGMA max_page_count = 1000000");
     put_image(cat, 99999, "/x/there is room again.png");
@@ -365,8 +367,8 @@ static void test_disk_full(void **state)
     gp_cat_close(cat);
 }
 
-/* A statement that returns a row (INSERT ... RETURNING) writes only when it ends.  A failure of that write must be
- * reported with its cause.  A limit on file sizes stands for a full disk here. */
+/* A statement that returns a row (INSERT ... RETURNING) writes only when it ends. If this write fails, goldpan must
+ * report the cause. The test simulates a full disk by a limit on file sizes. */
 static void test_full_after_row(void **state)
 {
     (void)state;
@@ -390,7 +392,7 @@ static void test_full_after_row(void **state)
     gp_cat_close(cat);
 }
 
-/* Result codes of SQLite become the right status and message. */
+/* goldpan converts SQLite's result codes to the right status and message. */
 static void test_codes(void **state)
 {
     (void)state;
@@ -472,7 +474,7 @@ static void test_two_writers(void **state)
     gp_cat_close(two);
 }
 
-/* Several processes find no catalog and create it at the same moment: all open the same catalog. */
+/* If several processes find no catalog and create it at the same moment, all of them open the same catalog. */
 static void test_created_at_once(void **state)
 {
     (void)state;
@@ -607,7 +609,7 @@ static void test_damaged(void **state)
     assert_ok(gp_cat_commit(cat, &err));
     ask(cat, "PRAGMA wal_checkpoint(TRUNCATE)");
     gp_cat_close(cat);
-    FILE *f = fopen(at("damaged.db"), "r+b"); /* every page of data is overwritten, but not the schema */
+    FILE *f = fopen(at("damaged.db"), "r+b"); /* the test overwrites every page of data, but not the schema */
     assert_non_null(f);
     char bad[16384];
     memset(bad, 0xa5, sizeof bad);
@@ -640,7 +642,8 @@ static void test_migration(void **state)
     gp_catalog *cat = NULL;
     assert_ok(gp_db_open(at("steps.db"), GP_CATALOG_CREATE, one, 1, &cat, &err));
     gp_cat_close(cat);
-    assert_ok(gp_db_open(at("steps.db"), GP_CATALOG_READONLY, two, 2, &cat, &err)); /* migrated in a temporary copy */
+    /* the catalog is migrated in a temporary copy */
+    assert_ok(gp_db_open(at("steps.db"), GP_CATALOG_READONLY, two, 2, &cat, &err));
     assert_int_equal(ask(cat, "SELECT y FROM a"), 6);
     assert_int_equal(gp_db_exec(cat, "DELETE FROM a", NULL), GP_ERR_IO);
     gp_cat_close(cat);

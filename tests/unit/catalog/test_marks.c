@@ -102,8 +102,8 @@ static void test_catalog_lost(void **state)
     cat = catalog_open(at("lost.db"), GP_CATALOG_CREATE);
     assert_int_equal(ask(cat, "SELECT count(*) FROM saved"), 1); /* a saved view needs no image */
     assert_int_equal(ask(cat, "SELECT count(*) FROM ratings"), 0);
-    assert_int_equal(ask(cat, "SELECT waiting FROM journal"), 4); /* waiting entries: two ratings, the picks, one
-                                                                   * plan */
+    assert_int_equal(ask(cat, "SELECT waiting FROM journal"), 4); /* entries whose images are not in the catalog yet:
+                                                                   * two ratings, the picks, one plan */
     put_image(cat, 1, "/x/1.png");
     assert_ok(gp_cat_marks_bring(cat, &brought, &err));
     assert_int_equal(brought.ratings, 1);
@@ -116,7 +116,8 @@ static void test_catalog_lost(void **state)
     assert_int_equal(stat(at("lost.marks.jsonl"), &after), 0);
     assert_int_equal(after.st_ino, before.st_ino); /* nothing changed, so the journal is not rewritten */
     gp_cat_close(cat);
-    cat = catalog_open(at("lost.db"), 0); /* waiting entries are kept when the catalog is opened again */
+    /* entries whose images are not in the catalog yet stay in the journal when the catalog is opened again */
+    cat = catalog_open(at("lost.db"), 0);
     put_image(cat, 2, "/x/2.png");
     assert_ok(gp_cat_marks_bring(cat, &brought, &err));
     assert_int_equal(brought.ratings, 1);
@@ -126,8 +127,8 @@ static void test_catalog_lost(void **state)
     gp_cat_close(cat);
 }
 
-/* Another program wrote metadata into the file: the hash of the bytes has changed, that of the compressed pixels has
- * not. */
+/* Another program wrote metadata into the file: the hash of the bytes has changed, but the hash of the compressed
+ * pixels has not. */
 static void test_by_pixels(void **state)
 {
     (void)state;
@@ -171,12 +172,13 @@ static void test_older_copy(void **state)
     gp_cat_close(cat);
 }
 
-/* If the catalog is older than journals, or its journal was deleted, the next opening writes the whole journal. */
+/* If the catalog is from a goldpan without journals, or its journal was deleted, goldpan writes the whole journal
+ * when it next opens the catalog. */
 static void test_written_whole(void **state)
 {
     (void)state;
     gp_catalog *cat = catalog_open(at("whole.db"), GP_CATALOG_CREATE);
-    assert_int_equal(access(at("whole.marks.jsonl"), F_OK), -1); /* without marks there is no journal */
+    assert_int_equal(access(at("whole.marks.jsonl"), F_OK), -1); /* a catalog without marks has no journal */
     fill_marks(cat);
     gp_cat_close(cat);
     assert_int_equal(unlink(at("whole.marks.jsonl")), 0);
@@ -288,7 +290,8 @@ static void test_killed_at_each_step(void **state)
     }
 }
 
-/* The journal is truncated at every byte of its last line: the line counts as a whole or not at all. */
+/* The test truncates the journal at every byte of its last line. goldpan must use this line as a whole or not at
+ * all. */
 static void test_torn(void **state)
 {
     (void)state;
@@ -333,7 +336,8 @@ static void test_refused_whole(void **state)
     uint32_t rank = 1;
     gp_cat_rating r = rating_of(1, 1, 5);
     put_scorer(cat, "clip/w", put_encoder(cat, "w"));
-    assert_int_equal(mkdir(at("refused.marks.jsonl"), 0700), 0); /* a folder has the journal's name */
+    /* a folder has the name of the journal, so the journal cannot be written */
+    assert_int_equal(mkdir(at("refused.marks.jsonl"), 0700), 0);
     assert_int_equal(gp_cat_ratings_put(cat, &r, 1, NULL, &err), GP_ERR_IO);
     assert_non_null(strstr(err.message, at("refused.marks.jsonl")));
     assert_int_equal(gp_cat_saved_put(cat, "v", "{}", &err), GP_ERR_IO);

@@ -52,7 +52,7 @@ static void in_unwritable(const char *folder, void (*look)(void))
 
 enum { IMAGES = 20 };
 
-/* Leaves a log that a killed writer has not yet copied into the catalog. */
+/* Leaves a write-ahead log that a killed process has not yet copied into the catalog. */
 static void leave_log(const char *path, const gp_db_step *steps, size_t count)
 {
     int status = 0;
@@ -104,7 +104,8 @@ static void look(void)
     }
     gp_error err = {0};
     gp_catalog *cat = NULL;
-    MUST(gp_cat_open(the_db, 0, &cat, &err) == GP_ERR_IO); /* opening for writing reports the reason at once */
+    /* opening the catalog for writing fails at once with the reason */
+    MUST(gp_cat_open(the_db, 0, &cat, &err) == GP_ERR_IO);
     if (!strstr(err.message, "cannot be written")) fprintf(stderr, "%s\n", err.message);
     MUST(strstr(err.message, "cannot be written"));
     MUST(strstr(err.message, the_db));
@@ -124,7 +125,7 @@ static void test_unwritable(void **state)
         snprintf(other, sizeof other, "%s/.goldpan/new.db", names[i]);
         the_other = at(other);
         leave_log(the_db, i < 3 ? gp_db_all.list : first, i < 3 ? gp_db_all.count : 1);
-        if (i % 3 == 0) { /* opening and closing removes the log */
+        if (i % 3 == 0) { /* opening and closing the catalog removes the write-ahead log */
             gp_catalog *cat = NULL;
             gp_error err = {0};
             assert_ok(i ? gp_db_open(the_db, 0, first, 1, &cat, &err) : gp_cat_open(the_db, 0, &cat, &err));

@@ -27,7 +27,7 @@ static void fill_catalog(const char *path)
     }
     assert_ok(gp_cat_saved_put(cat, "v", "{}", &err));
     put_analysis(cat, "clip/w", m.images, m.n, 5);
-    /* the index of this table is the last page, so truncating the file loses this row */
+    /* the index of this table is the last page of the file, so truncating the file loses this row */
     gp_cat_generation g = {.key = "0123", .prompt = "p", .protocol = "a1111", .settings = "{}"};
     gp_cat_gen_state planned;
     int64_t id;
@@ -146,7 +146,7 @@ static void test_every_page(void **state)
         rescue_and_look(at("page.db"), images, count, marks);
     }
     size_t whole = db.size;
-    for (int part = 0; part < 4; part++) { /* truncated, down to 0 bytes */
+    for (int part = 0; part < 4; part++) { /* the test truncates the file to several lengths, down to 0 bytes */
         db.size = whole * (size_t)part / 4;
         write_copy("page", &db, &journal);
         assert_true(problems_of(at("page.db")) > 0);
@@ -234,14 +234,14 @@ static void test_what_is_refused(void **state)
     options.out = at("new.db");
     assert_ok(gp_cat_rescue(at("used.db"), &options, &report, &err));
     gp_catalog *cat = catalog_open(at("new.db"), GP_CATALOG_READONLY);
-    /* the table of further hashes, one for each image */
+    /* the table `contents`, which has a second hash for each image */
     assert_int_equal(ask(cat, "SELECT count(*) FROM contents"), IMAGES);
     gp_cat_close(cat);
     assert_int_equal(problems_of(at("new.db")), 0);
     assert_int_equal(problems_of(at("used.db")), 0);
 }
 
-/* Damage that gp_catalog_check must find although SQLite's own check does not. */
+/* Tests damage that gp_catalog_check must find although SQLite's integrity check does not find it. */
 static void test_check(void **state)
 {
     (void)state;
@@ -282,7 +282,7 @@ static void test_check(void **state)
 
 /* ------------------------------------------------------------------ picks whose folder is missing */
 
-/* Both picks stay, with their own rule, scorer and time. */
+/* After the rescue, both picks exist with their own rule, scorer and time. */
 
 static void assert_two_choices(const char *path)
 {
@@ -352,7 +352,7 @@ static void test_two_choices(void **state)
     assert_ok(gp_cat_rescue(at("choices.db"), &options, &report, &err));
     assert_two_choices(at("rescued.db"));
 
-    copy_as(at("choices.marks.jsonl"), at("older.marks.jsonl")); /* the catalog is replaced by an older copy */
+    copy_as(at("choices.marks.jsonl"), at("older.marks.jsonl")); /* the test replaces the catalog by an older copy */
     gp_cat_close(catalog_open(at("older.db"), 0));
     assert_two_choices(at("older.db"));
 
@@ -364,7 +364,8 @@ static void test_two_choices(void **state)
     assert_int_equal(brought.picks, 1);
     assert_ok(gp_cat_marks_bring(cat, &brought, &err));
     assert_int_equal(brought.waiting, 1);
-    assert_int_equal(brought.picks, 0); /* the pick already exists, although it is older than the newest pick */
+    /* this pick already exists in the catalog, although it is older than the newest pick */
+    assert_int_equal(brought.picks, 0);
     gp_cat_close(cat);
     assert_int_equal(problems_of(at("choices.db")), 0);
     cat = catalog_open(at("choices.db"), 0);

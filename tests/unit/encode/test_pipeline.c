@@ -41,7 +41,7 @@ static void do_job(void *user, int thread, void *data)
     bench *b = user;
     job *j = data;
     (void)thread;
-    /* jobs finish in another order than they begin */
+    /* jobs finish in another order than the order in which they begin */
     struct timespec nap = {0, (long)(gp_rng_at(7, j->number) % 200000)};
     nanosleep(&nap, NULL);
     j->answer = j->number * j->number;
@@ -170,7 +170,8 @@ static void work_long(void *user, int thread, void *data)
     do_job(user, thread, data);
 }
 
-static size_t idle_calls, idle_limit; /* idle_limit: the call that stops; 0: none */
+/* idle_limit: the number of the call of idle() that stops the pipeline; 0: no call stops it */
+static size_t idle_calls, idle_limit;
 
 static gp_status count_idle(void *user, gp_error *err)
 {
@@ -178,7 +179,8 @@ static gp_status count_idle(void *user, gp_error *err)
     return ++idle_calls == idle_limit ? gp_fail(err, GP_ERR_STOPPED, "stopped") : GP_OK;
 }
 
-/* While a job takes long, idle() is called; if it stops, the jobs under way are taken, and no more are made. */
+/* While a job takes long, the pipeline calls idle(). If idle() stops the pipeline, the running jobs are finished and
+ * taken, and no new jobs are made. */
 static void test_idle(void **state)
 {
     (void)state;

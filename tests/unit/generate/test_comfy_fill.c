@@ -18,8 +18,8 @@ typedef struct building {
     uint64_t seed, drawn;
     char *nodes[MOST_NODES], ids[MOST_NODES][16];
     int count;
-    bool joined, has_cfg, has_negative; /* joined: another text is added to the prompt; has_...: the graph has this
-                                         * value */
+    bool joined, has_cfg, has_negative; /* joined: the graph adds another text to the prompt; has_...: the graph has
+                                         * an input for this value */
     char said[16][300];                 /* notes */
     int notes;
 } building;
@@ -41,7 +41,7 @@ static int node(building *g, const char *type, const char *inputs)
 
 #define NODE(g, type, ...) (snprintf(text, sizeof text, __VA_ARGS__), node(g, type, text))
 
-/* A text input's value: the text itself, or a link. */
+/* Returns the value of a text input: the text itself, or a link to a node. */
 static void put_text(building *g, const char *old, bool joins, char value[LOADER_LINK])
 {
     char text[700];
@@ -68,7 +68,7 @@ static void put_text(building *g, const char *old, bool joins, char value[LOADER
     snprintf(value, LOADER_LINK, "[\"%s\",0]", g->ids[box]);
 }
 
-/* A number's value: the number itself, or a link. */
+/* Returns the value of a number input: the number itself, or a link to a node. */
 static void put_number(building *g, const char *number, char value[LOADER_LINK])
 {
     char text[200];
@@ -216,7 +216,8 @@ static void check_settings(const building *g, const char *graph, const gp_meta *
             fail_msg("%s not in %s of %s", wanted[i], meta->settings_json, graph);
 }
 
-/* Fills in one graph, and compares what the reader finds in it. */
+/* Fills in a graph, reads the filled-in graph, and compares the values that were read with those that were filled
+ * in. */
 static void check_graph(building *g, uint64_t round)
 {
     static const char *const prompts[] = {"a red fox", "a \"quoted\" \\ \xe7\x8c\xab\nin two lines", "x"};
@@ -327,7 +328,7 @@ static void test_seed(void **state)
             "does not show where the seed goes: name the input with --set NODE.INPUT=@seed, or give --no-seed "
             "if the generator chooses its own seeds.  It has: 6 Cloud noise_seeds = 3",
             NULL));
-        o.needs_seed = true; /* images that are regenerated */
+        o.needs_seed = true; /* the same graph when images are regenerated */
         free(fill_with(&o, "with --set NODE.INPUT=@seed.  It has", NULL));
         o.needs_seed = false, o.no_seed = true;
         char *out = fill_with(&o, NULL, NULL);
@@ -365,8 +366,8 @@ static void test_unclear(void **state)
     free(g);
 }
 
-/* A pass over a part of the image keeps its own text, and a note is sent.  If its text is that of the prompt, it gets
- * the new prompt. */
+/* A pass over a part of the image keeps its own text, and goldpan sends a note. If its text equals the prompt of the
+ * graph, the pass gets the new prompt. */
 static void test_detailer(void **state)
 {
     (void)state;
@@ -383,7 +384,7 @@ static void test_detailer(void **state)
                  "\"9\":{\"class_type\":\"SaveImage\",\"inputs\":{\"images\":[\"20\",0],\"filename_prefix\":\"g\"}}}";
     char *out = fill(graph, NULL, 0, NULL, g);
     assert_non_null(strstr(out, "\"a face\""));
-    assert_non_null(strstr(out, "\"steps\":7")); /* this pass keeps its own settings too */
+    assert_non_null(strstr(out, "\"steps\":7")); /* the pass over a part of the image also keeps its own settings */
     if (!said(g, "11 CLIPTextEncode text = 'a face'")) fail_msg("%s", g->said[0]);
     free(out);
     free(g);

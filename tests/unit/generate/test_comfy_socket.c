@@ -29,7 +29,7 @@ static void test_kinds(void **state)
         {"{\"type\":\"executing\",\"data\":{\"node\":\"3\"," OURS "}}", GP_COMFY_OURS},
         {"{\"type\":\"execution_start\",\"data\":{" OURS "}}", GP_COMFY_OURS},
         {"{\"type\":\"executed\",\"data\":{\"node\":\"9\",\"output\":{\"x\":[NaN]}," OURS "}}", GP_COMFY_OURS},
-        /* messages about other jobs, or about none */
+        /* messages about other jobs, or about no job */
         {"{\"type\":\"executing\",\"data\":{\"node\":null,\"prompt_id\":\"another\"}}", GP_COMFY_OTHER},
         {"{\"type\":\"executing\",\"data\":{\"node\":null}}", GP_COMFY_OTHER},
         {"{\"type\":\"status\",\"data\":{\"status\":{\"exec_info\":{\"queue_remaining\":1}}}}", GP_COMFY_OTHER},

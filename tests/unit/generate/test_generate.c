@@ -171,7 +171,8 @@ static void test_infotext_of_any_settings(void **state)
         NULL, "", "blurry", " \n", "bad\nSteps: 3, Seed: 4, Size: 1x1", "Negative prompt: x "};
     enum { PROMPTS_ODD = sizeof prompts / sizeof *prompts, NEGATIVES = sizeof negatives / sizeof *negatives };
     for (unsigned set = 0; set < 1u << SETTINGS; set++) check_infotext(prompts[1], negatives[2], set);
-    /* all small subsets are tested, because they are the difficult cases */
+    /* all subsets of the first six settings are tested, because a line with few settings is the most difficult to
+     * recognise */
     for (unsigned set = 0; set < 1u << SETTINGS; set += set < 64 ? 1 : 61)
         for (unsigned p = 0; p < PROMPTS_ODD; p++)
             for (unsigned n = 0; n < NEGATIVES; n++) check_infotext(prompts[p], negatives[n], set);

@@ -21,7 +21,7 @@ static inline uint32_t crc_of_pixels(const gp_pixels *p)
     return crc_of(p->rgb, 3 * (size_t)p->width * p->height);
 }
 
-/* Calls `visit` for every plain file in a .tar.gz (ustar, GNU long names, pax paths). */
+/* Calls `visit` for every regular file in a .tar.gz archive (ustar, GNU long names, pax paths). */
 static inline void each_tar_member(const char *path,
                                    void (*visit)(void *user, const char *name, const uint8_t *bytes, size_t size),
                                    void *user)

@@ -43,7 +43,7 @@ static void png_packed(gp_str *s, const char *name, const void *head, size_t hea
 typedef struct tag {
     unsigned tag, type;
     const void *data;
-    size_t size; /* number of bytes; for texts their count */
+    size_t size; /* the number of bytes of `data`, which is also the TIFF count */
 } tag;
 
 /* Writes a TIFF block with the tags in the first directory, and the last `deep` of them in an EXIF directory. */
@@ -146,7 +146,8 @@ static void test_png(void **state)
     gp_str_clear(&s);
 }
 
-/* Entries with a wrong checksum or that cannot be read are counted; a text with a wrong checksum is kept and marked. */
+/* Entries that have a wrong checksum or cannot be read are counted. A text with a wrong checksum is kept and
+ * marked. */
 static void test_damage(void **state)
 {
     (void)state;
@@ -228,8 +229,8 @@ static void test_user_comment(void **state)
         CASE("UNICODE\0" UTF16LE, true, "a cat\xe7\x8c\xab"),
         CASE("UNICODE\0\xfe\xff\x73\x2b", false, "\xe7\x8c\xab"), /* with a byte order mark */
         CASE("UNICODE\0\xff\xfe\x2b\x73", true, "\xe7\x8c\xab"),
-        CASE("UNICODE\0\x73\x2b", true, "\xe7\x8c\xab"), /* the text does not show its byte order, so the TIFF header
-                                                          * counts */
+        CASE("UNICODE\0\x73\x2b", true, "\xe7\x8c\xab"), /* the text does not show its byte order, so the byte order
+                                                          * of the TIFF header is used */
         CASE("UNICODE\0\x2b\x73", false, "\xe7\x8c\xab"),
         CASE("UNICODE\0" UTF16BE "\0\0", true, "a cat\xe7\x8c\xab"),
         /* the TIFF header is wrong, but the text shows its byte order */
@@ -311,7 +312,8 @@ static void test_webp(void **state)
     static const uint16_t orientation = 8;
     const tag with_orientation[] = {tags[0], {0x0112, 3, &orientation, 2}};
     gp_str_puts(&exif, "Exif");
-    gp_str_add(&exif, "\0\0", 2); /* some writers keep the prefix of JPEG's EXIF */
+    /* some programs also write the prefix of EXIF in JPEG ("Exif" and two zero bytes) here */
+    gp_str_add(&exif, "\0\0", 2);
     put_tiff(&exif, false, with_orientation, 2, 0);
     gp_str_puts(&s, "RIFF");
     put_le(&s, 1000, 4);
@@ -342,7 +344,7 @@ static void test_webp(void **state)
     gp_str_clear(&s);
 }
 
-/* Offsets and counts with any value: every byte of the EXIF block is set to several values. */
+/* Sets every byte of the EXIF block to several values, so that offsets and counts get any value. */
 static void test_damaged_exif(void **state)
 {
     (void)state;

@@ -57,7 +57,7 @@ static void test_golden(void **state)
         gp_pixels_clear(&pixels);
         gp_bytes_clear(&bytes);
     }
-    assert_int_equal(fast, 52); /* the 8-bit files without interlacing */
+    assert_int_equal(fast, 52); /* the fast decoder supports only 8-bit files without interlacing */
     gp_json_free(root);
     gp_bytes_clear(&text);
 }
@@ -178,7 +178,8 @@ static void test_missing_end(void **state)
 static void test_bombs(void **state)
 {
     (void)state;
-    /* texts that inflate a thousandfold, before and after the pixels: the image is still decoded */
+    /* texts before and after the pixels whose inflated size is a thousand times their size: the image is still
+     * decoded */
     size_t big = 2 << 20;
     uint8_t *zeros = calloc(big, 1), packed[10000] = "text\0";
     uLongf packed_size = sizeof packed - 6;
@@ -278,7 +279,9 @@ static void test_prefixes(void **state)
             }
             free(exact);
         }
-        assert_true(read < 32); /* only the end marker and checksums may be missing */
+        /* a truncated file is decoded only if nothing but the end marker and checksums is missing: fewer than 32
+         * bytes */
+        assert_true(read < 32);
         gp_pixels_clear(&whole);
         gp_bytes_clear(&bytes);
     }
@@ -330,7 +333,7 @@ static void test_reduced(void **state)
                 fail_msg("%s at 1/%u: %.2f away", files[i].name, by, a);
             gp_pixels_clear(&small);
         }
-        /* the limit applies to the file's own size, and damage is still an error */
+        /* the limit applies to the size of the whole image, not of the reduced image; damage is still an error */
         if (whole.width > 1) {
             assert_int_equal(gp_image_decode_reduced(bytes.data, bytes.size, 1, 8, &small, &err), GP_ERR_LIMIT);
             assert_int_equal(gp_image_decode_reduced(bytes.data, bytes.size / 2, 0, 8, &small, &err), GP_ERR_FORMAT);

@@ -21,7 +21,8 @@ static const struct {
 
 typedef struct row {
     char *line;
-    const char *cell[9]; /* archive file bytes_crc32 result format mode size rgb_crc32_or_error pillow94 */
+    /* columns of the table: archive file bytes_crc32 result format mode size rgb_crc32_or_error pillow94 */
+    const char *cell[9];
 } row;
 
 typedef struct table {

@@ -148,7 +148,8 @@ static void test_sizes(void **state)
     gp_bytes_clear(&bytes);
 }
 
-/* Without resizing: a crop from the middle, or the image in the middle of black. */
+/* Without resizing, a large image is cropped to its middle, and a small image is placed in the middle of a black
+ * image. */
 static void test_crop_and_pad(void **state)
 {
     (void)state;
@@ -226,7 +227,8 @@ static void test_allocation_failures(void **state)
     free(in);
 }
 
-/* Which images are decoded at a reduced size, by which factor, and that the preprocessing has its own id then. */
+/* Tests which images are decoded at a reduced size and by which factor. The preprocessing with reduced sizes must
+ * have its own id. */
 static void test_fast(void **state)
 {
     (void)state;
@@ -234,10 +236,11 @@ static void test_fast(void **state)
         const char *file;
         uint32_t edge, width, height;
     } rows[] = {
-        {"in/jpg-discs-1023x767.jpg", 224, 1023, 767}, /* 767 / 2 is less than twice 224 */
-        {"in/jpg-discs-1023x767.jpg", 192, 512, 384},  {"in/jpg-discs-1023x767.jpg", 193, 1023, 767},
-        {"in/jpg-discs-1023x767.jpg", 96, 256, 192},   {"in/jpg-discs-1023x767.jpg", 48, 128, 96},
-        {"in/jpg-discs-1023x767.jpg", 3, 128, 96},     {"in/webp-lossy-500x333.webp", 3, 500, 333},
+        /* 767 / 2 is less than 2 x 224, so this image is not reduced */
+        {"in/jpg-discs-1023x767.jpg", 224, 1023, 767}, {"in/jpg-discs-1023x767.jpg", 192, 512, 384},
+        {"in/jpg-discs-1023x767.jpg", 193, 1023, 767}, {"in/jpg-discs-1023x767.jpg", 96, 256, 192},
+        {"in/jpg-discs-1023x767.jpg", 48, 128, 96},    {"in/jpg-discs-1023x767.jpg", 3, 128, 96},
+        {"in/webp-lossy-500x333.webp", 3, 500, 333},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         gp_preprocess_config exact, fast;

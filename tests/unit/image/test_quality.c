@@ -119,7 +119,7 @@ static int dot(uint32_t x, uint32_t y)
     return x == 5 && y == 5 ? 200 : 0;
 }
 
-/* Every second row has 16 of the 256 levels. */
+/* Makes an image in which every second row has 16 of the 256 levels. */
 static int levels(uint32_t x, uint32_t y)
 {
     return (int)(y / 2 * 16 + x);
@@ -219,7 +219,7 @@ static void test_black_frames(void **state)
     assert_int_equal(square(512, 0, 1, 255), GP_FRAME_NORMAL); /* a single star */
 }
 
-/* Black lines on a transparent ground are content, although all pixels under the transparency are black. */
+/* Black lines on a transparent ground are content, although the colour of the transparent pixels is black too. */
 static void test_transparent_images_are_not_judged(void **state)
 {
     (void)state;

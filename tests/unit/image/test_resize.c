@@ -7,7 +7,7 @@
 
 static gp_error err;
 
-/* Checks one row or column of grey values. */
+/* Resizes one row or column of grey values and checks the result. */
 static void check_line(const uint8_t *in, uint32_t n, const uint8_t *want, uint32_t m)
 {
     uint8_t rgb[64 * 3], out[64 * 3];
@@ -99,13 +99,14 @@ static void test_window_is_part_of_whole(void **state)
     }
 }
 
-/* A window of a resized image that would need 700 MB as a whole. */
+/* Computes only a window of a resized image; the whole resized image would need 700 MB. */
 static void test_window_of_huge(void **state)
 {
     (void)state;
     uint8_t *in = noise_picture(1, 5000), *out = malloc(224 * 224 * 3);
     assert_ok(gp_resize_rgb_window(in, 1, 5000, out, 224, 1120000, 0, 559888, 224, 224, GP_FILTER_BICUBIC, &err));
-    for (int i = 3; i < 224 * 3; i++) assert_int_equal(out[i], out[i - 3]); /* one input column, so rows are constant */
+    /* the input has one column, so all pixels of an output row are equal */
+    for (int i = 3; i < 224 * 3; i++) assert_int_equal(out[i], out[i - 3]);
     assert_int_equal(gp_resize_rgb_window(in, 1, 5000, out, 224, UINT32_MAX, 0, 0, 1, 1, GP_FILTER_BICUBIC, &err),
                      GP_ERR_LIMIT);
     free(out);
@@ -117,7 +118,7 @@ static void test_allocation_failures(void **state)
     (void)state;
     uint8_t *in = noise_picture(40, 50), *out = malloc(25 * 90 * 3);
     const int64_t before = gp_mem_live();
-    for (uint32_t out_h = 10; out_h <= 90; out_h += 80) { /* at 10, the vertical pass comes first */
+    for (uint32_t out_h = 10; out_h <= 90; out_h += 80) { /* with out_h 10, the vertical pass comes first */
         int failed = 0;
         gp_status st;
         do {

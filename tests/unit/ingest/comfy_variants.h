@@ -19,7 +19,7 @@
 #define LAST "'99':{'class_type':'Note','inputs':{}}"
 /* A text-to-image graph as ComfyUI's default workflow has it, without its positive encoder, node 6. */
 #define USUAL MODEL LATENT BAD SAMPLER("3", "5", "6", "5", "1.0") DECODE("8", "3") SAVE("9", "8", "ComfyUI")
-/* This graph with the text `text` in the positive encoder. */
+/* The text-to-image graph with the text `text` in the positive encoder. */
 #define TEXT(text, nodes)                                                                                              \
     "{" USUAL ENCODE("6", text)                                                                                        \
     nodes LAST "}"
@@ -33,7 +33,7 @@
 enum { NONE = GP_EVIDENCE_NONE, GUESS = GP_EVIDENCE_GUESS, DERIVED = GP_EVIDENCE_DERIVED };
 
 typedef struct variant {
-    const char *graph, *prompt; /* prompt: NULL if there is none */
+    const char *graph, *prompt; /* prompt: the expected prompt; NULL if the graph has none */
     int evidence;
     const char *path; /* path of the file, or NULL */
 } variant;

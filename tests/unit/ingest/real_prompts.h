@@ -10,7 +10,7 @@
 
 static const struct real_prompt {
     const char *file, *tool;
-    uint32_t crc; /* 0: settings without a prompt */
+    uint32_t crc; /* 0: the text has settings but no prompt */
     const char *beginning;
 } real_prompts[] = {
     {"generated/sdcpp/anima__example.png", "a1111", 0x6b249fb4, "a lovely cat holding a s"},

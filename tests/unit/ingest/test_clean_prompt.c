@@ -42,7 +42,7 @@ static void test_rules(void **state)
         {"(best quality, masterpiece:1.2), 1girl", "best quality, masterpiece, 1girl"},
         {"(masterpiece) , (best)", "masterpiece, best"},
         {"(time: noon)", "time: noon"},
-        /* unbalanced brackets are removed */
+        /* the cleaning removes unbalanced brackets */
         {"a (cat", "a cat"},
         {"a cat) and [dog", "a cat and dog"},
         {"([a)]", "a"},
@@ -51,7 +51,7 @@ static void test_rules(void **state)
         {"a cat \\(animal\\)", "a cat animal"},
         {"\\[x\\]", "x"},
         {"back\\slash", "back\\slash"},
-        /* schedules and alternatives */
+        /* schedules [from:to:when] and alternatives [a|b] */
         {"a [cat:dog:0.4] here", "a dog here"},
         {"a [cat:dog:0.6] here", "a cat here"},
         {"a [cat:dog:10] here", "a dog here"},
@@ -102,7 +102,7 @@ static void test_prose(void **state)
         {"\t\n ", ""},
     };
     for (size_t i = 0; i < sizeof prose / sizeof *prose; i++) expect(prose[i][0], false, prose[i][1]);
-    /* plain prose contains nothing to remove */
+    /* the cleaning does not change plain prose */
     static const char *const plain[] = {
         "A city: rain, neon and a sign that says 'OPEN'.",
         "a sign \"AND\" in capitals? No: \"and\".",
@@ -115,7 +115,8 @@ static void test_prose(void **state)
         if (!strstr(plain[i], "AND")) expect(plain[i], true, plain[i]);
 }
 
-/* 200,000 texts composed of pieces of the syntax: a second cleaning changes nothing, and no syntax is left. */
+/* 200,000 texts composed of pieces of the syntax: cleaning a text a second time changes nothing, and no syntax is
+ * left in it. */
 static void test_idempotent(void **state)
 {
     (void)state;
@@ -137,7 +138,7 @@ static void test_idempotent(void **state)
     }
 }
 
-/* Each of these takes quadratic time if a rule searches ahead or back without a limit. */
+/* Cleaning each of these texts takes quadratic time if a rule searches ahead or back without a limit. */
 static void test_long(void **state)
 {
     (void)state;
@@ -152,7 +153,7 @@ static void test_long(void **state)
     }
 }
 
-/* 2,000 sentences of words and punctuation are unchanged by both kinds of cleaning. */
+/* Neither kind of cleaning changes 2,000 sentences of words and punctuation. */
 static void test_composed_prose(void **state)
 {
     (void)state;
@@ -175,8 +176,8 @@ static void test_composed_prose(void **state)
     }
 }
 
-/* Real prose without brackets is unchanged by the cleaning of prompts, and all 1,632 PartiPrompts by the cleaning of
- * plain texts. */
+/* The cleaning of prompts does not change real prose without brackets. The cleaning of plain texts changes none of
+ * the 1,632 PartiPrompts. */
 static void test_parti(void **state)
 {
     (void)state;
@@ -238,7 +239,8 @@ static void test_sidecar(void **state)
                    "a\xC3\xA9");
     EXPECT_SIDECAR("\xEF\xBB\xBF", NULL);
     EXPECT_SIDECAR("\xFF\xFE", NULL);
-    /* code page 1252: curly quotes, dashes, euro, ellipsis; a byte it does not assign */
+    /* code page 1252: curly quotes, dashes, euro, ellipsis, and a byte to which this code page assigns no
+     * character */
     EXPECT_SIDECAR("\x93hi\x94 \x96 5 \x80\x85", "\xE2\x80\x9Chi\xE2\x80\x9D \xE2\x80\x93 5 \xE2\x82\xAC\xE2\x80\xA6");
     EXPECT_SIDECAR("it\x92s \x81", "it\xE2\x80\x99s \xEF\xBF\xBD");
     /* UTF-16 without a byte order mark, in both byte orders, also with letters that are not Latin */
@@ -276,7 +278,8 @@ static void test_sidecar_names(void **state)
     assert_ok(gp_prompt_sidecar(in_folder(folder, "x.png"), &out, &refused, &err));
     assert_string_equal(or_none(out), "x.caption");
     gp_mem_free(out);
-    /* no sidecar name is possible for an image with the longest name */
+    /* an image with the longest possible file name has no sidecar file, because the sidecar's name would be too
+     * long */
     memset(longest, 'n', 255);
     memcpy(longest + 251, ".png", 5);
     assert_ok(gp_prompt_sidecar(in_folder(folder, longest), &out, &refused, &err));
@@ -287,7 +290,8 @@ static void test_sidecar_names(void **state)
     folder_free(folder);
 }
 
-/* 1 MiB is read; a file with one byte more is not a prompt; a folder of that name is an error. */
+/* A sidecar file of 1 MiB is read, and a file with one byte more is not a prompt. A folder with the name of a sidecar
+ * file is an error. */
 static void test_sidecar_limit(void **state)
 {
     (void)state;

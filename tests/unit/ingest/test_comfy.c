@@ -25,7 +25,7 @@ static const variant switches[] = {
     /* it is not known whether this node counts from 0 or from 1 */
     {FROM_40("IndexSwitch", "'index':1,'input1':" A_VASE ",'input2':" A_KITE ",'input3':" A_VASE), NULL, NONE, NULL},
     {FROM_40("IndexSwitch", "'index':2,'input1':" A_VASE ",'input2':" A_KITE), "a yellow kite", DERIVED, NULL},
-    /* the selected input is not connected */
+    /* the input that the switch selects is not connected */
     {FROM_40("ImpactSwitch", "'select':3,'input1':" A_VASE ",'input2':" A_KITE), NULL, NONE, NULL},
     {FROM_40("PromptPicker", "'choice':'text_b','text_a':" A_VASE ",'text_b':" A_KITE), "a yellow kite", DERIVED, NULL},
     /* by a flag */
@@ -48,17 +48,18 @@ static const variant switches[] = {
     {FROM_40("ComfySwitchNode", "'switch':true,'on_false':" A_KITE), NULL, NONE, NULL},
     {FROM_40("Text Input Switch", "'boolean':false,'text_a':" A_VASE ",'text_b':" A_KITE), "a yellow kite", DERIVED,
      NULL},
-    /* letters and a number: 2 is the second, 0 and 1 are not clear */
+    /* a switch with inputs named by letters and a number: 2 selects the second input, but the meaning of 0 and 1 is
+     * not clear */
     {FROM_40("TextSwitch", "'select':2,'text_a':" A_VASE ",'text_b':" A_KITE), "a yellow kite", DERIVED, NULL},
     {FROM_40("TextSwitch", "'select':0,'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL},
     {FROM_40("TextSwitch", "'select':1,'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL},
     {FROM_40("TextSwitch", "'select':3,'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL},
     {FROM_40("TextSwitch", "'select':true,'text_a':" A_VASE ",'text_b':" A_KITE), "a blue vase", DERIVED, NULL},
-    /* a node that inverts a flag */
+    /* a switch with a node that inverts the flag */
     {FROM_40("Switch", "'switch':true,'invert':true,'on_true':" A_VASE ",'on_false':" A_KITE), NULL, NONE, NULL},
     {FROM_40("Switch", "'switch':true,'invert':false,'on_true':" A_VASE ",'on_false':" A_KITE), "a blue vase", DERIVED,
      NULL},
-    /* the first connected input; bypassed nodes are not in the file */
+    /* a switch without a selector takes the first connected input; bypassed nodes are not in the file */
     {FROM_40("Any Switch (rgthree)", "'any_01':" A_VASE ",'any_02':" A_KITE), "a blue vase", DERIVED, NULL},
     {FROM_40("Any Switch (rgthree)", "'any_03':" A_KITE ",'any_02':" A_VASE), "a blue vase", DERIVED, NULL},
     {FROM_40("Any Switch (rgthree)", "'any_02':" A_KITE), "a yellow kite", DERIVED, NULL},
@@ -83,7 +84,7 @@ static const variant conditioning[] = {
      "'6':{'class_type':'ComfySwitchNode','inputs':{'switch':['77',0],'on_true':['20',0],'on_false':['21',0]}}," ENCODE(
          "20", "'a vase'") ENCODE("21", "'a kite'") LAST "}",
      NULL, NONE, NULL},
-    /* nodes that pass conditioning on */
+    /* nodes that pass conditioning on to the next node */
     {"{" USUAL "'6':{'class_type':'ConditioningSetArea','inputs':{'conditioning':['20',0],'width':64}}," ENCODE(
          "20", "'a vase'") LAST "}",
      "a vase", DERIVED, NULL},
@@ -115,7 +116,7 @@ static const variant conditioning[] = {
     {"{" USUAL
      "'6':{'class_type':'CLIPTextEncodeSDXL','inputs':{'text_g':'a vase','text_l':['77',0],'clip':['4',1]}}," LAST "}",
      NULL, NONE, NULL},
-    /* a loader that encodes by itself */
+    /* a loader node that also encodes the text */
     {"{" USUAL
      "'6':{'class_type':'Efficient Loader','inputs':{'ckpt_name':'m','positive':'a vase','negative':'bad'}}," LAST "}",
      "a vase", DERIVED, NULL},
@@ -127,10 +128,10 @@ static const variant conditioning[] = {
      "'6':{'class_type':'Efficient Loader','inputs':{'ckpt_name':'m','positive':['40',0],'negative':'bad'}}," NODE(
          "SomeWriter", "'prompt':'write a prompt','temperature':0.7") LAST "}",
      NULL, NONE, NULL},
-    /* no text: the negative prompt and the settings are kept */
+    /* if there is no positive text, the negative prompt and the settings are kept */
     {TEXT("''", ""), NULL, NONE, NULL},
     {TEXT("'  '", ""), NULL, NONE, NULL},
-    /* a text that is not connected to the sampler */
+    /* a text node that is not connected to the sampler */
     {"{" USUAL "'6':{'class_type':'LoadConditioning','inputs':{'file':'x'}}," ENCODE("20", "'a vase'") LAST "}", NULL,
      NONE, NULL},
     {"{" USUAL "'6':{'class_type':'ConditioningZeroOut','inputs':{'conditioning':['20',0]}}," ENCODE("20", "'a vase'")
@@ -151,17 +152,17 @@ static const variant conditioning[] = {
     "','inputs':{'conditioning_to':['20',0],'clip':['4',1],'text':'a box'}}," TWO_ENCODERS LAST "}"
 
 static const variant two_conditionings[] = {
-    /* the output that the sampler is linked to */
+    /* the output of the node to which the sampler is linked determines the text */
     {SIDES("0", "ControlNetApplyAdvanced", ",'strength':1"), "a vase", DERIVED, NULL},
     {SIDES("1", "ControlNetApplyAdvanced", ",'strength':1"), "a kite", DERIVED, NULL},
     {SIDES("1", "KSampler (Efficient)", ",'model':['4',0]"), "a vase", DERIVED, NULL}, /* output 0 is the model */
-    /* a text of its own beside a linked conditioning */
+    /* a node with its own text and a linked conditioning */
     {APPENDS("GLIGENTextBoxApply"), "a vase", DERIVED, NULL},
     {APPENDS("AppendTextToConditioning"), NULL, NONE, NULL},
 };
 
 static const variant made_texts[] = {
-    /* language models, captions, tags: the instruction is not the prompt */
+    /* for a language model, a captioner or a tagger, the instruction is not the prompt */
     {FROM_40("OllamaGenerateV2", "'system':'You are','prompt':'Write about a fox','keep_context':false"), NULL, NONE,
      NULL},
     {FROM_40("Searge_LLM_Node", "'text':" A_VASE ",'model':'x','max_tokens':4096,'instructions':'Make it long'"), NULL,
@@ -195,7 +196,7 @@ static const variant made_texts[] = {
     {FROM_40("LoadTextFile", "'text':'prompts.txt'"), NULL, NONE, NULL},
     {FROM_40("SDXLPromptStyler", "'text_positive':'a vase','text_negative':'bad','style':'sai-anime'"), NULL, NONE,
      NULL},
-    /* display nodes: a text shown in an earlier run is only a guess */
+    /* nodes that show a text: a text that was shown in an earlier run is only a guess */
     {TEXT("['40',0]",
           NODE("ShowText|pysssss", "'text':['30',0],'text_0':'a silver jug'") "'30':{'class_type':'OllamaGenerateV2','"
                                                                               "inputs':{'prompt':'Write'}},"),
@@ -223,7 +224,7 @@ static const variant operations[] = {
              "'inputcount':2,'string_1':" A_VASE ",'string_2':" A_KITE ",'delimiter':' ','return_list':false"),
      "a blue vase a yellow kite", DERIVED, NULL},
     {FROM_40("Join", "'prefix':'red','text':'jug','suffix':'hot','delimiter':' '"), "red jug hot", DERIVED, NULL},
-    /* a delimiter by its name; "none" may be a blank or nothing */
+    /* a delimiter that is given by its name; "none" may mean a blank or no delimiter */
     {FROM_40("Text Concatenate (JPS)", "'delimiter':'comma','text1':" A_VASE ",'text2':'','text3':" A_KITE),
      "a blue vase, a yellow kite", DERIVED, NULL},
     {FROM_40("Text Concatenate (JPS)", "'delimiter':'none','text1':" A_VASE ",'text2':" A_KITE),
@@ -232,7 +233,8 @@ static const variant operations[] = {
      "a blue vase\na yellow kite", GUESS, NULL},
     {FROM_40("PromptCombiner", "'separator':'none','text_1':" A_VASE ",'text_2':" A_KITE), NULL, NONE, NULL},
     {FROM_40("StringConcatenate", "'string_a':" A_VASE ",'string_b':['77',0],'delimiter':' and '"), NULL, NONE, NULL},
-    {FROM_40("ConcatText", "'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL}, /* the delimiter is not known */
+    /* the node has no delimiter input, so its delimiter is not known */
+    {FROM_40("ConcatText", "'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL},
     {FROM_40("StringReplace", "'string':" A_VASE ",'find':'blue','replace':'red'"), "a red vase", DERIVED, NULL},
     {FROM_40("Text Find and Replace", "'text':'a cat, a cat','find':'cat','replace':'dog'"), "a dog, a dog", DERIVED,
      NULL},
@@ -250,7 +252,7 @@ static const variant operations[] = {
     {FROM_40("CaseConverter", "'string':'a fox-hunt','mode':'Title Case'"), "A Fox-Hunt", DERIVED, NULL},
     {FROM_40("CaseConverter", "'string':'\xC3\xA4','mode':'UPPERCASE'"), NULL, NONE, NULL},
     {FROM_40("StringSubstring", "'string':'a red fox','start':2,'end':-4"), "red", DERIVED, NULL},
-    /* as Python counts: by characters, not bytes; blanks of other scripts are blanks */
+    /* positions are counted in characters as in Python, not in bytes; Unicode blanks count as blanks */
     {FROM_40("StringSubstring", "'string':'\xC3\xA4\xE7\x8C\xAB fox','start':1,'end':-1"), "\xE7\x8C\xAB fo", DERIVED,
      NULL},
     {FROM_40("StringSubstring", "'string':'a red fox','start':4,'end':-20"), NULL, NONE, NULL},
@@ -325,7 +327,8 @@ static void test_shown(void **state)
     }
 }
 
-/* The editor's graph is not parsed if no node stores its text there: reading takes as many allocations as without it.
+/* The editor's graph is not parsed if no node stores its text there: reading takes as many allocations as for a file
+ * without the editor's graph.
  */
 static void test_not_shown(void **state)
 {
@@ -376,14 +379,14 @@ static const variant passes[] = {
     /* a second pass that starts again from noise */
     {AFTER(AGAIN SECOND("'denoise':1.0,'latent_image':['30',0]")), "a face", DERIVED, NULL},
     {AFTER(ADVANCED("21", "20", "3", "'add_noise':'enable','start_at_step':0")), "a face", DERIVED, NULL},
-    /* a second pass with another prompt that may leave little of the first */
+    /* a second pass with another prompt, which may leave little of the image of the first pass */
     {AFTER(AGAIN SECOND("'denoise':0.95,'latent_image':['30',0]")), "a knight", GUESS, NULL},
     {AFTER(AGAIN SECOND("'denoise':0.85,'latent_image':['30',0]")), "a knight", DERIVED, NULL},
     {AFTER(AGAIN SECOND("'denoise':['65',0],'latent_image':['30',0]") "'65':{'class_type':'RandomFloat','inputs':{}},"),
      "a knight", GUESS, NULL},
     {"{" FIRST SAMPLER("21", "6", "6", "3", "0.95") DECODE("22", "21") SAVE("9", "22", "x") LAST "}", "a knight",
      DERIVED, NULL},
-    /* a second pass that starts from noise, but only in a masked part */
+    /* a second pass that starts from noise, but changes only a masked part of the image */
     {AFTER(
          "'30':{'class_type':'VAEEncodeForInpaint','inputs':{'pixels':['8',0],'vae':['4',2],'mask':['31',1]}},"
          "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," SECOND("'denoise':1.0,'latent_image':['30',0]")),
@@ -391,7 +394,7 @@ static const variant passes[] = {
     {AFTER("'30':{'class_type':'SetLatentNoiseMask','inputs':{'samples':['3',0],'mask':['31',1]}},"
            "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," SECOND("'denoise':1,'latent_image':['30',0]")),
      "a knight", DERIVED, NULL},
-    /* detailers and upscalers of any class */
+    /* detailers and upscalers, whatever their class name is */
     {"{" FIRST "'21':{'class_type':'FaceDetailer','inputs':{'image':['8',0],'model':['4',0],'positive':['20',0],'"
      "negative':['7',0],"
      "'bbox_detector':['32',0],'seed':9,'steps':20,'cfg':5,'sampler_name':'e','scheduler':'n','denoise':1.0}}," SAVE(
@@ -421,7 +424,7 @@ static const variant passes[] = {
                      "'inputs':{'pixels':['31',0],'vae':['4',2]}}," SECOND("'denoise':0.6,'latent_image':['30',0]")
                          DECODE("22", "21") SAVE("9", "22", "x") LAST "}",
      "a face", DERIVED, NULL},
-    /* sigmas split over two samplers */
+    /* two samplers that share the steps by split sigmas */
     {"{" MODEL LATENT BAD ENCODE("6", "'a knight'")
          ENCODE("20", "'a face'") "'14':{'class_type':'BasicScheduler','inputs':{'steps':8,'denoise':1.0,'scheduler':'"
                                   "n'}},'15':{'class_type':'SplitSigmas','inputs':{'sigmas':['14',0],'step':4}},"
@@ -443,12 +446,12 @@ static const variant passes[] = {
          DECODE("22", "21") "'33':{'class_type':'ImageBatch','inputs':{'image1':['8',0],'image2':['22',0]}}," SAVE(
              "9", "33", "x") LAST "}",
      "a knight", DERIVED, NULL},
-    /* a face of another image is inserted */
+    /* a node inserts a face from another image */
     {"{" FIRST SAMPLER("21", "6", "20", "5", "1.0")
          DECODE("22", "21") "'33':{'class_type':'ReActorFaceSwap','inputs':{'input_image':['8',0],'source_image':['22',"
                             "0]}}," SAVE("9", "33", "x") LAST "}",
      "a knight", DERIVED, NULL},
-    /* latents of two samplers, reworked by a third */
+    /* the latents of two samplers are combined, and a third sampler changes the result */
     {"{" FIRST SAMPLER("21", "6", "20", "5",
                        "1.0") "'33':{'class_type':'LatentComposite','inputs':{'samples_to':['3',0],'samples_from':['21'"
                               ",0]}}," ENCODE("34", "'a knight with a face'")
@@ -497,17 +500,17 @@ static const variant savers[] = {
     {BRANCHES("ComfyUI", "ComfyUI"), NULL, NONE, "/p/ComfyUI_00001_.png"},
     {BRANCHES("fox", "owl"), NULL, NONE, "/p/renamed.png"},
     {BRANCHES("fox", "owl"), NULL, NONE, NULL},
-    /* another kind of saver: prefix and folder in inputs with other names */
+    /* another class of saving node: prefix and folder are in inputs with other names */
     {"{" FIRST SAMPLER("21", "6", "20", "5", "1.0") DECODE("22", "21")
          SAVE("9", "8", "fox") "'10':{'class_type':'Image "
                                "Save','inputs':{'images':['22',0],'output_path':'[time(%Y)]','filename_prefix':'owl','"
                                "filename_number_padding':4}}," LAST "}",
      "a face", DERIVED, "/p/2024/owl_0001.png"},
-    /* the same prompt for both savers: before and after an upscaler */
+    /* two saving nodes with the same prompt: one before and one after an upscaler */
     {"{" FIRST SAVE("9", "8", "x") "'30':{'class_type':'ImageUpscaleWithModel','inputs':{'image':['8',0],'upscale_"
                                    "model':['31',0]}}," SAVE("10", "30", "x") LAST "}",
      "a knight", DERIVED, "/p/x_00001_.png"},
-    /* one saver saves a loaded image */
+    /* one of the saving nodes saves a loaded image */
     {"{" FIRST SAVE("9", "8", "drawn") "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," SAVE(
          "10", "31", "loaded") LAST "}",
      NULL, NONE, "/p/loaded_00001_.png"},
@@ -516,7 +519,7 @@ static const variant savers[] = {
      "a knight", DERIVED, "/p/drawn_00001_.png"},
 };
 
-/* Two savers whose files have the same name in different folders. */
+/* Two saving nodes write files of the same name into different folders. */
 static const variant folders[] = {
     {BRANCHES("upscaled/ComfyUI", "base/ComfyUI"), "a face", DERIVED, "/p/base/day/ComfyUI_00006_.png"},
     {BRANCHES("upscaled/ComfyUI", "base/ComfyUI"), "a knight", DERIVED, "/p/upscaled/ComfyUI_00006_.png"},
@@ -584,7 +587,7 @@ static void test_reasons(void **state)
     }
 }
 
-/* Settings that are equal for all savers are kept, even without a prompt. */
+/* Settings that are equal for all saving nodes are kept, even if the image has no prompt. */
 static void test_settings(void **state)
 {
     (void)state;
@@ -623,7 +626,7 @@ static void expect_loras(const char *type, int count, bool read)
     gp_str_clear(&s);
 }
 
-/* Loaders with many inputs are not searched, whatever their class is: the search is quadratic. */
+/* goldpan does not search the inputs of a loader that has many of them, because the search takes quadratic time. */
 static void test_loras(void **state)
 {
     (void)state;
@@ -674,7 +677,8 @@ static void test_hostile(void **state)
     gp_str_clear(&s);
 }
 
-/* If memory runs out, there is no result.  It must not be a result with another saver, text or setting. */
+/* If memory runs out, there is no result. In particular, goldpan must not return a result from another saving node,
+ * text or setting. */
 static void test_memory(void **state)
 {
     (void)state;

@@ -4,7 +4,8 @@
 
 #define WRITES(type, input, text) FROM_40(type, "'" input "':'" text "'")
 
-/* A node with a single text: this is the prompt if the class is known as a text box, else a guess. */
+/* The only text of a node is the prompt if the class of the node is known as a text box; otherwise the text is a
+ * guess. */
 static const variant boxes[] = {
     {WRITES("PrimitiveString", "value", "a jug"), "a jug", DERIVED, NULL},
     {WRITES("StringConstant", "string", "a jug"), "a jug", DERIVED, NULL},
@@ -29,7 +30,7 @@ static const variant boxes[] = {
     {FROM_40("StringConcatenate", "'string_a':['43',0],'string_b':" A_KITE
                                   ",'delimiter':' '}},'43':{'class_type':'QwenVL','inputs':{'prompt':'a jug'"),
      "a jug a yellow kite", GUESS, NULL},
-    /* a wildcard that another program may have replaced */
+    /* a text with a wildcard, which another program may have replaced */
     {WRITES("PrimitiveString", "value", "a __colour__ jug"), "a __colour__ jug", GUESS, NULL},
     {WRITES("PrimitiveString", "value", "a __ jug __ here"), "a __ jug __ here", DERIVED, NULL},
 };
@@ -47,7 +48,7 @@ static const variant boxes_with_options[] = {
      DERIVED, NULL},
     {FROM_40("StringConstantMultiline", "'string':" A_VASE ",'strip_newlines':true"), "a blue vase", DERIVED, NULL},
     {FROM_40("StringConstantMultiline", "'string':['30',0],'strip_newlines':true"), NULL, NONE, NULL},
-    /* an option that is off changes nothing; others may change the text */
+    /* an option that is off does not change the text; any other option may change it */
     {CR_LINES("a jug\\n# a note\\na cup,,", "false", "false"), "a jug\na cup", DERIVED, NULL},
     {CR_LINES("a jug", "false", "true"), "a jug", GUESS, NULL},
     {CR_LINES("a jug", "true", "false"), "a jug", GUESS, NULL},
@@ -82,7 +83,7 @@ static const variant boxes_with_options[] = {
      "}",
      "a jug", DERIVED, NULL},
     {TEXT("['40',1]", NODE("Text Box", "'text':'a jug'")), NULL, NONE, NULL},
-    /* this switch passes on an empty text too */
+    /* this class of switch also passes on an empty text */
     {FROM_40("Any Switch (rgthree)", "'any_01':['43',0],'any_02':" A_KITE "}},'43':{'class_type':'PrimitiveString',"
                                      "'inputs':{'value':''"),
      NULL, NONE, NULL},

@@ -28,7 +28,8 @@ static gp_table *table_of(const char *name, const char *const *cells)
 }
 
 typedef struct matching {
-    /* both lists end with NULL; the table is in the folder /data/set, and the images are below the root /pics */
+    /* the lists of rows and images end with NULL; the table is in the folder /data/set, and the images are below the
+     * root /pics */
     const char *cells[MOST], *images[MOST];
     const char *rows; /* for each image the digit of its row, or '-' */
     int ambiguous;
@@ -64,13 +65,13 @@ static void test_exact(void **state)
     static const matching all[] = {
         {{"/x/a.png", "/x/b.png"}, {"/x/b.png", "/x/a.png"}, "10", 0},
         {{"/x//b.png", "/x/./a.png", "/x/y/../c.png"}, {"/x/a.png", "/x/b.png", "/x/c.png"}, "102", 0},
-        /* relative to the table's folder, also upwards; '\' is '/' */
+        /* paths are relative to the table's folder, and may contain ".."; '\' counts as '/' */
         {{"b/a.png", "a.png"}, {"/data/set/a.png", "/data/set/b/a.png"}, "10", 0},
         {{"../other/a.png", "./b/a.png"}, {"/data/other/a.png", "/data/set/b/a.png"}, "01", 0},
         {{"b\\a.png"}, {"/data/set/b/a.png"}, "0", 0},
         /* relative to the root */
         {{"x/a.png", "y/a.png"}, {"/pics/y/a.png", "/pics/x/a.png"}, "10", 0},
-        /* a row with the path of an image is not given to another image of the same name */
+        /* a row that contains the exact path of an image does not match another image of the same name */
         {{"a.png", "b.png"}, {"/data/set/a.png", "/data/set/b.png", "/pics/a.png", "/pics/t/b.png"}, "01--", 0},
         {{"a.png"}, {"/pics/a.png", "/pics/x/a.png"}, "0-", 0},
         /* the same image in two rows, written differently: the first row is used */
@@ -85,15 +86,17 @@ static void test_ends(void **state)
 {
     (void)state;
     static const matching all[] = {
-        /* moved folders: the longest common end of the path */
+        /* if folders were moved, the row matches the image whose path has the longest end in common with the row's
+         * path */
         {{"D:\\sd\\1\\a.png", "D:\\sd\\2\\a.png"}, {"/pics/2/a.png", "/pics/1/a.png"}, "10", 0},
         {{"/old/one/1/a.png", "/old/two/1/a.png"}, {"/pics/two/1/a.png", "/pics/one/1/a.png"}, "10", 0},
         {{"\\\\nas\\share\\1\\a.png"}, {"/pics/1/a.png", "/pics/2/a.png"}, "0-", 0},
         {{"x/a.png", "x/b.png"}, {"/pics/all/b.png"}, "1", 0},
-        /* a longer end beats a shorter one */
+        /* a longer common end has priority over a shorter one */
         {{"q/a.png", "z/1/a.png"}, {"/pics/1/a.png"}, "1", 0},
         {{"a.png", "q/1/a.png"}, {"/pics/1/a.png"}, "1", 0},
-        /* rows with equally long ends are given to no image, unless both rows contain the same path */
+        /* if two rows have equally long common ends with an image, the image gets no row, unless both rows contain
+         * the same path */
         {{"x/a.png", "y/a.png"}, {"/pics/z/a.png"}, "-", 2},
         {{"x/a.png", "x/a.png"}, {"/pics/z/a.png"}, "0", 0},
         {{"a.png"}, {"/pics/1/a.png", "/pics/2/a.png"}, "--", 1},
@@ -109,7 +112,8 @@ static void test_ends(void **state)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) expect(&all[i]);
 }
 
-/* Rows that name an image which another row has are counted; rows of absent files with the same name are not. */
+/* Rows are counted as repeated if they name an image that already has a row. Rows that name an absent file of the
+ * same name are not counted. */
 static void test_repeated(void **state)
 {
     (void)state;
@@ -121,7 +125,7 @@ static void test_repeated(void **state)
         {{{"./a.png", "a.png", "/data/set/a.png"}, {"/data/set/a.png"}, "0", 0}, 2},
         {{{"x/a.png", "x/a.png"}, {"/pics/x/a.png"}, "0", 0}, 1},
         {{{"D:\\sd\\a.png", "D:\\sd\\a.png"}, {"/pics/z/a.png"}, "0", 0}, 1},
-        {{{"a.png", "q/1/a.png"}, {"/pics/1/a.png"}, "1", 0}, 1}, /* the stronger row comes later */
+        {{{"a.png", "q/1/a.png"}, {"/pics/1/a.png"}, "1", 0}, 1}, /* the row with the longer common end comes later */
         {{{"q/1/a.png", "a.png"}, {"/pics/1/a.png"}, "0", 0}, 1},
         {{{"a.png", "A.PNG", "a"}, {"/data/set/a.png"}, "0", 0}, 2},
         {{{"test/a.png", "train/a.png"}, {"/pics/test/a.png"}, "0", 0}, 0},
@@ -138,7 +142,7 @@ static void test_weaker_names(void **state)
 {
     (void)state;
     static const matching all[] = {
-        /* Unicode forms count as the same name in both directions; the name in the same form is preferred */
+        /* composed and decomposed Unicode forms count as the same name; a name in the same form is preferred */
         {{NFC ".png"}, {"/data/set/" NFD ".png"}, "0", 0},
         {{NFD ".png"}, {"/data/set/" NFC ".png"}, "0", 0},
         {{"q/" NFC "/a.png"}, {"/pics/" NFD "/a.png", "/pics/x/a.png"}, "0-", 0},
@@ -159,13 +163,14 @@ static void test_weaker_names(void **state)
         {{"b%231.png"}, {"/data/set/b#1.png", "/data/set/b%231.png"}, "-0", 0},
         {{"my fox.png"}, {"/data/set/my%20fox.png"}, "0", 0},
         {{"100%.png"}, {"/data/set/100%.png"}, "0", 0},
-        /* case is ignored if only one image fits */
+        /* case is ignored if only one image has such a name */
         {{"IMG_1.PNG"}, {"/data/set/img_1.png"}, "0", 0},
         {{"A.png"}, {"/data/set/a.png", "/data/set/a.PNG"}, "--", 1},
-        {{"a.png", "A.PNG"}, {"/data/set/a.png"}, "0", 0}, /* a weaker match does not change an image that has a row */
+        /* a less strict match does not replace the row of an image */
+        {{"a.png", "A.PNG"}, {"/data/set/a.png"}, "0", 0},
         {{"\xC3\x89t\xC3\xA9.png"}, {"/data/set/e\xCC\x81t\xC3\xA9.png"}, "0", 0},
         {{"q/Day1/a.png", "q/Day2/a.png"}, {"/pics/day2/a.png", "/pics/day1/a.png"}, "10", 0},
-        /* without extension, or with another extension */
+        /* the row's name has no extension, or another extension than the image */
         {{"0001", "0002.jpg", "v1.5", "0003.txt"},
          {"/pics/0001.png", "/pics/0002.png", "/pics/v1.5.png", "/pics/0003.webp"},
          "0123",

@@ -34,7 +34,8 @@ static gp_meta comfy(const char *text)
 /* ------------------------------------------------------------------ infotext */
 
 typedef struct infotext {
-    const char *text, *prompt, *negative, *settings; /* settings NULL: not compared */
+    /* settings: the expected settings; NULL: they are not compared */
+    const char *text, *prompt, *negative, *settings;
 } infotext;
 
 static const infotext infotexts[] = {
@@ -43,7 +44,7 @@ static const infotext infotexts[] = {
      "a cat", "a dog",
      "{\"steps\": 20, \"sampler\": \"Euler a\", \"cfg_scale\": 7, \"seed\": 42, \"width\": 512, \"height\": 768, "
      "\"model_hash\": \"abc\", \"model\": \"sd15\", \"clip_skip\": 2}"},
-    /* several lines; the seed is beyond 2^53 */
+    /* a prompt of several lines; a seed above 2^53, which a double cannot hold */
     {"two\nlines, of it\nNegative prompt: bad,\nworse\nSteps: 5, Sampler: DDIM, CFG scale: 1.5, Seed: "
      "18446744073709551615",
      "two\nlines, of it", "bad,\nworse",
@@ -51,7 +52,7 @@ static const infotext infotexts[] = {
     /* no negative prompt; CRLF; white space at the ends */
     {"  a cat \r\nSteps: 1, Sampler: LCM, Seed: 0\r\n", "a cat", NULL,
      "{\"steps\": 1, \"sampler\": \"LCM\", \"seed\": 0}"},
-    /* no prompt; only a negative prompt */
+    /* a text without a prompt, and a text with only a negative prompt */
     {"Steps: 1, Sampler: LCM, Seed: 0", NULL, NULL, NULL},
     {"\nNegative prompt: mud\nSteps: 1, Sampler: LCM, Seed: 0", NULL, "mud", NULL},
     /* quoted values contain commas, colons and line breaks; nested braces are matched */
@@ -76,7 +77,7 @@ static const infotext infotexts[] = {
     /* line breaks were lost */
     {"a cat Negative prompt: a dog Steps: 20, Sampler: Euler, Seed: 7", "a cat", "a dog",
      "{\"steps\": 20, \"sampler\": \"Euler\", \"seed\": 7}"},
-    /* lines after the settings (prompt templates of an extension) */
+    /* an extension has written its prompt templates after the settings line */
     {"a cat\nSteps: 20, Sampler: Euler, Seed: 7\nTemplate: a {animal}\nNegative Template: none", "a cat", NULL,
      "{\"steps\": 20, \"sampler\": \"Euler\", \"seed\": 7, \"Template\": \"a {animal}\", \"Negative Template\": "
      "\"none\"}"},
@@ -103,19 +104,19 @@ static const infotext infotexts[] = {
      "three, "
      "b: c\\n{a fox\\n|an owl\\n|a hare\\n|a deer\\n|a wolf\\n|a lynx\\n|a crow\\n|a stoat\\n|a mole\\n|a newt\\n}\", "
      "\"Negative Template\": \"mud\\n{or\\n|nothing}\"}"},
-    /* a last line with only known settings, one of them a number */
+    /* a last line with only known settings, of which one is a number */
     {"a fox\nSeed: 901", "a fox", NULL, "{\"seed\": 901}"},
     {"a fox\nNegative prompt: mud\nSeed: 901, Size: 64x32", "a fox", "mud",
      "{\"seed\": 901, \"width\": 64, \"height\": 32}"},
-    /* settings without a prompt: those of the sampler are kept */
+    /* without a prompt, the settings of the sampler are kept */
     {"Steps: 20, Sampler: Euler a, Seed: 42", NULL, NULL, "{\"steps\": 20, \"sampler\": \"Euler a\", \"seed\": 42}"},
-    /* a key twice; an invalid size */
+    /* a setting that occurs twice, and an invalid size */
     {"x\nSteps: 1, Seed: 2, TE: a, TE: b, Size: huge, Seed: 3", "x", NULL,
      "{\"steps\": 1, \"seed\": 2, \"TE\": \"a\", \"TE 2\": \"b\", \"Size\": \"huge\", \"Seed\": \"3\"}"},
     {"\v\nNegative prompt:\v \f\nSteps: 1, Sampler: x, Seed: 3", NULL, NULL, NULL},
     {"x\nSteps: 1, Sampler: x, Seed: 3, A\xE9: 1, A\xE8: 2, Bb: \xE9", "x", NULL,
      "{\"steps\": 1, \"sampler\": \"x\", \"seed\": 3, \"Bb\": \"\xEF\xBF\xBD\"}"},
-    /* not UTF-8: read as Latin-1 */
+    /* text that is not UTF-8 is read as Latin-1 */
     {"caf\xE9\nSteps: 1, Sampler: x, Seed: 3", "caf\xC3\xA9", NULL, NULL},
     {"\xE3\x83\x86\xE3\x82\xB9\xE3\x83\x88\nSteps: 1, Sampler: x, Seed: 3", "\xE3\x83\x86\xE3\x82\xB9\xE3\x83\x88",
      NULL, NULL},
@@ -182,20 +183,20 @@ static const graph_case graphs[] = {
     {GRAPH("{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a cat\",\"clip\":[\"4\",1]},\"_meta\":{\"title\":"
            "\"Positive\"}}"),
      "a cat", "node 6 CLIPTextEncode 'Positive'"},
-    /* the graph inside {"prompt": ...}, as an object and as a text; NaN as ComfyUI writes it */
+    /* the graph inside {"prompt": ...}, as a JSON object and as a JSON string; NaN as ComfyUI writes it */
     {"{\"prompt\":" GRAPH(
          "{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a cat\",\"is_changed\":[NaN]}}") "}",
      "a cat", "node 6 CLIPTextEncode"},
     {"{\"prompt\":\"{\\\"1\\\":{\\\"class_type\\\":\\\"CLIPTextEncode\\\",\\\"inputs\\\":{\\\"text\\\":\\\"a "
      "cat\\\"}}}\"}",
      "a cat", "unsorted: node 1 CLIPTextEncode"},
-    /* through a control net; a title that equals the class is not repeated */
+    /* conditioning through a control net; if a node's title equals its class, the source names it only once */
     {GRAPH(
          "{\"class_type\":\"ControlNetApply\",\"inputs\":{\"strength\":1,\"conditioning\":[\"20\",0],\"control_net\":["
          "\"33\",0],\"image\":[\"21\",0]}},\"20\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a "
          "shark\"},\"_meta\":{\"title\":\"CLIPTextEncode\"}}"),
      "a shark", "node 20 CLIPTextEncode"},
-    /* a control net with both sides: each side has its own path */
+    /* a control net with a positive and a negative side: each side has its own path through the graph */
     {GRAPH("{\"class_type\":\"ControlNetApplyAdvanced\",\"inputs\":{\"negative\":[\"7\",0],\"positive\":[\"20\",0]}},"
            "\"20\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a shark\"}}"),
      "a shark", "node 20 CLIPTextEncode"},
@@ -227,7 +228,7 @@ static const graph_case graphs[] = {
          "{\"class_type\":\"Reroute\",\"inputs\":{\"\":[20,0]}},\"20\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{"
          "\"text\":\"a cat\"}}"),
      "a cat", "node 20 CLIPTextEncode"},
-    /* cycles: conditioning that is linked to itself, text that is linked to itself */
+    /* cycles in the graph: conditioning that is linked to itself, text that is linked to itself */
     {GRAPH("{\"class_type\":\"ConditioningCombine\",\"inputs\":{\"conditioning_1\":[\"6\",0],\"conditioning_2\":[\"3\","
            "0]}}"),
      NULL, "no prompt: no text leads to the sampler"},
@@ -237,7 +238,7 @@ static const graph_case graphs[] = {
     /* links to missing nodes */
     {GRAPH("{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":[\"99\",0]}}"), NULL,
      "no prompt: the graph does not tell which text was used"},
-    /* without a sampler: all encoders that are not negative */
+    /* in a graph without a sampler, the prompt comes from all encoders that are not negative */
     {"{\"1\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a cat\"}},\"2\":{\"class_type\":"
      "\"CLIPTextEncode\",\"inputs\":{\"text\":\"bad\"}},\"3\":{\"class_type\":\"Odd\",\"inputs\":{\"negative\":[\"2\","
      "0]"
@@ -351,8 +352,8 @@ static void test_large_graph(void **state)
             i, (i + 1) % 20000, i, i, i, i, i, (i + 1) % 20000, (i + 7) % 20000);
     gp_str_puts(&s, "}");
     gp_meta meta = comfy(s.data);
-    assert_true(meta.found);  /* 60007 nodes are within the limit */
-    assert_null(meta.prompt); /* the links of its strings form loops */
+    assert_true(meta.found);  /* 60,007 nodes are within goldpan's limit */
+    assert_null(meta.prompt); /* the links between the string nodes form loops */
     gp_meta_clear(&meta);
     gp_str_clear(&s);
 }
@@ -399,13 +400,14 @@ static void test_chunks(void **state)
     expect_read(READ({"exif:Make", prefixed.data, 0, false}), "comfyui", six, "a cat");
     expect_read(READ({"exif:ImageDescription", prefixed.data, 0, false}), "comfyui", six, "a cat");
     expect_read(READ({"exif:Model", graph, 0, false}), NULL, NULL,
-                NULL); /* without the prefix it may be the name of a camera */
+                NULL); /* without the prefix "prompt:", the text may be the name of a camera */
     /* stable-diffusion.cpp in JPEG: a comment of key, NUL, text */
     expect_read(READ({"jpeg:comment", "parameters\0" INFO, sizeof("parameters\0" INFO) - 1, false}), "a1111",
                 "jpeg:comment", "said");
     expect_read(READ({"jpeg:comment", "parameters " INFO, 0, false}), NULL, NULL, NULL);
     expect_read(READ({"jpeg:comment", "param", 0, false}), NULL, NULL, NULL);
-    /* infotext and graph: the infotext is used in any order, unless only the graph has a prompt */
+    /* a file with infotext and graph: the infotext is used, whichever comes first, unless only the graph has a
+     * prompt */
     expect_read(READ({"prompt", graph, 0, false}, {"parameters", INFO, 0, false}), "a1111", "parameters", "said");
     expect_read(READ({"parameters", "Steps: 1, Sampler: x, Seed: 3", 0, false}, {"prompt", graph, 0, false}), "comfyui",
                 six, "a cat");
@@ -418,21 +420,21 @@ static void test_chunks(void **state)
     assert_int_equal(damaged.evidence, GP_EVIDENCE_GUESS);
     expect_read(damaged, "a1111", "parameters (its checksum is wrong)", "said");
     expect_read(READ({"parameters", INFO, 0, true}, {"prompt", graph, 0, false}), "comfyui", six, "a cat");
-    /* in a text labelled "parameters", one setting is enough */
+    /* in a text chunk with the key "parameters", one setting is enough */
     expect_read(READ({"parameters", "said\nModel: sd15", 0, false}), "a1111", "parameters", "said");
     expect_read(READ({"exif:UserComment", "said\nModel: sd15", 0, false}), NULL, NULL, NULL);
     /* a NUL ends a text */
     expect_read(READ({"parameters", INFO "\0, Seed: 4", sizeof(INFO "\0, Seed: 4") - 1, false}), "a1111", "parameters",
                 "said");
     expect_read(READ({"parameters", "\0" INFO, sizeof("\0" INFO) - 1, false}), NULL, NULL, NULL);
-    /* the second chunk of the same name, if the first has no prompt */
+    /* if the first of two chunks with the same key has no prompt, the second chunk is used */
     expect_read(READ({"parameters", "no", 0, false}, {"parameters", INFO, 0, false}), "a1111", "parameters", "said");
     expect_read(READ({"workflow", graph, 0, false}, {"Title", INFO, 0, false}), NULL, NULL, NULL);
     gp_str_clear(&prefixed);
     gp_mem_free(graph);
 }
 
-/* Long texts of one repeated byte: quadratic time would not end. */
+/* Long texts of one repeated byte: parsing in quadratic time would hang the test. */
 static void test_long(void **state)
 {
     (void)state;

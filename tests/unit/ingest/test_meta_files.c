@@ -60,7 +60,7 @@ static void compare_number(comparison *c, const char *field, const char *key, co
 {
     double a, b;
     const char *ours = setting(c->meta, key);
-    if (gp_json_kind_of(theirs) == GP_JSON_NULL) return; /* upstream did not read this field */
+    if (gp_json_kind_of(theirs) == GP_JSON_NULL) return; /* the upstream reader does not return this field */
     gp_str text = GP_STR_INIT;
     gp_json_write(&text, theirs);
     bool same = gp_json_real(theirs, &b) && gp_parse_double(ours, &a) && fabs(a - b) <= 1e-9 * fabs(b);
@@ -174,7 +174,7 @@ static void test_real_prompts(void **state)
     assert_int_equal(wrong, 0);
 }
 
-/* Files of other programs and without metadata: nothing is found instead of something wrong. */
+/* For files of other programs and files without metadata, goldpan must find nothing rather than a wrong prompt. */
 static void test_others(void **state)
 {
     (void)state;
@@ -198,7 +198,7 @@ static void test_others(void **state)
     }
 }
 
-/* Files of the two programs that expected.json does not contain. */
+/* Tests files of the two supported programs that expected.json does not list. */
 static void test_sd_parsers(void **state)
 {
     (void)state;

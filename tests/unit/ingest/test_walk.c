@@ -14,7 +14,7 @@ typedef struct seen {
     const char *folder; /* paths are compared relative to this folder */
     gp_str files, problems;
     size_t count, problem_count, stop_at;
-    const char *remove; /* a folder that is removed when the first file is found */
+    const char *remove; /* a folder that the callback removes when the walk finds the first file */
     gp_walk_entry last;
 } seen;
 
@@ -136,7 +136,7 @@ static void test_links(void **state)
     assert_int_equal(symlink("../c.png", in_folder(folder, "in/link.png")), 0);
     assert_int_equal(symlink("../c.png", in_folder(folder, "in/link.txt")), 0);
     expect_walk(folder, "", "c.png in/a.png in/deep/b.png in/link.png");
-    expect_walk(folder, "other", "other/far.png"); /* a link that the caller names is followed */
+    expect_walk(folder, "other", "other/far.png"); /* the walk follows a link that the caller names */
     expect_walk(folder, "in/loop/in/deep", "in/loop/in/deep/b.png");
     assert_int_equal(symlink("nowhere", in_folder(folder, "broken.png")), 0);
     seen s = {.folder = folder};
@@ -159,8 +159,9 @@ static void test_roots(void **state)
     (void)state;
     char *folder = folder_new();
     put_files(folder, (const char *const[]){"a/x.png", "a/y.png", "a/b/z.png", "a/.h/w.png", "a/n.txt", "c.png", NULL});
-    expect_walk(folder, "c.png a", "a/b/z.png a/x.png a/y.png c.png"); /* in sorted order, not in the given order */
-    expect_walk(folder, "a a a/", "a/b/z.png a/x.png a/y.png");        /* each file once */
+    /* files are visited in sorted order, not in the order in which the caller gave them */
+    expect_walk(folder, "c.png a", "a/b/z.png a/x.png a/y.png c.png");
+    expect_walk(folder, "a a a/", "a/b/z.png a/x.png a/y.png"); /* each file once */
     expect_walk(folder, "a/b a a/x.png", "a/b/z.png a/x.png a/y.png");
     expect_walk(folder, " a a/../a/b", "a/b/z.png a/x.png a/y.png c.png");
     expect_walk(folder, "a a/.h", "a/b/z.png a/x.png a/y.png a/.h/w.png");
@@ -199,8 +200,8 @@ static void test_own_folders(void **state)
     assert_int_equal(mkdir(in_folder(folder, "odd/.goldpan-export"), 0755), 0); /* a folder instead of an export list */
     expect_walk(folder, "", "odd/c.png out/mine.png site/mine.png");
     expect_walk(folder, "out",
-                "out/mine.png out/a.png out/b.png"); /* a root is read even if it is an export; listed files come
-                                                      * last */
+                "out/mine.png out/a.png out/b.png"); /* a root is read even if it is a folder of exported files; files
+                                                      * in its export list come last */
     expect_walk(folder, "site/image", "site/image/1.png");
     passed p = {.own = GP_STR_INIT};
     gp_walk_calls calls = {.visit = skip_file, .passed = on_passed, .user = &p};
@@ -241,7 +242,7 @@ static void test_no_roots(void **state)
     assert_ok(gp_walk(NULL, 0, on_file, NULL, &s, &err));
     expect_walk(folder, "", "a.png");
     assert_int_equal(mkfifo(in_folder(folder, "pipe.png"), 0600), 0);
-    expect_walk(folder, "", "a.png"); /* the FIFO is not opened, because that would block */
+    expect_walk(folder, "", "a.png"); /* the walk does not open the FIFO, because opening it would block */
     assert_ok(walk(&s, "pipe.png", &err));
     assert_int_equal(s.problem_count, 1);
     gp_str_clear(&s.problems);
@@ -314,7 +315,7 @@ static void test_deep(void **state)
     assert_non_null(strstr(s.problems.data, "cannot read folder: "));
     gp_str_clear(&s.problems);
     gp_str_clear(&s.files);
-    /* remove it level by level from the inside: its paths are too long for nftw */
+    /* the folders are removed one by one from the innermost, because their paths are too long for nftw */
     char *command = NULL;
     assert_true(asprintf(&command, "rm -rf '%s/d'", folder) > 0);
     assert_int_equal(system(command), 0);

@@ -65,7 +65,7 @@ static void test_facts(void **state)
     assert_string_equal(f.folder, one);
     assert_string_equal(f.precision, "fp32");
     assert_string_equal(g.precision, "bf16");
-    assert_true(gp_str_starts(f.engine, "plain C")); /* followed by the instruction set */
+    assert_true(gp_str_starts(f.engine, "plain C")); /* the name of the instruction set follows this prefix */
     assert_string_equal(f.dtype, "F16");
     assert_string_equal(h.dtype, "BF16");
     assert_string_equal(f.activation, "quick_gelu");
@@ -80,11 +80,11 @@ static void test_facts(void **state)
     assert_int_equal(f.vocabulary, 60);
     assert_int_equal(f.embedding, 24);
     assert_true(f.logit_scale > 99.5 && f.logit_scale < 100.5);
-    /* blocks 4d^2+4d + 2dm+m+d + 4d; embeddings, norms, projections; logit_scale */
+    /* the number of parameters: blocks 4d^2+4d + 2dm+m+d + 4d; embeddings, norms, projections; logit_scale */
     uint64_t image = 2 * (4 * 32 * 32 + 2 * 32 * 64 + 64 + 9 * 32) + 32 + 32 * 3 * 256 + 10 * 32 + 4 * 32 + 24 * 32;
     uint64_t text = 2 * (4 * 16 * 16 + 2 * 16 * 40 + 40 + 9 * 16) + 60 * 16 + 12 * 16 + 2 * 16 + 24 * 16;
     assert_int_equal(f.parameters, image + text + 1);
-    /* the hash is the same however the weights are stored in files, and different for other numbers */
+    /* the hash does not depend on how the weights are divided into files; other numbers give another hash */
     assert_int_equal(strlen(f.weight_hash), 32);
     assert_string_equal(f.weight_hash, g.weight_hash);
     assert_string_not_equal(f.weight_hash, h.weight_hash);
@@ -222,7 +222,7 @@ static void expect_refusal(const char *folder, gp_status status, const char *say
     assert_null(clip);
 }
 
-/* Tensors that do not fit config.json: name of the tensor, expected and actual shape. */
+/* If a tensor does not fit config.json, the message has the name of the tensor, the expected and the actual shape. */
 static void test_refuses_wrong_weights(void **state)
 {
     (void)state;
@@ -279,7 +279,7 @@ static void test_refuses_folders(void **state)
     recipe_folder_free(folder);
 }
 
-/* Where the preprocessing is described: in the old file, in that of transformers 5, or nowhere. */
+/* The preprocessing may be described in preprocessor_config.json, in the file of transformers 5, or in no file. */
 static void test_preprocess_files(void **state)
 {
     (void)state;

@@ -47,7 +47,8 @@ static void test_flop(void **state)
     (void)state;
     gp_error err = {0};
     gp_clip_config c;
-    assert_ok(parse("{\"architectures\": [\"CLIPModel\"]}", &c, &err)); /* used if model_type is missing */
+    /* this field is used if model_type is missing */
+    assert_ok(parse("{\"architectures\": [\"CLIPModel\"]}", &c, &err));
     assert_ok(parse("{\"model_type\": \"clip\"}", &c, &err));
     assert_true(gp_clip_image_flop(&c, false) == 2.0 * (115605504 + 12 * 357734400.0 + 393216));
     assert_true(gp_clip_image_flop(&c, true) == 2.0 * (115605504 + 11 * 357734400.0 + 7999488 + 393216));

@@ -161,7 +161,7 @@ static void test_refuses(void **state)
     }
 }
 
-/* A header with a wrong length, and truncated files. */
+/* Tests a header with a wrong length, and truncated files. */
 static void test_refuses_lengths(void **state)
 {
     (void)state;

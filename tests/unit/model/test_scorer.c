@@ -54,7 +54,7 @@ static float weight_at(size_t i)
     return recipe_value("head", 1, i);
 }
 
-/* Writes folder/name with `header` (JSON) and bytes.  Returns "linear:" and the path. */
+/* Writes the safetensors file folder/name with `header` (JSON) and bytes. Returns "linear:" followed by the path. */
 static const char *write_head(const char *name, const char *header, const void *bytes, size_t size)
 {
     static char named[700];
@@ -181,7 +181,8 @@ static void test_linear(void **state)
     free(rows);
 }
 
-/* The id contains the hash of the parameters, which depends on nothing else in the file, and no text rule. */
+/* The id of the scorer contains the hash of the head's parameters, and no text rule. The hash depends on nothing else
+ * in the file. */
 static void test_linear_id(void **state)
 {
     (void)state;

@@ -106,7 +106,8 @@ static void test_retry_after(void **state)
     assert_true(asked("Sun, 06 Nov 1994 08:50:07 GMT", NULL) == 30);
     assert_true(asked("Sunday, 06-Nov-94 08:50:07 GMT", NULL) == 30);
     assert_true(asked("Sun Nov  6 08:50:07 1994", NULL) == 30);
-    /* the server's clock is an hour ahead of ours: the wait counts from the Date of the response */
+    /* the server's clock is an hour ahead of this machine's clock, so goldpan computes the wait from the Date of the
+     * response */
     assert_true(asked("Sun, 06 Nov 1994 09:50:07 GMT", "Sun, 06 Nov 1994 09:49:37 GMT") == 30);
 }
 

@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
-enum { PAUSE = 30 }; /* seconds in Retry-After; the tests end long before that */
+enum { PAUSE = 30 }; /* seconds in the header Retry-After; the tests end long before this time has passed */
 
 typedef struct busy {
     int listener;

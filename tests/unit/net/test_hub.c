@@ -175,7 +175,7 @@ static void test_complete(void **state)
     gp_mem_free(folder);
     assert_ok(gp_hub_find("o/m", COMMIT, &folder, &err));
     gp_mem_free(folder);
-    /* the content is not a commit, so the ref counts as missing */
+    /* the ref file does not contain a commit, so the ref counts as missing */
     write_file(in_home("models--o--m/refs/main"), "../../../etc", 12);
     assert_ok(gp_hub_find("o/m", NULL, &folder, &err));
     assert_true(gp_str_ends(folder, "/models--o--m/snapshots/" COMMIT));
@@ -210,7 +210,8 @@ static void test_without_refs(void **state)
     gp_mem_free(folder);
     cannot_find("o/r", "v1", "but " COMMIT " is: use it with --revision " COMMIT);
     cannot_find("o/r", OTHER, "revision '" OTHER "'");
-    put_file("r", OTHER, "config.json", "{}"); /* two complete snapshots: it is unknown which one the user means */
+    /* if there are two complete snapshots, goldpan cannot know which of them the user means */
+    put_file("r", OTHER, "config.json", "{}");
     cannot_find("o/r", NULL, COMMIT ", " OTHER);
     assert_ok(gp_hub_find("o/r", OTHER, &folder, &err));
     gp_mem_free(folder);

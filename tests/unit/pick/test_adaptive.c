@@ -21,13 +21,15 @@ static void test_adaptive(void **state)
 {
     (void)state;
     static const double values[PROMPTS][8] = {
-        /* the best score is far above the others, and no other prompt exceeds it: no expected gain */
+        /* the best score is far above the prompt's other scores, and no score of another prompt exceeds it, so the
+         * expected gain is 0 */
         {20, 21, 35},
-        {20, 20.5, 21},           /* low scores close to each other: more images */
-        {22, 23},                 /* more images */
-        {10},                     /* only one image so far, so another one */
-        {NAN, NAN},               /* refused or failed images: no scores, so no more images */
-        {1, 2, 3, 4, 5, 6, 7, 8}, /* the maximum number of images */
+        {20, 20.5, 21}, /* the scores are low and close to each other, so the prompt gets more images */
+        {22, 23},       /* more images */
+        {10},           /* this prompt has only one image so far, so it gets another image */
+        /* all images of this prompt were refused or failed, so it has no scores and gets no more images */
+        {NAN, NAN},
+        {1, 2, 3, 4, 5, 6, 7, 8}, /* this prompt already has the maximum number of images */
     };
     static const uint32_t counts[PROMPTS] = {3, 3, 2, 1, 2, 8};
     uint32_t wanted[PROMPTS];

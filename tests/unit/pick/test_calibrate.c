@@ -47,7 +47,8 @@ static void test_shrunken(void **state)
         size_t n = golden_reals(g, "score", score, MOST - 1), groups = golden_reals(g, "weight", want, 64);
         golden_ints(g, "group", group, MOST);
         golden_reals(g, "shrunken", means, 64);
-        score[n] = 30, group[n] = -1; /* a score without a group: compared with the centre, on which it has no effect */
+        /* a score without a group is compared with the centre of all groups, and has no effect on this centre */
+        score[n] = 30, group[n] = -1;
         assert_ok(shrunken(score, group, n + 1, groups, got, weight, &err));
         for (size_t k = 0; k < groups; k++) assert_near(weight[k], want[k], 1e-11);
         for (size_t i = 0; i < n; i++) assert_near(got[i], score[i] - means[group[i]], 1e-11);
@@ -56,7 +57,7 @@ static void test_shrunken(void **state)
     gp_json_free(root);
 }
 
-/* Groups with too little data for a z-score. */
+/* Tests groups with too little data for a z-score. */
 static void test_little_to_go_by(void **state)
 {
     (void)state;
@@ -73,20 +74,21 @@ static void test_little_to_go_by(void **state)
     for (size_t i = 0; i < 4; i++) assert_near(got[i], 50, 0);
     assert_true(isnan(got[4]) && isnan(got[5]));
 
-    const double thirds[3] = {0.1, 0.1, 0.1}; /* rounding gives a mean that differs from 0.1 */
+    /* because of rounding, the computed mean of these values differs from 0.1 */
+    const double thirds[3] = {0.1, 0.1, 0.1};
     const int32_t same[3] = {0, 0, 0};
     assert_ok(gp_calibrate_z(thirds, same, 3, 1, got, &err));
     for (size_t i = 0; i < 3; i++) assert_true(isnan(got[i]));
 
-    const double single[3] = {20, 26, 35}; /* groups of one: the variance within groups is unknown, so nothing is
-                                            * corrected */
+    const double single[3] = {20, 26, 35}; /* if every group has one member, the variance within groups is unknown, so
+                                            * no score is corrected */
     const int32_t alone[3] = {0, 1, 2};
     assert_ok(shrunken(single, alone, 3, 4, got, weight, &err));
     for (size_t i = 0; i < 3; i++) assert_near(got[i], single[i] - 27, 1e-12);
     for (size_t i = 0; i < 4; i++) assert_near(weight[i], 0, 0);
 
-    const double exact[4] = {20, 20, 30, 30}; /* no variance within groups: the means are exact and explain all
-                                               * scores */
+    const double exact[4] = {20, 20, 30, 30}; /* if there is no variance within groups, the group means are exact and
+                                               * explain all scores */
     const int32_t pairs[4] = {0, 0, 1, 1};
     assert_ok(shrunken(exact, pairs, 4, 3, got, weight, &err));
     for (size_t i = 0; i < 4; i++) assert_near(got[i], 0, 1e-12);
@@ -114,7 +116,7 @@ static void test_small_groups_do_not_explode(void **state)
     assert_true(weight[2] < weight[0] && weight[0] > 0.95);
     assert_true(fabs(got[0]) < 2.5); /* the corrected score is nearly the residual in the row's own group */
     assert_true(got[41] > got[40]);  /* the order within a group stays */
-    assert_true(fabs(got[41]) < 3);  /* a pair with a tiny difference gets no large z */
+    assert_true(fabs(got[41]) < 3);  /* in a group of two scores with a tiny difference, z is not large */
 }
 
 static void test_no_memory(void **state)
@@ -168,8 +170,9 @@ static void test_corrected_without_groups(void **state)
     assert_true(isnan(got[6]));
 }
 
-/* The metric raises one kind of image and spreads another wider: among the best tenth, each kind has its share.  A
- * correction of the level alone would give the wide kind nearly all of it. */
+/* The metric raises the scores of one kind of image, and increases the spread of another kind. After the correction,
+ * each kind has its share of the best tenth. A correction of the means alone would give nearly all of the best tenth
+ * to the kind with the larger spread. */
 static void test_corrected_takes_off_level_and_spread(void **state)
 {
     (void)state;
@@ -208,7 +211,7 @@ static void test_corrected_in_small_groups(void **state)
     for (int i = 0; i < N; i++) group[i] = i < 200 ? i % 2 : 2, score[i] = 20 + i / 2 * 0.1;
     score[200] = 24.9, score[201] = 25, score[202] = 25.1;
     assert_ok(corrected_of(score, group, N, 3, got, &err));
-    /* the percentile in the group alone would give 6.7 */
+    /* the percentile within the group alone would give a corrected score of 6.7 */
     assert_true(got[202] - got[200] > 0.2 && got[202] - got[200] < 3.5);
 }
 

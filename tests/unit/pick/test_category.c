@@ -58,7 +58,7 @@ static void test_labels(void **state)
 
 /* ------------------------------------------------------------------ levels */
 
-/* Rows on a line; the number of neighbours in a cluster determines a level. */
+/* Makes rows on a line. A level of the hierarchy is determined by the number of neighbouring rows in a cluster. */
 enum { N = 60 };
 static float place[N];
 static uint32_t labels[8 * N], sizes[8];
@@ -94,8 +94,9 @@ static void assert_level(const uint32_t *width, size_t levels, size_t count, con
 static void test_which_level(void **state)
 {
     (void)state;
-    assert_level((const uint32_t[]){20, 10, 5, 1}, 4, 6, NULL); /* levels of 3, 6, 12 and 60 clusters: the first that
-                                                                 * fits, from coarse to fine */
+    assert_level((const uint32_t[]){20, 10, 5, 1}, 4, 6, NULL); /* of levels with 3, 6, 12 and 60 clusters, the first
+                                                                 * suitable level is used, searched from coarse to
+                                                                 * fine */
     assert_level((const uint32_t[]){15, 1}, 2, 4, NULL);        /* both limits are included */
     assert_level((const uint32_t[]){3, 1}, 2, 20, NULL);
     assert_level(
@@ -146,7 +147,7 @@ static void test_merging(void **state)
     gp_categories_clear(&c);
 }
 
-/* A slow merge that compares all pairs at every step. */
+/* Merges clusters in the simplest way: compares all pairs at every step. */
 static size_t slow_merge(const float *v, size_t n, size_t d, size_t most, uint32_t *own)
 {
     double *centre = calloc(n * d, sizeof *centre), *size = calloc(n, sizeof *size);

@@ -60,7 +60,7 @@ static void test_as_fitted_without_each_prompt(void **state)
     gp_json_free(root);
 }
 
-/* Images without a prompt, an embedding or a score do not change the results of the others. */
+/* Images without a prompt, an embedding or a score do not change the results of other images. */
 static void test_what_takes_no_part(void **state)
 {
     (void)state;
@@ -158,7 +158,8 @@ static void test_few_prompts(void **state)
     assert_ok(gp_difficulty_correct(m.score, m.prompt, 0, m.embeddings, 0, 1, on(1), got, NULL, &err));
 }
 
-/* Both forms of the matrix give the same result in every bit, with any number of threads. */
+/* The regression gives the same result in every bit with either form of the matrix, and with any number of
+ * threads. */
 static void test_threads(void **state)
 {
     (void)state;

@@ -234,7 +234,7 @@ static void test_guarantee(void **state)
     assert_true(worst_grouped >= 0.5 && worst_grouped <= 1 + 1e-6);
 }
 
-/* Clipping is necessary: with negative similarity the set function would not be monotone. */
+/* Negative similarities must be clipped to 0, because the set function would otherwise not be monotone. */
 static void test_opposites(void **state)
 {
     (void)state;
@@ -245,7 +245,8 @@ static void test_opposites(void **state)
     size_t count;
     assert_ok(gp_diversify_facility(v, 4, 2, worth, NULL, 3, 0, chosen, &count, &err));
     assert_int_equal(count, 3);
-    /* row 0 also represents row 3, its copy; then come the opposite and the perpendicular row, never the copy */
+    /* row 0 also represents its copy, row 3. The next picks are the opposite and the perpendicular row, never the
+     * copy */
     assert_int_equal(chosen[0], 0);
     assert_int_equal(chosen[1], 1);
     assert_int_equal(chosen[2], 2);
@@ -265,7 +266,7 @@ static void test_more_than_the_pool(void **state)
     unit_rows(v, N, WIDE, 5);
     for (size_t i = 0; i < N; i++) worth[i] = (double)(i * 7919 % N), group[i] = -1;
     for (size_t i = 0; i < N; i++)
-        if (worth[i] == 0 || worth[i] == 5) group[i] = 3; /* both rows are outside the pool */
+        if (worth[i] == 0 || worth[i] == 5) group[i] = 3; /* both expected rows are outside the pool */
     assert_ok(gp_diversify_facility(v, N, WIDE, worth, NULL, 50, 0.2, chosen, &count, &err));
     assert_int_equal(count, 50);
     for (size_t i = 0; i < count; i++) assert_true(worth[chosen[i]] >= 300); /* rows of the pool */

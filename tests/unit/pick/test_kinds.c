@@ -83,7 +83,7 @@ static double cost(const uint32_t *label, size_t n, uint32_t x, uint32_t y)
 /* Makes rows that already have mean 0 and equal lengths, so that the plain search needs no preparation. */
 static void make_plain(size_t n, uint64_t seed)
 {
-    for (size_t i = 0; i < n; i += 2) { /* a row and its mirror image */
+    for (size_t i = 0; i < n; i += 2) { /* each pair is a row and its mirror image, so that the mean is 0 */
         double length = 0;
         for (size_t j = 0; j < D; j++) length += normal(seed, i * D + j) * normal(seed, i * D + j);
         for (size_t j = 0; j < D; j++) {
@@ -107,7 +107,7 @@ static void test_merges_as_a_plain_search(void **state)
         for (uint32_t x = 0; x < CLUSTERS; x++)
             for (uint32_t y = x + 1; y < CLUSTERS; y++) {
                 double add = cost(label, ROWS, x, y);
-                /* an empty cluster gives NaN, which is never the minimum */
+                /* for an empty cluster the value is NaN, which is never the minimum */
                 if (add < least) least = add, best_x = x, best_y = y;
             }
         for (size_t i = 0; i < ROWS; i++)
@@ -139,12 +139,12 @@ static void test_what_cannot_be_split(void **state)
     gp_categories c;
     uint32_t sizes[1] = {25};
     for (size_t i = 0; i < 100 * D; i++) rows[i] = 1;
-    /* 25 clusters, so exactly two are merged */
+    /* there are 25 clusters and at most 24 categories, so exactly two clusters are merged */
     for (size_t i = 0; i < 100; i++) fine[i] = (uint32_t)(i < 76 ? 0 : i - 75);
     assert_ok(gp_categories_from_clusters(fine, sizes, 1, 100, rows, D, 4, 24, &c, &err));
     assert_string_equal(c.note, "one category holds 77 % of the images, since they cannot be split evenly");
     gp_categories_clear(&c);
-    for (size_t n = 3; n < 12; n++) { /* with few rows: no abort, and every row has a category */
+    for (size_t n = 3; n < 12; n++) { /* with few rows, the function does not abort, and every row gets a category */
         for (uint32_t i = 0; i < n; i++) fine[i] = i / 2;
         sizes[0] = (uint32_t)(n + 1) / 2;
         assert_ok(gp_categories_from_clusters(fine, sizes, 1, n, rows, D, 4, 24, &c, &err));

@@ -13,7 +13,7 @@ static gp_hash hash_of(uint64_t i)
     return gp_hash_of(&i, sizeof i);
 }
 
-/* Few different scores, so that ties are common; also NaN and both infinities. */
+/* The scores have few different values, so that ties are common; NaN and both infinities occur too. */
 static void fill(gp_rank_item *c, uint64_t seed)
 {
     for (size_t i = 0; i < N; i++) {
@@ -49,7 +49,7 @@ static void test_ranks_by_counting(void **state)
     }
 }
 
-/* The same candidates in another order: the same images get the same ranks. */
+/* If the same candidates are given in another order, each image gets the same rank. */
 static void test_order_does_not_matter(void **state)
 {
     (void)state;
@@ -77,7 +77,8 @@ static void test_edges(void **state)
     gp_error err = {0};
     assert_ok(gp_rank_groups(NULL, 0, NULL, &err));
     gp_rank_item c[2] = {{1, 0.0, hash_of(1)},
-                         {1, -0.0, hash_of(1)}}; /* equal in every way: the first has the better rank */
+                         /* of two candidates that are equal in every way, the first has the better rank */
+                         {1, -0.0, hash_of(1)}};
     uint32_t rank[2];
     assert_ok(gp_rank_groups(c, 2, rank, &err));
     assert_int_equal(rank[0], 1);

@@ -48,7 +48,8 @@ static void fill(scene *s, uint64_t seed)
         for (size_t k = 0; k < D; k++) s->vectors[i * D + k] /= (float)sqrt(length);
     }
     for (size_t k = 0; k < SLICES; k++) {
-        int32_t category = (int32_t)k - CATEGORIES; /* half of the slices are over all images */
+        /* half of the slices are slices of all images, the other half are slices within a category */
+        int32_t category = (int32_t)k - CATEGORIES;
         uint32_t count = 0, part = 3 + (uint32_t)(gp_rng_at(seed * 5, k) % 9);
         for (uint32_t i = 0; i < N; i++) {
             if (category >= 0 && s->c[i].category != category) continue;
@@ -140,7 +141,7 @@ static double mean_of(const scene *s, int32_t category, const gp_pick_slice *sli
     return sum / n;
 }
 
-/* Returns the smallest significant slice that contains i; -1: none. */
+/* Returns the smallest significant slice that contains image i; -1: no such slice contains it. */
 static int slice_of(const scene *s, const gp_pick_options *o, uint32_t i)
 {
     int best = -1;
@@ -165,7 +166,7 @@ static bool goes_before(const scene *s, const gp_pick_options *o, uint32_t i, ui
     return a != b ? a > b : memcmp(s->c[i].tie.bytes, s->c[j].tie.bytes, 16) < 0;
 }
 
-/* Returns the filter that rejects i after the earlier picks. */
+/* Returns the filter that rejects image i after the earlier picks. */
 static gp_pick_filter slow_filter(const scene *s, const gp_pick_options *o, const int *slice, uint32_t i,
                                   const uint32_t *chosen, size_t count, const bool *holds)
 {
@@ -214,7 +215,8 @@ static size_t slow_choose(const scene *s, const gp_pick_options *o, gp_pick_filt
         bool copy = false;
         for (size_t c = 0; c < count; c++)
             copy = copy || (s->c[i].group >= 0 && s->c[chosen[c]].group == s->c[i].group);
-        holds[i] = !(copy && o->one_per_duplicate); /* in no slice, but among the best of its prompt */
+        /* this image is in no slice, but is among the best images of its prompt */
+        holds[i] = !(copy && o->one_per_duplicate);
     }
     return count;
 }
@@ -311,7 +313,7 @@ static void test_diversity(void **state)
     assert_true(by_likeness > 100);
 }
 
-/* With all filters together, each limit holds. */
+/* If all filters are set together, each limit holds. */
 static void test_diversity_keeps_the_limits(void **state)
 {
     (void)state;

@@ -385,7 +385,8 @@ static void test_stopped(void **state)
     assert_int_equal(gp_report_export(cat, &options, NULL, &err), GP_ERR_STOPPED);
     assert_string_equal(seen.stage, "export");
     assert_int_equal(seen.total, 3);
-    assert_true(file_there(at("stopped/x.png"))); /* finished files are kept; the tables are not begun */
+    /* after the stop, finished files are kept, and no table is written */
+    assert_true(file_there(at("stopped/x.png")));
     assert_false(file_there(at("stopped/picks.csv")));
     assert_counts(export_to(cat, at("stopped"), GP_EXPORT_COPY), 2, 1, 0);
     gp_cat_close(cat);
@@ -416,8 +417,8 @@ static void test_other_disk(void **state)
     gp_cat_close(cat);
 }
 
-/* Decisions of the user have priority over goldpan's picks: CATS has picks 0, 1 and another; the other images are not
- * picked. */
+/* Decisions of the user have priority over goldpan's picks: CATS has three picks: images 0, 1 and one more; its other
+ * images are not picks. */
 static void test_by_hand(void **state)
 {
     (void)state;
@@ -451,7 +452,7 @@ static void test_by_hand(void **state)
     gp_table_close(t);
     options.folder = at("stars"), options.min_stars = 4;
     assert_ok(gp_report_export(cat, &options, &report, &err));
-    assert_int_equal(report.done, 1); /* with --stars only the stars count, not the flag */
+    assert_int_equal(report.done, 1); /* with --stars, the stars of an image select it, whatever its flag is */
     gp_cat_close(cat);
 }
 
@@ -465,8 +466,8 @@ static uint64_t count_of(gp_catalog *cat, gp_export_options options)
     return report.done;
 }
 
-/* The four ways to say whose images, over: 0 suggested; 1 suggested and rejected; 2 suggested; 3 picked by hand, of
- * the prompt of 0. */
+/* The four ways to select whose images are exported. The catalog has four images: 0 suggested; 1 suggested and
+ * rejected; 2 suggested; 3 picked by the user, with the prompt of image 0. */
 static void test_choices(void **state)
 {
     (void)state;
@@ -490,7 +491,8 @@ static void test_choices(void **state)
     gp_hash_hex(file_hash(at(cats[1].name)), hex[0]);
     gp_hash_hex(file_hash(at(cats[3].name)), hex[1]);
     options.images = named, options.image_count = 4;
-    assert_int_equal(count_of(cat, options), 2); /* whatever their marks; the third is in no catalog */
+    /* images are exported whatever their marks are; the third hash is not in the catalog */
+    assert_int_equal(count_of(cat, options), 2);
     options.image_count = 0;
     assert_int_equal(count_of(cat, options), 0);
     gp_cat_close(cat);
@@ -551,7 +553,7 @@ static void test_list_of_copies(void **state)
     ino_t before = info.st_ino;
     assert_ok(gp_report_export(cat, &options, NULL, &err));
     assert_int_equal(stat(at("list/" GP_MARK_EXPORT), &info), 0);
-    assert_int_equal(info.st_ino, before); /* there is nothing to add, so the list is not written again */
+    assert_int_equal(info.st_ino, before); /* there is no name to add, so goldpan does not write the list again */
     const off_t size = ((off_t)64 << 20) + 1;
     assert_int_equal(truncate(at("list/" GP_MARK_EXPORT), size), 0);
     assert_int_equal(gp_report_export(cat, &options, NULL, &err), GP_ERR_LIMIT);
@@ -562,7 +564,8 @@ static void test_list_of_copies(void **state)
     assert_ok(gp_report_export(cat, &options, NULL, &err));
     assert_ok(gp_own_names_read(at("a"), &names, &err));
     assert_int_equal(names.count, 2);
-    assert_false(gp_own_names_have(&names, "x.png")); /* an original image, so not in the list */
+    /* this file is an original image, so it is not in the list of exported files */
+    assert_false(gp_own_names_have(&names, "x.png"));
     gp_own_names_clear(&names);
     gp_cat_close(cat);
 }

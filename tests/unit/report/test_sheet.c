@@ -127,7 +127,7 @@ static void test_pick_is_marked(void **state)
         around += found >= 2;
     }
     assert_true(around + 4 >= pick.bottom - pick.top + 1);
-    for (uint32_t y = second.top; y <= second.bottom; y++) /* no line beside the second image */
+    for (uint32_t y = second.top; y <= second.bottom; y++) /* the second image has no line beside it */
         for (uint32_t x = second.right + 1; x < second.right + 8; x++)
             assert_memory_not_equal(p.rgb + ((size_t)y * p.width + x) * 3, gold, 3);
     free(p.rgb);
@@ -142,7 +142,7 @@ static void test_same_bytes(void **state)
     gp_catalog *cat = candidates_catalog("same.db", animals, ANIMALS);
     gp_hash hash[4];
     for (size_t i = 0; i < 4; i++) {
-        /* another scorer than the scorer of the picks */
+        /* the sheet is drawn with another scorer than the scorer of the picks */
         if (i == 1) put_scorer(cat, "clip/other", put_encoder(cat, "other"));
         assert_ok(sheet(cat, at(names[i]), 0, 8, NULL, &err));
         hash[i] = file_hash(at(names[i]));
@@ -155,7 +155,8 @@ static void test_same_bytes(void **state)
     gp_cat_close(cat);
 }
 
-/* The title is the folder to which DIR/.goldpan/catalog.db belongs, else the catalog's file name. */
+/* The title of the sheet is the name of DIR for the catalog DIR/.goldpan/catalog.db, and the file name of any other
+ * catalog. */
 static void test_title(void **state)
 {
     (void)state;
@@ -212,7 +213,7 @@ static void test_limits(void **state)
     gp_pixels p = sheet_pixels(at("limits.png"));
     uint8_t red[3];
     rgb_of(animals[0].colour, red);
-    assert_true(region_of(&p, red, 2).count > 1000); /* the single column contains the picks */
+    assert_true(region_of(&p, red, 2).count > 1000); /* a sheet with a single column contains only the picks */
     free(p.rgb);
     gp_cat_close(cat);
 }

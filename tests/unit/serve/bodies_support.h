@@ -71,7 +71,7 @@ static inline void clear(parser *parse)
     if (parse == export_) gp_export_request_clear(&export);
 }
 
-/* Checks that the body is rejected with USAGE and that nothing stays allocated. */
+/* Checks that the parser rejects the body with USAGE and leaves no memory allocated. */
 static inline void wrong_bytes(parser *parse, const void *body, size_t size)
 {
     int64_t live = gp_mem_live();

@@ -13,7 +13,7 @@
 typedef struct account {
     gp_request *request; /* the suspended request; NULL: it was resumed, or it ended without being suspended */
     atomic_int suspended, resumed;
-    atomic_uint status; /* of the response; 0: no response yet */
+    atomic_uint status; /* status code of the response; 0: there is no response yet */
 } account;
 
 static inline void account_close(account *a)

@@ -67,7 +67,7 @@ static void the_right_ones(void **state)
     empty.length = "0", empty.lengths = 1; /* a client may state that there is no body */
     assert_int_equal(refused(empty), 0);
     gp_guard_request typed = get(AT);
-    typed.site = "none"; /* the address was typed by the user */
+    typed.site = "none"; /* browsers send `none` if the user typed the address */
     assert_int_equal(refused(typed), 0);
 }
 
@@ -87,7 +87,7 @@ static void hosts(void **state)
     static const char *const foreign[] = {
         "", "127.0.0.1", "localhost", "127.0.0.1:", "127.0.0.1:7861", "127.0.0.1:07860", "127.0.0.1:78600",
         "127.0.0.1:786", "127.0.0.1:80", "127.0.0.1 :7860", " 127.0.0.1:7860", "127.0.0.1:7860 ", "127.0.0.1.:7860",
-        /* DNS rebinding: names of other people that resolve to this machine */
+        /* DNS rebinding: host names of an attacker that resolve to this machine */
         "evil.example:7860", "127.0.0.1.nip.io:7860", "localhost.evil.example:7860", "localhost.:7860",
         "evil.example:7860#127.0.0.1:7860", "127.0.0.1:7860.evil.example", "user@127.0.0.1:7860",
         "evil.example,127.0.0.1:7860",
@@ -189,7 +189,7 @@ static void tokens(void **state)
         "/index.html",
         "/data/catalog.json",
         "/0123456789abcdef0123456789abcde",    /* a digit is missing */
-        "/0123456789abcdef0123456789abcde/",   /* a digit is replaced by a slash */
+        "/0123456789abcdef0123456789abcde/",   /* the test replaces a digit of the token by a slash */
         "/0123456789abcdef0123456789abcdee",   /* the last digit is wrong */
         "/1123456789abcdef0123456789abcdef/",  /* the first digit is wrong */
         "/0123456789abcdef1123456789abcdef/",  /* a middle digit is wrong */

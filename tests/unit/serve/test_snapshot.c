@@ -57,7 +57,7 @@ static void two_are_kept(void **state)
     assert_ptr_equal(again, first);
     gp_snapshot_unref(again);
     assert_ok(gp_snapshot_renew(s, &err));
-    /* the view can get no new references, but is still complete for its holder */
+    /* the old view gets no new references, but stays valid for its last holder */
     assert_null(gp_snapshot_ref_revision(s, 1));
     assert_int_equal(first->holders, 1);
     assert_int_equal(gp_view_count(first->view), N);
@@ -83,7 +83,7 @@ static void ratings_reach_both(void **state)
     assert_true(rated[0].flag == 1 && rated[0].stars == 4);
     assert_true(rated[1].flag == -1 && rated[1].stars == 2);
     assert_true(rated[2].flag == 1 && rated[2].stars == 0); /* the flag is kept */
-    assert_true(rated[3].flag == 1 && rated[3].stars == 0); /* this image is not in the view */
+    assert_true(rated[3].flag == 1 && rated[3].stars == 0); /* the rated image is not in the view */
     assert_memory_equal(&rated[2].hash, &changes[2].hash, sizeof rated[2].hash);
     for (uint64_t revision = 1; revision <= 2; revision++) {
         gp_snapshot *snapshot = gp_snapshot_ref_revision(s, revision);
@@ -115,7 +115,7 @@ static void a_view_that_cannot_be_built(void **state)
         assert_int_equal(s->snapshot->revision, 2); /* the old view stays */
         assert_int_equal(s->before->revision, 1);
     }
-    /* a rating that cannot be recorded: everything is read again */
+    /* if a rating cannot be recorded in the view, the server reads the whole catalog again */
     gp_cat_rating change = rating_of(1, 1, 1);
     s->building = true;
     gp_mem_fail_at(1);

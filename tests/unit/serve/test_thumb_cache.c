@@ -119,7 +119,7 @@ static void what_is_put_is_found(void **state)
     assert_int_equal(size_of(cache, 1, 256), WHOLE);
     assert_int_equal(size_of(cache, 1, 512), 0);
     assert_int_equal(size_of(cache, 2, 256), 0);
-    put(cache, 1, 256, WHOLE + 7); /* stored again: the later content counts */
+    put(cache, 1, 256, WHOLE + 7); /* if a thumbnail is stored again, the later content is used */
     assert_int_equal(size_of(cache, 1, 256), WHOLE + 7);
     gp_thumb_cache_close(cache);
     cache = shelf_of("plain", 1 << 20); /* another server with the same cache */
@@ -140,11 +140,11 @@ static void damaged_ones_are_not_there(void **state)
     put(cache, 1, 256, WHOLE);
     char path[512];
     snprintf(path, sizeof path, "%s", place_of("damaged", 1, 256));
-    assert_int_equal(truncate(path, WHOLE - 1), 0); /* truncated, as after a power cut */
+    assert_int_equal(truncate(path, WHOLE - 1), 0); /* the cached file is truncated, as after a power failure */
     assert_int_equal(size_of(cache, 1, 256), 0);
     assert_int_equal(truncate(path, 0), 0);
     assert_int_equal(size_of(cache, 1, 256), 0);
-    write_file(path, "\xff\xd8\xff\xd9", 4); /* the right beginning and end, but nothing between */
+    write_file(path, "\xff\xd8\xff\xd9", 4); /* the file has the right beginning and end, but nothing between them */
     assert_int_equal(size_of(cache, 1, 256), 0);
     write_file(path, "\0\0\0\0\0\0\0\xff\xd9", 9);
     assert_int_equal(size_of(cache, 1, 256), 0);
@@ -205,7 +205,7 @@ static void the_oldest_go(void **state)
     gp_thumb_cache_close(cache);
 }
 
-/* Files of other servers count from the first stored file on. */
+/* From the first store on, the cache counts files that other servers stored. */
 static void what_others_put_counts(void **state)
 {
     (void)state;
@@ -270,13 +270,13 @@ static void without_a_folder(void **state)
         setenv("XDG_CACHE_HOME", i == 0 ? at("file") : i == 1 ? "relative" : i == 2 ? "" : at("gone"), 1);
         unsetenv("HOME");
         assert_ok(gp_thumb_cache_open(1 << 20, &cache, &err));
-        if (i == 3) folder_remove_tree(at("gone")); /* deleted while the server runs */
+        if (i == 3) folder_remove_tree(at("gone")); /* the cache folder is deleted while the server runs */
         put(cache, 1, 256, WHOLE);
         assert_int_equal(size_of(cache, 1, 256), 0);
         gp_thumb_cache_close(cache);
     }
     assert_int_not_equal(access("relative", F_OK), 0);
-    setenv("HOME", at("home"), 1); /* the second possible folder */
+    setenv("HOME", at("home"), 1); /* if the first folder cannot be used, the cache uses the second folder */
     unsetenv("XDG_CACHE_HOME");
     gp_thumb_cache *cache = NULL;
     assert_ok(gp_thumb_cache_open(1 << 20, &cache, &err));
@@ -342,7 +342,7 @@ static void many_at_once(void **state)
     for (int i = 0; i < 2; i++) m.shelves[i] = shelf_of("many", PICTURES / 2 * WHOLE);
     assert_ok(gp_threads_start(THREADS, put_and_find, &m, &threads, &err));
     gp_threads_join(threads);
-    assert_int_equal(atomic_load(&m.broken), 0); /* never a partly written file */
+    assert_int_equal(atomic_load(&m.broken), 0); /* a reader never gets a partly written file */
     assert_true(atomic_load(&m.found) > 0);
     put(m.shelves[0], 1000, 256, WHOLE);
     size_t count = count_files(at("many"), &bytes);

@@ -98,7 +98,7 @@ static void what_is_not_there(void **state)
     gp_hash unknown = gp_hash_of("unknown", 7);
     want(&a, s, &unknown, 256);
     assert_answered(&a, 404, 0);
-    for (int i = PICTURES - 2; i < PICTURES; i++) /* decoded again for each request */
+    for (int i = PICTURES - 2; i < PICTURES; i++) /* without a cache, the image is decoded again for each request */
         for (int k = 0; k < 3; k++) {
             want(&a, s, &hashes[i], k == 1 ? 512 : 256);
             assert_answered(&a, 404, 1);

@@ -70,7 +70,7 @@ static void only_so_many_wait(void **state)
         wait_for_working(1);
         for (int i = 1; i <= MOST; i++)
             assert_true(gp_worker_pool_take(s->general_pool, account_open(&accounts[i], s), work));
-        for (int i = MOST + 1; i < MOST + 4; i++) { /* also when the request is repeated */
+        for (int i = MOST + 1; i < MOST + 4; i++) { /* the pool also rejects the request when it is repeated */
             assert_false(gp_worker_pool_take(s->general_pool, account_open(&accounts[i], s), work));
             assert_refused(&accounts[i], 429);
         }

@@ -130,7 +130,7 @@ typedef struct plan {
     uint64_t max_pixels;
     gp_progress_fn progress;
     void *user;
-    bool only_score; /* stop only in the progress of score */
+    bool only_score; /* the run stops only during the step `score` */
 } plan;
 
 /* All parts of gp_run_report. */

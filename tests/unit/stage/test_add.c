@@ -89,7 +89,7 @@ static void test_precedence(void **state)
     put_picture(&p, "side.png", 1, "from the side-car");
     put_picture(&p, "meta.png", 2, "from the side-car");
     put_parameters(&p, "meta.png", "(from:1.2) the [file]\nSteps: 20, Sampler: Euler a, Seed: 7");
-    put_picture(&p, "nothing.png", 3, "beside nothing"); /* cleaning leaves nothing of the file's own prompt */
+    put_picture(&p, "nothing.png", 3, "beside nothing"); /* the cleaning removes the whole prompt in the file */
     put_parameters(&p, "nothing.png", "<lora:x:1>\nSteps: 20, Sampler: Euler a, Seed: 7");
     put_picture(&p, "none.png", 4, NULL);
     assert_ok(add(&p, NULL, &report, &err));
@@ -150,7 +150,8 @@ static void break_checksum(const place *p, const char *name, size_t text_size)
     gp_bytes_clear(&png);
 }
 
-/* A guess, a prompt with damaged metadata, and settings without a prompt are recorded with the right evidence. */
+/* The catalog records the right evidence for a guess, for a prompt from damaged metadata, and for settings without a
+ * prompt. */
 static void test_evidence(void **state)
 {
     (void)state;
@@ -194,7 +195,7 @@ static void test_evidence(void **state)
     place_remove(&p);
 }
 
-/* If an image has several paths with different prompts, the first path determines the prompt, in every call. */
+/* If an image has several paths with different prompts, every call of add uses the prompt of the first path. */
 static void test_prompts_of_paths(void **state)
 {
     (void)state;
@@ -214,7 +215,7 @@ static void test_prompts_of_paths(void **state)
         assert_string_equal(record(&p, "a.png"), "one|sidecar|{}");
         assert_string_equal(told.text, "rival-prompts 1;");
     }
-    put_picture(&p, "a.png", 1, "three"); /* the user changed the prompt */
+    put_picture(&p, "a.png", 1, "three"); /* the user changed the prompt in the sidecar file */
     evidence(&p, &told, &report);
     assert_string_equal(record(&p, "a.png"), "three|sidecar|{}");
     assert_string_equal(told.text, "rival-prompts 2;");

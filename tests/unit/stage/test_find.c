@@ -80,7 +80,8 @@ static void test_stopped_anywhere(void **state)
         gp_analyze_options o = GP_ANALYZE_DEFAULTS;
         o.progress = stop_in, o.user = stages[i], o.new_map = true;
         assert_int_equal(gp_analyze(cat, NULL, &o, NULL, &err), GP_ERR_STOPPED);
-        /* results before the map are stored by then; nothing else is */
+        /* if the call stops at the map (i == 2), the results of the earlier steps are stored; otherwise nothing is
+         * stored */
         assert_int_equal(categorised(cat), i == 2 ? IMAGES : 0);
     }
     gp_catalog_close(cat);
@@ -122,7 +123,7 @@ static void test_categories_by_words(void **state)
                *wrong[] = {"animals=cat||dog", "x"};
     o.category_labels = words, o.category_label_count = 4, o.no_map = true;
     assert_ok(gp_analyze(cat, NULL, &o, &report, &err));
-    /* the plural of a label counts too, as in "two blue cars" and "three eggs" */
+    /* the plural of a category word also matches, as in "two blue cars" and "three eggs" */
     assert_int_equal(report.categories, 4);
     assert_string_equal(report.category_source, "your words");
     o.category_labels = wrong, o.category_label_count = 2;

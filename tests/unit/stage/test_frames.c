@@ -98,7 +98,7 @@ static void test_frames_are_set_apart(void **state)
     assert_int_equal(counts.measured, 11);
     assert_true(counts.black == 1 && counts.noise == 1);
     score(&p, false, "");          /* the notes come only once */
-    put_frame(&p, "black.png", 0); /* the file is read again, and its pixels are the same */
+    put_frame(&p, "black.png", 0); /* goldpan reads the file again and finds the same pixels */
     do_sql(&p, "UPDATE paths SET size = 0");
     add_folder(&p, p.pictures, NULL, NULL);
     assert_int_equal(ask(&p, "SELECT count(*) FROM images WHERE apart IS NOT NULL"), 2);
@@ -133,7 +133,7 @@ static void test_frames_come_back(void **state)
     score(&p, true, "frames-kept 2\n");
     assert_int_equal(ask(&p, "SELECT count(*) FROM images WHERE apart IS NOT NULL"), 0);
     assert_int_equal(pick(&p, NULL, 0), 11);
-    score(&p, false, ""); /* the images stay candidates */
+    score(&p, false, ""); /* the images that were made candidates again stay candidates */
     do_sql(&p, "UPDATE paths SET size = 0");
     add_folder(&p, p.pictures, NULL, NULL);
     score(&p, false, "");

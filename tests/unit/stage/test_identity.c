@@ -110,7 +110,7 @@ static void test_metadata_written(void **state)
     assert_int_equal(report.duplicates, 0);
     assert_int_equal(ask(&p, "SELECT count(*) FROM v_images WHERE stars = 5 AND score IS NOT NULL"), 1);
     assert_int_equal(ask(&p, "SELECT count(*) FROM paths WHERE hash IS NOT NULL"), 1);
-    /* nothing is left to score, and export copies the new file */
+    /* no image must be scored again, and export copies the new file */
     assert_ok(run_plan(&p, NULL, &run, &err));
     assert_int_equal(run.score.done, 0);
     gp_catalog *cat = NULL;
@@ -172,7 +172,7 @@ static void test_saved_again(void **state)
     place_remove(&p);
 }
 
-/* A copy of the old bytes is kept elsewhere and later restored. */
+/* The user keeps a copy of the old bytes in another folder, and restores the file from it later. */
 static void test_copy_of_old_bytes(void **state)
 {
     (void)state;
@@ -283,12 +283,12 @@ static void change(const place *p, world *w)
     case 2: /* new metadata */
         if (there) write_new(p, w, a, w->contents[w->file[a]].pixels);
         break;
-    case 3: /* moved, perhaps over another file */
+    case 3: /* the file is moved, perhaps over another file */
         if (!there || a == b) break;
         assert_int_equal(rename(in(p, name_of(a)), in(p, name_of(b))), 0);
         w->file[b] = w->file[a], w->file[a] = NONE;
         break;
-    case 4: /* copied, perhaps over another file */
+    case 4: /* the file is copied, perhaps over another file */
         if (!there || a == b) break;
         gp_bytes bytes = {0};
         assert_int_equal(gp_file_read(in(p, name_of(a)), 1 << 20, &bytes, NULL), GP_OK);

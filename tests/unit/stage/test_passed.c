@@ -98,7 +98,7 @@ static void test_nothing_there(void **state)
     add(&p, p.pictures, &n);
     assert_said(&n, "no-prompts 2: none of the 2 images has a prompt");
     assert_said(&n, "--prompts");
-    add(&p, p.pictures, &n); /* reported again when the images are known */
+    add(&p, p.pictures, &n); /* the note is also printed when the catalog already contains the images */
     assert_said(&n, "no-prompts 2: ");
     put_picture(&p, "d.png", 3, "a red cat");
     add(&p, p.pictures, &n);
@@ -159,8 +159,8 @@ static void test_grids(void **state)
     put_grid(&p, "txt2img-grids/2024-01-01/grid-0000.png", 2, 2, false, "32x32");
     put_grid(&p, "txt2img-grids/grid-0001.png", 1, 1, true, "33x32"); /* a grid of one image */
     put_grid(&p, "out/grid-0007.png", 3, 1, false, "32x32");
-    put_grid(&p, "out/xyz_grid-0001-12.png", 4, 2, false, "30x28"); /* with labels around the cells */
-    /* this grid is recognised by its size and pixels, not by its name */
+    put_grid(&p, "out/xyz_grid-0001-12.png", 4, 2, false, "30x28"); /* a grid with labels around the cells */
+    /* goldpan recognises this grid by its size and pixels, not by its name */
     put_grid(&p, "out/whatever.png", 2, 3, false, "32x32");
     put_grid(&p, "out/large.png", 4, 4, false, "32x32, Hires upscale: 2"); /* 2 x 2 cells of 64 pixels */
     add(&p, p.pictures, &n);
@@ -218,7 +218,7 @@ static void test_own_products(void **state)
     assert_said(&n, "own-products 7: ");
     assert_int_equal(ask(&p, "SELECT count(*) FROM images"), 9);
     assert_int_equal(ask(&p, "SELECT count(*) FROM paths"), 9);
-    assert_int_equal(add(&p, folder, &n).duplicates, 4); /* a folder given by name is always read */
+    assert_int_equal(add(&p, folder, &n).duplicates, 4); /* goldpan always reads a folder that the user names */
     gp_str_clear(&n.text);
     place_remove(&p);
 }
@@ -303,7 +303,7 @@ static void test_folder_away(void **state)
     add(&p, p.pictures, &n);
     pick(&p, &n);
     assert_int_equal(ask(&p, "SELECT count(*) FROM picks"), 2);
-    /* everything is as before when the folder is back */
+    /* when the folder is back, the picks are the same as before */
     put_picture(&p, "e.png", 5, "three eggs");
     put_picture(&p, "f.png", 6, "three eggs");
     assert_int_equal(rmdir(home), 0);

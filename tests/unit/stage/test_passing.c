@@ -172,7 +172,7 @@ static void test_changed_since(void **state)
     gp_bytes bytes = {0};
     assert_int_equal(stat(in(&p, "000.png"), &before), 0);
     assert_ok(gp_file_read(in(&p, "000.png"), 1 << 20, &bytes, &err));
-    bytes.data[bytes.size - 1] ^= 1; /* changes the checksum of IEND, which decoders do not need */
+    bytes.data[bytes.size - 1] ^= 1; /* the test changes the checksum of IEND, which decoders ignore */
     put_bytes(in(&p, "000.png"), bytes.data, bytes.size);
     gp_bytes_clear(&bytes);
     struct timespec times[2] = {before.st_atim, before.st_mtim};

@@ -64,8 +64,8 @@ static bool see_scorer(void *user, const gp_scorer_facts *s)
     return true;
 }
 
-/* Both scorers are listed.  A scorer is named by its id, its model, or its model and precision.  A pick call without
- * results keeps the earlier picks.  The last call restores the picks of the beginning. */
+/* Both scorers are listed. A scorer is named by its id, its model, or its model and precision. A pick call without
+ * results keeps the earlier picks. The last call makes the same picks as the first call. */
 static void by_name(gp_catalog *cat)
 {
     seen_scorers seen = {0};
@@ -229,7 +229,7 @@ static void test_half_a_model(void **state)
     float vectors[2 * 40];
     bool ok[2];
     char *paths[] = {gp_str_dup(in(&p, "000.png")), gp_str_dup(in(&p, "001.png"))};
-    /* a model with only an image tower can embed */
+    /* a model with only an image tower can embed images */
     assert_ok(gp_embed_files(half, (const char *const *)paths, 2, NULL, vectors, ok, &report, &err));
     assert_true(ok[0] && ok[1]);
     const char *texts[] = {"a cat"};
@@ -361,7 +361,7 @@ static void test_stops_and_goes_on(void **state)
     place_make(&parts);
     put_many(&parts, 12);
     int stops = 0, amid_images = 0;
-    for (;;) { /* stops first in add, then at the texts, then at the first image, and so on */
+    for (;;) { /* the test stops the run first in `add`, then at the texts, then at the first image, and so on */
         stopper s = {.stop_at = stops == 0 ? 3 : stops == 1 ? 1 : 2};
         plan how = {.threads = 2, .batch = 1, .progress = stop_at, .user = &s, .only_score = stops > 0};
         gp_status st = run_plan(&parts, &how, &report, &err);

@@ -82,7 +82,7 @@ static void test_bad_files(void **state)
     gp_counts counts = counts_of(&p);
     assert_int_equal(counts.failures, 4);
     assert_int_equal(counts.scores, 5);
-    /* exceeding a limit is a failure too, which is removed when the limit is raised */
+    /* a file that exceeds a limit also counts as failed; the failure is removed when the limit is raised */
     plan tight = {.max_pixels = 100};
     place q;
     place_make(&q);
@@ -155,7 +155,7 @@ static void test_table_beats_sidecar(void **state)
     rows = dump(&p);
     assert_non_null(strstr(rows, "000.png|a green tree, at night|table:prompts.csv|1|"));
     gp_mem_free(rows);
-    /* a column that does not exist is an error of the caller */
+    /* if the caller names a column that does not exist, the call fails with GP_ERR_USAGE */
     put_text(table, "a,b\n1,2\n");
     assert_int_equal(run_plan(&p, &how, &report, &err), GP_ERR_USAGE);
     place_remove(&p);

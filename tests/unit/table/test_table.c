@@ -6,7 +6,7 @@
 
 #include <zlib.h>
 
-/* Sanitizers use memory of their own, which the limit does not include. */
+/* Sanitizers need additional memory, so the memory limit is not tested with them. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED true
 #elif defined(__has_feature)
@@ -87,7 +87,7 @@ static void test_csv(void **state)
         {"a,a,,a\n1,2,3,4\n", "csv", "a|a.1|column 3|a.2/1|2|3|4"},
         {"a\nx\ny\n", "csv", "a/x/y"},
         {"a,b\n", "csv", "a|b"},
-        /* the header determines other delimiters */
+        /* the header determines whether the delimiter is another character than a comma */
         {"a;b\n1,5;2\n", "csv", "a|b/1,5|2"},
         {"a\tb\n1\t2\n", "csv", "a|b/1|2"},
         {"a,b;c\n1,2\n", "csv", "a|b;c/1|2"},
@@ -114,7 +114,7 @@ static void test_tsv(void **state)
         {"a\tb\n\"G I G\" painted\t2\n", "tsv", "a|b/\"G I G\" painted|2"},
         {"a\tb\n\"a sign\"\t2\n", "tsv", "a|b/\"a sign\"|2"},
         {"a\tb\n\"open\t2\n", "tsv", "a|b/\"open|2"},
-        /* written by pandas: one field needed its quotes */
+        /* a file written by pandas, in which one field needed quotes */
         {"a\tb\n\"two\nlines\"\t\"say \"\"hi\"\"\"\n", "tsv", "a|b/two\nlines|say \"hi\""},
         {"\"a\"\t\"b\"\n\"1\"\t\"2\"\n", "tsv", "a|b/1|2"},
     };
@@ -241,7 +241,7 @@ static void test_left_out(void **state)
         /* the header has blanks after its delimiters too */
         {"f, p\nx, a fox, 3\n", "csv", "f|p/x| a fox", "table-long-rows 1"},
         {"f,p\nx,\"a fox\", y\n", "csv", "f|p/x|a fox", "table-long-rows 1"},
-        /* quotes that are never closed */
+        /* tables with quotes that are never closed */
         {"a,b\n1,2\n3,\"cut off", "csv", "a|b/1|2", "table-cut-row 1"},
         {"a,b\n1,\"open\n2,3\n", "csv", "a|b/1|\"open/2|3", "table-open-quotes 1"},
         {"a,b\n1,caf\xE9\n", "csv", "a|b/1|caf\xC3\xA9",
@@ -575,7 +575,7 @@ static size_t cell_bytes(const gp_table *t, const char *column)
     return bytes;
 }
 
-/* Totals counted by another program. */
+/* The numbers of rows and cells were counted by another program. */
 static void test_parti(void **state)
 {
     (void)state;

@@ -44,7 +44,8 @@ static void test_roles(void **state)
     expect_roles("seed,Prompt,x,File Name\n", NULL, NULL, 3, 1);
     expect_roles("path,image,file_name,text,caption\n", NULL, NULL, 2, 3);
     expect_roles("path,image,file_name,text,caption\n", "path", "Caption", 0, 4);
-    expect_roles("Path,path,text\n", "path", NULL, 1, 2); /* an exact name has priority over a name in another case */
+    /* a column name in exact case has priority over a name in another case */
+    expect_roles("Path,path,text\n", "path", NULL, 1, 2);
     expect_roles("image,prompt,image\n", "image.1", NULL, 2, 1);
 
     gp_table *t = parse("Prompt,Category,Challenge\n", "csv");

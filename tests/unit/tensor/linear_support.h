@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-/* Returns number i of the stream `seed`, in -1..1. */
+/* Returns pseudorandom number i of the stream `seed`, in -1..1. */
 static inline float random_float(uint64_t seed, uint64_t i)
 {
     return (float)((double)(gp_rng_at(seed, i) >> 11) * 0x1p-52 - 1.0);

@@ -67,8 +67,8 @@ static void against_double(gp_engine engine, gp_precision precision, gp_dtype dt
     gp_mem_free(block);
 }
 
-/* In int8: the error is at most the rounding error of both sides, and the results equal the definition exactly, with
- * every engine. */
+/* In int8, the error is at most the rounding error of weights and inputs. The results of every engine equal the
+ * definition exactly. */
 static void in_eight_bits(void **state)
 {
     (void)state;

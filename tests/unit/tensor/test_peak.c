@@ -16,7 +16,8 @@ static void test_every_loop_has_a_rate(void **state)
             const gp_peak_loop *loop = gp_peak_loop_at((gp_peak_kind)kind, i);
             assert_ok(gp_peak_measure(loop, 1, 0.005, 2, &one, &err));
             assert_ok(gp_peak_measure(loop, 3, 0.005, 2, &all, &err));
-            assert_true(one > 1e7 && one < 1e15); /* far below the slowest core and far above the fastest */
+            /* the limits are far below the rate of the slowest core and far above that of the fastest */
+            assert_true(one > 1e7 && one < 1e15);
             assert_true(all > 1e7 && all < 1e15);
         }
     assert_non_null(gp_peak_loop_at(GP_PEAK_FP32, 0));

@@ -81,14 +81,15 @@ static void test_cleaning(void **state)
     (void)state;
     CLEAN("", "");
     CLEAN("A\xC3\x89", "61 E9");
-    CLEAN("e\xCC\x81", "E9");                              /* composed by NFC */
-    CLEAN("e\xCC\x81\xCC\xA3", "1EB9 301");                /* marks are reordered: below before above */
-    CLEAN("q\xCC\x88\xCC\x81\xCC\x8A", "71 308 301 30A");  /* marks of one class keep their order */
+    CLEAN("e\xCC\x81", "E9"); /* composed by NFC */
+    /* combining marks are reordered: a mark below comes before a mark above */
+    CLEAN("e\xCC\x81\xCC\xA3", "1EB9 301");
+    CLEAN("q\xCC\x88\xCC\x81\xCC\x8A", "71 308 301 30A");  /* combining marks of one class keep their order */
     CLEAN("\xE2\x84\xAB", "E5");                           /* the Angstrom sign becomes A with ring, then lower case */
-    CLEAN("\xE0\xA5\x98", "915 93C");                      /* excluded from composition by Unicode */
+    CLEAN("\xE0\xA5\x98", "915 93C");                      /* Unicode excludes this character from composition */
     CLEAN("\xE1\x84\x80\xE1\x85\xA1\xE1\x86\xA8", "AC01"); /* Hangul */
-    CLEAN("\xC4\xB0\xC4\xB0", "69 307 69 307");            /* not composed again after lower-casing */
-    CLEAN("\xCE\xA3\xCE\xA3", "3C3 3C3");                  /* no special sigma at the end of a word */
+    CLEAN("\xC4\xB0\xC4\xB0", "69 307 69 307");            /* the text is not composed again after lower-casing */
+    CLEAN("\xCE\xA3\xCE\xA3", "3C3 3C3");                  /* sigma at the end of a word is not treated specially */
     CLEAN("\xE1\xBA\x9E", "DF");
     CLEAN("a \t\r\n\xE2\x80\xA8\xE3\x80\x80\xC2\xA0z", "61 20 7A");
     CLEAN(" \xC2\x85 a ", "20 61 20");

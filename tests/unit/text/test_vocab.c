@@ -24,8 +24,8 @@ static int clear_files(void **state)
     return 0;
 }
 
-/* Makes a tokenizer.json of the same vocabulary. pairs: merges as ["a", "b"]; added: special tokens only in
- * added_tokens. */
+/* Makes a tokenizer.json of the same vocabulary. pairs: write merges as ["a", "b"]; added: write the special tokens
+ * only in added_tokens. */
 static void make_tokenizer_json(gp_str *out, bool pairs, bool added)
 {
     const char *text = (const char *)vocab.data;

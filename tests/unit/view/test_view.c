@@ -72,7 +72,7 @@ static const char *text_in(const void *table, size_t size, uint32_t i)
     return out;
 }
 
-/* Returns the word of a row's code; NULL: none. */
+/* Returns the word of a row's code; NULL: the row has no value. */
 static const char *word_of(const gp_view *view, const char *name, size_t row)
 {
     const uint32_t *codes = data_of(view, name, "code", 4);
@@ -104,8 +104,8 @@ static void an_empty_catalog(void **state)
     assert_int_equal(gp_json_kind_of(gp_json_get(root, "catalog")), GP_JSON_NULL);
     assert_int_equal(gp_json_count(gp_json_get(root, "slices")), 0);
     assert_null(gp_view_slices(view, &size));
-    assert_int_equal(place_of(view, "corrected", NULL), SIZE_MAX); /* there is no analysis, so there is no such
-                                                                    * column */
+    assert_int_equal(place_of(view, "corrected", NULL), SIZE_MAX); /* the catalog has no analysis, so it has no column
+                                                                    * of categories */
     assert_int_equal(place_of(view, "x", NULL), SIZE_MAX);
     gp_json_free(root);
     gp_view_free(view);
