@@ -123,7 +123,7 @@ async function request(address: string, init?: RequestInit): Promise<Response> {
   try {
     why = ((await response.json()) as { error?: string }).error ?? why;
   } catch {
-    // not JSON: only the status is known
+    // the response is not JSON, so only its status is known
   }
   throw new ErrorResponse(response.status, why);
 }
@@ -144,7 +144,7 @@ export async function save(name: string, value: unknown): Promise<void> {
   await post('api/saved', JSON.stringify({ name, value }));
 }
 
-/** Returns the number of the event that tells other pages. */
+/** Returns the number of the event that reports the change to other pages. */
 export async function rate(changes: Rating[]): Promise<number> {
   return ((await (await post('api/rate', JSON.stringify({ changes }))).json()) as { event: number }).event;
 }
@@ -180,7 +180,8 @@ export async function openFolder(hash: string): Promise<string> {
   return ((await (await post('api/open', JSON.stringify({ hash }))).json()) as { folder: string }).folder;
 }
 
-/** Calls back when the catalog or marks changed, also since `revision` was read, and when the connection breaks or is back. */
+/** Calls back when the catalog or marks have changed since `revision` was read, and when the connection breaks or is
+ * restored. */
 export function listen(revision: number, on: {
   revision(): void;
   ratings(changes: Rating[], event: number): void;

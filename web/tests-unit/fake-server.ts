@@ -33,7 +33,8 @@ export class FakeServer {
   up = true;
   searchable = true;
   sent: Rating[] = [];
-  /** columns are sent only after this, as they were when they were asked for */
+  /** the server sends columns only after this promise is fulfilled, with the values they had when they were
+   * requested */
   hold: Promise<void> = Promise.resolve();
 
   constructor(images: FakeImage[]) {
@@ -81,7 +82,7 @@ export class FakeServer {
     const body = init?.body ? (JSON.parse(String(init.body)) as { changes?: Rating[]; text?: string }) : {};
     if (address === 'api/rate') this.sent.push(...(body.changes ?? []));
     if (address === 'api/search' && body.text === 'bad') return Response.json({ error: 'bad query' }, { status: 400 });
-    // The similarity falls with the id.
+    // The similarity decreases with the id.
     if (address === 'api/search') return new Response(Float32Array.from(this.images, (image) => 1 / image.id).buffer);
     return Response.json({ views: {}, event: 1 });
   }

@@ -8,7 +8,7 @@ describe('level of detail', () => {
     expect(detail.stride).toBe(1);
     detail.addFrame(60);
     expect(detail.stride).toBe(2);
-    detail.addFrame(160); // more than three times too slow: a quarter of the points
+    detail.addFrame(160); // the frame took more than three times too long, so only a quarter of the points is drawn
     expect(detail.stride).toBe(8);
     for (let i = 0; i < 20; i++) detail.addFrame(200);
     expect(detail.stride).toBe(16);

@@ -7,7 +7,7 @@ import { bin } from '../src/map/histogram';
 import { pack } from '../src/map/packing';
 import { ticks } from '../src/map/ticks';
 
-/** The same numbers in each run, 0..1. */
+/** Returns random numbers in 0..1 that are the same in each run. */
 function numbers(seed: number): () => number {
   let state = seed;
   return () => {
@@ -16,7 +16,7 @@ function numbers(seed: number): () => number {
   };
 }
 
-/** Round groups far from each other, as a layout has them, and places that are unknown. */
+/** Makes round groups that are far from each other, as in a map, and rows without a place. */
 function islands(groups: number, each: number): { x: Float32Array; y: Float32Array } {
   const next = numbers(7);
   const x = new Float32Array(groups * each + 3).fill(NaN);

@@ -24,7 +24,7 @@ const none = { shiftKey: false, ctrlKey: false, metaKey: false };
 let server: FakeServer;
 let storage: Storage;
 
-/** A started App over the images 1 to 4, best score last. */
+/** Starts an App with the images 1 to 4, of which the last has the best score. */
 async function start(change: (server: FakeServer) => void = () => undefined): Promise<App> {
   change(server);
   const app = new App();

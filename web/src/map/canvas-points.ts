@@ -1,7 +1,8 @@
 // Points on a 2-D canvas, for browsers without WebGL2: slower, with the same result.
 import { GHOST, SELECTED, SHOWN, type Frame, type Points } from './gl-points';
 
-/** The largest number of points drawn.  Of more points every k-th is drawn, and all selected ones. */
+/** The largest number of points that are drawn. If there are more points, every k-th point and all selected points
+ * are drawn. */
 const MAX_POINTS = 60000;
 
 export class CanvasPoints implements Points {

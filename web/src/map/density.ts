@@ -1,12 +1,12 @@
 // How dense the points lie: closed lines of equal density, to be shaded and drawn.
 
-/** The field covers a little more than the pane, so that lines close beyond its edge. */
+/** The grid of densities covers a little more than the pane, so that contour lines close outside of the pane. */
 const BEYOND = 0.06;
 const COLUMNS = 168;
-/** lines at these shares of the largest density */
+/** contour lines are drawn at these shares of the largest density */
 const LEVELS = [0.035, 0.19, 0.42, 0.72];
 
-/** The lines of each level in 0..1 of the pane, upwards: closed polygons x, y, x, y, ... */
+/** The contour lines of each level as closed polygons x, y, x, y, ... in 0..1 of the pane, with y upwards. */
 export type Contours = number[][][];
 
 export function contours(x: Float32Array, y: Float32Array, shown: (row: number) => boolean, width: number, height: number): Contours {
@@ -52,7 +52,7 @@ function blur(field: Float32Array, columns: number, lines: number, sigma: number
   pass(half, field, lines, columns, columns, 1);
 }
 
-/** Nothing at the rim: every line closes. */
+/** The density at the rim is 0, so that every contour line closes. */
 function clearRim(field: Float32Array, columns: number, lines: number): void {
   for (let i = 0; i < columns; i++) field[i] = field[(lines - 1) * columns + i] = 0;
   for (let j = 0; j < lines; j++) field[j * columns] = field[j * columns + columns - 1] = 0;
@@ -67,7 +67,8 @@ const JOINS: readonly (readonly [number, number])[][] = [
 
 /** Marching squares: the closed lines on which the field has the value `level`. */
 function loops(field: Float32Array, columns: number, lines: number, level: number): number[][] {
-  // An edge of the grid: 2 * node for the one to the right of a node, 2 * node + 1 for the one above it.
+  // The number of a grid edge: 2 * node for the edge to the right of a node, 2 * node + 1 for the edge above the
+  // node.
   const next = new Int32Array(2 * columns * lines).fill(-1);
   const edge = (node: number, side: number): number =>
     side === 0 ? 2 * node : side === 1 ? 2 * (node + 1) + 1 : side === 2 ? 2 * (node + columns) : 2 * node + 1;

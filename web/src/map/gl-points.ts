@@ -4,14 +4,14 @@ export interface Frame {
   width: number; // CSS pixels
   height: number;
   ratio: number; // device pixels each
-  /** world (0..1) to clip space: clip = world * scale + shift */
+  /** from world coordinates (0..1) to clip space: clip = world * scale + shift */
   scale: [number, number];
   shift: [number, number];
   /** diameter of a point of size 1, in CSS pixels */
   point: number;
   alpha: number;
   ghost: boolean;
-  /** every stride-th point is drawn (1 to 16); selected points always */
+  /** every stride-th point is drawn (stride is 1 to 16); selected points are always drawn */
   stride: number;
 }
 
@@ -81,7 +81,7 @@ export class GlPoints implements Points {
     return shader;
   }
 
-  /** Also after a lost context came back. */
+  /** Also called after a lost WebGL context was restored. */
   build(): void {
     const gl = this.gl;
     this.program = gl.createProgram() as WebGLProgram;

@@ -7,7 +7,7 @@ export class GridIndex {
   readonly x: Float32Array;
   readonly y: Float32Array;
 
-  /** x, y within 0..1; NaN: not on the map. */
+  /** x, y: coordinates within 0..1; NaN: the point is not on the map. */
   constructor(x: Float32Array, y: Float32Array) {
     this.x = x;
     this.y = y;

@@ -7,7 +7,7 @@ export interface HistogramTheme {
   bar: string;
   faint: string;
   accent: string;
-  /** ground of the chosen range */
+  /** background colour of the selected range */
   tint: string;
   selected: string;
 }
@@ -16,7 +16,7 @@ export interface Bins {
   low: number;
   high: number;
   width: number;
-  /** a bar stands for one whole number */
+  /** each bar counts one whole number */
   whole: boolean;
   all: Uint32Array;
   shown: Uint32Array;
@@ -138,7 +138,7 @@ export class Histogram {
     const bars = (counts: Uint32Array, colour: string): void => {
       c.fillStyle = colour;
       counts.forEach((n, b) => {
-        // square root: a single picture stays visible beside a thousand
+        // heights are square roots of counts, so that a bar of one picture is visible beside a bar of a thousand
         const h = n ? Math.max(1.5, Math.sqrt(n / top) * room) : 0;
         c.fillRect(SIDE + b * w + gap / 2, ground - h, Math.max(1, w - gap), h);
       });

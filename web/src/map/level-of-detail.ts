@@ -1,10 +1,10 @@
 // The share of points that the map draws while it moves.  Where a frame takes long (a million points, no graphics card),
 // only every second, fourth ... point is drawn until the map is still.
 
-const SLOW = 50; // milliseconds: a frame that feels slow to the hand
+const SLOW = 50; // milliseconds; a frame that takes longer feels slow to the user
 const FAST = 20;
 const MAX_STRIDE = 16;
-const FAST_FRAMES = 30; // in a row before more points are drawn again
+const FAST_FRAMES = 30; // number of consecutive fast frames before more points are drawn again
 
 export class LevelOfDetail {
   /** while the map moves, every `stride`-th point is drawn */

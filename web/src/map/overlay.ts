@@ -33,7 +33,7 @@ export class Overlay {
   private theme!: MapTheme;
   private width = 1;
   private height = 1;
-  /** what was placed in the last frame */
+  /** the thumbnails and labels that were placed in the last frame */
   labelBoxes: (Box & { id: string; text: string })[] = [];
   thumbBoxes: (Box & { row: number })[] = [];
 
@@ -73,7 +73,7 @@ export class Overlay {
     return kept;
   }
 
-  /** A square of the image's middle with round corners. */
+  /** Draws the middle square of the image with round corners. */
   drawThumb(image: HTMLImageElement, x: number, y: number, size: number, selected: boolean): void {
     const c = this.c;
     const side = Math.min(image.naturalWidth, image.naturalHeight);
@@ -110,7 +110,8 @@ export class Overlay {
     this.c.strokeRect(x - size / 2 - 4, y - size / 2 - 4, size + 8, size + 8);
   }
 
-  /** One label for each group in view, above it, within the pane and beside the others; larger groups first. */
+  /** Places one label for each group in view: above the group, within the pane, and without overlap with other
+   * labels. Labels of larger groups are placed first. */
   placeLabels(labels: MapLabel[], screen: (x: number, y: number) => [number, number]): (MapLabel & { box: Box; shown: string; number: string })[] {
     const c = this.c;
     const placed: (MapLabel & { box: Box; shown: string; number: string })[] = [];
@@ -167,7 +168,7 @@ export class Overlay {
   drawAxes(axes: { x: string; y: string; wholeX?: boolean; wholeY?: boolean }, [[x0, x1], [y0, y1]]: [[number, number], [number, number]]): void {
     const c = this.c;
     const [left, right, top, bottom] = [AXES.left, this.width - AXES.right, AXES.top, this.height - AXES.bottom];
-    // What lies beyond the axes is covered.
+    // Covers everything that lies beyond the axes.
     c.fillStyle = this.theme.background;
     c.fillRect(0, 0, left, this.height);
     c.fillRect(0, bottom, this.width, this.height - bottom);

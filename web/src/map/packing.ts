@@ -11,20 +11,20 @@ export interface Group {
 }
 
 export interface Packing {
-  /** 0..1 of the pane, upwards; NaN: no place */
+  /** coordinates in 0..1 of the pane, with y upwards; NaN: the row has no place */
   x: Float32Array;
   y: Float32Array;
   groups: Group[];
 }
 
-/** sides of the grids that are tried */
+/** numbers of cells per side of the grids that are tried */
 const SIDES = [8, 12, 14, 17, 20, 24, 28, 34, 40, 48, 57, 68, 80, 96, 113, 134, 160, 190, 226];
 const MOST_GROUPS = 40;
-/** of more points a part tells the groups */
+/** if there are more points than this, a sample of them determines the groups */
 const SAMPLE = 40000;
 /** pixels around the points of a group; above them is the label */
 const PAD = { side: 32, top: 44, bottom: 28 };
-/** at the bottom of the pane is a line of text, on a narrow one two */
+/** pixels for the line of text at the bottom of the pane; a narrow pane has two lines */
 const footOf = (width: number): number => (width < 600 ? 64 : 36);
 const RIM = 10;
 const MAX_STRETCH = 1.7;
@@ -32,7 +32,7 @@ const NONE = -1;
 
 interface Cells {
   side: number;
-  /** group of each cell, NONE: none */
+  /** group of each cell; NONE: the cell is in no group */
   group: Int32Array;
   sizes: number[];
 }
@@ -75,8 +75,8 @@ function middle(rows: Uint32Array, x: ArrayLike<number>, y: ArrayLike<number>): 
   return { cx: quantile(sorted(rows, x), 0.5), cy: quantile(sorted(rows, y), 0.5) };
 }
 
-/** Splits the rows into groups of neighbours: connected cells of a grid.  Of many grids those agree that separate well, so the
-    number of groups that most of them find is taken. */
+/** Splits the rows into groups of neighbours: connected cells of a grid. Grids of suitable size find the same number
+    of groups, so the function uses the number of groups that most grids find. */
 function split(rows: Uint32Array, x: ArrayLike<number>, y: ArrayLike<number>): Uint32Array[] {
   let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
   for (const row of rows) {
@@ -110,7 +110,7 @@ function split(rows: Uint32Array, x: ArrayLike<number>, y: ArrayLike<number>): U
   return groups.filter((group) => group.length).map((group) => Uint32Array.from(group));
 }
 
-/** The connected cells that hold at least `least` rows together. */
+/** Returns the sets of connected cells that together contain at least `least` rows. */
 function connect(rows: Uint32Array, side: number, cellOf: (row: number, side: number) => number, least: number): Cells {
   const counts = new Uint32Array(side * side);
   for (const row of rows) counts[cellOf(row, side)]!++;
@@ -147,7 +147,7 @@ function eachNeighbour(cell: number, side: number, visit: (next: number) => void
     for (let nx = Math.max(0, cx - 1); nx <= Math.min(side - 1, cx + 1); nx++) if (nx !== cx || ny !== cy) visit(ny * side + nx);
 }
 
-/** Cells between the groups belong to the nearest one. */
+/** Assigns each cell between the groups to the nearest group. */
 function spread({ side, group }: Cells): void {
   const cells: number[] = [];
   group.forEach((one, cell) => one !== NONE && cells.push(cell));
@@ -163,7 +163,8 @@ function spread({ side, group }: Cells): void {
 
 const weight = (part: Part): number => part.rows.length ** 0.6;
 
-/** Divides a box among parts: halves of about equal weight, each part on the side where it was. */
+/** Divides a box among parts: splits it again and again into halves of about equal weight, so that each part keeps
+ * its side. */
 function divide(parts: Part[], box: Box, aspect: number, boxes: Map<Part, Box>): void {
   if (parts.length === 1) {
     boxes.set(parts[0] as Part, box);
@@ -185,10 +186,10 @@ function divide(parts: Part[], box: Box, aspect: number, boxes: Map<Part, Box>):
   divide(order.slice(at), second, aspect, boxes);
 }
 
-/** Beyond 1 a place is pulled in: outliers do not make their group small. */
+/** Pulls a place beyond 1 towards 1, so that outliers do not make the other points of their group crowd together. */
 const soft = (u: number): number => (Math.abs(u) <= 1 ? u : Math.sign(u) * (1 + 0.16 * (1 - Math.exp(1 - Math.abs(u)))));
 
-/** Places the rows of a group in its box, by one scale for both directions or little different ones. */
+/** Places the rows of a group in its box. The scales of the two directions are equal or differ only a little. */
 function fill(rows: Uint32Array, x: ArrayLike<number>, y: ArrayLike<number>, box: Box, width: number, height: number, to: Packing): Group {
   const edge = rows.length >= 50 ? 0.02 : 0;
   const core = [x, y].map((values) => {

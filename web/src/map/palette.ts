@@ -4,7 +4,7 @@ import { ticks } from './ticks';
 
 export type Legend =
   | { kind: 'numbers'; low: number; high: number; ticks: { at: number; text: string }[] }
-  | { kind: 'words'; words: { text: string; colour: string }[]; /** values that have no colour of their own */ others: number };
+  | { kind: 'words'; words: { text: string; colour: string }[]; /** colour of all other values */ others: number };
 
 const pack = (r: number, g: number, b: number): number => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 const MISSING = pack(128, 132, 140);

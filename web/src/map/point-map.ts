@@ -3,9 +3,9 @@
 //   const map = new PointMap(host, { onSelect, onHover, onOpen, onLabel, thumb });
 //   map.setPoints(x, y);  map.setColors(rgba);  map.fit();  ...  map.destroy();
 //
-// Without axes the groups of the points are moved together to fill the pane (packing.ts).  Three layers: density (2-D canvas),
-// the points (WebGL2, else a 2-D canvas), and a 2-D canvas with thumbnails, labels, axes and the lasso.  A frame is drawn only
-// after a change.
+// Without axes, the map moves the groups of points together to fill the pane (packing.ts). Three layers: density (2-D
+// canvas), the points (WebGL2, else a 2-D canvas), and a 2-D canvas with thumbnails, labels, axes and the lasso. A
+// frame is drawn only after a change.
 import { CanvasPoints } from './canvas-points';
 import { GHOST, GlPoints, HIDDEN, SELECTED, SHOWN, type Points } from './gl-points';
 import { GridIndex } from './grid-index';
@@ -20,25 +20,25 @@ export interface MapTheme {
   text: string;
   soft: string;
   halo: string;
-  /** axes, and marks without a colour */
+  /** the colour of axes, and of marks that have no colour */
   edge: string;
   /** what is chosen */
   chosen: string;
   /** a point without a colour of its own, 0xAABBGGRR */
   plain: number;
-  /** red, green, blue of the shade of density; opacity of a band and of a line */
+  /** red, green and blue of the density shading; then the opacity of a band and of a contour line */
   shade: { rgb: string; band: number; line: number };
   ghost: [number, number, number];
   selected: [number, number, number];
 }
 
 export interface MapOptions {
-  /** `area`: drawn around the rows; else one picture was pressed, or none */
+  /** `area`: the user drew a lasso or box around the rows; otherwise the user pressed one picture, or none */
   onSelect(rows: Uint32Array, mode: 'replace' | 'add' | 'remove', area: boolean): void;
   onHover(row: number | null, x: number, y: number): void;
   onOpen(row: number): void;
   onLabel?(id: string): void;
-  /** the points were placed anew */
+  /** called when the points got new places */
   onGroups?(groups: Group[]): void;
   thumb(row: number): string | null;
   /** titles of numeric axes; each axis then has its own scale */
@@ -54,11 +54,12 @@ export interface MapView {
   zoom: number;
 }
 
-/** thumbnails are chosen anew in each frame while so few pictures are in view, else when the map rests */
+/** up to this number of pictures in view, the thumbnails are selected again in each frame; above it, only when the
+ * map rests */
 const FEW = 400;
 const MARGIN = 0.06;
 const THUMB = 34;
-/** at the largest zoom a thumbnail of THUMB_LARGE has its place beside its nearest neighbour */
+/** the largest zoom is that at which a thumbnail of size THUMB_LARGE fits beside its nearest neighbour */
 const THUMB_LARGE = 64;
 const MAX_ZOOM = 2000;
 const REST_MS = 160; // milliseconds without movement after which all points are drawn
@@ -83,7 +84,7 @@ export class PointMap {
   private maxZoom = MAX_ZOOM;
   private density: Path2D[] | null = null;
   private candidates: number[] = [];
-  /** the area that was last drawn around pictures; in world places */
+  /** the last lasso or box that the user drew around pictures, in world coordinates */
   private area: number[] = [];
   private coloured: Uint32Array | null = null;
   private sizes: Float32Array | null = null;
@@ -101,7 +102,7 @@ export class PointMap {
   private ratio = 1;
   private drawing = 0;
   private statesStale = true;
-  private shape: number[] = []; // of the lasso or box, CSS pixels
+  private shape: number[] = []; // the outline of the lasso or box in CSS pixels
   private labels: MapLabel[] = [];
   private theme: MapTheme | null = null;
   private readonly pointers = new Map<number, { x: number; y: number }>();
@@ -109,7 +110,7 @@ export class PointMap {
   private readonly detail = new LevelOfDetail();
   private lastFrame = -Infinity;
   private restTimer = 0;
-  /** drawn frames, for measuring */
+  /** number of drawn frames, for measurements */
   frames = 0;
 
   constructor(host: HTMLElement, options: MapOptions) {
@@ -125,7 +126,7 @@ export class PointMap {
     this.top.tabIndex = 0;
     this.top.setAttribute('role', 'application');
     this.top.setAttribute('aria-label', options.label ?? 'Map; arrow keys move, plus and minus zoom, 0 shows all');
-    Object.assign(this.top, { pointMap: this }); // what is drawn can be asked for where the canvas is known
+    Object.assign(this.top, { pointMap: this }); // tests that know the canvas can ask what is drawn
     this.listen();
     this.resize = new ResizeObserver(() => this.measure());
     this.resize.observe(host);
@@ -222,7 +223,8 @@ export class PointMap {
     return [x, y].map((values, k) => Float32Array.from({ length: this.n }, (_, i) => ((values[i] as number) - this.low[k as 0 | 1]) / this.span[k as 0 | 1])) as [Float32Array, Float32Array];
   }
 
-  /** The zoom at which half of the pictures have space for a large thumbnail beside their nearest neighbour. */
+  /** Returns the zoom at which half of the pictures have space for a large thumbnail beside their nearest
+   * neighbour. */
   private largestZoom(): number {
     const { x, y } = this.index;
     const gaps: number[] = [];
@@ -282,7 +284,7 @@ export class PointMap {
     this.draw();
   }
 
-  /** Where thumbnails overlap, the one of higher priority is drawn. */
+  /** If two thumbnails would overlap, only the thumbnail with the higher priority is drawn. */
   setPriority(priority: ArrayLike<number> | null): void {
     this.priority = priority;
     this.candidates = [];
@@ -300,7 +302,7 @@ export class PointMap {
     this.draw();
   }
 
-  /** Takes the line of the lasso or box away. */
+  /** Removes the outline of the lasso or box. */
   clearArea(): void {
     this.area = [];
     this.draw();
@@ -391,7 +393,7 @@ export class PointMap {
     return [(px - mx) / kx + this.at.cx, this.at.cy - (py - my) / ky];
   }
 
-  /** Keeps the view within the world, and something in sight. */
+  /** Keeps the view within the world, and at least one picture in view. */
   private limit(): void {
     const at = this.at;
     at.zoom = Math.min(this.maxZoom, Math.max(1, at.zoom));
@@ -468,7 +470,7 @@ export class PointMap {
       one.width = Math.round(this.width * this.ratio);
       one.height = Math.round(this.height * this.ratio);
     }
-    // Another shape of the pane: the groups are packed anew.
+    // If the shape of the pane has changed, packs the groups again.
     const { width, height } = this.packedFor;
     if (!this.options.axes && this.raw && (Math.abs(width / this.width - 1) > 0.05 || Math.abs(height / this.height - 1) > 0.05)) this.arrange();
     this.draw();
@@ -490,7 +492,7 @@ export class PointMap {
     clearTimeout(this.restTimer);
     requestAnimationFrame((next) => {
       this.detail.addFrame(next - now);
-      this.lastFrame = next; // the time of a slow frame does not count as rest
+      this.lastFrame = next; // the time that a slow frame took does not count as time without movement
       clearTimeout(this.restTimer);
       if (stride > 1)
         this.restTimer = window.setTimeout(() => {
@@ -572,7 +574,8 @@ export class PointMap {
     return this.toScreen(this.index.x[row] as number, this.index.y[row] as number);
   }
 
-  /** The pictures of which thumbnails may be shown, best first; of many only the best of each part of the pane. */
+  /** The pictures whose thumbnails may be shown, best first. If there are many, only the best pictures of each part
+   * of the pane. */
   private chooseCandidates(): number[] {
     const [x0, y0] = this.toWorld(0, this.height);
     const [x1, y1] = this.toWorld(this.width, 0);
@@ -610,7 +613,8 @@ export class PointMap {
       }
     }
     const size = Math.min(THUMB_LARGE, Math.round(THUMB + 5 * Math.log2(zoom)));
-    // At first a share of the pane, so that the points stay in sight; nearer, every picture that has space.
+    // At low zoom, thumbnails cover only a share of the pane, so that the points stay visible. At high zoom, every
+    // picture that has space gets a thumbnail.
     const most = Math.round(((this.width * this.height) / 15000) * zoom * zoom);
     const rows = this.overlay.placeThumbs(
       this.candidates.map((row) => [row, ...this.place(row)]),

@@ -18,13 +18,14 @@ export class ThumbLoader {
   get(row: number): HTMLImageElement | null {
     const image = this.images.get(row) ?? null;
     if (image) {
-      this.images.delete(row); // moves to the end: used last
+      this.images.delete(row); // moves the thumbnail to the end of the list: it was used last
       this.images.set(row, image);
     }
     return image;
   }
 
-  /** Requests the thumbnails in view, most important first; replaces the requests before. */
+  /** Requests the thumbnails in view, most important first. These requests replace earlier ones that are still
+   * waiting. */
   request(rows: number[]): void {
     this.waiting = rows.filter((row) => !this.images.has(row) && !this.loading.has(row));
     this.next();

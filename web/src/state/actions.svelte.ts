@@ -9,18 +9,19 @@ import { tableColumns, tableOrder, titleOf } from './titles';
 export const { catalog, comparing, filters, layout, marks, order, prompts, search, selection, session, views } = app;
 export { app, history, pictures };
 
-/** The view on the page, or the mode over it, takes keys first: true if it took one. */
+/** The current view or mode handles a key before the page does. Returns true if it handled the key. */
 export const navigation: { key: ((event: KeyboardEvent) => boolean) | null; mode: ((event: KeyboardEvent) => boolean) | null } = { key: null, mode: null };
 
 const VERBS: Record<string, string> = { '1': 'picked', '-1': 'rejected', '0': 'unmarked' };
 
-/** In a mode an action means the large picture. */
+/** In a mode (Cull, Compare) an action applies to the large picture. */
 function target(): Uint32Array {
   if (layout.mode !== 'browse') return selection.current >= 0 ? Uint32Array.of(selection.current) : new Uint32Array(0);
   return selection.target();
 }
 
-/** Found shows groups: neither the current picture nor the chosen ones are in sight there, so no key marks them. */
+/** The view Found shows groups, but not the current picture or the chosen pictures. Therefore no key marks pictures
+ * there. */
 function unseen(): boolean {
   const found = layout.mode === 'browse' && layout.view === 'found';
   if (found) app.report('Found shows groups. Press Show to go to their pictures and mark them there.');
@@ -38,12 +39,13 @@ function markTarget(marking: Marking, verb: string, goesOn: boolean): void {
 export const flagTarget = (flag: number): void => markTarget({ flag }, VERBS[flag] ?? 'marked', flag !== 0);
 export const starTarget = (stars: number): void => markTarget({ stars }, stars ? `given ${stars} ${stars === 1 ? 'star' : 'stars'}` : 'left without stars', true);
 
-/** Toggles the flag of one picture: what its buttons do. */
+/** Toggles the flag of one picture. The buttons of the picture call this function. */
 export function toggleFlag(row: number, flag: number): void {
   app.mark([row], { flag: marks.flagOf(row) === flag ? 0 : flag }, VERBS[flag]);
 }
 
-/** Moves along the pictures of culling, or along all shown. */
+/** Moves the current picture by a number of places: in Cull along the culled pictures, otherwise along all shown
+ * pictures. */
 export function step(by: number): void {
   const rows = layout.mode === 'cull' ? selection.cullRows : order.rows;
   if (rows.length === 0) return;
@@ -54,7 +56,7 @@ export function step(by: number): void {
   selection.current = rows[to] as number;
 }
 
-/** In culling: the first picture of the prompt after this one or before it, in the order of the pictures. */
+/** In Cull: goes to the first picture of the next or the previous prompt, in the order of the pictures. */
 export function stepPrompt(by: 1 | -1): void {
   const rows = selection.cullRows;
   const family = (place: number): unknown => prompts.of(rows[place] as number);
@@ -75,7 +77,8 @@ export function startCull(): void {
   layout.mode = 'cull';
 }
 
-/** Compares the chosen pictures, or the candidates of the prompt of the current one in rounds. */
+/** Compares the chosen pictures. If none are chosen, compares the candidates of the current picture's prompt in
+ * rounds. */
 export function startCompare(): void {
   const chosen = layout.mode === 'browse' ? selection.rowsInOrder() : new Uint32Array(0);
   if (chosen.length > 8) app.report('Only the first 8 pictures are compared.');
@@ -93,7 +96,7 @@ export function nextUndecided(): void {
   const at = rows.indexOf(selection.current);
   for (let i = 1; i <= rows.length; i++) {
     const row = rows[(at + i) % rows.length] as number;
-    // Culling passes over candidates of prompts that have their pick.
+    // Cull skips the candidates of prompts that already have a pick.
     const family = layout.mode === 'cull' ? prompts.of(row) : undefined;
     if (family && family.code !== NONE && prompts.decided(family)) continue;
     if (marks.flagOf(row) === 0 && row !== selection.current) {
@@ -145,7 +148,8 @@ export function keepChosen(rows: Uint32Array = selection.rows(), title = 'Chosen
   filters.add({ kind: 'rows', title, rows });
 }
 
-/** A lasso or box was drawn around `rows`: they are chosen, and the pictures beside the map are narrowed to them. */
+/** The user drew a lasso or box around `rows`: these rows are chosen, and the pictures beside the map show only
+ * them. */
 export function chooseArea(rows: Uint32Array, mode: 'replace' | 'add' | 'remove'): void {
   const before = mode === 'replace' ? [] : Array.from(selection.region ?? []);
   const inside = new Set(rows);
@@ -156,14 +160,14 @@ export function chooseArea(rows: Uint32Array, mode: 'replace' | 'add' | 'remove'
   if (best >= 0 && !region.includes(selection.current)) selection.current = best;
 }
 
-/** Lets go of the lasso, of what is chosen, and of the brushes of charts. */
+/** Clears the lasso, the chosen pictures, and the brushes of charts. */
 export function letGo(): void {
   selection.region = null;
   selection.clear();
   for (const name of layout.charts) filters.removeFacet(`range:${name}`);
 }
 
-/** What the lasso holds becomes a filter. */
+/** Turns the pictures inside the lasso into a filter. */
 export function showOnlyArea(): void {
   const { region } = selection;
   if (!region) return;
@@ -171,7 +175,7 @@ export function showOnlyArea(): void {
   keepChosen(region.filter((row) => filters.mask[row] === 1), 'Lasso');
 }
 
-/** Copies what the table shows: its rows in their order, its columns. */
+/** Copies the rows and columns that the table shows, in the order of the table. */
 export async function copyTable(): Promise<void> {
   const offered = tableColumns(catalog);
   const infos = tableOrder(layout).flatMap((name) => offered.filter((info) => info.name === name));
@@ -193,6 +197,7 @@ export async function copyText(text: string, what: string): Promise<void> {
     await navigator.clipboard.writeText(text);
     app.report(`${what} copied.`);
   } catch {
-    app.report('This browser does not allow the page to copy text.'); // such as a site without https
+    // the browser has no clipboard here, for example on a site without https
+    app.report('This browser does not allow the page to copy text.');
   }
 }

@@ -16,7 +16,7 @@ export interface Place {
   sort?: Sort;
   /** hashes of the images that are compared */
   compared: string[];
-  /** they are candidates of one prompt, compared in rounds */
+  /** whether the compared images are candidates of one prompt, compared in rounds */
   rounds?: boolean;
   /** hash of the current image, or '' */
   at: string;
@@ -25,7 +25,7 @@ export interface Place {
 const MODES: Mode[] = ['browse', 'cull', 'compare', 'export'];
 const MARKS: Mark[] = ['undecided', 'picked', 'rejected', 'suggested'];
 
-/** `keep` stores the rows of a filter by rows and returns a key for them. */
+/** `keep` stores the rows of a filter that lists rows, and returns a key for them. */
 export function writeAddress(place: Place, keep: (filter: Extract<Filter, { kind: 'rows' }>) => string): string {
   const params = new URLSearchParams();
   if (place.mode !== 'browse') params.set('mode', place.mode);
@@ -67,7 +67,7 @@ function writeFilter(params: URLSearchParams, filter: Filter, keep: (filter: Ext
   }
 }
 
-/** `find` returns the rows of a key that `keep` made, or null. */
+/** `find` returns the rows that `keep` stored under a key, or null. */
 export function readAddress(fragment: string, find: (key: string) => Extract<Filter, { kind: 'rows' }> | null): Place {
   const [, name = '', text = ''] = /^#?([a-z]*)\??(.*)$/s.exec(fragment) ?? [];
   const params = new URLSearchParams(text);

@@ -31,19 +31,19 @@ const RETRY = 4000;
 
 export interface Notice {
   text: string;
-  /** the notice offers to undo what it reports */
+  /** the notice has a button that undoes the reported change */
   undo: boolean;
 }
 
 export class App {
   /** why the catalog could not be loaded, or '' */
   loadError = $state('');
-  /** the catalog is loaded and the page shows what its address names */
+  /** the catalog is loaded, and the page shows the view that its address names */
   ready = $state(false);
   notice = $state.raw<Notice | null>(null);
   /** the server responds */
   connected = $state(true);
-  /** the server at this address has another catalog now */
+  /** the server at this address now serves another catalog */
   otherCatalog = $state('');
 
   readonly report = (text: string): void => {
@@ -71,7 +71,8 @@ export class App {
       this.loadError = (error as Error).message;
       return;
     }
-    // The order and the suggestions are there before anything is shown, so that nothing moves afterwards.
+    // Loads the columns for the order and for the suggestions before anything is shown, so that nothing moves
+    // afterwards.
     await Promise.all([this.layout.sort.column, 'picked', 'corrected', 'category', 'width', 'height'].map((name) => this.catalog.need(name)));
     this.session.restore();
     this.goTo(address);
@@ -83,7 +84,7 @@ export class App {
   private stopListening: (() => void) | null = null;
   private retry = 0;
 
-  /** Listens to the server; after an interruption, only if it still has this catalog. */
+  /** Listens to the server's events. After an interruption, listens only if the server still serves this catalog. */
   reconnect(): void {
     clearTimeout(this.retry);
     this.stopListening?.();
@@ -109,12 +110,12 @@ export class App {
     }
     this.connected = false;
     this.marks.suspect(() => this.verify());
-    // The browser tries again by itself only after some failures.
+    // The browser reconnects by itself only after some kinds of failure, so the page also tries.
     clearTimeout(this.retry);
     this.retry = window.setTimeout(() => this.reconnect(), RETRY);
   }
 
-  /** Throws if the server does not answer or has another catalog than this page. */
+  /** Throws an error if the server does not answer, or serves another catalog than this page shows. */
   private async verify(): Promise<void> {
     const { catalog, name } = await api.readManifest();
     if (catalog === this.catalog.manifest?.catalog) return;
@@ -122,7 +123,7 @@ export class App {
     throw new OtherCatalog(`goldpan serves another catalog now: ${name}`);
   }
 
-  /** All stores change in one step after the last await: no view sees rows of two loads. */
+  /** All stores change in one step after the last await, so that no view mixes rows of two loads. */
   private async load(): Promise<void> {
     this.marks.beginReading();
     const loaded = await this.catalog.read();
@@ -139,7 +140,8 @@ export class App {
     document.title = `${loaded.manifest.name} · goldpan`;
   }
 
-  /** The catalog changed: loads it again.  Choice, filters, undo and search keep their images. */
+  /** Loads the catalog again after a change. The chosen images, filters, undo steps and search refer to the same
+   * images as before. */
   async reload(): Promise<void> {
     try {
       await this.load();
@@ -152,13 +154,13 @@ export class App {
 
   // ---------------------------------------------------------------- marks
 
-  /** Marks rows as one step of undo.  `verb` for the notice: "picked", "rejected". */
+  /** Marks rows as one step of undo. `verb`: the word for the notice, such as "picked" or "rejected". */
   mark(rows: ArrayLike<number> & Iterable<number>, marking: Marking | ((row: number) => Marking), verb = 'marked'): void {
     const change = this.change(rows, typeof marking === 'function' ? marking : () => marking, verb);
     if (change) this.history.push({ kind: 'marks', change });
   }
 
-  /** Marks rows and says so, without a step of undo. */
+  /** Marks rows and shows a notice, without a step of undo. */
   private change(rows: Iterable<number>, marking: (row: number) => Marking, verb: string): Change | null {
     const change = this.marks.set(rows, marking);
     if (!change) return null;
@@ -167,7 +169,8 @@ export class App {
     return change;
   }
 
-  /** In Compare only decisions are undone, outside of it only what changed a mark or a filter. */
+  /** In Compare, undo goes back only over decisions. Outside Compare, undo goes back only over changes of marks and
+   * filters. */
   undo(): void {
     const inCompare = this.layout.mode === 'compare';
     if (inCompare && this.history.done.at(-1)?.kind !== 'compare') return this.report('No decision to undo. Earlier marks are undone outside of Compare.');
@@ -201,7 +204,8 @@ export class App {
     this.report(`${pictures(rows.length)} ${done}${hidden ? `, ${hidden.toLocaleString()} of them hidden by filters` : ''}.`);
   }
 
-  /** The filters as undo, Back and links know them: a change from them is a new step of undo. */
+  /** The filters of the last step of undo, of Back or of a link. If the filters differ from these, the difference is
+   * a new step of undo. */
   private knownFilters: FilterState = { list: [], any: false };
 
   noteFilters(): void {
@@ -215,7 +219,7 @@ export class App {
 
   // ---------------------------------------------------------------- search
 
-  /** Without a model the words filter prompts. */
+  /** Without a model, the words of a search filter the prompts. */
   async find(text: string): Promise<void> {
     if (this.catalog.manifest?.search.text) await this.search.run({ ...this.search.query, text });
     else if (text) this.filters.add({ kind: 'words', text });
@@ -239,14 +243,14 @@ export class App {
     await this.searchThenShow(() => this.search.byFile(file));
   }
 
-  /** A search that the server rejects moves nothing. */
+  /** If the server rejects a search, the view does not change. */
   private async searchThenShow(search: () => Promise<void>): Promise<void> {
     const { similarity } = this.search;
     await search();
     if (this.search.similarity !== similarity) this.showBest();
   }
 
-  /** The wall, with the first picture current: after a search the most alike. */
+  /** Shows the wall with its first picture as the current one. After a search, this is the most similar picture. */
   private showBest(): void {
     this.show('wall');
     this.selection.current = this.order.rows[0] ?? -1;
@@ -259,10 +263,10 @@ export class App {
     this.layout.view = view;
   }
 
-  /** The address of what is shown. */
+  /** The address of the view that is shown. */
   get address(): string {
     const { layout, filters, search, selection, catalog, comparing } = this;
-    void catalog.manifest; // hashes of rows change with it
+    void catalog.manifest; // after a reload of the catalog, the rows belong to other hashes
     const isHash = (key: string): boolean => key.length === 32;
     return writeAddress(
       {
@@ -280,7 +284,8 @@ export class App {
     );
   }
 
-  /** Shows what an address names.  What it does not name stays. */
+  /** Shows the view, filters and picture that an address names. Settings that the address does not name stay as they
+   * are. */
   goTo(address: string): void {
     const place: Place = readAddress(address, (key) => this.session.findRows(key));
     const { layout, selection, catalog } = this;
@@ -313,7 +318,7 @@ export class App {
   }
 }
 
-/** What culling goes through: the chosen images if there are several, else all that are shown. */
+/** The images that Cull shows one by one: the chosen images if there are several, else all shown images. */
 export function cullRowsOf(selection: Selection, order: Order): Uint32Array {
   const chosen = selection.rowsInOrder();
   const rows = chosen.length > 1 ? chosen : order.rows.slice();

@@ -1,13 +1,13 @@
 // The catalog as the server or the site gives it: the manifest, its columns, details of images and members of slices.
 //
-// A row is the place of an image in the columns.  It is valid until the catalog is loaded again; an image keeps its hash.
-// `replace` returns how rows moved, for the stores that keep rows.  Big arrays are not reactive: `columnsTick` counts
-// their changes.
+// A row is the place of an image in the columns. A row number is valid until the catalog is loaded again; an image
+// keeps its hash. `replace` returns the new row of each old row, for the stores that keep rows. Big arrays are not
+// reactive, so `columnsTick` counts their changes.
 import * as api from '../api';
 import { numberAt, readColumn, textAt, type Column } from './columns';
 import { NO_SLICE, sliceTitle } from './slices';
 
-/** The new row of a row of the load before, or -1 if its image is gone. */
+/** Maps a row of the previous load to its new row; -1 if its image is gone. */
 export type RowMap = (row: number) => number;
 /** Shows a message to the user. */
 export type Report = (message: string) => void;
@@ -25,7 +25,7 @@ const hex = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'
 
 export class Catalog {
   manifest = $state.raw<api.Manifest | null>(null);
-  /** counts up when columns came or changed */
+  /** increases when columns are loaded or changed */
   columnsTick = $state(0);
   readonly count = $derived(this.manifest?.count ?? 0);
 
@@ -43,7 +43,8 @@ export class Catalog {
 
   // ---------------------------------------------------------------- loading
 
-  /** Reads what `replace` needs, and the columns that are shown.  Only this can fail, so a failed load changes nothing. */
+  /** Reads the data that `replace` needs, and the columns that are shown. Only this step can fail, so a failed load
+   * changes nothing. */
   async read(): Promise<Loaded> {
     const given = await api.readManifest();
     const manifest = { ...given, slices: given.slices.map((slice) => ({ ...slice, title: sliceTitle(slice) })) };
@@ -72,7 +73,7 @@ export class Catalog {
     return (row) => this.rowOf(before[row] ?? '');
   }
 
-  /** A live server is there and accepts changes of the catalog. */
+  /** True if a running server serves the catalog and accepts changes. */
   get writable(): boolean {
     return this.manifest?.live === true && !this.manifest.readonly;
   }
@@ -88,7 +89,8 @@ export class Catalog {
     return this.manifest?.columns.some((c) => c.name === name) ?? false;
   }
 
-  /** The column if it is loaded; otherwise undefined, and the column is requested.  Callers run again when it came. */
+  /** Returns the column if it is loaded; otherwise requests the column and returns undefined. Reactive callers run
+   * again when the column is loaded. */
   lookup(name: string): Column | undefined {
     void this.columnsTick;
     const column = this.columns.get(name);
@@ -96,7 +98,8 @@ export class Catalog {
     return column;
   }
 
-  /** The column if it is loaded.  Callers do not run again: cheap enough for a call per row. */
+  /** Returns the column if it is loaded. Reactive callers do not run again, so the call is cheap enough for every
+   * row. */
   peek(name: string): Column | undefined {
     return this.columns.get(name);
   }
@@ -141,7 +144,8 @@ export class Catalog {
     return this.rowByHash.get(hash) ?? -1;
   }
 
-  /** The address of the smallest thumbnail with at least `pixels` on its longest side, or of the largest there is. */
+  /** The address of the smallest thumbnail with at least `pixels` on its longest side; if there is none, of the
+   * largest thumbnail. */
   thumb(row: number, pixels: number): string {
     const sizes = this.manifest?.thumbs ?? [256];
     const size = sizes.find((s) => s >= pixels) ?? (sizes[sizes.length - 1] as number);
@@ -166,7 +170,7 @@ export class Catalog {
     return column ? numberAt(column, row) : NaN;
   }
 
-  /** Pixels of the image; 0: not known. */
+  /** Number of pixels of the image; 0: not known. */
   sizeOf(row: number): { width: number; height: number } {
     const width = this.has('width') ? this.lookup('width') : undefined;
     const height = this.has('height') ? this.lookup('height') : undefined;
@@ -190,7 +194,7 @@ export class Catalog {
     return (await list)[row % api.SHARD] ?? null;
   }
 
-  /** Rows of the slice with this number, or those in no slice; undefined: the catalog has no such slice. */
+  /** Rows of the slice with this number, or the rows in no slice; undefined: the catalog has no such slice. */
   rowsOfSliceId(id: number): Uint32Array | undefined {
     if (id === NO_SLICE) return this.rowsOfNoSlice();
     const place = this.manifest?.slices.findIndex((slice) => slice.id === id) ?? -1;

@@ -28,7 +28,7 @@ export class TextTable {
     return text;
   }
 
-  /** 1 for each text that passes `test`. */
+  /** Returns an array with 1 for each text that passes `test`. */
   test(test: (text: string) => boolean): Uint8Array {
     const found = new Uint8Array(this.count);
     for (let i = 0; i < this.count; i++)
@@ -36,7 +36,7 @@ export class TextTable {
     return found;
   }
 
-  /** The place of a text, or -1. */
+  /** Returns the index of a text, or -1. */
   indexOf(text: string): number {
     if (!this.places) {
       this.places = new Map();
@@ -50,7 +50,7 @@ export type Numbers = Float32Array | Float64Array | Uint32Array | Uint8Array | I
 
 export interface Column {
   info: ColumnInfo;
-  /** [count]; for `code` places in `words`; empty for `text` */
+  /** [count]; for type `code`, indices into `words`; empty for type `text` */
   data: Numbers;
   words: TextTable | null;
 }
@@ -81,7 +81,7 @@ export async function readColumn(info: ColumnInfo): Promise<Column> {
   return { info, data: typed(info, buffer), words: words ? new TextTable(words) : null };
 }
 
-/** The number of a row; NaN: no value. */
+/** Returns the number in a row; NaN: the row has no value. */
 export function numberAt(column: Column, row: number): number {
   const value = column.data[row] ?? NaN;
   return column.info.type === 'u32' && value === NONE ? NaN : value;

@@ -70,7 +70,8 @@ export class Comparing {
     this.show(compareChosen(Array.from(rows, (row) => this.catalog.hash(row))));
   }
 
-  /** Candidates of a prompt in rounds: those that the filters show.  Rejected ones are out if two others are left. */
+  /** Compares in rounds the candidates of a prompt that the filters show. Rejected candidates do not take part if two
+   * others are left. */
   ofPrompt(family: Family, first: string[] = []): Comparison | null {
     const rows = Array.from(family.rows).filter((row) => this.filters.mask[row] && !this.catalog.apart(row));
     if (rows.length < 2 || family.code === NONE) return null;
@@ -79,13 +80,14 @@ export class Comparing {
     return firstRound(rows.map(hash), rows.length - rejected.length > 1 ? rejected.map(hash) : [], first);
   }
 
-  /** The family whose candidates are compared. */
+  /** The prompt whose candidates are compared. */
   get family(): Family | undefined {
     const [row] = this.rowsOf(this.now?.all ?? []);
     return this.now?.round && row !== undefined ? this.prompts.of(row) : undefined;
   }
 
-  /** The next undecided prompt in the order of Review, after that of the current picture; wraps at the end. */
+  /** The next undecided prompt in the order of Review, after the current picture's prompt; after the last prompt
+   * comes the first. */
   private nextPrompt(): Comparison | null {
     const list = this.order.families;
     const [row] = this.rowsOf(this.now?.all ?? []);
@@ -106,7 +108,7 @@ export class Comparing {
     else this.report('No other prompt here is undecided.');
   }
 
-  /** What an address names.  `known`: the comparison as the session kept it. */
+  /** Restores the comparison that an address names. `known`: the comparison as the session stored it. */
   restore(hashes: string[], inRounds: boolean, known: Comparison | null): boolean {
     const here = hashes.filter((hash) => this.catalog.rowOf(hash) >= 0).slice(0, 8);
     const same = (one: Comparison | null): boolean => one !== null && one.round > 0 === inRounds && String(one.large) === String(here);
@@ -117,7 +119,7 @@ export class Comparing {
     return this.now !== null;
   }
 
-  /** The catalog was loaded again: images that are gone leave. */
+  /** After the catalog was loaded again, removes images that no longer exist from the comparison. */
   move(): void {
     if (!this.now) return;
     const gone = (hash: string): boolean => this.catalog.rowOf(hash) < 0;
@@ -137,12 +139,12 @@ export class Comparing {
 
   // ---------------------------------------------------------------- decisions
 
-  /** Marks rows; `next` is what is compared afterwards.  One step of undo. */
+  /** Marks rows and continues with the comparison `next`, as one step of undo. */
   private step(marks: Map<number, Marking>, verb: string, next: () => Comparison | null): void {
     const before = this.now;
     if (!before) return;
     if (marks.size && !this.marks.writable) return this.report('This catalog is open read-only. Your mark is not saved.');
-    this.forgetNotice(); // its Undo would undo this step
+    this.forgetNotice(); // the button Undo of the earlier notice would undo this step instead
     const change = marks.size ? this.mark([...marks.keys()], (row) => marks.get(row) ?? {}, verb) : null;
     const after = next();
     if (!change && after === before) return;
@@ -156,7 +158,7 @@ export class Comparing {
     this.step(new Map([[row, marking]]), 'marked', () => this.now);
   }
 
-  /** `side` is better: it stays, or it is picked after the last round. */
+  /** The image at `side` is better: it stays for the next round, or is picked after the last round. */
   better(side: number): void {
     const { now } = this;
     const winner = now?.large[side];
@@ -167,7 +169,7 @@ export class Comparing {
     else this.end([...now.kept, winner], this.layout.rejectOthers, 'marked');
   }
 
-  /** Picks `side` and rejects all others. */
+  /** Picks the image at `side` and rejects all other images. */
   only(side: number): void {
     const { now } = this;
     const winner = now?.large[side];
@@ -192,7 +194,7 @@ export class Comparing {
     const next = now.round ? rejectBoth(now) : now;
     const rejected = now.large.filter((hash) => !now.kept.includes(hash));
     if (next) this.step(this.flags(rejected, -1), 'rejected', () => next);
-    // If nothing is kept, those that lost to a rejected one are rejected too.
+    // If no image is kept, images that lost to a rejected image are rejected too.
     else if (now.kept.length === 0) this.end([], true, 'rejected');
     else this.end(now.kept, this.layout.rejectOthers, 'marked', rejected);
   }
@@ -201,7 +203,8 @@ export class Comparing {
     return new Map(this.rowsOf(hashes).map((row) => [row, { flag }]));
   }
 
-  /** The last round is over: picks, and goes to the next undecided prompt.  A candidate that lost is no pick any more. */
+  /** After the last round, picks the winner and goes to the next undecided prompt. Candidates that lost are no longer
+   * picks. */
   private end(picked: string[], rejectOthers: boolean, verb: string, rejected: string[] = []): void {
     const { now } = this;
     if (!now) return;

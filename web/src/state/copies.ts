@@ -1,14 +1,14 @@
 // Groups of near copies: which picture of each is kept, and which others would be rejected.
 import { NONE } from './columns';
 
-/** What the rules read; arrays and functions by row. */
+/** The data that the rules read: arrays and functions with one value per row. */
 export interface CopyFacts {
   count: number;
-  /** number of the group, NONE: no copy */
+  /** number of the group; NONE: the row is in no group */
   group: ArrayLike<number>;
   /** code of the prompt */
   prompt: ArrayLike<number>;
-  /** 1: goldpan keeps this one of its group */
+  /** 1: the analysis keeps this picture of its group */
   keeper: ArrayLike<number>;
   flags: ArrayLike<number>;
   suggested(row: number): boolean;
@@ -20,12 +20,12 @@ export interface CopyFacts {
 export type Fate = 'kept' | 'mine' | 'suggested' | 'rejected' | 'would go';
 
 export interface CopyGroup {
-  /** stays the same while the catalog is loaded */
+  /** this key stays the same until the catalog is loaded again */
   key: string;
-  /** the picture that is kept comes first, then the best */
+  /** rows of the group, best score first */
   rows: number[];
   keep: number;
-  /** a person chose what is kept */
+  /** true if the user chose which picture is kept */
   chosen: boolean;
   /** rows that would be rejected */
   reject: number[];
@@ -45,7 +45,8 @@ export function copyGroups(facts: CopyFacts, between: boolean): { key: string; r
   return [...groups].filter(([, rows]) => rows.length > 1).map(([key, rows]) => ({ key, rows }));
 }
 
-/** Your pick is kept before goldpan's suggestion, that before the one of the analysis, that before the best score. */
+/** Returns the row to keep. In order of priority: your pick, goldpan's suggestion, the picture that the analysis
+ * keeps, the best score. */
 export function keeperOf(rows: number[], facts: CopyFacts, wanted: number): number {
   if (rows.includes(wanted)) return wanted;
   const left = rows.filter((row) => (facts.flags[row] as number) >= 0);
@@ -57,7 +58,8 @@ export function keeperOf(rows: number[], facts: CopyFacts, wanted: number): numb
   });
 }
 
-/** Your picks stay, whichever picture is kept; so do those of goldpan, unless you chose another to keep. */
+/** Your picks are never rejected. goldpan's suggestions are rejected only if you chose another picture of the group
+ * to keep. */
 export function fateOf(row: number, { keep, chosen }: Pick<CopyGroup, 'keep' | 'chosen'>, facts: CopyFacts): Fate {
   const flag = facts.flags[row] as number;
   if (flag < 0) return 'rejected';

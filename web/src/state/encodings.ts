@@ -28,7 +28,8 @@ export function colourScale(catalog: Catalog, marks: Marks, similarity: Float32A
   return { title: column.info.title, ...colourNumbers(values) };
 }
 
-/** Green picked, red rejected, gold suggested, grey undecided: the colours that these have everywhere. */
+/** Colours by mark: green for picked, red for rejected, gold for suggested, grey for undecided. The whole page uses
+ * these colours. */
 function byMark(catalog: Catalog, marks: Marks, dark: boolean): ColourScale {
   const colours = dark ? ['#74787f', '#57cc8f', '#ff7b7b', '#f0bd4a'] : ['#7b8189', '#0c7243', '#b9252d', '#8a5a00'];
   const table = colours.map(packCss);
@@ -62,14 +63,14 @@ export function pointSizes(catalog: Catalog, name: string): Float32Array | null 
 
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] as number;
 
-/** Two or three words that say what a category holds. */
+/** Returns two or three words that describe the images of a category. */
 export function shortTitle(title: string): string {
   const words = title.split(' · ');
   return words.length > 1 ? words.slice(0, words[0]!.length + (words[1]?.length ?? 0) > 24 ? 1 : 2).join(', ') : title;
 }
 
-/** The labels of the map: one for each group, named by the category of most of its pictures; of a map that has no groups
-    one for each large category.  `where`: the place of each row in the pane. */
+/** The labels of the map. Each group has a label, which names the category of most of its pictures. If the map has no
+    groups, each large category has a label. `where`: the place of each row in the pane. */
 export function mapLabels(catalog: Catalog, groups: Group[], where: (row: number) => [number, number]): MapLabel[] {
   const category = catalog.lookup('category');
   if (groups.length >= 3)
@@ -92,7 +93,8 @@ export function mapLabels(catalog: Catalog, groups: Group[], where: (row: number
   });
 }
 
-/** The one or two categories of at least a third of the pictures, or how many there are. */
+/** Names the one or two categories that each contain at least a third of the pictures; otherwise, the number of
+ * categories. */
 function nameOf(catalog: Catalog, group: Group): string {
   const category = catalog.lookup('category');
   const counts = new Map<number, number>();

@@ -46,7 +46,7 @@ export function quoted(word: string): string {
   return `${home}'${rest.replaceAll("'", "'\\''")}'`;
 }
 
-/** The same as a command, or '' where the command cannot know the pictures. */
+/** The command that exports the same pictures; '' if no option of the command selects them. */
 export function commandOf(choice: Choice, least: number, folder: string, mode: string, catalog: string): string {
   const what: Partial<Record<Choice, string>> = { mine: '--mine', 'mine+suggested': '--mine --suggested', stars: `--stars ${least}` };
   if (!what[choice]) return '';

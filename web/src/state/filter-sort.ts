@@ -8,7 +8,7 @@ export type Mark = 'undecided' | 'picked' | 'rejected' | 'suggested';
 export type Filter = { not?: boolean } & (
   | { kind: 'mark'; mark: Mark }
   | { kind: 'stars'; least: number }
-  /** words and "phrases" that a prompt has to contain, -word for those that it must not */
+  /** words and "phrases" that a prompt must contain; -word: a word that it must not contain */
   | { kind: 'words'; text: string }
   /** the text of a cell is one of `values`; '' stands for no value */
   | { kind: 'values'; column: string; values: string[] }
@@ -17,7 +17,7 @@ export type Filter = { not?: boolean } & (
   | { kind: 'contains'; column: string; text: string }
   /** members of the slice with this id in the manifest */
   | { kind: 'slice'; id: number }
-  /** rows that a person put together */
+  /** rows that the user selected */
   | { kind: 'rows'; title: string; rows: Uint32Array }
   /** similarity to the search */
   | { kind: 'like'; least: number }
@@ -38,7 +38,8 @@ export interface Words {
   unwanted: string[];
 }
 
-/** Splits `castle "old town" -rain` into words and phrases, wanted and not. */
+/** Splits `castle "old town" -rain` into the words and phrases that a prompt must contain, and those that it must
+ * not. */
 export function words(text: string): Words {
   const found: Words = { wanted: [], unwanted: [] };
   for (const [, minus, phrase, word] of text.matchAll(/(-?)(?:["“”]([^"“”]*)["“”]?|(\S+))/g)) {
@@ -69,7 +70,7 @@ function valueTest(column: Column, values: string[]): (row: number) => boolean {
 
 const always = (): boolean => true;
 
-/** The test of a filter without its `not`; null: a column that it needs is not loaded yet. */
+/** Returns the test of a filter, without its `not`; null: a column that the test needs is not loaded yet. */
 function testOf(filter: Filter, source: Source): ((row: number) => boolean) | null {
   const { flags, stars } = source;
   switch (filter.kind) {
@@ -120,7 +121,7 @@ function testOf(filter: Filter, source: Source): ((row: number) => boolean) | nu
   }
 }
 
-/** 1 for each row that passes; null: a column is not loaded yet. */
+/** Returns an array with 1 for each row that passes; null: a column is not loaded yet. */
 export function maskOf(filter: Filter, source: Source): Uint8Array | null {
   const test = testOf(filter, source);
   if (!test) return null;
@@ -140,10 +141,11 @@ export function joinMasks(count: number, masks: readonly Uint8Array[], any: bool
   return joined;
 }
 
-/** Keeps the rows without a number in `column`: they match the inverse of an unbounded range. */
+/** A filter that keeps the rows without a number in `column`: such rows match the inverse of an unbounded range. */
 export const withoutValue = (column: string): Filter => ({ kind: 'range', column, low: null, high: null, not: true });
 
-/** Keeps the rows whose cell shows the same as the cell of `row`; null for columns that cannot be filtered by value. */
+/** A filter that keeps the rows whose cell shows the same value as the cell of `row`; null for columns that cannot be
+ * filtered by value. */
 export function sameValue(column: Column, row: number): Filter | null {
   const { name } = column.info;
   if (isCode(column.info)) {
@@ -167,7 +169,7 @@ export function rowsOf(mask: Uint8Array): Uint32Array {
   return rows;
 }
 
-/** The rows of `order` that pass, in its order. */
+/** Returns the rows of `order` that pass, in the same order. */
 export function keepRows(order: Uint32Array, mask: Uint8Array): Uint32Array {
   const kept = new Uint32Array(countOf(mask));
   let to = 0;

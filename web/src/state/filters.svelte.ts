@@ -8,7 +8,7 @@ import { NO_SLICE } from './slices';
 
 export interface FilterState {
   list: Filter[];
-  /** rows that pass at least one filter, instead of all */
+  /** true: show rows that pass at least one filter, instead of all filters */
   any: boolean;
 }
 
@@ -25,7 +25,7 @@ export class Filters {
   private readonly catalog: Catalog;
   private readonly marks: Marks;
   private readonly search: Search;
-  /** masks of filters that did not change, with what they were made of */
+  /** cached masks of filters, with the filter and the data from which each was computed */
   private kept = new Map<Filter, { of: unknown[]; mask: Uint8Array }>();
 
   private readonly source: Source;
@@ -71,7 +71,7 @@ export class Filters {
     };
   }
 
-  /** What a mask depends on: it is made again when one of these changes. */
+  /** The data that a mask depends on: the mask is computed again when one of them changes. */
   private stamp(filter: Filter): unknown[] {
     const { manifest } = this.catalog;
     if (filter.kind === 'stars' || (filter.kind === 'mark' && filter.mark !== 'suggested')) return [manifest, this.marks.tick];
@@ -81,13 +81,14 @@ export class Filters {
     return [manifest];
   }
 
-  /** The rows that pass all filters but those of `facet`: what its choices are counted in. */
+  /** The rows that pass all filters except those of `facet`. The counts beside the facet's values count these
+   * rows. */
   maskWithout(facet: string): Uint8Array {
     const masks = this.masks.filter((_, i) => facetOf(this.list[i] as Filter) !== facet);
     return joinMasks(this.catalog.count, masks, this.any);
   }
 
-  /** How many rows would pass without the filter at `at`. */
+  /** The number of rows that would pass without the filter at index `at`. */
   countWithout(at: number): number {
     return countOf(joinMasks(this.catalog.count, this.masks.filter((_, i) => i !== at), this.any));
   }
@@ -96,7 +97,8 @@ export class Filters {
     return { list: this.list, any: this.any };
   }
 
-  /** Replaces the filter of the same facet; filters by rows add up.  The same filter again changes nothing: no step of undo. */
+  /** Adds a filter, which replaces a filter of the same facet; several filters that list rows may exist. Adding an
+   * equal filter changes nothing and is no step of undo. */
   add(filter: Filter): void {
     const facet = facetOf(filter);
     const at = filter.kind === 'rows' ? -1 : this.list.findIndex((old) => facetOf(old) === facet);
@@ -130,7 +132,7 @@ export class Filters {
     else this.add({ kind: 'mark', mark });
   }
 
-  /** The catalog was loaded again: filters by rows keep their images. */
+  /** After the catalog was loaded again, updates the filters that list rows, so that they keep their images. */
   move(to: RowMap): void {
     this.kept.clear();
     if (!this.list.some((filter) => filter.kind === 'rows')) return;

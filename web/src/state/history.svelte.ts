@@ -18,7 +18,7 @@ export interface CompareStep {
   after: Comparison | null;
 }
 
-/** A step as the session keeps it: with hashes instead of rows. */
+/** A step of undo as the session stores it: with hashes instead of rows. */
 export interface KeptChange {
   hashes: string[];
   flags: [number[], number[]];
@@ -29,10 +29,10 @@ export type KeptStep =
   | { kind: 'compare'; change: KeptChange | null; before: Comparison; after: Comparison | null }
   | { kind: 'filters'; before: FilterState; after: FilterState; at: number };
 
-/** Changes of one slider or text field within this many milliseconds are one step. */
+/** Changes of one slider or text field within this number of milliseconds are one step of undo. */
 const TOGETHER = 1000;
 const GRADUAL = ['range', 'like', 'words', 'contains'];
-/** Marks in the steps that a session keeps. */
+/** The maximum number of marks in the steps that a session stores. */
 const MAX_KEPT = 50000;
 
 export class History {
@@ -82,7 +82,7 @@ export class History {
     this.filters.any = to.any;
   }
 
-  /** The catalog was loaded again. */
+  /** Updates the rows in the steps after the catalog was loaded again. */
   move(to: RowMap): void {
     const moved = (step: Step): Step[] => {
       if (step.kind === 'filters') return [{ ...step, before: moveState(step.before, to), after: moveState(step.after, to) }];
@@ -104,7 +104,7 @@ export class History {
       if (step.kind === 'compare') return [{ ...step, change: step.change && this.keptChange(step.change) }];
       return [{ kind: 'marks', ...this.keptChange(step.change) }];
     };
-    // The newest steps first, so that those that do not fit are the oldest.
+    // Stores the newest steps first, so that only the oldest steps are omitted if space is short.
     return { done: this.done.slice().reverse().flatMap(kept).reverse(), undone: this.undone.slice().reverse().flatMap(kept).reverse() };
   }
 

@@ -3,7 +3,7 @@ import { app, catalog, layout, order, selection } from './actions.svelte';
 import * as actions from './actions.svelte';
 import { loadSetting, saveSetting } from './storage';
 
-/** `pictures`: where pictures can be marked; `views`: not in a mode */
+/** `pictures`: only where pictures can be marked; `views`: only in a view, not in a mode */
 type Where = 'everywhere' | 'views' | 'pictures' | 'cull' | 'compare';
 
 export interface Key {
@@ -79,7 +79,7 @@ export const singleKeys = {
   get off(): boolean {
     return singleKeysOff;
   },
-  /** Letters alone do nothing: for people who dictate, and for screen readers. */
+  /** Single letters have no effect: for users who dictate, and for screen readers. */
   set(off: boolean): void {
     singleKeysOff = off;
     saveSetting(OFF, off);
@@ -109,7 +109,7 @@ export function onKey(event: KeyboardEvent): void {
   if (event.altKey || !catalog.manifest) return;
   const name = nameOf(event);
   if (singleKeysOff && name.length === 1 && name !== '?' && name !== '/') return;
-  // Enter and Space press the focused control; a picture is not a control.
+  // Enter and Space belong to the focused control, if there is one; a picture does not count as a control.
   const control = target?.matches('a, button:not([data-row]), summary, input');
   if ((name === 'enter' || name === ' ') && control) return;
   if (layout.help && name !== 'escape' && name !== '?') return;

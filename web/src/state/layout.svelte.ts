@@ -42,20 +42,20 @@ export interface LayoutSettings {
   sort: Sort;
   /** one to three */
   panes: Pane[];
-  /** above each other, not side by side */
+  /** the panes are above each other, not side by side */
   panesStacked: boolean;
   tableColumns: string[];
-  /** of columns whose width was changed, in pixels */
+  /** widths in pixels, only of columns whose width the user changed */
   tableWidths: Record<string, number>;
-  /** columns that stay at the left */
+  /** pinned columns, which stay at the left */
   tablePins: string[];
   charts: string[];
-  /** columns that colour and size the points of the map; '' for neither */
+  /** the columns that determine colour and size of the map's points; '': no column */
   colour: string;
   sizeBy: string;
   scatter: [string, string];
   advance: boolean;
-  /** the last round of a comparison rejects those that lost */
+  /** after the last round of a comparison, the images that lost are rejected */
   rejectOthers: boolean;
 }
 
@@ -110,7 +110,7 @@ export class Layout implements LayoutSettings {
     this.set({ ...DEFAULTS, ...loadSetting<Partial<LayoutSettings>>(STORED, {}) });
   }
 
-  /** Reads every setting: an effect that saves runs again after each change. */
+  /** Reads every setting, so that the effect that saves them runs again after each change. */
   save(): void {
     saveSetting(STORED, Object.fromEntries(KEYS.map((key) => [key, this[key]])));
   }

@@ -7,11 +7,11 @@ import { Ratings, type Change, type Marking } from './ratings';
 import { loadSetting, saveSetting } from './storage';
 
 export class Marks {
-  /** counts up when marks changed */
+  /** increases when marks change */
   tick = $state(0);
   private ratings: Ratings | null = null;
   private outbox: Outbox | null = null;
-  /** the marks that a site was made with */
+  /** on a site: the marks in its data */
   private siteRatings: { flag: Int8Array; stars: Uint8Array } | null = null;
   private readonly catalog: Catalog;
   private readonly report: Report;
@@ -21,7 +21,7 @@ export class Marks {
     this.report = report;
   }
 
-  /** The catalog is about to be read. */
+  /** Call this before the catalog is read. */
   beginReading(): void {
     this.ratings?.beginReading();
   }
@@ -71,12 +71,12 @@ export class Marks {
     return this.stars[row] ?? 0;
   }
 
-  /** Counts the changes of `column`, if it shows marks.  Runs the caller again after a change. */
+  /** The number of changes of `column`, if it shows marks. Reactive callers run again after a change. */
   tickOf(column: string): number {
     return column === 'flag' || column === 'stars' ? this.tick : 0;
   }
 
-  /** Runs the caller again after a change of marks, if `column` shows marks. */
+  /** Makes reactive callers run again after a change of marks, if `column` shows marks. */
   watch(column: string): void {
     void this.tickOf(column);
   }
@@ -87,7 +87,8 @@ export class Marks {
     return this.outbox?.size ?? 0;
   }
 
-  /** The server went away: marks are sent again only when `verify` finds the same catalog. */
+  /** The connection to the server broke: marks are sent again only when `verify` has confirmed that the server has
+   * the same catalog. */
   suspect(verify: () => Promise<void>): void {
     if (!this.ratings) return;
     this.ratings.suspect = true;
@@ -96,12 +97,12 @@ export class Marks {
 
   // ---------------------------------------------------------------- changing
 
-  /** Marks can be changed here: in the catalog, or on a site in the visitor's browser. */
+  /** True if marks can be changed: in the catalog, or on a site in the visitor's browser. */
   get writable(): boolean {
     return !this.catalog.manifest?.live || this.catalog.writable;
   }
 
-  /** Marks rows; returns what changed, or null if nothing did. */
+  /** Marks rows. Returns the changes, or null if nothing changed. */
   set(rows: Iterable<number>, marking: (row: number) => Marking): Change | null {
     if (!this.writable) {
       this.report('This catalog is open read-only. Your mark is not saved.');
@@ -110,12 +111,12 @@ export class Marks {
     return this.ratings?.set(rows, marking) ?? null;
   }
 
-  /** `side` 0 undoes a change, 1 does it again. */
+  /** Applies one side of a change: `side` 0 undoes the change, 1 redoes it. */
   apply(change: Change, side: 0 | 1): void {
     this.ratings?.apply(change, side);
   }
 
-  /** Marks that a page changed, this one among them; `event`: their number. */
+  /** Applies marks that any page, also this one, has changed. `event`: the number of the event. */
   onRatings(changes: Rating[], event: number): void {
     for (const change of changes) {
       const row = this.catalog.rowOf(change.hash);

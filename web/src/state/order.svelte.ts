@@ -8,7 +8,7 @@ import type { Marks } from './marks.svelte';
 import type { Family, Prompts } from './prompts.svelte';
 import type { Search } from './search.svelte';
 
-/** A prompt with its candidates that pass: rows[from .. to - 1] of the order. */
+/** A prompt with its candidates that pass the filters: rows[from .. to - 1] of the order. */
 export interface PromptRow {
   family: Family;
   from: number;
@@ -31,7 +31,7 @@ export class Order {
     return keys ? sortRows(rows, keys, down) : rows;
   });
 
-  /** all prompts in the order of Review, whatever the filters hide */
+  /** all prompts in the order of Review, including prompts that the filters hide */
   readonly families = $derived.by<Family[]>(() => orderFamilies(this.prompts, this.catalog, this.layout.promptOrder));
 
   private readonly arranged = $derived.by<{ rows: Uint32Array; prompts: PromptRow[] }>(() => {
@@ -67,13 +67,13 @@ export class Order {
     this.prompts = prompts;
   }
 
-  /** The place of a row in `rows`, or -1. */
+  /** Returns the index of a row in `rows`, or -1. */
   placeOf(row: number): number {
     const place = this.places[row] ?? NONE;
     return place === NONE ? -1 : place;
   }
 
-  /** The first place that holds candidates of the prompt at or after `place`; Review only. */
+  /** Returns the first index of the candidates of the prompt at or after `place`; only in Review. */
   promptAt(place: number): number {
     const list = this.promptRows;
     let low = 0;
@@ -94,7 +94,8 @@ export class Order {
     return sortKeys(column, this.catalog.count);
   }
 
-  /** Close calls first: candidates of a prompt lie together, the prompts with the smallest lead first. */
+  /** Sorts by need of a decision: candidates of a prompt are together, and prompts with the smallest lead come
+   * first. */
   private keysByNeed(): Float64Array {
     const keys = new Float64Array(this.catalog.count).fill(NaN);
     orderFamilies(this.prompts, this.catalog, 'closest').forEach((family, at, all) =>
@@ -104,10 +105,10 @@ export class Order {
   }
 }
 
-/** The name of the order by need of a decision. */
+/** The name of the order in which the prompts with the smallest lead come first. */
 export const BY_NEED = 'need of a decision';
 
-/** Prompts without what the order needs come last; images without a prompt come after all. */
+/** Prompts that lack the value by which the order sorts come last; images without a prompt come after all prompts. */
 export function orderFamilies(prompts: Prompts, catalog: Catalog, order: PromptOrder): Family[] {
   const corrected = order === 'corrected' ? catalog.lookup('corrected') : undefined;
   const key = (family: Family): number => {

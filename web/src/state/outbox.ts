@@ -32,7 +32,7 @@ export class Outbox {
     this.keep();
   }
 
-  /** All unconfirmed ratings of this page. */
+  /** Returns all ratings of this page that the server has not confirmed. */
   all(): Rating[] {
     return [...this.waiting.values()];
   }
@@ -60,7 +60,7 @@ export class Outbox {
       if (this.waiting.size) this.store.setItem(this.key, JSON.stringify(this.all()));
       else this.store.removeItem(this.key);
     } catch {
-      // storage is full: this page still holds and sends the ratings
+      // the storage is full, but this page still has the ratings in memory and sends them
     }
   }
 }

@@ -6,7 +6,7 @@ import type { Marks } from './marks.svelte';
 export interface Family {
   /** code of the prompt; NONE: images without a prompt */
   code: number;
-  /** place among the prompts, in the order in which the catalog met them */
+  /** index among the prompts, in the order in which they first occur in the catalog */
   place: number;
   /** candidates, best score first; images that have no score come last */
   rows: Uint32Array;
@@ -70,13 +70,13 @@ export class Prompts {
     return family.code === NONE ? '' : (this.catalog.peek('prompt')?.words?.at(family.code) ?? '');
   }
 
-  /** Points by which the best candidate leads the second; NaN with fewer than two scores. */
+  /** The lead: the best score of the prompt minus its second best, in points; NaN with fewer than two scores. */
   lead(family: Family): number {
     if (family.scored < 2) return NaN;
     return this.catalog.score(family.rows[0] as number) - this.catalog.score(family.rows[1] as number);
   }
 
-  /** goldpan suggests this image. */
+  /** True if goldpan suggests this image. */
   suggested(row: number): boolean {
     return this.catalog.lookup('picked')?.data[row] === 1;
   }

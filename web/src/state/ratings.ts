@@ -9,7 +9,7 @@ export interface Change {
   stars: [Uint8Array, Uint8Array];
 }
 
-/** The new marks of a row; undefined: no change. */
+/** Returns the new marks of a row; undefined: the marks of the row do not change. */
 export interface Marking {
   flag?: number;
   stars?: number;
@@ -27,12 +27,12 @@ export class Ratings {
   /** by hash: changes of ours that the server has not confirmed, and the event number of the last one that it has */
   private readonly underWay = new Map<string, number>();
   private readonly confirmed = new Map<string, number>();
-  /** by hash: the last event that came while a change of ours was under way */
+  /** by hash: the last event that arrived while a change of this page was not confirmed yet */
   private readonly held = new Map<string, { row: number; change: Rating; event: number }>();
   private readonly hash: (row: number) => string;
   private readonly changed: () => void;
   private readonly failed: (why: string) => void;
-  /** the server went away since it was last known to have this catalog */
+  /** the connection broke after the server was last known to have this catalog */
   suspect = false;
   /** Throws OtherCatalog if the server has another catalog now, or why it does not answer. */
   verify: () => Promise<void> = () => Promise.resolve();
@@ -55,7 +55,7 @@ export class Ratings {
     this.failed = failed;
   }
 
-  /** Marks rows; returns what changed, or null if nothing did. */
+  /** Marks rows. Returns the changes, or null if nothing changed. */
   set(rows: Iterable<number>, marking: (row: number) => Marking): Change | null {
     const list = Uint32Array.from(rows).filter((row) => {
       const { flag, stars } = marking(row);
@@ -72,8 +72,9 @@ export class Ratings {
   }
 
   /**
-   * A rating that the server tells of.  Events come later than the changes that they tell of: one that is older than a
-   * change of ours must not take it back, and the order of the server decides between ours and another page's.
+   * Applies a rating that an event reports. An event arrives later than the change that it reports, so an event that
+   * is older than a change of this page must not revert this change. If two pages changed the same image, the
+   * server's order of the changes decides.
    */
   hear(row: number, change: Rating, event: number): void {
     const { hash } = change;
@@ -96,23 +97,25 @@ export class Ratings {
     }
   }
 
-  /** Takes a rating as it is; undo does not cover it. */
+  /** Applies a rating without a step of undo. */
   receive(row: number, change: Rating): void {
     if (change.flag !== undefined) this.flag[row] = change.flag;
     if (change.stars !== undefined) this.stars[row] = change.stars;
     this.sinceReading?.set(change.hash, { hash: change.hash, flag: this.flag[row], stars: this.stars[row] });
   }
 
-  /** The catalog is about to be read: what changes from now on stays when `move` takes the columns. */
+  /** Call this before the catalog is read: changes from now on are kept when `move` takes the new columns. */
   beginReading(): void {
     this.sinceReading = new Map();
   }
 
-  /** The catalog was loaded again: takes its columns, and applies on top what changed meanwhile and what is unsent. */
+  /** After the catalog was loaded again, takes its columns, and then applies the changes made during the reading and
+   * the unsent changes. */
   move(flag: Int8Array, stars: Uint8Array, rowOf: (hash: string) => number): void {
     this.flag = flag;
     this.stars = stars;
-    // All events until now are in the columns; those of another server begin at 1 again.
+    // The columns contain the changes of all events until now. The events of a restarted server are numbered from 1
+    // again.
     this.confirmed.clear();
     this.held.clear();
     this.receiveAll([...(this.sinceReading?.values() ?? [])], rowOf);
@@ -151,7 +154,7 @@ export class Ratings {
     if (!this.outbox) return;
     this.outbox.put(list);
     this.begin(list);
-    // One request after the other: an undo must not arrive before the change that it undoes.
+    // Sends one request after the other, because an undo must not arrive before the change that it undoes.
     this.queue = this.queue.then(() => this.write(list));
   }
 
@@ -162,7 +165,7 @@ export class Ratings {
   private async write(list: Rating[]): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
-        // Another server may have taken the place of the one that this page belongs to.
+        // The server at this address may be another one than the server from which the page was loaded.
         if (this.suspect) await this.verify();
         this.suspect = false;
         let event = 0;
@@ -175,13 +178,13 @@ export class Ratings {
         if (error instanceof OtherCatalog) return; // the outbox keeps the ratings for a page of their catalog
         this.suspect = true;
         if (error instanceof ErrorResponse && error.status === 400) {
-          // An image is no longer in the catalog: another attempt would fail too.
+          // If an image is no longer in the catalog, another attempt would fail too.
           this.outbox?.done(list);
           this.confirm(list, 0);
           this.failed(`Not saved: ${error.message}`);
           return;
         }
-        // The server may restart: the outbox keeps the rating, also after this page is closed.
+        // The server may come back after a restart, so the outbox keeps the rating, even after this page is closed.
         this.failed(`Not saved yet: ${(error as Error).message}`);
         await new Promise((resolve) => setTimeout(resolve, Math.min(10000, 500 * 2 ** attempt)));
       }
@@ -189,7 +192,8 @@ export class Ratings {
   }
 }
 
-/** A change of the rows that still exist, after the catalog was loaded again; null: none of them does. */
+/** Returns the change restricted to rows that still exist after the catalog was loaded again; null: none of the rows
+ * exists. */
 export function moveChange(change: Change, to: (row: number) => number): Change | null {
   const at = Array.from(change.rows, to);
   const here = <T extends Int8Array | Uint8Array>(values: T): T => values.filter((_, i) => (at[i] as number) >= 0) as T;

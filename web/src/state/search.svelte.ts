@@ -26,7 +26,7 @@ export class Search {
     this.report = report;
   }
 
-  /** Searches by `query` and sorts by similarity.  If the server rejects the query, the search before stays. */
+  /** Searches by `query` and sorts by similarity. If the server rejects the query, the previous search stays. */
   async run(query: SearchQuery = this.query): Promise<void> {
     const { text, more, less } = query;
     if (!text && !more?.length && !less?.length) {
@@ -48,7 +48,7 @@ export class Search {
     }
   }
 
-  /** Adds images to the query: more like them, or less. */
+  /** Adds images to the query, as examples of images to find more of, or fewer of. */
   async byImages(rows: Iterable<number>, less = false): Promise<void> {
     const hashes = Array.from(rows, (row) => this.catalog.hash(row));
     const others = (list: string[] | undefined): string[] => (list ?? []).filter((hash) => !hashes.includes(hash));

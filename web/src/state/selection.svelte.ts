@@ -1,23 +1,23 @@
 // The current image, the chosen images, and the images that culling goes through.
 //
-// An action works on what is chosen and shown, or on the current image if nothing is chosen (`target`).  What filters hide
-// is chosen no more (`narrow`).
+// An action applies to the chosen images that are shown, or to the current image if none is chosen (`target`). Images
+// that filters hide are no longer chosen (`narrow`).
 import type { Catalog, RowMap } from './catalog.svelte';
 import { rowsOf } from './filter-sort';
 import type { Filters } from './filters.svelte';
 import type { Order } from './order.svelte';
 
 export class Selection {
-  /** the row the keyboard is on, -1 none */
+  /** the current row, at which the keyboard is; -1: none */
   current = $state(-1);
-  /** what a lasso or box on the map surrounds; null: none */
+  /** the rows inside a lasso or box on the map; null: there is no lasso or box */
   region = $state.raw<Uint32Array | null>(null);
   cullRows = $state.raw<Uint32Array>(new Uint32Array(0));
 
-  /** counts up when the choice changed; `chosen` itself is not reactive */
+  /** increases when the chosen rows change, because `chosen` itself is not reactive */
   private tick = $state(0);
   private chosen = new Uint8Array(0);
-  /** where a range by Shift begins, -1 none */
+  /** the row at which a range chosen with Shift begins; -1: none */
   private anchor = -1;
   private readonly catalog: Catalog;
   private readonly filters: Filters;
@@ -70,7 +70,8 @@ export class Selection {
     if (this.count) this.set([]);
   }
 
-  /** A click on a row: alone it makes the row current; Ctrl chooses it, Shift chooses up to it. */
+  /** Handles a click on a row. A plain click makes the row current, Ctrl and a click chooses it, Shift and a click
+   * chooses the range up to it. */
   click(row: number, event: { shiftKey: boolean; ctrlKey: boolean; metaKey: boolean }): void {
     if (event.shiftKey) {
       const a = this.order.placeOf(this.anchor >= 0 ? this.anchor : this.current);
@@ -92,7 +93,7 @@ export class Selection {
     return this.current >= 0 ? Uint32Array.of(this.current) : rows;
   }
 
-  /** Drops the choice of rows that the filters hide. */
+  /** Removes the rows that the filters hide from the chosen rows. */
   narrow(): void {
     const { mask } = this.filters;
     let changed = false;
@@ -113,13 +114,13 @@ export class Selection {
     this.current = next ?? this.order.rows[0] ?? -1;
   }
 
-  /** The catalog was loaded again: all keep their images. */
+  /** After the catalog was loaded again, current and chosen rows refer to the same images as before. */
   move(to: RowMap): void {
     const before = rowsOf(this.chosen);
     this.chosen = new Uint8Array(this.catalog.count);
     for (const row of before) if (to(row) >= 0) this.chosen[to(row)] = 1;
     const moved = (row: number): number => (row >= 0 ? to(row) : -1);
-    // If the current image is gone, its neighbour in culling takes its place.
+    // If the current image is gone, its neighbour in Cull becomes current.
     const at = this.cullRows.indexOf(this.current);
     const neighbour = this.current < 0 || at < 0 ? undefined : (this.cullRows.subarray(at).find((row) => to(row) >= 0) ?? this.cullRows.slice(0, at).reverse().find((row) => to(row) >= 0));
     this.current = moved(neighbour ?? this.current);

@@ -26,7 +26,7 @@ const MAX_CHOSEN = 50000;
 export class Session {
   /** scroll position of each view */
   scrolls: Record<string, number> = {};
-  /** what was compared before the page was loaded */
+  /** the comparison that was open before the page was loaded again */
   compared: Comparison | null = null;
   private readonly catalog: Catalog;
   private readonly selection: Selection;
@@ -74,7 +74,7 @@ export class Session {
     return key;
   }
 
-  /** The rows that an address names by keys: a named view stores them with the address. */
+  /** Returns the rows that an address names by keys. A named view stores these rows with the address. */
   rowsOf(address: string): Record<string, KeptRows> {
     const keys = new URLSearchParams(address.split('?')[1] ?? '').getAll('these');
     return Object.fromEntries(
@@ -110,6 +110,6 @@ function write(name: string, value: unknown): void {
   try {
     sessionStorage.setItem(name, JSON.stringify(value));
   } catch {
-    // Storage is blocked or full: a reload forgets the choice and the undo list, nothing else.
+    // If the storage is blocked or full, a reload of the page loses only the chosen rows and the undo steps.
   }
 }

@@ -1,7 +1,7 @@
 // Titles and explanations of slices, in words.
 import type { Reason, Slice } from '../api';
 
-/** The id of a filter by the pictures that are in no slice. */
+/** The slice id of the filter that shows the pictures in no slice. */
 export const NO_SLICE = -1;
 const PARTS = 3;
 
@@ -9,13 +9,15 @@ const fromPrompts = (reason: Reason): boolean => reason.kind === 'word' || reaso
 const number = (x: number): string => String(+x.toPrecision(4));
 const percent = (share: number | null): string => (share === null ? '' : `${Math.round(100 * share)} %`);
 
-/** At most three words or phrases of the prompts, strongest first.  Guesses of the model are no title. */
+/** At most three words or phrases of the prompts, strongest first. Words that the model guessed from the images are
+ * not used in a title. */
 export function sliceTitle(slice: Slice): string {
   const used = new Set<string>();
   const parts: string[] = [];
   for (const { text } of slice.reasons.filter(fromPrompts)) {
     const words = text.toLowerCase().split(/\s+/);
-    // "pink hot air" after "hot air balloon" says little more.
+    // A phrase that shares most words with an earlier one is skipped: "pink hot air" adds little to "hot air
+    // balloon".
     if (2 * words.filter((word) => used.has(word)).length >= words.length) continue;
     parts.push(text);
     for (const word of words) used.add(word);
@@ -27,7 +29,7 @@ export function sliceTitle(slice: Slice): string {
 /** Names that the analysis made have dots between their words. */
 export const withCommas = (name: string): string => name.replaceAll(' · ', ', ');
 
-/** Chance alone explains this slice less than 1 time in 20; all tests are counted. */
+/** True if the corrected p of the slice is at most 0.05. */
 export const beyondChance = (slice: Slice): boolean => slice.p !== null && slice.p <= 0.05;
 
 /** "1 time in 650" */
@@ -43,7 +45,7 @@ export function aboutSlice({ support, drop, category }: Slice): string {
   return `${support.toLocaleString()} ${support === 1 ? 'picture scores' : 'pictures score'} ${by} ${drop < 0 ? 'below' : 'above'} the average${category === null ? '' : ` of “${withCommas(category)}”`}.`;
 }
 
-/** What is known about chance. */
+/** Returns a sentence on the significance of the slice. */
 export function aboutChance(slice: Slice): string {
   const { p, category } = slice;
   if (p !== null) {
@@ -53,7 +55,7 @@ export function aboutChance(slice: Slice): string {
   return category === null ? 'Not tested: the rules that chose it have no test.' : 'Too few pictures to test.';
 }
 
-/** A sentence on each reason, those of prompts first and guesses last. */
+/** Returns a sentence for each reason: reasons from prompts first, guesses of the model last. */
 export function reasonsOf(slice: Slice): string[] {
   const order = ['phrase', 'word', 'category', 'setting', 'number', 'rule', 'probe'];
   const sorted = slice.reasons.slice().sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));

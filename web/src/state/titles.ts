@@ -15,13 +15,14 @@ const TITLES: Record<string, string> = {
 
 export const titleOf = (info: ColumnInfo): string => TITLES[info.name] ?? info.title;
 
-/** Shorter ones for the headings of the table. */
+/** Shorter titles for the headings of the table. */
 const HEADINGS: Record<string, string> = { rank: 'Place', corrected: 'Corrected', percentile: 'Better than %' };
 export const headingOf = (info: ColumnInfo): string => HEADINGS[info.name] ?? titleOf(info);
 
 export const chartable = (info: ColumnInfo): boolean => isNumeric(info) || (isCode(info) && info.name !== 'prompt' && info.name !== 'negative');
 
-/** The columns that the table offers: one for each fact.  A setting that says the same as a column of its name is left out. */
+/** The columns that the table offers: one for each fact. A setting is left out if it has the same name and values as
+ * another column. */
 export function tableColumns(catalog: Catalog): ColumnInfo[] {
   const infos = (catalog.manifest?.columns ?? []).filter((c) => c.type !== 'hash' && c.name !== 'id');
   const names = new Map(infos.map((info) => [info.name, info]));

@@ -6,11 +6,11 @@
 export interface Comparison {
   /** the large images: A, B, and so on; one alone: nothing is left to compare it with */
   large: string[];
-  /** all that take part, best score first */
+  /** all images that take part, best score first */
   all: string[];
-  /** those that are out: another was better, or they were rejected */
+  /** images that are out: another image was better, or they were rejected */
   out: string[];
-  /** those that "keep both" picked */
+  /** the images that the user picked by "keep both" */
   kept: string[];
   /** the number of the round, from 1; 0: chosen images, without rounds */
   round: number;
@@ -27,34 +27,34 @@ export function firstRound(all: string[], out: string[], first: string[] = []): 
   return { large: [...wanted, ...left.filter((hash) => !wanted.includes(hash))].slice(0, 2), all, out, kept: [], round: 1 };
 }
 
-/** Those that have not been large yet. */
+/** The images that were not among the large images yet. */
 export function waiting({ all, out, large }: Comparison): string[] {
   return all.filter((hash) => !out.includes(hash) && !large.includes(hash));
 }
 
-/** How many rounds there are if one goes out in each. */
+/** The number of rounds if one image goes out in each round. */
 export const rounds = (now: Comparison): number => now.round + waiting(now).length;
 
-/** The round after `side` was better; null: it has won. */
+/** Returns the next round after the image at `side` was better; null: this image has won. */
 export function better(now: Comparison, side: number): Comparison | null {
   const [next] = waiting(now);
   if (next === undefined) return null;
   return { ...now, large: now.large.map((hash, i) => (i === side ? hash : next)), out: [...now.out, ...now.large.filter((_, i) => i !== side)], round: now.round + 1 };
 }
 
-/** The round after both were kept: A meets the next; null: none is left. */
+/** Returns the next round after both images were kept: A is compared with the next image; null: no image is left. */
 export function keepBoth(now: Comparison): Comparison | null {
   const next = better(now, 0);
   return next && { ...next, kept: [...new Set([...now.kept, ...now.large])] };
 }
 
-/** The round after both were rejected: the next two; null: none is left. */
+/** Returns the next round after both images were rejected, with the next two images; null: no image is left. */
 export function rejectBoth(now: Comparison): Comparison | null {
   const next = waiting(now).slice(0, 2);
   return next.length ? { ...now, large: next, out: [...now.out, ...now.large], round: now.round + 1 } : null;
 }
 
-/** Without the images that are gone; null: too few are left. */
+/** Returns the comparison without images that no longer exist; null: too few images are left. */
 export function without(now: Comparison, gone: (hash: string) => boolean): Comparison | null {
   if (!now.all.some(gone)) return now;
   const left = (list: string[]): string[] => list.filter((hash) => !gone(hash));
@@ -63,7 +63,7 @@ export function without(now: Comparison, gone: (hash: string) => boolean): Compa
   while (next.large.length < Math.min(2, now.large.length)) {
     const [hash] = waiting(next);
     if (hash === undefined) break;
-    // The one that stays keeps its side.
+    // The image that stays keeps its side.
     next.large = next.large[0] === now.large[0] ? [...next.large, hash] : [hash, ...next.large];
   }
   return next.large.length ? next : null;

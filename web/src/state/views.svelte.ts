@@ -9,7 +9,7 @@ import { loadSetting, saveSetting } from './storage';
 
 interface SavedView {
   address: string;
-  /** rows that the address names by a key */
+  /** the rows that the address of the view names by a key */
   rows: Record<string, KeptRows>;
 }
 
@@ -63,7 +63,7 @@ export class SavedViews {
     else if (this.catalog.writable) await api.save(name, view).catch((error: Error) => this.report(error.message));
   }
 
-  /** Views of goldpan 0.1.0 were filters instead of an address. */
+  /** Views that an earlier goldpan saved contain filters instead of an address. */
   private async fromFilters(view: OldView): Promise<SavedView> {
     const list: Filter[] = [];
     for (const filter of view?.filters ?? []) {

@@ -5,15 +5,15 @@ import { formatNumber, numberAt, textAt } from '../state/columns';
 
 export interface Word {
   text: string;
-  /** it is not in the other text */
+  /** true if the word is not in the other text */
   differs: boolean;
 }
 
-/** The words of two texts, those marked that are not in the other in the same order. */
+/** Returns the words of two texts, and marks the words that are not in the other text in the same order. */
 export function wordsOf(a: string, b: string): [Word[], Word[]] {
   const x = a.split(/\s+/).filter(Boolean);
   const y = b.split(/\s+/).filter(Boolean);
-  // same[i][j]: the most words that x from i and y from j share in order
+  // same[i][j]: the largest number of words that x from i on and y from j on share in order
   const same = Array.from({ length: x.length + 1 }, () => new Uint16Array(y.length + 1));
   const at = (i: number, j: number): number => (same[i] as Uint16Array)[j] as number;
   const equal = (i: number, j: number): boolean => bare(x[i] as string) === bare(y[j] as string);
@@ -44,13 +44,13 @@ export interface Difference {
   name: string;
   a: string;
   b: string;
-  /** the better side; -1: neither is better */
+  /** the better side; -1: neither side is better */
   better: -1 | 0 | 1;
 }
 
 const NO_VALUE = 'none';
 
-/** Facts of `a` and `b`: those that differ, and the names of those that are the same. */
+/** Returns the facts in which `a` and `b` differ, and the names of the facts that are equal. */
 export function compareFacts(a: number, b: number, details: [Detail | null, Detail | null]): { different: Difference[]; same: string[] } {
   const different: Difference[] = [];
   const same: string[] = [];
@@ -68,7 +68,7 @@ export function compareFacts(a: number, b: number, details: [Detail | null, Deta
     const same = short(name, x) === short(name, y) && x !== y;
     add(title, same ? x.toFixed(2) : short(name, x), same ? y.toFixed(2) : short(name, y), x === y || Number.isNaN(x) || Number.isNaN(y) ? -1 : x > y === higher ? 0 : 1);
   }
-  // The size is that of the file, below.
+  // The setting `size` is left out, because the size of the file is listed below.
   const settings = details.map((detail) => new Map((detail?.settings ?? []).filter(([name]) => !/^(width|height|size)$/i.test(name)).map(([name, value]) => [settingName(name), value])));
   const [first, second] = settings as [Map<string, string>, Map<string, string>];
   const names = [...new Set([...first.keys(), ...second.keys()])].sort((x, y) => Number(y === 'Seed') - Number(x === 'Seed'));

@@ -4,7 +4,7 @@
 export type Direction = 'left' | 'right' | 'up' | 'down';
 export interface Swipe {
   direction: Direction;
-  /** the way of the finger along the direction's axis, in pixels */
+  /** distance that the finger has moved along the direction's axis, in pixels */
   dx: number;
   dy: number;
   /** where the finger is */
@@ -16,13 +16,13 @@ export interface Swipe {
 
 const FAR = 80;
 const NEAR = 60;
-/** movement below this has no direction yet */
+/** a movement of fewer pixels has no direction yet */
 const START = 10;
 
 export interface SwipeOptions {
-  /** false: another gesture has the fingers, such as moving a zoomed picture */
+  /** returns false while another gesture uses the fingers, such as moving a zoomed picture */
   on: () => boolean;
-  /** the swipe under way; null: none */
+  /** the current swipe; null: none */
   moved: (swipe: Swipe | null) => void;
   done: (direction: Direction) => void;
 }
@@ -64,11 +64,12 @@ export function swipe(node: HTMLElement, options: SwipeOptions): { update: (to: 
     if (event.pointerId !== from?.id) return;
     const last: Swipe | null = now;
     cancel();
-    // The picture under the finger stays until the browser has ended the touch: otherwise it can miss the next tap.
+    // The picture under the finger stays in the document until the browser has ended the touch, because the browser
+    // could otherwise miss the next tap.
     if (last?.counts && event.type === 'pointerup') setTimeout(() => done(last.direction));
   }
 
-  // The browser makes no scroll or fling of it: a fling would take the next tap.
+  // Prevents that the browser scrolls or flings, because a fling would swallow the next tap.
   const own = (event: TouchEvent): void => event.preventDefault();
   node.addEventListener('touchmove', own, { passive: false });
   node.addEventListener('pointerdown', down);

@@ -8,16 +8,16 @@ export interface Extent {
   total: number;
   /** height of the element that scrolls */
   tall: number;
-  /** height of the window onto it */
+  /** height of the visible window */
   height: number;
 }
 
-/** The list position at the top of the window. */
+/** Returns the list position at the top of the window. */
 export function listTop({ total, tall, height }: Extent, scrollTop: number): number {
   return total > tall && tall > height ? (scrollTop * (total - height)) / (tall - height) : scrollTop;
 }
 
-/** The scroll position that shows list position `top` at the top of the window. */
+/** Returns the scroll position that shows list position `top` at the top of the window. */
 export function scrollFor({ total, tall, height }: Extent, top: number): number {
   return total > tall && tall > height ? (top * (tall - height)) / (total - height) : top;
 }

@@ -6,7 +6,7 @@ export interface Bins {
   counts: number[];
 }
 
-/** `values` in `n` bins; NaN is left out.  null: no value at all. */
+/** Counts `values` in `n` bins and leaves out NaN. Returns null if there is no value. */
 export function binsOf(values: ArrayLike<number>, n: number, mask?: Uint8Array): Bins | null {
   let low = Infinity;
   let high = -Infinity;
@@ -26,8 +26,9 @@ export function binsOf(values: ArrayLike<number>, n: number, mask?: Uint8Array):
 }
 
 /**
- * A cut-off for a search: where the smoothed counts, from the most alike down, first bend up into the bulk.  The bulk is
- * above half of the highest count.  At least `least` pictures pass.  null: too few values to tell.
+ * Suggests a threshold for a search: going down from the most similar picture, the place where the smoothed counts
+ * first bend up into the bulk. The bulk is above half of the highest count. At least `least` pictures pass. null: too
+ * few values to tell.
  */
 export function suggestCut(similarity: Float32Array, least = 8): number | null {
   const known = Array.from(similarity).filter((value) => value === value);
