@@ -1,6 +1,5 @@
-// SPDX-License-Identifier: MIT
-// The explorer as a person uses it, in a real browser over a real server: every view, both ways of looking, and what is
-// in the catalog afterwards.
+// SPDX-License-Identifier: MIT Tests the explorer as a person uses it, in a real browser with a real server: every
+// view and mode, and the content of the catalog afterwards.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync } from 'node:fs';
@@ -23,7 +22,7 @@ after(async () => {
   await server?.stop();
 });
 
-/** Run with a page of its own; nothing may go wrong in it, and nothing may be asked of another host. */
+/** Runs a test with its own page. The page must report no error, and must send no request to another host. */
 const seen = (name, run) =>
   it(name, async () => {
     const page = await openPage(browser, server.url);
@@ -43,9 +42,9 @@ const rating = (hash) => ratingOf(pictures, hash);
 const filters = (page) => page.getByRole('group', { name: 'Filters', exact: true });
 const segment = (page, name) => page.getByRole('group', { name: 'Marks', exact: true }).getByRole('button', { name: new RegExp(`^${name}`) });
 const notice = (page) => page.locator('.notice');
-/** Removes all marks, so that a test starts from none. */
+/** Removes all marks, so that a test starts without marks. */
 const unmark = () => execFileSync('sqlite3', [join(pictures, '.goldpan/catalog.db'), 'DELETE FROM ratings']);
-/** The hash of the current picture, without asking a server. */
+/** Returns the hash of the current picture, without a request to the server. */
 const currentHash = async (page) => (await page.evaluate(() => location.hash)).match(/at=([0-9a-f]{32})/)[1];
 const wall = async (page) => {
   await view(page, 'Wall');
@@ -437,12 +436,12 @@ describe('map', () => {
 });
 
 describe('images that are set apart', () => {
-  // They have no score, so they come last.
+  // Images that are set apart have no score, so they come last.
   const visit = async (page, key) => {
     await page.keyboard.press(key);
     const facts = page.getByRole('complementary', { name: 'Facts of the picture' });
     await facts.getByRole('link', { name: 'Open the file' }).waitFor();
-    await settle(page, 400); // the nearest images would be requested by now
+    await settle(page, 400); // by now, the page would have requested the most similar images
     assert.equal(await facts.getByRole('heading', { name: 'Most alike' }).count(), 0);
     const [{ why }] = sql(pictures, `SELECT apart AS why FROM images WHERE hash = x'${await hashOf(page, await current(page))}'`);
     await facts.getByText(`Set apart: ${why}.`).waitFor();
@@ -467,7 +466,7 @@ describe('images that are set apart', () => {
     await page.keyboard.press('End');
     await page.keyboard.press('m');
     await page.getByText('an image to search by is set apart or has no score yet').waitFor();
-    await page.keyboard.press('Home'); // a rejected search is not part of the next search
+    await page.keyboard.press('Home'); // a search that the server rejected must not be part of the next search
     await page.keyboard.press('m');
     await page.locator('.example').waitFor();
     assert.equal(await page.locator('.example').count(), 1);
@@ -490,7 +489,7 @@ describe('table and charts', () => {
     await page.getByRole('button', { name: 'Columns…' }).click();
     const offered = await page.getByRole('group', { name: 'Columns to show' }).getByRole('checkbox').count();
     const columns = await page.evaluate(async () => (await (await fetch('data/catalog.json')).json()).columns.length);
-    // Neither the number nor the hash, and of the sample's settings not the size, which is the size of the picture.
+    // The table does not offer the number and the hash, nor the setting `size`, which equals the size of the picture.
     assert.equal(offered, columns - 4);
     await page.getByRole('group', { name: 'Columns to show' }).getByLabel('seed', { exact: false }).check();
     await page.getByRole('columnheader', { name: 'seed' }).waitFor();

@@ -1,6 +1,5 @@
-// SPDX-License-Identifier: MIT
-// What the analysis found, and the export: slices, categories and near copies on one page; whose pictures go out, the
-// same in the page, the server and the command.
+// SPDX-License-Identifier: MIT Tests the view Found (slices, categories and near copies on one page) and the export:
+// the page, the server and the command must export the same pictures for each choice.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -10,7 +9,7 @@ import { after, before, describe } from 'node:test';
 import { env, explore, folder, goldpan, it, keepScreenshot, makeCatalog, openBrowser, openPage, sql, until, view } from './support.mjs';
 
 let pictures, catalog, server, browser;
-/** ids of slices by what is known of them */
+/** ids of slices by their kind */
 const known = {};
 const run = (query) => execFileSync('sqlite3', [catalog, query]);
 const one = (query) => sql(pictures, query)[0];
@@ -19,7 +18,8 @@ const marks = () => sql(pictures, 'SELECT lower(hex(i.hash)) AS hash, r.flag, r.
 before(async () => {
   pictures = makeCatalog('pictures');
   catalog = join(pictures, '.goldpan/catalog.db');
-  // Slices of every kind: certain, at the limit, by chance, without a test; one that only the model's guesses describe.
+  // Stores slices of every kind: significant, at the limit, not significant, not tested; and a slice that only the
+  // model's guesses describe.
   const whole = sql(pictures, 'SELECT id, support FROM slices WHERE category IS NULL ORDER BY id').map(({ id }) => id);
   assert.ok(whole.length >= 4, `${whole.length} slices`);
   [known.certain, known.guessed, , known.rare] = whole;
@@ -27,7 +27,7 @@ before(async () => {
        UPDATE slices SET p_corrected = 1.0 / 6 WHERE id = ${known.guessed};
        UPDATE slices SET p_corrected = 0.00001 WHERE id = ${known.rare};
        UPDATE slices SET title = 'castle', reasons = '[{"kind":"probe","text":"a castle","strength":1,"inside":0.3,"outside":0.2}]' WHERE id = ${known.guessed};`);
-  // One group has a picture of another prompt, and one has three pictures.
+  // Stores groups of near copies: one group has a picture of another prompt, and one group has three pictures.
   const groups = sql(pictures, 'SELECT in_group AS id, min(image) AS image FROM duplicates GROUP BY in_group ORDER BY in_group');
   assert.ok(groups.length >= 3, `${groups.length} groups of near copies`);
   const promptOf = (image) => one(`SELECT prompt FROM image_prompts WHERE image = ${image}`).prompt;
@@ -47,7 +47,8 @@ after(async () => {
   await server?.stop();
 });
 
-/** Waits until the server gives out the marks that the catalog holds: it looks for changes once in a while. */
+/** Waits until the server sends the marks that are in the catalog. The server checks the catalog for changes only
+ * from time to time. */
 const noticed = () =>
   until(async () => {
     const manifest = await (await fetch(new URL('data/catalog.json', server.url))).json();
@@ -89,7 +90,7 @@ describe('slices', () => {
     assert.ok(strong.some((text) => text.includes('1 time in 650.')));
     assert.ok(strong.some((text) => text.includes('less than 1 time in 10,000.')));
     assert.ok(weak.length > 0 && weak.every((text) => text.includes('Could well be chance: 1 time in 6.')), weak.join('\n'));
-    // An interval says how sure the number is; only tested slices have one.
+    // The interval shows how uncertain the lift is; only tested slices have an interval.
     assert.equal(await solid.getByRole('img', { name: /^Between .* of the average$/ }).count(), strong.length);
     assert.equal(await faint.getByRole('img').count(), 0);
     const border = (card) => card.evaluate((element) => getComputedStyle(element).borderTopStyle);
@@ -133,7 +134,7 @@ describe('slices', () => {
     await last.getByRole('button', { name: `Show the ${none}` }).click();
     await status(page).getByText(`${none} of`).waitFor();
     await page.getByRole('group', { name: 'Filters', exact: true }).getByText('in no slice').waitFor();
-    // It is the last section of slices.
+    // The section for pictures in no slice is the last section of slices.
     await page.goBack();
     const order = await page.locator('.main h2').allInnerTexts();
     assert.deepEqual(order, ['Better than chance explains', 'Not shown to be more than chance', 'In no slice', 'Categories', 'Near copies']);
@@ -190,7 +191,7 @@ describe('near copies', () => {
     await view(page, 'Found');
     const one = group(page, known.group);
     await one.getByText('1 picture would be rejected.').waitFor();
-    assert.equal(await one.locator('figure').count(), 2); // not the picture of another prompt
+    assert.equal(await one.locator('figure').count(), 2); // the picture of another prompt is not rejected
     await one.getByRole('button', { name: 'Reject 1, keep the best' }).click();
     await until(() => rejected() === 1, 'nothing is rejected');
     await one.getByText('Decided.').waitFor();
@@ -214,7 +215,7 @@ describe('near copies', () => {
     await until(async () => (await one.locator('figure').count()) === 3, 'the picture of the other prompt is not joined');
     await page.getByLabel(/Also between prompts/).uncheck();
 
-    // Two picks among three copies: both stay, and it is said.
+    // If two of three near copies are picks, both stay, and the page says so.
     const hashes = sql(pictures, `SELECT lower(hex(i.hash)) AS hash FROM duplicates d JOIN images i ON i.id = d.image WHERE d.in_group = ${known.three} ORDER BY EXISTS(SELECT 1 FROM picks p WHERE p.image = i.id) DESC, i.id`).map(({ hash }) => hash);
     run(`INSERT INTO ratings(image, flag) SELECT id, 1 FROM images WHERE lower(hex(hash)) IN ('${hashes[0]}', '${hashes[2]}')`);
     await noticed();
@@ -252,7 +253,8 @@ describe('export', () => {
   const count = async (page, name) => Number((await option(page, name).locator('.num').innerText()).replaceAll(',', ''));
 
   seen('five choices with counts; the command does the same', async (page) => {
-    // Two picks, one beside goldpan's suggestion; one rejected suggestion; stars.
+    // The marks of the test: two picks, one of them in a prompt with goldpan's suggestion; one rejected suggestion;
+    // stars.
     const [beside] = sql(pictures, 'SELECT image FROM image_prompts WHERE image NOT IN (SELECT image FROM picks) AND prompt IN (SELECT prompt FROM image_prompts WHERE image IN (SELECT image FROM picks)) ORDER BY image LIMIT 1');
     const [no, yes] = sql(pictures, `SELECT image FROM picks WHERE image NOT IN (SELECT image FROM image_prompts WHERE prompt = (SELECT prompt FROM image_prompts WHERE image = ${beside.image})) ORDER BY image LIMIT 2`);
     run(`INSERT INTO ratings(image, flag, stars) VALUES(${beside.image}, 1, 5), (${yes.image}, 1, 0), (${no.image}, -1, 4)`);
@@ -264,7 +266,8 @@ describe('export', () => {
     await page.keyboard.press('v');
     await dialog(page).waitFor();
     const picks = one('SELECT count(*) AS n FROM picks').n;
-    assert.equal(await count(page, 'Mine, and'), picks - 1); // one is rejected, and one of mine takes the place of goldpan's
+    // one suggestion is rejected, and one of the user's picks replaces goldpan's suggestion
+    assert.equal(await count(page, 'Mine, and'), picks - 1);
     assert.deepEqual([await count(page, 'nothing else'), await count(page, 'Picked or not'), await count(page, 'What is shown now'), await count(page, 'What is chosen now')], [2, 2, 1, 0]);
     assert.ok(await option(page, 'What is chosen now').locator('input').isDisabled());
 
@@ -311,7 +314,8 @@ describe('export', () => {
     await dialog(page).getByLabel('Where to').fill(catalog);
     await dialog(page).getByRole('button', { name: 'Export 2 pictures' }).click();
     await dialog(page).getByRole('alert').getByText(catalog).waitFor();
-    assert.match(page.wrong.splice(0).join(), /50\d|400/); // the browser's own note of the answer
+    // the browser itself prints a message about the rejected request
+    assert.match(page.wrong.splice(0).join(), /50\d|400/);
     const place = join(folder, 'out-chosen');
     await dialog(page).getByLabel('Where to').fill(place);
     await dialog(page).getByRole('button', { name: 'Export 2 pictures' }).click();
@@ -320,7 +324,7 @@ describe('export', () => {
     assert.ok(readFileSync(join(place, 'picks.csv'), 'utf8').split('\n').length >= 3);
   });
 
-  /** Files of a folder and nothing else, as any web host. */
+  /** Serves the files of a folder and nothing else, as any web host does. */
   async function host(place) {
     const server = createServer((request, response) => {
       const path = normalize(decodeURIComponent(new URL(request.url, 'http://x').pathname));

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: MIT
-// The map with its panes, the charts and the table: what they show, how they are arranged, and what they remember.
+// SPDX-License-Identifier: MIT Tests the map with its panes, the charts and the table: their content, their
+// arrangement, and the settings that they store.
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { count, current, explore, it, keepScreenshot, makeCatalog, openBrowser, openPage, settle, sql, until, view } from './support.mjs';
@@ -16,7 +16,7 @@ after(async () => {
   await server?.stop();
 });
 
-/** Run with a page of its own that shows `name`; nothing may go wrong in it. */
+/** Runs a test with its own page that shows the view `name`. The page must report no error. */
 const seen = (name, title, run, options = {}) =>
   it(title, async () => {
     const page = await openPage(browser, server.url, options);
@@ -34,7 +34,7 @@ const seen = (name, title, run, options = {}) =>
 const map = (page) => page.locator('section[aria-label=Map]');
 const canvas = (page) => map(page).locator('canvas.map-layer').last();
 const pane = (page, name) => page.locator(`section[aria-label="${name}"]`);
-/** What the map draws, once it rests: size, labels, thumbnails, places of pictures, zoom. */
+/** Returns what the map draws when it no longer moves: size, labels, thumbnails, places of pictures, zoom. */
 const drawn = async (page) => {
   await canvas(page).waitFor();
   await settle(page, 400);

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: MIT
-// Cull and Compare in a real browser over a real server: keys, buttons, fingers, undo, and what is in the catalog afterwards.
+// SPDX-License-Identifier: MIT Tests Cull and Compare in a real browser with a real server: keys, buttons, touch,
+// undo, and the content of the catalog afterwards.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync } from 'node:fs';
@@ -19,7 +19,8 @@ after(async () => {
   await server?.stop();
 });
 
-/** Candidates of each prompt, best score first, the closest call first: the order of Review. */
+/** Returns the candidates of each prompt in the order of Review: prompts with the smallest lead first, best score
+ * first within a prompt. */
 function familiesOf(catalog) {
   const list = new Map();
   const rows = sql(
@@ -55,7 +56,7 @@ async function open(address = '#review', { url = server.url, ...options } = {}) 
   return page;
 }
 
-/** Runs with a page of its own over a catalog without marks; nothing may go wrong in the page. */
+/** Runs a test with its own page and a catalog without marks. The page must report no error. */
 const seen = (name, address, run, options) =>
   it(name, async () => {
     await unmarkAll(server.url, pictures);
@@ -339,7 +340,7 @@ describe('compare', () => {
     await press(page, 'x');
     await isCompared(page, prompts[3].slice(0, 2));
     await isMarked(l, -1);
-    // B lost to a rejected one, and nothing is kept.
+    // B lost to a picture that is rejected now, and no picture is kept, so B is rejected too.
     assert.deepEqual([i, j, k, l].map((hash) => rating(hash).flag), [-1, -1, -1, -1]);
   });
 
@@ -362,13 +363,13 @@ describe('compare', () => {
     await press(page, 'Control+Shift+z', 'Control+Shift+z', 'Control+Shift+z');
     await isCompared(page, prompts[1].slice(0, 2));
     await isMarked(d, 1, 'redo does not pick');
-    // The undo of a notice is that of the decision.
+    // The button Undo of a notice undoes the decision.
     await press(page, '=');
     await isMarked(prompts[1][0], 1);
     await page.getByRole('status').getByRole('button', { name: 'Undo' }).click();
     await isMarked(prompts[1][0], 0);
     await isCompared(page, prompts[1].slice(0, 2));
-    // Outside of Compare, undo passes over decisions that marked nothing.
+    // Outside of Compare, undo skips decisions that changed no mark.
     await press(page, 'a', 'Escape', 'Control+z');
     await isMarked(d, 0, 'undo outside of Compare does not take the pick back');
   });
@@ -491,7 +492,7 @@ describe('compare', () => {
 // ---------------------------------------------------------------------------------------------------------------- reload
 
 describe('when the catalog changes', () => {
-  /** Deletes an image and all that the catalog knows of it, as another command may. */
+  /** Deletes an image and all its rows in the catalog, as another command may do. */
   function remove(catalog, hash) {
     const tables = ['image_embeddings', 'scores', 'picks', 'failures', 'cluster_images', 'standings', 'slice_images', 'duplicates', 'map_images', 'ratings', 'image_prompts', 'contents', 'image_quality', 'paths'];
     const id = `(SELECT id FROM images WHERE hash = x'${hash}')`;
@@ -521,7 +522,8 @@ describe('when the catalog changes', () => {
     await isCurrent(page, prompts[2][1]);
     assert.match(await position(page), /^10 of/);
     const row = await rowOf(prompts[2][1]);
-    // The first picture of the catalog that is not near goes: the rows of all others move.
+    // Deletes the first picture of the catalog that is not near the current one, so that all other pictures get new
+    // rows.
     const [{ hash: early }] = sql(copy, `SELECT lower(hex(hash)) AS hash FROM images WHERE hash NOT IN (${prompts.slice(0, 6).flat().map((hash) => `x'${hash}'`)}) ORDER BY id LIMIT 1`);
     const all = Number((await position(page)).split(' of ')[1]);
     remove(copy, early);
@@ -531,7 +533,7 @@ describe('when the catalog changes', () => {
     assert.equal(await rowOf(prompts[2][1]), row - 1, 'the test moved no rows');
     assert.match(await large(page).getAttribute('src'), new RegExp(prompts[2][1]));
     assert.equal(await page.locator('.film .grp.now [data-row]').count(), 4);
-    // The large picture goes: the next one takes its place.
+    // Deletes the large picture, so the next picture must replace it.
     remove(copy, prompts[2][1]);
     await isCurrent(page, prompts[2][2], 'the next picture does not take the place of one that is gone');
     assert.match(await position(page), /^10 of/);

@@ -1,7 +1,7 @@
-// SPDX-License-Identifier: MIT
-// A thousand random acts on the page: marks, filters, choices, undo, modes, reloads, restarts of the server and changes by
-// others.  After each act the catalog must hold what a model of the page says.  GOLDPAN_UI_SEED repeats a run;
-// GOLDPAN_UI_ACTS is the number of acts.  `make test` runs 400 of them with a fixed seed, to stay within its time.
+// SPDX-License-Identifier: MIT A thousand random acts on the page: marks, filters, choices, undo, modes, reloads,
+// restarts of the server and changes by others. A model of the page in this test makes the same changes, and the
+// catalog must equal the model after each act. GOLDPAN_UI_SEED repeats a run; GOLDPAN_UI_ACTS is the number of acts.
+// `make test` runs 400 of them with a fixed seed, to stay within its time.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ function random() {
 const pick = (list) => list[Math.floor(random() * list.length)];
 
 let pictures, server, browser, page;
-/** what the page should hold: by hash */
+/** the expected marks by hash */
 const model = {
   images: [], // {hash, category, prompt, suggested}, by row
   marks: new Map(), // hash -> {flag, stars}
@@ -81,7 +81,7 @@ function travel(from, to, side) {
 const currentHash = async () => {
   const cell = page.locator('.main [aria-current="true"]');
   if (shown().length === 0) return null;
-  // A frame may pass until the view has scrolled to it.
+  // It may take a frame until the view has scrolled to the picture.
   await until(async () => (await cell.count()) > 0, 'pictures are shown and none is current');
   return model.images[Number(await cell.first().getAttribute('data-row'))].hash;
 };
@@ -90,7 +90,7 @@ const cellHashes = async () => (await page.locator('.main [data-row]').evaluateA
 /** what the last act did */
 let detail = '';
 
-/** Presses a key that marks, after checking what it means. */
+/** Presses a key that marks pictures, after checking which pictures it applies to. */
 async function pressMark(key, change) {
   const target = model.chosen.size ? [...model.chosen] : [await currentHash()].filter(Boolean);
   if (!model.chosen.size && target.length) assert.ok(shown().some(({ hash }) => hash === target[0]), 'the current picture is not shown');
@@ -110,7 +110,7 @@ const acts = {
       await cell.click({ modifiers: keys, position: { x: 30, y: 30 }, timeout: 5000 });
     } catch (error) {
       if (await cell.count()) throw error;
-      return; // the view scrolled it away before the click
+      return; // the view scrolled the picture away before the click
     }
     if (keys.length) model.chosen.has(hash) ? model.chosen.delete(hash) : model.chosen.add(hash);
     else model.chosen.clear();
@@ -194,13 +194,13 @@ const acts = {
     if (hash) await pressMark('4', { stars: 4 }); // while nobody listens
     server = await explore(pictures, '--port', PORT);
     if (!page.url().startsWith(server.url)) {
-      // The key changed with the server: the marks are sent by the next page.
+      // The secret key changed when the server restarted, so the next page sends the marks.
       await page.goto(server.url + (await page.evaluate(() => location.hash)));
       await ready();
     }
   },
   other: async () => {
-    // Another program marks a picture: no step of undo here.
+    // Another program marks a picture, which is not a step of undo on this page.
     const { hash } = pick(model.images);
     await settled();
     execFileSync('sqlite3', [
@@ -208,7 +208,7 @@ const acts = {
       `PRAGMA busy_timeout=10000; INSERT INTO ratings(image, flag, stars) SELECT id, ${markOf(hash).flag}, 5 FROM images WHERE hash = x'${hash}' ON CONFLICT(image) DO UPDATE SET stars = 5`,
     ], { stdio: 'pipe' });
     model.marks.set(hash, { ...markOf(hash), stars: 5 });
-    // Undo of an older step would set its stars back: the model does the same.
+    // Undoing an older step would also restore the picture's earlier stars, so the model does the same.
     await settle(page, 1500);
     narrow();
   },
@@ -219,7 +219,7 @@ async function ready() {
   await until(async () => (await page.locator('.main [data-row]').count()) > 0 || (await page.getByText('No picture passes').count()) > 0, 'the page does not come back');
 }
 
-/** The catalog holds the marks of the model. */
+/** Checks that the catalog contains the marks of the model. */
 async function settled() {
   const wanted = model.images.map(({ hash }) => `${hash} ${markOf(hash).flag} ${markOf(hash).stars}`).join('\n');
   let have = '';
@@ -239,7 +239,7 @@ const differences = (a, b) => {
   return a.split('\n').map((line, i) => (line === other[i] ? '' : `want ${line}, have ${other[i]}`)).filter(Boolean).slice(0, 5).join('; ');
 };
 
-/** The page shows what the model says is shown, and has chosen what it says is chosen. */
+/** Checks that the shown and the chosen pictures of the page equal those of the model. */
 async function agrees() {
   const n = shown().length;
   const wanted = `${n === model.images.length ? n : `${n} of ${model.images.length}`} pictures`;

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: MIT
-// The static site as a person uses it: served from a folder below the root of a plain web server, in a real browser.
+// SPDX-License-Identifier: MIT Tests the static site as a person uses it, in a real browser. A plain web server
+// serves the site from a folder below its root.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createReadStream, statSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { count, env, folder, goldpan, it, keepScreenshot, makeCatalog, openBrows
 
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.json': 'application/json', '.jpg': 'image/jpeg', '.png': 'image/png' };
 const asked = [];
-/** Files and nothing else, as any web host: what is not there is a 404, a POST is a 405. */
+/** Serves files and nothing else, as any web host does: a missing file gives 404, a POST gives 405. */
 const host = createServer((request, response) => {
   const path = new URL(request.url, 'http://x').pathname;
   asked.push(`${request.method} ${request.url}`);

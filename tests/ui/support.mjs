@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: MIT
-// Usage: node explorer.mjs GOLDPAN.  What the tests of the page share: a catalog of the bundled sample, goldpan explore over it, Debian's Chromium.
+// SPDX-License-Identifier: MIT Usage: node explorer.mjs GOLDPAN. Shared by the tests of the page: a catalog of the
+// bundled sample, `goldpan explore` on this catalog, and Debian's Chromium.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, cpSync } from 'node:fs';
@@ -16,8 +16,9 @@ const require = createRequire(join(source, 'web/package.json'));
 let failures = 0;
 
 /**
- * Milliseconds that only a hanging page takes, on a loaded machine too.  After three failed cases the page is broken:
- * further cases wait a tenth of it, so that a broken page does not take hours.
+ * Time-out in milliseconds. It is so long that it ends only a page that hangs, even on a loaded machine. After three
+ * failed cases the page counts as broken: further cases wait only a tenth of this time, so that a broken page does
+ * not take hours.
  */
 const patience = () => (6000 * Number(process.env.GOLDPAN_SLOW ?? 20)) / (failures < 3 ? 1 : 10);
 
@@ -32,7 +33,8 @@ export const it = (name, run, waits = 5) =>
     }
   });
 
-/** Chromium's path, or an end with 77 (skipped).  Snaps are passed over: they have folders of their own for temporary files. */
+/** Returns the path of Chromium. Without Chromium, ends the test with exit code 77 (skipped). Snap packages are not
+ * used, because they have their own folders for temporary files. */
 function browserPath() {
   const names = ['chromium', 'chromium-browser', 'google-chrome'];
   const works = (path) => {
@@ -58,7 +60,8 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 export const env = { ...process.env, GOLDPAN_DATA: source, XDG_CACHE_HOME: join(folder, 'cache'), DISPLAY: '', WAYLAND_DISPLAY: '' };
 delete env.GOLDPAN_MODEL;
 
-/** The sample and a grid, run: categories, slices, map.  The grid is set apart. */
+/** Makes a catalog of the sample and a grid by `goldpan run`, with categories, slices and map. The grid is set
+ * apart. */
 export function makeCatalog(name) {
   const pictures = join(folder, name);
   mkdirSync(pictures);
@@ -67,12 +70,13 @@ export function makeCatalog(name) {
   mkdirSync(join(pictures, 'txt2img-grids'));
   cpSync(join(source, 'tests/golden/images/in/edges-225x224.png'), join(pictures, 'txt2img-grids/grid-0001.png'));
   execFileSync(goldpan, ['run', pictures, '--model', 'drawn-world-mini'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  // No slice of the sample is beyond chance: let some in that are not, to have something to show.
+  // No slice of the sample is significant, so the test accepts slices that are not significant, to have slices to
+  // show.
   execFileSync(goldpan, ['slices', pictures, '--alpha', '0.9', '--quiet'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   return pictures;
 }
 
-/** goldpan explore until stop(); `url` once it listens. */
+/** Runs goldpan explore until stop(). `url` is set when the server listens. */
 export async function explore(pictures, ...options) {
   const child = spawn(goldpan, ['explore', pictures, '--no-open', ...options], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve(signal ?? code)));
@@ -121,7 +125,7 @@ export async function openBrowser(...more) {
   return browser;
 }
 
-/** A page with nothing remembered; what goes wrong in it is collected in `page.wrong`. */
+/** Opens a page without stored settings. Errors of the page are collected in `page.wrong`. */
 export async function openPage(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1366, height: 768 }, permissions: ['clipboard-read', 'clipboard-write'], ...options });
   const page = await context.newPage();
@@ -138,7 +142,8 @@ export async function openPage(browser, url, options = {}) {
   return page;
 }
 
-/** Waits until `test` holds.  `why`: what is wrong if it never does, or a function that says it then. */
+/** Waits until `test` holds. `why`: the error message if `test` never holds, or a function that returns the
+ * message. */
 export async function until(test, why) {
   const end = Date.now() + patience();
   while (Date.now() < end) {
@@ -148,13 +153,13 @@ export async function until(test, why) {
   assert.fail(typeof why === 'function' ? await why() : why);
 }
 
-/** A moment of the page's own: `ms`, then frames that it had time to draw. */
+/** Waits `ms` milliseconds in the page, and then until the page has drawn some frames. */
 export async function settle(page, ms) {
   await page.waitForTimeout(ms);
   await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => requestIdleCallback(resolve, { timeout: 2000 })))));
 }
 
-/** What a test left on the page, well or not: BUILD/screenshots/NAME.png. */
+/** Saves a screenshot of the page at the end of a test, whether it passed or failed: BUILD/screenshots/NAME.png. */
 export async function keepScreenshot(page, name) {
   if (!process.env.GOLDPAN_BUILD) return;
   const place = join(process.env.GOLDPAN_BUILD, 'screenshots');
@@ -162,7 +167,7 @@ export async function keepScreenshot(page, name) {
   await page.screenshot({ path: join(place, `${name.replace(/[^a-zA-Z0-9]+/g, '-').slice(0, 80)}.png`) }).catch(() => undefined);
 }
 
-/** Rows of a query on the catalog, by the sqlite3 command. */
+/** Returns the rows of a query on the catalog, by the command sqlite3. */
 export function sql(pictures, query) {
   const text = execFileSync('sqlite3', ['-json', join(pictures, '.goldpan/catalog.db'), query], { encoding: 'utf8' });
   return text ? JSON.parse(text) : [];
@@ -170,13 +175,13 @@ export function sql(pictures, query) {
 
 export const axeSource = () => require.resolve('axe-core/axe.min.js');
 
-/** Goes to a view by the bar at the top, or at the bottom of a narrow window. */
+/** Opens a view with the bar at the top, or at the bottom of a narrow window. */
 export async function view(page, name) {
   await page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name }).first().click();
   await page.locator(`.main[aria-label="${name.toLowerCase()}"]`).waitFor();
 }
 
-/** The pictures on the wall from left to right and from top to bottom: [{row, x, y}]. */
+/** Returns the pictures on the wall from left to right and from top to bottom: [{row, x, y}]. */
 export const cellsInOrder = (page) =>
   page.evaluate(() =>
     [...document.querySelectorAll('.wall [data-row]')]
@@ -188,7 +193,7 @@ export const cellsInOrder = (page) =>
 export const count = (page) => page.locator('.status .count').innerText();
 export const current = (page) => page.locator('.main [aria-current="true"]').getAttribute('data-row');
 
-/** The hash of a row of the page's columns. */
+/** Returns the hash in a row of the page's columns. */
 export const hashOf = (page, row) =>
   page.evaluate(async (at) => {
     const manifest = await (await fetch('data/catalog.json')).json();
@@ -196,6 +201,6 @@ export const hashOf = (page, row) =>
     return Array.from(data.subarray(at * 16, at * 16 + 16), (b) => b.toString(16).padStart(2, '0')).join('');
   }, Number(row));
 
-/** The marks of an image in the catalog. */
+/** Returns the marks of an image in the catalog. */
 export const ratingOf = (pictures, hash) =>
   sql(pictures, `SELECT r.flag, r.stars FROM ratings r JOIN images i ON i.id = r.image WHERE i.hash = x'${hash}'`)[0] ?? { flag: 0, stars: 0 };
