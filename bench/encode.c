@@ -41,7 +41,7 @@ typedef struct job {
     const options *o;
     const gp_encoder *clip;
     gp_model_facts facts;
-    char **paths; /* [path_count]; NULL: measure the towers alone */
+    char **paths; /* paths of the images [path_count]; NULL: measure only the towers */
     size_t path_count;
     double until;
     bool texts;

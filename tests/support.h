@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#define CMOCKA_DISABLE_DEPRECATION_WARNINGS 1 /* cmocka 2 declares the names of version 1 as deprecated */
+#define CMOCKA_DISABLE_DEPRECATION_WARNINGS 1 /* cmocka 2 declares the function names of cmocka 1 as deprecated */
 #include <cmocka.h>
 #undef stop /* cmocka 2 defines this macro */
 

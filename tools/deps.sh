@@ -81,7 +81,7 @@ else
     by_hand ''
     exit 1
 fi
-ask() {  # asks before the first use of sudo; the packages were printed already
+ask() {  # asks before the first use of sudo; the list of packages has been printed before
     [ -n "$as" ] && [ "${YES:-0}" = 0 ] && [ -t 0 ] && [ -t 2 ] || return 0
     printf 'goldpan: install them with sudo apt-get? [Y/n] ' >&2
     read -r answer || answer=n

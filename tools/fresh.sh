@@ -61,7 +61,8 @@ step() {  # TITLE COMMAND...: runs the command and writes its output to the log
         tail -n 30 "$log"
     fi
 }
-inside() {  # runs a shell command in the root file system; its processes and mounts end with it
+# runs a shell command in the new root file system; when the command ends, its processes and mounts end too
+inside() {
     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb LANG=C.UTF-8 \
         ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
         ${GOLDPAN_SLOW:+GOLDPAN_SLOW="$GOLDPAN_SLOW"} \

@@ -10,13 +10,14 @@ import re
 class Function:
     def __init__(self, path, line, returns, name, parameters, comment):
         self.path, self.line, self.returns, self.name, self.comment = path, line, returns, name, comment
-        self.parameters = parameters  # [(type, name)]; the type of a function pointer is its complete text
+        # parameters as [(type, name)]; the type of a function pointer is its complete text
+        self.parameters = parameters
 
 
 class Struct:
     def __init__(self, path, line, name, fields):
         self.path, self.line, self.name = path, line, name
-        self.fields = fields  # [(type, name, array length or "")]
+        self.fields = fields  # fields as [(type, name, array length or "")]
 
 
 def blank(text):

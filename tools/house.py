@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from header import Header  # noqa: E402
 
-TABLE = "## Allowed includes"  # heading in docs/design.md of the table of includes
+TABLE = "## Allowed includes"  # the heading of the table of allowed includes in docs/design.md
 MAX_LINES = 800
 MAX_COLUMNS = 100  # maximum number of columns of a line in the public headers
 MAX_GOLDEN = 8 << 20
@@ -430,7 +430,9 @@ class House:
                 continue
             for number, line in enumerate(self.text(path).splitlines(), 1):
                 for name in re.findall(r"\bgp_clip\w*", line):
-                    if name != "gp_clip_score":  # function of goldpan/model.h that computes only the formula
+                    # this function of goldpan/model.h computes only the formula of the score, so it may be named
+                    # after CLIP
+                    if name != "gp_clip_score":
                         self.say(path, "line %d: %s outside model: use gp_encoder or gp_scorer" % (number, name))
                 if path.startswith("src/stage/") and re.search(r"(?<![a-z])clip", line, re.I):
                     self.say(path, "line %d: stage names an encoder or scorer, 'clip'" % number)

@@ -28,7 +28,7 @@ wanted() { # PART
     [[ " $parts " = *" $1 "* ]]
 }
 
-prepare() {  # DIR OPTION...: configures if necessary, and builds
+prepare() {  # arguments DIR OPTION...: configures the build folder DIR if necessary, and builds goldpan there
     local dir=$1 start=$SECONDS output
     shift
     if [ ! -f "$dir/build.ninja" ] && ! output=$(meson setup "$dir" "$@" 2>&1); then

@@ -96,7 +96,7 @@ class JsonTest(unittest.TestCase):
             os.mkdir(os.path.join(cls.folder, name))
         for i, path in enumerate(pictures(40)):
             shutil.copy(path, os.path.join(cls.folder, "images", "%d.png" % i))
-        # a file name that is not UTF-8, with a line break and a quote
+        # the file name is not UTF-8, and contains a line break and a quote
         os.rename(cls.folder + "/images/1.png", os.fsencode(cls.folder) + b"/images/odd \xff \n\".png")
         shutil.copy(cls.folder + "/images/0.png", cls.folder + "/spare.png")
         shutil.copy(cls.folder + "/images/0.png", cls.folder + "/broken/good.png")

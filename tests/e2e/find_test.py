@@ -165,7 +165,8 @@ class Find(unittest.TestCase):
         return adjusted_rand([p.split("/")[-2] for p, _ in found], [c for _, c in found])
 
     def test_categories_are_recovered_from_the_hierarchy(self):
-        self.assertGreaterEqual(self.agreement(self.scored), 0.8)  # the measured index is 0.884 in fp32, bf16 and int8
+        # the measured adjusted Rand index is 0.884 in fp32, bf16 and int8
+        self.assertGreaterEqual(self.agreement(self.scored), 0.8)
 
     def test_categories_are_recovered_by_name(self):
         """No prompt contains the word 'animals', so the model must recognise them in the image."""

@@ -368,7 +368,7 @@ class ComfyTest(unittest.TestCase):
             self.assertIn("  interrupted        1\n", subprocess.run(status, check=True, capture_output=True, text=True).stdout)
             told = json.loads(subprocess.run([*status, "--json"], check=True, capture_output=True, text=True).stdout)
             self.assertEqual(told["generations"], {"planned": 0, "got": 2, "failed": 0, "refused": 0, "interrupted": 1})
-            # the journal of marks contains the state too
+            # the journal of marks also contains the state of the image
             shutil.rmtree(self.home / "other", ignore_errors=True)
             (self.home / "other").mkdir()
             shutil.copy(self.home / "stopped/.goldpan/catalog.marks.jsonl", self.home / "other/c.marks.jsonl")

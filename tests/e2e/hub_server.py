@@ -25,12 +25,14 @@ class Faults:
     def __init__(self):
         self.cut = {}  # file -> list of byte counts: each GET sends this many bytes, then the connection breaks
         self.status = {}  # file -> list of (code, headers): responses to successive requests
-        self.wrong = {}  # file -> bytes sent instead of the right bytes (the headers announce the same length)
-        self.etag = {}  # file -> etag header instead of the right header
-        self.size = {}  # file -> x-linked-size and content-length of HEAD instead of the right values
-        self.commit = None  # x-repo-commit instead of the right commit
+        # file -> bytes that the server sends instead of the right bytes; the headers state the same length
+        self.wrong = {}
+        self.etag = {}  # file -> etag header that the server sends instead of the right one
+        # file -> x-linked-size and content-length that the server sends for HEAD instead of the right values
+        self.size = {}
+        self.commit = None  # x-repo-commit header that the server sends instead of the right one
         self.no_range = False  # the CDN ignores Range
-        self.bad_range = False  # the CDN responds with 206 and another range
+        self.bad_range = False  # the CDN responds with code 206 and another range than the requested one
         self.hang = {}  # file -> seconds in which a GET sends nothing
         self.slow = {}         # file -> seconds between pieces of 16 KiB of a response
         self.trickle = {}      # file -> seconds between single bytes of a response

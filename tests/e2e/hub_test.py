@@ -280,7 +280,7 @@ class HubTest(unittest.TestCase):
         self.add()
         self.hub.faults.hang["config.json"] = 30
         begun = time.time()
-        # five attempts without data: 5 times 0.2 s, and 7.5 s of pauses between them
+        # five attempts without data take 5 times 0.2 s, and the pauses between them 7.5 s
         message = self.fetch(status="network", HF_HUB_DOWNLOAD_TIMEOUT="0.2")["message"]
         self.assertIn("no answer for 0.2 seconds (tried 5 times)", message)
         # if the download waited for complete responses, it would take 150 s
@@ -504,7 +504,7 @@ print(json.dumps(path))""", **disable)
 
 
 for _name in [n for n in dir(HubTest) if n.startswith("test_")]:
-    setattr(PeerTest, _name, None)  # removes the inherited tests; the helpers stay
+    setattr(PeerTest, _name, None)  # removes the tests that the class inherits, but keeps its helper functions
 
 if __name__ == "__main__":
     DRIVER = os.path.abspath(sys.argv.pop(1))

@@ -86,7 +86,7 @@ class Run(unittest.TestCase):
         self.assertTrue(0 < len(got["picks"]) < n)
         self.assertLessEqual(len(got["picks"]), 5 * got["find"]["categories"])
         self.assertTrue(os.path.exists(got["sheet"]))
-        # the result equals that of --strategy category
+        # the picks equal those of --strategy category
         named = self.run_it("--strategy", "category")
         self.assertEqual([p["path"] for p in named["picks"]], [p["path"] for p in got["picks"]])
         self.assertEqual(len(self.run_it("--top-per-category", "1")["picks"]), got["find"]["categories"])
@@ -107,7 +107,7 @@ class Run(unittest.TestCase):
         self.assertIn("--prompts FILE", self.said)
         self.assertIn("the map, categories and near-duplicates are computed", self.said)
         self.assertNotIn("no row has a number", self.said)
-        for command in ("slices", "pick"):  # exit code 4 (nothing found) without an error message
+        for command in ("slices", "pick"):  # the exit code is 4 (nothing was selected), and there is no error message
             self.run_it(command=command, code=4)
             self.assertNotIn("error", self.said)
         self.assertIn("no image has a prompt, so no image has a score", self.said)

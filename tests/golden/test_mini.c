@@ -92,8 +92,8 @@ static void test_fp32(void **state)
     for (size_t i = 0; i < KEPT; i++) least = fmin(least, cosine(s.images + i * D, (const float *)images.data + i * D));
     npy_free(&images);
     npy texts = npy_load(source_path("tests/golden/mini/texts.npy"));
-    for (size_t i = 0, k = 0; i < s.n; i++) { /* prompts in order of first appearance; images of one prompt are
-                                               * adjacent */
+    for (size_t i = 0, k = 0; i < s.n; i++) { /* the texts are sorted by first appearance in the sample; images of one
+                                               * prompt are adjacent */
         if (i && strcmp(gp_table_cell(s.rows, i, 1), gp_table_cell(s.rows, i - 1, 1)) != 0) k++;
         least = fmin(least, cosine(s.texts + i * D, (const float *)texts.data + k * D));
         assert_true(k < texts.shape[0]);

@@ -16,8 +16,9 @@
 #include <math.h>
 
 typedef struct towers_case {
-    const char *label, *folder, *golden; /* folder of the model; folder of ids.npy, image_embeds.npy ... */
-    const float *planes;                 /* [images, 3, s, s] */
+    /* the folder of the model, and the folder of its golden values (ids.npy, image_embeds.npy ...) */
+    const char *label, *folder, *golden;
+    const float *planes; /* [images, 3, s, s] */
     size_t images;
 } towers_case;
 
@@ -135,7 +136,7 @@ static inline void towers_check(const towers_case *c, gp_precision precision, gp
     gp_encoder_close(clip);
 }
 
-/* Every precision with every engine of this build; prints the worst values of each. */
+/* Tests every precision with every engine of this build, and prints the worst values of each combination. */
 static const struct {
     const char *name;
     gp_precision precision;

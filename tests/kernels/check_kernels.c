@@ -431,7 +431,7 @@ static void check_multiply(const gp_kernels *k)
             }
             near((double)y[r * y_stride + o], sum, size, o < GP_PANEL ? 2e-6 : 0); /* measured 4e-7 */
         }
-    size_t r = below(rows); /* the result of a row does not depend on the other rows */
+    size_t r = below(rows); /* checks that the result of a row does not depend on the other rows */
     memcpy(alone, start + r * y_stride, GP_PANEL * 4);
     k->gemm(x + r * x_stride, x_stride, panel, in, alone, GP_PANEL, 1);
     same(alone, y + r * y_stride, GP_PANEL * 4);
@@ -506,7 +506,7 @@ static void check_reach(const gp_kernels *k)
     size_t rows = 1 + below(64), stride = GP_PANEL + below(20);
     float *tile = take_floats(rows * stride, 4), *offset = take_floats(64, 4), *thresholds = take_floats(64, 4);
     uint64_t by_rows = 0, by_columns = 0;
-    /* the thresholds are such that no column, one column or many columns reach them */
+    /* the thresholds are chosen so that no column, one column or many columns reach them */
     for (size_t i = 0; i < 64; i++) thresholds[i] += below(4) ? 1.2f : -0.5f;
     for (size_t i = 0; i < 64; i++)
         thresholds[i] = below(9) ? thresholds[i] : (float[]){-INFINITY, INFINITY, NAN}[below(3)];

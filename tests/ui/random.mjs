@@ -25,7 +25,7 @@ const pick = (list) => list[Math.floor(random() * list.length)];
 let pictures, server, browser, page;
 /** the expected marks by hash */
 const model = {
-  images: [], // {hash, category, prompt, suggested}, by row
+  images: [], // the images by row: {hash, category, prompt, suggested}
   marks: new Map(), // hash -> {flag, stars}
   chosen: new Set(),
   filter: { mark: 'all', category: null, any: false },

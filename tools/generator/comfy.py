@@ -64,7 +64,8 @@ NODES = {
     "SamplerCustomAdvanced": ({"noise": "NOISE", "guider": "GUIDER", "sampler": "SAMPLER", "sigmas": "SIGMAS",
                                "latent_image": "LATENT"}, ["LATENT", "LATENT"]),
     **{name: ({"image": "IMAGE"}, ["IMAGE"]) for name in CUSTOM},
-    "TestCloud": ({"prompt": "STRING"}, ["IMAGE"]),  # imitates a node of a web API: no seed, never cached
+    # imitates a node of a web API, which has no seed and is never cached
+    "TestCloud": ({"prompt": "STRING"}, ["IMAGE"]),
     "SaveImage": ({"images": "IMAGE", "filename_prefix": "STRING"}, []), "PreviewImage": ({"images": "IMAGE"}, []),
 }
 OUTPUTS = ("SaveImage", "PreviewImage")

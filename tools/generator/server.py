@@ -48,10 +48,10 @@ class Options:
     retry_after: str = "1"
     job_ttl: float = 600.0      # seconds after which the server forgets a finished sdcpp job
     most_jobs: int = 64  # maximum number of waiting sdcpp jobs
-    no_api: bool = False        # serve only the page of a web interface, like AUTOMATIC1111 without --api
+    no_api: bool = False        # true: serve only the page of a web interface, like AUTOMATIC1111 without --api
     busy: tuple = ()  # ((path, n), ...): the n-th request whose path begins with this path gets 429
     trickle: tuple = ()  # the server sends the responses of paths that begin with one of these words in single bytes
-    output: str = ""            # ComfyUI's output folder; "": a temporary folder
+    output: str = ""            # the output folder of the imitated ComfyUI; "": a temporary folder
     disable_metadata: bool = False  # like ComfyUI's option of this name
     # OpenAI: the seed of every image, as with stable-diffusion.cpp's server; -1: each image has its own seed
     one_seed: int = -1
@@ -68,13 +68,13 @@ class Request:
     body: object = None
     match: object = None  # the regular expression match of the path
     fault: str = ""             # a fault that the handler must make: notimage, truncated or failed
-    drawn: list = field(default_factory=list)  # [{"seed", "flaw"}] of the images made for this request
+    drawn: list = field(default_factory=list)  # the images made for this request, as [{"seed", "flaw"}]
 
 
 @dataclass
 class Answer:
     status: int
-    body: object  # bytes, or an object that is sent as JSON
+    body: object  # the body: bytes, or an object that is sent as JSON
     type: str = "application/json"
     headers: dict = field(default_factory=dict)
     frames: object = None  # a queue: the connection becomes a WebSocket that sends the queue's frames
@@ -98,7 +98,7 @@ class World:
         self.device = threading.Lock()  # one job at a time if the real server has one device
         self.interrupted = threading.Event()
         self.requests = self.image_requests = 0
-        self.counts = collections.Counter()  # counts the requests for the paths in options.busy
+        self.counts = collections.Counter()  # the number of requests so far for each path in options.busy
         self.port = 0
         self.running = None  # the job that /progress reports
         self.openai_drawn = collections.Counter()
@@ -217,7 +217,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             answer = style.error(422, str(wrong), wrong.name)
         except Refused as refused:
             answer = refused.answer
-        except Exception as error:  # an error of this tool: report it to the client and to the user of the tool
+        # an error of the generator itself is reported to the client and to the user of the generator
+        except Exception as error:
             print("generator: %s %s: %r" % (method, self.path, error), file=sys.stderr, flush=True)
             answer = style.error(500, repr(error), "")
         fault = request.fault

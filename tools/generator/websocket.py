@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The server's side of a WebSocket: the handshake and the frames that go out."""
+"""The server's side of a WebSocket: the handshake and the frames that the server sends."""
 import base64
 import hashlib
 import queue

@@ -18,7 +18,7 @@ from .common import GOLDEN, MINI
 
 HERE = GOLDEN / "analyze"
 COUNT = 1200
-RUNS = ((2, 1), (5, 5), (15, 10))  # pairs of min_cluster_size and min_samples
+RUNS = ((2, 1), (5, 5), (15, 10))  # the settings of HDBSCAN: pairs of min_cluster_size and min_samples
 
 
 def captions():

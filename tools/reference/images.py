@@ -63,7 +63,7 @@ def image_row(old: dict, processors: dict) -> dict:
 
 def crop_row(old: dict) -> dict:
     path = HERE / old["in"]
-    if not path.exists():  # the larger images are not in this repository
+    if not path.exists():  # the larger test images are not in this repository
         return old
     side = old["crop"]
     crop = hwc(processor(side, do_resize=False)(images=Image.open(path), do_rescale=False, do_normalize=False)["pixel_values"][0])

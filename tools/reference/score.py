@@ -17,7 +17,7 @@ from .common import GOLDEN, MINI, ROOT, SHARED, quiet_torch, read_rows, verdict,
 
 HERE = GOLDEN / "score"
 TOWERS = SHARED / "golden" / "encode" / "towers"
-WITHIN = 1e-3  # largest allowed difference of a score
+WITHIN = 1e-3  # largest allowed difference between a computed and a stored score
 
 
 def pooled_model(folder, torch):

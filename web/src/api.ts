@@ -102,7 +102,7 @@ export interface Query {
 
 export const SHARD = 64;
 
-/** The server rejected a request. */
+/** The error for a request that the server rejected. */
 export class ErrorResponse extends Error {
   readonly status: number;
   constructor(status: number, why: string) {

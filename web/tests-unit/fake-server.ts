@@ -4,7 +4,7 @@ import type { ColumnInfo, ColumnType, Manifest, Rating } from '../src/api';
 import { NONE } from '../src/state/columns';
 
 export interface FakeImage {
-  /** the first byte of the hash */
+  /** the first byte of the image's hash */
   id: number;
   score: number;
   prompt: number;

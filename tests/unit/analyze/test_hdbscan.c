@@ -72,7 +72,7 @@ static bool near(double a, double b, double tolerance)
 static void check_tree(const run *r, const gp_hdbscan_tree *t)
 {
     npy golden = npy_load(golden_path(r, "condensed"));
-    const double *want = golden.data; /* columns: parent, child, lambda, size */
+    const double *want = golden.data; /* the columns of the tree are parent, child, lambda and size */
     assert_int_equal(golden.shape[0], t->edges);
     for (size_t i = 0; i < t->edges; i++) {
         assert_int_equal(t->edge[i].parent, (uint32_t)want[4 * i]);
@@ -94,7 +94,7 @@ static void check_numbers(const run *r, const gp_hdbscan_tree *t)
     if (access(golden_path(r, "outlier_scores"), R_OK) == 0) {
         npy golden = npy_load(golden_path(r, "outlier_scores"));
         const double *want = golden.data;
-        /* the golden value is NaN where the package computed inf / inf; goldpan has 1 there */
+        /* the golden value is NaN where the package computed inf / inf; goldpan returns 1 in this case */
         for (size_t i = 0; i < t->n; i++)
             if (!isnan(want[i])) assert_true(near(t->outlier[i], want[i], 1e-12));
         npy_free(&golden);

@@ -422,7 +422,7 @@ static void test_principal_components(void **state)
         for (size_t k = 0; k < 3; k++) v[k] += (double)out[i * 3 + k] * (double)out[i * 3 + k] / (double)N;
     assert_true(v[0] > 60 && v[0] < 110 && v[1] > 18 && v[1] < 35 && v[2] > 6 && v[2] < 14);
     for (size_t a = 0; a < 3; a++)
-        for (size_t b = 0; b < a; b++) { /* the components are uncorrelated */
+        for (size_t b = 0; b < a; b++) { /* checks that the components are uncorrelated */
             double dot = 0;
             for (size_t i = 0; i < N; i++) dot += (double)out[i * 3 + a] * (double)out[i * 3 + b] / (double)N;
             assert_true(fabs(dot) < 1e-3 * sqrt(v[a] * v[b]));

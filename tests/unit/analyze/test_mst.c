@@ -102,7 +102,7 @@ static void test_random_rows(void **state)
     }
 }
 
-/* Clusters so small and so far apart that no k nearest neighbours connect them. */
+/* Tests clusters that are so small and so far apart that no edge between k nearest neighbours connects them. */
 static void test_far_clusters(void **state)
 {
     (void)state;
@@ -127,7 +127,8 @@ static void test_ties(void **state)
     check_samples("repeats", rows, N, 3, GP_METRIC_EUCLIDEAN);
     for (size_t i = 0; i < 3 * N; i++) rows[i] = 0.1f;
     check_samples("all equal", rows, N, 3, GP_METRIC_EUCLIDEAN);
-    for (size_t i = 0; i < 300 * 16; i++) signs[i] = gp_rng_at(3, i) & 1 ? 1 : -1; /* cosines are multiples of 1/8 */
+    /* the cosines of these rows are multiples of 1/8, so that many distances are equal */
+    for (size_t i = 0; i < 300 * 16; i++) signs[i] = gp_rng_at(3, i) & 1 ? 1 : -1;
     check_samples("signs", signs, 300, 16, GP_METRIC_COSINE);
     memset(signs + 16 * 20, 0, 16 * 9 * sizeof *signs); /* rows of zeros have distance 1 to all rows */
     check_samples("zeros", signs, 300, 16, GP_METRIC_COSINE);

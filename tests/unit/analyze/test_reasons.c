@@ -239,7 +239,7 @@ static void test_no_chains(void **state)
         rows[2 * i] = cosf(0.05f * (float)i), rows[2 * i + 1] = sinf(0.05f * (float)i), worth[i] = -i;
     o.min_cosine = cos(0.101);
     assert_int_equal(gp_duplicates_find(rows, N, 2, worth, NULL, NULL, &o, &g, NULL), GP_OK);
-    assert_int_equal(g.groups, 13); /* groups of three; the last row is alone */
+    assert_int_equal(g.groups, 13); /* the rows form groups of three; the last row is in no group */
     gp_duplicates_clear(&g);
 }
 

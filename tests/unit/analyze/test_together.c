@@ -45,7 +45,7 @@ static void add_to_item(uint32_t which, double shift)
     for (size_t i = 0; i < ROWS; i++) score[i] += shift * (item[i] == which);
 }
 
-/* NaN for an item without a score. */
+/* The mean score is NaN for an item without a score. */
 static void take_means(void)
 {
     double rows[ITEMS] = {0};

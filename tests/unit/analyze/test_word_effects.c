@@ -182,7 +182,8 @@ static void test_p_values(void **state)
             assert_true(near(gp_an_permutation_p(r * sqrt(df + 1), (size_t)df / 2, (size_t)df + 2), 0.05, 1e-5));
     }
     assert_true(near(gp_an_permutation_p(0, 5, 20), 1, 1e-12) && gp_an_permutation_p(0.3, 0, 20) == 1);
-    assert_true(near(gp_an_permutation_p(100, 3, 6), 1.0 / 20, 1e-12)); /* p is at least 1 / C(6, 3), for any z */
+    /* p of a permutation test with six prompts is at least 1 / C(6, 3), for any z */
+    assert_true(near(gp_an_permutation_p(100, 3, 6), 1.0 / 20, 1e-12));
     static const double p[6] = {0.03, 0.001, 0.8, 0.02, 0.04, 0.2}, want[6] = {0.06, 0.006, 0.8, 0.06, 0.06, 0.24};
     double corrected[6];
     assert_int_equal(gp_an_adjust_bh(p, 6, corrected, NULL), GP_OK);

@@ -268,7 +268,7 @@ static void test_options(void **state)
     clear(&w);
 }
 
-/* The first report comes before the work, and can already stop it. */
+/* The first progress report comes before the work begins, and its callback can already stop the call. */
 static void test_stop_at_once(void **state)
 {
     (void)state;

@@ -175,7 +175,7 @@ static void replaces(void **state)
     assert_ok(gp_file_read(in("old"), 100, &b, &err));
     assert_string_equal((char *)b.data, "new");
     gp_bytes_clear(&b);
-    /* the new file has the old permissions */
+    /* the new file has the permissions of the replaced file */
     assert_true(stat(in("old"), &about) == 0 && (about.st_mode & 0777) == 0640);
     assert_int_equal(entries(), before);
     mode_t mask = umask(027);

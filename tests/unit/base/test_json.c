@@ -82,7 +82,8 @@ static void lax(void **state)
         parse("\xEF\xBB\xBF /* c */ {\"a\": NaN, \"b\": -Infinity, \"c\": [Infinity,], \"a\": 2,} // end", false);
     double d;
     assert_int_equal(gp_json_count(root), 3);
-    assert_true(gp_json_real(gp_json_get(root, "a"), &d) && d == 2); /* the last of several equal names counts */
+    /* if several members have equal names, the last one is used */
+    assert_true(gp_json_real(gp_json_get(root, "a"), &d) && d == 2);
     assert_true(gp_json_real(gp_json_get(root, "b"), &d) && d < 0 && isinf(d));
     assert_true(gp_json_real(gp_json_at(gp_json_get(root, "c"), 0), &d) && d > 0 && isinf(d));
     gp_json_free(root);
@@ -98,7 +99,7 @@ static void refusals(void **state)
 {
     (void)state;
     static const struct {
-        const char *text, *strict, *lax; /* expected messages; lax NULL: accepted */
+        const char *text, *strict, *lax; /* the expected messages; NULL: lax mode accepts the text */
     } table[] = {
         {"", "JSON: unexpected end at byte 0", "JSON: unexpected end at byte 0"},
         {"  ", "JSON: unexpected end at byte 2", "JSON: unexpected end at byte 2"},

@@ -216,7 +216,7 @@ static void messages(void **state)
     assert_int_equal(gp_fail(NULL, GP_ERR_IO, "x"), GP_ERR_IO);
     assert_int_equal(gp_fail_within(NULL, GP_ERR_IO, "x"), GP_ERR_IO);
     assert_int_equal(gp_fail_errno(NULL, GP_ERR_IO, ENOENT, "x"), GP_ERR_IO);
-    /* long messages are cut, but never inside a character */
+    /* gp_fail cuts long messages, but never inside a character */
     char text[1200];
     for (size_t shift = 0; shift < 2; shift++) {
         memset(text, 'x', sizeof text);

@@ -252,7 +252,7 @@ static void check_note(void *user, const gp_note *note)
     ++*(int *)user;
     assert_string_equal(note->code, "code");
     assert_int_equal(note->count, 3);
-    assert_int_equal(strlen(note->message), 4001); /* a long message is complete */
+    assert_int_equal(strlen(note->message), 4001); /* the message of a note is never cut */
     assert_true(gp_utf8_valid(note->message, strlen(note->message)));
 }
 

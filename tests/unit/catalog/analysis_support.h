@@ -63,7 +63,7 @@ typedef struct made {
     uint32_t *cluster, *parent, *rows;
     int32_t *category, *group;
     float *likeness;
-    double *numbers; /* z_prompt, z_category, percentile, corrected of each image */
+    double *numbers; /* for each image: z_prompt, z_category, percentile, corrected score */
     gp_cat_group *groups;
 } made;
 
@@ -118,7 +118,7 @@ static inline made *make_analysis(const char *scorer, const int64_t *images, siz
         m->category[i] = i % 7 == 6 ? -1 : (int32_t)(i % 2);
         m->rows[i] = (uint32_t)i;
         for (size_t k = 0; k < 4; k++) m->numbers[k * n + i] = mark + (double)(k * 1000 + i);
-        if (i % 5 == 4) m->numbers[i] = (double)NAN; /* the only image of its prompt */
+        if (i % 5 == 4) m->numbers[i] = (double)NAN; /* this image is the only image of its prompt */
     }
     for (int c = 0; c < 2; c++)
         m->categories[c] = (gp_cat_category){m->texts[c], "column Category", (uint32_t)n / 2, mark + c, NAN, 0.5};

@@ -332,7 +332,8 @@ static void test_failed_leaves_the_one_before(void **state)
     m->a.scorer = "nobody";
     assert_int_equal(gp_cat_analysis_put(cat, &m->a, &err), GP_ERR_USAGE);
     m->a.scorer = "clip/w";
-    assert_ok(gp_cat_begin(cat, &err)); /* inside a transaction of the caller, which the caller rolls back */
+    /* the caller stores an analysis inside its own transaction, and rolls this transaction back */
+    assert_ok(gp_cat_begin(cat, &err));
     assert_ok(gp_cat_analysis_put(cat, &m->a, &err));
     gp_cat_rollback(cat);
     assert_whole(cat, 1, 80);
@@ -435,7 +436,7 @@ static void test_map(void **state)
 
 /* ------------------------------------------------------------------ a catalog of version 1 */
 
-/* The rows that fill() makes, in the tables of schema version 1. */
+/* SQL that inserts the same rows as fill(), into the tables of schema version 1. */
 static const char version_1_rows[] =
     "INSERT INTO encoders(model, weight_hash, precision, preprocess_id, text_rule, dims)"
     " VALUES('test/model', 'w', 'fp32', 'pre', 'keep-end', 4);"
@@ -640,7 +641,8 @@ static void test_from_version_1(void **state)
     assert_int_equal(ask(cat, "SELECT sum(picked) FROM v_images"), 1);
     gp_cat_close(cat);
     cat = NULL;
-    assert_ok(gp_db_open(at("old.db"), GP_CATALOG_READONLY, first, 1, &cat, &err)); /* the original file is unchanged */
+    /* the original catalog file was not migrated */
+    assert_ok(gp_db_open(at("old.db"), GP_CATALOG_READONLY, first, 1, &cat, &err));
     assert_int_equal(ask(cat, "PRAGMA user_version"), 1);
     gp_cat_close(cat);
     cat = catalog_open(at("old.db"), 0);

@@ -79,7 +79,8 @@ static void test_moved_and_missing(void **state)
     gp_counts counts = GP_INIT(gp_counts);
     uint64_t lost = 0;
     char name[64];
-    for (unsigned i = 10; i < 1400; i++) { /* more than one page of the search for missing paths */
+    /* there are so many paths that the search for missing paths needs more than one query */
+    for (unsigned i = 10; i < 1400; i++) {
         snprintf(name, sizeof name, "/x/%u.png", i);
         put_image(cat, i, name);
     }
@@ -258,7 +259,7 @@ static void test_scores_and_rows(void **state)
     for (uint32_t n = 0; n < 801; n++) {
         assert_ok(gp_cat_rows_next(rows, &row, &err));
         assert_non_null(row);
-        if (n == 800) { /* images without a prompt come last */
+        if (n == 800) { /* in this order, images without a prompt come last */
             assert_int_equal(row->image, bare);
             assert_null(row->prompt);
             assert_false(row->has_score);

@@ -328,7 +328,7 @@ static void test_seed(void **state)
             "does not show where the seed goes: name the input with --set NODE.INPUT=@seed, or give --no-seed "
             "if the generator chooses its own seeds.  It has: 6 Cloud noise_seeds = 3",
             NULL));
-        o.needs_seed = true; /* the same graph when images are regenerated */
+        o.needs_seed = true; /* fills in the same graph for images that are regenerated */
         free(fill_with(&o, "with --set NODE.INPUT=@seed.  It has", NULL));
         o.needs_seed = false, o.no_seed = true;
         char *out = fill_with(&o, NULL, NULL);

@@ -68,7 +68,8 @@ static void expect(const void *bytes, size_t size, gp_status status, const char 
 {
     gp_error err = {0};
     gp_pixels pixels = {.width = 7, .height = 7, .rgb = NULL};
-    uint8_t *exact = malloc(size ? size : 1); /* a block of its own, so that ASan detects a read past the end */
+    /* each file is in its own memory block, so that ASan detects a read past the end */
+    uint8_t *exact = malloc(size ? size : 1);
     assert_non_null(exact);
     if (size) memcpy(exact, bytes, size);
     gp_status got = gp_image_decode_bytes(exact, size, 1000, &pixels, &err);

@@ -252,7 +252,7 @@ static void test_fast(void **state)
         assert_ok(parse(json, &exact));
         assert_ok(parse(json, &fast));
         gp_preprocess_set_fast(&fast);
-        gp_preprocess_set_fast(&fast); /* a second call changes nothing */
+        gp_preprocess_set_fast(&fast); /* a second call of the function changes nothing */
         assert_int_equal(strncmp(fast.id, exact.id, strlen(exact.id)), 0);
         assert_string_equal(fast.id + strlen(exact.id), "-fast");
         assert_ok(gp_file_read(source_path(path), 1 << 20, &bytes, &err));

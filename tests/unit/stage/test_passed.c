@@ -12,7 +12,7 @@
 /* ------------------------------------------------------------------ notes */
 
 typedef struct notes {
-    gp_str text; /* one line "code count: message" per note */
+    gp_str text; /* all notes, one line "code count: message" for each */
 } notes;
 
 static void on_note(void *user, const gp_note *note)

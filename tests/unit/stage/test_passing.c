@@ -137,7 +137,7 @@ static void test_folder_away_for_a_while(void **state)
     assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
     assert_int_equal(add_to(cat, p.pictures, NULL, NULL).done, 2);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    int last = dup(0); /* last: the lowest free descriptor; the limit below prevents opening more */
+    int last = dup(0); /* last: the lowest free file descriptor; the limit set below prevents opening more files */
     close(last);
     low = (struct rlimit){(rlim_t)last, limit.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);

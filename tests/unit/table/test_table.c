@@ -95,7 +95,7 @@ static void test_csv(void **state)
         {"file_name;prompt, long;p\na;b, c;d\n", "csv", "file_name|prompt, long|p/a|b, c|d"},
         {"image|prompt\na|b\n", "csv", "image|prompt/a|b"},
         {"a|b\n1\n", "csv", "a|b/1"},
-        /* Excel's first line names the delimiter */
+        /* the first line that Excel writes ("sep=;") names the delimiter */
         {"sep=;\r\na;b\r\n1,5;2\r\n", "csv", "a|b/1,5|2"},
         {"SEP=|\na|b\n1|2\n", "csv", "a|b/1|2"},
         {"\"sep=\t\"\na\tb\n1\t2\n", "csv", "a|b/1|2"},

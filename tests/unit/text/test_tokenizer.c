@@ -134,7 +134,8 @@ static void test_long_words(void **state)
     size_t n, m;
     const clock_t start = clock(); /* CPU time, which does not depend on other programs */
     assert_ok(gp_bpe_encode(bpe, text, N, &ids, &n, &err));
-    assert_true(clock() - start < 5 * CLOCKS_PER_SEC); /* quadratic time would be minutes; measured 0.02 s */
+    /* an algorithm of quadratic time would take minutes; the measured time is 0.02 s */
+    assert_true(clock() - start < 5 * CLOCKS_PER_SEC);
     /* this text is just below the length at which the algorithm for long pieces begins */
     assert_ok(gp_bpe_encode(bpe, text, 9 * 7, &one, &m, &err));
     const size_t per_word = (n - 2) / (N / 9);

@@ -237,7 +237,7 @@ static void test_load_time(void **state)
         gp_bpe_free(bpe);
     }
     printf("loads in %.0f ms\n", best * 1000);
-    assert_true(best < 1.0); /* a generous limit, because the sanitizers are slow */
+    assert_true(best < 1.0); /* the limit is generous, because programs with sanitizers are slow */
 }
 
 int main(void)

@@ -250,7 +250,7 @@ static void rows_and_files(void **state)
     assert_int_equal(gp_json_count(root), 2);
     const gp_json *paths = gp_json_get(gp_json_at(root, 0), "paths");
     assert_int_equal(gp_json_count(paths), 2);
-    /* the path of the first file that exists */
+    /* the view shows the path of the first file that exists */
     assert_string_equal(gp_json_text(gp_json_at(paths, 0), NULL), "/z/b.png");
     gp_json_free(root);
     gp_str_reset(&detail);
@@ -328,7 +328,8 @@ static void memory_may_fail(void **state)
     put_analysis(cat, "clip/w", images, N, 3);
     assert_ok(
         gp_db_exec(cat, "UPDATE image_prompts SET settings = '{\"a\": 1, \"b\": \"x\"}', negative = 'bad'", &err));
-    gp_view_free(view_of(cat)); /* first read, which prepares statements */
+    /* the first read prepares SQL statements */
+    gp_view_free(view_of(cat));
     int64_t live = gp_mem_live();
     gp_mem_fail_at(0);
     gp_view_free(view_of(cat));

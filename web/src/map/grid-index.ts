@@ -61,7 +61,7 @@ export class GridIndex {
       }
   }
 
-  /** The nearest point within rx, ry that `accept` accepts, or -1. */
+  /** Returns the nearest point that `accept` accepts, at most rx and ry away; -1: there is none. */
   nearest(x: number, y: number, rx: number, ry: number, accept: (row: number) => boolean): number {
     let best = -1;
     let least = 1;
@@ -85,7 +85,7 @@ export class GridIndex {
     return Uint32Array.from(found).sort();
   }
 
-  /** polygon: x, y, x, y, ...; inside by the even-odd rule. */
+  /** Returns the points inside a polygon x, y, x, y, ... by the even-odd rule. */
   inPolygon(polygon: number[], accept: (row: number) => boolean): Uint32Array {
     const found: number[] = [];
     let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];

@@ -23,7 +23,7 @@ export interface Box {
   y1: number;
 }
 
-/** free space of a plot with axes, in pixels */
+/** margins of a plot with axes, in pixels */
 export const AXES = { left: 42, right: 10, top: 8, bottom: 36 };
 const LINE = 16;
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';

@@ -3,7 +3,7 @@
 
 export interface Group {
   rows: Uint32Array;
-  /** the box of its points in the pane, 0..1 upwards */
+  /** the bounding box of the group's points in the pane, in 0..1 with y upwards */
   x0: number;
   y0: number;
   x1: number;
@@ -22,7 +22,7 @@ const SIDES = [8, 12, 14, 17, 20, 24, 28, 34, 40, 48, 57, 68, 80, 96, 113, 134, 
 const MOST_GROUPS = 40;
 /** if there are more points than this, a sample of them determines the groups */
 const SAMPLE = 40000;
-/** pixels around the points of a group; above them is the label */
+/** free space in pixels around the points of a group; the label is in the space above them */
 const PAD = { side: 32, top: 44, bottom: 28 };
 /** pixels for the line of text at the bottom of the pane; a narrow pane has two lines */
 const footOf = (width: number): number => (width < 600 ? 64 : 36);

@@ -47,7 +47,7 @@ export function colourNumbers(values: Float32Array): { rgba: Uint32Array; legend
   return { rgba, legend: { kind: 'numbers', low, high, ticks: ticks(low, high, 4) } };
 }
 
-// Eight colours for the largest groups, on dark and on light ground; the rest is grey.
+// Eight colours for the largest groups, for the dark and the light theme; all other groups are grey.
 const DARK = ['#e58fb1', '#d9a05b', '#b89cf0', '#7fc47f', '#9aa3ad', '#5fc6bd', '#6cb1ff', '#e6c067'];
 const LIGHT = ['#b8447a', '#a5631a', '#7449c9', '#34803a', '#5d6671', '#0b7f76', '#1c63c7', '#8a6a00'];
 const REST = { dark: '#62666d', light: '#9a9fa6' };

@@ -24,7 +24,7 @@ export interface MapTheme {
   edge: string;
   /** what is chosen */
   chosen: string;
-  /** a point without a colour of its own, 0xAABBGGRR */
+  /** the colour of points without their own colour, as 0xAABBGGRR */
   plain: number;
   /** red, green and blue of the density shading; then the opacity of a band and of a contour line */
   shade: { rgb: string; band: number; line: number };
@@ -76,7 +76,7 @@ export class PointMap {
   private readonly resize: ResizeObserver;
   private index = new GridIndex(new Float32Array(0), new Float32Array(0));
   private n = 0;
-  /** data = world * span + low, per axis */
+  /** for each axis: value = world coordinate * span + low */
   private low: [number, number] = [0, 0];
   private span: [number, number] = [1, 1];
   private raw: { x: ArrayLike<number>; y: ArrayLike<number> } | null = null;
@@ -133,7 +133,7 @@ export class PointMap {
     this.measure();
   }
 
-  /** 'webgl2', 'canvas' or 'none' */
+  /** how points are drawn: 'webgl2', 'canvas' or 'none' */
   get kind(): string {
     return this.points instanceof GlPoints ? 'webgl2' : this.points ? 'canvas' : 'none';
   }
@@ -254,7 +254,7 @@ export class PointMap {
     this.draw();
   }
 
-  /** Diameters in CSS pixels; null: all equal. */
+  /** Sets the diameters of the points in CSS pixels; null: all points have the same size. */
   setSizes(sizes: Float32Array | null): void {
     this.sizes = sizes && sizes.map((s) => s / 5);
     this.points?.setSizes(this.sizes);
@@ -347,7 +347,7 @@ export class PointMap {
     this.draw();
   }
 
-  /** What was drawn last, for tests: boxes in CSS pixels of the pane. */
+  /** Returns what the last frame shows, for tests: boxes in CSS pixels of the pane. */
   get drawn(): { labels: { text: string; x0: number; y0: number; x1: number; y1: number }[]; thumbs: { row: number; x0: number; y0: number; x1: number; y1: number }[]; inSight: number } {
     let inSight = 0;
     const [[x0, y0], [x1, y1]] = [this.toWorld(0, this.height), this.toWorld(this.width, 0)];
@@ -355,12 +355,12 @@ export class PointMap {
     return { labels: this.overlay.labelBoxes, thumbs: this.overlay.thumbBoxes, inSight };
   }
 
-  /** The place of a row in 0..1 of the pane at zoom 1, upwards. */
+  /** Returns the place of a row in 0..1 of the pane at zoom 1, with y upwards. */
   worldOf(row: number): [number, number] {
     return [this.index.x[row] as number, this.index.y[row] as number];
   }
 
-  /** The place of a row in CSS pixels of the pane. */
+  /** Returns the place of a row in CSS pixels of the pane. */
   placeOf(row: number): [number, number] {
     return this.place(row);
   }
@@ -369,13 +369,13 @@ export class PointMap {
     return this.options.axes ? AXES : { left: 0, right: 0, top: 0, bottom: 0 };
   }
 
-  /** CSS pixels of the whole world, per axis. */
+  /** Returns the size of the whole world in CSS pixels, for each axis. */
   private pixels(): [number, number] {
     const { left, right, top, bottom } = this.inset;
     return [Math.max(20, this.width - left - right) * this.at.zoom, Math.max(20, this.height - top - bottom) * this.at.zoom];
   }
 
-  /** The middle of the plot in CSS pixels. */
+  /** Returns the middle of the plot in CSS pixels. */
   private middle(): [number, number] {
     const { left, right, top, bottom } = this.inset;
     return [(left + this.width - right) / 2, (top + this.height - bottom) / 2];
@@ -401,7 +401,7 @@ export class PointMap {
     at.cx = clamp(at.cx);
     at.cy = clamp(at.cy);
     if (this.options.axes || at.zoom === 1) return;
-    // The middle two thirds of the pane hold at least one picture.
+    // Returns true if at least one picture is in the middle two thirds of the pane.
     const reach = 0.33 / at.zoom;
     let any = false;
     this.index.eachIn(at.cx - reach, at.cy - reach, at.cx + reach, at.cy + reach, (row) => {
@@ -486,7 +486,7 @@ export class PointMap {
     });
   }
 
-  /** The stride of this frame: 1, unless the map moves and the last frames took long. */
+  /** Returns the stride of this frame: 1, unless the map moves and the last frames took long. */
   private chooseStride(now: number): number {
     const stride = now - this.lastFrame < REST_MS ? this.detail.stride : 1;
     clearTimeout(this.restTimer);

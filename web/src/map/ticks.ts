@@ -1,6 +1,6 @@
 // Round numbers for axes.
 
-/** `whole`: only whole numbers */
+/** `whole`: true: only whole numbers get a tick */
 export function ticks(low: number, high: number, wanted: number, whole = false): { at: number; text: string }[] {
   const range = high - low;
   if (!(range > 0) || !Number.isFinite(range)) return [{ at: low, text: String(+low.toPrecision(4)) }];

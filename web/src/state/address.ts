@@ -18,7 +18,7 @@ export interface Place {
   compared: string[];
   /** whether the compared images are candidates of one prompt, compared in rounds */
   rounds?: boolean;
-  /** hash of the current image, or '' */
+  /** hash of the current image; '': there is none */
   at: string;
 }
 

@@ -233,7 +233,7 @@ export class App {
     this.filters.removeFacet('like');
   }
 
-  /** Searches for images like those of `rows`, or unlike them. */
+  /** Searches for images that are similar to those in `rows`, or dissimilar from them. */
   async findLike(rows: Iterable<number>, less = false): Promise<void> {
     if (!this.catalog.manifest?.search.like) return this.report('Search by picture needs goldpan explore and a catalog with embeddings.');
     await this.searchThenShow(() => this.search.byImages(rows, less));
@@ -266,7 +266,8 @@ export class App {
   /** The address of the view that is shown. */
   get address(): string {
     const { layout, filters, search, selection, catalog, comparing } = this;
-    void catalog.manifest; // after a reload of the catalog, the rows belong to other hashes
+    // reads the manifest, so that the address is computed again after a reload: rows then belong to other hashes
+    void catalog.manifest;
     const isHash = (key: string): boolean => key.length === 32;
     return writeAddress(
       {

@@ -78,7 +78,7 @@ export class Catalog {
     return this.manifest?.live === true && !this.manifest.readonly;
   }
 
-  /** A key of local storage for this catalog. */
+  /** Returns the name under which local storage keeps a setting of this catalog. */
   storageKey(what: string): string {
     return `goldpan:${what}:${location.pathname.replace(/[0-9a-f]{16,}|index\.html$/, '')}:${this.manifest?.catalog ?? ''}`;
   }
@@ -207,7 +207,7 @@ export class Catalog {
     return Uint32Array.from({ length: this.count }, (_, row) => row).filter((row) => !inside[row]);
   }
 
-  /** Rows of the slice at `place` in the manifest. */
+  /** Returns the rows of the slice at index `place` in the manifest. */
   rowsOfSlice(place: number): Uint32Array {
     return this.sliceRows.subarray(this.sliceFirst[place] ?? 0, this.sliceFirst[place + 1] ?? 0);
   }

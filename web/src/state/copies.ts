@@ -27,7 +27,7 @@ export interface CopyGroup {
   keep: number;
   /** true if the user chose which picture is kept */
   chosen: boolean;
-  /** rows that would be rejected */
+  /** rows of the group that would be rejected */
   reject: number[];
 }
 
@@ -76,7 +76,7 @@ export function planOf(group: { key: string; rows: number[] }, facts: CopyFacts,
   return { ...plan, reject: rows.filter((row) => fateOf(row, plan, facts) === 'would go') };
 }
 
-/** "2 pictures would be rejected. 1 of them is your pick: it stays." */
+/** Returns a sentence such as "2 pictures would be rejected. Another is your pick: it stays." */
 export function outcome(groups: CopyGroup[], facts: CopyFacts): string {
   const count = (fate: Fate): number => groups.reduce((n, group) => n + group.rows.filter((row) => fateOf(row, group, facts) === fate).length, 0);
   const reject = groups.reduce((n, group) => n + group.reject.length, 0);

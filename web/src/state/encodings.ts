@@ -14,7 +14,7 @@ export interface ColourScale {
   legend: Legend;
 }
 
-/** The name of the colours by mark. */
+/** The name under which settings store the colouring by mark. */
 export const BY_MARK = 'flag';
 
 export function colourScale(catalog: Catalog, marks: Marks, similarity: Float32Array | null, name: string, dark: boolean): ColourScale | null {
@@ -41,7 +41,7 @@ function byMark(catalog: Catalog, marks: Marks, dark: boolean): ColourScale {
   return { title: 'Mark', rgba, legend: colourWords(names.map((text, i) => ({ text, colour: colours[i] as string }))) };
 }
 
-/** Diameters of 3 to 14 pixels, from the 2nd to the 98th percentile of the values. */
+/** Returns diameters of 3 to 14 pixels, which span the 2nd to the 98th percentile of the values. */
 export function pointSizes(catalog: Catalog, name: string): Float32Array | null {
   const column = name ? catalog.lookup(name) : undefined;
   if (!column) return null;

@@ -14,7 +14,7 @@ export interface FilterState {
 
 const MARK_WORDS: Record<Mark, string> = { undecided: 'undecided', picked: 'picked', rejected: 'rejected', suggested: 'suggested' };
 
-/** Two filters of one facet replace each other. */
+/** A new filter replaces the earlier filter of the same facet. */
 export function facetOf(filter: Filter): string {
   return 'column' in filter ? `${filter.kind}:${filter.column}` : filter.kind;
 }

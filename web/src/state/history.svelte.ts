@@ -137,7 +137,7 @@ export class History {
   }
 }
 
-/** The facet that a step changed by a slider or a text field, or ''. */
+/** Returns the facet that a step changed with a slider or a text field; '': none. */
 function edited({ before, after }: { before: FilterState; after: FilterState }): string {
   const changed = [...before.list.filter((one) => !after.list.includes(one)), ...after.list.filter((one) => !before.list.includes(one))];
   const facets = new Set(changed.map(facetOf));

@@ -51,7 +51,7 @@ export class Order {
   readonly rows = $derived(this.arranged.rows);
   /** the rows of Review; empty in other views */
   readonly promptRows = $derived(this.arranged.prompts);
-  /** place of each row in `rows`, NONE: not shown; [count] */
+  /** index of each row in `rows`; NONE: the row is not shown; [count] */
   private readonly places = $derived.by(() => {
     const places = new Uint32Array(this.catalog.count).fill(NONE);
     this.rows.forEach((row, place) => (places[row] = place));

@@ -26,7 +26,7 @@ export class Outbox {
     this.keep();
   }
 
-  /** The server confirmed `ratings`; ratings changed since then stay. */
+  /** Removes `ratings`, which the server has confirmed. Ratings that have changed since they were sent stay. */
   done(ratings: Rating[]): void {
     for (const rating of ratings) if (this.waiting.get(rating.hash) === rating) this.waiting.delete(rating.hash);
     this.keep();

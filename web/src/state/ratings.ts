@@ -4,7 +4,7 @@ import type { Outbox } from './outbox';
 
 export interface Change {
   rows: Uint32Array;
-  /** before and after, [rows] each */
+  /** the values before and after the change, [rows] each */
   flags: [Int8Array, Int8Array];
   stars: [Uint8Array, Uint8Array];
 }
@@ -15,7 +15,7 @@ export interface Marking {
   stars?: number;
 }
 
-/** The server at this address has another catalog than this page. */
+/** The error that the server at this address has another catalog than this page. */
 export class OtherCatalog extends Error {}
 
 export class Ratings {
@@ -36,7 +36,7 @@ export class Ratings {
   suspect = false;
   /** Throws OtherCatalog if the server has another catalog now, or why it does not answer. */
   verify: () => Promise<void> = () => Promise.resolve();
-  /** null: ratings are not sent to a server */
+  /** stores unconfirmed ratings; null: ratings are not sent to a server */
   private readonly outbox: Outbox | null;
 
   constructor(
@@ -138,7 +138,7 @@ export class Ratings {
     }
   }
 
-  /** `side` 1: the marks after the change; 0: those before. */
+  /** Applies the marks after the change (`side` 1) or before it (`side` 0). */
   apply(change: Change, side: 0 | 1): void {
     const list: Rating[] = [];
     change.rows.forEach((row, i) => {

@@ -49,7 +49,7 @@ export class Selection {
     return rowsOf(this.mask);
   }
 
-  /** Chosen rows in the order of the view. */
+  /** Returns the chosen rows in the order of the view. */
   rowsInOrder(): Uint32Array {
     const { mask } = this;
     return this.order.rows.filter((row) => mask[row] === 1);
@@ -85,7 +85,7 @@ export class Selection {
     this.current = row;
   }
 
-  /** The rows that an action works on. */
+  /** Returns the rows to which an action applies. */
   target(): Uint32Array {
     const { mask } = this.filters;
     const rows = this.rows().filter((row) => mask[row] === 1);

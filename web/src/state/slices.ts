@@ -38,7 +38,7 @@ export function odds(p: number): string {
   return `1 time in ${Math.round(+(1 / p).toPrecision(2)).toLocaleString('en')}`;
 }
 
-/** "9 pictures score 10 above the average of fish." */
+/** Returns a sentence such as "9 pictures score 10 above the average of fish." */
 export function aboutSlice({ support, drop, category }: Slice): string {
   const size = Math.abs(drop);
   const by = size >= 1 ? Math.round(size) : +size.toPrecision(1);

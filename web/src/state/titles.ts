@@ -32,7 +32,7 @@ export function tableColumns(catalog: Catalog): ColumnInfo[] {
   });
 }
 
-/** False as long as the columns are not loaded. */
+/** Returns whether the values of two columns differ; false as long as they are not loaded. */
 function differ(catalog: Catalog, one: ColumnInfo, two: ColumnInfo): boolean {
   const [a, b] = [catalog.lookup(one.name), catalog.lookup(two.name)];
   if (!a || !b) return false;

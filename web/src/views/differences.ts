@@ -32,7 +32,7 @@ export function wordsOf(a: string, b: string): [Word[], Word[]] {
   return [left, right];
 }
 
-/** A setting as people write it: "cfg_scale" is "CFG scale". */
+/** Returns the name of a setting as people write it: "CFG scale" for "cfg_scale". */
 export function settingName(name: string): string {
   const text = name.replaceAll('_', ' ').replace(/^cfg\b/i, 'CFG');
   return text.charAt(0).toUpperCase() + text.slice(1);

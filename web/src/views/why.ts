@@ -8,7 +8,7 @@ export const CLOSE = 3;
 /** "second", "11th" */
 export const placeName = (place: number): string => PLACES[place - 1] ?? `${place}th`;
 
-/** `reason`: what goldpan wrote when it picked, or null. */
+/** `reason`: the reason that goldpan stored with its pick, or null. */
 export function whyOf(row: number, reason: string | null): string {
   const apart = catalog.apart(row);
   if (apart) return `Set apart: ${apart}. It is not scored and never suggested.`;
