@@ -26,8 +26,11 @@ static const gp_bpe *mini(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    enum { CONTEXT = 20, MOST = 320 /* maximum size of an input in bytes: enough to reach every rule, and a run takes
-                                     * less than 2 ms */ };
+    enum {
+        CONTEXT = 20,
+        MOST = 320 /* maximum size of an input in bytes: enough to reach every rule, and a run takes
+                                     * less than 2 ms */
+    };
     const gp_bpe *bpe = mini();
     int32_t *ids, cut[CONTEXT];
     size_t n, kept, full;
