@@ -6,7 +6,7 @@
 #include "base/status.h"
 
 double gp_clock_now(void); /* monotonic time in seconds */
-/* CPU time in seconds of the calling thread, and of the whole process. */
+/* CPU time in seconds: of the calling thread, and of the whole process. */
 double gp_clock_thread_cpu(void);
 double gp_clock_process_cpu(void);
 /* Waits `seconds`, and calls go_on (may be NULL) at the start, ten times a second and at the end.  Returns false if

@@ -341,12 +341,12 @@ gp_status gp_atomic_file_set_time(gp_atomic_file *file, struct timespec modified
 {
     const struct timespec times[2] = {modified, modified};
     GP_TRY(flush(file, err));
-    (void)futimens(file->fd, times); /* optional: a failure is ignored */
+    (void)futimens(file->fd, times); /* optional, so a failure is ignored */
     return GP_OK;
 }
 
-/* Renames the temporary file unless the new name exists.  File systems without RENAME_NOREPLACE (NFS) have hard links;
- * file systems without hard links (exFAT) have RENAME_NOREPLACE. */
+/* Renames the temporary file unless the new name exists.  Where RENAME_NOREPLACE is missing (NFS), uses a hard link.
+ * File systems without hard links (exFAT) have RENAME_NOREPLACE. */
 static bool rename_new(const char *from, const char *to)
 {
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return true;

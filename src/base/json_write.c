@@ -56,7 +56,7 @@ void gp_json_put_real(gp_str *out, double value)
         gp_str_puts(out, "null");
         return;
     }
-    if (value == 0) { /* "-0" would read back as an integer */
+    if (value == 0) { /* negative zero needs ".0", because "-0" would be read back as an integer */
         gp_str_puts(out, signbit(value) ? "-0.0" : "0");
         return;
     }

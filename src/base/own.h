@@ -18,10 +18,10 @@
  * NAME-marks.jsonl.  Owned; NULL when out of memory. */
 char *gp_marks_path(const char *catalog);
 
-/* The image names in the GP_MARK_EXPORT file of a folder, sorted. */
+/* The image names in the GP_MARK_EXPORT file of a folder, in sorted order. */
 typedef struct gp_own_names {
     char *text;   /* owned, gp_own_names_clear */
-    char **names; /* [count] pointers into text */
+    char **names; /* [count] pointers into `text` */
     size_t count;
 } gp_own_names;
 /* Reads the names; if the folder has no GP_MARK_EXPORT file, *out is empty.  Errors: MEMORY, IO, LIMIT. */

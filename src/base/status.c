@@ -10,7 +10,7 @@
 
 enum {
     ROOM = 2 * sizeof((gp_error *)0)->message,
-    FORMAT_ROOM = 512, /* bytes of a format without its path */
+    FORMAT_ROOM = 512, /* maximum bytes of a format after its path is removed */
 };
 
 /* The texts of an error message under construction. */

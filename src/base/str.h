@@ -56,7 +56,7 @@ void gp_note_say(gp_note_fn note, void *user, const char *code, uint64_t count, 
 
 /* Returns the value of a hexadecimal digit, or -1. */
 int gp_hex_digit(char c);
-/* Parse numbers.  The whole text must be the number. */
+/* Parse numbers.  The whole text must be one number. */
 bool gp_parse_u64(const char *text, uint64_t *out);
 bool gp_parse_i64(const char *text, int64_t *out);
 bool gp_parse_double(const char *text, double *out); /* independent of the locale */

@@ -38,7 +38,7 @@ gp_status gp_task_each(const gp_task *task, void (*body)(void *user, int index),
 int gp_task_threads(const gp_task *task);
 bool gp_task_stopped(const gp_task *task);
 void gp_task_add(gp_task *task, uint64_t units);
-/* GP_ERR_STOPPED if a stop was requested. */
+/* Returns GP_ERR_STOPPED if a stop was requested. */
 gp_status gp_task_check(const gp_task *task, gp_error *err);
 
 #endif

@@ -21,7 +21,7 @@ typedef struct gp_chunks {
     /* number of metadata entries that have a wrong checksum or cannot be read, whether kept or skipped */
     size_t damaged;
 } gp_chunks;
-/* The caller frees *out with gp_chunks_clear. */
+/* Reads the metadata texts of a file. The caller frees *out with gp_chunks_clear. */
 gp_status gp_image_read_chunks(const uint8_t *bytes, size_t size, gp_chunks *out, gp_error *err);
 void gp_chunks_clear(gp_chunks *chunks);
 /* Returns the first chunk with this key, or NULL. */

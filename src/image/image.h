@@ -41,8 +41,8 @@ gp_status gp_image_decode_bytes(const uint8_t *bytes, size_t size, uint64_t max_
 
 /* Like gp_image_decode_bytes, but decodes JPEG at 1/reduce of both sides, rounded up, with smaller inverse DCTs.
  * reduce: 1, 2, 4 or 8. The pixels differ from Pillow's, so this is only for fast decoding (preprocess.h). Other
- * formats are decoded at full size: PNG has no scaled decoding, and libwebp's takes as long as full decoding
- * (docs/performance.md). */
+ * formats are decoded at full size: PNG has no scaled decoding, and scaled decoding by libwebp takes as long as full
+ * decoding (docs/performance.md). */
 gp_status gp_image_decode_reduced(const uint8_t *bytes, size_t size, uint64_t max_pixels, uint32_t reduce,
                                   gp_pixels *out, gp_error *err);
 

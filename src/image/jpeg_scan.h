@@ -10,7 +10,8 @@ typedef struct gp_jpeg_info {
     int components; /* 1 gray, 3 colour, 4 CMYK or YCCK */
 } gp_jpeg_info;
 
-/* Errors: FORMAT, UNSUPPORTED (12 bits per sample, or other than 1, 3 or 4 channels). It does not check the size. */
+/* Reads the header without checking the size. Errors: FORMAT, UNSUPPORTED (12 bits per sample, or other than 1, 3 or 4
+ * channels). */
 gp_status gp_jpeg_scan(const uint8_t *bytes, size_t size, gp_jpeg_info *out, gp_error *err);
 
 typedef struct gp_jpeg_segment {

@@ -32,8 +32,9 @@ typedef struct scan {
     uint64_t max_pixels;
     gp_png_info *header;
     bool have_header;
-    bool animation, fctl_first; /* the file has a valid acTL chunk; an fcTL chunk came before IDAT */
-    bool sequence_gap;          /* an animation chunk with a wrong CRC was skipped, so a sequence number is missing */
+    /* animation: the file has a valid acTL chunk; fctl_first: an fcTL chunk came before IDAT */
+    bool animation, fctl_first;
+    bool sequence_gap; /* an animation chunk with a wrong CRC was skipped, so a sequence number is missing */
     uint32_t frames;
     int64_t sequence; /* sequence number of the last animation chunk; -1 before the first */
 } scan;

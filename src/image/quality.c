@@ -169,7 +169,7 @@ static double luma_at(const gp_pixels *p, uint32_t x, uint32_t y)
     return luma_of(p->rgb + ((size_t)y * p->width + x) * 3);
 }
 
-/* Covariance of luma between pixels that lie (dx, dy) apart. */
+/* Returns the covariance of the luma of two pixels that lie (dx, dy) apart. */
 static double covariance(const gp_pixels *p, double mean, uint32_t dx, uint32_t dy)
 {
     double sum = 0;

@@ -18,9 +18,9 @@
 
 enum { WEIGHT_BITS = 22 };
 
-/* Weights of n consecutive outputs of one axis. */
+/* Weights of n consecutive output pixels along one axis. */
 typedef struct axis_weights {
-    int32_t *first, *count; /* [n] first input, and number of inputs */
+    int32_t *first, *count; /* [n] for each output: its first input, and the number of its inputs */
     int32_t *weight;        /* [n, taps] */
     size_t taps;
 } axis_weights;
@@ -206,7 +206,8 @@ gp_status gp_resize_rgb_window(const uint8_t *in, uint32_t in_w, uint32_t in_h, 
     gp_status st = GP_OK;
     job t = {.in = in, .in_w = in_w, .in_h = in_h, .out_w = out_w, .out_h = out_h, .x = x, .y = y, .w = w, .h = h};
     if (in_w == 0 || in_h == 0 || in_w > INT32_MAX || in_h > INT32_MAX || out_w > INT32_MAX || out_h > INT32_MAX)
-        return gp_fail(err, GP_ERR_LIMIT, "cannot resize %ux%u to %ux%u pixels", in_w, in_h, out_w, out_h);
+        return gp_fail(err, GP_ERR_LIMIT, "cannot resize %ux%u to %ux%u pixels: each side must be 1 to 2147483647",
+                       in_w, in_h, out_w, out_h);
     assert(w > 0 && h > 0 && x <= out_w && w <= out_w - x && y <= out_h && h <= out_h - y);
     const size_t row = (size_t)in_w * 3;
     if (in_w != out_w) GP_TRY_GOTO(axis_init(&t.across, in_w, out_w, x, w, filter, err));

@@ -62,23 +62,23 @@ typedef struct gp_kernels {
      * pixel. */
     void (*unfilter)(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp, int type);
 
-    /* Resampling as in Pillow: out pixel x = clamp8((2^21 + sum_j in[first[x] + j] * weight[x*taps + j]) >> 22), for
-     * j < count[x].  Sums fit in 32 bits, weights in 30.
-     * resample_h: RGB rows in [rows,in_w,3] -> out [rows,out_w,3]; rows are in_stride and out_stride bytes apart.
-     * resample_v: rows first..first+count-1 of in, `stride` bytes apart -> one row out [width] bytes. */
+    /* Resampling as in Pillow: out pixel x = clamp8((2^21 + sum_j in[first[x] + j] * weight[x*taps + j]) >> 22), for j
+     * < count[x].  Sums fit in 32 bits, and weights in 30 bits. resample_h: RGB rows in [rows,in_w,3] -> out
+     * [rows,out_w,3]; rows are in_stride and out_stride bytes apart. resample_v: rows first..first+count-1 of in,
+     * `stride` bytes apart -> one row out [width] bytes. */
     void (*resample_h)(const uint8_t *in, size_t in_stride, size_t in_w, uint8_t *out, size_t out_stride, size_t rows,
                        size_t out_w, const int32_t *first, const int32_t *count, const int32_t *weight, size_t taps);
     void (*resample_v)(const uint8_t *in, size_t stride, uint8_t *out, size_t width, int32_t first, int32_t count,
                        const int32_t *weight);
 
-    /* One row of n RGB pixels to normalised planes: plane c gets out[c * plane + i] = table[c][rgb[3*i + c]], with
-     * table[c][v] = (float32(v/255) - mean[c]) / std[c]. */
+    /* Converts a row of n RGB pixels to normalised planes: plane c gets out[c * plane + i] = table[c][rgb[3*i + c]],
+     * with table[c][v] = (float32(v/255) - mean[c]) / std[c]. */
     void (*normalise)(const uint8_t *rgb, size_t n, const float *table, float *out, size_t plane);
 
-    /* Conversions, exact also for subnormals, infinities and NaN. */
+    /* Conversions of n numbers; exact also for subnormals, infinities and NaN. */
     void (*f16_to_f32)(const uint16_t *in, float *out, size_t n);
     void (*bf16_to_f32)(const uint16_t *in, float *out, size_t n);
-    void (*f32_to_bf16)(const float *in, uint16_t *out, size_t n); /* nearest even; NaN stays NaN (quiet) */
+    void (*f32_to_bf16)(const float *in, uint16_t *out, size_t n); /* rounds to nearest even; NaN stays NaN (quiet) */
 
     /* Layer norm of rows: y = (x - mean) / sqrt(var + eps) * gain + bias.  x, y [n,d] may be the same array; gain,
      * bias [d].  Mean and variance are computed in two passes, with sums in double. */
@@ -129,7 +129,8 @@ typedef struct gp_kernels {
                           float *moved, float *tail_moved);
     /* Dot product in double.  Each product of two floats is exact in double. */
     double (*dot)(const float *a, const float *b, size_t n);
-    /* sum (a[i] - b[i])^2 in double.  Bit-identical if a and b are exchanged, and in every table. */
+    /* Returns the sum of (a[i] - b[i])^2 in double.  The result is bit-identical if a and b are exchanged, and in
+     * every table. */
     double (*distance2)(const float *a, const float *b, size_t n);
 } gp_kernels;
 

@@ -17,7 +17,7 @@ enum { GP_PEAK_SUMS = 12, GP_PEAK_TILES = 6 /* of AMX */ };
 double gp_peak_fp32_c(uint64_t rounds);
 double gp_peak_fp32_avx2(uint64_t rounds);
 double gp_peak_fp32_avx512(uint64_t rounds);
-/* x86/peak_avx2.c, x86/peak_avx512.c, x86/peak_amx.c */
+/* loops of x86/peak_avx2.c, x86/peak_avx512.c and x86/peak_amx.c */
 double gp_peak_int8_avx2(uint64_t rounds);
 double gp_peak_int8_vnni(uint64_t rounds);
 double gp_peak_bf16_avx512(uint64_t rounds);

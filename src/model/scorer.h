@@ -51,7 +51,7 @@ void gp_scorer_run(const gp_scorer *scorer, const gp_scorer_batch *batch, double
 
 /* Writes the id of the default scorer of an encoder to out [size]. */
 void gp_scorer_default_id(const gp_encoder *encoder, char *out, size_t size);
-/* CLIP scores: 100 * max(cosine, 0) of each pair of rows [n,d] -> scores [n]. */
+/* Computes CLIP scores: 100 * max(cosine, 0) of each pair of rows [n,d] -> scores [n]. */
 void gp_scorer_clip_scores(const float *images, const float *texts, size_t n, size_t d, double *scores);
 
 #endif

@@ -44,7 +44,7 @@ typedef struct gp_block {
 typedef struct gp_tower {
     gp_tower_config size;
     gp_block *blocks;      /* [layers] */
-    gp_norm last;          /* post-norm: post_layernorm (image), final_layer_norm (text) */
+    gp_norm last;          /* post-norm; in checkpoints post_layernorm (image) or final_layer_norm (text) */
     gp_linear *projection; /* [e, d], no bias */
     float *positions;      /* [t, d] image, [context, d] text */
 } gp_tower;
@@ -54,7 +54,7 @@ typedef struct gp_weights {
     gp_tower image, text;
     gp_linear *patch;     /* [d, 3*p*p], no bias */
     float *class_token;   /* [d] */
-    gp_norm first;        /* pre-norm of the image tower: pre_layrnorm */
+    gp_norm first;        /* pre-norm of the image tower; in checkpoints pre_layrnorm */
     uint8_t *token_table; /* [vocabulary, d] as stored, because it is large and few rows are read at a time */
     gp_dtype token_dtype;
     gp_arena floats;    /* memory of all float arrays above */

@@ -104,7 +104,7 @@ typedef struct loader {
     gp_precision precision;
     gp_engine engine;
     const gp_tensor *image[IMAGE_TENSORS], *text[TEXT_TENSORS];
-    block_tensors *blocks; /* [image layers + text layers] */
+    block_tensors *blocks; /* [image layers + text layers] tensors of each block */
     gp_error *err;
 } loader;
 

@@ -141,7 +141,7 @@ out:
 typedef struct merging {
     size_t c, d;
     double *centroid; /* [c, d] */
-    double *size;     /* [c] rows; 0: the cluster was merged into another one */
+    double *size;     /* [c] number of rows; 0: the cluster was merged into another one */
     uint32_t *near;   /* [c] each cluster's nearest other cluster */
     double *distance; /* [c] squared distance to the nearest other cluster */
     uint32_t *into;   /* [c] the cluster that now contains this one */

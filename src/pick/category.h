@@ -17,8 +17,8 @@ typedef struct gp_categories {
 } gp_categories;
 void gp_categories_clear(gp_categories *categories);
 
-/* One category for each distinct word.  words [n]; NULL or "": no category.  Categories are sorted by descending size,
- * equal sizes by name. */
+/* Makes one category for each distinct word. words [n]; NULL or "": no category.  Categories are sorted by descending
+ * size, equal sizes by name. */
 gp_status gp_categories_from_words(const char *const *words, size_t n, const char *source, gp_categories *out,
                                    gp_error *err);
 /* Like gp_categories_from_words, for a column of a table.  The source names the column.  A note says if the column has
@@ -49,8 +49,8 @@ gp_status gp_categories_from_levels(const uint32_t *labels, const uint32_t *size
 gp_status gp_categories_from_clusters(const uint32_t *labels, const uint32_t *sizes, size_t levels, size_t n,
                                       const float *vectors, size_t d, size_t least, size_t most, gp_categories *out,
                                       gp_error *err);
-/* The merging of gp_categories_from_clusters.  labels [n]: cluster of each row, below `clusters`.  merged [n]: category
- * of each row. */
+/* Does the merging for gp_categories_from_clusters. labels [n]: cluster of each row, below `clusters`. merged [n]:
+ * category of each row. */
 typedef struct gp_category_cut {
     size_t count;
     double silhouette, largest; /* largest: share of all rows in the largest category, 0..1 */

@@ -168,8 +168,8 @@ static void put_not_in_slice(gp_str *s, const gp_pick_decision *v)
         bool one = v->slice_support == 1;
         gp_str_printf(s, " does not stand out: its %u %s ", v->slice_support,
                       gp_plural(v->slice_support, "image", "images"));
-        if (isnan(v->limit))
-            gp_str_puts(s, one ? "is too few" : "are too few"); /* fewer than options->min_support */
+        if (isnan(v->limit)) /* the slice has fewer images than options->min_support */
+            gp_str_puts(s, one ? "is too few" : "are too few");
         else
             gp_str_printf(s, "%s mean %.2f, less than %.2f", one ? "has" : "have", v->slice_value, v->limit);
         gp_str_printf(s, " (mean %.2f ", v->overall);

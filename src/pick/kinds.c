@@ -19,7 +19,8 @@ typedef struct kinds {
     double *mean;    /* [c, d] mean of the cluster's centred rows */
     double *size;    /* [c] number of rows of the fine cluster */
     float *distance; /* [c, c] distance between means */
-    double *cost;    /* [c, c] increase of the sum of squares by merging a pair (Ward 1963); INFINITY: no merge */
+    /* [c, c] increase of the sum of squares by merging a pair (Ward 1963); INFINITY: the pair cannot be merged */
+    double *cost;
     /* [c] number of rows of the cluster with all clusters that were merged into it; 0: it was merged into another
      * one */
     double *weight;
@@ -182,7 +183,8 @@ static double silhouette(const kinds *k, const uint32_t *label, size_t count, do
 
 /* The quality of a cut.  Cuts are compared by tier first, then by silhouette. */
 typedef struct cut_quality {
-    int tier; /* 2: no cluster is too large or too small; 1: none is too large; 0: some are too large */
+    /* 2: no cluster is too large or too small; 1: some are too small, but none is too large; 0: some are too large */
+    int tier;
     double silhouette, largest;
     size_t merges;
 } cut_quality;

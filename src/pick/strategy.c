@@ -71,14 +71,15 @@ typedef struct run {
     const gp_pick_options *o;
     gp_pick_decision *decisions; /* [n] */
     double *value;               /* [n] value by which candidates are compared; NaN: none */
-    uint32_t *slice;             /* [n] slice of the candidate; NONE: in no slice, or a strategy without slices */
-    double *slice_mean;          /* [slices] */
-    uint32_t *slice_scored;      /* [slices] number of scored rows */
+    /* [n] slice of the candidate; NONE: it is in no slice, or the strategy has no slices */
+    uint32_t *slice;
+    double *slice_mean;     /* [slices] */
+    uint32_t *slice_scored; /* [slices] number of scored rows */
     /* [categories + 1] mean score of each category; the last number is the mean of all candidates */
     double *mean;
     /* [categories + 1] minimum mean that a slice needs to qualify, if it is compared with this category */
     double *limit;
-    uint32_t *key[GROUPINGS];  /* [n] number of the candidate's prompt, slice, category; NONE: none */
+    uint32_t *key[GROUPINGS];  /* [n] number of the candidate's prompt, slice, category; NONE: the candidate has none */
     uint32_t *rank[GROUPINGS]; /* [n] rank among the candidates with the same key; 0: no value */
     uint32_t *of[GROUPINGS];   /* [n] number of candidates that have the same key and a value */
     tally *tallies[GROUPINGS]; /* picks so far for each key: each prompt, slice, category */
@@ -437,7 +438,7 @@ static void count_for_prompt(const run *r, uint32_t i, const tally *copies)
     p->count++, p->last = i;
 }
 
-/* Processes the candidates from best to worst.  to: the last grouping whose limit is applied. */
+/* Processes the candidates from best to worst. to: the last grouping whose limit is applied in this pass. */
 static gp_status run_filters(const run *r, grouping to, gp_error *err)
 {
     tally *copies = gp_mem_zero(r->in->n, sizeof *copies);

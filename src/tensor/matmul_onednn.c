@@ -355,7 +355,7 @@ typedef struct trial {
     float *weight; /* [out, in], then the bias [out] */
     float *x;      /* [BLOCK, in], float or bf16 */
     float *y;      /* [BLOCK, out] results */
-    float *one;    /* [out] result of the first row of the last piece */
+    float *one;    /* [out] first result row of the last piece, with which all other rows are compared */
     uint8_t *scratch;
 } trial;
 

@@ -23,7 +23,8 @@ gp_status gp_an_linkage(const float *rows, size_t n, size_t d, const gp_hdbscan_
 gp_status gp_an_condense(const gp_merge *merges, size_t n, size_t min_size, gp_hdbscan_edge **edge, size_t *edges,
                          gp_error *err);
 
-/* Selects clusters of the condensed tree in `out`, and adds the label, strength and outlier score of each row to it. */
+/* Selects clusters of the condensed tree that `out` holds.  Adds the label, strength and outlier score of each row to
+ * `out`. */
 gp_status gp_an_select(gp_hdbscan_tree *out, const gp_hdbscan_options *options, gp_error *err);
 
 #endif

@@ -14,10 +14,11 @@
 typedef struct selector {
     const gp_hdbscan_tree *t;
     const gp_hdbscan_options *o;
-    size_t clusters;             /* clusters of the tree, including the root */
-    uint32_t *parent;            /* [clusters] */
-    double *birth;               /* [clusters] lambda at which the cluster splits from its parent */
-    double *stability;           /* [clusters] excess of mass: sum over rows of (lambda of leaving - birth) */
+    size_t clusters;  /* clusters of the tree, including the root */
+    uint32_t *parent; /* [clusters] */
+    double *birth;    /* [clusters] lambda at which the cluster splits from its parent */
+    /* [clusters] excess of mass: sum over rows of (lambda at which the row leaves - birth) */
+    double *stability;
     double *death;               /* [clusters] largest lambda at which a row or child leaves the cluster */
     bool *has_children, *chosen; /* [clusters] */
 } selector;
@@ -45,9 +46,9 @@ static void read_tree(selector *s)
     }
 }
 
-/* Chooses the disjoint clusters with the largest sum of stabilities.  From the leaves to the root, a cluster is chosen
- * unless the best choice among its descendants has a larger sum.  best, below [clusters] are scratch: the best sum of
- * the cluster with its descendants, and of its descendants alone. */
+/* Chooses the disjoint clusters with the largest sum of stabilities.  Goes from the leaves to the root, and chooses a
+ * cluster unless the best choice among its descendants has a larger sum.  Scratch: best [clusters] is the best sum of
+ * a cluster and its descendants, below [clusters] that of its descendants alone. */
 static void excess_of_mass(selector *s, double *best, double *below)
 {
     size_t first = s->o->allow_single ? 0 : 1;
@@ -74,7 +75,7 @@ static void choose_leaves(selector *s)
 }
 
 /* Returns the nearest ancestor of `c` that split from its parent at a distance above epsilon.  If there is none,
- * returns the root with allow_single, else the last ancestor below the root (or `c` itself). */
+ * returns the root if allow_single is set; else the ancestor just below the root, which may be `c` itself. */
 static size_t ancestor_beyond_epsilon(const selector *s, size_t c)
 {
     for (;;) {

@@ -87,7 +87,7 @@ static gp_status first_level(builder *b, gp_error *err)
     return gp_alloc((void **)&b->means, b->sizes[0] * b->d, sizeof(double), "the hierarchy", err);
 }
 
-/* Adds one level.  *more: false if no further level can be built. */
+/* Adds one level to the hierarchy.  *more: false if no further level can be built. */
 static gp_status next_level(builder *b, bool *more, gp_error *err)
 {
     size_t t = b->levels;

@@ -56,7 +56,7 @@ typedef struct spanner {
     uint32_t *near; /* [n, k] */
     double *norms;  /* [n] cosine only */
     double *core;   /* [n] */
-    double *bound;  /* [n] lower bound of the distance to all rows not in `near` */
+    double *bound;  /* [n] lower bound of the distances to the rows that are not in `near` */
     double *best;   /* [n] rows outside the tree: length of the shortest edge found so far to the tree */
     uint32_t *from; /* [n] row in the tree at the other end of that edge */
     int64_t *order; /* [n] position at which the row entered the tree, or OUTSIDE */
@@ -166,7 +166,8 @@ static gp_status find_neighbours(spanner *s, const gp_hdbscan_options *o, gp_err
     for (uint32_t i = 0; i < s->n; i++) {
         const uint32_t *ids = s->near + i * s->k;
         s->core[i] = distance(s, i, ids[samples - 1]);
-        /* the bound is slightly less than this distance, because the k-NN search rounds distances differently */
+        /* slightly less than the distance to the last neighbour, because the k-NN search rounds distances
+         * differently */
         s->bound[i] = s->k == s->n - 1 ? INFINITY : distance(s, i, ids[s->k - 1]) * (1 - 1e-10) - 1e-13;
     }
 out:
@@ -279,7 +280,7 @@ static void compare_panel(spanner *s, size_t panel, float *tile)
     }
 }
 
-/* Compares the block with panels.  Each panel belongs to one thread, so rows need no lock. */
+/* Compares the block with panels of rows outside the tree.  One thread handles a panel, so its rows need no lock. */
 static void compare_thread(void *user, int index)
 {
     enum { AT_ONCE = 8 };

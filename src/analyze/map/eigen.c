@@ -104,8 +104,8 @@ static void orthonormalise(subspace *s)
     }
 }
 
-/* Multiplies x by the Chebyshev polynomial of the operator, which is scaled so that [lower_bound, cut] becomes [-1, 1].
- */
+/* Multiplies x by the Chebyshev polynomial of the operator.  The operator is scaled so that [lower_bound, cut] becomes
+ * [-1, 1]. */
 static void filter(subspace *s, double lower_bound, double cut)
 {
     double centre = (cut + lower_bound) / 2, half = (cut - lower_bound) / 2;

@@ -5,8 +5,8 @@
 
 #include "base/status.h"
 
-/* Eigenvalues of symmetric a [n, n] (overwritten) in descending order, and eigenvectors as columns of vectors [n, n].
- * Cyclic Jacobi method. */
+/* Computes the eigenvalues of symmetric a [n, n] in descending order, and the eigenvectors as columns of vectors [n,
+ * n], by the cyclic Jacobi method.  Overwrites a. */
 void gp_an_jacobi(double *a, size_t n, double *values, double *vectors);
 
 /* Computes out [n, m] = operator * in [n, m]. */

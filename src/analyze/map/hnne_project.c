@@ -145,7 +145,7 @@ static void place_children(double *x, size_t n, size_t dims, const uint32_t *par
     }
 }
 
-/* mean [clusters, dims]: mean position of the rows of each cluster of a level. */
+/* Computes mean [clusters, dims]: the mean position of the rows of each cluster of a level. */
 static void level_means(const double *points, size_t n, size_t dims, const uint32_t *label, size_t clusters,
                         double *mean, double *members)
 {

@@ -8,14 +8,14 @@
 typedef struct gp_pca_fit {
     size_t d, dims;
     double *mean; /* [d] */
-    /* [d] divisor of each column: 1, or, if standardised, the column's population standard deviation (1 if that is
-     * 0) */
+    /* [d] divisor of each column: 1. With `standardise`: the column's population standard deviation, or 1 if the
+     * deviation is 0. */
     double *scale;
     double *components; /* [dims, d] unit vectors; the loading with the largest absolute value is positive */
     double *variances;  /* [dims] */
 } gp_pca_fit;
-/* rows [n, d], dims <= d.  task: may be NULL.  The caller frees *out with gp_an_pca_clear.  Cost: n * d * d operations,
- * d * d doubles. */
+/* Fits a principal component analysis to rows [n, d]; dims <= d. task: may be NULL. The caller frees *out with
+ * gp_an_pca_clear.  Cost: n * d * d operations, and memory of d * d doubles. */
 gp_status gp_an_pca_fit(const float *rows, size_t n, size_t d, size_t dims, bool standardise, gp_task *task,
                         gp_pca_fit *out, gp_error *err);
 /* Returns the units of work that gp_an_pca_fit adds to its task. */

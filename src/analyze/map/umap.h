@@ -28,9 +28,9 @@ gp_status gp_an_fuzzy_graph(const uint32_t *ids, const float *distances, size_t 
  * min_dist, exp(-(d - min_dist) / spread) beyond. */
 void gp_an_curve(double min_dist, double spread, double *a, double *b);
 
-/* Spectral initialisation: out [n, dims] are eigenvectors 2 .. dims + 1 of the normalised Laplacian.  *parts: number of
- * connected components.  Does not write to `out` if there is more than one component, or if n is at most dims + 2.
- * Returns GP_ERR_NOT_FOUND if the eigenvectors do not converge. */
+/* Computes initial positions by spectral initialisation: out [n, dims] are eigenvectors 2 .. dims + 1 of the
+ * normalised Laplacian.  *parts: number of connected components.  Does not write to `out` if there is more than one
+ * component, or if n is at most dims + 2. Returns GP_ERR_NOT_FOUND if the eigenvectors do not converge. */
 gp_status gp_an_spectral(const gp_umap_graph *graph, size_t dims, uint64_t seed, double *out, size_t *parts,
                          gp_error *err);
 

@@ -83,7 +83,7 @@ static void transpose(const directed *in, directed *out, size_t n)
     out->first[0] = 0;
 }
 
-/* Joins the weights x, y of both directions of a pair to one: mix * (x + y - xy) + (1 - mix) * xy. */
+/* Joins the weights x, y of both directions of a pair to one weight: mix * (x + y - xy) + (1 - mix) * xy. */
 static gp_status join(const directed *a, const directed *b, size_t n, double mix, gp_umap_graph *out, gp_error *err)
 {
     gp_umap_graph g = {.n = n};
@@ -155,7 +155,8 @@ void gp_an_graph_clear(gp_umap_graph *g)
 
 /* ------------------------------------------------------------------ the curve */
 
-/* Least squares on 300 distances from 0 to 3 * spread, by damped Gauss-Newton (Levenberg 1944, Marquardt 1963). */
+/* Fits the curve to 300 distances from 0 to 3 * spread by least squares: damped Gauss-Newton (Levenberg 1944,
+ * Marquardt 1963). */
 void gp_an_curve(double min_dist, double spread, double *a, double *b)
 {
     enum { POINTS = 300 };

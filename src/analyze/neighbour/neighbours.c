@@ -311,7 +311,7 @@ gp_status gp_an_neighbours_by(const float *rows, size_t n, size_t d, const float
                      .metric = options->metric,
                      .kernels = gp_kernel_table()}};
     size_t most = queries ? n : n ? n - 1 : 0;
-    if (n >= UINT32_MAX) return gp_fail(err, GP_ERR_LIMIT, "%zu rows are more than 2^32 - 2", n);
+    if (n >= UINT32_MAX) return gp_fail(err, GP_ERR_LIMIT, "%zu rows are more than the limit of 2^32 - 2", n);
     if (d == 0) return gp_fail(err, GP_ERR_USAGE, "rows must have at least 1 column");
     if (k == 0 || k > most)
         return gp_fail(err, GP_ERR_USAGE, "k must be between 1 and %zu for %zu rows, not %zu", most, n, k);

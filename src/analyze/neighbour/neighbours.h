@@ -5,7 +5,8 @@
 
 #include "base/status.h"
 
-/* Finds the nearest other row of each of rows [n, d], finite, n >= 2.  Of equal distances the smaller id wins. */
+/* Finds the nearest other row of each row of rows [n, d].  The numbers must be finite; n >= 2. If distances are equal,
+ * the smaller id wins. */
 gp_status gp_an_nearest(const double *rows, size_t n, size_t d, const gp_neighbours_options *options, uint32_t *ids,
                         float *distances, gp_error *err);
 
@@ -17,9 +18,9 @@ gp_status gp_an_neighbours_by(const float *rows, size_t n, size_t d, const float
                               const gp_neighbours_options *options, gp_knn_way way, uint32_t *ids, float *distances,
                               gp_error *err);
 
-/* Approximate search with IVF lists: the expected share of the k nearest other rows that it finds is options->recall.
- * Distances are exact.  *selective: false if exact search is as fast; then nothing is written.  rows [n, d] finite,
- * 1 <= k < n. */
+/* Approximate search with IVF lists: on average it finds the share options->recall of the k nearest other rows.
+ * Distances are exact.  *selective: false if exact search is as fast; then nothing is written. rows [n, d] finite, 1
+ * <= k < n. */
 gp_status gp_an_neighbours_by_ivf(const float *rows, size_t n, size_t d, size_t k, const gp_neighbours_options *options,
                                   bool *selective, uint32_t *ids, float *distances, gp_error *err);
 

@@ -38,9 +38,8 @@ typedef struct gp_sq8 {
 gp_status gp_sq8_pack(gp_sq8 *coarse, gp_knn *search, int threads, bool *selective, gp_error *err);
 void gp_sq8_clear(gp_sq8 *coarse);
 
-/* Writes the products of `count` rows from `first` on with the panels from `panel` on to tile
- * [count, GP_PANEL * panels], whose rows are `stride` apart;
- * count <= GP_QUERIES, panels <= GP_QUERIES / GP_PANEL. */
+/* Multiplies rows first .. first + count - 1 by panels panel .. panel + panels - 1. Writes the products to tile
+ * [count, GP_PANEL * panels], whose rows are `stride` apart. count <= GP_QUERIES, panels <= GP_QUERIES / GP_PANEL. */
 void gp_sq8_multiply(const gp_sq8 *coarse, const gp_kernels *kernels, size_t first, size_t count, size_t panel,
                      size_t panels, float *tile, size_t stride);
 /* Inserts a tile of products into the lists: the panel's rows into the lists of the block's rows, and the block's rows

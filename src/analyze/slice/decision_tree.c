@@ -51,19 +51,21 @@ static int by_word(const void *a, const void *b)
     return strcmp(((const entry *)a)->word, ((const entry *)b)->word);
 }
 
-/* n * Gini impurity of a node. */
+/* Returns n * Gini impurity of a node. */
 static double impurity(double in, double out)
 {
     return in + out > 0 ? 2 * in * out / (in + out) : 0;
 }
 
 typedef struct split {
-    double gain, threshold, left_share; /* left_share: share of the left side's rows that are inside */
+    /* left_share: share of rows inside the slice, among the rows of the left side */
+    double gain, threshold, left_share;
     const char *word;
     size_t feature;
 } split;
 
-/* Replaces *best by this split if its gain is larger.  in, out: rows on the left side. */
+/* Replaces *best by this split if its gain is larger. in, out: rows on the left side that are inside and outside the
+ * slice. */
 static void consider_split(split *best, double all, double in, double out, double total_in, double total_out,
                            size_t feature, double threshold, const char *word)
 {

@@ -142,7 +142,7 @@ out:
     return st;
 }
 
-/* Number of columns of an encoded embedding.  all: all features are embeddings. */
+/* Returns the number of columns of an encoded embedding. all: all features are embeddings. */
 static size_t reduced_width(const gp_feature *f, size_t n, bool all, const gp_slices_options *o)
 {
     if (!o->reduce) return f->d;
@@ -308,7 +308,7 @@ static gp_status level_of_pairs(const gp_feature *f, size_t n, gp_levels *l, gp_
         groups[count - 1].support++;
     }
     qsort(groups, count, sizeof *groups, by_support);
-    /* from here on `support` is the number of the group's cluster */
+    /* from here on, `support` is used for the number of the group's cluster */
     for (uint32_t g = 0; g < count; g++) groups[g].support = g + missing;
     qsort(groups, count, sizeof *groups, by_code);
     for (size_t i = 0, g = 0; i < n; i++) {

@@ -12,8 +12,8 @@ typedef struct gp_levels {
     size_t n, count, clusters;
     uint32_t *labels; /* [count, n] cluster of each row, numbered from 0 within the level */
     uint32_t *first;  /* [count + 1] */
-    int32_t *parent;  /* [clusters] the cluster one level coarser that contains it; -1 on the coarsest level */
-    bool fallback;    /* the clusters are those of HDBSCAN*, because there is no hierarchy */
+    int32_t *parent;  /* [clusters] parent of each cluster, on the next coarser level; -1 on the coarsest level */
+    bool fallback;    /* the features have no hierarchy; so the clusters are those of HDBSCAN* */
 } gp_levels;
 void gp_an_levels_clear(gp_levels *levels);
 

@@ -19,7 +19,7 @@ enum { MAX_WORDS = 3, MIN_TEXTS = 2 };
 static const struct {
     double z, share, ratio;
 } requirements[] = {{1, 0.15, 2}, {1, 0.08, 1.25}};
-/* The Dirichlet prior counts as a tenth of all uses of phrases, at least 10. */
+/* the Dirichlet prior has the weight of a tenth of all uses of phrases, but at least that of 10 uses */
 static const double prior_share = 0.1, min_prior = 10;
 
 void gp_an_log_odds(double y_in, double n_in, double y_out, double n_out, double alpha0, double share, double *delta,
@@ -109,7 +109,7 @@ static gp_status grow_buckets(gp_ngram_index *l, gp_error *err)
     return GP_OK;
 }
 
-/* *number: number of the phrase.  A new phrase gets the next number. */
+/* Finds or adds a phrase.  *number: its number; a new phrase gets the next number. */
 static gp_status phrase_of(gp_ngram_index *l, const char *text, size_t length, unsigned words, uint32_t *number,
                            gp_error *err)
 {
@@ -334,8 +334,8 @@ typedef struct sides {
     size_t count;
 } sides;
 
-/* Counts the uses on both sides.  Reads only the texts with rows inside: the uses outside are all uses less those in
- * texts without rows outside. */
+/* Counts the uses of phrases inside and outside.  Reads only the texts with rows inside.  The uses outside are all
+ * uses minus the uses in texts without rows outside. */
 static gp_status find_sides(const gp_ngram_index *l, const bool *inside, sides *s, gp_error *err)
 {
     uint32_t *rows = gp_mem_zero(l->texts, sizeof *rows);

@@ -20,8 +20,9 @@ enum { AT_A_TIME = 100, PIECE = 25, TRIAL = 500 };
 typedef struct permutation {
     const gp_permute_input *in;
     size_t clusters;
-    size_t *first;    /* [spaces] index of the space's first cluster */
-    double **weight;  /* [spaces] NULL: a row is an item; else [blocks->rows], see weigh_rows */
+    size_t *first; /* [spaces] index of the space's first cluster */
+    /* [spaces] weights of the space's rows (weigh_rows): [blocks->rows]; NULL: the items of the space are rows */
+    double **weight;
     double *observed; /* [clusters] z: (the cluster's sum - expected) * scale - penalty */
     double *expected; /* [clusters] mean of the cluster's sum over random exchanges */
     double *penalty;  /* [clusters] see penalty_of */
@@ -202,7 +203,7 @@ static gp_status spread_of_groups(permutation *p, gp_error *err)
 
 /* ------------------------------------------------------------------ entry point */
 
-/* weight [blocks->rows]: 1 / number of scored rows in the row's item; 0 for a row without an item. */
+/* Computes weight [blocks->rows]: 1 / number of scored rows in the row's item; 0 for a row without an item. */
 static gp_status weigh_rows(const gp_permute_space *s, const gp_blocks *b, double **weight, gp_error *err)
 {
     uint32_t *rows; /* [items] scored rows */
@@ -273,7 +274,7 @@ static void observe(permutation *p, const gp_permute_space *s, size_t first)
     }
 }
 
-/* Counts the numbers >= least among m ascending numbers. */
+/* Returns how many of m ascending numbers are at least `least`. */
 static size_t count_from(const double *sorted, size_t m, double least)
 {
     size_t low = 0, high = m;

@@ -60,8 +60,8 @@ double gp_an_hedges_g(double mean_in, double var_in, size_t m, double mean_out, 
 
 /* ------------------------------------------------------------------ p-values in closed form */
 
-/* Logarithm of the gamma function by Stirling's series (DLMF 5.11.1).  lgamma of the C library writes to the global
- * variable signgam, so threads may not use it. */
+/* Returns the logarithm of the gamma function by Stirling's series (DLMF 5.11.1). lgamma of the C library writes to
+ * the global variable signgam, so threads may not use it. */
 static double log_gamma(double x)
 {
     double shift = 0;
@@ -71,8 +71,8 @@ static double log_gamma(double x)
     return (x - 0.5) * log(x) - x + 0.91893853320467274 + series - shift;
 }
 
-/* Regularised incomplete beta function I_x(a, b) by its continued fraction (DLMF 8.17.22), evaluated by Lentz's method.
- */
+/* Returns the regularised incomplete beta function I_x(a, b) by its continued fraction (DLMF 8.17.22), evaluated by
+ * Lentz's method. */
 static double incomplete_beta(double x, double a, double b)
 {
     const double tiny = 1e-300;

@@ -82,22 +82,22 @@ gp_status gp_an_permutation_test(const gp_permute_input *input, gp_error *err);
 typedef struct gp_unit {
     double sum, rows; /* sum of the scores, number of rows */
 } gp_unit;
-/* 95 % percentile bootstrap interval of (mean of the rows of m units - reference).  The reference is a constant.  NaN
- * if m is 0.  scratch [rounds]. */
+/* Computes the 95 % percentile bootstrap interval of (mean of the rows of m units - reference).  The reference is a
+ * constant.  NaN if m is 0. scratch [rounds]. */
 void gp_an_bootstrap(const gp_unit *units, size_t m, double reference, uint32_t rounds, uint64_t seed, double *scratch,
                      double *low, double *high);
 
-/* Hedges' g (Hedges 1981) of m rows inside and k rows outside: (difference of means) / pooled standard deviation, with
- * a correction for small samples.  The correction uses `units`, the number of independent units: rows or groups of
- * rows. NaN if g is not defined. */
+/* Returns Hedges' g (Hedges 1981) of m rows inside and k rows outside: (difference of means) / pooled standard
+ * deviation, with a correction for small samples.  The correction uses `units`, the number of independent units: rows
+ * or groups of rows.  NaN if g is not defined. */
 double gp_an_hedges_g(double mean_in, double var_in, size_t m, double mean_out, double var_out, size_t k, size_t units);
 
-/* Two-sided p of a z from gp_an_mean_z for m of n scores.  z^2 / (n - 1) is the squared correlation of score and
- * membership.  Under random assignment it has nearly a Beta(1/2, n/2 - 1) distribution for any scores (Pitman 1937).
- * p is at least 1 / (number of ways to choose m of n), the smallest p of a permutation test. */
+/* Returns the two-sided p of a z from gp_an_mean_z for m of n scores. z^2 / (n - 1) is the squared correlation of
+ * score and membership.  Under random assignment it has nearly a Beta(1/2, n/2 - 1) distribution for any scores
+ * (Pitman 1937). p is at least 1 / (number of ways to choose m of n), the smallest p of a permutation test. */
 double gp_an_permutation_p(double z, size_t m, size_t n);
 
-/* The two-sided 5 % critical value of Student's t distribution with df degrees of freedom. */
+/* Returns the two-sided 5 % critical value of Student's t distribution with df degrees of freedom. */
 double gp_an_t_95(double df);
 
 /* Adjusts n p-values for multiple tests (Benjamini and Hochberg 1995).  Of the tests with corrected [i] <= alpha, the

@@ -37,8 +37,8 @@ typedef struct finder {
     const uint32_t *item; /* [rows] item of each row, if items are searched; NULL: rows are searched */
     double share;         /* share of alpha for this search, at most 1 */
     gp_levels levels;
-    gp_scores scores;       /* negated in mode LOW, so that slices always have high scores */
-    double *score;          /* [n] the memory of scores.score */
+    gp_scores scores;       /* scores of the rows; negated in mode LOW, so that slices always have high scores */
+    double *score;          /* [n] owned memory of scores.score */
     double *value;          /* [clusters] mean of the scored rows, negated in mode LOW; NaN without scored rows */
     double *lift;           /* [clusters] */
     double *used_lift;      /* [clusters] lift for the thresholds: without outliers if o->remove_outliers */
@@ -88,8 +88,9 @@ static double median(double *sorted, size_t n)
     return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
-/* Computes used_lift and used_support of cluster c.  Only rows within two median absolute deviations of the cluster's
- * median count.  The reference is the mean of all rows, as in sliceguard.  lifts, scratch [n] are scratch. */
+/* Computes used_lift and used_support of cluster c. Uses only the rows within two median absolute deviations of the
+ * cluster's median.  The reference of the lift is the mean of all rows, as in sliceguard. lifts, scratch [n] are
+ * scratch. */
 static void without_outliers(finder *f, size_t c, double *lifts, double *scratch)
 {
     const gp_levels *l = &f->levels;
@@ -158,8 +159,8 @@ static void set_thresholds(finder *f)
     }
 }
 
-/* The rule of sliceguard 0.0.8, from coarse to fine.  A cluster strictly above both thresholds replaces its direct
- * parent; any other cluster with a parent is not marked. */
+/* Marks clusters by the rule of sliceguard 0.0.8, from coarse to fine.  A cluster strictly above both thresholds
+ * replaces its direct parent.  Any other cluster with a parent is not marked. */
 static void mark_by_article(finder *f)
 {
     const gp_levels *l = &f->levels;

@@ -55,7 +55,7 @@ typedef struct table {
     double overall;    /* mean over all prompts of their mean scores */
     size_t *first;     /* [words + 1] */
     uint32_t *rows;    /* the prompts of word w, in ascending order, are rows[first[w]] .. rows[first[w + 1] - 1] */
-    uint32_t *number;  /* [words] in the n-gram index */
+    uint32_t *number;  /* [words] number of each word in the n-gram index */
     double *sum;       /* [words] sum of `mean` over the word's prompts */
     uint32_t *column;  /* [words] column of the regression; words in exactly the same prompts share a column */
     uint32_t *word_of; /* [columns] one of the column's words */

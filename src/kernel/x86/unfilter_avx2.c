@@ -54,7 +54,7 @@ static inline __m128i gather(__m128i v, size_t bpp)
     return bpp == 4 ? v : _mm_shuffle_epi8(v, _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
 }
 
-/* Returns the number of bytes done. */
+/* Undoes filter 1 (Sub).  Returns the number of bytes done. */
 static inline size_t sub(const uint8_t *row, uint8_t *out, size_t bytes, size_t bpp)
 {
     const __m128i last = _mm_setr_epi8(12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15);
@@ -117,9 +117,10 @@ static inline size_t average(const uint8_t *row, uint8_t *out, const uint8_t *pr
  * of 16 bits. */
 enum { CHUNK = 16, LANES = 4 * CHUNK };
 typedef struct known {
-    int16_t start[LANES], length[LANES]; /* the interval in which b or c is nearest, offset by 2^15 because AVX2 only
-                                          * compares signed numbers */
-    int16_t middle[LANES];               /* largest a in the left half of the interval */
+    /* The interval of a in which b or c is nearest.  It is offset by 2^15, because AVX2 only compares signed
+     * numbers. */
+    int16_t start[LANES], length[LANES];
+    int16_t middle[LANES]; /* largest a in the left half of this interval */
     /* the output pixel if a is in the left or in the right half of the interval: x + b or x + c */
     int16_t left[LANES], right[LANES];
     int16_t x[LANES];
