@@ -172,8 +172,8 @@ typedef struct gp_word {
                          * prompts */
     double high;        /* upper end of this interval */
     double adjusted;    /* effect of the word alone: ridge regression over all words, penalty 4 */
-    double p;           /* of this word alone */
-    double p_corrected; /* adjusted for all words (Benjamini-Hochberg) */
+    double p;           /* p-value of this word alone */
+    double p_corrected; /* p-value adjusted for all words (Benjamini-Hochberg) */
 } gp_word;
 
 typedef enum gp_words_order {

@@ -321,8 +321,8 @@ typedef struct gp_slice {
     double low;           /* lower end of the 95 % bootstrap interval of lift */
     double high;          /* upper end; both are NaN in sliceguard's profiles and for one group */
     double effect;        /* lift in standard deviations (Hedges' g) */
-    double p;             /* of this cluster alone */
-    double p_corrected;   /* adjusted for all clusters tested (family-wise) */
+    double p;             /* p-value of this cluster alone */
+    double p_corrected;   /* p-value adjusted for all tested clusters (family-wise) */
     uint64_t reserved[4]; /* for later versions; 0 */
 } gp_slice;
 
@@ -376,8 +376,8 @@ typedef struct gp_reason {
     char kind[16];   /* "word", "phrase", "category", "setting", "number", "probe", "rule" */
     char *text;      /* such as "oil painting", "Category = Arts", "steps 30..50" */
     double strength; /* words: z of log-odds with a prior; rules: importance */
-    double inside;   /* share of rows, or mean number, inside the group */
-    double outside;  /* share of rows, or mean number, outside */
+    double inside;   /* share of rows with the property, or mean of the number, inside the group */
+    double outside;  /* the same share or mean, outside the group */
 } gp_reason;
 
 typedef struct gp_reasons {

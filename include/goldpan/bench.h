@@ -51,16 +51,16 @@ typedef struct gp_bench_report {
     uint64_t own;        /* files of the sample that goldpan made: read, but not encoded */
     uint64_t texts;      /* distinct prompts encoded */
     double bytes;        /* mean size of a file */
-    double add_seconds;  /* adding: reading, hashing, metadata, catalog */
+    double add_seconds;  /* adding the files: reading, hashing, metadata, catalog */
     double seconds;      /* encoding images, with all threads at the same time */
-    double read_seconds; /* summed over threads, like the next four */
+    double read_seconds; /* reading, summed over threads like the next four */
     double decode_seconds;
     double resize_seconds;
     double image_tower_seconds;
     double text_tower_seconds;
     double image_tower_work; /* CPU seconds of the image tower */
     double write_seconds;    /* writing to the catalog, which is in memory */
-    double rate;             /* images a second, with adding, prompts and catalog */
+    double rate;             /* images per second, including adding, prompts and catalog */
     double expected;         /* seconds for all files found, at that rate */
     double busy;             /* mean number of processors used while encoding; far below `threads`
                               * if other programs used them or the disk was slow */

@@ -17,7 +17,7 @@ typedef struct gp_catalog gp_catalog;
 enum {
     GP_CATALOG_CREATE = 1,      /* create the file and its folder if they do not exist */
     GP_CATALOG_READONLY = 2,    /* never write */
-    GP_CATALOG_READ_IF_MUST = 4 /* read-only if the file or its folder cannot be written */
+    GP_CATALOG_READ_IF_MUST = 4 /* open read-only if the file or its folder cannot be written */
 };
 
 /* Open the catalog at `path`.  An older schema is migrated; a read-only catalog is migrated in a
@@ -140,27 +140,29 @@ typedef struct gp_quality {
  * gp_rows_close.  A missing string is NULL. */
 typedef struct gp_row {
     int64_t image;             /* id of the image in this catalog */
-    const char *path;          /* the first of its paths that still exists */
-    uint64_t path_count;       /* number of its paths */
+    const char *path;          /* path of the image: the first that still exists */
+    uint64_t path_count;       /* number of paths of the image */
     const char *hash;          /* 32 hex digits of the content */
     const char *format;        /* "png", "jpeg", "webp" */
     uint32_t width;            /* pixels as stored */
     uint32_t height;           /* pixels as stored */
     uint32_t orientation;      /* EXIF 1..8; 0 unknown */
-    const char *prompt;        /* as the text tower reads it */
+    const char *prompt;        /* prompt as the text tower reads it */
     const char *prompt_raw;    /* as found */
     const char *negative;      /* negative prompt */
-    const char *prompt_source; /* such as "table:prompts.csv", "a1111: parameters", "sidecar" */
+    const char *prompt_source; /* origin of the prompt: "table:prompts.csv", "a1111: parameters",
+                                * "sidecar" ... */
     const char *settings_json; /* generation settings and table columns, one JSON object */
     bool has_score;
-    double score;          /* on the scale of the scorer */
-    uint32_t rank;         /* 1 is the best of its prompt; 0 without a score */
+    double score;          /* score on the scale of the scorer */
+    uint32_t rank;         /* rank among the images of the prompt; 1: best; 0: no score */
     uint32_t candidates;   /* scored images of the same prompt */
     bool picked;           /* goldpan picked it */
     const char *failure;   /* last failure of this image */
     int flag;              /* your decision: 1 picked, -1 rejected, 0 neither */
     uint32_t stars;        /* your rating, 0..5 */
-    const char *file_hash; /* hash of the file now at `path`; differs if only metadata changed */
+    const char *file_hash; /* hash of the file now at `path`; not `hash` if another program changed
+                            * the metadata */
     const char *apart;     /* why the image is not a candidate, such as "grid"; else NULL */
     const char *evidence;  /* "stated", "derived", "guess" or "none" (docs/formats.md) */
     bool has_quality;      /* false: the pixels were not measured yet */

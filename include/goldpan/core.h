@@ -143,8 +143,8 @@ typedef struct gp_report {
     uint64_t rows_without_image; /* rows of the prompt table whose file was not found */
     uint64_t guesses;            /* gp_add: images whose prompt is a guess */
     double seconds;              /* duration of the call */
-    double read_seconds;         /* reading files for encoding; summed over threads */
-    double decode_seconds;       /* summed over threads, like the next three */
+    double read_seconds;         /* reading the files to encode, summed over threads */
+    double decode_seconds;       /* decoding, summed over threads like the next three */
     double resize_seconds;
     double image_tower_seconds;
     double text_tower_seconds;

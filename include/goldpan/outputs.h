@@ -127,8 +127,8 @@ GP_API GP_MUST gp_status gp_tour(gp_catalog *catalog, const gp_tour_options *opt
 
 typedef struct gp_explore_options {
     size_t size;
-    const char *model;    /* for search by words and images; NULL: the model of the catalog, if it
-                           * is in the cache */
+    const char *model;    /* model for search by words and images; NULL: the catalog's model, if the
+                        * cache has that model */
     const char *revision; /* branch, tag or commit of the model; NULL: main */
     gp_precision precision;
     gp_engine engine;

@@ -19,9 +19,10 @@ typedef struct gp_add_options {
     size_t size;
     const char *const *roots; /* [root_count] files, or folders with their subfolders */
     size_t root_count;
-    const char *prompts;       /* table (CSV, TSV, JSON, JSONL, Parquet), or NULL */
-    const char *image_column;  /* NULL: found by name (file_name, image, path ...) */
-    const char *prompt_column; /* NULL: found by name (prompt, text, caption ...) */
+    const char *prompts;      /* table (CSV, TSV, JSON, JSONL, Parquet), or NULL */
+    const char *image_column; /* column of image paths; NULL: found by name (file_name, path ...) */
+    const char *prompt_column; /* column of prompts; NULL: found by name (prompt, text, caption
+                                * ...) */
     uint64_t max_pixels;       /* larger images are rejected */
     int threads;               /* 0: all processors */
     gp_progress_fn progress;
@@ -102,14 +103,14 @@ typedef struct gp_generate_options {
     size_t set_count;
     double timeout;      /* seconds for each request, from connecting to the last byte of its reply,
                           * and for each run of a command; 0: no limit */
-    const char *preview; /* receives each preview of the unfinished image, if there are any */
+    const char *preview; /* file that receives each preview of the unfinished image */
     double min_gain;     /* adaptive: smallest expected rise of the best score that is worth another
                           * image, in standard deviations within prompts */
     uint64_t max_pixels;
     int threads;   /* threads for scoring; 0: all processors */
     int jobs;      /* images requested at once */
-    bool adaptive; /* with a model: prompts with a small expected gain get no more images, others up
-                    * to 3 * per_prompt */
+    bool adaptive; /* with a model: prompts with a small expected gain get no more images, other
+                    * prompts up to 3 * per_prompt */
     bool no_seed;  /* the generator chooses its own seeds: images are numbered, and no seed is sent
                     * or recorded unless the image's file states one.  Not with `again` or another
                     * `seed` */
@@ -162,10 +163,10 @@ typedef struct gp_score_options {
     uint64_t max_pixels; /* larger images fail */
     int threads;         /* 0: all processors */
     int batch;           /* images that a thread encodes at once; 0: chosen for the model */
-    bool retry_failed; /* try images again that could not be decoded; without it, goldpan tries only
-                        * images with temporary errors again */
-    bool guesses;      /* also score images whose prompt is a guess */
-    bool keep_frames;  /* black and noise images stay candidates, or become candidates again */
+    bool retry_failed;   /* try again all images that could not be decoded; false: only images with
+                        * temporary errors */
+    bool guesses;        /* also score images whose prompt is a guess */
+    bool keep_frames;    /* black and noise images stay candidates, or become candidates again */
     gp_progress_fn progress;
     void *user;
     gp_note_fn note; /* "prompts-cut" (prompts too long for the model), "frames-black" and

@@ -61,12 +61,12 @@ typedef struct gp_cat_slice {
     uint32_t level, cluster, support;
     const uint32_t *rows; /* [support] */
     double value, lift, low, high, effect, p, p_corrected;
-    int32_t parent; /* index of the slice that contains this one; -1: none */
+    int32_t parent; /* index of the slice that contains this slice; -1: none */
     const char *title, *reasons_json;
 } gp_cat_slice;
 typedef struct gp_cat_group {
     uint32_t representative, keeper; /* row indices */
-    const char *reason;              /* why this image is the one of its group to keep */
+    const char *reason;              /* why this image is the image of the group to keep */
 } gp_cat_group;
 typedef struct gp_cat_analysis {
     const char *scorer, *settings_json;
@@ -81,11 +81,10 @@ typedef struct gp_cat_analysis {
     size_t slice_count;
     const gp_cat_group *groups;
     size_t group_count;
-    const int32_t *group;                                         /* [n]; -1: in no group */
-    const float *likeness;                                        /* [n] cosine similarity to the group's
-                                                                     representative */
-    const double *z_prompt, *z_category, *percentile, *corrected; /* [n]; NaN: none; percentile: 0..100 within the
-                                                                     category */
+    const int32_t *group;  /* [n]; -1: in no group */
+    const float *likeness; /* [n] cosine similarity to the group's representative */
+    /* [n] statistics of each image; NaN: none; percentile: 0..100 within the category */
+    const double *z_prompt, *z_category, *percentile, *corrected;
 } gp_cat_analysis;
 /* Replaces the analysis of this scorer in one transaction. */
 gp_status gp_cat_analysis_put(gp_catalog *cat, const gp_cat_analysis *analysis, gp_error *err);

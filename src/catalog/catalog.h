@@ -95,8 +95,8 @@ gp_status gp_cat_paths_mark_missing(gp_catalog *cat, bool (*exists)(void *, cons
 
 /* ------------------------------------------------------------------ prompts */
 typedef struct gp_cat_prompt {
-    const char *text;     /* as the text tower reads it; NULL: the file has settings or a negative prompt but no
-                             prompt */
+    /* prompt as the text tower reads it; NULL: the file has settings or a negative prompt but no prompt */
+    const char *text;
     const char *raw;      /* as written in the file */
     const char *negative; /* may be NULL */
     const char *source;   /* "table:x.csv", "a1111", "comfyui: node 6", "sidecar" */

@@ -61,14 +61,14 @@ gp_status gp_marks_any(gp_catalog *cat, bool *any, gp_error *err);
 typedef enum gp_marks_kind { GP_MARKS_RATING, GP_MARKS_VIEW, GP_MARKS_PICKS, GP_MARKS_PLAN } gp_marks_kind;
 typedef struct gp_marks_entry {
     gp_marks_kind kind;
-    gp_hash key;               /* hash of the kind and of the image, view or plan */
-    size_t begin, size, order; /* begin, size: its line in `bytes`, without the newline; order: its number in the
-                                  file */
-    bool waits;                /* the entry's image is not in the catalog */
+    gp_hash key; /* identifies the entry: hash of its kind and of its image, view or plan */
+    /* begin, size: the entry's line in `bytes`, without the newline; order: number of the line in the file */
+    size_t begin, size, order;
+    bool waits; /* the entry's image is not in the catalog */
 } gp_marks_entry;
 typedef struct gp_marks_file {
     gp_bytes bytes;
-    char id[33];                 /* "" if there is no valid header */
+    char id[33];                 /* id of the journal; "" if there is no valid header */
     bool absent, foreign, newer; /* foreign: no line is goldpan's; newer: written by a later goldpan */
     uint64_t lines, bad;         /* bad: damaged lines, not counting an incomplete last line */
     gp_marks_entry *entries;     /* the last entry of each key, in file order */

@@ -134,7 +134,7 @@ static gp_status scorer_of(gp_catalog *cat, const gp_json *o, int64_t *id, gp_er
 }
 
 /* Adds a pick. The pick's rule, time and scorer come from the pick's own members, or else from the members of its line
- * `o`. newer: the pick replaces that of the catalog. */
+ * `o`. newer: the pick replaces the catalog's pick. */
 static gp_status put_pick(const merging *m, const gp_json *o, const gp_json *pick, int64_t scorer, bool newer,
                           bool *waits, gp_error *err)
 {

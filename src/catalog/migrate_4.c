@@ -9,14 +9,15 @@ const char gp_db_version_4[] =
 /* hash of all inputs that determine the image: 32 hexadecimal digits */
 " key TEXT NOT NULL UNIQUE,"
 " prompt TEXT NOT NULL, negative TEXT,"
-" number INTEGER NOT NULL,"                              /* 0 for the prompt's first image */
+" number INTEGER NOT NULL,"                              /* index of the image within its prompt, from 0 */
 " seed INTEGER,"                                         /* the requested seed; NULL: the generator chooses */
 " protocol TEXT NOT NULL,"
 " settings TEXT NOT NULL,"                               /* the requested settings: one JSON object */
 " extras TEXT,"                                          /* other columns of the prompt table: one JSON object */
 " state TEXT NOT NULL CHECK(state IN ('planned', 'submitted', 'got', 'failed', 'refused')),"
 " message TEXT,"                                         /* why the image failed or was refused */
-" path TEXT,"                                            /* state got: the file; it is written before this row */
+/* path of the image file, if the state is 'got'; the file is written before this row */
+" path TEXT,"
 " image INTEGER REFERENCES images(id),"
 " at INTEGER NOT NULL DEFAULT (unixepoch())"
 ") STRICT;"

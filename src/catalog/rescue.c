@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 enum {
-    MAX_PROBES = 4000 /* attempts to read around damage, per table */,
+    MAX_PROBES = 4000 /* maximum attempts per table to continue after damaged rows */,
     MAX_GAP = 1 << 20 /* number of ids to try after the last row that could be read */
 };
 

@@ -11,7 +11,7 @@ typedef struct printer {
     bool as_json;
     gp_cli_table table;  /* without --json */
     gp_str json;         /* with --json: the elements of the array, so far */
-    uint64_t most, kept; /* maximum number of lines; lines added so far */
+    uint64_t most, kept; /* most: maximum number of lines; kept: lines added so far */
     uint64_t all;        /* number of words visited, including words beyond `most` */
 } printer;
 

@@ -144,7 +144,7 @@ static int dispatch(gp_cli *cli, int argc, char **argv)
         printf("goldpan %s\n", gp_version());
         return GP_EXIT_OK;
     }
-    if (!strcmp(argv[0], "--dump-options") && argc == 1) { /* hidden: for tools/options.py */
+    if (!strcmp(argv[0], "--dump-options") && argc == 1) { /* a hidden option, for tools/options.py */
         gp_cli_dump(commands);
         return GP_EXIT_OK;
     }

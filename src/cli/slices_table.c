@@ -133,7 +133,7 @@ static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
 /* Counts of clusters by lift (columns, ascending) and support (rows, descending), to help choose thresholds. */
 typedef struct grid {
     unsigned counts[CELLS][CELLS]; /* [support][lift] */
-    double low, high, most;        /* smallest and largest lift; largest support */
+    double low, high, most;        /* low, high: smallest and largest lift; most: largest support */
 } grid;
 
 static double drop_of(const grid *g, int column)

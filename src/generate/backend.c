@@ -189,7 +189,7 @@ void gp_gen_put_picture(gp_str *s, const gp_gen_request *r, const char *negative
 
 void gp_gen_put_asked(gp_str *s, const gp_gen_request *r)
 {
-    gp_gen_request plain = *r; /* values that only some protocols support are written by those back ends */
+    gp_gen_request plain = *r; /* a back end writes itself the values that only its protocol supports */
     plain.model = plain.refiner = NULL;
     plain.refiner_at = plain.hires = NAN;
     if (r->has_seed) gp_gen_put_u64(s, "seed", r->seed);

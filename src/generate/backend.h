@@ -99,8 +99,8 @@ void gp_gen_program_close(gp_gen_program *program);
 void gp_gen_note(const gp_gen_backend *b, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Returns the end of the error for a command or graph without a place for the seed: it suggests --no-seed, or is "" if
- * the run needs seeds. */
+/* For the error about a command or graph that has no place for the seed: returns the words that suggest --no-seed, or
+ * "" if the run needs seeds. */
 const char *gp_gen_or_no_seed(const gp_gen_backend *b);
 /* Returns true if the request has a value for the option, such as "--steps". */
 bool gp_gen_asks(const gp_gen_request *r, const char *option);

@@ -22,7 +22,7 @@ static const double stop_seconds = 0.1;   /* seconds between two checks for a st
 struct gp_comfy_bell {
     gp_socket *socket;  /* NULL: no connection */
     char client[32];    /* goldpan's client name on the server; "": never connected */
-    double next, pause; /* time of the next attempt to connect; seconds from that attempt to the following one */
+    double next, pause; /* next: time of the next attempt to connect; pause: seconds to wait after that attempt */
     bool trusted;       /* messages of ComfyUI have arrived over this connection */
     bool doubted;       /* a job ended without a message; false again after a message about one of our jobs */
 };

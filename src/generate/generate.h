@@ -48,15 +48,16 @@ typedef struct gp_gen_result {
     gp_gen_extra *extras; /* DONE: [extra_count] the other images of the batch */
     size_t extra_count;
     gp_str settings; /* DONE: members of a JSON object, without braces: "seed":1,"sampler":"Euler a",... */
-    double wait;     /* RETRY: seconds to wait that the server requests, else 0; at most GP_GEN_MOST_WAIT are waited */
-    bool reported;   /* RETRY: the generator itself reports the error; if it comes twice, there is no third try */
+    /* RETRY: seconds that the server asks goldpan to wait, or 0; goldpan waits at most GP_GEN_MOST_WAIT */
+    double wait;
+    bool reported;     /* RETRY: the generator itself reports the error; if it comes twice, there is no third try */
     char message[400]; /* reason if the outcome is not DONE */
 } gp_gen_result;
 void gp_gen_result_clear(gp_gen_result *result);
 
 typedef struct gp_gen_options {
     const char *address;       /* http(s)://host:port, or a command that contains {out} */
-    const char *protocol;      /* "a1111" ..., NULL: detected */
+    const char *protocol;      /* name of the protocol, such as "a1111"; NULL: detect the protocol */
     const char *login;         /* "user:password", or NULL */
     const char *token;         /* bearer token, or NULL */
     const char *workflow;      /* ComfyUI: API-format graph (text), or NULL */
@@ -68,12 +69,13 @@ typedef struct gp_gen_options {
     /* Maximum seconds for each request, from connecting to the last byte of its response, and for each run of a
      * command. 0: no limit, since generating an image may take long. */
     double timeout;
-    const gp_gen_request *like; /* common values of all requests, to check them before the first; may be NULL */
-    uint32_t per_prompt;        /* images of each prompt, each with its own seed; 0: not known */
-    bool no_seed;               /* requests have no seed: the generator draws its own */
-    bool needs_seed;            /* images are regenerated from their seed, so no_seed is not possible */
-    bool asked;                 /* an earlier gp_gen_open has checked these options: skip the checks */
-    bool (*go_on)(void *user);  /* called repeatedly, also while waiting; false: stop; may be NULL */
+    /* values that all requests have in common, to check them before the first request; may be NULL */
+    const gp_gen_request *like;
+    uint32_t per_prompt;       /* images of each prompt, each with its own seed; 0: not known */
+    bool no_seed;              /* requests have no seed: the generator draws its own */
+    bool needs_seed;           /* images are regenerated from their seed, so no_seed is not possible */
+    bool asked;                /* an earlier gp_gen_open has checked these options: skip the checks */
+    bool (*go_on)(void *user); /* called repeatedly, also while waiting; false: stop; may be NULL */
     /* Called about once a second if the back end reports progress: the finished share of the image (0 to 1), and a
      * preview (a file's bytes; size 0: no preview).  May be NULL. */
     void (*on_part)(void *user, double part, const gp_bytes *preview);

@@ -11,7 +11,7 @@
 static const gp_gen_protocol_table *const protocols[] = {&gp_gen_comfy, &gp_gen_sdcpp,  &gp_gen_a1111,
                                                          &gp_gen_swarm, &gp_gen_openai, &gp_gen_command};
 enum { PROTOCOLS = sizeof protocols / sizeof *protocols };
-static const double probe_seconds = 60; /* limit of each probing request; --timeout may lower it */
+static const double probe_seconds = 60; /* time limit of each probing request; --timeout may set a lower limit */
 
 static const gp_gen_protocol_table *by_name(const char *name)
 {

@@ -101,7 +101,7 @@ static void put_normal(gp_str *s, const char *path)
         path += strspn(path, "/\\");
         size_t n = strcspn(path, "/\\");
         bool climbed = s->size >= start + 2 && memcmp(s->data + s->size - 2, "..", 2) == 0 &&
-                       /* directly after "..", or at the start: no component can be removed */
+                       /* keep a ".." that follows another "..", because it can remove no component */
                        (s->size == start + 2 || s->data[s->size - 3] == '/');
         if (n == 2 && path[0] == '.' && path[1] == '.' && s->size > start && !climbed) {
             while (s->size > start && s->data[s->size - 1] != '/') s->size--;

@@ -23,8 +23,8 @@ typedef enum gp_name_form {
     GP_NAME_FORMS
 } gp_name_form;
 
-/* Sets `key` to the components of a path from the last to the first, separated by the byte 1. "." and, where possible,
- * ".." are resolved. `any_ending`: remove any extension (for images) instead of only known ones (for cells). */
+/* Sets `key` to the components of a path from the last to the first, separated by the byte 1.  "." and, where possible,
+ * ".." are resolved.  `any_ending`: remove any extension (for images) instead of only known extensions (for cells). */
 void gp_path_key(const char *path, gp_name_form form, bool any_ending, gp_str *key);
 
 #endif

@@ -84,7 +84,7 @@ static gp_status remove_tags(char *text, size_t *size, gp_error *err)
 
 typedef struct frame {
     size_t start;           /* start of the bracket's content in the output */
-    size_t colon, previous; /* last two ':' at this depth; SIZE_MAX: fewer */
+    size_t colon, previous; /* positions of the last two ':' at this depth; SIZE_MAX: none */
     char bracket;           /* '(' or '[' */
 } frame;
 

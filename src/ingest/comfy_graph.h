@@ -108,7 +108,7 @@ typedef struct gp_comfy_graph_texts {
     size_t unknown;    /* the first node whose text is not in the file; SIZE_MAX: none; `graph->count` or more: a link
                           to a missing node */
     const char *guess; /* why a part of the text may be wrong, or NULL */
-    gp_comfy_graph_leaves *leaves; /* receives the inputs; may be NULL */
+    gp_comfy_graph_leaves *leaves; /* receives the inputs whose texts were used; may be NULL */
 } gp_comfy_graph_texts;
 enum { GP_GRAPH_TEXTS_BUDGET = 256, GP_GRAPH_LOOKUPS = 16, GP_GRAPH_MAX_TEXT_INPUTS = 256 };
 /* Finds the text of an input exactly as the graph produced it: its own text, or the result of the string nodes it links

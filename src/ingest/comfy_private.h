@@ -73,7 +73,7 @@ typedef struct gp_comfy_words {
     bool empty;            /* a text is empty */
     const char *guess;     /* why a text may be wrong, or NULL */
     size_t unknown;        /* the first node whose text could not be determined, or SIZE_MAX */
-    gp_comfy_sites *sites; /* receives the inputs; may be NULL */
+    gp_comfy_sites *sites; /* receives the inputs whose texts were used; may be NULL */
 } gp_comfy_words;
 #define GP_COMFY_WORDS_INIT                                                                                            \
     {                                                                                                                  \

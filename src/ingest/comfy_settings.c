@@ -18,7 +18,7 @@ static const char *string_of(const gp_comfy_graph_node *node, const char *name)
 /* ------------------------------------------------------------------ passes */
 
 typedef struct chain {
-    size_t samplers[MAX_CHAIN]; /* samplers from the output backwards */
+    size_t samplers[MAX_CHAIN]; /* samplers, from the one nearest to the output back to the maker */
     size_t count;
     size_t scaler; /* the node that scales between the first two samplers, or SIZE_MAX */
 } chain;

@@ -12,7 +12,7 @@
 typedef enum gp_evidence {
     GP_EVIDENCE_NONE,    /* there is no prompt */
     GP_EVIDENCE_GUESS,   /* a text that may be the prompt; it is scored only on request */
-    GP_EVIDENCE_DERIVED, /* found by following a graph, by rules that leave only one result */
+    GP_EVIDENCE_DERIVED, /* goldpan derived the prompt from a graph, by rules that leave only one result */
     GP_EVIDENCE_STATED   /* the program that wrote the file stored this text as the prompt */
 } gp_evidence;
 /* Returns "none", "guess", "derived" or "stated", as stored in the catalog. */

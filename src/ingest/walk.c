@@ -87,7 +87,7 @@ static void skip_folder_link(walker *w)
     bool inside = false;
     for (size_t i = 0; target && i < w->real_count && !inside; i++)
         inside = w->real[i] && walk_reaches(w->real[i], target);
-    free(target); /* allocated by the C library */
+    free(target); /* free, not gp_mem_free: realpath allocated the path */
     report_skipped(w, inside ? GP_PASSED_INSIDE : GP_PASSED_LINK, NULL);
 }
 
@@ -242,7 +242,7 @@ static gp_status visit_file(walker *w, char kind)
         struct stat link;
         bool broken = errno == ENOENT && lstat(w->path.data, &link) == 0;
         if (broken || errno != ENOENT) report_errno(w, broken ? "broken link" : "cannot look at", errno);
-        return GP_OK; /* otherwise the file was deleted after its folder was read */
+        return GP_OK; /* the file was deleted after its folder was read */
     }
     if (!S_ISREG(st.st_mode)) { /* a link to a folder, or a pipe with the name of an image */
         if (named && w->calls->problem)

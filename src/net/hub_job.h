@@ -35,7 +35,7 @@ typedef struct gp_hub_job {
     uint64_t done; /* bytes present in the cache, of all files to fetch */
     /* the current file */
     int fd;
-    uint64_t at, limit; /* bytes that the .incomplete file has now; bytes that it may have at most */
+    uint64_t at, limit; /* at: bytes in the .incomplete file now; limit: maximum bytes of this file */
     int write_error;
     bool too_long;
 } gp_hub_job;

@@ -23,7 +23,7 @@ typedef enum gp_socket_news {
     GP_SOCKET_SKIPPED, /* other data: a binary message, or a text that is too long or not complete yet */
     GP_SOCKET_CLOSED   /* the connection has ended */
 } gp_socket_news;
-enum { GP_SOCKET_MOST_TEXT = 64 << 10 /* bytes; longer messages are skipped and not stored */ };
+enum { GP_SOCKET_MOST_TEXT = 64 << 10 /* maximum bytes of a message; longer messages are skipped */ };
 /* Takes data that has arrived, without waiting.  *text: the message, valid until the next call; set for
  * GP_SOCKET_TEXT only. */
 gp_socket_news gp_socket_take(gp_socket *socket, const gp_str **text);

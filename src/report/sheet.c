@@ -30,9 +30,9 @@ static const gp_colour PAPER = {0xfa, 0xf9, 0xf6}, INK = {0x22, 0x25, 0x2a}, MUT
 typedef struct layout {
     float scale;
     gp_face title, subtitle, prompt, score, best, reason;
-    float margin, gap;    /* space around the sheet; space between candidates */
-    float header, line;   /* height of the header; height of a line of the prompt */
-    float below, between; /* height of the score line; height of the space before the next row's rule */
+    float margin, gap;    /* margin: space around the sheet; gap: space between candidates */
+    float header, line;   /* heights: of the header, and of a line of the prompt */
+    float below, between; /* heights: of the score line, and of the space before the next row's rule */
     uint32_t thumb, width, height;
     size_t rows; /* number of rows that fit into the sheet's limits */
 } layout;

@@ -26,7 +26,7 @@ typedef struct gp_sheet_row {
 typedef struct gp_sheet_rows {
     gp_sheet_row *rows; /* sorted by gain, largest first; equal gains by prompt */
     size_t count, capacity;
-    uint64_t prompts, images; /* totals: prompts with a pick; their candidates */
+    uint64_t prompts, images; /* totals: number of prompts with a pick, and of candidates of these prompts */
     uint32_t columns;         /* columns of the widest row */
     const char *one, *many;   /* singular and plural word for a row, such as "prompt" and "prompts" */
 } gp_sheet_rows;

@@ -50,7 +50,7 @@ gp_status gp_gate_enter(gp_gate *gate, uint64_t bytes, gp_error *err)
     if (!shut) {
         gate->turn++;
         gate->taken += bytes;
-        pthread_cond_broadcast(&gate->changed); /* the next caller may fit too */
+        pthread_cond_broadcast(&gate->changed); /* wake the next caller, because its bytes may fit too */
     }
     pthread_mutex_unlock(&gate->lock);
     return shut ? gp_fail(err, GP_ERR_STOPPED, "the explorer is closing") : GP_OK;

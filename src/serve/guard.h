@@ -32,7 +32,7 @@ typedef struct gp_guard_request {
 typedef struct gp_refusal {
     unsigned status;  /* HTTP status */
     unsigned allowed; /* with status 405: the allowed methods */
-    bool redirect;    /* redirect instead of rejecting, because the address lacks only its last slash */
+    bool redirect;    /* true: redirect the client, because the address lacks only its last slash */
     bool known;       /* the request has the right token */
     unsigned retry;   /* with 429 and 503: seconds to wait before the next try */
     char message[200];

@@ -172,7 +172,7 @@ struct gp_server {
     int64_t db_version;
 
     pthread_mutex_t view_lock;
-    gp_snapshot *snapshot, *before; /* current snapshot; previous snapshot */
+    gp_snapshot *snapshot, *before; /* snapshot: the current snapshot; before: the previous snapshot */
     bool building;
     gp_cat_rating *since; /* ratings made since building of the next snapshot began */
     size_t since_count, since_capacity;

@@ -132,7 +132,7 @@ static void list_file(old_files *list, char *path)
         return;
     }
     if (gp_str_ends(path, ".part") &&
-        time(NULL) - info.st_mtime > LEFTOVER_SECONDS) { /* left by a server that was killed */
+        time(NULL) - info.st_mtime > LEFTOVER_SECONDS) { /* a file left by a server that was killed */
         unlink(path);
         gp_mem_free(path);
         return;

@@ -82,7 +82,7 @@ static gp_request *take_waiters(gp_thumbs *thumbs, const gp_hash *hash)
 typedef struct thumb_job {
     gp_request *first;
     gp_pixels pixels;  /* pixels of the file, after decoding */
-    uint64_t admitted; /* bytes that the pixels have reserved in the gate */
+    uint64_t admitted; /* bytes that the gate has reserved for the pixels */
     uint32_t orientation;
     gp_str jpeg[GP_THUMB_SIDES];
     gp_error error;

@@ -29,7 +29,8 @@ static bool has_grid_name(const char *path)
     return false;
 }
 
-/* Returns whether a folder above is called "txt2img-grids", "img2img-grids", "grids" or similar. */
+/* Returns true if a folder in the path is named "grids", or its name ends in "-grids" or "_grids", such as
+ * "txt2img-grids". */
 static bool has_grid_folder(const char *path)
 {
     for (const char *at = path, *end; (end = strchr(at, '/')); at = end + 1) {

@@ -39,7 +39,7 @@ typedef struct bench_run {
     atomic_size_t next_synthetic;
     /* encoding */
     double until, bytes;
-    size_t made, jobs, most; /* number of images and jobs started; maximum number of images */
+    size_t made, jobs, most; /* made: images started; jobs: jobs started; most: maximum number of images */
 } bench_run;
 
 /* ------------------------------------------------------------------ choosing images */

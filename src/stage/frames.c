@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define FILE_LIMIT        ((uint64_t)1 << 30)
-#define PAGE              4096 /* images read from the catalog at a time */
+#define PAGE              4096 /* number of images that are read from the catalog at a time */
 #define IMAGES_PER_COMMIT 256
 
 gp_status gp_frames_put(gp_catalog *cat, int64_t image, const gp_quality *quality, bool keep, gp_frames_found *found,

@@ -22,7 +22,7 @@ typedef struct gp_generate_job {
     char message[400];
     gp_error error; /* MEMORY or STOPPED: ends the run */
     gp_image_info head;
-    gp_hash hash, stream; /* hashes of the file's bytes and of its compressed pixels */
+    gp_hash hash, stream; /* hash: hash of the file's bytes; stream: hash of the file's compressed pixels */
     bool has_stream;
     uint64_t size;
     int64_t mtime_ns;

@@ -16,7 +16,8 @@ static gp_status open_list(const char *path, gp_table **out, gp_error *err)
     gp_str csv = GP_STR_INIT;
     GP_TRY(gp_file_read(path, (uint64_t)1 << 30, &bytes, err));
     gp_str_puts(&csv, "prompt\n");
-    bool marked = bytes.size >= 3 && memcmp(bytes.data, "\xef\xbb\xbf", 3) == 0; /* byte order mark of some editors */
+    /* skip the byte order mark that some editors write */
+    bool marked = bytes.size >= 3 && memcmp(bytes.data, "\xef\xbb\xbf", 3) == 0;
     for (char *line = (char *)bytes.data + (marked ? 3 : 0), *end; *line; line = end) {
         size_t length = strcspn(line, "\n");
         end = line[length] ? line + length + 1 : line + length;

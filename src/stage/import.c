@@ -50,7 +50,7 @@ static gp_status open_all(bringer *b, gp_error *err)
     return gp_column_numbers(b->table, column, b->scores, err);
 }
 
-/* Scales to length 1, as required of all embeddings in the catalog. Returns false if that is impossible. */
+/* Scales a vector to length 1, as the catalog requires of all embeddings. Returns false if that is impossible. */
 static bool normalise(float *x, size_t d)
 {
     double norm = 0;

@@ -101,7 +101,7 @@ static gp_status read_string(gp_scan *c, char **out, char **end)
             return gp_scan_wrong(c, "a bad \\ escape");
     }
     c->at++;
-    *end = to; /* at the closing quote or before it */
+    *end = to; /* `to` is at the closing quote or before that quote */
     return GP_OK;
 }
 

@@ -57,9 +57,8 @@ gp_status gp_table_add_unlike(gp_table *table, const char *name, size_t size, gp
     size_t plain = s.size;
     for (size_t copy = 0; !s.failed; copy++) {
         if (copy) s.size = plain, gp_str_printf(&s, ".%zu", copy);
-        size_t same = 0,
-               followers =
-                   0; /* number of columns with this name; number of columns with this name and a suffix such as ".1" */
+        size_t same = 0;      /* number of columns with this name */
+        size_t followers = 0; /* number of columns with this name and a suffix such as ".1" */
         for (size_t i = 0; i < table->count && !s.failed; i++) {
             const char *other = table->names[i];
             same += strcmp(other, s.data) == 0;

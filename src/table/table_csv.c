@@ -231,7 +231,8 @@ static gp_status read_cells(csv *c, surplus *s, size_t *count, bool *cut)
         s->sentence |= blank;
         if (blank && *count < wanted) s->joinable = false;
         if (*count + 1 >= wanted) s->to = f.text + f.size, s->joinable &= !f.quoted;
-        if (*count + 1 == wanted) s->from = f.text, s->size = f.size; /* stored when the end of the row is known */
+        /* the caller stores this cell when the end of the row is known */
+        if (*count + 1 == wanted) s->from = f.text, s->size = f.size;
         if (*count + 1 < wanted) GP_TRY(gp_table_put(c->table, f.text, f.size, c->err));
         s->any |= *count >= wanted && f.size;
     }

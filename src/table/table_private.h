@@ -36,7 +36,7 @@ typedef struct gp_table_mark {
 } gp_table_mark;
 
 struct gp_table {
-    char *label, *folder; /* owned: name in messages; absolute folder of the file */
+    char *label, *folder; /* owned. label: the table's name in messages; folder: absolute path of the file's folder */
     char *text;           /* owned; packed cells: `size` bytes used of `room` */
     size_t size, room;
     size_t gap;       /* number of absent cells at the end of the last strip */
