@@ -80,7 +80,7 @@ static void test_steps(void **state)
                      GP_COMFY_OTHER);
 }
 
-/* Truncated messages, and messages with deep nesting. */
+/* Tests truncated messages, and messages with deep nesting. */
 static void test_broken(void **state)
 {
     static const char whole[] = "{\"type\":\"executing\",\"data\":{\"node\":null," OURS "}}";

@@ -47,7 +47,7 @@ static void test_base64(void **state)
     check_base64("\xff\xff", NULL);
 }
 
-/* Long texts in pieces of any size are decoded to the original bytes. */
+/* Tests that long base64 texts that arrive in pieces of any size are decoded to the original bytes. */
 static void test_base64_of_any_length(void **state)
 {
     (void)state;
@@ -103,7 +103,7 @@ static void check_text_in_png(const char *prompt, const char *negative, const ch
     gp_str_clear(&plain);
 }
 
-/* Settings as back ends report them, and as they are read back: key and JSON value. */
+/* Tests settings as generators report them, and as goldpan reads them back: key and JSON value. */
 static const struct {
     const char *ours, *written, *read;
 } all_settings[] = {{"steps", "20", "\"steps\": 20"},
@@ -146,7 +146,7 @@ static void check_infotext(const char *prompt, const char *negative, unsigned se
     gp_str_clear(&settings);
 }
 
-/* Every prompt is read back unchanged, with every subset of the settings. */
+/* goldpan reads every prompt back unchanged, with every subset of the settings. */
 static void test_infotext_of_any_settings(void **state)
 {
     (void)state;

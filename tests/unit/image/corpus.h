@@ -32,7 +32,8 @@ static inline void each_tar_member(const char *path,
     char name[1024] = "";
     while (gzread(file, head, 512) == 512 && head[0]) {
         size_t size = strtoul((char *)head + 124, NULL, 8);
-        uint8_t *bytes = malloc(size + 513); /* a block of the exact size, so that ASan detects a read past the end */
+        /* the memory block has exactly the size of the file, so that ASan detects a read past the end */
+        uint8_t *bytes = malloc(size + 513);
         assert_non_null(bytes);
         assert_int_equal(gzread(file, bytes, (unsigned)((size + 511) / 512 * 512)), (int)((size + 511) / 512 * 512));
         uint8_t *exact = malloc(size ? size : 1);

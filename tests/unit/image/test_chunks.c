@@ -277,7 +277,7 @@ static void make_jpeg(gp_str *s, bool big)
     put_tiff(&exif, big, tags, 4, 0);
     gp_str_add(s, "\xff\xd8", 2);
     jpeg_segment(s, 0xfe, NULL, 0, "a comment", 9);
-    jpeg_segment(s, 0xe1, "Exif\0\0", 6, exif.data, 40); /* the EXIF block in two segments */
+    jpeg_segment(s, 0xe1, "Exif\0\0", 6, exif.data, 40); /* an EXIF block that is divided into two JPEG segments */
     jpeg_segment(s, 0xe1, "Exif\0\0", 6, exif.data + 40, exif.size - 40);
     gp_str_add(s, "\xff\xff", 2); /* fill bytes */
     jpeg_segment(s, 0xe1, "http://ns.adobe.com/xap/1.0/", 29, "<x:xmpmeta/>", 12);
@@ -431,7 +431,7 @@ static void test_real(void **state)
     printf("%zu texts of %zu real files\n", rows, files);
 }
 
-/* Many entries that share the same bytes give no more text than the block has bytes. */
+/* If many entries refer to the same bytes, they give no more text in total than the block has bytes. */
 static void test_shared_bytes(void **state)
 {
     (void)state;

@@ -76,7 +76,7 @@ static void expect(const void *bytes, size_t size, gp_status status, const char 
     assert_string_equal(err.message, message);
     assert_int_equal(got, status);
     assert_int_equal(err.status, status);
-    assert_int_equal(pixels.width, 7); /* the output is written only on success */
+    assert_int_equal(pixels.width, 7); /* the decoder writes the output only on success */
     free(exact);
 }
 
@@ -145,7 +145,7 @@ static void test_damaged_metadata(void **state)
             size_t at = behind ? png.size - 12 : 33;
             gp_str_add(&s, png.data, at);
             png_chunk(&s, names[i], "key\0\0text", 9);
-            s.data[s.size - 1] ^= 1; /* the last byte of the checksum */
+            s.data[s.size - 1] ^= 1; /* the test changes the last byte of the checksum */
             gp_str_add(&s, png.data + at, png.size - at);
             if (!behind || (strcmp(names[i], "acTL") && strcmp(names[i], "fcTL")))
                 expect_whole((const uint8_t *)s.data, s.size, &png);
@@ -214,7 +214,7 @@ static void test_bombs(void **state)
     gp_bytes_clear(&jpeg);
 }
 
-/* A filter number that does not exist, with correct checksums. */
+/* Tests a PNG with correct checksums and a filter number that does not exist. */
 static void test_unknown_filter(void **state)
 {
     (void)state;
@@ -242,7 +242,8 @@ static void test_small_first_frame(void **state)
     gp_str s = GP_STR_INIT;
     gp_str_add(&s, "RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\2\0\0\0\2\0\0\1\0\0ANIM\6\0\0\0\xff\xff\xff\xff\0\0", 44);
     s.data[4] = (char)(44 - 8 + 24 + part);
-    gp_str_add(&s, "ANMF\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\x64\0\0\0", 24); /* at (2, 0), stored in units of two pixels */
+    /* the offset of the first frame is (2, 0); the file stores it in units of two pixels */
+    gp_str_add(&s, "ANMF\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\x64\0\0\0", 24);
     s.data[44 + 4] = (char)(16 + part);
     gp_str_add(&s, one.data + 12, part);
     assert_ok(gp_image_decode_bytes((uint8_t *)s.data, s.size, 0, &pixels, &err));

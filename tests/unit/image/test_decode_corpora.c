@@ -63,7 +63,7 @@ static void visit(void *user, const char *name, const uint8_t *bytes, size_t siz
     if (st == GP_OK) snprintf(got, sizeof got, "ok %ux%u %08x", pixels.width, pixels.height, crc_of_pixels(&pixels));
     gp_pixels_clear(&pixels);
     snprintf(size_text, sizeof size_text, "%08x", crc_of(bytes, size));
-    assert_string_equal(size_text, r->cell[2]); /* the archive is the one that the table belongs to */
+    assert_string_equal(size_text, r->cell[2]); /* checks that the archive is the one to which the table belongs */
     char want[64] = "error";
     if (strcmp(r->cell[3], "ok") == 0) snprintf(want, sizeof want, "ok %s %s", r->cell[6], r->cell[7]);
     t->seen++;

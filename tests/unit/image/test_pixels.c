@@ -122,7 +122,7 @@ static void test_drawn(void **state)
     gp_json_free(root);
 }
 
-/* do_resize false; the larger images of this test are only in ../shared. */
+/* Tests the preprocessing with do_resize false. The larger images of this test are only in ../shared. */
 static void test_crops(void **state)
 {
     (void)state;

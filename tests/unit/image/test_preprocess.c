@@ -97,7 +97,7 @@ static void test_refused(void **state)
         err = (gp_error){0};
         if (parse(cases[i].json, &c) != cases[i].status) fail_msg("%s: %s", cases[i].json, err.message);
         if (!strstr(err.message, cases[i].word)) fail_msg("%s: %s", cases[i].json, err.message);
-        assert_int_equal(c.crop_w, 7); /* the output is unchanged on failure */
+        assert_int_equal(c.crop_w, 7); /* if the function fails, its output is unchanged */
     }
 }
 

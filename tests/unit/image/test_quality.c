@@ -132,7 +132,7 @@ static void test_closed_forms(void **state)
     gp_quality q = measure(&c);
     expect(&q, 0, 0, 128 / 255.0, 0, 0);
     assert_true(q.saturation == 0);
-    c = grey(64, 64, ramp); /* both filters give 0 for a linear ramp */
+    c = grey(64, 64, ramp); /* both filters (the Laplacian and Immerkaer's) give 0 for a linear ramp of grey values */
     q = measure(&c);
     assert_true(q.sharpness == 0 && q.noise == 0 && q.spread > 0);
     c = grey(64, 64, checker); /* the Laplacian is +-4 * 100, Immerkaer's filter gives +-8 * 100 */
@@ -237,10 +237,11 @@ static void test_uniform_frames(void **state)
     assert_int_equal(measure(&c).frame, GP_FRAME_UNIFORM);
     assert_int_equal(square(512, 255, 0, 0), GP_FRAME_UNIFORM);
     assert_int_equal(square(512, 255, 300, 251), GP_FRAME_UNIFORM);
-    assert_int_equal(square(512, 255, 300, 250), GP_FRAME_NORMAL); /* a white square on white ground */
+    /* a square that differs from the ground by 5 levels makes the frame normal */
+    assert_int_equal(square(512, 255, 300, 250), GP_FRAME_NORMAL);
     assert_int_equal(square(512, 255, 1, 250), GP_FRAME_NORMAL);
     c = plain(512, 512, 100, 100, 100);
-    put(&c, 7, 9, 100, 100, 110); /* a pixel that differs in one channel */
+    put(&c, 7, 9, 100, 100, 110); /* one pixel differs in one channel, so the image is not of one colour */
     assert_int_equal(measure(&c).frame, GP_FRAME_NORMAL);
 }
 
@@ -258,7 +259,7 @@ static void test_noise_frames(void **state)
     for (int coloured = 0; coloured < 2; coloured++) {
         canvas c = noisy_square(128, 128, 50, coloured);
         assert_int_equal(measure(&c).frame, GP_FRAME_NOISE);
-        c = noisy_square(118, 138, 50, coloured); /* an image with strong noise */
+        c = noisy_square(118, 138, 50, coloured); /* an image with strong noise is not a noise frame */
         assert_int_equal(measure(&c).frame, GP_FRAME_NORMAL);
     }
     canvas c = noisy_square(128, 128, 50, true);

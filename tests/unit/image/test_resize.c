@@ -34,7 +34,7 @@ static void test_small_vectors(void **state)
 
 static const struct {
     uint32_t in_w, in_h, out_w, out_h;
-    uint32_t crc[4]; /* bicubic, bilinear, lanczos, box */
+    uint32_t crc[4]; /* the filters bicubic, bilinear, Lanczos and box */
 } pillow[] = {
     {1, 1, 5, 7, {0x9d87b24c, 0x9d87b24c, 0x9d87b24c, 0x9d87b24c}},
     {5, 4, 5, 9, {0x68b0aa40, 0xaf1fe3a8, 0xdd7add55, 0x5cb95208}},
@@ -86,8 +86,8 @@ static void test_window_is_part_of_whole(void **state)
         const uint32_t x = pick(&at, out_w) - 1, y = pick(&at, out_h) - 1;
         const uint32_t w = pick(&at, out_w - x), h = pick(&at, out_h - y);
         uint8_t *in = noise_picture(in_w, in_h), *whole = malloc((size_t)out_w * out_h * 3);
-        uint8_t *part = malloc((size_t)w * h * 3); /* a block of the exact size, so that the sanitizer detects a read
-                                                    * past the end */
+        uint8_t *part = malloc((size_t)w * h * 3); /* the input block has exactly the size of the image, so that the
+                                                    * sanitizer detects a read past the end */
         assert_ok(gp_resize_rgb(in, in_w, in_h, whole, out_w, out_h, (gp_resample_filter)(i & 3), &err));
         assert_ok(
             gp_resize_rgb_window(in, in_w, in_h, part, out_w, out_h, x, y, w, h, (gp_resample_filter)(i & 3), &err));

@@ -140,7 +140,8 @@ static void test_damaged(void **state)
     const gp_str *files[] = {&png, &jpeg};
     for (int f = 0; f < 2; f++)
         for (size_t n = 0; n < files[f]->size; n++) {
-            uint8_t *cut = gp_mem_new(n ? n : 1, 1); /* a separate block, so that a read beyond it is detected */
+            /* the data is in a separate memory block, so that ASan detects a read past the end */
+            uint8_t *cut = gp_mem_new(n ? n : 1, 1);
             bool known = true;
             gp_hash out;
             assert_non_null(cut);

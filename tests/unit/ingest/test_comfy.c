@@ -65,7 +65,7 @@ static const variant switches[] = {
     {FROM_40("Any Switch (rgthree)", "'any_02':" A_KITE), "a yellow kite", DERIVED, NULL},
     {FROM_40("Super Switch", "'wish':" A_VASE ",'other':" A_KITE), NULL, NONE, NULL},
     {FROM_40("Random Text Switch", "'select':1,'text1':" A_VASE ",'text2':" A_KITE), NULL, NONE, NULL},
-    /* a switch that feeds a switch */
+    /* a switch whose output is linked to another switch */
     {LINKED("'43':{'class_type':'ComfySwitchNode','inputs':{'switch':false,'on_true':" A_VASE ",'on_false':" A_KITE
             "}},",
             "ImpactSwitch", "'select':1,'input1':['43',0],'input2':" A_VASE),
@@ -102,7 +102,7 @@ static const variant conditioning[] = {
      NULL, NONE, NULL},
     {"{" USUAL "'6':{'class_type':'Reroute','inputs':{'':['20',0]}}," ENCODE("20", "'a vase'") LAST "}", "a vase",
      DERIVED, NULL},
-    /* encoders with several texts */
+    /* text encoders that have several texts */
     {"{" USUAL "'6':{'class_type':'CLIPTextEncodeSD3','inputs':{'clip_l':'a vase','clip_g':'a vase','t5xxl':'a vase on "
      "a table','clip':['4',1]}}," LAST "}",
      "a vase on a table", DERIVED, NULL},
@@ -370,7 +370,7 @@ static void test_not_shown(void **state)
 #define AGAIN "'30':{'class_type':'VAEEncode','inputs':{'pixels':['8',0],'vae':['4',2]}},"
 
 static const variant passes[] = {
-    /* a second pass, in latents and in pixels */
+    /* a second pass that changes the first image, in latents and in pixels */
     {AFTER(SCALE SECOND("'denoise':0.5,'latent_image':['30',0]")), "a knight", DERIVED, NULL},
     {AFTER(AGAIN SECOND("'denoise':0.35,'latent_image':['30',0]")), "a knight", DERIVED, NULL},
     {AFTER(ADVANCED("21", "20", "3", "'add_noise':'disable','start_at_step':4,'end_at_step':8")), "a knight", DERIVED,
@@ -437,7 +437,7 @@ static const variant passes[] = {
                                   "'sampler':['16',0],'sigmas':['15',1],'latent_image':['3',0]}}," DECODE("22", "21")
                                       SAVE("9", "22", "x") LAST "}",
      "a knight", DERIVED, NULL},
-    /* two images combined into one */
+    /* a node combines two images into one */
     {"{" FIRST SAMPLER("21", "6", "20", "5", "1.0")
          DECODE("22", "21") "'33':{'class_type':'ImageBatch','inputs':{'image1':['8',0],'image2':['22',0]}}," SAVE(
              "9", "33", "x") LAST "}",
@@ -539,7 +539,7 @@ static const variant folders[] = {
                                                                       "','inputs':{" below "," above                   \
                                                                       "}}," SAVE("9", "33", "x") LAST "}"
 
-/* One image is pasted onto another. */
+/* Tests graphs in which one image is pasted onto another. */
 static const variant composites[] = {
     {ONTO("ImageCompositeMasked", "'destination':['8',0]", "'source':['22',0]"), NULL, NONE, NULL},
     {ONTO("ImageCompositeMasked", "'destination':['8',0]", "'source':['31',0]"), "a knight", DERIVED, NULL},
@@ -637,7 +637,7 @@ static void test_loras(void **state)
     expect_loras("Efficient Loader", 100000, false);
 }
 
-/* Graphs that would take exponential time if a walk were repeated for every path. */
+/* Tests graphs that would take exponential time if goldpan walked the graph again for every path. */
 static void test_hostile(void **state)
 {
     (void)state;

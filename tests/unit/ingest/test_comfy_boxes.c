@@ -40,7 +40,7 @@ static const variant boxes[] = {
     FROM_40("CR Multiline Text", "'text':'" text "','convert_from_csv':" csv ",'csv_quote_char':'q'"                   \
                                  ",'remove_chars':false,'chars_to_remove':'x','split_string':" split)
 
-/* Text boxes with options, seeds and several texts. */
+/* Tests text boxes with options, seeds and several texts. */
 static const variant boxes_with_options[] = {
     {FROM_40("StringConstantMultiline", "'string':'a jug\\non a table\\n','strip_newlines':true"), "a jug\non a table",
      DERIVED, NULL},
@@ -75,7 +75,7 @@ static const variant boxes_with_options[] = {
     {TEXT("['40',3]", NODE("Text String", "'text':'a jug','text_b':'a cup'")), NULL, NONE, NULL},
     {FROM_40("Text Box", "'text':'a jug','text_b':''"), "a jug", DERIVED, NULL},
     {FROM_40("Text Box", "'text':'a jug','text_b':'a cup'"), NULL, NONE, NULL},
-    /* an encoder that also returns its text */
+    /* a text encoder that also has its text as an output */
     {TEXT("['40',1]", NODE("Power Prompt - Simple (rgthree)", "'prompt':'a jug'," CLIP_LINK)), "a jug", DERIVED, NULL},
     {TEXT("['40',1]", NODE("Power Prompt - Simple (rgthree)", "'prompt':" A_VASE "," CLIP_LINK) TWO), "a blue vase",
      DERIVED, NULL},
@@ -92,7 +92,8 @@ static const variant boxes_with_options[] = {
 #define ENCODER(type, inputs)                                                                                          \
     "{" USUAL "'6':{'class_type':'" type "','inputs':{'clip':['4',1]," inputs "}}," TWO LAST "}"
 
-/* An encoder whose text has an unusual name: its only text, apart from instructions. */
+/* If the input for the text of an encoder has an unusual name, goldpan uses its only text, apart from
+ * instructions. */
 static const variant encoders[] = {
     {ENCODER("CLIPTextEncodeLumina2", "'system_prompt':'superior','user_prompt':'a jug'"), "a jug", DERIVED, NULL},
     {ENCODER("CLIPTextEncodeLumina2", "'system_prompt':'superior','user_prompt':" A_VASE), "a blue vase", DERIVED,

@@ -31,7 +31,7 @@ typedef struct matching {
     /* the lists of rows and images end with NULL; the table is in the folder /data/set, and the images are below the
      * root /pics */
     const char *cells[MOST], *images[MOST];
-    const char *rows; /* for each image the digit of its row, or '-' */
+    const char *rows; /* the expected match of each image: the digit of its row, or '-' */
     int ambiguous;
 } matching;
 

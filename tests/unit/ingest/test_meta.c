@@ -49,7 +49,7 @@ static const infotext infotexts[] = {
      "18446744073709551615",
      "two\nlines, of it", "bad,\nworse",
      "{\"steps\": 5, \"sampler\": \"DDIM\", \"cfg_scale\": 1.5, \"seed\": 18446744073709551615}"},
-    /* no negative prompt; CRLF; white space at the ends */
+    /* texts without a negative prompt, with CRLF, and with white space at the ends */
     {"  a cat \r\nSteps: 1, Sampler: LCM, Seed: 0\r\n", "a cat", NULL,
      "{\"steps\": 1, \"sampler\": \"LCM\", \"seed\": 0}"},
     /* a text without a prompt, and a text with only a negative prompt */
@@ -200,7 +200,7 @@ static const graph_case graphs[] = {
     {GRAPH("{\"class_type\":\"ControlNetApplyAdvanced\",\"inputs\":{\"negative\":[\"7\",0],\"positive\":[\"20\",0]}},"
            "\"20\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a shark\"}}"),
      "a shark", "node 20 CLIPTextEncode"},
-    /* combined conditioning; a repeated text is used once; zeroed conditioning adds no text */
+    /* graphs with combined conditioning: a repeated text is used once, and zeroed conditioning adds no text */
     {GRAPH(
          "{\"class_type\":\"ConditioningCombine\",\"inputs\":{\"conditioning_1\":[\"20\",0],\"conditioning_2\":[\"21\","
          "0]}},\"20\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"sky\"}},\"21\":{\"class_type\":"
@@ -217,7 +217,7 @@ static const graph_case graphs[] = {
     {GRAPH("{\"class_type\":\"CLIPTextEncodeFlux\",\"inputs\":{\"clip_l\":\"a cat\",\"t5xxl\":\"a "
            "cat\",\"guidance\":3}}"),
      "a cat", "node 6 CLIPTextEncodeFlux"},
-    /* the text is joined from string nodes */
+    /* a graph in which string nodes join the text */
     {GRAPH(
          "{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":[\"20\",0]}},\"20\":{\"class_type\":\"StringConcat\","
          "\"inputs\":{\"string_a\":[\"21\",0],\"string_b\":\"at night\",\"delimiter\":\" | \"}},\"21\":{\"class_type\":"
@@ -244,7 +244,7 @@ static const graph_case graphs[] = {
      "0]"
      "}}}",
      "a cat", "unsorted: node 1 CLIPTextEncode"},
-    /* a guider between sampler and conditioning */
+    /* a graph with a guider between sampler and conditioning */
     {"{" SAVE DECODE MODEL LATENT "\"3\":{\"class_type\":\"SamplerCustomAdvanced\",\"inputs\":{\"noise\":[\"25\",0],"
      "\"guider\":[\"22\",0],\"sampler\":["
      "\"16\",0],\"sigmas\":[\"17\",0],\"latent_image\":[\"5\",0]}},\"22\":{\"class_type\":\"BasicGuider\",\"inputs\":{"
@@ -401,7 +401,7 @@ static void test_chunks(void **state)
     expect_read(READ({"exif:ImageDescription", prefixed.data, 0, false}), "comfyui", six, "a cat");
     expect_read(READ({"exif:Model", graph, 0, false}), NULL, NULL,
                 NULL); /* without the prefix "prompt:", the text may be the name of a camera */
-    /* stable-diffusion.cpp in JPEG: a comment of key, NUL, text */
+    /* stable-diffusion.cpp stores the text in a JPEG comment: key, NUL byte, text */
     expect_read(READ({"jpeg:comment", "parameters\0" INFO, sizeof("parameters\0" INFO) - 1, false}), "a1111",
                 "jpeg:comment", "said");
     expect_read(READ({"jpeg:comment", "parameters " INFO, 0, false}), NULL, NULL, NULL);

@@ -197,7 +197,8 @@ static void test_own_folders(void **state)
                                             "site/thumb/2.jpg", "site/mine.png", "odd/c.png", NULL});
     put_text(folder, "out/.goldpan-export", "b.png\na.png\n");
     put_text(folder, "site/.goldpan-site", "");
-    assert_int_equal(mkdir(in_folder(folder, "odd/.goldpan-export"), 0755), 0); /* a folder instead of an export list */
+    /* a folder has the name of the export list */
+    assert_int_equal(mkdir(in_folder(folder, "odd/.goldpan-export"), 0755), 0);
     expect_walk(folder, "", "odd/c.png out/mine.png site/mine.png");
     expect_walk(folder, "out",
                 "out/mine.png out/a.png out/b.png"); /* a root is read even if it is a folder of exported files; files
@@ -233,7 +234,7 @@ static void test_no_roots(void **state)
     char *folder = folder_new();
     put_text(folder, "a.png", "x");
     seen s = {.folder = folder};
-    /* an absent root is an error before any file is visited */
+    /* if a root does not exist, the walk fails before it visits any file */
     assert_int_equal(walk(&s, "a.png absent", &err), GP_ERR_NOT_FOUND);
     assert_non_null(strstr(err.message, "/absent'"));
     assert_int_equal(walk(&s, "a.png/b", &err), GP_ERR_NOT_FOUND);

@@ -41,7 +41,8 @@ static void test_predictor_in_rows(void **state)
             for (size_t i = 0; i < bytes; i++) {
                 size_t pixel = i / bpp;
                 raw[i] = (uint8_t)(pixel % 2 ? gp_rng_at(7, i) : (uint64_t)a);
-                prior[i] = (uint8_t)(pixel % 2 ? pixel / 2 + i % bpp : (size_t)c); /* channels have different values */
+                /* the channels of a pixel have different values */
+                prior[i] = (uint8_t)(pixel % 2 ? pixel / 2 + i % bpp : (size_t)c);
                 int left = i < bpp ? 0 : raw[i - bpp], corner = i < bpp ? 0 : prior[i - bpp];
                 row[i] = (uint8_t)(raw[i] - rfc_paeth(left, prior[i], corner));
             }

@@ -20,7 +20,7 @@ static const char config[] =
 static const recipe_sizes sizes = {true, true, 32, 2, 64, 48, 16, 16, 2, 40, 60, 12, 24};
 enum { SIDE = 48, PLANES = 3 * SIDE * SIDE, E = 24, MOST = 8 };
 
-/* text i: bos, i + 1 ids, eos */
+/* text i consists of the start token, i + 1 ids and the end token */
 static const int32_t ids[] = {58, 3, 59, 58, 7, 9, 59, 58, 1, 2, 3, 59, 58, 50, 40, 30, 20, 59, 58, 5, 5, 5, 5, 5, 59};
 static const size_t counts[] = {3, 4, 5, 6, 7};
 enum { TEXTS = 5, TOKENS = 25 };
@@ -141,7 +141,7 @@ static void test_batch_does_not_matter(void **state)
 #endif
 }
 
-/* Tokens after the pooled token change nothing: neither padding nor a second end token. */
+/* Tokens after the pooled token, such as padding or a second end token, do not change the embedding. */
 static void test_text_ends_at_the_pooled_token(void **state)
 {
     (void)state;

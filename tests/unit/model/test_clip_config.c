@@ -72,7 +72,7 @@ static void test_which_wins(void **state)
                     &c, &err));
     assert_int_equal(c.embedding, 64);
     assert_int_equal(c.text.width, 64);
-    assert_int_equal(c.text.heads, 8);                  /* the default, not text_config's 4 */
+    assert_int_equal(c.text.heads, 8);                  /* the value is the default, not the 4 in text_config */
     assert_int_equal(c.eos, 49407);                     /* the default, not 2 */
     assert_int_equal(c.text.activation, GP_QUICK_GELU); /* the default */
     assert_true(c.text.eps == 1e-5f);

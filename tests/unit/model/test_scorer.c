@@ -62,7 +62,8 @@ static const char *write_head(const char *name, const char *header, const void *
     snprintf(named, sizeof named, "linear:%s/%s", folder, name);
     FILE *file = fopen(named + strlen("linear:"), "wb");
     assert_non_null(file);
-    fwrite(&length, 8, 1, file); /* little endian, like all machines that run the tests */
+    /* the numbers are written in the machine's byte order; all machines that run the tests are little endian */
+    fwrite(&length, 8, 1, file);
     fwrite(header, 1, strlen(header), file);
     fwrite(bytes, 1, size, file);
     fclose(file);
@@ -295,7 +296,7 @@ static void test_linear_bare(void **state)
     float values[2 * D + 2] = {0}, *rows = embeddings(1);
     char header[1000], named[800];
     double score;
-    values[2 * D + 1] = 2; /* the bias of the head without a prefix */
+    values[2 * D + 1] = 2; /* 3.5 is the bias of the head without a prefix */
     snprintf(header, sizeof header, two, "x.", "x.");
     expect_refusal(write_head("y", header, values, sizeof values), GP_ERR_USAGE, "has 2 heads", "/y#x'");
     snprintf(header, sizeof header, two, "a.", "a.");

@@ -222,7 +222,7 @@ static void test_not_finite(void **state)
     recipe_folder_free(folder);
 }
 
-/* Finite weights with sums that are not finite give no embedding. */
+/* If all weights are finite, but sums in the towers are not, the model returns no embedding. */
 static void test_overflow(void **state)
 {
     gp_error err = {0};

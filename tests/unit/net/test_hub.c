@@ -98,7 +98,7 @@ static void test_shards(void **state)
     assert_string_equal(names[0], "m-1.safetensors");
     assert_string_equal(names[1], "m-2.safetensors");
     gp_hub_shards_free(names, count);
-    for (uint64_t n = 1;; n++) { /* every allocation fails once */
+    for (uint64_t n = 1;; n++) { /* the test makes every allocation fail once */
         gp_mem_fail_at(n);
         gp_status st = gp_hub_shards(two, sizeof two - 1, &names, &count, &err);
         gp_mem_fail_at(0);
@@ -121,7 +121,8 @@ static void test_where_the_cache_is(void **state)
     char *old_home = gp_str_dup(getenv("HOME") ? getenv("HOME") : "/"), *folder = NULL;
     (void)state;
     for (size_t i = 0; i < 5; i++) setenv(set[i][0], set[i][1], 1);
-    for (size_t i = 0; i < 5; i++) { /* the variables are tested from the highest to the lowest priority */
+    /* the test checks the environment variables from the highest to the lowest priority */
+    for (size_t i = 0; i < 5; i++) {
         assert_ok(gp_hub_cache_folder(&folder, &err));
         assert_string_equal(folder, set[i][2]);
         gp_mem_free(folder);

@@ -67,9 +67,7 @@ static void test_little_to_go_by(void **state)
     const double score[6] = {20, 26, 26, 26, nan, (double)INFINITY};
     const int32_t group[6] = {0, 1, 1, 2, 1, 0};
     assert_ok(gp_calibrate_z(score, group, 6, 4, got, &err));
-    for (size_t i = 0; i < 6; i++)
-        assert_true(isnan(got[i])); /* the only member of its group, a group without spread,
-                                                                * or no score */
+    for (size_t i = 0; i < 6; i++) assert_true(isnan(got[i])); /* there is no z without a spread or a score */
     assert_ok(gp_calibrate_percentile(score, group, 6, 4, got, &err));
     for (size_t i = 0; i < 4; i++) assert_near(got[i], 50, 0);
     assert_true(isnan(got[4]) && isnan(got[5]));

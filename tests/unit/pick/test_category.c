@@ -112,7 +112,7 @@ static void test_which_level(void **state)
     assert_level(NULL, 0, 0, "there are too few images for a hierarchy: no categories");
 }
 
-/* The nearest pairs merge first, and centroids are weighted by size. */
+/* The nearest pairs of clusters merge first, and the centroid of a merged cluster is weighted by size. */
 static void test_merging(void **state)
 {
     (void)state;

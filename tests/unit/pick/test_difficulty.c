@@ -150,7 +150,7 @@ static void test_few_prompts(void **state)
     for (size_t i = 0; i < 60; i++) assert_near(got[i], m.score[i], 0);
 
     make(&m, 30, 1);
-    for (size_t i = 0; i < 60; i++) m.score[i] = 25; /* equal scores, so there is nothing to predict */
+    for (size_t i = 0; i < 60; i++) m.score[i] = 25; /* all scores are equal, so there is nothing to predict */
     for (size_t k = 0; k < 30; k++) m.embeddings[k] = k % 2 ? 1 : -1;
     assert_ok(gp_difficulty_correct(m.score, m.prompt, 60, m.embeddings, 30, 1, on(1), got, &facts, &err));
     assert_true(facts.penalty > 0 && isnan(facts.explained));

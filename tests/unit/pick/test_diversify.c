@@ -143,7 +143,7 @@ static size_t slow_facility(const float *v, size_t n, size_t d, const double *wo
     return k;
 }
 
-/* Some rows are copies of others, have no relevance, or belong to groups. */
+/* Makes rows of which some are copies of others, have no relevance, or belong to groups. */
 static void test_lazy_is_plain_greedy(void **state)
 {
     (void)state;

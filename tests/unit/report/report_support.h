@@ -31,10 +31,11 @@ static inline void picture_write(const char *path, uint32_t w, uint32_t h, uint3
 }
 
 typedef struct candidate {
-    const char *name, *prompt; /* name: path below the test's folder */
+    const char *name, *prompt; /* name: path of the image, relative to the test's folder */
     double score;
     const char *settings, *negative, *raw;
-    uint32_t width, height, colour; /* 0: width 64, height 48, colour by the name */
+    /* if these are 0, the image is 64 wide and 48 high, and its colour depends on its name */
+    uint32_t width, height, colour;
     bool picked;
 } candidate;
 

@@ -271,7 +271,7 @@ static void test_csv(void **state)
     assert_string_equal(cell(t, 1, "settings.l"), "[1,2]");
     assert_string_equal(cell(t, 2, "settings.l"), "");
     gp_table_close(t);
-    gp_bytes bytes = content_of(at("csv/picks.csv")); /* RFC 4180: rows end in CR LF */
+    gp_bytes bytes = content_of(at("csv/picks.csv")); /* rows of a CSV table end in CR LF, as in RFC 4180 */
     assert_true(bytes.size > 2 && memcmp(bytes.data + bytes.size - 2, "\r\n", 2) == 0);
     gp_bytes_clear(&bytes);
     gp_cat_close(cat);
@@ -325,7 +325,7 @@ static void test_imagefolder_and_all(void **state)
     assert_int_equal(files_in(at("all")), 6);
     assert_ok(gp_table_open(at("all/metadata.csv"), &t, &err));
     assert_int_equal(gp_table_rows(t), 4);
-    for (size_t i = 0; i < 4; i++) { /* every file_name exists, relative to the folder */
+    for (size_t i = 0; i < 4; i++) { /* every file_name in the table exists, relative to the export folder */
         char name[64];
         snprintf(name, sizeof name, "all/%s", cell(t, i, "file_name"));
         assert_true(file_there(at(name)));

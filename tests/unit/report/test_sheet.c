@@ -205,7 +205,7 @@ static void test_limits(void **state)
     gp_report report = GP_INIT(gp_report);
     gp_catalog *cat = candidates_catalog("limits.db", animals, ANIMALS);
     assert_ok(sheet(cat, at("limits.png"), 1, 8, &report, &err));
-    assert_int_equal(report.done, 3); /* only the row with the largest gain */
+    assert_int_equal(report.done, 3); /* the sheet has only the row of the prompt with the largest gain */
     assert_ok(sheet(cat, at("limits.png"), 0, 2, &report, &err));
     assert_int_equal(report.done, 4);
     assert_ok(sheet(cat, at("limits.png"), 0, 1, &report, &err));
@@ -232,7 +232,7 @@ static void test_wrong_use(void **state)
     }
     assert_int_equal(sheet(cat, NULL, 0, 8, NULL, &err), GP_ERR_USAGE);
     assert_int_equal(sheet(cat, at("x.png"), 0, 0, NULL, &err), GP_ERR_USAGE);
-    /* the sheet would replace an image of the catalog */
+    /* the path of the sheet is that of an image in the catalog, so goldpan must not write the sheet */
     assert_int_equal(sheet(cat, at("a1.png"), 0, 8, NULL, &err), GP_ERR_USAGE);
     after = file_hash(at("a1.png"));
     assert_memory_equal(&before, &after, sizeof before);

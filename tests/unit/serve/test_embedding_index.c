@@ -67,7 +67,7 @@ static void without_embeddings(void **state)
     gp_cat_close(cat);
 }
 
-/* Enough rows for several threads, with an odd number of dimensions. */
+/* Tests so many rows that several threads compute the products, with an odd number of dimensions. */
 static void by_many_threads(void **state)
 {
     (void)state;
@@ -82,7 +82,7 @@ static void by_many_threads(void **state)
     for (size_t i = 0; i < ROWS; i++) p.rows[i] = i % 10 == 9 ? UINT32_MAX : (uint32_t)(ROWS - 1 - i);
     for (size_t i = 0; i < ROWS; i++) out[i] = 777;
     gp_embedding_index_of(&p, direction, out, SHOWN);
-    /* nothing is written after the last row */
+    /* checks that nothing was written after the last row */
     for (size_t i = SHOWN; i < ROWS; i++) assert_float_equal(out[i], 777, 0);
     for (size_t i = 0; i < ROWS; i++) {
         size_t row = ROWS - 1 - i;

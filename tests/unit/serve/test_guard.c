@@ -97,10 +97,10 @@ static void hosts(void **state)
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) assert_int_equal(with_host(own[i]), 0);
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (with_host(foreign[i]) != 403) fail_msg("Host \"%s\": %u", foreign[i], no.status);
-    assert_non_null(strstr(no.message, "7860")); /* the message helps a user of a tunnel */
+    assert_non_null(strstr(no.message, "7860")); /* the message tells a user of a tunnel what to do */
 
     gp_guard_request r = get(AT);
-    r.hosts = 2; /* a proxy might use either of two Host headers */
+    r.hosts = 2; /* a request with two Host headers is rejected, because a proxy might use either of them */
     assert_int_equal(refused(r), 403);
     r.hosts = 0, r.host = NULL; /* HTTP/1.0 without Host */
     assert_int_equal(refused(r), 403);
@@ -160,7 +160,7 @@ static void origins(void **state)
     p = post(AT "api/rate", "2");
     p.origins = 2;
     assert_int_equal(refused(p), 403);
-    p.origins = 0, p.origin = NULL; /* a client that is not a browser, such as curl */
+    p.origins = 0, p.origin = NULL; /* a client that is not a browser, such as curl, sends neither of these headers */
     assert_int_equal(refused(p), 0);
 }
 
@@ -201,7 +201,7 @@ static void tokens(void **state)
         "//" TOKEN "/",
         "/%30123456789abcdef0123456789abcdef/",
         TOKEN "/",                          /* the slash before the token is missing */
-        "http://127.0.0.1:7860/" TOKEN "/", /* a full address, as clients send it to a proxy */
+        "http://127.0.0.1:7860/" TOKEN "/", /* the request line has a full URL, as clients send it to a proxy */
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (refused(get(wrong[i])) != 403) fail_msg("\"%s\": %u", wrong[i], no.status);

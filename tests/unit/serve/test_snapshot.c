@@ -175,7 +175,7 @@ static void rate_on(game *g)
             continue;
         }
         last[i % N] = change;
-        /* in the current view, and in the one being built */
+        /* the rating appears in the current view, and in the view that is being built */
         for (uint64_t begun = newest(g->server), now = begun; now < begun + 2 && !atomic_load(&g->over);
              now = newest(g->server))
             if (!says(g->server, &change)) atomic_fetch_add(&g->wrong, 1);

@@ -196,7 +196,8 @@ static void the_oldest_go(void **state)
         set_age(place_of("bounded", i, 256), 1000 + (i * 7) % N);
     }
     for (unsigned i = 0; i < N; i++) assert_int_equal(size_of(cache, i, 256), WHOLE); /* the cache is full */
-    put(cache, N, 256, WHOLE); /* one more thumbnail: the cache shrinks to nine tenths */
+    /* when one more thumbnail is stored, the cache exceeds its limit and shrinks to nine tenths of it */
+    put(cache, N, 256, WHOLE);
     size_t bytes = 0;
     assert_int_equal(count_files(at("bounded"), &bytes), 18);
     assert_int_equal(bytes, 18 * WHOLE);

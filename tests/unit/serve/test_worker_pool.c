@@ -3,7 +3,7 @@
  * lost. */
 #include "serve_support.h"
 
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* every worker passes through this lock */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* every worker of the test takes this lock */
 static atomic_int working, done;
 
 static void work(gp_request *request)

@@ -19,7 +19,7 @@ typedef struct place {
     char root[64], pictures[96], catalog[96];
 } place;
 
-static gp_model *model; /* the bundled model, opened once; open_model, close_model */
+static gp_model *model; /* the bundled model, which open_model opens once for all tests, and close_model closes */
 
 static inline void place_make(place *p)
 {

@@ -49,7 +49,7 @@ static void test_every_allocation_fails_once(void **state)
     slices.resamples = 3, map.epochs = 2, map.neighbours = 5;
     gp_analyze_options o = quick(&slices, &map);
     gp_error err = {0};
-    assert_ok(gp_analyze(cat, NULL, &o, NULL, &err)); /* first run, which prepares statements and fills caches */
+    assert_ok(gp_analyze(cat, NULL, &o, NULL, &err)); /* the first run prepares SQL statements and fills caches */
     int64_t before = gp_mem_live();
     o.new_map = true;
     for (uint64_t i = 1; st != GP_OK; i += i < 400 ? 1 : 37) {

@@ -158,7 +158,8 @@ static void test_saved_again(void **state)
     put_png(&p, "b.png", 2, 6, "first", "a red cat");
     assert_ok(run_plan(&p, NULL, &run, &err));
     int64_t image = image_at(&p, "a.png"), other = image_at(&p, "b.png");
-    put_png(&p, "a.png", 1, 0, "optimised", "a red cat"); /* different compressed data, same pixels */
+    /* the rewritten file has different compressed data, but the same pixels */
+    put_png(&p, "a.png", 1, 0, "optimised", "a red cat");
     put_png(&p, "b.png", 7, 0, "painted over", "a red cat");
     report = add_folder(&p, p.pictures, NULL, NULL);
     assert_int_equal(image_at(&p, "a.png"), image);
@@ -236,14 +237,14 @@ enum { NAMES = 8, STEPS = 400, CONTENTS = STEPS + NAMES, NONE = -1 };
 typedef struct content {
     uint64_t pixels;
     int note;
-    int image; /* number of the image in the model; NONE: never added */
+    int image; /* number of the image in the model of the catalog; NONE: the file was never added */
 } content;
 
 typedef struct world {
     content contents[CONTENTS];
     int count;
     int file[NAMES];             /* number of the content; NONE: no file */
-    int held[NAMES];             /* image at the last add, also if the file is gone now */
+    int held[NAMES];             /* the image that the last add found at this path, also if the file is gone now */
     int stars[CONTENTS];         /* stars of the model's images */
     uint64_t of_image[CONTENTS]; /* pixels of the model's images */
     int images, merged;
@@ -351,8 +352,9 @@ static void compare(const place *p, const world *w)
                  "SELECT count(*) FROM paths p JOIN images i ON i.id = p.image WHERE p.path = '%s' AND"
                  " lower(hex(coalesce(p.hash, i.hash))) = '%s'",
                  in(p, name_of(i)), hex);
-        assert_int_equal(ask(p, sql), 1); /* the path has the hash of its file */
-        for (int k = 0; k < i; k++)       /* same image in the model: same image in the catalog */
+        assert_int_equal(ask(p, sql), 1); /* the catalog has the right hash for each path */
+        /* two paths with the same image in the model have the same image in the catalog */
+        for (int k = 0; k < i; k++)
             if (w->file[k] != NONE) assert_int_equal(ids[k] == image, w->held[k] == w->held[i]);
         ids[i] = image;
     }

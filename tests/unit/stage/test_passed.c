@@ -59,7 +59,8 @@ static void test_kinds(void **state)
     snprintf(other, sizeof other, "%s/other", p.root);
     mkdir(other, 0755);
     assert_int_equal(symlink(other, in(&p, "images")), 0);
-    assert_int_equal(symlink(p.pictures, in(&p, "loop")), 0); /* a link to a folder that the walk visits anyway */
+    /* this link leads to a folder that the walk visits anyway */
+    assert_int_equal(symlink(p.pictures, in(&p, "loop")), 0);
     assert_int_equal(symlink("/nowhere/at/all", in(&p, "disk")), 0);
     assert_int_equal(mkfifo(in(&p, "pipe.png"), 0644), 0);
     assert_int_equal(add(&p, p.pictures, &n).done, 1);
@@ -211,7 +212,8 @@ static void test_own_products(void **state)
     assert_ok(gp_export(cat, &export, &report, &err));
     assert_int_equal(report.done, 4);
     gp_catalog_close(cat);
-    put_picture(&p, "keep/mine.png", 77, NULL); /* an image in the same folder that goldpan did not export */
+    /* this image is in the folder of exported copies, but goldpan did not export it */
+    put_picture(&p, "keep/mine.png", 77, NULL);
     report = add(&p, p.pictures, &n);
     assert_int_equal(report.done, 1);
     assert_int_equal(report.failed, 0);
@@ -293,7 +295,8 @@ static void test_folder_away(void **state)
     assert_int_equal(ask(&p, "SELECT count(*) FROM picks"), 3);
     pick(&p, &n);
     assert_said(&n, "picks-away 1: ");
-    assert_int_equal(ask(&p, "SELECT count(*) FROM picks"), 3); /* a red cat (on the missing disk), cars, eggs */
+    /* the picks are a red cat (on the missing disk), cars and eggs */
+    assert_int_equal(ask(&p, "SELECT count(*) FROM picks"), 3);
     /* a user deletes single files on purpose, so the next pick drops their picks */
     assert_int_equal(ask(&p, "SELECT count(*) FROM picks k JOIN image_prompts ip ON ip.image = k.image JOIN prompts t"
                              " ON t.id = ip.prompt WHERE t.text = 'three eggs'"),

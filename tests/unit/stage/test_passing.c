@@ -28,7 +28,7 @@ static void test_table(void **state)
         gp_error err = {0};
         gp_fail_errno(&err, GP_ERR_IO, kinds[i].number, "cannot open '/a'");
         assert_int_equal(gp_error_passes(&err), kinds[i].passes);
-        gp_fail_within(&err, GP_ERR_IO, "x"); /* a prefix in the message keeps the errno */
+        gp_fail_within(&err, GP_ERR_IO, "x"); /* adding a prefix to the message keeps the errno */
         assert_int_equal(gp_error_passes(&err), kinds[i].passes);
     }
     static const gp_status of_the_file[] = {GP_ERR_FORMAT, GP_ERR_LIMIT, GP_ERR_UNSUPPORTED, GP_ERR_IO};

@@ -238,7 +238,7 @@ static void test_embed_without_catalog(void **state)
     for (size_t i = 0; i < 6; i++) {
         char name[32];
         snprintf(name, sizeof name, "%03zu.png", i);
-        paths[i] = gp_str_dup(in(&p, name)); /* the last file does not exist */
+        paths[i] = gp_str_dup(in(&p, name)); /* the last path of the list does not exist */
     }
     one.threads = one.batch = 1;
     many.threads = 3, many.batch = 4;

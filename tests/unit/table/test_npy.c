@@ -46,7 +46,7 @@ static void put_half(uint8_t *file, size_t at, uint16_t bits)
     file[at] = (uint8_t)bits, file[at + 1] = (uint8_t)(bits >> 8);
 }
 
-/* Every half-precision number, compared with its definition. */
+/* Compares every half-precision number with its definition. */
 static void test_halves(void **state)
 {
     (void)state;

@@ -22,7 +22,8 @@ static gp_table *parse_n(const char *bytes, size_t size, const char *kind)
 {
     gp_error err = {0};
     gp_table *table = NULL;
-    char *block = malloc(size ? size : 1); /* a block of the exact size, for ASan */
+    /* the block has exactly the size of the text, so that ASan detects a read past the end */
+    char *block = malloc(size ? size : 1);
     assert_non_null(block);
     memcpy(block, bytes, size);
     assert_ok(gp_table_parse("/data/set/prompts.csv", block, size, kind, &table, &err));
@@ -83,7 +84,8 @@ static void test_csv(void **state)
         {"a,b\n\"G I G\" painted,2\n5\" pipe,\"x\"\n", "csv", "a|b/\"G I G\" painted|2/5\" pipe|x"},
         {"a,b\n1,\n,2\n,\n", "csv", "a|b/1|/|2/|"},
         {"a,b\n1,2,\n1,2,,,\n", "csv", "a|b/1|2/1|2"}, /* trailing commas */
-        {" a ,\tb\n 1 ,2\n", "csv", "a|b/ 1 |2"},      /* names are trimmed, cells are not */
+        /* blanks around column names are removed, blanks around cells are kept */
+        {" a ,\tb\n 1 ,2\n", "csv", "a|b/ 1 |2"},
         {"a,a,,a\n1,2,3,4\n", "csv", "a|a.1|column 3|a.2/1|2|3|4"},
         {"a\nx\ny\n", "csv", "a/x/y"},
         {"a,b\n", "csv", "a|b"},
@@ -141,7 +143,7 @@ static void test_json(void **state)
         {"{\"a\":\"x\"}", "json", "a/x"},
         {"{\"a\":{\"b\":1}}", "jsonl", "a/{\"b\":1}"},
         {"[{\"a\":1}]", "jsonl", "a/1"},
-        /* columns, as pandas' to_json() writes; with the rows in another order; as lists */
+        /* JSON tables by columns: as pandas' to_json() writes them, with rows in another order, and as lists */
         {"{\"a\":{\"0\":\"x\",\"1\":\"y\"},\"b\":{\"0\":1,\"1\":null}}", "json", "a|b/x|1/y|-"},
         {"{\"a\":{\"r\":\"x\",\"s\":\"y\",\"t\":\"z\"},\"b\":{\"t\":3,\"r\":1}}", "json",
          "a|b|index/x|1|r/y|-|s/z|3|t"},
@@ -149,10 +151,10 @@ static void test_json(void **state)
         {"{\"a\":{}}", "json", "a"},
         {"{\"a\":{\"0\":null,\"1\":null,\"2\":\"z\"},\"b\":{\"2\":1}}", "json", "a|b/-|-/-|-/z|1"},
         {"{\"a\":[null,1,null],\"b\":[]}", "json", "a|b/-|-/1|-/-|-"},
-        /* row names other than numbers become a column */
+        /* row names that are not numbers become a column */
         {"{\"prompt\":{\"a.png\":\"x\",\"b.png\":\"y\"}}", "json", "prompt|file_name/x|a.png/y|b.png"},
         {"{\"prompt\":{\"q1\":\"x\",\"q2\":\"y\"}}", "json", "prompt|index/x|q1/y|q2"},
-        /* rows by name: pandas' index orient */
+        /* a JSON table of rows by name, as pandas writes it with orient "index" */
         {"{\"0\":{\"set\":\"a\",\"score\":1.5},\"1\":{\"set\":\"b\"}}", "json", "set|score/a|1.5/b|-"},
         {"{\"x1\":{\"prompt\":\"a\"},\"x2\":{\"prompt\":\"b\"}}", "json", "index|prompt/x1|a/x2|b"},
         {"{\"0000\":{\"prompt\":\"a\"},\"0001\":{\"prompt\":\"b\"}}", "json", "index|prompt/0000|a/0001|b"},
@@ -168,13 +170,13 @@ static void test_json(void **state)
          "index|a/0|x"},
         {"{\"total\":2,\"rows\":[{\"a\":1},{\"a\":2}]}", "json", "a/1/2"},
         {"{\"prompt\":\"x\",\"tags\":[{\"n\":1}]}", "json", "prompt|tags/x|[{\"n\":1}]"}, /* one record */
-        /* names of image files with a text or a list of texts */
+        /* a JSON object of image file names, each with a text or a list of texts */
         {"{\"a.png\":\"a fox\",\"x/b.JPG\":null,\"c.png\":[\"one\", \"two\"]}", "json",
          "file_name|prompt/a.png|a fox/x/b.JPG|-/c.png|[\"one\",\"two\"]"},
         {"{\"a.png\":\"a fox\"}", "json", "file_name|prompt/a.png|a fox"},
         {"{\"a.png\":\"a fox\",\"seed\":\"b\"}", "json", "a.png|seed/a fox|b"}, /* one record */
         {"{\"a.png\":\"a fox\",\"b.png\":7}", "json", "a.png|b.png/a fox|7"},
-        /* COCO: the first caption of each image */
+        /* of a COCO file, the first caption of each image is used */
         {"{\"info\":{\"year\":2014},\"licenses\":[{\"id\":1}],\"images\":[{\"id\":7,\"file_name\":\"b\\/7.jpg\"},"
          "{\"file_name\":\"5.jpg\",\"id\":5,\"height\":4},{\"id\":9,\"file_name\":\"9.jpg\"}],\"annotations\":["
          "{\"image_id\":5,\"id\":1,\"caption\":\"a fox\"},{\"caption\":\"a cat\",\"image_id\":7},{\"image_id\":5,"
@@ -235,7 +237,8 @@ static void test_left_out(void **state)
          "left "
          "out (the first in line 6)\n"},
         {"a\tb\n1\t2\t3\n", "tsv", "a|b/1|2", "table-long-rows 1"},
-        /* an unquoted sentence: joined in the last column, left out in other columns */
+        /* an unquoted sentence with commas is joined if it is in the last column; in other columns the row is left
+         * out */
         {"f,p\nx,a fox, in snow, night\n", "csv", "f|p/x|a fox, in snow, night", "table-joined-rows 1"},
         {"f,p,s\nx,a fox, in snow,1\ny,a cat,2\n", "csv", "f|p|s/y|a cat|2", "table-split-rows 1"},
         /* the header has blanks after its delimiters too */
@@ -454,7 +457,7 @@ static void test_stop(void **state)
 
 typedef struct bad {
     const char *text;
-    size_t size; /* size of the text; 0: strlen */
+    size_t size; /* size of the text; 0: the text ends at its NUL byte */
     const char *kind;
     gp_status status;
     const char *message; /* a part of the message */

@@ -17,7 +17,8 @@ static uint8_t *store(gp_dtype dtype, float *values, size_t n, uint8_t **block)
             gp_kernel_table_c()->f32_to_bf16(&values[i], &half, 1);
             gp_kernel_table_c()->bf16_to_f32(&half, &values[i], 1);
         }
-        if (dtype == GP_F16) { /* any finite pattern is a valid half: sign, exponent 8..15, fraction */
+        /* makes a finite half-precision number: random sign, exponent 8 to 15, random fraction */
+        if (dtype == GP_F16) {
             uint64_t r = gp_rng_at(99, i);
             half = (uint16_t)((r & 0x8000) | (8 + (r >> 16) % 8) << 10 | (r >> 32 & 0x3ff));
             gp_kernel_table_c()->f16_to_f32(&half, &values[i], 1);
