@@ -6,7 +6,7 @@
 //
 // With several programs, such as one of before a change and one of after it, each round measures one after the other, so
 // that they share the load of the machine: compare their ratios.  bench/explore/catalog.py makes the catalog; with --keep it
-// stays in FOLDER for the next run.  All acts are keys and clicks, sent by the DevTools protocol.
+// stays in FOLDER for the next run. All acts are keys and clicks, sent by the DevTools protocol.
 //
 // Columns: "ms" is the time from the key or click until the frame with its result is on the screen, measured in the page.
 // "CPU" is the processor time of the page's main thread for an act, which depends little on other programs.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ColumnInfo, ColumnType } from '../src/api';
-import { joinMasks, keepRows, maskOf, rowsOf, sameValue, sortKeys, sortRows, withoutValue, words, type Filter, type Source } from '../src/state/filter-sort';
+import { countCodes, joinMasks, keepRows, largest, maskOf, rowsOf, sameValue, sortKeys, sortRows, withoutValue, words, type Filter, type Source } from '../src/state/filter-sort';
 import { NONE, TextTable, textAt, type Column } from '../src/state/columns';
 
 function texts(list: string[]): TextTable {
@@ -116,5 +116,24 @@ describe('order', () => {
   });
   it('keeps the order of the rows that pass', () => {
     expect(Array.from(keepRows(Uint32Array.of(2, 4, 0, 3, 1), Uint8Array.of(1, 0, 1, 1, 0)))).toEqual([2, 0, 3]);
+  });
+});
+
+describe('counts and largest values', () => {
+  const mask = Uint8Array.of(1, 0, 1, 1, 0, 1);
+  it('counts the codes that rows have', () => {
+    expect(countCodes(Uint32Array.of(2, 0, 2, NONE, 0, 4), 5, mask)).toEqual([
+      { code: 0, n: 0 },
+      { code: 2, n: 2 },
+      { code: 4, n: 1 },
+      { code: NONE, n: 1 },
+    ]);
+    expect(countCodes(new Uint32Array(0), 3, new Uint8Array(0))).toEqual([]);
+  });
+  it('finds the largest values', () => {
+    const values = Float32Array.of(0.5, NaN, 0.75, 0.5, 1, -0.25);
+    expect(largest(values, 3, 4)).toEqual([2, 0, 3]);
+    expect(largest(values, 9, 2)).toEqual([4, 0, 3, 5]);
+    expect(largest(Float32Array.of(NaN), 2, -1)).toEqual([]);
   });
 });

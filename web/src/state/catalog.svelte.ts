@@ -5,6 +5,7 @@
 // reactive, so `columnsTick` counts their changes.
 import * as api from '../api';
 import { numberAt, readColumn, textAt, type Column } from './columns';
+import { HashIndex } from './hash-index';
 import { NO_SLICE, sliceTitle } from './slices';
 
 /** Maps a row of the previous load to its new row; -1 if its image is gone. */
@@ -21,7 +22,6 @@ interface Loaded {
 /** Columns that the page needs before it can show anything. */
 const FIRST = ['hash', 'format', 'flag', 'stars', 'score', 'prompt'];
 const MAX_SHARDS = 200;
-const hex = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
 
 export class Catalog {
   manifest = $state.raw<api.Manifest | null>(null);
@@ -32,7 +32,7 @@ export class Catalog {
   private readonly columns = new Map<string, Column>();
   private readonly pending = new Map<string, Promise<Column | undefined>>();
   private readonly details = new Map<number, Promise<api.Detail[]>>();
-  private rowByHash = new Map<string, number>();
+  private hashes = new HashIndex(new Uint8Array(0));
   private sliceFirst = new Uint32Array(0);
   private sliceRows = new Uint32Array(0);
   private readonly report: Report;
@@ -56,12 +56,13 @@ export class Catalog {
   }
 
   replace({ manifest, columns, slices }: Loaded): RowMap {
-    const before = this.manifest ? Array.from({ length: this.count }, (_, row) => this.hash(row)) : [];
+    const before = this.hashes;
     this.columns.clear();
     this.pending.clear();
     this.details.clear();
     for (const column of columns) if (column) this.columns.set(column.info.name, column);
-    this.rowByHash = new Map();
+    const now = new HashIndex((this.columns.get('hash')?.data as Uint8Array | undefined) ?? new Uint8Array(0));
+    this.hashes = now;
     this.sliceFirst = new Uint32Array(0);
     this.sliceRows = new Uint32Array(0);
     if (slices) {
@@ -70,7 +71,7 @@ export class Catalog {
     }
     this.manifest = manifest;
     this.columnsTick++;
-    return (row) => this.rowOf(before[row] ?? '');
+    return (row) => now.rowLike(before, row);
   }
 
   /** True if a running server serves the catalog and accepts changes. */
@@ -131,17 +132,12 @@ export class Catalog {
   // ---------------------------------------------------------------- rows
 
   hash(row: number): string {
-    const data = this.columns.get('hash')?.data as Uint8Array | undefined;
-    if (!data) return '';
-    let text = '';
-    for (let i = row * 16; i < row * 16 + 16; i++) text += hex[data[i] as number];
-    return text;
+    return this.hashes.textOf(row);
   }
 
   /** -1: no image has this hash. */
   rowOf(hash: string): number {
-    if (this.rowByHash.size === 0) for (let row = 0; row < this.count; row++) this.rowByHash.set(this.hash(row), row);
-    return this.rowByHash.get(hash) ?? -1;
+    return this.hashes.rowOf(hash);
   }
 
   /** The address of the smallest thumbnail with at least `pixels` on its longest side; if there is none, of the

@@ -131,6 +131,18 @@ export function maskOf(filter: Filter, source: Source): Uint8Array | null {
   return mask;
 }
 
+/**
+ * The mask of a filter by marks after some rows changed, made from the mask of before. `follow` calls back for these
+ * rows, or returns false if it does not know them: then the result is null.
+ */
+export function followMask(filter: Filter, source: Source, before: Uint8Array, follow: (each: (row: number) => void) => boolean): Uint8Array | null {
+  const test = testOf(filter, source);
+  if (!test) return null;
+  const wanted = !filter.not;
+  const mask = before.slice();
+  return follow((row) => (mask[row] = test(row) === wanted ? 1 : 0)) ? mask : null;
+}
+
 /** Joins the masks of filters: rows that pass all of them, or with `any` at least one. */
 export function joinMasks(count: number, masks: readonly Uint8Array[], any: boolean): Uint8Array {
   const joined = new Uint8Array(count).fill(any && masks.length ? 0 : 1);
@@ -161,6 +173,37 @@ export function countOf(mask: Uint8Array): number {
   let n = 0;
   for (let row = 0; row < mask.length; row++) n += mask[row] as number;
   return n;
+}
+
+/** The rows of the `n` largest values, without row `but`, largest first. Equal values are in order of row. */
+export function largest(values: Float32Array, n: number, but: number): number[] {
+  const best: number[] = [];
+  let least = -Infinity;
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row] as number;
+    if (!(value > least || (best.length < n && value === least)) || row === but) continue;
+    let at = best.length;
+    while (at > 0 && (values[best[at - 1] as number] as number) < value) at--;
+    best.splice(at, 0, row);
+    if (best.length > n) best.pop();
+    if (best.length === n) least = values[best[n - 1] as number] as number;
+  }
+  return best;
+}
+
+/** The number of rows of `mask` with each code that any row has. NONE comes last. */
+export function countCodes(codes: ArrayLike<number>, size: number, mask: Uint8Array): { code: number; n: number }[] {
+  // The last place is for rows without a value.
+  const counts = new Uint32Array(size + 1);
+  const present = new Uint8Array(size + 1);
+  for (let row = 0; row < mask.length; row++) {
+    const at = Math.min(codes[row] ?? NONE, size);
+    present[at] = 1;
+    (counts[at] as number) += mask[row] as number;
+  }
+  const found: { code: number; n: number }[] = [];
+  for (let code = 0; code <= size; code++) if (present[code]) found.push({ code: code === size ? NONE : code, n: counts[code] as number });
+  return found;
 }
 
 export function rowsOf(mask: Uint8Array): Uint32Array {

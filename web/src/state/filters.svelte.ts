@@ -1,7 +1,7 @@
 // The filters that all views share, and the rows that pass them.
 import type { Catalog, RowMap } from './catalog.svelte';
 import { formatNumber } from './columns';
-import { countOf, joinMasks, maskOf, type Filter, type Mark, type Source } from './filter-sort';
+import { countOf, followMask, joinMasks, maskOf, type Filter, type Mark, type Source } from './filter-sort';
 import type { Marks } from './marks.svelte';
 import type { Search } from './search.svelte';
 import { NO_SLICE } from './slices';
@@ -10,6 +10,13 @@ export interface FilterState {
   list: Filter[];
   /** true: show rows that pass at least one filter, instead of all filters */
   any: boolean;
+}
+
+interface KeptMask {
+  of: unknown[];
+  mask: Uint8Array;
+  /** version of the log of marks when the mask was computed */
+  version: number;
 }
 
 const MARK_WORDS: Record<Mark, string> = { undecided: 'undecided', picked: 'picked', rejected: 'rejected', suggested: 'suggested' };
@@ -25,20 +32,22 @@ export class Filters {
   private readonly catalog: Catalog;
   private readonly marks: Marks;
   private readonly search: Search;
-  /** cached masks of filters, with the filter and the data from which each was computed */
-  private kept = new Map<Filter, { of: unknown[]; mask: Uint8Array }>();
+  /** cached masks of filters, with the data from which each was computed */
+  private kept = new Map<Filter, KeptMask>();
+  /** cached joined masks by facet */
+  private joined = new Map<string, { masks: Uint8Array[]; any: boolean; mask: Uint8Array }>();
 
   private readonly source: Source;
 
   /** The mask of each filter; a filter whose column is not loaded yet passes all rows. */
   private readonly masks = $derived.by<Uint8Array[]>(() => {
-    const kept = new Map<Filter, { of: unknown[]; mask: Uint8Array }>();
+    const kept = new Map<Filter, KeptMask>();
     const masks = this.list.map((filter) => {
       const of = this.stamp(filter);
       const old = this.kept.get(filter);
-      const same = old && old.of.every((one, i) => one === of[i]);
-      const mask = same ? old.mask : maskOf(filter, this.source);
-      if (mask) kept.set(filter, { of, mask });
+      const same = old !== undefined && old.of.every((one, i) => one === of[i]);
+      const mask = (same ? this.followed(filter, old) : null) ?? maskOf(filter, this.source);
+      if (mask) kept.set(filter, { of, mask, version: this.marks.log.version });
       return mask ?? new Uint8Array(this.catalog.count).fill(1);
     });
     this.kept = kept;
@@ -46,7 +55,7 @@ export class Filters {
   });
 
   /** 1 for each row that passes; [count] */
-  readonly mask = $derived.by(() => joinMasks(this.catalog.count, this.masks, this.any));
+  readonly mask = $derived.by(() => this.join('', this.masks));
   readonly passing = $derived(countOf(this.mask));
 
   constructor(catalog: Catalog, marks: Marks, search: Search) {
@@ -71,21 +80,44 @@ export class Filters {
     };
   }
 
-  /** The data that a mask depends on: the mask is computed again when one of them changes. */
+  /** The mask of a filter, updated by the latest changes of marks; null: it has to be computed again. */
+  private followed(filter: Filter, { mask, version }: KeptMask): Uint8Array | null {
+    if (!this.watchesMarks(filter)) return mask;
+    const { log } = this.marks;
+    return version === log.version ? mask : followMask(filter, this.source, mask, (each) => log.follow(version, each));
+  }
+
+  /** Whether the filter reads marks. If so, makes reactive callers run again after a change of marks. */
+  private watchesMarks(filter: Filter): boolean {
+    const reads = filter.kind === 'stars' || (filter.kind === 'mark' && filter.mark !== 'suggested');
+    if (reads) void this.marks.tick;
+    return reads || ('column' in filter && this.marks.watch(filter.column));
+  }
+
+  /** The data other than marks that a mask depends on: the mask is computed again when one of them changes. */
   private stamp(filter: Filter): unknown[] {
     const { manifest } = this.catalog;
-    if (filter.kind === 'stars' || (filter.kind === 'mark' && filter.mark !== 'suggested')) return [manifest, this.marks.tick];
+    this.watchesMarks(filter);
     if (filter.kind === 'like') return [manifest, this.search.similarity];
-    if ('column' in filter) return [manifest, this.catalog.lookup(filter.column), this.marks.tickOf(filter.column)];
-    if (filter.kind === 'mark') return [manifest, this.catalog.lookup('picked')];
+    if ('column' in filter) return [manifest, this.catalog.lookup(filter.column)];
+    if (filter.kind === 'mark' && filter.mark === 'suggested') return [manifest, this.catalog.lookup('picked')];
     return [manifest];
   }
 
   /** The rows that pass all filters except those of `facet`. The counts beside the facet's values count these
    * rows. */
   maskWithout(facet: string): Uint8Array {
-    const masks = this.masks.filter((_, i) => facetOf(this.list[i] as Filter) !== facet);
-    return joinMasks(this.catalog.count, masks, this.any);
+    return this.join(facet, this.masks.filter((_, i) => facetOf(this.list[i] as Filter) !== facet));
+  }
+
+  /** Joins masks. Returns the array of before if the masks are the same arrays: what depends on it need not run again. */
+  private join(name: string, masks: Uint8Array[]): Uint8Array {
+    const { count } = this.catalog;
+    const old = this.joined.get(name);
+    if (old && old.any === this.any && old.mask.length === count && old.masks.length === masks.length && old.masks.every((one, i) => one === masks[i])) return old.mask;
+    const mask = joinMasks(count, masks, this.any);
+    this.joined.set(name, { masks, any: this.any, mask });
+    return mask;
   }
 
   /** The number of rows that would pass without the filter at index `at`. */
@@ -135,6 +167,7 @@ export class Filters {
   /** After the catalog was loaded again, updates the filters that list rows, so that they keep their images. */
   move(to: RowMap): void {
     this.kept.clear();
+    this.joined.clear();
     if (!this.list.some((filter) => filter.kind === 'rows')) return;
     this.list = this.list.map((filter) =>
       filter.kind === 'rows' ? { ...filter, rows: Uint32Array.from(Array.from(filter.rows, to).filter((row) => row >= 0)) } : filter,

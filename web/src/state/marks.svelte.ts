@@ -2,6 +2,8 @@
 // the browser of the visitor, on top of the marks that the site was made with.
 import type { Rating } from '../api';
 import type { Catalog, Report } from './catalog.svelte';
+import { MarkCounter, type MarkCounts } from './mark-counts';
+import { MarkLog } from './mark-log';
 import { Outbox } from './outbox';
 import { Ratings, type Change, type Marking } from './ratings';
 import { loadSetting, saveSetting } from './storage';
@@ -9,12 +11,19 @@ import { loadSetting, saveSetting } from './storage';
 export class Marks {
   /** increases when marks change */
   tick = $state(0);
+  /** increases when the server has confirmed marks */
+  private sentTick = $state(0);
   private ratings: Ratings | null = null;
   private outbox: Outbox | null = null;
   /** on a site: the marks in its data */
   private siteRatings: { flag: Int8Array; stars: Uint8Array } | null = null;
   private readonly catalog: Catalog;
   private readonly report: Report;
+  private readonly noLog = new MarkLog();
+  private readonly counter = new MarkCounter();
+
+  /** counts of all images */
+  readonly counts = $derived.by<MarkCounts>(() => this.counter.count({ base: null, flags: this.flags, suggested: undefined }, this.log));
 
   constructor(catalog: Catalog, report: Report) {
     this.catalog = catalog;
@@ -42,7 +51,7 @@ export class Marks {
     const rowOf = (hash: string): number => catalog.rowOf(hash);
     const outbox = catalog.writable ? new Outbox(catalog.manifest?.catalog ?? '', localStorage) : null;
     this.outbox = outbox;
-    const ratings = new Ratings(flag, stars, outbox, (row) => catalog.hash(row), () => this.onChange(), this.report);
+    const ratings = new Ratings(flag, stars, outbox, (row) => catalog.hash(row), () => this.onChange(), this.report, () => this.sentTick++);
     const left = outbox?.takeOver((hash) => rowOf(hash) >= 0) ?? [];
     ratings.resend(left, rowOf);
     if (left.length) this.report(`Saving ${left.length} ${left.length === 1 ? 'mark' : 'marks'} that an earlier page could not send.`);
@@ -63,6 +72,11 @@ export class Marks {
     return this.ratings?.stars ?? new Uint8Array(0);
   }
 
+  /** The latest changes of marks. It is not reactive: reactive callers also read `flags` or `tick`. */
+  get log(): MarkLog {
+    return this.ratings?.log ?? this.noLog;
+  }
+
   flagOf(row: number): number {
     return this.flags[row] ?? 0;
   }
@@ -71,19 +85,16 @@ export class Marks {
     return this.stars[row] ?? 0;
   }
 
-  /** The number of changes of `column`, if it shows marks. Reactive callers run again after a change. */
-  tickOf(column: string): number {
-    return column === 'flag' || column === 'stars' ? this.tick : 0;
-  }
-
-  /** Makes reactive callers run again after a change of marks, if `column` shows marks. */
-  watch(column: string): void {
-    void this.tickOf(column);
+  /** Whether `column` shows marks. If so, makes reactive callers run again after a change of marks. */
+  watch(column: string): boolean {
+    const shows = column === 'flag' || column === 'stars';
+    if (shows) void this.tick;
+    return shows;
   }
 
   /** marks that the server has not confirmed yet */
   get unsent(): number {
-    void this.tick;
+    void [this.tick, this.sentTick];
     return this.outbox?.size ?? 0;
   }
 
@@ -118,11 +129,12 @@ export class Marks {
 
   /** Applies marks that any page, also this one, has changed. `event`: the number of the event. */
   onRatings(changes: Rating[], event: number): void {
+    let changed = false;
     for (const change of changes) {
       const row = this.catalog.rowOf(change.hash);
-      if (row >= 0) this.ratings?.hear(row, change, event);
+      if (row >= 0 && this.ratings?.hear(row, change, event)) changed = true;
     }
-    this.tick++;
+    if (changed) this.tick++;
   }
 
   private onChange(): void {

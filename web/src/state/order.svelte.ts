@@ -40,9 +40,13 @@ export class Order {
     const rows = new Uint32Array(this.filters.passing);
     const prompts: PromptRow[] = [];
     let to = 0;
+    const all = this.prompts.rows;
     for (const family of this.families) {
       const from = to;
-      for (const row of family.rows) if (mask[row]) rows[to++] = row;
+      for (let i = family.from; i < family.to; i++) {
+        const row = all[i] as number;
+        if (mask[row]) rows[to++] = row;
+      }
       if (to > from) prompts.push({ family, from, to });
     }
     return { rows: rows.subarray(0, to), prompts };
@@ -53,8 +57,9 @@ export class Order {
   readonly promptRows = $derived(this.arranged.prompts);
   /** index of each row in `rows`; NONE: the row is not shown; [count] */
   private readonly places = $derived.by(() => {
+    const { rows } = this;
     const places = new Uint32Array(this.catalog.count).fill(NONE);
-    this.rows.forEach((row, place) => (places[row] = place));
+    for (let place = 0; place < rows.length; place++) places[rows[place] as number] = place;
     return places;
   });
 

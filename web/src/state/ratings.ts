@@ -1,5 +1,7 @@
 // Flags and stars in memory, written to the catalog at once.  A Change can be applied in both directions: undo and redo.
 import { rate, ErrorResponse, type Rating } from '../api';
+import { afterFrame } from './frames';
+import { MarkLog } from './mark-log';
 import type { Outbox } from './outbox';
 
 export interface Change {
@@ -21,6 +23,7 @@ export class OtherCatalog extends Error {}
 export class Ratings {
   flag: Int8Array;
   stars: Uint8Array;
+  readonly log = new MarkLog();
   private queue: Promise<void> = Promise.resolve();
   /** by hash: the marks that changed since `beginReading`, or null: the columns being read may be older */
   private sinceReading: Map<string, Rating> | null = null;
@@ -31,6 +34,7 @@ export class Ratings {
   private readonly held = new Map<string, { row: number; change: Rating; event: number }>();
   private readonly hash: (row: number) => string;
   private readonly changed: () => void;
+  private readonly sent: () => void;
   private readonly failed: (why: string) => void;
   /** the connection broke after the server was last known to have this catalog */
   suspect = false;
@@ -46,6 +50,7 @@ export class Ratings {
     hash: (row: number) => string,
     changed: () => void,
     failed: (why: string) => void,
+    sent: () => void = () => undefined,
   ) {
     this.flag = flag;
     this.stars = stars;
@@ -53,6 +58,7 @@ export class Ratings {
     this.hash = hash;
     this.changed = changed;
     this.failed = failed;
+    this.sent = sent;
   }
 
   /** Marks rows. Returns the changes, or null if nothing changed. */
@@ -74,15 +80,17 @@ export class Ratings {
   /**
    * Applies a rating that an event reports. An event arrives later than the change that it reports, so an event that
    * is older than a change of this page must not revert this change. If two pages changed the same image, the
-   * server's order of the changes decides.
+   * server's order of the changes decides. Returns whether a mark changed.
    */
-  hear(row: number, change: Rating, event: number): void {
+  hear(row: number, change: Rating, event: number): boolean {
     const { hash } = change;
     if (this.underWay.get(hash)) this.held.set(hash, { row, change, event });
-    else if (event > (this.confirmed.get(hash) ?? 0)) this.receive(row, change);
+    else if (event > (this.confirmed.get(hash) ?? 0)) return this.receive(row, change);
+    return false;
   }
 
   private confirm(list: Rating[], event: number): void {
+    let changed = false;
     for (const { hash } of list) {
       const left = (this.underWay.get(hash) ?? 1) - 1;
       if (left > 0) {
@@ -93,15 +101,26 @@ export class Ratings {
       this.confirmed.set(hash, event);
       const held = this.held.get(hash);
       this.held.delete(hash);
-      if (held && held.event > event) this.receive(held.row, held.change);
+      if (held && held.event > event && this.receive(held.row, held.change)) changed = true;
     }
+    if (changed) this.changed();
+    this.sent();
   }
 
-  /** Applies a rating without a step of undo. */
-  receive(row: number, change: Rating): void {
-    if (change.flag !== undefined) this.flag[row] = change.flag;
-    if (change.stars !== undefined) this.stars[row] = change.stars;
+  /** Applies a rating without a step of undo. Returns whether a mark changed. */
+  receive(row: number, change: Rating): boolean {
+    const changed = this.put(row, change.flag ?? (this.flag[row] as number), change.stars ?? (this.stars[row] as number));
     this.sinceReading?.set(change.hash, { hash: change.hash, flag: this.flag[row], stars: this.stars[row] });
+    return changed;
+  }
+
+  private put(row: number, flag: number, stars: number): boolean {
+    const was = this.flag[row] as number;
+    if (was === flag && this.stars[row] === stars) return false;
+    this.flag[row] = flag;
+    this.stars[row] = stars;
+    this.log.add(row, was, flag);
+    return true;
   }
 
   /** Call this before the catalog is read: changes from now on are kept when `move` takes the new columns. */
@@ -114,6 +133,7 @@ export class Ratings {
   move(flag: Int8Array, stars: Uint8Array, rowOf: (hash: string) => number): void {
     this.flag = flag;
     this.stars = stars;
+    this.log.reset();
     // The columns contain the changes of all events until now. The events of a restarted server are numbered from 1
     // again.
     this.confirmed.clear();
@@ -144,8 +164,7 @@ export class Ratings {
     change.rows.forEach((row, i) => {
       const flag = change.flags[side][i] as number;
       const stars = change.stars[side][i] as number;
-      this.flag[row] = flag;
-      this.stars[row] = stars;
+      this.put(row, flag, stars);
       const rating = { hash: this.hash(row), flag, stars };
       list.push(rating);
       this.sinceReading?.set(rating.hash, rating);
@@ -155,7 +174,7 @@ export class Ratings {
     this.outbox.put(list);
     this.begin(list);
     // Sends one request after the other, because an undo must not arrive before the change that it undoes.
-    this.queue = this.queue.then(() => this.write(list));
+    this.queue = this.queue.then(afterFrame).then(() => this.write(list));
   }
 
   private begin(list: Rating[]): void {
@@ -172,7 +191,6 @@ export class Ratings {
         for (let from = 0; from < list.length; from += 20000) event = await rate(list.slice(from, from + 20000));
         this.outbox?.done(list);
         this.confirm(list, event);
-        this.changed();
         return;
       } catch (error) {
         if (error instanceof OtherCatalog) return; // the outbox keeps the ratings for a page of their catalog

@@ -25,7 +25,8 @@ export class Selection {
 
   readonly count = $derived.by(() => {
     let n = 0;
-    for (const one of this.mask) n += one;
+    const { mask } = this;
+    for (let row = 0; row < mask.length; row++) n += mask[row] as number;
     return n;
   });
 
@@ -87,6 +88,7 @@ export class Selection {
 
   /** Returns the rows to which an action applies. */
   target(): Uint32Array {
+    if (this.count === 0) return this.current >= 0 ? Uint32Array.of(this.current) : new Uint32Array(0);
     const { mask } = this.filters;
     const rows = this.rows().filter((row) => mask[row] === 1);
     if (rows.length) return rows;
@@ -96,6 +98,7 @@ export class Selection {
   /** Removes the rows that the filters hide from the chosen rows. */
   narrow(): void {
     const { mask } = this.filters;
+    if (this.count === 0) return;
     let changed = false;
     for (let row = 0; row < this.chosen.length; row++)
       if (this.chosen[row] && !mask[row]) {

@@ -1,0 +1,37 @@
+// The latest changes of marks, so that counts and filters follow them without another pass over all rows.
+
+const SIZE = 4096;
+
+export class MarkLog {
+  /** number of changes so far */
+  version = 0;
+  /** the oldest version from which the log can be followed */
+  private from = 0;
+  private readonly rows = new Uint32Array(SIZE);
+  private readonly was = new Int8Array(SIZE);
+  private readonly now = new Int8Array(SIZE);
+
+  /** The flag or the stars of a row changed; `was` and `now`: its flag before and after. */
+  add(row: number, was: number, now: number): void {
+    const at = this.version++ % SIZE;
+    this.rows[at] = row;
+    this.was[at] = was;
+    this.now[at] = now;
+    this.from = Math.max(this.from, this.version - SIZE);
+  }
+
+  /** All marks were replaced. */
+  reset(): void {
+    this.from = ++this.version;
+  }
+
+  /** Calls `each` for the changes since `version`, oldest first. False: the log lacks some of them, so count again. */
+  follow(version: number, each: (row: number, was: number, now: number) => void): boolean {
+    if (version < this.from || version > this.version) return false;
+    for (; version < this.version; version++) {
+      const at = version % SIZE;
+      each(this.rows[at] as number, this.was[at] as number, this.now[at] as number);
+    }
+    return true;
+  }
+}
