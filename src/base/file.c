@@ -23,7 +23,7 @@ static gp_status status_of(int number)
     return number == ENOENT || number == ENOTDIR ? GP_ERR_NOT_FOUND : GP_ERR_IO;
 }
 
-static atomic_int fail_with; /* errno that every open fails with; 0: opens work normally */
+static atomic_int fail_with; /* for tests: errno with which opens for reading fail; 0: they do not fail */
 
 void gp_file_fail_with(int number)
 {

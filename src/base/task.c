@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The calling thread waits for the end of the task on a queue that is closed then, at most WAIT milliseconds at a time,
- * and reports progress in between. */
+ * The task closes a queue when it ends.  The calling thread waits on this queue, at most WAIT milliseconds at a time,
+ * and reports progress between two waits. */
 #include "base/task.h"
 
 #include "base/clock.h"

@@ -28,7 +28,7 @@
 #include <string.h>
 
 enum {
-    GRID = 16,   /* number of penalties: the mean square of a row of X, times 10^-2, 10^-1.5, ... 10^5.5 */
+    GRID = 16,   /* number of penalties; they are the mean square of a row of X, times 10^-2, 10^-1.5, ... 10^5.5 */
     AT_ONCE = 8, /* rows of X that are processed together */
     STRIPE = 32  /* rows of the product that a thread computes at a time */
 };

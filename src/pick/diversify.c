@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Greedy selection of k relevant and diverse rows.
  *
- * A row's gain never grows when other rows are selected, in both objectives.  So an old gain is an upper bound (also in
- * floating point: the same sum of terms that did not grow).  A heap orders the rows by their last known gain, and only
- * the top row is recomputed.  If the row stays on top, it has the largest gain.  Of equal gains the smaller row is on
- * top, as in a plain scan. */
+ * In both objectives, a row's gain does not grow when other rows are selected.  (In MMR the first selection may raise
+ * gains, so all gains are recomputed after it.)  So an old gain is an upper bound; also in floating point, because it
+ * is the same sum of terms that did not grow.  A heap orders the rows by their last known gain, and only the top row is
+ * recomputed.  If the row stays on top, it has the largest gain.  Of equal gains the smaller row is on top, as in a
+ * plain scan. */
 #include "pick/diversify.h"
 #include "base/mem.h"
 #include <assert.h>

@@ -25,13 +25,13 @@ typedef struct gp_matmul_engine {
     gp_status (*run)(const void *packed, const void *x, float *y, size_t rows, gp_epilogue *epilogue, void *scratch,
                      gp_error *err);
     size_t block; /* maximum number of rows of run(): a multiple of GP_MATMUL_STEP and of `row_multiple` */
-    /* 0: linear.c divides x into blocks of `block` rows and a smaller last block.  Else it divides x into blocks of
-     * equal size, a multiple of this number of rows. */
+    /* If 0, linear.c divides x into blocks of `block` rows and a smaller last block.  Otherwise it divides x into
+     * blocks of equal size, which is a multiple of this number of rows. */
     size_t row_multiple;
 } gp_matmul_engine;
 
 const gp_matmul_engine *gp_matmul_plain(void);
-const gp_matmul_engine *gp_matmul_int8(void); /* int8 product; x and y are still floats */
+const gp_matmul_engine *gp_matmul_int8(void); /* multiplies in int8; x and y are still floats */
 #ifdef GP_HAVE_ONEDNN
 const gp_matmul_engine *gp_matmul_onednn(void);
 /* Returns whether a row of an fp32 product has the same result with any number of rows, tested with a usual matrix

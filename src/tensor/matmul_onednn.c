@@ -350,7 +350,7 @@ static gp_status onednn_run(const void *packed, const void *x, float *y, size_t 
     return status == dnnl_success ? GP_OK : failed(err, p, "multiply", status);
 }
 
-/* Buffers of a trial: one row copied to all rows of x, and the results. */
+/* Buffers of a trial.  All rows of x are copies of one row. */
 typedef struct trial {
     float *weight; /* [out, in], then the bias [out] */
     float *x;      /* [BLOCK, in], float or bf16 */

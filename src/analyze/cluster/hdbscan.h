@@ -12,7 +12,7 @@ typedef struct gp_merge {
     double distance;
 } gp_merge;
 
-/* Single-linkage clustering under the mutual reachability distance: writes merges [n - 1] in ascending order of
+/* Computes the single-linkage clustering under the mutual reachability distance: merges [n - 1] in ascending order of
  * distance.  Cost: see mst.h. */
 gp_status gp_an_linkage(const float *rows, size_t n, size_t d, const gp_hdbscan_options *options, gp_merge *merges,
                         gp_error *err);

@@ -139,7 +139,8 @@ static gp_status phrase_of(gp_ngram_index *l, const char *text, size_t length, u
     return GP_OK;
 }
 
-/* Adds a phrase to those of the current text, which begin at used[since], unless it is already there. */
+/* Adds a phrase to the phrases of the current text, unless the text has it already.  The phrases of the text begin at
+ * used[since]. */
 static gp_status add_use(gp_ngram_index *l, size_t since, uint32_t number, gp_error *err)
 {
     for (size_t i = since; i < l->used_count; i++)

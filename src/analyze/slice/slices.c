@@ -369,7 +369,7 @@ typedef struct measuring {
     uint32_t *place; /* [groups] */
 } measuring;
 
-/* Computes interval and effect size of a slice whose rows are already listed. */
+/* Computes interval and effect size of a slice.  The rows of the slice must be listed already. */
 static void measure(const finder *f, size_t c, gp_slice *s, const measuring *room)
 {
     const gp_slices_options *o = f->o;

@@ -14,8 +14,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* A weight of 22 bits is split into its low 15 bits and the rest.  A sum of 128 taps still fits in 32 bits: 255 * 2^15
- * * 128 < 2^31. */
+/* MAX_TAPS: so many taps that the sum of the low parts of the weights fits in 32 bits: 255 * 2^15 * 128 < 2^31 */
 enum { WEIGHT_BITS = 22, LOW_BITS = 15, MAX_TAPS = 128, BLOCK = 16 };
 
 /* ------------------------------------------------------------------ horizontal */
