@@ -167,6 +167,7 @@ typedef struct gp_row {
     const char *evidence;  /* "stated", "derived", "guess" or "none" (docs/formats.md) */
     bool has_quality;      /* false: the pixels were not measured yet */
     gp_quality quality;
+    const char *tags; /* your tags, sorted, separated by ", "; a tag has no comma */
 } gp_row;
 
 typedef enum gp_order {
@@ -186,13 +187,16 @@ typedef struct gp_query {
     bool suggested; /* with mine: add the picks of prompts in which you picked no image */
     gp_order order;
     uint64_t min_stars; /* only images with at least this rating */
+    const char *const
+        *tags; /* [tag_count] only images with at least one of these tags; NULL: all */
+    uint64_t tag_count;
 } gp_query;
 
 typedef struct gp_rows gp_rows;
 
 /* Open a cursor over the images of the catalog.
  * Owns: *out is owned, gp_rows_close, before its catalog is closed.
- * Errors: NOT_FOUND (no such scorer or path), CATALOG, STOPPED.
+ * Errors: NOT_FOUND (no such scorer or path), USAGE (a text is no tag), CATALOG, STOPPED.
  * Threads: one. */
 GP_API GP_MUST gp_status gp_rows_open(gp_catalog *catalog, const gp_query *query, gp_rows **out,
                                       gp_error *err);
@@ -206,6 +210,34 @@ GP_API GP_MUST gp_status gp_rows_next(gp_rows *rows, const gp_row **row, gp_erro
 /* Close a cursor.  NULL is allowed.
  * Threads: one. */
 GP_API void gp_rows_close(gp_rows *rows);
+
+/* ------------------------------------------------------------------ marks */
+
+/* A field of gp_mark_options with this value leaves the marks as they are. */
+enum { GP_MARK_KEEP = 9 };
+
+/* A tag is UTF-8 text of at most 100 characters, without control characters and commas.  goldpan
+ * stores it in the normal form NFC, with each run of white space as one space, and none at its
+ * ends.  Two tags are equal if these texts are equal: capital letters count. */
+typedef struct gp_mark_options {
+    size_t size;
+    const char *const *images; /* [image_count] the images to mark: 32 hex digits of each content */
+    uint64_t image_count;
+    const char *const *tags; /* [tag_count] tags to add; may be NULL */
+    uint64_t tag_count;
+    const char *const *untags; /* [untag_count] tags to remove; may be NULL */
+    uint64_t untag_count;
+    int flag;  /* 1 pick, -1 reject, 0 neither, or GP_MARK_KEEP */
+    int stars; /* 0..5, or GP_MARK_KEEP */
+} gp_mark_options;
+
+/* Mark images with your flag, stars and tags.  The marks are on the disk when the function returns,
+ * in the catalog and in the journal of marks.  After an error nothing is changed.
+ * Errors: USAGE (a field is not valid, or a text is no tag), NOT_FOUND (an image is not in the
+ * catalog), CATALOG, IO.
+ * Threads: one. */
+GP_API GP_MUST gp_status gp_mark(gp_catalog *catalog, const gp_mark_options *options,
+                                 gp_error *err);
 
 /* ------------------------------------------------------------------ failures, missing files */
 

@@ -21,6 +21,7 @@ extern "C" {
  * size: bytes of the caller's struct.  If it is larger than the library's, the rest is set to 0.
  * Threads: any. */
 GP_API void gp_query_init(gp_query *options, size_t size);
+GP_API void gp_mark_options_init(gp_mark_options *options, size_t size);
 GP_API void gp_rescue_options_init(gp_rescue_options *options, size_t size);
 GP_API void gp_model_options_init(gp_model_options *options, size_t size);
 GP_API void gp_fetch_options_init(gp_fetch_options *options, size_t size);
@@ -58,7 +59,10 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 /* clang-format off */
 
 #define GP_QUERY_DEFAULTS \
-    {sizeof(gp_query), NULL, NULL, false, false, false, false, GP_ORDER_PROMPT, 0}
+    {sizeof(gp_query), NULL, NULL, false, false, false, false, GP_ORDER_PROMPT, 0, NULL, 0}
+
+#define GP_MARK_DEFAULTS \
+    {sizeof(gp_mark_options), NULL, 0, NULL, 0, NULL, 0, GP_MARK_KEEP, GP_MARK_KEEP}
 
 #define GP_RESCUE_DEFAULTS {sizeof(gp_rescue_options), NULL, NULL, NULL, NULL, NULL}
 
@@ -123,7 +127,7 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 
 #define GP_EXPORT_DEFAULTS \
     {sizeof(gp_export_options), NULL, GP_EXPORT_COPY, true, false, false, false, 0, NULL, NULL, \
-     false, false, NULL, 0}
+     false, false, NULL, 0, NULL, 0}
 
 #define GP_SITE_DEFAULTS {sizeof(gp_site_options), NULL, GP_SITE_ORIGINALS, 0, NULL, NULL}
 

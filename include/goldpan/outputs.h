@@ -36,11 +36,15 @@ typedef struct gp_export_options {
     const char *const *images; /* only these images, instead of the picks: 32 hex digits of each
                                   content; NULL: the picks */
     uint64_t image_count;
+    const char *const *tags; /* images with at least one of these tags instead of the picks; NULL:
+                                the picks */
+    uint64_t tag_count;
 } gp_export_options;
 
 /* Export the picks: image files and tables.  Your own decisions count: an image that you rejected
- * is left out, and an image that you picked is exported.  `all`, `min_stars`, `mine` and `images`
- * replace this choice; at most one of `mine`, `images` and the first two may be set.
+ * is left out, and an image that you picked is exported.  `all`, `min_stars`, `tags`, `mine` and
+ * `images` replace this choice; at most one of `mine`, `images` and the first three may be set.
+ * With `tags` and `min_stars` an image must meet both.
  * report: may be NULL.
  * Errors: USAGE, NOT_FOUND, CATALOG, IO, STOPPED.
  * Threads: one. */

@@ -47,9 +47,11 @@ _goldpan_options() {
         explore)
             echo --catalog --port --readonly --new-key --no-open --model --revision --precision --engine --json \
             --quiet --verbose --help ;;
+        mark)
+            echo --catalog --pick --reject --unmark --stars --tag --untag --json --quiet --verbose --help ;;
         export)
-            echo --catalog --copy --hardlink --symlink --no-files --csv --jsonl --imagefolder --all --stars --mine \
-            --suggested --site --site-images --threads --json --quiet --verbose --help ;;
+            echo --catalog --copy --hardlink --symlink --no-files --csv --jsonl --imagefolder --all --stars --tag \
+            --mine --suggested --site --site-images --threads --json --quiet --verbose --help ;;
         sheet)
             echo --by --catalog --thumb --max-prompts --max-candidates --force --json --quiet --verbose --help ;;
         tour)
@@ -116,9 +118,10 @@ _goldpan_value() {
         'words --seed' | 'words --threads' | 'words -j' | 'pick --per-prompt' | 'pick -k' | 'pick --top' | \
         'pick --min-score' | 'pick --where' | 'pick --top-per-category' | 'pick --top-per-slice' | \
         'pick --balance' | 'pick --min-support' | 'pick --min-lift' | 'pick --lift-factor' | 'pick --revision' | \
-        'explore --port' | 'explore -p' | 'explore --revision' | 'export --stars' | 'export --threads' | \
-        'export -j' | 'sheet --thumb' | 'sheet --max-prompts' | 'sheet --max-candidates' | 'tour --seconds' | \
-        'tour --n-slices' | 'rescue --threads' | 'rescue -j' | 'rescue --max-pixels' | 'model get --revision' | \
+        'explore --port' | 'explore -p' | 'explore --revision' | 'mark --stars' | 'mark --tag' | 'mark --untag' | \
+        'export --stars' | 'export --tag' | 'export --threads' | 'export -j' | 'sheet --thumb' | \
+        'sheet --max-prompts' | 'sheet --max-candidates' | 'tour --seconds' | 'tour --n-slices' | \
+        'rescue --threads' | 'rescue -j' | 'rescue --max-pixels' | 'model get --revision' | \
         'model info --revision' | 'bench --revision' | 'bench --max-pixels' | 'bench --threads' | 'bench -j' | \
         'bench --batch' | 'bench --sample' | 'bench --seconds' | 'embed --revision' | 'embed --max-pixels' | \
         'embed --threads' | 'embed -j' | 'embed --batch' | 'neighbours --neighbours' | 'neighbours -k' | \
@@ -139,8 +142,8 @@ _goldpan_value() {
             echo files ;;
         'generate --catalog' | 'regenerate --catalog' | 'run --catalog' | 'add --catalog' | 'score --catalog' | \
         'slices --catalog' | 'categories --catalog' | 'words --catalog' | 'duplicates --catalog' | \
-        'pick --catalog' | 'explore --catalog' | 'export --catalog' | 'sheet --catalog' | 'tour --catalog' | \
-        'status --catalog' | 'show --catalog' | 'check --catalog' | 'rescue --catalog')
+        'pick --catalog' | 'explore --catalog' | 'mark --catalog' | 'export --catalog' | 'sheet --catalog' | \
+        'tour --catalog' | 'status --catalog' | 'show --catalog' | 'check --catalog' | 'rescue --catalog')
             echo catalogs ;;
         'generate --model' | 'generate -m' | 'regenerate --model' | 'regenerate -m' | 'run --model' | 'run -m' | \
         'score --model' | 'score -m' | 'slices --model' | 'slices -m' | 'words --scorer' | 'pick --scorer' | \
@@ -190,7 +193,7 @@ _goldpan_value() {
 # What the arguments of a command are.
 _goldpan_argument() {
     case $1 in
-        generate | run | add | sheet | show | rescue | bench) echo files ;;
+        generate | run | add | mark | sheet | show | rescue | bench) echo files ;;
         regenerate | score | slices | categories | words | duplicates | pick | explore | export | tour | status) echo folders ;;
         check) echo catalogs ;;
         'model get' | 'model info') echo models ;;
@@ -216,8 +219,8 @@ _goldpan() {
         command=${COMP_WORDS[2]} first=3
     fi
     if ((COMP_CWORD < first)); then
-        _goldpan_complete "words generate regenerate run add score slices categories words duplicates pick explore export sheet tour status show check rescue bench embed tokens neighbours cluster map model help --version --help" "$word"
-        [[ $first == 3 ]] && _goldpan_complete "words generate regenerate run add score slices categories words duplicates pick explore export sheet tour status show check rescue bench embed tokens neighbours cluster map model" "$word"
+        _goldpan_complete "words generate regenerate run add score slices categories words duplicates pick explore mark export sheet tour status show check rescue bench embed tokens neighbours cluster map model help --version --help" "$word"
+        [[ $first == 3 ]] && _goldpan_complete "words generate regenerate run add score slices categories words duplicates pick explore mark export sheet tour status show check rescue bench embed tokens neighbours cluster map model" "$word"
         return
     fi
     if [[ $command == model ]]; then

@@ -131,3 +131,16 @@ void gp_json_write(gp_str *out, const gp_json *value)
         break;
     }
 }
+
+void gp_json_put_parts(gp_str *out, const char *name, const char *text, const char *separator)
+{
+    gp_json_put_name(out, name);
+    gp_str_putc(out, '[');
+    while (text) {
+        const char *end = strstr(text, separator);
+        gp_json_put_string_n(out, text, end ? (size_t)(end - text) : strlen(text));
+        if (end) gp_str_putc(out, ',');
+        text = end ? end + strlen(separator) : NULL;
+    }
+    gp_str_putc(out, ']');
+}

@@ -62,7 +62,7 @@ gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, in
                             gp_error *err);
 /* Finds the image by its first hash or by a later hash; else uses `same_as`; else inserts a new image. Then attaches
  * the path to that image, even if the path belonged to another image before. If the image that was found has no work
- * yet (embeddings, scores, ratings, picks, generations), it is merged into `same_as`. Sets *inserted if a new image was
+ * yet (embeddings, scores, ratings, tags, picks, generations), it is merged into `same_as`. Sets *inserted if a new image was
  * inserted. Deletes the recorded failures of the path. */
 gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const char *path, uint64_t size,
                            int64_t mtime_ns, int64_t *id, bool *inserted, gp_error *err);
@@ -237,7 +237,7 @@ gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_
                                size_t count, const char *rule, const char *const *reasons,
                                const char *const *categories, gp_error *err);
 
-/* ------------------------------------------------------------------ flags, stars and saved views */
+/* ------------------------------------------------------------------ flags, stars, tags and saved views */
 typedef struct gp_cat_rating {
     gp_hash hash;             /* content hash of the image; a rating with an unknown hash is ignored */
     bool has_flag, has_stars; /* false: the stored value stays */
@@ -248,6 +248,26 @@ typedef struct gp_cat_rating {
  * NULL. */
 gp_status gp_cat_ratings_put(gp_catalog *cat, const gp_cat_rating *ratings, size_t count, size_t *changed,
                              gp_error *err);
+
+typedef struct gp_cat_tagging {
+    gp_hash hash;    /* of the image; a tag for an unknown hash is ignored */
+    const char *tag; /* as gp_cat_tag_clean returns it */
+    bool removed;    /* remove the tag instead of adding it */
+} gp_cat_tagging;
+enum { GP_CAT_TAG_LENGTH = 100 /* maximum characters of a tag */ };
+/* Returns the text as the catalog stores a tag: in NFC, each run of white space one space, none at the ends. Two tags
+ * are equal if these texts are. USAGE: the text is no tag, because it is empty, too long or not UTF-8, or has a control
+ * character or a comma. The caller owns *tag: gp_mem_free. */
+gp_status gp_cat_tag_clean(const char *text, size_t size, char **tag, gp_error *err);
+/* Stores ratings and tags in one transaction and syncs it to disk before returning. *changed: number of ratings whose
+ * image was found, and of tags that were added or removed; may be NULL. */
+gp_status gp_cat_marks_put(gp_catalog *cat, const gp_cat_rating *ratings, size_t count, const gp_cat_tagging *tags,
+                           size_t tag_count, size_t *changed, gp_error *err);
+/* Sets *known if an image has this content hash. */
+gp_status gp_cat_has_image(gp_catalog *cat, const gp_hash *hash, bool *known, gp_error *err);
+/* Calls visit for each tag of each image, in order of tag and image. visit returns false to stop. */
+gp_status gp_cat_tags_visit(gp_catalog *cat, bool (*visit)(void *user, const char *tag, int64_t image), void *user,
+                            gp_error *err);
 /* Stores a view (a JSON object) under a name and syncs it to disk. json NULL deletes the view. */
 gp_status gp_cat_saved_put(gp_catalog *cat, const char *name, const char *json, gp_error *err);
 gp_status gp_cat_saved_visit(gp_catalog *cat, bool (*visit)(void *user, const char *name, const char *json), void *user,
@@ -255,8 +275,8 @@ gp_status gp_cat_saved_visit(gp_catalog *cat, bool (*visit)(void *user, const ch
 
 /* ------------------------------------------------------------------ journal of marks (marks.h) */
 typedef struct gp_cat_brought {
-    uint64_t ratings, views, picks, plans; /* rows restored from the journal */
-    uint64_t waiting;                      /* entries whose image is not in the catalog */
+    uint64_t marks, views, picks, plans; /* rows restored from the journal; marks: ratings and tags */
+    uint64_t waiting;                    /* entries whose image is not in the catalog */
 } gp_cat_brought;
 /* Merges those journal entries that waited for an image which has been added by now. *brought reports everything that
  * was merged since the catalog was opened or since the last call. Must not be called inside a transaction. */

@@ -148,6 +148,7 @@ static gp_status same_entry(gp_marks_kind kind, const gp_json *a, const gp_json 
 {
     switch (kind) {
     case GP_MARKS_RATING: *same = same_number(a, b, "flag") && same_number(a, b, "stars"); break;
+    case GP_MARKS_TAG: *same = same_number(a, b, "removed"); break;
     case GP_MARKS_VIEW: *same = same_text(a, b, "value"); break;
     case GP_MARKS_PLAN: *same = same_text(a, b, "state") || same_text(b, a, "image"); break;
     case GP_MARKS_PICKS: return same_picks(a, b, same, err);

@@ -11,7 +11,7 @@
 
 /* "GPAN": the application id in SQLite's header, by which `file` recognises a catalog. */
 #define GP_DB_APPLICATION_ID 0x4750414e
-#define GP_DB_VERSION        8
+#define GP_DB_VERSION        9
 
 /* End of a message about a damaged catalog; it says what to do. */
 #define GP_DB_RESCUE "; recover its readable contents with `goldpan rescue`"
@@ -92,7 +92,7 @@ typedef struct gp_db_steps {
 extern const gp_db_steps gp_db_all; /* all schema steps of this version */
 /* schema.c, migrate_2.c ... */
 extern const char gp_db_version_1[], gp_db_version_2[], gp_db_version_3[], gp_db_version_4[], gp_db_version_5[],
-    gp_db_version_6[], gp_db_version_7[], gp_db_version_8[];
+    gp_db_version_6[], gp_db_version_7[], gp_db_version_8[], gp_db_version_9[];
 /* Migrates an open database to the last of these steps, each in its own transaction. Creates an empty file's schema
  * only if `create` is set. CATALOG if the file is another program's or has a newer version than the last step. */
 gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *steps, size_t count, bool create, gp_error *err);
@@ -125,6 +125,14 @@ gp_status gp_db_rules_open(gp_catalog *cat, gp_error *err);
 
 /* Removes the pick of an image that is set apart, because only candidates can be picks. */
 gp_status gp_db_unpick(gp_catalog *cat, int64_t image, gp_error *err);
+/* Stores one tag of an image, in the open transaction. *changed: the tag was added or removed. */
+gp_status gp_db_tag_put(gp_catalog *cat, const gp_cat_tagging *tagging, bool *changed, gp_error *err);
+/* Cleans the tags and writes them as a JSON array. The caller owns *json: gp_mem_free. */
+gp_status gp_db_tags_json(const char *const *tags, uint64_t count, char **json, gp_error *err);
+/* SQL: the tags of an image, sorted, separated by ", "; NULL: none. */
+#define GP_DB_TAGS_OF(image)                                                                                           \
+    "(SELECT group_concat(t.tag, ', ') FROM (SELECT tag FROM tags WHERE image = " image                                \
+    " AND removed = 0 ORDER BY tag) t)"
 /* Reads at most `limit` rows (id; path or text; hash if `hashed`) of the query, then ends the query. */
 gp_status gp_cat_todo_collect(gp_q *q, size_t limit, bool hashed, gp_cat_todo *out, gp_error *err);
 /* SQL: the columns of `image_quality q`. gp_db_quality_at reads them from a row; `at` is the index of the first one. */

@@ -179,6 +179,7 @@ static gp_status image_merge(gp_catalog *cat, int64_t from, int64_t into, bool *
     int64_t free = 0;
     gp_q q = gp_q_open(cat, "SELECT NOT (EXISTS(SELECT 1 FROM image_embeddings WHERE image = ?1)"
                             " OR EXISTS(SELECT 1 FROM ratings WHERE image = ?1)"
+                            " OR EXISTS(SELECT 1 FROM tags WHERE image = ?1)"
                             " OR EXISTS(SELECT 1 FROM generations WHERE image = ?1)"
                             " OR EXISTS(SELECT 1 FROM scores WHERE image = ?1)"
                             " OR EXISTS(SELECT 1 FROM picks WHERE image = ?1))");

@@ -239,7 +239,7 @@ typedef enum merge_when { IF_DIFFERENT, ALWAYS, FOR_WAITING } merge_when;
 /* Returns whether the merge changed neither the catalog nor the number of waiting entries. */
 static bool changed_nothing(const gp_cat_brought *b, const state *before)
 {
-    return b->ratings + b->views + b->picks + b->plans == 0 && b->waiting == (uint64_t)before->waiting;
+    return b->marks + b->views + b->picks + b->plans == 0 && b->waiting == (uint64_t)before->waiting;
 }
 
 /* Reads the journal, merges it into the catalog and rewrites it. Holds the catalog's write lock and the file's lock.
@@ -268,7 +268,7 @@ out:
     gp_marks_file_clear(&file);
     if (st != GP_OK) return st;
     cat->marks.merged |= fd >= 0;
-    cat->marks.brought.ratings += brought.ratings, cat->marks.brought.views += brought.views;
+    cat->marks.brought.marks += brought.marks, cat->marks.brought.views += brought.views;
     cat->marks.brought.picks += brought.picks, cat->marks.brought.plans += brought.plans;
     cat->marks.brought.waiting = brought.waiting;
     return GP_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Private to the catalog module. The journal of marks is a second copy of all data that cannot be recomputed.
  *
- * Flags, stars, saved views, picks and generation plans are also appended to a file of JSON lines beside the catalog:
+ * Flags, stars, tags, saved views, picks and generation plans are also appended to a file of JSON lines beside the catalog:
  * catalog.db -> catalog.marks.jsonl. The lines identify images by content. So the marks can be restored to a catalog
  * that is damaged, lost or older than the journal. A change happens in this order:
  *   1. The catalog's write transaction is open. Only one process can have one, so only one process appends.
@@ -13,8 +13,8 @@
  * is returned.
  *
  * A line is one JSON object. Its last member "sum" is the hash of the bytes before that member. Lines with a wrong
- * hash, such as an incomplete last line, are skipped. If several lines are about the same image, view or plan, the last
- * one counts. When a catalog is opened, its journal is rewritten if it has grown too large. The limit is
+ * hash, such as an incomplete last line, are skipped. If several lines are about the same image, view or plan, or the
+ * same tag of an image, the last one counts. When a catalog is opened, its journal is rewritten if it has grown too large. The limit is
  * GP_MARKS_GROWTH times its size at the last rewrite plus GP_MARKS_FREE bytes. */
 #ifndef GP_CATALOG_MARKS_H
 #define GP_CATALOG_MARKS_H
@@ -47,6 +47,7 @@ typedef struct gp_marks {
 
 /* Collect the lines for a change in the open transaction. They are appended to the journal at its commit. */
 gp_status gp_marks_note_rating(gp_catalog *cat, const gp_hash *image, gp_error *err);
+gp_status gp_marks_note_tag(gp_catalog *cat, const gp_hash *image, const char *tag, gp_error *err);
 gp_status gp_marks_note_view(gp_catalog *cat, const char *name, gp_error *err);
 void gp_marks_note_picks(gp_catalog *cat); /* the picks are read at commit */
 /* Appends the line of the picks to `pending` if the picks have changed. */
@@ -58,10 +59,16 @@ gp_status gp_marks_whole(gp_catalog *cat, gp_str *out, gp_error *err);
 gp_status gp_marks_any(gp_catalog *cat, bool *any, gp_error *err);
 
 /* ------------------------------------------------------------------ the file (marks_file.c) */
-typedef enum gp_marks_kind { GP_MARKS_RATING, GP_MARKS_VIEW, GP_MARKS_PICKS, GP_MARKS_PLAN } gp_marks_kind;
+typedef enum gp_marks_kind {
+    GP_MARKS_RATING,
+    GP_MARKS_VIEW,
+    GP_MARKS_PICKS,
+    GP_MARKS_PLAN,
+    GP_MARKS_TAG
+} gp_marks_kind;
 typedef struct gp_marks_entry {
     gp_marks_kind kind;
-    gp_hash key; /* identifies the entry: hash of its kind and of its image, view or plan */
+    gp_hash key; /* identifies the entry: hash of its kind, of its image, view or plan, and of its tag */
     /* begin, size: the entry's line in `bytes`, without the newline; order: number of the line in the file */
     size_t begin, size, order;
     bool waits; /* the entry's image is not in the catalog */

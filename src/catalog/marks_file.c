@@ -59,13 +59,15 @@ static bool text_of(const gp_json *object, const char *name, const char **text)
     return *text != NULL;
 }
 
-static bool thing_of(const gp_json *object, gp_marks_kind *kind, const char **thing)
+/* *more: the second part of the key, or "". */
+static bool thing_of(const gp_json *object, gp_marks_kind *kind, const char **thing, const char **more)
 {
-    *thing = "";
+    *thing = *more = "";
     if (text_of(object, "mark", thing)) return *kind = GP_MARKS_RATING, true;
     if (text_of(object, "view", thing)) return *kind = GP_MARKS_VIEW, true;
     if (text_of(object, "plan", thing)) return *kind = GP_MARKS_PLAN, true;
-    *thing = "";
+    if (text_of(object, "image", thing) && text_of(object, "tag", more)) return *kind = GP_MARKS_TAG, true;
+    *thing = *more = "";
     return *kind = GP_MARKS_PICKS, gp_json_kind_of(gp_json_get(object, "picks")) == GP_JSON_ARRAY;
 }
 
@@ -79,7 +81,7 @@ static void take_header(gp_marks_file *f, const gp_json *object)
 
 static gp_status take_line(gp_marks_file *f, size_t begin, size_t size, size_t *room, gp_error *err)
 {
-    const char *line = (const char *)f->bytes.data + begin, *thing;
+    const char *line = (const char *)f->bytes.data + begin, *thing, *more;
     gp_json *object = NULL;
     gp_marks_entry e = {.begin = begin, .size = size, .order = f->count};
     gp_error ignored = {0};
@@ -89,14 +91,14 @@ static gp_status take_line(gp_marks_file *f, size_t begin, size_t size, size_t *
     if (st == GP_ERR_MEMORY) return gp_fail_memory(err, "the journal of marks");
     if (st == GP_OK && gp_json_text(gp_json_get(object, "goldpan"), NULL)) {
         take_header(f, object);
-    } else if (st == GP_OK && thing_of(object, &e.kind, &thing)) {
+    } else if (st == GP_OK && thing_of(object, &e.kind, &thing, &more)) {
         gp_str key = GP_STR_INIT;
         if (f->count == *room) {
             size_t wider = *room ? *room * 2 : 256;
             gp_marks_entry *grown = gp_mem_resize(f->entries, wider, sizeof *grown);
             if (grown) f->entries = grown, *room = wider;
         }
-        gp_str_printf(&key, "%d%s", (int)e.kind, thing);
+        gp_str_printf(&key, "%d%s%s", (int)e.kind, thing, more);
         if (key.failed || f->count == *room)
             st = gp_fail_memory(err, "the journal of marks");
         else

@@ -2,6 +2,7 @@
  * Merges a journal of marks into the catalog. An entry replaces the catalog's row unless the row is newer. If both have
  * the same time in seconds, the entry counts, because the journal is written first. Entries for images that are not in
  * the catalog stay in the file. */
+#include "base/mem.h"
 #include "catalog/db.h"
 
 #include <string.h>
@@ -65,8 +66,47 @@ static gp_status merge_rating(const merging *m, const gp_json *o, bool *waits, g
     gp_q_int(&q, 3, stars);
     gp_q_int(&q, 4, at);
     GP_TRY(gp_q_run(&q, err));
-    m->brought->ratings += sqlite3_changes(m->cat->db) > 0;
+    m->brought->marks += sqlite3_changes(m->cat->db) > 0;
     return GP_OK;
+}
+
+/* ------------------------------------------------------------------ tags */
+
+/* Sets *tag to the entry's tag, owned; NULL: its text is no tag, and the entry is ignored. */
+static gp_status tag_of(const gp_json *o, char **tag, gp_error *err)
+{
+    size_t size = 0;
+    const char *given = gp_json_text(gp_json_get(o, "tag"), &size);
+    gp_error why = {0};
+    *tag = NULL;
+    if (!given || gp_cat_tag_clean(given, size, tag, &why) != GP_ERR_MEMORY) return GP_OK;
+    return gp_fail_memory(err, "the journal of marks");
+}
+
+/* Each tag of each image has its own time, so an image gets the tags of two copies of a catalog. */
+static gp_status merge_tag(const merging *m, const gp_json *o, bool *waits, gp_error *err)
+{
+    int64_t image, removed = number(o, "removed") != 0;
+    char *tag = NULL;
+    gp_status st;
+    GP_TRY(tag_of(o, &tag, err));
+    GP_TRY_GOTO(image_of(m->cat, text(o, "image"), text(o, "stream"), &image, err));
+    *waits = image == 0 && tag && !removed;
+    if (image && tag) {
+        gp_q q = gp_q_open(m->cat, "INSERT INTO tags(image, tag, removed, at) SELECT ?1, ?2, ?3, ?4 WHERE"
+                                   " ?3 = 0 OR EXISTS(SELECT 1 FROM tags WHERE image = ?1 AND tag = ?2)"
+                                   " ON CONFLICT(image, tag) DO UPDATE SET removed = ?3, at = ?4"
+                                   " WHERE at <= ?4 AND removed <> ?3");
+        gp_q_int(&q, 1, image);
+        gp_q_text(&q, 2, tag);
+        gp_q_int(&q, 3, removed);
+        gp_q_int(&q, 4, number(o, "at"));
+        GP_TRY_GOTO(gp_q_run(&q, err));
+        m->brought->marks += sqlite3_changes(m->cat->db) > 0;
+    }
+out:
+    gp_mem_free(tag);
+    return st;
 }
 
 /* ------------------------------------------------------------------ views */
@@ -253,6 +293,7 @@ static gp_status merge_one(const merging *m, gp_marks_file *file, gp_marks_entry
     case GP_MARKS_VIEW: st = merge_view(m, o, err); break;
     case GP_MARKS_PICKS: st = merge_picks(m, o, &e->waits, err); break;
     case GP_MARKS_PLAN: st = merge_plan(m, o, &e->waits, err); break;
+    case GP_MARKS_TAG: st = merge_tag(m, o, &e->waits, err); break;
     }
     gp_json_free(o);
     m->brought->waiting += e->waits;
@@ -266,6 +307,13 @@ gp_status gp_marks_lacking(gp_catalog *cat, gp_marks_kind kind, const gp_json *o
     *lacking = kind == GP_MARKS_PLAN || (kind == GP_MARKS_VIEW && text(o, "value"));
     if (kind == GP_MARKS_RATING && (number(o, "flag") || number(o, "stars")))
         GP_TRY(image_of(cat, text(o, "mark"), text(o, "stream"), &image, err));
+    if (kind == GP_MARKS_TAG && !number(o, "removed")) {
+        char *tag = NULL;
+        GP_TRY(tag_of(o, &tag, err));
+        bool valid = tag != NULL;
+        gp_mem_free(tag);
+        if (valid) GP_TRY(image_of(cat, text(o, "image"), text(o, "stream"), &image, err));
+    }
     for (size_t i = 0; kind == GP_MARKS_PICKS && image == 0 && i < gp_json_count(picks); i++) {
         const gp_json *pick = gp_json_at(picks, i);
         GP_TRY(image_of(cat, text(pick, "hash"), text(pick, "stream"), &image, err));

@@ -66,6 +66,31 @@ gp_status gp_marks_note_rating(gp_catalog *cat, const gp_hash *image, gp_error *
     return put_rows(&q, put_rating, &cat->marks.pending, err);
 }
 
+/* ------------------------------------------------------------------ tags */
+
+#define TAGS                                                                                                           \
+    "SELECT t.tag, lower(hex(i.hash)), lower(hex(i.stream)), i.stream IS NULL, t.removed, " FIRST_PATH ", t.at"        \
+    " FROM tags t JOIN images i ON i.id = t.image"
+
+static void put_tag(gp_str *body, const gp_q *q)
+{
+    put_text(body, "tag", q, 0);
+    put_text(body, "image", q, 1);
+    if (gp_q_col_int(q, 3) == 0) put_text(body, "stream", q, 2);
+    put_int(body, "removed", q, 4);
+    put_text(body, "path", q, 5);
+    put_int(body, "at", q, 6);
+}
+
+gp_status gp_marks_note_tag(gp_catalog *cat, const gp_hash *image, const char *tag, gp_error *err)
+{
+    if (!cat->marks.path) return GP_OK;
+    gp_q q = gp_q_open(cat, TAGS " WHERE i.hash = ? AND t.tag = ?");
+    gp_q_hash(&q, 1, image);
+    gp_q_text(&q, 2, tag);
+    return put_rows(&q, put_tag, &cat->marks.pending, err);
+}
+
 /* ------------------------------------------------------------------ views */
 
 static void put_view(gp_str *body, const gp_q *q)
@@ -227,13 +252,16 @@ gp_status gp_marks_whole(gp_catalog *cat, gp_str *out, gp_error *err)
     gp_q views = gp_q_open(cat, "SELECT name, value, at FROM saved ORDER BY name");
     GP_TRY(put_rows(&views, put_view, out, err));
     gp_q ratings = gp_q_open(cat, RATINGS " ORDER BY r.at, i.id");
-    return put_rows(&ratings, put_rating, out, err);
+    GP_TRY(put_rows(&ratings, put_rating, out, err));
+    gp_q tags = gp_q_open(cat, TAGS " ORDER BY t.at, t.image, t.tag");
+    return put_rows(&tags, put_tag, out, err);
 }
 
 gp_status gp_marks_any(gp_catalog *cat, bool *any, gp_error *err)
 {
     int64_t found = 0;
-    gp_q q = gp_q_open(cat, "SELECT EXISTS(SELECT 1 FROM ratings) OR EXISTS(SELECT 1 FROM saved)"
+    gp_q q = gp_q_open(cat, "SELECT EXISTS(SELECT 1 FROM ratings) OR EXISTS(SELECT 1 FROM tags)"
+                            " OR EXISTS(SELECT 1 FROM saved)"
                             " OR EXISTS(SELECT 1 FROM picks) OR EXISTS(SELECT 1 FROM generations)");
     GP_TRY(gp_q_one(&q, 0, &found, err));
     *any = found != 0;

@@ -120,7 +120,8 @@ struct gp_rows {
 
 /* ------------------------------------------------------------------ the sorting statement */
 
-/* Parameters: ?1 the scorer's id; ?2 -1 if higher is better, else 1; ?3 the image of the requested path. */
+/* Parameters: ?1 the scorer's id; ?2 -1 if higher is better, else 1; ?3 the image of the requested path; ?4 a JSON array
+ * of tags. */
 
 static const char order_head[] =
     "WITH base AS (SELECT i.id AS image, i.hash AS hash, ip.prompt AS prompt, s.value AS value,"
@@ -147,6 +148,8 @@ static const char mine_only[] = " AND (flag = 1)";
 static const char mine_and_suggested[] =
     " AND (flag = 1 OR (picked AND flag = 0 AND (ranked.prompt IS NULL OR ranked.prompt NOT IN"
     " (SELECT prompt FROM base WHERE flag = 1 AND present AND prompt IS NOT NULL))))";
+static const char tagged[] = " AND image IN (SELECT t.image FROM tags t WHERE t.removed = 0 AND t.tag IN"
+                             " (SELECT value FROM json_each(?4)))";
 static const char *const order_by[] = {
     [GP_ORDER_PROMPT] = " ORDER BY t.text IS NULL, t.text, rank = 0, rank, hash",
     [GP_ORDER_SCORE] = " ORDER BY value IS NULL, value * ?2, hash",
@@ -154,6 +157,7 @@ static const char *const order_by[] = {
         " ORDER BY (SELECT p.path FROM paths p WHERE p.image = ranked.image ORDER BY missing, path LIMIT 1)",
 };
 
+enum { TAGS_AT = 23 /* column of detail_sql */ };
 static const char detail_sql[] =
     "SELECT p.path, (SELECT count(*) FROM paths c WHERE c.image = i.id), lower(hex(i.hash)), i.format, i.width, "
     "i.height,"
@@ -161,12 +165,12 @@ static const char detail_sql[] =
     " (SELECT f.message FROM failures f WHERE f.image = i.id ORDER BY f.at DESC, f.path, f.stage LIMIT 1),"
     " lower(hex(coalesce(p.hash, i.hash))), i.apart,"
     " coalesce(ip.evidence, 'none'),"
-    " " GP_DB_QUALITY
-    " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id LEFT JOIN prompts t ON t.id = ip.prompt"
-    " LEFT JOIN image_quality q ON q.image = i.id"
-    " LEFT JOIN paths p ON p.id = coalesce((SELECT x.id FROM paths x WHERE x.path = ?2),"
-    "  (SELECT x.id FROM paths x WHERE x.image = i.id ORDER BY x.missing, x.path LIMIT 1))"
-    " WHERE i.id = ?1";
+    " " GP_DB_QUALITY ", " GP_DB_TAGS_OF(
+        "i.id") " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id LEFT JOIN prompts t ON t.id = ip.prompt"
+                " LEFT JOIN image_quality q ON q.image = i.id"
+                " LEFT JOIN paths p ON p.id = coalesce((SELECT x.id FROM paths x WHERE x.path = ?2),"
+                "  (SELECT x.id FROM paths x WHERE x.image = i.id ORDER BY x.missing, x.path LIMIT 1))"
+                " WHERE i.id = ?1";
 
 /* Finds the scorer's id and direction. picks: prefer the scorer by which the newest picks were made. *number is 0 if
  * there are no scores yet. */
@@ -194,31 +198,37 @@ static gp_status find_path(gp_catalog *cat, const char *path, int64_t *image, gp
     return gp_q_one(&q, 0, image, err);
 }
 
+static void put_order(gp_str *sql, const gp_query *query)
+{
+    gp_str_puts(sql, order_head);
+    if (query->path) gp_str_puts(sql, order_one);
+    gp_str_puts(sql, order_ranked);
+    gp_str_puts(sql, query->path ? " WHERE image = ?3" : " WHERE (present OR picked)");
+    if (query->mine)
+        gp_str_puts(sql, query->suggested ? mine_and_suggested : mine_only);
+    else if (query->picked_only)
+        gp_str_puts(sql, query->by_hand ? " AND (flag = 1 OR (picked AND flag = 0))" : " AND picked");
+    if (query->min_stars) gp_str_printf(sql, " AND stars >= %" PRIu64, query->min_stars);
+    if (query->tag_count) gp_str_puts(sql, tagged);
+    gp_str_puts(sql, order_by[query->order]);
+}
+
 static gp_status prepare_order(gp_rows *rows, const gp_query *query, int64_t image, gp_error *err)
 {
     gp_catalog *cat = rows->cat;
     int64_t scorer = 0, sign = -1;
     gp_str sql = GP_STR_INIT;
+    char *tags = NULL;
     GP_TRY(find_scorer(cat, query->scorer, query->picked_only || query->mine, &scorer, &sign, err));
-    gp_str_puts(&sql, order_head);
-    if (query->path) gp_str_puts(&sql, order_one);
-    gp_str_puts(&sql, order_ranked);
-    gp_str_puts(&sql, query->path ? " WHERE image = ?3" : " WHERE (present OR picked)");
-    if (query->mine)
-        gp_str_puts(&sql, query->suggested ? mine_and_suggested : mine_only);
-    else if (query->picked_only)
-        gp_str_puts(&sql, query->by_hand ? " AND (flag = 1 OR (picked AND flag = 0))" : " AND picked");
-    if (query->min_stars) gp_str_printf(&sql, " AND stars >= %" PRIu64, query->min_stars);
-    gp_str_puts(&sql, order_by[query->order]);
-    if (sql.failed) {
-        gp_str_clear(&sql);
-        return gp_fail_memory_path(err, "a query of catalog '%s'", cat->path);
-    }
-    int rc = sqlite3_prepare_v2(cat->db, sql.data, -1, &rows->order, NULL);
+    if (query->tag_count) GP_TRY(gp_db_tags_json(query->tags, query->tag_count, &tags, err));
+    put_order(&sql, query);
+    int rc = sql.failed ? SQLITE_NOMEM : sqlite3_prepare_v2(cat->db, sql.data, -1, &rows->order, NULL);
     gp_str_clear(&sql);
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(rows->order, 1, scorer);
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(rows->order, 2, sign);
     if (rc == SQLITE_OK && query->path) rc = sqlite3_bind_int64(rows->order, 3, image);
+    if (rc == SQLITE_OK && tags) rc = sqlite3_bind_text(rows->order, 4, tags, -1, SQLITE_TRANSIENT);
+    gp_mem_free(tags);
     return rc == SQLITE_OK ? GP_OK : gp_db_fail(cat, rc, err);
 }
 
@@ -290,9 +300,10 @@ static gp_status fill_row(gp_rows *rows, gp_error *err)
     r->evidence = text_at(d, 15);
     r->has_quality = sqlite3_column_type(d, 16) != SQLITE_NULL;
     gp_db_quality_at(d, 16, &r->quality);
+    r->tags = text_at(d, TAGS_AT);
     /* NULL may also mean that SQLite could not convert or copy a text. This distinguishes that from an absent text. */
-    for (int i = 0; i <= 16; i++)
-        if (sqlite3_column_type(d, i) != SQLITE_NULL && !sqlite3_column_text(d, i))
+    for (int i = 0; i <= TAGS_AT; i++)
+        if ((i <= 16 || i == TAGS_AT) && sqlite3_column_type(d, i) != SQLITE_NULL && !sqlite3_column_text(d, i))
             return gp_db_fail(rows->cat, SQLITE_NOMEM, err);
     return GP_OK;
 }

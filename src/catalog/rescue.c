@@ -424,7 +424,7 @@ static gp_status merge_journal(const char *path, gp_rescue_report *report, gp_er
     gp_cat_brought b = {0};
     GP_TRY(gp_cat_open(path, 0, &cat, err));
     gp_status st = gp_marks_again(cat, &b, err);
-    report->marks = b.ratings, report->views = b.views, report->picks = b.picks, report->plans = b.plans;
+    report->marks = b.marks, report->views = b.views, report->picks = b.picks, report->plans = b.plans;
     report->waiting = b.waiting;
     gp_cat_close(cat);
     return st;

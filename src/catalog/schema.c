@@ -31,9 +31,10 @@
  *       it. Images added later have no row in it. Slices, categories and groups refer only to images and to each other
  *       within the analysis.
  *   12. There is at most one map per encoder. A position changes only when the whole map is computed again.
- *   13. `ratings` and `saved` belong to the user: no stage writes or deletes them. A rating belongs to the image,
- *       whichever scorer is used. It is synced to disk before it is confirmed (synchronous=FULL). Both tables, `picks`
- *       and `generations` are also in the journal of marks, which holds every mark of the catalog (marks.h).
+ *   13. `ratings`, `tags` and `saved` belong to the user: no stage writes or deletes them. Ratings and tags belong to
+ *       the image, whichever scorer is used. They are synced to disk before they are confirmed (synchronous=FULL).
+ *       The three tables, `picks` and `generations` are also in the journal of marks, which holds every mark of the
+ *       catalog (marks.h).
  *   14. A generation in state `got` has its complete file on disk and its image in the catalog. A generation in another
  *       state may have its file too, if the process was killed in between. Its path follows from its key, so the next
  *       run looks for the file first.
@@ -158,9 +159,9 @@ const char gp_db_version_1[] =
 " JOIN encoders e ON e.id = c.encoder;";
 /* clang-format on */
 
-static const gp_db_step all_steps[] = {
-    {1, gp_db_version_1}, {2, gp_db_version_2}, {3, gp_db_version_3}, {4, gp_db_version_4},
-    {5, gp_db_version_5}, {6, gp_db_version_6}, {7, gp_db_version_7}, {GP_DB_VERSION, gp_db_version_8}};
+static const gp_db_step all_steps[] = {{1, gp_db_version_1}, {2, gp_db_version_2}, {3, gp_db_version_3},
+                                       {4, gp_db_version_4}, {5, gp_db_version_5}, {6, gp_db_version_6},
+                                       {7, gp_db_version_7}, {8, gp_db_version_8}, {GP_DB_VERSION, gp_db_version_9}};
 const gp_db_steps gp_db_all = {all_steps, sizeof all_steps / sizeof *all_steps};
 
 /* ------------------------------------------------------------------ tables */
@@ -180,6 +181,7 @@ const gp_db_table gp_db_tables[] = {
     {"picks", GP_DB_CORE},
     {"failures", GP_DB_CORE},
     {"ratings", GP_DB_CORE},
+    {"tags", GP_DB_CORE},
     {"saved", GP_DB_CORE},
     {"generations", GP_DB_CORE},
     {"analyses", GP_DB_ANALYSIS},

@@ -59,6 +59,7 @@ static int run(gp_cli *cli)
     options.csv = cli->csv || (!cli->jsonl && !cli->imagefolder);
     options.all = cli->all;
     if (cli->stars.set) options.min_stars = (uint32_t)cli->stars.value;
+    options.tags = cli->tag.items, options.tag_count = cli->tag.count;
     options.mine = cli->mine, options.suggested = cli->suggested;
     options.progress = gp_term_progress;
     options.user = &cli->term;
@@ -70,9 +71,11 @@ static int run(gp_cli *cli)
     int code = report.failed ? GP_EXIT_PARTIAL : report.done + report.skipped == 0 ? GP_EXIT_NOTHING : GP_EXIT_OK;
     if (code == GP_EXIT_NOTHING)
         gp_term_warn(&cli->term, "goldpan: %s",
-                     cli->stars.set                 ? "no image has at least this number of stars"
-                     : cli->mine && !cli->suggested ? "you have picked no image: mark images in `goldpan explore`"
-                                                    : "there are no picks: run `goldpan pick` first");
+                     cli->tag.count && cli->stars.set ? "no image has the tag and at least this number of stars"
+                     : cli->tag.count                 ? "no image has the tag"
+                     : cli->stars.set                 ? "no image has at least this number of stars"
+                     : cli->mine && !cli->suggested   ? "you have picked no image: mark images in `goldpan explore`"
+                                                      : "there are no picks: run `goldpan pick` first");
     else
         gp_term_say(&cli->term, "exported %llu to '%s', %llu already there%s", (unsigned long long)report.done,
                     options.folder, (unsigned long long)report.skipped, report.failed ? ", some files failed" : "");
@@ -102,9 +105,13 @@ static const gp_cli_option options[] = {
     GP_CLI_FLAG("jsonl", 0, jsonl, "write picks.jsonl", .excludes = NOT_SITE),
     GP_CLI_FLAG("imagefolder", 0, imagefolder, "write metadata.csv, as Hugging Face datasets reads it",
                 .excludes = NOT_SITE),
-    GP_CLI_FLAG("all", 0, all, "export every scored image, not only the picks", .excludes = "stars mine " NOT_SITE),
+    GP_CLI_FLAG("all", 0, all, "export every scored image, not only the picks", .excludes = "stars tag mine " NOT_SITE),
     GP_CLI_OPTION("stars", 0, GP_OPT_COUNT, "N", stars, "export images with at least N stars instead of the picks",
                   .range = GP_CLI_FROM_TO(1, 5), .excludes = "mine " NOT_SITE),
+    GP_CLI_OPTION("tag", 0, GP_OPT_TEXTS, "TAG", tag,
+                  "export images with this tag instead of the picks; may be repeated: images with at least one of the "
+                  "tags",
+                  .excludes = "mine " NOT_SITE),
     GP_CLI_FLAG("mine", 0, mine, "export only images that you picked in the explorer", .excludes = NOT_SITE),
     GP_CLI_FLAG("suggested", 0, suggested, "also export goldpan's picks for the prompts in which you picked nothing",
                 .needs = "mine"),
@@ -133,6 +140,7 @@ const gp_cli_command gp_cmd_export = {
     .examples = "goldpan export best --catalog pictures\n"
                 "goldpan export best --hardlink --csv --jsonl\n"
                 "goldpan export best --mine --suggested --catalog pictures\n"
+                "goldpan export castles --tag castle --tag fortress --catalog pictures\n"
                 "goldpan export --site public --site-images resized --catalog pictures",
     .options = options,
     .most = 1,

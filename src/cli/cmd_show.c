@@ -8,7 +8,6 @@
 #include "cli/context.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void field(const char *name, const char *text)
@@ -22,6 +21,15 @@ static void put_quality(const gp_quality *q)
 {
     printf("  %-10s sharpness %.1f, noise %.2f, exposure %.3f, saturation %.3f, entropy %.2f, spread %.3f\n", "quality",
            q->sharpness, q->noise, q->exposure, q->saturation, q->entropy, q->spread);
+}
+
+static void put_marks(const gp_row *r)
+{
+    const char *flag = r->flag > 0 ? "picked" : r->flag < 0 ? "rejected" : NULL;
+    if (flag || r->stars) printf("  %-10s %s", "your mark", flag ? flag : "");
+    if (r->stars) printf("%s%u %s", flag ? ", " : "", r->stars, gp_plural(r->stars, "star", "stars"));
+    if (flag || r->stars) putchar('\n');
+    field("tags", r->tags);
 }
 
 static void put_lines(const char *path, const gp_row *r)
@@ -55,6 +63,7 @@ static void put_lines(const char *path, const gp_row *r)
             printf("no rank%s\n", r->picked ? ", picked" : "");
     } else
         printf("  %-10s none\n", "score");
+    put_marks(r);
     field("failure", r->failure);
 }
 
@@ -116,6 +125,10 @@ static void put_json(gp_str *json, const char *path, const gp_row *r)
     } else
         gp_str_puts(json, "null");
     gp_cli_json_bool(json, "picked", r->picked);
+    gp_json_put_name(json, "flag");
+    gp_str_printf(json, "%d", r->flag);
+    gp_cli_json_count(json, "stars", r->stars);
+    gp_json_put_parts(json, "tags", r->tags, ", ");
     gp_cli_json_text(json, "apart", r->apart);
     put_quality_json(json, r);
     gp_cli_json_text(json, "failure", r->failure);
@@ -154,28 +167,6 @@ static void say_unknown(gp_cli *cli, gp_catalog *catalog, const char *typed, con
     gp_mem_free((void *)search.message);
 }
 
-/* Finds the row of a path, or NULL.  The caller closes *rows. */
-static gp_status row_of(gp_catalog *catalog, const char *path, gp_rows **rows, const gp_row **row, gp_error *err)
-{
-    gp_query query = GP_QUERY_DEFAULTS;
-    query.path = path;
-    *row = NULL;
-    GP_TRY(gp_rows_open(catalog, &query, rows, err));
-    return gp_rows_next(*rows, row, err);
-}
-
-/* Finds the row of the path with its links resolved. */
-static gp_status linked_row(gp_catalog *catalog, const char *typed, gp_rows **rows, const gp_row **row, gp_error *err)
-{
-    char *target = realpath(typed, NULL);
-    if (!target) return GP_OK;
-    gp_rows_close(*rows);
-    *rows = NULL;
-    gp_status st = row_of(catalog, target, rows, row, err);
-    free(target); /* free, not gp_free: realpath allocated the path */
-    return st;
-}
-
 /* Prints one image, or appends it to `json` if that is not NULL.  Appends the path of an unknown file to `missing`, the
  * elements of a JSON array. */
 static gp_status show(gp_cli *cli, gp_catalog *catalog, const char *typed, gp_str *json, gp_str *missing, bool *found,
@@ -185,8 +176,7 @@ static gp_status show(gp_cli *cli, gp_catalog *catalog, const char *typed, gp_st
     const gp_row *row = NULL;
     char *path = gp_path_absolute(typed);
     if (!path) return gp_fail_memory(err, "a path");
-    gp_status st = row_of(catalog, path, &rows, &row, err);
-    if (st == GP_OK && !row) st = linked_row(catalog, typed, &rows, &row, err);
+    gp_status st = gp_cli_row_at(catalog, typed, &rows, &row, err);
     *found = st == GP_OK && row;
     if (*found && json)
         put_json(json, path, row);

@@ -32,6 +32,9 @@ gp_status gp_cli_catalog_open_old(gp_cli *cli, const char *const *paths, size_t 
 /* Like gp_cli_catalog_open_for, for one path; NULL: the current folder. */
 gp_status gp_cli_catalog_open(gp_cli *cli, const char *start, unsigned flags, gp_catalog **catalog, gp_error *err);
 bool gp_cli_is_folder(const char *path);
+/* Finds the row of the image at a path, or at the file that the path links to; *row NULL: the catalog has none.  The
+ * caller closes *rows, also after an error. */
+gp_status gp_cli_row_at(gp_catalog *catalog, const char *path, gp_rows **rows, const gp_row **row, gp_error *err);
 
 /* Checks that all arguments exist.  Called before a catalog is created, so that a misspelt path creates none. */
 gp_status gp_cli_check_roots(const gp_cli *cli, gp_error *err);

@@ -282,6 +282,27 @@ static gp_status no_such_catalog(const char *name, gp_error *err)
 }
 
 /* --catalog may name the file, the folder that it belongs to, or .goldpan itself. */
+static gp_status row_of(gp_catalog *catalog, const char *path, gp_rows **rows, const gp_row **row, gp_error *err)
+{
+    gp_query query = GP_QUERY_DEFAULTS;
+    query.path = path;
+    GP_TRY(gp_rows_open(catalog, &query, rows, err));
+    return gp_rows_next(*rows, row, err);
+}
+
+gp_status gp_cli_row_at(gp_catalog *catalog, const char *path, gp_rows **rows, const gp_row **row, gp_error *err)
+{
+    *rows = NULL, *row = NULL;
+    GP_TRY(row_of(catalog, path, rows, row, err));
+    char *target = *row ? NULL : realpath(path, NULL);
+    if (!target) return GP_OK;
+    gp_rows_close(*rows);
+    *rows = NULL;
+    gp_status st = row_of(catalog, target, rows, row, err);
+    free(target); /* allocated by the C library, hence free */
+    return st;
+}
+
 static gp_status named_catalog(const char *name, bool create, char **path, gp_error *err)
 {
     char *folder = gp_cli_is_folder(name) ? folder_of(name, create) : NULL;

@@ -77,8 +77,8 @@ static int by_bytes(const void *a, const void *b)
 static gp_status read_choice(export_run *r, gp_error *err)
 {
     const gp_export_options *o = r->options;
-    if ((o->mine || o->images) && (o->all || o->min_stars))
-        return gp_fail(err, GP_ERR_USAGE, "`all` and `min_stars` cannot be combined with `mine` or `images`");
+    if ((o->mine || o->images) && (o->all || o->min_stars || o->tag_count))
+        return gp_fail(err, GP_ERR_USAGE, "`all`, `min_stars` and `tags` cannot be combined with `mine` or `images`");
     if (o->mine && o->images) return gp_fail(err, GP_ERR_USAGE, "`mine` and `images` cannot be combined");
     if (o->suggested && !o->mine) return gp_fail(err, GP_ERR_USAGE, "`suggested` needs `mine`");
     if (!o->images) return GP_OK;
@@ -92,12 +92,12 @@ static gp_status read_choice(export_run *r, gp_error *err)
     return GP_OK;
 }
 
-/* Returns true if the row is exported.  The user's picks, images with stars and images that the caller named need no
- * score. */
+/* Returns true if the row is exported.  The user's picks, images with stars or tags and images that the caller named
+ * need no score. */
 static bool belongs(const export_run *r, const gp_row *row)
 {
     gp_hash hash;
-    if (!r->wanted) return row->has_score || row->flag > 0 || r->options->min_stars;
+    if (!r->wanted) return row->has_score || row->flag > 0 || r->options->min_stars || r->options->tag_count;
     return gp_hash_from_hex(row->hash, &hash) &&
            bsearch(&hash, r->wanted, r->wanted_count, sizeof *r->wanted, by_bytes) != NULL;
 }
@@ -162,11 +162,12 @@ static gp_status each_row(export_run *r, gp_error *err)
     gp_rows *rows = NULL;
     const gp_row *row = NULL;
     gp_status st = GP_OK;
-    query.picked_only = !r->options->all && !r->options->min_stars && !r->wanted;
+    query.picked_only = !r->options->all && !r->options->min_stars && !r->options->tag_count && !r->wanted;
     query.mine = r->options->mine;
     query.suggested = r->options->suggested;
     query.by_hand = true;
     query.min_stars = r->options->min_stars;
+    query.tags = r->options->tags, query.tag_count = r->options->tag_count;
     GP_TRY_GOTO(gp_cat_rows_open(r->cat, &query, &rows, err));
     for (;;) {
         GP_TRY_GOTO(gp_cat_rows_next(rows, &row, err));

@@ -10,7 +10,7 @@ static void put_counts(gp_str *s, const gp_cat_brought *b)
     const struct {
         uint64_t n;
         const char *one, *more;
-    } parts[] = {{b->ratings, "mark", "marks"},
+    } parts[] = {{b->marks, "mark", "marks"},
                  {b->views, "saved view", "saved views"},
                  {b->picks, "pick", "picks"},
                  {b->plans, "generation plan", "generation plans"}};
@@ -32,7 +32,7 @@ gp_status gp_stage_import_marks(gp_catalog *cat, gp_note_fn note, void *user, gp
     gp_cat_brought b;
     gp_str text = GP_STR_INIT;
     GP_TRY(gp_cat_marks_bring(cat, &b, err));
-    uint64_t count = b.ratings + b.views + b.picks + b.plans;
+    uint64_t count = b.marks + b.views + b.picks + b.plans;
     put_counts(&text, &b);
     if (count && !text.failed)
         gp_note_say(note, user, "marks-brought", count, "restored from the journal of marks beside the catalog: %s",

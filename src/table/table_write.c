@@ -85,7 +85,7 @@ static gp_status put_heads(gp_table_writer *t, gp_error *err)
     if (t->csv) {
         /* check_ours recognises goldpan's tables by this start, so add new columns after it */
         gp_str_puts(&t->line, csv_begin);
-        gp_str_puts(&t->line, ",flag,stars,evidence");
+        gp_str_puts(&t->line, ",flag,stars,evidence,tags");
         for (size_t i = 0; i < t->count; i++) {
             gp_str field = GP_STR_INIT;
             gp_str_printf(&field, "settings.%s", t->columns[i]);
@@ -153,7 +153,8 @@ static gp_status put_csv(gp_table_writer *t, const gp_row *row, const char *file
     put_field(s, row->prompt_source);
     gp_str_putc(s, ',');
     put_field(s, row->prompt_raw);
-    gp_str_printf(s, ",%d,%u,%s", row->flag, row->stars, row->evidence);
+    gp_str_printf(s, ",%d,%u,%s,", row->flag, row->stars, row->evidence);
+    put_field(s, row->tags);
     for (size_t i = 0; i < t->count; i++) {
         gp_str_putc(s, ',');
         put_value(s, gp_json_get(settings, t->columns[i]));
@@ -178,6 +179,7 @@ static gp_status put_jsonl(gp_table_writer *t, const gp_row *row, const char *fi
     gp_json_put_text(s, "prompt_source", row->prompt_source);
     gp_json_put_text(s, "prompt_raw", row->prompt_raw);
     gp_json_put_text(s, "evidence", row->evidence);
+    gp_json_put_parts(s, "tags", row->tags, ", ");
     gp_str_printf(s, ",\"settings\":%s}\n", row->settings_json ? row->settings_json : "{}");
     return flush(t->jsonl, s, err);
 }

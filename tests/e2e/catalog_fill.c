@@ -138,7 +138,8 @@ int main(int argc, char **argv)
     for (unsigned p = 0; p < PROMPTS; p++) picks[p] = images[p * EACH + EACH - 1], ranks[p] = 1;
     unsigned rated_image = 7;
     gp_cat_rating rated = {.hash = gp_hash_of(&rated_image, sizeof rated_image), .has_stars = true, .stars = 4};
-    must(gp_cat_ratings_put(cat, &rated, 1, NULL, &err), &err);
+    gp_cat_tagging tagged = {rated.hash, "castle", false};
+    must(gp_cat_marks_put(cat, &rated, 1, &tagged, 1, NULL, &err), &err);
     must(gp_cat_picks_replace(cat, "large", picks, ranks, PROMPTS, "picks per-prompt=1", NULL, NULL, &err), &err);
     analysis_put(cat, images);
     gp_cat_close(cat);

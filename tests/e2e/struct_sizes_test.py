@@ -97,6 +97,8 @@ CALLS = {
     "gp_import_embeddings": {"catalog": "imported", "options": {"embeddings": at("rows.npy")},
                              "add": {"roots": SHAPES, "root_count": 1, "prompts": at("rows.csv")}},
     "gp_machine_describe": {},
+    "gp_mark": {"options": {"images": (ctypes.c_char_p * 1)(b"0" * 32), "image_count": 1, "tags": (ctypes.c_char_p * 1)(b"castle"),
+                            "tag_count": 1}, "status": NOT_FOUND},
     "gp_model_fetch": {"name": b"nobody/nothing", "status": NOT_FOUND},
     "gp_model_info": {},
     "gp_model_open": {"name_or_folder": b"drawn-world-mini"},

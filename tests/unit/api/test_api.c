@@ -51,6 +51,7 @@ static void test_null(void **state)
     WRONG(gp_catalog_failures(NULL, NULL, NULL, &err));
     WRONG(gp_rows_open(NULL, NULL, &rows, &err));
     WRONG(gp_rows_next(NULL, &row, &err));
+    WRONG(gp_mark(NULL, NULL, &err));
     WRONG(gp_model_open(NULL, NULL, &opened, &err));
     WRONG(gp_model_open("x", NULL, NULL, &err));
     WRONG(gp_model_find(NULL, NULL, &folder, &err));

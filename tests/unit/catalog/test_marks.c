@@ -106,12 +106,12 @@ static void test_catalog_lost(void **state)
                                                                    * two ratings, the picks, one plan */
     put_image(cat, 1, "/x/1.png");
     assert_ok(gp_cat_marks_bring(cat, &brought, &err));
-    assert_int_equal(brought.ratings, 1);
+    assert_int_equal(brought.marks, 1);
     assert_int_equal(brought.picks, 1);
     assert_int_equal(brought.waiting, 1);
     assert_int_equal(stat(at("lost.marks.jsonl"), &before), 0);
     assert_ok(gp_cat_marks_bring(cat, &brought, &err));
-    assert_int_equal(brought.ratings + brought.picks + brought.plans + brought.views, 0);
+    assert_int_equal(brought.marks + brought.picks + brought.plans + brought.views, 0);
     assert_int_equal(brought.waiting, 1);
     assert_int_equal(stat(at("lost.marks.jsonl"), &after), 0);
     assert_int_equal(after.st_ino, before.st_ino); /* nothing changed, so the journal is not rewritten */
@@ -120,7 +120,7 @@ static void test_catalog_lost(void **state)
     cat = catalog_open(at("lost.db"), 0);
     put_image(cat, 2, "/x/2.png");
     assert_ok(gp_cat_marks_bring(cat, &brought, &err));
-    assert_int_equal(brought.ratings, 1);
+    assert_int_equal(brought.marks, 1);
     assert_int_equal(brought.waiting, 0);
     assert_marks(cat);
     assert_invariants(cat);
@@ -144,7 +144,7 @@ static void test_by_pixels(void **state)
     put_image(cat, 77, "/x/1.png");
     assert_ok(gp_db_exec(cat, "UPDATE images SET stream = zeroblob(16)", &err));
     assert_ok(gp_cat_marks_bring(cat, &brought, &err));
-    assert_int_equal(brought.ratings, 1);
+    assert_int_equal(brought.marks, 1);
     assert_int_equal(ask(cat, "SELECT stars FROM ratings"), 4);
     gp_cat_close(cat);
 }

@@ -248,7 +248,8 @@ static void test_csv(void **state)
     export_to(cat, at("csv"), GP_EXPORT_COPY);
     assert_ok(gp_table_open(at("csv/picks.csv"), &t, &err));
     assert_int_equal(gp_table_rows(t), 3);
-    assert_int_equal(gp_table_columns(t), 15 + 4);
+    assert_int_equal(gp_table_columns(t), 16 + 4);
+    assert_string_equal(cell(t, 0, "tags"), "");
     assert_string_equal(cell(t, 0, "file"), "x.png");
     assert_string_equal(cell(t, 1, "file"), "x-2.png");
     assert_string_equal(cell(t, 0, "score"), "31.25");
@@ -453,6 +454,24 @@ static void test_by_hand(void **state)
     options.folder = at("stars"), options.min_stars = 4;
     assert_ok(gp_report_export(cat, &options, &report, &err));
     assert_int_equal(report.done, 1); /* with --stars, the stars of an image select it, whatever its flag is */
+    gp_cat_tagging tagged[] = {
+        {list[0].hash, "red \"x\"", false}, {list[0].hash, "cat", false}, {list[1].hash, "cat", false}};
+    assert_ok(gp_cat_marks_put(cat, NULL, 0, tagged, 3, NULL, &err));
+    options.folder = at("tags"), options.min_stars = 0, options.jsonl = true;
+    options.tags = (const char *[]){"cat", "dog"}, options.tag_count = 2;
+    assert_ok(gp_report_export(cat, &options, &report, &err));
+    assert_int_equal(report.done, 2); /* only the tags count, not flag and score */
+    assert_ok(gp_table_open(at("tags/picks.csv"), &t, &err));
+    size_t first = strcmp(cell(t, 0, "path"), at(cats[0].name)) != 0;
+    assert_string_equal(cell(t, first, "tags"), "cat, red \"x\"");
+    assert_string_equal(cell(t, 1 - first, "tags"), "cat");
+    gp_table_close(t);
+    gp_bytes bytes = content_of(at("tags/picks.jsonl"));
+    assert_non_null(strstr((const char *)bytes.data, "\"tags\":[\"cat\",\"red \\\"x\\\"\"]"));
+    gp_bytes_clear(&bytes);
+    options.folder = at("tagged"), options.min_stars = 5;
+    assert_ok(gp_report_export(cat, &options, &report, &err));
+    assert_int_equal(report.done, 1); /* both the tag and the stars */
     gp_cat_close(cat);
 }
 
@@ -503,16 +522,17 @@ static void test_wrong_choices(void **state)
     (void)state;
     const char *const named[] = {"abc", NULL};
     const gp_export_options start = GP_EXPORT_DEFAULTS;
-    gp_export_options wrong[6];
+    gp_export_options wrong[7];
     gp_catalog *cat = candidates_catalog("wrong.db", cats, CATS);
-    for (size_t i = 0; i < 6; i++) wrong[i] = start, wrong[i].folder = at("wrong");
+    for (size_t i = 0; i < 7; i++) wrong[i] = start, wrong[i].folder = at("wrong");
     wrong[0].suggested = true;
     wrong[1].mine = wrong[1].all = true;
     wrong[2].mine = true, wrong[2].min_stars = 1;
     wrong[3].mine = true, wrong[3].images = named;
     wrong[4].images = named, wrong[4].image_count = 1;
     wrong[5].images = named + 1, wrong[5].image_count = 1;
-    for (size_t i = 0; i < 6; i++) {
+    wrong[6].mine = true, wrong[6].tags = named, wrong[6].tag_count = 1;
+    for (size_t i = 0; i < 7; i++) {
         gp_error err = {0};
         assert_int_equal(gp_report_export(cat, &wrong[i], NULL, &err), GP_ERR_USAGE);
     }
