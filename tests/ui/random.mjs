@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
-import { explore, hashOf, it, keepScreenshot, makeCatalog, openBrowser, openPage, settle, sql, until, view } from './support.mjs';
+import { explore, hashOf, it, keepScreenshot, makeCatalog, moreCopies, openBrowser, openPage, settle, sql, until, view } from './support.mjs';
 
 const seed = Number(process.env.GOLDPAN_UI_SEED ?? process.argv[4] ?? Math.floor(Math.random() * 2 ** 31));
 const ACTS = Number(process.env.GOLDPAN_UI_ACTS ?? process.argv[3] ?? 1000);
@@ -25,10 +25,15 @@ const pick = (list) => list[Math.floor(random() * list.length)];
 let pictures, server, browser, page;
 /** the expected marks by hash */
 const model = {
-  images: [], // the images by row: {hash, category, prompt, suggested}
+  images: [], // the images by row: {hash, category, suggested, prompt, copies, score, corrected}
   marks: new Map(), // hash -> {flag, stars}
   chosen: new Set(),
   filter: { mark: 'all', category: null, any: false },
+  view: 'Review',
+  /** what is folded, and a picture of each opened stack */
+  stacks: 'off',
+  lastStacks: 'near',
+  opened: new Set(),
   done: [],
   undone: [],
 };
@@ -42,8 +47,34 @@ function shown() {
     return byMark && (category === null || own === category);
   });
 }
+/** The number of the stack of an image, undefined: it is in none.  Review folds no prompts. */
+function stackOf({ prompt, copies }) {
+  if (model.stacks === 'near') return copies;
+  return model.stacks === 'prompt' && model.view !== 'Review' ? prompt : undefined;
+}
+const isOpen = (image) => model.images.some((other) => model.opened.has(other.hash) && stackOf(other) === stackOf(image));
+/** Your pick is on top, else goldpan's suggestion, else the first in the order shown. */
+function topOf(members) {
+  const column = model.view === 'Review' ? 'score' : 'corrected';
+  const value = (image) => (Number.isNaN(image[column]) ? -Infinity : image[column]);
+  const rank = (image) => (markOf(image.hash).flag > 0 ? 2 : image.suggested ? 1 : 0);
+  return members.reduce((best, one) => (rank(one) - rank(best) || value(one) - value(best)) > 0 ? one : best);
+}
+/** What is in sight: the pictures that pass, without those that a folded stack hides. */
+function inSight() {
+  const passing = shown();
+  const stacks = new Map();
+  for (const image of passing) {
+    const stack = stackOf(image);
+    if (stack !== undefined) stacks.set(stack, [...(stacks.get(stack) ?? []), image]);
+  }
+  return passing.filter((image) => {
+    const members = stacks.get(stackOf(image));
+    return !members || isOpen(image) || topOf(members) === image;
+  });
+}
 function narrow() {
-  const visible = new Set(shown().map(({ hash }) => hash));
+  const visible = new Set(inSight().map(({ hash }) => hash));
   for (const hash of model.chosen) if (!visible.has(hash)) model.chosen.delete(hash);
 }
 function setMarks(hashes, change) {
@@ -87,13 +118,22 @@ const currentHash = async () => {
 };
 const cellHashes = async () => (await page.locator('.main [data-row]').evaluateAll((all) => all.map((one) => Number(one.dataset.row)))).map((row) => ({ row, hash: model.images[row].hash }));
 
+function setStacks(kind) {
+  const was = model.stacks;
+  model.stacks = kind;
+  if (kind !== 'off') model.lastStacks = kind;
+  model.opened.clear();
+  narrow();
+  detail = `${was} to ${kind}`;
+}
+
 /** what the last act did */
 let detail = '';
 
 /** Presses a key that marks pictures, after checking which pictures it applies to. */
 async function pressMark(key, change) {
   const target = model.chosen.size ? [...model.chosen] : [await currentHash()].filter(Boolean);
-  if (!model.chosen.size && target.length) assert.ok(shown().some(({ hash }) => hash === target[0]), 'the current picture is not shown');
+  if (!model.chosen.size && target.length) assert.ok(inSight().some(({ hash }) => hash === target[0]), 'the current picture is not in sight');
   await page.keyboard.press(key);
   setMarks(target, change);
   detail = `${key} on ${target.length > 3 ? `${target.length} pictures` : target.map((hash) => hash.slice(0, 6))}`;
@@ -125,7 +165,7 @@ const acts = {
   },
   all: async () => {
     await page.keyboard.press('Control+a');
-    model.chosen = new Set(shown().map(({ hash }) => hash));
+    model.chosen = new Set(inSight().map(({ hash }) => hash));
   },
   none: async () => {
     await page.keyboard.press('Escape');
@@ -165,7 +205,35 @@ const acts = {
     await page.keyboard.press('Control+Shift+z');
     travel(model.undone, model.done, 1);
   },
-  view: async () => view(page, pick(['Review', 'Wall', 'Wall', 'Table'])),
+  view: async () => {
+    const name = pick(['Review', 'Wall', 'Wall', 'Table']);
+    await view(page, name);
+    model.view = name;
+    narrow();
+  },
+  stacks: async () => {
+    await page.keyboard.press('s');
+    const on = model.stacks === 'near' || (model.stacks === 'prompt' && model.view !== 'Review');
+    setStacks(on ? 'off' : model.view === 'Review' ? 'near' : model.lastStacks);
+  },
+  stackKind: async () => {
+    const kind = pick(model.view === 'Review' ? ['off', 'near'] : ['off', 'near', 'prompt', 'prompt']);
+    await page.getByRole('combobox', { name: 'Stacks' }).selectOption(kind);
+    await page.locator('.main').focus(); // keys are for the pictures again
+    setStacks(kind);
+  },
+  open: async () => {
+    const hash = await currentHash();
+    const image = model.images.find((one) => one.hash === hash);
+    if (!image) return;
+    const members = shown().filter((one) => stackOf(one) !== undefined && stackOf(one) === stackOf(image));
+    await page.keyboard.press('o');
+    if (members.length < 2) return;
+    const open = isOpen(image);
+    for (const one of model.images) if (stackOf(one) === stackOf(image)) model.opened.delete(one.hash);
+    if (!open) model.opened.add(hash);
+    narrow();
+  },
   cull: async () => {
     const hash = await currentHash();
     if (!hash) return;
@@ -200,12 +268,13 @@ const acts = {
     }
   },
   other: async () => {
-    // Another program marks a picture, which is not a step of undo on this page.
+    // Another program marks a picture, which is not a step of undo on this page. The mark is newer than those in the
+    // journal of the server.
     const { hash } = pick(model.images);
     await settled();
     execFileSync('sqlite3', [
       join(pictures, '.goldpan/catalog.db'),
-      `PRAGMA busy_timeout=10000; INSERT INTO ratings(image, flag, stars) SELECT id, ${markOf(hash).flag}, 5 FROM images WHERE hash = x'${hash}' ON CONFLICT(image) DO UPDATE SET stars = 5`,
+      `PRAGMA busy_timeout=10000; INSERT INTO ratings(image, flag, stars, at) SELECT id, ${markOf(hash).flag}, 5, unixepoch() + 1 FROM images WHERE hash = x'${hash}' ON CONFLICT(image) DO UPDATE SET stars = 5, at = unixepoch() + 1`,
     ], { stdio: 'pipe' });
     model.marks.set(hash, { ...markOf(hash), stars: 5 });
     // Undoing an older step would also restore the picture's earlier stars, so the model does the same.
@@ -213,7 +282,7 @@ const acts = {
     narrow();
   },
 };
-const weights = { click: 18, move: 14, choose: 8, all: 3, none: 5, flag: 20, stars: 10, filterMark: 9, filterCategory: 7, undo: 8, redo: 5, view: 4, cull: 3, reload: 1.5, restart: 0.5, other: 0.7 };
+const weights = { click: 18, move: 14, choose: 8, all: 3, none: 5, flag: 20, stars: 10, filterMark: 9, filterCategory: 7, undo: 8, redo: 5, view: 4, stacks: 3, stackKind: 3, open: 5, cull: 3, reload: 1.5, restart: 0.5, other: 0.7 };
 
 async function ready() {
   await until(async () => (await page.locator('.main [data-row]').count()) > 0 || (await page.getByText('No picture passes').count()) > 0, 'the page does not come back');
@@ -244,24 +313,39 @@ async function agrees() {
   const n = shown().length;
   const wanted = `${n === model.images.length ? n : `${n} of ${model.images.length}`} pictures`;
   const chosen = model.chosen.size ? `${model.chosen.size} chosen` : null;
+  const hidden = n - inSight().length;
   let said = '';
   await until(async () => {
     said = (await page.locator('.status .count').innerText()).replaceAll(',', '').replace(/\s+/g, ' ');
-    return said.startsWith(wanted) && (chosen ? said.includes(chosen) : !said.includes('chosen'));
-  }, () => `the page says "${said}", the model ${wanted}, ${chosen}`);
+    return said.startsWith(wanted) && (hidden ? new RegExp(`stacks? hides? ${hidden}\\b`).test(said) : !said.includes('hide')) && (chosen ? said.includes(chosen) : !said.includes('chosen'));
+  }, () => `the page says "${said}", the model ${wanted}, ${hidden} hidden, ${chosen}`);
 }
 
 before(async () => {
   pictures = makeCatalog('pictures');
+  moreCopies(pictures);
   server = await explore(pictures, '--port', PORT);
   browser = await openBrowser();
   page = await openPage(browser, server.url);
   const rows = sql(
     pictures,
-    `SELECT lower(hex(i.hash)) AS hash, s.category AS category, EXISTS(SELECT 1 FROM picks p WHERE p.image = i.id) AS suggested
+    `SELECT lower(hex(i.hash)) AS hash, s.category AS category, EXISTS(SELECT 1 FROM picks p WHERE p.image = i.id) AS suggested,
+       (SELECT prompt FROM image_prompts WHERE image = i.id) AS prompt, (SELECT in_group FROM duplicates WHERE image = i.id) AS copies
      FROM images i LEFT JOIN v_standings s ON s.image = i.id ORDER BY i.id`,
   );
-  model.images = rows.map((row) => ({ ...row, suggested: row.suggested === 1 }));
+  const values = await page.evaluate(async () => {
+    const { columns } = await (await fetch('data/catalog.json')).json();
+    const read = async (name) => [...new Float32Array(await (await fetch(columns.find((c) => c.name === name).file)).arrayBuffer())];
+    return { score: await read('score'), corrected: await read('corrected') };
+  });
+  model.images = rows.map(({ copies, prompt, suggested, ...row }, i) => ({
+    ...row,
+    suggested: suggested === 1,
+    prompt: prompt ?? undefined,
+    copies: copies === null ? undefined : `${copies}:${prompt}`,
+    score: values.score[i],
+    corrected: values.corrected[i],
+  }));
   assert.equal(await hashOf(page, 7), model.images[7].hash);
 });
 after(async () => {

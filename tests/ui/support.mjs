@@ -76,6 +76,17 @@ export function makeCatalog(name) {
   return pictures;
 }
 
+/** Groups of three near copies in every third prompt: the sample has only a few pairs. */
+export function moreCopies(pictures) {
+  const free = 'SELECT image, prompt FROM image_prompts WHERE prompt % 3 = 0 AND image NOT IN (SELECT image FROM duplicates)';
+  execFileSync('sqlite3', [
+    join(pictures, '.goldpan/catalog.db'),
+    `CREATE TEMP TABLE more AS SELECT image, prompt + 100000 AS id FROM (SELECT image, prompt, row_number() OVER (PARTITION BY prompt ORDER BY image) AS place FROM (${free})) WHERE place <= 3;
+     INSERT INTO duplicate_groups(id, analysis, representative, keeper, reason) SELECT id, (SELECT max(analysis) FROM duplicate_groups), min(image), min(image), 'test' FROM more GROUP BY id;
+     INSERT INTO duplicates(in_group, image, likeness) SELECT id, image, 0.99 FROM more;`,
+  ]);
+}
+
 /** Runs goldpan explore until stop(). `url` is set when the server listens. */
 export async function explore(pictures, ...options) {
   const child = spawn(goldpan, ['explore', pictures, '--no-open', ...options], { env, stdio: ['ignore', 'pipe', 'inherit'] });

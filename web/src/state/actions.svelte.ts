@@ -6,7 +6,7 @@ import { csv } from './csv';
 import type { Marking } from './ratings';
 import { tableColumns, tableOrder, titleOf } from './titles';
 
-export const { catalog, comparing, filters, layout, marks, order, prompts, search, selection, session, views } = app;
+export const { catalog, comparing, filters, layout, marks, order, prompts, search, selection, session, stacks, views } = app;
 export { app, history, pictures };
 
 /** The current view or mode handles a key before the page does. Returns true if it handled the key. */
@@ -129,14 +129,47 @@ export function keepSuggestion(row = selection.current): void {
   const suggestion = prompts.suggestion(family);
   if (suggestion < 0) return app.report('goldpan suggests no picture of this prompt.');
   app.mark([suggestion], { flag: 1 }, 'picked');
-  selection.current = suggestion;
+  goTo(suggestion);
   nextUndecided();
 }
 
 export function back(): void {
-  if (layout.help) layout.help = false;
+  if (layout.rejecting) layout.rejecting = null;
+  else if (layout.help) layout.help = false;
   else if (layout.mode !== 'browse') layout.mode = 'browse';
   else selection.clear();
+}
+
+/** Folds near copies, or all pictures of a prompt, and unfolds them. */
+export function toggleStacks(): void {
+  const { view } = layout;
+  if (view === 'map' || view === 'found') return app.report('Stacks fold pictures in Review, on the Wall and in the Table.');
+  if (stacks.kind !== 'off') return stacks.set('off');
+  const wanted = view === 'review' ? 'near' : layout.stackKind;
+  if (wanted === 'near' && !stacks.near) {
+    if (view === 'review') return app.report('Near copies are not known yet. "goldpan slices" finds them.');
+    return stacks.set('prompt');
+  }
+  stacks.set(wanted);
+}
+
+/** Opens the stack of a picture in its place, or folds it again: its top picture becomes current. */
+export function toggleStack(row = selection.current): void {
+  if (row < 0 || !order.stackOf(row)) return app.report(stacks.kind === 'off' ? 'Nothing is folded. S folds pictures to stacks.' : 'This picture is in no stack.');
+  stacks.toggle(row);
+  selection.current = order.standIn(row);
+}
+
+/** Makes a picture current; a stack that hides it is opened. */
+export function goTo(row: number): void {
+  const top = order.standIn(row);
+  if (top >= 0 && top !== row) stacks.toggle(top);
+  selection.current = row;
+}
+
+/** The pictures of a stack, in a dialog that rejects all but one. */
+export function rejectOthers(row: number): void {
+  layout.rejecting = order.membersOf(row);
 }
 
 export function resize(by: number): void {

@@ -5,7 +5,7 @@
 // A filter is one parameter; its name begins with `not-` if the filter is inverted.  Unknown parameters are ignored.
 import type { Filter, Mark, Sort } from './filter-sort';
 import type { FilterState } from './filters.svelte';
-import { PROMPT_ORDERS, VIEWS, type Mode, type PromptOrder, type View } from './layout.svelte';
+import { PROMPT_ORDERS, STACK_KINDS, VIEWS, type Mode, type PromptOrder, type StackKind, type View } from './layout.svelte';
 
 export interface Place {
   view: View;
@@ -13,6 +13,7 @@ export interface Place {
   filters: FilterState;
   search: { text?: string; more: string[]; less: string[] };
   promptOrder?: PromptOrder;
+  stacks: StackKind;
   sort?: Sort;
   /** hashes of the images that are compared */
   compared: string[];
@@ -36,6 +37,7 @@ export function writeAddress(place: Place, keep: (filter: Extract<Filter, { kind
   for (const hash of place.search.less) params.append('less', hash);
   if (place.view === 'review' && place.promptOrder) params.set('order', place.promptOrder);
   if (place.view !== 'review' && place.sort) params.set('sort', (place.sort.down ? '-' : '') + place.sort.column);
+  if (place.stacks !== 'off') params.set('stacks', place.stacks);
   if (place.mode === 'compare') for (const hash of place.compared) params.append('compare', hash);
   if (place.mode === 'compare' && place.rounds) params.set('rounds', '1');
   if (place.at) params.set('at', place.at);
@@ -81,6 +83,7 @@ export function readAddress(fragment: string, find: (key: string) => Extract<Fil
     filters: { list, any: params.get('any') === '1' },
     search: { text: params.get('find') ?? undefined, more: params.getAll('more'), less: params.getAll('less') },
     promptOrder: PROMPT_ORDERS.find((one) => one.order === order)?.order,
+    stacks: STACK_KINDS.find(({ kind }) => kind === params.get('stacks'))?.kind ?? 'off',
     sort: sort ? { column: sort.replace(/^-/, ''), down: sort.startsWith('-') } : undefined,
     compared: params.getAll('compare'),
     rounds: params.get('rounds') === '1',

@@ -3,7 +3,8 @@
 //   layout     view, mode, panes, order         catalog    manifest, columns, rows
 //   marks      flags and stars                  search     similarity to a query
 //   filters    which images pass                prompts    candidates of each prompt
-//   order      passing images in order          selection  current and chosen images
+//   stacks     images folded to one cell        order      passing images in order
+//   selection  current and chosen images
 //   history    undo and redo                    comparing  what is compared
 //   session    what survives a reload           views      named addresses
 //
@@ -22,6 +23,7 @@ import { OtherCatalog, type Change, type Marking } from './ratings';
 import { Search } from './search.svelte';
 import { Selection } from './selection.svelte';
 import { Session } from './session';
+import { Stacks } from './stacks.svelte';
 import { SavedViews } from './views.svelte';
 
 export const pictures = (n: number): string => `${n.toLocaleString()} ${n === 1 ? 'picture' : 'pictures'}`;
@@ -55,11 +57,12 @@ export class App {
   readonly search = new Search(this.catalog, this.layout, this.report);
   readonly filters = new Filters(this.catalog, this.marks, this.search);
   readonly prompts = new Prompts(this.catalog, this.marks);
-  readonly order = new Order(this.catalog, this.marks, this.filters, this.search, this.layout, this.prompts);
-  readonly selection = new Selection(this.catalog, this.filters, this.order);
+  readonly stacks = new Stacks(this.catalog, this.marks, this.prompts, this.layout);
+  readonly order = new Order(this.catalog, this.marks, this.filters, this.search, this.layout, this.prompts, this.stacks);
+  readonly selection = new Selection(this.catalog, this.order);
   readonly history = new History(this.catalog, this.marks, this.filters);
   readonly comparing = new Comparing(this, (rows, marking, verb) => this.change(rows, marking, verb), this.report, () => (this.notice = null));
-  readonly session = new Session(this.catalog, this.selection, this.history, this.comparing);
+  readonly session = new Session(this.catalog, this.selection, this.history, this.comparing, this.stacks);
   readonly views = new SavedViews(this.catalog, this.session, this.report);
 
   async start(): Promise<void> {
@@ -133,6 +136,7 @@ export class App {
     this.filters.move(to);
     this.knownFilters = this.filters.state;
     this.selection.move(to);
+    this.stacks.move(to);
     this.comparing.move();
     if (this.layout.mode === 'cull' && this.selection.cullRows.length === 0) this.layout.mode = 'browse';
     const { sort } = this.layout;
@@ -200,8 +204,10 @@ export class App {
     const hidden = rows.filter((row) => !this.filters.mask[row]).length;
     const culled = this.layout.mode === 'cull' ? rows.find((row) => this.selection.cullRows.includes(row)) : undefined;
     const shown = culled ?? rows.find((row) => this.filters.mask[row] === 1);
-    if (shown !== undefined) this.selection.current = shown;
-    this.report(`${pictures(rows.length)} ${done}${hidden ? `, ${hidden.toLocaleString()} of them hidden by filters` : ''}.`);
+    if (shown !== undefined) this.selection.current = culled ?? this.order.standIn(shown);
+    const inStacks = rows.filter((row) => this.filters.mask[row] === 1 && this.order.placeOf(row) < 0).length;
+    const where = [hidden ? `${hidden.toLocaleString()} of them hidden by filters` : '', inStacks ? `${inStacks.toLocaleString()} of them below the top of a stack` : ''];
+    this.report([`${pictures(rows.length)} ${done}`, ...where.filter(Boolean)].join(', ') + '.');
   }
 
   /** The filters of the last step of undo, of Back or of a link. If the filters differ from these, the difference is
@@ -276,6 +282,7 @@ export class App {
         filters: filters.state,
         search: { text: search.query.text, more: (search.query.more ?? []).filter(isHash), less: (search.query.less ?? []).filter(isHash) },
         promptOrder: layout.promptOrder,
+        stacks: layout.stacks,
         sort: layout.sort.column === BY_SIMILARITY ? undefined : layout.sort,
         compared: comparing.now?.large ?? [],
         rounds: (comparing.now?.round ?? 0) > 0,
@@ -293,6 +300,7 @@ export class App {
     layout.view = place.view;
     this.setFilters(place.filters);
     if (place.promptOrder) layout.promptOrder = place.promptOrder;
+    layout.stacks = place.stacks;
     if (place.sort && catalog.has(place.sort.column)) layout.sort = place.sort;
     const at = place.at ? catalog.rowOf(place.at) : -1;
     if (at >= 0) selection.current = at;
@@ -328,4 +336,4 @@ export function cullRowsOf(selection: Selection, order: Order): Uint32Array {
 }
 
 export const app = new App();
-export const { catalog, filters, history, layout, marks, order, prompts, search, selection, session, views } = app;
+export const { catalog, filters, history, layout, marks, order, prompts, search, selection, session, stacks, views } = app;

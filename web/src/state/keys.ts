@@ -47,6 +47,8 @@ export const KEYS: Key[] = [
   inViews('Views', 'V', ['v'], 'export', () => (layout.mode = 'export')),
   inViews('Views', '/', ['/'], 'search', () => document.getElementById('search')?.focus()),
   inViews('Views', 'F', ['f'], 'filters', () => document.querySelector<HTMLElement>('[data-filters] button')?.focus()),
+  inViews('Views', 'S', ['s'], 'fold near copies (or prompts) to stacks, or unfold them', () => actions.toggleStacks()),
+  inViews('Views', 'O', ['o'], 'open the stack in its place, or fold it again', () => actions.toggleStack()),
   everywhere('Views', 'I', ['i'], 'facts of the picture', () => (layout.facts = !layout.facts)),
   inViews('Views', '+', ['+'], 'larger pictures', () => actions.resize(1.2)),
   inViews('Views', '-', ['-'], 'smaller pictures', () => actions.resize(1 / 1.2)),
@@ -113,6 +115,7 @@ export function onKey(event: KeyboardEvent): void {
   const control = target?.matches('a, button:not([data-row]), summary, input');
   if ((name === 'enter' || name === ' ') && control) return;
   if (layout.help && name !== 'escape' && name !== '?') return;
+  if (layout.rejecting && name !== 'escape') return;
   if (layout.mode === 'browse' && !target?.matches('input[type=range], input[type=radio], [role=tab], [role=separator]') && actions.navigation.key?.(event)) {
     event.preventDefault();
     return;

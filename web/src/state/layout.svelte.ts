@@ -7,6 +7,8 @@ export type View = 'review' | 'wall' | 'map' | 'found' | 'table';
 export type Mode = 'browse' | 'cull' | 'compare' | 'export';
 export type PromptOrder = 'closest' | 'clearest' | 'corrected' | 'file';
 export type FoundOrder = 'most above' | 'most pictures';
+/** what is folded to one cell: near copies, or all pictures of a prompt */
+export type StackKind = 'off' | 'near' | 'prompt';
 export type Pane = 'map' | 'charts' | 'pictures' | 'table';
 
 export const VIEWS: { view: View; name: string; key?: string }[] = [
@@ -29,6 +31,12 @@ export const PROMPT_ORDERS: { order: PromptOrder; name: string }[] = [
   { order: 'file', name: 'as in the catalog' },
 ];
 
+export const STACK_KINDS: { kind: StackKind; name: string }[] = [
+  { kind: 'off', name: 'off' },
+  { kind: 'near', name: 'near copies' },
+  { kind: 'prompt', name: 'prompt' },
+];
+
 /** The name of the order by similarity in stored settings and views. */
 export const BY_SIMILARITY = 'likeness to search';
 
@@ -39,6 +47,8 @@ export interface LayoutSettings {
   cell: number;
   promptOrder: PromptOrder;
   foundOrder: FoundOrder;
+  /** what the key S folds */
+  stackKind: Exclude<StackKind, 'off'>;
   sort: Sort;
   /** one to three */
   panes: Pane[];
@@ -65,6 +75,7 @@ const DEFAULTS: LayoutSettings = {
   cell: 124,
   promptOrder: 'closest',
   foundOrder: 'most above',
+  stackKind: 'near',
   sort: { column: 'corrected', down: true },
   panes: ['map', 'charts', 'pictures'],
   panesStacked: false,
@@ -86,6 +97,9 @@ export class Layout implements LayoutSettings {
   view = $state<View>('review');
   mode = $state<Mode>('browse');
   help = $state(false);
+  stacks = $state<StackKind>('off');
+  /** pictures of a stack of which all but one may be rejected: they are shown in a dialog */
+  rejecting = $state.raw<Uint32Array | null>(null);
   dark = $state(true);
 
   theme = $state(DEFAULTS.theme);
@@ -93,6 +107,7 @@ export class Layout implements LayoutSettings {
   cell = $state(DEFAULTS.cell);
   promptOrder = $state(DEFAULTS.promptOrder);
   foundOrder = $state(DEFAULTS.foundOrder);
+  stackKind = $state(DEFAULTS.stackKind);
   sort = $state(DEFAULTS.sort);
   panes = $state(DEFAULTS.panes);
   panesStacked = $state(DEFAULTS.panesStacked);

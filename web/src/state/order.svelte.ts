@@ -7,8 +7,9 @@ import { BY_SIMILARITY, type Layout, type PromptOrder } from './layout.svelte';
 import type { Marks } from './marks.svelte';
 import type { Family, Prompts } from './prompts.svelte';
 import type { Search } from './search.svelte';
+import type { Stacks } from './stacks.svelte';
 
-/** A prompt with its candidates that pass the filters: rows[from .. to - 1] of the order. */
+/** A prompt with its candidates that are shown: rows[from .. to - 1] of the order. */
 export interface PromptRow {
   family: Family;
   from: number;
@@ -22,6 +23,7 @@ export class Order {
   private readonly search: Search;
   private readonly layout: Layout;
   private readonly prompts: Prompts;
+  private readonly stacks: Stacks;
 
   /** All rows, sorted.  Filters and marks do not change it, so it is sorted once. */
   private readonly sorted = $derived.by<Uint32Array>(() => {
@@ -52,9 +54,21 @@ export class Order {
     return { rows: rows.subarray(0, to), prompts };
   });
 
-  readonly rows = $derived(this.arranged.rows);
+  /** null: nothing is folded to stacks */
+  readonly folded = $derived.by(() => this.stacks.fold(this.arranged.rows));
+  readonly rows = $derived(this.folded?.rows ?? this.arranged.rows);
   /** the rows of Review; empty in other views */
-  readonly promptRows = $derived(this.arranged.prompts);
+  readonly promptRows = $derived.by<PromptRow[]>(() => {
+    const { rows, prompts } = this.arranged;
+    const shown = this.rows;
+    if (shown === rows) return prompts;
+    let to = 0;
+    return prompts.map(({ family }) => {
+      const from = to;
+      while (to < shown.length && this.prompts.of(shown[to] as number) === family) to++;
+      return { family, from, to };
+    });
+  });
   /** index of each row in `rows`; NONE: the row is not shown; [count] */
   private readonly places = $derived.by(() => {
     const { rows } = this;
@@ -63,13 +77,34 @@ export class Order {
     return places;
   });
 
-  constructor(catalog: Catalog, marks: Marks, filters: Filters, search: Search, layout: Layout, prompts: Prompts) {
+  constructor(catalog: Catalog, marks: Marks, filters: Filters, search: Search, layout: Layout, prompts: Prompts, stacks: Stacks) {
     this.catalog = catalog;
     this.marks = marks;
     this.filters = filters;
     this.search = search;
     this.layout = layout;
     this.prompts = prompts;
+    this.stacks = stacks;
+  }
+
+  /** The stack of a row that is shown; null: it is in none. */
+  stackOf(row: number): { size: number; open: boolean; top: boolean } | null {
+    const stack = this.stacks.of(row);
+    const size = this.folded?.sizes[stack] ?? 0;
+    return size > 1 ? { size, open: this.stacks.isOpen(row), top: this.folded?.tops[stack] === row } : null;
+  }
+
+  /** The pictures of the stack of `row` that pass the filters, in order. */
+  membersOf(row: number): Uint32Array {
+    const stack = this.stacks.of(row);
+    return this.arranged.rows.filter((other) => this.stacks.of(other) === stack);
+  }
+
+  /** What is shown for a row: the row itself, the top picture of the stack that hides it, or -1. */
+  standIn(row: number): number {
+    if (row < 0 || this.placeOf(row) >= 0) return row;
+    const top = this.filters.mask[row] ? (this.folded?.tops[this.stacks.of(row)] ?? NONE) : NONE;
+    return top === NONE ? -1 : top;
   }
 
   /** Returns the index of a row in `rows`, or -1. */

@@ -1,10 +1,9 @@
 // The current image, the chosen images, and the images that culling goes through.
 //
 // An action applies to the chosen images that are shown, or to the current image if none is chosen (`target`). Images
-// that filters hide are no longer chosen (`narrow`).
+// that filters or folded stacks hide are no longer chosen (`narrow`).
 import type { Catalog, RowMap } from './catalog.svelte';
 import { rowsOf } from './filter-sort';
-import type { Filters } from './filters.svelte';
 import type { Order } from './order.svelte';
 
 export class Selection {
@@ -20,7 +19,6 @@ export class Selection {
   /** the row at which a range chosen with Shift begins; -1: none */
   private anchor = -1;
   private readonly catalog: Catalog;
-  private readonly filters: Filters;
   private readonly order: Order;
 
   readonly count = $derived.by(() => {
@@ -30,9 +28,8 @@ export class Selection {
     return n;
   });
 
-  constructor(catalog: Catalog, filters: Filters, order: Order) {
+  constructor(catalog: Catalog, order: Order) {
     this.catalog = catalog;
-    this.filters = filters;
     this.order = order;
   }
 
@@ -89,28 +86,31 @@ export class Selection {
   /** Returns the rows to which an action applies. */
   target(): Uint32Array {
     if (this.count === 0) return this.current >= 0 ? Uint32Array.of(this.current) : new Uint32Array(0);
-    const { mask } = this.filters;
-    const rows = this.rows().filter((row) => mask[row] === 1);
+    const rows = this.rows().filter((row) => this.order.placeOf(row) >= 0);
     if (rows.length) return rows;
     return this.current >= 0 ? Uint32Array.of(this.current) : rows;
   }
 
-  /** Removes the rows that the filters hide from the chosen rows. */
+  /** Removes the rows that filters or folded stacks hide from the chosen rows. */
   narrow(): void {
-    const { mask } = this.filters;
     if (this.count === 0) return;
     let changed = false;
     for (let row = 0; row < this.chosen.length; row++)
-      if (this.chosen[row] && !mask[row]) {
+      if (this.chosen[row] && this.order.placeOf(row) < 0) {
         this.chosen[row] = 0;
         changed = true;
       }
     if (changed) this.tick++;
   }
 
-  /** The order changed from `before`.  If the current row is hidden, the next shown one of `before` becomes current, else the one before. */
+  /** The order changed from `before`.  If a stack hides the current row, its top picture becomes current.  If the current row is hidden, the next shown one of `before` becomes current, else the one before. */
   follow(before: Uint32Array): void {
     if (this.current < 0 || this.order.placeOf(this.current) >= 0) return;
+    const top = this.order.standIn(this.current);
+    if (top >= 0) {
+      this.current = top;
+      return;
+    }
     const at = before.indexOf(this.current);
     const shown = (row: number): boolean => this.order.placeOf(row) >= 0;
     const next = at < 0 ? undefined : (before.subarray(at + 1).find(shown) ?? before.slice(0, at).reverse().find(shown));

@@ -5,6 +5,7 @@ import type { Comparing } from './comparing.svelte';
 import type { Filter } from './filter-sort';
 import type { History, KeptStep } from './history.svelte';
 import type { Selection } from './selection.svelte';
+import type { Stacks } from './stacks.svelte';
 import type { Comparison } from './tournament';
 
 interface Kept {
@@ -13,6 +14,8 @@ interface Kept {
   done: KeptStep[];
   undone: KeptStep[];
   compared: Comparison | null;
+  /** hashes of a picture of each opened stack */
+  opened?: string[];
 }
 
 export interface KeptRows {
@@ -32,13 +35,15 @@ export class Session {
   private readonly selection: Selection;
   private readonly history: History;
   private readonly comparing: Comparing;
+  private readonly stacks: Stacks;
   private readonly keys = new Map<Uint32Array, string>();
 
-  constructor(catalog: Catalog, selection: Selection, history: History, comparing: Comparing) {
+  constructor(catalog: Catalog, selection: Selection, history: History, comparing: Comparing, stacks: Stacks) {
     this.catalog = catalog;
     this.selection = selection;
     this.history = history;
     this.comparing = comparing;
+    this.stacks = stacks;
   }
 
   private name(what: string): string {
@@ -49,7 +54,7 @@ export class Session {
     if (!this.catalog.manifest) return;
     const rows = this.selection.rows();
     const chosen = rows.length > MAX_CHOSEN ? [] : Array.from(rows, (row) => this.catalog.hash(row));
-    const kept: Kept = { chosen, scrolls: this.scrolls, ...this.history.keep(), compared: this.comparing.now };
+    const kept: Kept = { chosen, scrolls: this.scrolls, ...this.history.keep(), compared: this.comparing.now, opened: Array.from(this.stacks.opened, (row) => this.catalog.hash(row)) };
     write(this.name('session'), kept);
   }
 
@@ -57,8 +62,10 @@ export class Session {
     const kept = read<Kept>(this.name('session'));
     if (!kept) return;
     this.scrolls = kept.scrolls ?? {};
-    const rows = (kept.chosen ?? []).map((hash) => this.catalog.rowOf(hash)).filter((row) => row >= 0);
+    const rowsOf = (hashes: string[] = []): number[] => hashes.map((hash) => this.catalog.rowOf(hash)).filter((row) => row >= 0);
+    const rows = rowsOf(kept.chosen);
     if (rows.length) this.selection.set(rows);
+    this.stacks.opened = new Set(rowsOf(kept.opened));
     this.history.restore(kept);
     this.compared = kept.compared ?? null;
   }

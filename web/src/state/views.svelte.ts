@@ -75,7 +75,7 @@ export class SavedViews {
       else list.push(filter);
     }
     const search = { more: [], less: [] };
-    const place = { view: 'wall', mode: 'browse', filters: { list, any: false }, search, sort: view?.sort, compared: [], at: '' } as const;
+    const place = { view: 'wall', mode: 'browse', filters: { list, any: false }, search, stacks: 'off', sort: view?.sort, compared: [], at: '' } as const;
     const address = writeAddress({ ...place, compared: [] }, (filter) => this.session.keepRows(filter));
     return { address, rows: this.session.rowsOf(address) };
   }

@@ -21,3 +21,6 @@ export function listTop({ total, tall, height }: Extent, scrollTop: number): num
 export function scrollFor({ total, tall, height }: Extent, top: number): number {
   return total > tall && tall > height ? (top * (tall - height)) / (total - height) : top;
 }
+
+/** The count of a stack was pressed: it opens and folds the stack. */
+export const onStack = (event: Event): boolean => (event.target as HTMLElement).closest('[data-stack]') !== null;
