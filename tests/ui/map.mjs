@@ -55,6 +55,71 @@ const drag = async (page, place, points) => {
 const overlaps = (boxes) => boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) => a.x0 < b.x1 && b.x0 < a.x1 && a.y0 < b.y1 && b.y0 < a.y1).map((b) => [a, b]));
 
 describe('map', () => {
+  seen('Map', 'the part in view is in the address, and comes back by Back and a reload', async (page) => {
+    await drawn(page);
+    assert.doesNotMatch(page.url(), /map=/);
+    for (let i = 0; i < 3; i++) await map(page).getByRole('button', { name: 'Larger' }).click();
+    await until(() => /map=[\d.]+\+[\d.]+\+3\.375/.test(page.url()), page.url);
+    const { zoom } = await drawn(page);
+    assert.ok(Math.abs(zoom - 3.375) < 0.01, `zoom ${zoom}`);
+    const same = async () => Math.abs((await drawn(page)).zoom - zoom) < 0.01;
+    await page.reload();
+    await until(same, 'the reload shows another part');
+    await view(page, 'Wall');
+    assert.doesNotMatch(page.url(), /map=/);
+    await page.goBack();
+    await page.locator('.main[aria-label="map"]').waitFor();
+    await until(same, 'Back shows another part');
+    await map(page).getByRole('button', { name: 'Show all' }).click();
+    await until(() => !page.url().includes('map='), 'the address keeps a part that is left');
+  });
+
+  seen('Map', 'the bars between panes are dragged and moved by keys, which is remembered', async (page) => {
+    await drawn(page);
+    const widthOf = async () => (await map(page).boundingBox()).width;
+    const before = await widthOf();
+    const bar = page.getByRole('separator', { name: 'Size of map' });
+    const box = await bar.boundingBox();
+    await page.mouse.move(box.x + 4, box.y + 300);
+    await page.mouse.down();
+    await page.mouse.move(box.x - 116, box.y + 300, { steps: 4 });
+    await page.mouse.up();
+    await until(async () => Math.abs((await widthOf()) - before + 120) < 4, 'not dragged');
+    await bar.focus();
+    const dragged = await widthOf();
+    await page.keyboard.press('ArrowRight');
+    await until(async () => (await widthOf()) > dragged + 10, 'the key does not move it');
+    const kept = await widthOf();
+    const low = page.getByRole('separator', { name: 'Size of charts' });
+    const heightOf = async () => (await pane(page, 'Charts').boundingBox()).height;
+    const height = await heightOf();
+    await low.focus();
+    await page.keyboard.press('ArrowDown');
+    await until(async () => (await heightOf()) > height + 5, 'the charts do not grow');
+    await page.reload();
+    await drawn(page);
+    assert.ok(Math.abs((await widthOf()) - kept) < 2, 'the width is forgotten');
+    await page.getByRole('separator', { name: 'Size of map' }).dblclick();
+    await until(async () => Math.abs((await widthOf()) - before) < 2, 'a double click does not put it back');
+  });
+
+  seen('Wall', 'words that the server rejects change nothing and are explained at the field', async (page) => {
+    await view(page, 'Review');
+    await page.route('**/api/search', (route) => route.fulfill({ status: 400, contentType: 'application/json', body: '{"error": "The words are too long."}' }));
+    const field = page.getByRole('searchbox', { name: 'Search by words' });
+    await field.fill('a red car');
+    await field.press('Enter');
+    await page.getByRole('alert').getByText('The words are too long.').waitFor();
+    assert.equal(await page.locator('.main').getAttribute('aria-label'), 'review');
+    assert.equal(await field.getAttribute('aria-invalid'), 'true');
+    assert.equal(await field.inputValue(), 'a red car');
+    await page.unroute('**/api/search');
+    await field.press('Enter');
+    await page.locator('.main[aria-label="wall"]').waitFor();
+    await until(async () => (await page.getByRole('alert').count()) === 0, 'the explanation stays');
+    page.wrong = page.wrong.filter((one) => !/status of 400/.test(one));
+  });
+
   seen('Map', 'fills its pane at first fit, with a label above each group and thumbnails at rest', async (page) => {
     const first = await drawn(page);
     const { width, height, places, labels, thumbs } = first;

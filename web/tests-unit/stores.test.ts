@@ -242,7 +242,15 @@ describe('search', () => {
     const app = await start();
     await app.find('a fox');
     await app.find('bad');
-    expect([app.search.query.text, app.notice?.text, app.search.searching]).toEqual(['a fox', 'bad query', false]);
+    expect([app.search.query.text, app.search.wrong, app.search.searching]).toEqual(['a fox', 'bad query', false]);
+    await app.find('a boat');
+    expect(app.search.wrong).toBe('');
+  });
+  it('stays in the view when the server rejects the words', async () => {
+    const app = await start();
+    app.selection.current = 1;
+    await app.find('bad');
+    expect([app.layout.view, app.selection.current, app.search.wrong]).toEqual(['review', 1, 'bad query']);
   });
   it('filters by words where there is no model', async () => {
     const app = await start((s) => (s.searchable = false));
@@ -296,6 +304,22 @@ describe('address', () => {
     await settled();
     expect(next.address).toBe(address);
     expect([next.filters.list, next.filters.any, next.selection.current, next.search.query.text]).toEqual([app.filters.list, true, 2, 'a fox']);
+  });
+  it('names the part of the map that is in view', async () => {
+    const app = await start();
+    app.layout.view = 'map';
+    app.layout.mapView = { cx: 0.25, cy: 0.5, zoom: 4 };
+    const { address } = app;
+    expect(address).toContain('map=0.25+0.5+4');
+    const next = await start();
+    next.goTo(address);
+    expect(next.layout.mapView).toEqual({ cx: 0.25, cy: 0.5, zoom: 4 });
+    next.goTo('#wall');
+    expect(next.layout.mapView).not.toBeNull();
+    for (const wrong of ['#map', '#map?map=1+2', '#map?map=a+b+c', '#map?map=0.5+0.5+1']) {
+      next.goTo(wrong);
+      expect(next.layout.mapView).toBeNull();
+    }
   });
   it('ignores what it does not know', async () => {
     const app = await start();
@@ -365,6 +389,19 @@ describe('reload', () => {
     send();
     await reloading;
     expect([app.marks.flagOf(0), app.marks.flagOf(1), app.marks.starsOf(1)]).toEqual([1, -1, 3]);
+  });
+  it('lets a candidate that arrived take part in the rounds', async () => {
+    const app = await start();
+    const family = app.prompts.of(0);
+    app.comparing.show(family ? app.comparing.ofPrompt(family) : null);
+    expect(app.comparing.now?.all).toEqual([hashOf(4), hashOf(1), hashOf(3)]);
+    server.images.push({ id: 9, score: 30, prompt: 0 }, { id: 8, score: 30, prompt: 1 });
+    await app.reload();
+    expect(app.comparing.now).toMatchObject({ all: [hashOf(4), hashOf(9), hashOf(1), hashOf(3)], large: [hashOf(4), hashOf(1)], round: 1 });
+    expect(app.notice?.text).toBe('A new candidate takes part.');
+    // A reload without a new picture adds none.
+    await app.reload();
+    expect(app.comparing.now?.all).toHaveLength(4);
   });
   it('changes nothing when it fails', async () => {
     const app = await start();

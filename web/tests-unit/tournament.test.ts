@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { better, compareChosen, firstRound, keepBoth, rejectBoth, rounds, waiting, without } from '../src/state/tournament';
+import { better, compareChosen, firstRound, join, keepBoth, rejectBoth, rounds, waiting, without } from '../src/state/tournament';
 
 const start = () => firstRound(['a', 'b', 'c', 'd'], []);
 
@@ -16,6 +16,16 @@ describe('tournament', () => {
     expect(third).toMatchObject({ large: ['c', 'd'], out: ['a', 'b'], round: 3 });
     expect(third && better(third, 0)).toBeNull();
     expect(third && rounds(third)).toBe(3);
+  });
+  it('lets candidates that arrive take part, in the order of their score', () => {
+    const now = start();
+    const order = ['a', 'e', 'b', 'c', 'd', 'f'];
+    const joined = join(now, ['f', 'e'], order);
+    expect(joined).toMatchObject({ all: order, large: ['a', 'b'], round: 1 });
+    expect(waiting(joined)).toEqual(['e', 'c', 'd', 'f']);
+    expect(join(now, ['z'], order)).toBe(now);
+    expect(join(compareChosen(['a', 'b']), ['e'], order).all).toEqual(['a', 'b']);
+    expect(join({ ...now, large: ['b'], all: ['a', 'b'], out: ['a'] }, ['e'], order).large).toEqual(['b', 'e']);
   });
   it('keeps both: A meets the next', () => {
     expect(keepBoth(start())).toMatchObject({ large: ['a', 'c'], out: ['b'], kept: ['a', 'b'] });

@@ -40,6 +40,8 @@ export interface MapOptions {
   onLabel?(id: string): void;
   /** called when the points got new places */
   onGroups?(groups: Group[]): void;
+  /** called in each frame in which the view is another one */
+  onView?(view: MapView): void;
   thumb(row: number): string | null;
   /** titles of numeric axes; each axis then has its own scale */
   axes?: { x: string; y: string; wholeX?: boolean; wholeY?: boolean };
@@ -97,6 +99,7 @@ export class PointMap {
   private ghost = true;
   private tool: 'pan' | 'lasso' | 'rect' = 'pan';
   private at: MapView = { cx: 0.5, cy: 0.5, zoom: 1 };
+  private told: MapView = this.at;
   private width = 1;
   private height = 1;
   private ratio = 1;
@@ -482,6 +485,8 @@ export class PointMap {
     if (this.drawing) return;
     this.drawing = requestAnimationFrame((now) => {
       this.drawing = 0;
+      const { cx, cy, zoom } = this.at;
+      if (cx !== this.told.cx || cy !== this.told.cy || zoom !== this.told.zoom) this.options.onView?.((this.told = { cx, cy, zoom }));
       this.paint(this.chooseStride(now));
     });
   }

@@ -15,6 +15,8 @@ export interface Place {
   promptOrder?: PromptOrder;
   stacks: StackKind;
   sort?: Sort;
+  /** the part of the map that is in view; null: all of it */
+  mapView?: { cx: number; cy: number; zoom: number } | null;
   /** hashes of the images that are compared */
   compared: string[];
   /** whether the compared images are candidates of one prompt, compared in rounds */
@@ -38,6 +40,7 @@ export function writeAddress(place: Place, keep: (filter: Extract<Filter, { kind
   if (place.view === 'review' && place.promptOrder) params.set('order', place.promptOrder);
   if (place.view !== 'review' && place.sort) params.set('sort', (place.sort.down ? '-' : '') + place.sort.column);
   if (place.stacks !== 'off') params.set('stacks', place.stacks);
+  if (place.view === 'map' && place.mapView) params.set('map', [place.mapView.cx, place.mapView.cy, place.mapView.zoom].map((x) => String(+x.toFixed(4))).join(' '));
   if (place.mode === 'compare') for (const hash of place.compared) params.append('compare', hash);
   if (place.mode === 'compare' && place.rounds) params.set('rounds', '1');
   if (place.at) params.set('at', place.at);
@@ -84,11 +87,17 @@ export function readAddress(fragment: string, find: (key: string) => Extract<Fil
     search: { text: params.get('find') ?? undefined, more: params.getAll('more'), less: params.getAll('less') },
     promptOrder: PROMPT_ORDERS.find((one) => one.order === order)?.order,
     stacks: STACK_KINDS.find(({ kind }) => kind === params.get('stacks'))?.kind ?? 'off',
+    mapView: readMapView(params.get('map')),
     sort: sort ? { column: sort.replace(/^-/, ''), down: sort.startsWith('-') } : undefined,
     compared: params.getAll('compare'),
     rounds: params.get('rounds') === '1',
     at: params.get('at') ?? '',
   };
+}
+
+function readMapView(text: string | null): Place['mapView'] {
+  const [cx, cy, zoom] = (text ?? '').split(' ').map(Number);
+  return [cx, cy, zoom].every(Number.isFinite) && (zoom as number) > 1 ? { cx: cx as number, cy: cy as number, zoom: zoom as number } : null;
 }
 
 function readFilter(list: Filter[], key: string, value: string, find: (key: string) => Extract<Filter, { kind: 'rows' }> | null): void {

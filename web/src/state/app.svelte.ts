@@ -130,6 +130,7 @@ export class App {
   private async load(): Promise<void> {
     this.marks.beginReading();
     const loaded = await this.catalog.read();
+    const before = this.catalog.count;
     const to = this.catalog.replace(loaded);
     this.marks.load();
     this.history.move(to);
@@ -137,7 +138,7 @@ export class App {
     this.knownFilters = this.filters.state;
     this.selection.move(to);
     this.stacks.move(to);
-    this.comparing.move();
+    this.comparing.move(to, before);
     if (this.layout.mode === 'cull' && this.selection.cullRows.length === 0) this.layout.mode = 'browse';
     const { sort } = this.layout;
     if (sort.column !== BY_SIMILARITY && !this.catalog.has(sort.column)) this.layout.sort = { column: 'score', down: true };
@@ -227,7 +228,11 @@ export class App {
 
   /** Without a model, the words of a search filter the prompts. */
   async find(text: string): Promise<void> {
-    if (this.catalog.manifest?.search.text) await this.search.run({ ...this.search.query, text });
+    if (this.catalog.manifest?.search.text) {
+      const search = (): Promise<void> => this.search.run({ ...this.search.query, text }, (message) => (this.search.wrong = message));
+      if (text) return this.searchThenShow(search);
+      await search();
+    }
     else if (text) this.filters.add({ kind: 'words', text });
     else this.filters.removeFacet('words');
     if (text) this.showBest();
@@ -283,6 +288,7 @@ export class App {
         search: { text: search.query.text, more: (search.query.more ?? []).filter(isHash), less: (search.query.less ?? []).filter(isHash) },
         promptOrder: layout.promptOrder,
         stacks: layout.stacks,
+        mapView: layout.mapView,
         sort: layout.sort.column === BY_SIMILARITY ? undefined : layout.sort,
         compared: comparing.now?.large ?? [],
         rounds: (comparing.now?.round ?? 0) > 0,
@@ -301,6 +307,7 @@ export class App {
     this.setFilters(place.filters);
     if (place.promptOrder) layout.promptOrder = place.promptOrder;
     layout.stacks = place.stacks;
+    if (place.view === 'map') layout.mapView = place.mapView ?? null;
     if (place.sort && catalog.has(place.sort.column)) layout.sort = place.sort;
     const at = place.at ? catalog.rowOf(place.at) : -1;
     if (at >= 0) selection.current = at;

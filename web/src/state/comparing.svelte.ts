@@ -1,5 +1,5 @@
 // What is compared, and what decisions about it do: marks and the next round are one step of undo.
-import type { Catalog, Report } from './catalog.svelte';
+import type { Catalog, Report, RowMap } from './catalog.svelte';
 import { NONE } from './columns';
 import type { Filters } from './filters.svelte';
 import type { History } from './history.svelte';
@@ -9,7 +9,7 @@ import type { Order } from './order.svelte';
 import type { Family, Prompts } from './prompts.svelte';
 import type { Change, Marking } from './ratings';
 import type { Selection } from './selection.svelte';
-import { better, compareChosen, firstRound, keepBoth, rejectBoth, without, type Comparison } from './tournament';
+import { better, compareChosen, firstRound, join, keepBoth, rejectBoth, without, type Comparison } from './tournament';
 
 export type Marker = (rows: number[], marking: (row: number) => Marking, verb: string) => Change | null;
 
@@ -119,17 +119,32 @@ export class Comparing {
     return this.now !== null;
   }
 
-  /** After the catalog was loaded again, removes images that no longer exist from the comparison. */
-  move(): void {
+  /** After the catalog was loaded again, removes images that no longer exist from the comparison, and adds candidates
+   * that were not there before. `before`: number of rows before. */
+  move(to: RowMap, before: number): void {
     if (!this.now) return;
     const gone = (hash: string): boolean => this.catalog.rowOf(hash) < 0;
-    if (!this.now.all.some(gone)) return;
-    const next = without(this.now, gone);
-    if (this.layout.mode !== 'compare') this.now = next;
-    else {
-      this.report(next ? 'A picture that was compared is gone.' : 'The pictures that were compared are gone.');
-      this.show(next);
+    if (this.now.all.some(gone)) {
+      const next = without(this.now, gone);
+      if (this.layout.mode !== 'compare') this.now = next;
+      else {
+        this.report(next ? 'A picture that was compared is gone.' : 'The pictures that were compared are gone.');
+        this.show(next);
+      }
     }
+    this.join(to, before);
+  }
+
+  private join(to: RowMap, before: number): void {
+    const { now, family } = this;
+    if (!now || !family) return;
+    const known = new Uint8Array(this.catalog.count);
+    for (let row = 0; row < before; row++) if (to(row) >= 0) known[to(row)] = 1;
+    const hashes = (rows: Iterable<number>): string[] => Array.from(rows, (row) => this.catalog.hash(row));
+    const arrived = family.rows.filter((row) => !known[row] && this.filters.mask[row] && this.marks.flagOf(row) >= 0 && !this.catalog.apart(row));
+    if (arrived.length === 0) return;
+    this.now = join(now, hashes(arrived), hashes(family.rows));
+    if (this.layout.mode === 'compare') this.report(`${arrived.length === 1 ? 'A new candidate takes' : `${arrived.length} new candidates take`} part.`);
   }
 
   remove(row: number): void {

@@ -54,6 +54,8 @@ export interface LayoutSettings {
   panes: Pane[];
   /** the panes are above each other, not side by side */
   panesStacked: boolean;
+  /** shares of the first pane, and of the second one of the rest; null: as the panes need */
+  paneShares: [number | null, number | null];
   tableColumns: string[];
   /** widths in pixels, only of columns whose width the user changed */
   tableWidths: Record<string, number>;
@@ -79,6 +81,7 @@ const DEFAULTS: LayoutSettings = {
   sort: { column: 'corrected', down: true },
   panes: ['map', 'charts', 'pictures'],
   panesStacked: false,
+  paneShares: [null, null],
   tableColumns: ['prompt', 'flag', 'stars', 'score', 'corrected', 'rank', 'category', 'settings.seed', 'settings.sampler'],
   tableWidths: {},
   tablePins: [],
@@ -98,6 +101,8 @@ export class Layout implements LayoutSettings {
   mode = $state<Mode>('browse');
   help = $state(false);
   stacks = $state<StackKind>('off');
+  /** the part of the map that is in view; null: all of it */
+  mapView = $state.raw<{ cx: number; cy: number; zoom: number } | null>(null);
   /** pictures of a stack of which all but one may be rejected: they are shown in a dialog */
   rejecting = $state.raw<Uint32Array | null>(null);
   dark = $state(true);
@@ -111,6 +116,7 @@ export class Layout implements LayoutSettings {
   sort = $state(DEFAULTS.sort);
   panes = $state(DEFAULTS.panes);
   panesStacked = $state(DEFAULTS.panesStacked);
+  paneShares = $state.raw(DEFAULTS.paneShares);
   tableColumns = $state(DEFAULTS.tableColumns);
   tableWidths = $state(DEFAULTS.tableWidths);
   tablePins = $state(DEFAULTS.tablePins);

@@ -12,6 +12,8 @@ export interface SearchQuery extends api.Query {
 export class Search {
   query = $state.raw<SearchQuery>({});
   searching = $state(false);
+  /** why the words could not be searched, or '' */
+  wrong = $state('');
   /** [count], NaN: the image cannot be compared; null: no search */
   similarity = $state.raw<Float32Array | null>(null);
   /** the order to return to after the search */
@@ -27,7 +29,8 @@ export class Search {
   }
 
   /** Searches by `query` and sorts by similarity. If the server rejects the query, the previous search stays. */
-  async run(query: SearchQuery = this.query): Promise<void> {
+  async run(query: SearchQuery = this.query, failed: Report = this.report): Promise<void> {
+    this.wrong = '';
     const { text, more, less } = query;
     if (!text && !more?.length && !less?.length) {
       this.query = query;
@@ -42,7 +45,7 @@ export class Search {
       if (this.layout.sort.column !== BY_SIMILARITY) this.before = this.layout.sort;
       this.layout.sort = { column: BY_SIMILARITY, down: true };
     } catch (error) {
-      this.report((error as Error).message);
+      failed((error as Error).message);
     } finally {
       this.searching = false;
     }

@@ -54,6 +54,16 @@ export function rejectBoth(now: Comparison): Comparison | null {
   return next.length ? { ...now, large: next, out: [...now.out, ...now.large], round: now.round + 1 } : null;
 }
 
+/** Returns the comparison with candidates that arrived during the rounds; they wait for their round. `order`: all
+ * candidates of the prompt, best score first. */
+export function join(now: Comparison, arrived: string[], order: string[]): Comparison {
+  const more = arrived.filter((hash) => order.includes(hash) && !now.all.includes(hash));
+  if (now.round === 0 || more.length === 0) return now;
+  const next = { ...now, all: order.filter((hash) => now.all.includes(hash) || more.includes(hash)) };
+  const [first] = waiting(next);
+  return now.large.length === 1 && first !== undefined ? { ...next, large: [...now.large, first] } : next;
+}
+
 /** Returns the comparison without images that no longer exist; null: too few images are left. */
 export function without(now: Comparison, gone: (hash: string) => boolean): Comparison | null {
   if (!now.all.some(gone)) return now;
