@@ -193,7 +193,7 @@ const acts = {
     }
     const category = pick(categories);
     await page.getByRole('group', { name: 'Filters', exact: true }).getByRole('button', { name: 'Category', exact: true }).click();
-    await page.getByRole('dialog', { name: 'Category' }).locator('label', { hasText: category }).getByRole('checkbox').check();
+    await page.getByRole('dialog', { name: 'Category' }).locator('label', { hasText: category.replaceAll(' · ', ', ') }).getByRole('checkbox').check();
     await page.getByRole('button', { name: 'Done' }).click();
     setFilter({ category });
   },

@@ -4,7 +4,7 @@ import { formatNumber } from './columns';
 import { countOf, followMask, joinMasks, maskOf, type Filter, type Mark, type Source } from './filter-sort';
 import type { Marks } from './marks.svelte';
 import type { Search } from './search.svelte';
-import { NO_SLICE } from './slices';
+import { NO_SLICE, withCommas } from './slices';
 
 export interface FilterState {
   list: Filter[];
@@ -196,7 +196,7 @@ export class Filters {
       case 'range':
         return { name: title(filter.column), value: describeRange(filter) };
       case 'values': {
-        const names = filter.values.map((value) => value || 'none');
+        const names = filter.values.map((value) => (filter.column === 'category' ? withCommas(value) : value) || 'none');
         const joined = names.length > 3 ? `${names.slice(0, 2).join(' or ')} or ${names.length - 2} more` : names.join(' or ');
         return { name: title(filter.column), value: not + joined };
       }

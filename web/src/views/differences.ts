@@ -2,6 +2,7 @@
 import type { Detail } from '../api';
 import { catalog } from '../state/actions.svelte';
 import { formatNumber, numberAt, textAt } from '../state/columns';
+import { withCommas } from '../state/slices';
 
 export interface Word {
   text: string;
@@ -76,7 +77,7 @@ export function compareFacts(a: number, b: number, details: [Detail | null, Deta
   if (details[0] || details[1]) add('Negative prompt', details[0]?.negative ?? '', details[1]?.negative ?? '');
   add('Size', pixels(a), pixels(b));
   const category = catalog.has('category') ? catalog.lookup('category') : undefined;
-  if (category) add('Category', textAt(category, a), textAt(category, b));
+  if (category) add('Category', withCommas(textAt(category, a)), withCommas(textAt(category, b)));
   return { different, same };
 }
 
