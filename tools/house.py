@@ -439,6 +439,10 @@ class House:
 
     def check_text(self):
         for path in self.files():
+            if path.endswith((".mjs", ".ts", ".js", ".svelte")):
+                with open(self.path(path), encoding="utf-8") as file:
+                    if re.search(r"SPDX-License-Identifier: MIT[ ]+(?!-->|\*/)", file.readline()):
+                        self.say(path, "line 1: a comment continues the line of the licence")
             c = path.endswith((".c", ".h"))
             if not (c or path.endswith((".py", ".sh", "meson.build", "meson_options.txt"))) or "/corpus/" in path:
                 continue

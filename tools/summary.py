@@ -35,7 +35,7 @@ def count(test):
     """Returns (passed, failed, reasons of skips) of one test of a log."""
     text = test.get("stdout", "") + "\n" + test.get("stderr", "")
     passed = len(re.findall(r"^\[ +OK +\] \S", text, re.M))
-    # at the end, cmocka prints lists whose headings have more words: "group: 1 test(s), listed below:"
+    # \s*$ leaves out the headings of the lists that cmocka prints at the end: "group: 1 test(s), listed below:"
     failed = len(set(re.findall(r"^\[ +FAILED +\] ([A-Za-z_]\w*)\s*$", text, re.M)))
     said = re.findall(r"^skipped: (.*?)\s*$", text, re.M)
     reasons = list(dict.fromkeys(said))

@@ -166,7 +166,7 @@ static void put_not_in_slice(gp_str *s, const gp_pick_decision *v)
     } else {
         put_slice(s, v);
         bool one = v->slice_support == 1;
-        gp_str_printf(s, " does not stand out: its %u %s ", v->slice_support,
+        gp_str_printf(s, " does not stand out, because its %u %s ", v->slice_support,
                       gp_plural(v->slice_support, "image", "images"));
         if (isnan(v->limit)) /* the slice has fewer images than options->min_support */
             gp_str_puts(s, one ? "is too few" : "are too few");

@@ -199,7 +199,7 @@ static bool is_known(gp_request *request)
     return known;
 }
 
-/* Joins the requests that wait for this image, or starts making it. */
+/* Lets the request wait for this thumbnail, and starts making the thumbnail if no other request waits for it. */
 static void wait_for(gp_thumbs *thumbs, gp_request *request)
 {
     pthread_mutex_lock(&thumbs->lock);

@@ -226,6 +226,9 @@ class Checks(unittest.TestCase):
     def test_tab(self):
         self.broken("text", "src/model/clip.c", "\tint a;\n", "tab")
 
+    def test_licence_line(self):
+        self.broken("text", "tests/ui/page.mjs", "// SPDX-License-Identifier: MIT Tests the page.\n", "continues the line")
+
     def test_trailing_blank(self):
         self.broken("text", "src/model/clip.c", "int a; \n", "blank at the end")
 

@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: MIT Tests the explorer as a person uses it, in a real browser with a real server: every
-// view and mode, and the content of the catalog afterwards.
+// SPDX-License-Identifier: MIT
+// Tests the explorer as a person uses it, in a real browser with a real server: every view and mode, and the
+// content of the catalog afterwards.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: MIT Tests the view Found (slices, categories and near copies on one page) and the export:
-// the page, the server and the command must export the same pictures for each choice.
+// SPDX-License-Identifier: MIT
+// Tests the view Found (slices, categories and near copies on one page) and the export: the page, the server and
+// the command must export the same pictures for each choice.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: MIT Tests the map with its panes, the charts and the table: their content, their
-// arrangement, and the settings that they store.
+// SPDX-License-Identifier: MIT
+// Tests the map with its panes, the charts and the table: their content, their arrangement, and the settings that
+// they store.
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { count, current, explore, it, keepScreenshot, makeCatalog, openBrowser, openPage, settle, sql, until, view } from './support.mjs';

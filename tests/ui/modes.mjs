@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: MIT Tests Cull and Compare in a real browser with a real server: keys, buttons, touch,
-// undo, and the content of the catalog afterwards.
+// SPDX-License-Identifier: MIT
+// Tests Cull and Compare in a real browser with a real server: keys, buttons, touch, undo, and the content of the
+// catalog afterwards.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync } from 'node:fs';

@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: MIT A thousand random acts on the page: marks, filters, choices, undo, modes, reloads,
-// restarts of the server and changes by others. A model of the page in this test makes the same changes, and the
-// catalog must equal the model after each act. GOLDPAN_UI_SEED repeats a run; GOLDPAN_UI_ACTS is the number of acts.
-// `make test` runs 400 of them with a fixed seed, to stay within its time.
+// SPDX-License-Identifier: MIT
+// A thousand random acts on the page: marks, filters, choices, undo, modes, reloads, restarts of the server and
+// changes by others. A model of the page in this test makes the same changes, and the catalog must equal the model
+// after each act. GOLDPAN_UI_SEED repeats a run; GOLDPAN_UI_ACTS is the number of acts. `make test` runs 400 of
+// them with a fixed seed, to stay within its time.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: MIT Tests the static site as a person uses it, in a real browser. A plain web server
-// serves the site from a folder below its root.
+// SPDX-License-Identifier: MIT
+// Tests the static site as a person uses it, in a real browser. A plain web server serves the site from a folder
+// below its root.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createReadStream, statSync } from 'node:fs';

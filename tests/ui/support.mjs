@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: MIT Usage: node explorer.mjs GOLDPAN. Shared by the tests of the page: a catalog of the
-// bundled sample, `goldpan explore` on this catalog, and Debian's Chromium.
+// SPDX-License-Identifier: MIT
+// Usage: node explorer.mjs GOLDPAN. Shared by the tests of the page: a catalog of the bundled sample, `goldpan
+// explore` on this catalog, and Debian's Chromium.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, cpSync } from 'node:fs';

@@ -296,8 +296,9 @@ static double best_observed(const permutation *p, size_t k)
     return most;
 }
 
-/* Computes the statistic of each round (significance.h): least [rounds], the minimum over all spaces of p / share. p
- * is that of the space's best cluster in the round. sorted [spaces, rounds]: `best`, ascending within a space. */
+/* Computes the statistic of each round (significance.h). Each space has a p-value in each round: that of its best
+ * cluster. least [rounds]: the minimum over all spaces of this p-value divided by the space's share. sorted [spaces,
+ * rounds]: the values of the array `best`, in ascending order within each space. */
 static void least_of_rounds(const permutation *p, const double *sorted, double *least)
 {
     size_t rounds = p->in->rounds;

@@ -58,8 +58,8 @@ static void test_random_shapes(void **state)
     }
 }
 
-/* Far from the origin, distances from float products are useless: the error bound must keep every possible
- * neighbour. */
+/* Far from the origin, distances that are computed from fp32 dot products lose their precision by cancellation. The
+ * error bound must still keep every possible neighbour. */
 static void test_far_from_the_origin(void **state)
 {
     (void)state;

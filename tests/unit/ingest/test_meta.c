@@ -83,8 +83,8 @@ static const infotext infotexts[] = {
      "\"none\"}"},
     /* the settings are missing */
     {"a cat\nNegative prompt: a dog", "a cat", "a dog", "{}"},
-    /* infotext of stable-diffusion.cpp: "Model: " is empty, the files of the model have keys of their own, and numbers
-     * have the program's format */
+    /* infotext of stable-diffusion.cpp: "Model: " is empty, each file of the model has its own key, and numbers look
+     * like C's %f and inf */
     {"a cat<lora:lcm:0.5>\nSteps: 4, CFG scale: 1.000000, Eta: inf, Seed: 42, Size: 512x1024, Model: , RNG: cuda, "
      "Sampler: "
      "euler, TE: t5, Unet: flux.gguf, VAE: ae.sft, Version: stable-diffusion.cpp, SDCPP: "
@@ -400,7 +400,7 @@ static void test_chunks(void **state)
     expect_read(READ({"exif:Make", prefixed.data, 0, false}), "comfyui", six, "a cat");
     expect_read(READ({"exif:ImageDescription", prefixed.data, 0, false}), "comfyui", six, "a cat");
     expect_read(READ({"exif:Model", graph, 0, false}), NULL, NULL,
-                NULL); /* without the prefix "prompt:", the text may be the name of a camera */
+                NULL); /* without the prefix "prompt:", the text may be a camera's model */
     /* stable-diffusion.cpp stores the text in a JPEG comment: key, NUL byte, text */
     expect_read(READ({"jpeg:comment", "parameters\0" INFO, sizeof("parameters\0" INFO) - 1, false}), "a1111",
                 "jpeg:comment", "said");

@@ -87,11 +87,13 @@ static void test_slices(void **state)
     (void)state;
     gp_pick_decision v = at(GP_FILTERED_NOT_IN_SLICE);
     v.strategy = GP_PICK_SLICES, v.slice_value = 27.2;
-    says(v, "not picked: the slice 'oil portraits' does not stand out: its 8 images have mean 27.20, less than 31.20 "
+    says(v, "not picked: the slice 'oil portraits' does not stand out, because its 8 images have mean 27.20, less than "
+            "31.20 "
             "(mean 26.70 of all), score 28.10");
     v.limit = (double)NAN, v.slice_support = 1, v.strategy = GP_PICK_CATEGORY_SLICES;
-    says(v, "not picked: the slice 'oil portraits' does not stand out: its 1 image is too few (mean 26.70 of the "
-            "category 'Animals'), score 28.10");
+    says(v,
+         "not picked: the slice 'oil portraits' does not stand out, because its 1 image is too few (mean 26.70 of the "
+         "category 'Animals'), score 28.10");
     v.slice_support = 0;
     says(v, "not picked: in no slice that stands out from the mean 26.70 of the category 'Animals', score 28.10");
     v.strategy = GP_PICK_SLICES;

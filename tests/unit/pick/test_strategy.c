@@ -404,8 +404,9 @@ static void test_the_article_by_hand(void **state)
     for (size_t i = 0; i < 4; i++) c[i] = (gp_pick_candidate){.prompt = (int64_t)i, .group = -1, .score = score[i]};
     assert_ok(gp_strategy_choose(&in, &o, v, &count, &err));
     assert_int_equal(count, 0);
-    says(&v[1], "not picked: the slice 'old men' does not stand out: its 2 images have mean 34.50, less than 34.67 "
-                "(mean 31.00 of the category 'people'), score 35.00");
+    says(&v[1],
+         "not picked: the slice 'old men' does not stand out, because its 2 images have mean 34.50, less than 34.67 "
+         "(mean 31.00 of the category 'people'), score 35.00");
     o.lift_factor = 0.85;
     assert_ok(gp_strategy_choose(&in, &o, v, &count, &err));
     assert_int_equal(count, 2);
@@ -421,7 +422,7 @@ static void test_the_article_by_hand(void **state)
     o.min_support = 3;
     assert_ok(gp_strategy_choose(&in, &o, v, &count, &err));
     assert_int_equal(count, 0);
-    says(&v[3], "not picked: the slice 'hands' does not stand out: its 2 images are too few (mean 31.00 of the "
+    says(&v[3], "not picked: the slice 'hands' does not stand out, because its 2 images are too few (mean 31.00 of the "
                 "category 'people'), score 27.00");
 }
 

@@ -289,7 +289,7 @@ static void change(const place *p, world *w)
         assert_int_equal(rename(in(p, name_of(a)), in(p, name_of(b))), 0);
         w->file[b] = w->file[a], w->file[a] = NONE;
         break;
-    case 4: /* the file is copied, perhaps over another file */
+    case 4: /* the file is copied, to a new path or over another file */
         if (!there || a == b) break;
         gp_bytes bytes = {0};
         assert_int_equal(gp_file_read(in(p, name_of(a)), 1 << 20, &bytes, NULL), GP_OK);

@@ -16,7 +16,7 @@ export interface Bins {
   low: number;
   high: number;
   width: number;
-  /** each bar counts one whole number */
+  /** each bar stands for one whole number */
   whole: boolean;
   all: Uint32Array;
   shown: Uint32Array;
