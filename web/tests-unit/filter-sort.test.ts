@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ColumnInfo, ColumnType } from '../src/api';
-import { countCodes, joinMasks, keepRows, largest, maskOf, rowsOf, sameValue, sortKeys, sortRows, withoutValue, words, type Filter, type Source } from '../src/state/filter-sort';
+import { countCodes, joinMasks, keepRows, largest, maskOf, rowsOf, sameValue, sortKeys, withoutValue, words, type Filter, type Source } from '../src/state/filter-sort';
+import { sortRows } from '../src/state/sort-rows';
 import { NONE, TextTable, textAt, type Column } from '../src/state/columns';
 
 function texts(list: string[]): TextTable {

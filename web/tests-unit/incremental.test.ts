@@ -7,6 +7,7 @@ import { followMask, maskOf, type Filter, type Source } from '../src/state/filte
 import { HashIndex } from '../src/state/hash-index';
 import { countMarks, MarkCounter } from '../src/state/mark-counts';
 import { MarkLog } from '../src/state/mark-log';
+import { sortByBits, sortByComparing, sortRows } from '../src/state/sort-rows';
 
 const { process } = globalThis as { process?: { env: Record<string, string | undefined> } };
 const seed = Number(process?.env['GOLDPAN_UNIT_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
@@ -133,6 +134,23 @@ describe('prompts', () => {
       expect(list.map(({ place }) => place)).toEqual(list.map((_, place) => place));
       expect(list.map(({ code }) => code)).toEqual([...new Set(codes)]);
     }
+  });
+});
+
+describe('sorting', () => {
+  it('by bits gives the order of a sort that compares', () => {
+    const random = generator(seed + 5);
+    const special = [NaN, 0, -0, Infinity, -Infinity, 1e-300, -1e-300, 5e-324, 1, -1, 4294967296, 0.1];
+    for (let i = 0; i < 60; i++) {
+      const kind = random(4);
+      const value = (): number => [() => special[random(special.length)] as number, () => random(9) - 4, () => (random(2 ** 30) - 2 ** 29) / 1e4, () => Math.fround(random(2 ** 30) / 3e5)][kind]!();
+      const keys = Float64Array.from({ length: 1 + random(400) }, value);
+      const rows = Uint32Array.from(keys.keys()).filter(() => random(5) > 0);
+      for (const down of [false, true]) expect(sortByBits(rows.slice(), keys, down), `seed ${seed}`).toEqual(sortByComparing(rows.slice(), keys, down));
+    }
+    const keys = Float64Array.from({ length: 9000 }, () => random(500));
+    const mixed = Uint32Array.from(keys.keys()).reverse();
+    expect(sortRows(mixed.slice(), keys, true)).toEqual(sortByComparing(mixed.slice(), keys, true));
   });
 });
 

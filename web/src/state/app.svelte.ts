@@ -69,14 +69,13 @@ export class App {
     this.layout.restore();
     const address = location.hash;
     try {
-      await this.load();
+      // Loads the columns for the order and for the suggestions before anything is shown, so that nothing moves
+      // afterwards.
+      await this.load([this.layout.sort.column, 'picked', 'corrected', 'category', 'width', 'height']);
     } catch (error) {
       this.loadError = (error as Error).message;
       return;
     }
-    // Loads the columns for the order and for the suggestions before anything is shown, so that nothing moves
-    // afterwards.
-    await Promise.all([this.layout.sort.column, 'picked', 'corrected', 'category', 'width', 'height'].map((name) => this.catalog.need(name)));
     this.session.restore();
     this.goTo(address);
     this.ready = true;
@@ -127,9 +126,9 @@ export class App {
   }
 
   /** All stores change in one step after the last await, so that no view mixes rows of two loads. */
-  private async load(): Promise<void> {
+  private async load(also: string[] = []): Promise<void> {
     this.marks.beginReading();
-    const loaded = await this.catalog.read();
+    const loaded = await this.catalog.read(also);
     const before = this.catalog.count;
     const to = this.catalog.replace(loaded);
     this.marks.load();

@@ -43,16 +43,18 @@ export class Catalog {
 
   // ---------------------------------------------------------------- loading
 
-  /** Reads the data that `replace` needs, and the columns that are shown. Only this step can fail, so a failed load
-   * changes nothing. */
-  async read(): Promise<Loaded> {
+  /** Reads the data that `replace` needs, the columns that are shown, and the columns `also`, all at once. Only this
+   * step can fail, so a failed load changes nothing. */
+  async read(also: string[] = []): Promise<Loaded> {
     const given = await api.readManifest();
     const manifest = { ...given, slices: given.slices.map((slice) => ({ ...slice, title: sliceTitle(slice) })) };
-    const names = [...new Set([...FIRST, ...this.columns.keys()])];
-    const columns = await Promise.all(
-      names.map((name) => manifest.columns.find((c) => c.name === name)).map((info) => (info ? readColumn(info) : undefined)),
-    );
-    return { manifest, columns, slices: manifest.slices_file ? await api.bytes(manifest.slices_file) : null };
+    const names = [...new Set([...FIRST, ...also, ...this.columns.keys()])];
+    const infos = names.map((name) => manifest.columns.find((c) => c.name === name));
+    const [columns, slices] = await Promise.all([
+      Promise.all(infos.map((info) => (info ? readColumn(info) : undefined))),
+      manifest.slices_file ? api.bytes(manifest.slices_file) : null,
+    ]);
+    return { manifest, columns, slices };
   }
 
   replace({ manifest, columns, slices }: Loaded): RowMap {

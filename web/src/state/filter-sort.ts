@@ -246,16 +246,3 @@ export function sortKeys(column: Column, count: number): Float64Array {
   for (let row = 0; row < count; row++) keys[row] = numberAt(column, row);
   return keys;
 }
-
-/** Sorts rows in place by keys.  Rows without a key come last; rows of equal keys are in order of row. */
-export function sortRows(rows: Uint32Array, keys: Float64Array, down: boolean): Uint32Array {
-  const sign = down ? -1 : 1;
-  return rows.sort((a, b) => {
-    const x = keys[a] as number;
-    const y = keys[b] as number;
-    if (x === y) return a - b;
-    if (x !== x) return y !== y ? a - b : 1;
-    if (y !== y) return -1;
-    return x < y ? -sign : sign;
-  });
-}

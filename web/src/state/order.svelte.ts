@@ -1,12 +1,13 @@
 // The images that pass the filters, in the order in which the view shows them.
 import type { Catalog } from './catalog.svelte';
-import { NONE, numberAt } from './columns';
-import { keepRows, sortKeys, sortRows } from './filter-sort';
+import { NONE, numberAt, type Column } from './columns';
+import { keepRows, sortKeys } from './filter-sort';
 import type { Filters } from './filters.svelte';
 import { BY_SIMILARITY, type Layout, type PromptOrder } from './layout.svelte';
 import type { Marks } from './marks.svelte';
 import type { Family, Prompts } from './prompts.svelte';
 import type { Search } from './search.svelte';
+import { sortRows } from './sort-rows';
 import type { Stacks } from './stacks.svelte';
 
 /** A prompt with its candidates that are shown: rows[from .. to - 1] of the order. */
@@ -154,12 +155,19 @@ export function orderFamilies(prompts: Prompts, catalog: Catalog, order: PromptO
   const key = (family: Family): number => {
     if (family.code === NONE) return Infinity;
     if (order === 'file') return family.place;
-    if (order === 'corrected') return corrected ? -Math.max(...Array.from(family.rows.subarray(0, family.scored), (row) => numberAt(corrected, row) || -1e9), -1e9) : 0;
+    if (order === 'corrected') return corrected ? -mostOf(corrected, family) : 0;
     const lead = prompts.lead(family);
     if (Number.isNaN(lead)) return 1e9;
     return order === 'closest' ? lead : -lead;
   };
-  const keyed = prompts.list.map((family) => ({ family, key: key(family) }));
-  keyed.sort((a, b) => a.key - b.key || a.family.place - b.family.place);
-  return keyed.map(({ family }) => family);
+  const { list } = prompts;
+  const places = sortRows(Uint32Array.from(list, ({ place }) => place), Float64Array.from(list, key), false);
+  return Array.from(places, (place) => list[place] as Family);
+}
+
+/** The largest value of the candidates that have a score. */
+function mostOf(column: Column, family: Family): number {
+  let most = -1e9;
+  for (let i = 0; i < family.scored; i++) most = Math.max(most, numberAt(column, family.rows[i] as number) || -1e9);
+  return most;
 }
