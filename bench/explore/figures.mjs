@@ -4,12 +4,12 @@
 //     GOLDPAN_SOURCE=. node bench/explore/figures.mjs GOLDPAN [GOLDPAN...] [--rows 100000] [--rounds 5] [--acts 20]
 //                           [--memory 1000] [--keep FOLDER] [--json FILE]
 //
-// With several programs, such as one of before a change and one of after it, each round measures one after the other, so
-// that they share the load of the machine: compare their ratios.  bench/explore/catalog.py makes the catalog; with --keep it
-// stays in FOLDER for the next run. All acts are keys and clicks, sent by the DevTools protocol.
+// With several programs, such as one of before a change and one of after it, each round measures one after the other,
+// so that they share the load of the machine: compare their ratios. bench/explore/catalog.py makes the catalog; with
+// --keep it stays in FOLDER for the next run. All acts are keys and clicks, sent by the DevTools protocol.
 //
-// Columns: "ms" is the time from the key or click until the frame with its result is on the screen, measured in the page.
-// "CPU" is the processor time of the page's main thread for an act, which depends little on other programs.
+// Median and worst are the times from the key or click until the frame with its result is drawn, measured in the page.
+// "CPU" is the processor time of the page's main thread for an act, which depends less on other programs.
 import { execFileSync, spawn } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, linkSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
