@@ -7,7 +7,7 @@ import { BY_SIMILARITY, type Layout, type PromptOrder } from './layout.svelte';
 import type { Marks } from './marks.svelte';
 import type { Family, Prompts } from './prompts.svelte';
 import type { Search } from './search.svelte';
-import { sortRows } from './sort-rows';
+import { numbersTo, sortRows } from './sort-rows';
 import type { Stacks } from './stacks.svelte';
 
 /** A prompt with its candidates that are shown: rows[from .. to - 1] of the order. */
@@ -29,7 +29,7 @@ export class Order {
   /** All rows, sorted.  Filters and marks do not change it, so it is sorted once. */
   private readonly sorted = $derived.by<Uint32Array>(() => {
     const { column, down } = this.layout.sort;
-    const rows = Uint32Array.from({ length: this.catalog.count }, (_, row) => row);
+    const rows = numbersTo(this.catalog.count);
     const keys = this.keysOf(column);
     return keys ? sortRows(rows, keys, down) : rows;
   });
@@ -161,8 +161,11 @@ export function orderFamilies(prompts: Prompts, catalog: Catalog, order: PromptO
     return order === 'closest' ? lead : -lead;
   };
   const { list } = prompts;
-  const places = sortRows(Uint32Array.from(list, ({ place }) => place), Float64Array.from(list, key), false);
-  return Array.from(places, (place) => list[place] as Family);
+  const keys = new Float64Array(list.length);
+  for (let place = 0; place < list.length; place++) keys[place] = key(list[place] as Family);
+  const families: Family[] = [];
+  for (const place of sortRows(numbersTo(list.length), keys, false)) families.push(list[place] as Family);
+  return families;
 }
 
 /** The largest value of the candidates that have a score. */
