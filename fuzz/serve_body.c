@@ -95,10 +95,29 @@ static void export(const char *body, size_t size)
     gp_export_request_clear(&wanted);
 }
 
+static void images(const char *body, size_t size)
+{
+    gp_error err = {0};
+    gp_hash *hashes = NULL;
+    size_t count = 0;
+    if (taken(gp_body_images(body, size, &hashes, &count, &err), &err))
+        check(hashes && count >= 1 && count <= GP_MAX_EXPORTED);
+    else
+        check(!hashes && !count);
+    gp_mem_free(hashes);
+}
+
+static void one(const char *body, size_t size)
+{
+    gp_error err = {0};
+    gp_hash hash;
+    (void)taken(gp_body_hash(body, size, &hash, &err), &err);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const parsers[])(const char *body, size_t size) = {rate, search, saved, export};
+    static void (*const parsers[])(const char *body, size_t size) = {rate, search, saved, export, images, one};
     if (!size) return 0;
-    parsers[data[0] % 4]((const char *)data + 1, size - 1);
+    parsers[data[0] % 6]((const char *)data + 1, size - 1);
     return 0;
 }

@@ -43,6 +43,8 @@ static void write_address(gp_str *s, const gp_route *r)
     case GP_ROUTE_SAVED: gp_str_puts(s, "api/saved"); break;
     case GP_ROUTE_EXPORT: gp_str_puts(s, "api/export"); break;
     case GP_ROUTE_OPEN: gp_str_puts(s, "api/open"); break;
+    case GP_ROUTE_TRASH: gp_str_puts(s, "api/trash"); break;
+    case GP_ROUTE_RESTORE: gp_str_puts(s, "api/restore"); break;
     }
     if (r->has_revision) gp_str_printf(s, "?r=%llu", (unsigned long long)r->revision);
 }

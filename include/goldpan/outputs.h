@@ -138,7 +138,8 @@ typedef struct gp_explore_options {
     gp_engine engine;
     uint16_t port;   /* 0: any free port */
     bool exact_port; /* fail if the port is taken; false: use another port */
-    bool readonly;   /* reject ratings, saved views and exports; the catalog may be read-only */
+    bool readonly;   /* reject ratings, saved views, exports and moves to the trash; the catalog may
+                      * be read-only */
     bool new_key;    /* change the key in the address; false: the catalog keeps its key */
     /* Called once when the server listens, with the address, which contains the key.  note: what
      * the explorer cannot do, or NULL.  Strings are borrowed until the callback returns.  May be

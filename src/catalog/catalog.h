@@ -72,8 +72,14 @@ gp_status gp_cat_other_paths(gp_catalog *cat, int64_t image, const char *path,
                              bool (*each)(void *user, const char *path), void *user, gp_error *err);
 /* Sets *near if another file at or below the folder of `path` now holds the image with this content. */
 gp_status gp_cat_image_near(gp_catalog *cat, const gp_hash *hash, const char *path, bool *near, gp_error *err);
-/* Records that the path no longer holds an image. */
+/* Records that the path no longer holds an image, or that it holds the same file again. */
 gp_status gp_cat_path_gone(gp_catalog *cat, const char *path, gp_error *err);
+gp_status gp_cat_path_back(gp_catalog *cat, const char *path, gp_error *err);
+/* Reads the flag of an image, and calls `visit` for all its paths, sorted, also for missing ones. hash: of the file that
+ * the path held. `visit` returns false if memory ran out. NOT_FOUND if there is no such image. */
+gp_status gp_cat_image_files(gp_catalog *cat, const gp_hash *image, int *flag,
+                             bool (*visit)(void *user, const char *path, const gp_hash *hash, bool missing), void *user,
+                             gp_error *err);
 /* Records that the file may have changed. The next add reads it even if its size and time match. */
 gp_status gp_cat_path_doubt(gp_catalog *cat, const char *path, gp_error *err);
 /* Stores the hash of the decoded pixels (gp_cat_image.pixels). It is known only after the image has been decoded. */

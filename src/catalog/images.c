@@ -251,6 +251,43 @@ gp_status gp_cat_path_gone(gp_catalog *cat, const char *path, gp_error *err)
     return gp_q_run(&q, err);
 }
 
+gp_status gp_cat_path_back(gp_catalog *cat, const char *path, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "UPDATE paths SET missing = 0 WHERE path = ?");
+    gp_q_text(&q, 1, path);
+    return gp_q_run(&q, err);
+}
+
+gp_status gp_cat_image_files(gp_catalog *cat, const gp_hash *image, int *flag,
+                             bool (*visit)(void *user, const char *path, const gp_hash *hash, bool missing), void *user,
+                             gp_error *err)
+{
+    gp_status st;
+    bool row, found = false;
+    gp_q q = gp_q_open(cat, "SELECT p.path, coalesce(p.hash, i.hash), p.missing, coalesce(r.flag, 0) FROM images i"
+                            " LEFT JOIN paths p ON p.image = i.id LEFT JOIN ratings r ON r.image = i.id"
+                            " WHERE i.hash = ? ORDER BY p.path");
+    gp_q_hash(&q, 1, image);
+    while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
+        gp_hash hash;
+        const char *path = gp_q_col_text(&q, 0);
+        found = true;
+        *flag = (int)gp_q_col_int(&q, 3);
+        if (!path || !gp_q_col_hash(&q, 1, &hash)) continue;
+        if (!visit(user, path, &hash, gp_q_col_int(&q, 2) != 0)) {
+            st = gp_fail_memory(err, "the files of an image");
+            break;
+        }
+    }
+    gp_q_end(&q);
+    if (st == GP_OK && !found) {
+        char hex[33];
+        gp_hash_hex(*image, hex);
+        st = gp_fail(err, GP_ERR_NOT_FOUND, "there is no image %s", hex);
+    }
+    return st;
+}
+
 gp_status gp_cat_path_doubt(gp_catalog *cat, const char *path, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "UPDATE paths SET size = 0, mtime_ns = 0 WHERE path = ?");

@@ -89,6 +89,7 @@ static void write_manifest(gp_request *request)
                                  .search_image = embedded && model,
                                  .search_like = embedded,
                                  .open_folder = gp_opener_works(s->opener),
+                                 .trash = !s->setup->readonly,
                                  .revision = snapshot->revision,
                                  .thumbs = gp_thumb_sides,
                                  .thumb_count = GP_THUMB_SIDES};

@@ -52,6 +52,29 @@ gp_status gp_body_hash(const char *body, size_t size, gp_hash *out, gp_error *er
     return read ? GP_OK : gp_fail(err, GP_ERR_USAGE, "\"hash\" must be the hash of an image");
 }
 
+gp_status gp_body_images(const char *body, size_t size, gp_hash **out, size_t *count, gp_error *err)
+{
+    gp_json *root = NULL;
+    gp_hash *hashes = NULL;
+    GP_TRY(open_object(body, size, &root, err));
+    const gp_json *list = gp_json_get(root, "images");
+    size_t n = gp_json_count(list);
+    gp_status st = GP_OK;
+    if (gp_json_kind_of(list) != GP_JSON_ARRAY || n < 1 || n > GP_MAX_EXPORTED)
+        GP_TRY_GOTO(
+            gp_fail(err, GP_ERR_USAGE, "\"images\" must be a list of 1 to %d hashes of images", GP_MAX_EXPORTED));
+    GP_TRY_GOTO(gp_alloc((void **)&hashes, n, sizeof *hashes, "a request", err));
+    for (size_t i = 0; i < n; i++)
+        if (!read_hash(gp_json_at(list, i), &hashes[i]))
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "each element of \"images\" must be the hash of an image"));
+    *out = hashes, *count = n;
+    hashes = NULL;
+out:
+    gp_mem_free(hashes);
+    gp_json_free(root);
+    return st;
+}
+
 /* ------------------------------------------------------------------ ratings */
 
 static gp_status read_number(const gp_json *object, const char *name, int least, int most, bool *has, int *out,

@@ -11,7 +11,7 @@ enum {
     GP_MAX_ALIKE = 64,       /* maximum number of example images in each of the lists `more` and `less` of a search */
     GP_MAX_WORDS = 4096,     /* maximum bytes of the text of a search */
     GP_MAX_NAME = 100,       /* maximum bytes of the name of a saved view */
-    GP_MAX_EXPORTED = 100000 /* maximum number of images that an export may name */
+    GP_MAX_EXPORTED = 100000 /* maximum number of images that an export, or a move to the trash, may name */
 };
 
 /* Reads ratings into *out [*count], owned (gp_mem_free). */
@@ -19,6 +19,9 @@ gp_status gp_body_rate(const char *body, size_t size, gp_cat_rating **out, size_
 
 /* Reads the "hash" of one image. */
 gp_status gp_body_hash(const char *body, size_t size, gp_hash *out, gp_error *err);
+
+/* Reads the list "images" of 1 to GP_MAX_EXPORTED hashes. Owned: *out, gp_mem_free. */
+gp_status gp_body_images(const char *body, size_t size, gp_hash **out, size_t *count, gp_error *err);
 
 /* An example image of a search: an image of the catalog, or an upload. */
 typedef struct gp_search_example {

@@ -33,6 +33,8 @@ static const struct {
     {"api/saved", GP_ROUTE_SAVED, gp_serve_saved, GP_METHOD_GET | GP_METHOD_POST, MIB, true},
     {"api/export", GP_ROUTE_EXPORT, gp_serve_export, GP_METHOD_POST, 8 * MIB, true},
     {"api/open", GP_ROUTE_OPEN, gp_serve_open, GP_METHOD_POST, KIB, false},
+    {"api/trash", GP_ROUTE_TRASH, gp_serve_trash, GP_METHOD_POST, 8 * MIB, true},
+    {"api/restore", GP_ROUTE_RESTORE, gp_serve_trash, GP_METHOD_POST, 8 * MIB, true},
 };
 
 /* Reads a number without leading zeros at *at, and moves *at past it. */

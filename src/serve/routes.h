@@ -24,7 +24,9 @@ typedef enum gp_route_kind {
     GP_ROUTE_UPLOAD,
     GP_ROUTE_SAVED,
     GP_ROUTE_EXPORT,
-    GP_ROUTE_OPEN
+    GP_ROUTE_OPEN,
+    GP_ROUTE_TRASH,
+    GP_ROUTE_RESTORE
 } gp_route_kind;
 
 enum { GP_METHOD_GET = 1, GP_METHOD_POST = 2 }; /* GET includes HEAD */

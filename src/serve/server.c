@@ -191,6 +191,7 @@ gp_status gp_serve_run(const gp_serve_setup *setup, gp_error *err)
     pthread_mutex_init(&s->db_lock, NULL);
     pthread_mutex_init(&s->view_lock, NULL);
     pthread_mutex_init(&s->watched_lock, NULL);
+    pthread_mutex_init(&s->trash_lock, NULL);
     gp_status st = open_all(s, err);
     if (st == GP_OK) {
         snprintf(url, sizeof url, "http://127.0.0.1:%u/%s/", s->guard.port, s->guard.token);
@@ -198,6 +199,7 @@ gp_status gp_serve_run(const gp_serve_setup *setup, gp_error *err)
         run_loop(s);
     }
     close_all(s);
+    pthread_mutex_destroy(&s->trash_lock);
     pthread_mutex_destroy(&s->watched_lock);
     pthread_mutex_destroy(&s->view_lock);
     pthread_mutex_destroy(&s->db_lock);

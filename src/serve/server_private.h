@@ -127,6 +127,7 @@ void gp_serve_rate(gp_request *request);   /* post_handlers.c */
 void gp_serve_saved(gp_request *request);
 void gp_serve_export(gp_request *request);
 void gp_serve_open(gp_request *request);   /* open_folder.c */
+void gp_serve_trash(gp_request *request);  /* trash_handlers.c */
 void gp_serve_search(gp_request *request); /* search.c */
 void gp_serve_upload(gp_request *request);
 
@@ -191,6 +192,7 @@ struct gp_server {
     gp_thumbs *thumbs;
     gp_files *files;
     gp_opener *opener;
+    pthread_mutex_t trash_lock; /* held while files are moved to the trash or back */
     gp_search_service *search;
 };
 

@@ -42,6 +42,7 @@ const void *gp_view_slices(const gp_view *view, size_t *size); /* the bytes of d
 typedef struct gp_view_manifest {
     bool live, readonly, search_text, search_image, search_like;
     bool open_folder; /* the server can open the folder of an image */
+    bool trash;       /* the server can move files to the trash */
     uint64_t revision;
     const uint32_t *thumbs;
     size_t thumb_count;

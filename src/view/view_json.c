@@ -70,7 +70,7 @@ gp_status gp_view_write_manifest(const gp_view *v, const gp_view_manifest *m, gp
     gp_str_printf(out, ",\n \"search\": {\"text\": %s, \"image\": %s, \"like\": %s}, \"thumbs\": [",
                   truth(m->search_text), truth(m->search_image), truth(m->search_like));
     for (size_t i = 0; i < m->thumb_count; i++) gp_str_printf(out, i ? ", %u" : "%u", m->thumbs[i]);
-    gp_str_printf(out, "], \"acts\": {\"open\": %s}", truth(m->open_folder));
+    gp_str_printf(out, "], \"acts\": {\"open\": %s, \"trash\": %s}", truth(m->open_folder), truth(m->trash));
     put_member(out, "image_ext", m->image_ext);
     if (m->near_k)
         gp_str_printf(out, ", \"near\": {\"k\": %u, \"file\": \"data/near.bin\"}", m->near_k);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Usage: node acts.mjs GOLDPAN.  What the page does with files: it opens their folder.
+// Usage: node acts.mjs GOLDPAN.  What the page does with files: it opens their folder, and moves rejected ones to the bin and back.
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { env, explore, folder, keepScreenshot, makeCatalog, openBrowser, openPage, until, view } from './support.mjs';
+import { count, current, env, explore, folder, hashOf, keepScreenshot, makeCatalog, openBrowser, openPage, ratingOf, sql, until, view } from './support.mjs';
 
 let browser;
 let pictures;
@@ -59,4 +59,100 @@ test('offers no folder without a desktop session', async () => {
   assert.equal(await page.getByRole('button', { name: 'Open folder' }).count(), 0);
   await page.context().close();
   await server.stop();
+});
+
+/** Rejects the first pictures of the wall and shows only rejected ones.  Returns [{hash, path}]. */
+async function rejectSome(page, wanted) {
+  await view(page, 'Wall');
+  const chosen = [];
+  await page.locator('.wall [data-row]').first().click();
+  for (let i = 0; i < wanted; i++) {
+    const hash = await hashOf(page, await current(page));
+    chosen.push({ hash, path: sql(pictures, `SELECT p.path FROM paths p JOIN images i ON i.id = p.image WHERE i.hash = x'${hash}'`)[0].path });
+    await page.keyboard.press('x');
+    await page.keyboard.press('ArrowRight');
+  }
+  for (const { hash } of chosen) await until(() => ratingOf(pictures, hash).flag === -1, 'a rejection did not arrive');
+  await page.locator('[data-filters]').getByRole('button', { name: /^Rejected/ }).click();
+  await until(async () => (await count(page)).startsWith(`${wanted} of`), () => count(page));
+  return chosen;
+}
+
+test('moves rejected pictures to the bin after a look, and Undo brings them back after a reload', async () => {
+  const bin = join(folder, 'data/Trash');
+  const server = await exploreWith({ XDG_DATA_HOME: dirname(bin) });
+  const page = await openPage(browser, server.url);
+  const inBin = () => (existsSync(join(bin, 'files')) ? readdirSync(join(bin, 'files')).length : 0);
+  try {
+    const all = sql(pictures, 'SELECT count(*) AS n FROM paths')[0].n;
+    await view(page, 'Wall');
+    assert.equal(await page.getByRole('button', { name: /to the bin/ }).count(), 0, 'a wall of all pictures offers no bin');
+    const chosen = await rejectSome(page, 3);
+    await page.getByRole('button', { name: 'Move 3 to the bin' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('Move these 3 pictures to the bin?').waitFor();
+    assert.equal(await dialog.getByRole('img').count(), 3);
+    await dialog.getByText(/^3 pictures, [0-9.]+ [kM]B$/).waitFor();
+    await keepScreenshot(page, 'bin');
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    assert.equal(inBin(), 0, 'a dialog that was left moves nothing');
+    await page.getByRole('button', { name: 'Move 3 to the bin' }).click();
+    await dialog.getByRole('button', { name: 'Move to the bin' }).click();
+    const notice = page.locator('.notice');
+    await notice.getByText('3 pictures moved to the bin.').waitFor();
+    await notice.getByRole('button', { name: 'Undo' }).waitFor();
+    assert.equal(inBin(), 3);
+    assert.deepEqual(chosen.map(({ path }) => existsSync(path)), [false, false, false]);
+    await until(async () => (await count(page)).includes(`of ${all - 3} `), () => count(page));
+
+    await page.reload();
+    await page.locator('.status .count').waitFor();
+    await until(async () => (await count(page)).includes(`of ${all - 3} `), () => count(page));
+    await page.keyboard.press('Control+z');
+    await page.getByText('3 pictures moved back from the bin.').waitFor();
+    assert.equal(inBin(), 0);
+    assert.deepEqual(chosen.map(({ path }) => existsSync(path)), [true, true, true]);
+    await until(async () => (await count(page)).startsWith('3 of '), () => count(page));
+
+    // the marks before can still be undone, and the bin done again
+    await page.keyboard.press('Control+Shift+z');
+    await page.getByText('3 pictures moved to the bin.').waitFor();
+    await until(async () => (await count(page)).includes(`of ${all - 3} `), () => count(page));
+    await page.keyboard.press('Control+z');
+    await until(async () => (await count(page)).startsWith('3 of '), () => count(page));
+    await page.keyboard.press('Control+z'); // the filter
+    await page.keyboard.press('Control+z');
+    await until(() => ratingOf(pictures, chosen[2].hash).flag === 0, 'the rejection was not undone');
+    assert.equal(ratingOf(pictures, chosen[1].hash).flag, -1);
+    // Until the page knows of the move, it may ask for the pictures most like one that is in the bin.
+    assert.deepEqual(page.wrong.filter((one) => !one.includes('404')), []);
+  } finally {
+    await keepScreenshot(page, 'bin left');
+    await page.context().close();
+    await server.stop();
+  }
+});
+
+test('says what was not moved, and offers no bin to a reader', async () => {
+  const data = join(folder, 'unwritable');
+  mkdirSync(data);
+  writeFileSync(join(data, 'Trash'), 'no folder');
+  const server = await exploreWith({ XDG_DATA_HOME: data });
+  let page = await openPage(browser, server.url);
+  const chosen = await rejectSome(page, 3);
+  await page.getByRole('button', { name: 'Move 3 to the bin' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Move to the bin' }).click();
+  await page.getByRole('alert').getByText(`the trash folder '${join(data, 'Trash')}' cannot be written`).waitFor();
+  assert.ok(chosen.every(({ path }) => existsSync(path)));
+  await page.context().close();
+  await server.stop();
+  const reader = await explore(pictures, '--port', '0', '--readonly');
+  page = await openPage(browser, reader.url);
+  await view(page, 'Wall');
+  await page.locator('[data-filters]').getByRole('button', { name: /^Rejected/ }).click();
+  await until(async () => / of /.test(await count(page)), () => count(page));
+  assert.equal(await page.getByRole('button', { name: /to the bin/ }).count(), 0);
+  await page.context().close();
+  await reader.stop();
 });

@@ -61,7 +61,7 @@ export interface Manifest {
   search: { text: boolean; image: boolean; like: boolean };
   thumbs: number[];
   /** what the server can do with files */
-  acts: { open: boolean };
+  acts: { open: boolean; trash: boolean };
   image_ext: string | null;
   near: { k: number; file: string } | null;
   columns: ColumnInfo[];
@@ -178,6 +178,24 @@ export async function exportPictures(folder: string, mode: string, choice: Expor
 /** Opens the folder of an image in the file manager of the computer on which the server runs. */
 export async function openFolder(hash: string): Promise<string> {
   return ((await (await post('api/open', JSON.stringify({ hash }))).json()) as { folder: string }).folder;
+}
+
+export interface Moved {
+  /** pictures whose files were all moved, files, and pictures that were not moved */
+  images: number;
+  files: number;
+  failed: number;
+  why: string;
+}
+
+/** Moves the files of rejected pictures to the trash of the system. */
+export async function moveToBin(images: string[]): Promise<Moved> {
+  return (await (await post('api/trash', JSON.stringify({ images }))).json()) as Moved;
+}
+
+/** Moves them back. */
+export async function restoreFromBin(images: string[]): Promise<Moved> {
+  return (await (await post('api/restore', JSON.stringify({ images }))).json()) as Moved;
 }
 
 /** Calls back when the catalog or marks have changed since `revision` was read, and when the connection breaks or is

@@ -58,6 +58,8 @@ static void the_table(void **state)
         {"api/saved", GP_ROUTE_SAVED, GP_METHOD_GET | GP_METHOD_POST, 1 << 20, true},
         {"api/export", GP_ROUTE_EXPORT, GP_METHOD_POST, 8 << 20, true},
         {"api/open", GP_ROUTE_OPEN, GP_METHOD_POST, 1 << 10, false},
+        {"api/trash", GP_ROUTE_TRASH, GP_METHOD_POST, 8 << 20, true},
+        {"api/restore", GP_ROUTE_RESTORE, GP_METHOD_POST, 8 << 20, true},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (kind_of(known[i].address) != known[i].kind) fail_msg("\"%s\"", known[i].address);

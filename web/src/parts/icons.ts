@@ -33,6 +33,7 @@ export const ICONS = {
   swap: '<path d="M2.5 5.5h11M10.5 2.5l3 3-3 3M13.5 10.5h-11M5.5 7.5l-3 3 3 3" />',
   panel: '<rect x="2" y="3" width="12" height="10" rx="1"/><path d="M10 3v10"/>',
   fit: '<path d="M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10"/>',
+  bin: '<path d="M2.500 4.500h11M6 4.500V2.500h4v2M4 4.500l.700 9h6.600l.700-9M6.700 7v4M9.300 7v4"/>',
   box: '<rect x="2.5" y="3" width="11" height="10" rx="1" stroke-dasharray="2.2 1.8"/>',
   image: '<rect x="2" y="3" width="12" height="10" rx="1"/><circle cx="5.5" cy="6.3" r="1"/><path d="m2.5 12 3.5-3.5 2.5 2.5 2-2 3 3"/>',
 } as const;

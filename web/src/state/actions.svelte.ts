@@ -216,6 +216,14 @@ export async function copyTable(): Promise<void> {
   await copyText(csv(columns, order.rows, titleOf), `${pictures(order.rows.length)} as CSV`);
 }
 
+/** What "Move to the bin" means on a wall of rejected pictures: the chosen ones, or all that are shown; else nothing. */
+export function rowsForBin(): Uint32Array {
+  const none = new Uint32Array(0);
+  const { flags } = marks;
+  if (!catalog.manifest?.acts.trash || layout.view !== 'wall' || !order.rows.every((row) => flags[row] === -1)) return none;
+  return selection.count ? selection.rowsInOrder() : order.rows;
+}
+
 /** Opens the folder of a picture in the file manager. */
 export async function openFolder(row: number): Promise<void> {
   try {

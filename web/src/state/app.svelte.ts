@@ -14,7 +14,7 @@ import { readAddress, writeAddress, type Place } from './address';
 import { Catalog } from './catalog.svelte';
 import { Comparing } from './comparing.svelte';
 import { Filters, type FilterState } from './filters.svelte';
-import { History, type Step } from './history.svelte';
+import { History, type BinStep, type Step } from './history.svelte';
 import { Layout, BY_SIMILARITY, type View } from './layout.svelte';
 import { Marks } from './marks.svelte';
 import { Order } from './order.svelte';
@@ -176,18 +176,20 @@ export class App {
   /** In Compare, undo goes back only over decisions. Outside Compare, undo goes back only over changes of marks and
    * filters. */
   undo(): void {
+    if (this.moving) return this.report('Files are being moved. Undo when that is done.');
     const inCompare = this.layout.mode === 'compare';
     if (inCompare && this.history.done.at(-1)?.kind !== 'compare') return this.report('No decision to undo. Earlier marks are undone outside of Compare.');
     let step = this.history.undo();
-    while (!inCompare && step?.kind === 'compare' && !step.change) step = this.history.undo();
+    while (step && isEmpty(step, inCompare)) step = this.history.undo();
     this.afterUndo(step, 'undo', 0);
   }
 
   redo(): void {
+    if (this.moving) return this.report('Files are being moved. Redo when that is done.');
     const inCompare = this.layout.mode === 'compare';
     if (inCompare && this.history.undone.at(-1)?.kind !== 'compare') return this.report('No decision to redo.');
     let step = this.history.redo();
-    while (!inCompare && step?.kind === 'compare' && !step.change) step = this.history.redo();
+    while (step && isEmpty(step, inCompare)) step = this.history.redo();
     this.afterUndo(step, 'redo', 1);
   }
 
@@ -200,6 +202,7 @@ export class App {
     if (!step) return this.report(`Nothing to ${what}.`);
     this.knownFilters = { list: this.filters.list, any: this.filters.any };
     if (step.kind === 'filters') return this.report(`Filters ${done}.`);
+    if (step.kind === 'bin') return void this.moveAgain(step, side);
     const rows = step.change?.rows ?? new Uint32Array(0);
     const hidden = rows.filter((row) => !this.filters.mask[row]).length;
     const culled = this.layout.mode === 'cull' ? rows.find((row) => this.selection.cullRows.includes(row)) : undefined;
@@ -208,6 +211,41 @@ export class App {
     const inStacks = rows.filter((row) => this.filters.mask[row] === 1 && this.order.placeOf(row) < 0).length;
     const where = [hidden ? `${hidden.toLocaleString()} of them hidden by filters` : '', inStacks ? `${inStacks.toLocaleString()} of them below the top of a stack` : ''];
     this.report([`${pictures(rows.length)} ${done}`, ...where.filter(Boolean)].join(', ') + '.');
+  }
+
+  // ---------------------------------------------------------------- the bin
+
+  /** files are on their way to the bin or back */
+  moving = $state(false);
+
+  /** Moves the files of rejected pictures to the bin, as one step of undo.  Throws why none was moved. */
+  async moveToBin(hashes: string[]): Promise<void> {
+    const { images, failed, why } = await this.moved(() => api.moveToBin(hashes));
+    if (!images && failed) throw new Error(why);
+    this.history.push({ kind: 'bin', hashes });
+    this.notice = { text: `${pictures(images)} moved to the bin.${notMoved(failed, why)}`, undo: true };
+  }
+
+  /** Undo moves the files back, redo moves them to the bin again. */
+  private async moveAgain(step: BinStep, side: 0 | 1): Promise<void> {
+    try {
+      const { images, failed, why } = await this.moved(() => (side ? api.moveToBin(step.hashes) : api.restoreFromBin(step.hashes)));
+      if (!images) throw new Error(why);
+      this.report(`${pictures(images)} moved ${side ? 'to the bin' : 'back from the bin'}.${notMoved(failed, why)}`);
+    } catch (error) {
+      this.history.takeBack(step, side);
+      this.report(`Nothing was moved: ${(error as Error).message}`);
+    }
+  }
+
+  private async moved(move: () => Promise<api.Moved>): Promise<api.Moved> {
+    this.moving = true;
+    try {
+      await this.marks.confirmed('Nothing was moved.');
+      return await move();
+    } finally {
+      this.moving = false;
+    }
   }
 
   /** The filters of the last step of undo, of Back or of a link. If the filters differ from these, the difference is
@@ -332,6 +370,11 @@ export class App {
     await this.search.run(wanted);
   }
 }
+
+const notMoved = (failed: number, why: string): string => (failed ? ` ${pictures(failed)} could not be moved: ${why}` : '');
+
+/** The step changes nothing now: its pictures are not in the catalog, or it only went on in Compare. */
+const isEmpty = (step: Step, inCompare: boolean): boolean => (step.kind === 'marks' || (step.kind === 'compare' && !inCompare)) && !step.change;
 
 /** The images that Cull shows one by one: the chosen images if there are several, else all shown images. */
 export function cullRowsOf(selection: Selection, order: Order): Uint32Array {

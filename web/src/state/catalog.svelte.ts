@@ -8,8 +8,9 @@ import { numberAt, readColumn, textAt, type Column } from './columns';
 import { HashIndex } from './hash-index';
 import { NO_SLICE, sliceTitle } from './slices';
 
-/** Maps a row of the previous load to its new row; -1 if its image is gone. */
-export type RowMap = (row: number) => number;
+/** Maps a row of the previous load to its new row; -1 if its image is gone. `hash` returns the hash of a row of the
+ * previous load. */
+export type RowMap = ((row: number) => number) & { hash(row: number): string };
 /** Shows a message to the user. */
 export type Report = (message: string) => void;
 
@@ -73,7 +74,7 @@ export class Catalog {
     }
     this.manifest = manifest;
     this.columnsTick++;
-    return (row) => now.rowLike(before, row);
+    return Object.assign((row: number) => now.rowLike(before, row), { hash: (row: number) => before.textOf(row) });
   }
 
   /** True if a running server serves the catalog and accepts changes. */

@@ -2,20 +2,29 @@
 import type { Catalog, RowMap } from './catalog.svelte';
 import { facetOf, type Filters, type FilterState } from './filters.svelte';
 import type { Marks } from './marks.svelte';
-import { moveChange, type Change } from './ratings';
+import { joinChanges, moveChange, type Change } from './ratings';
 import type { Comparison } from './tournament';
 
 export type Step =
-  | { kind: 'marks'; change: Change }
+  | { kind: 'marks'; change: Change | null; away?: KeptChange }
   | { kind: 'filters'; before: FilterState; after: FilterState; at: number }
   /** a decision in Compare: its marks, if there are any, and what is compared before and after */
-  | CompareStep;
+  | CompareStep
+  | BinStep;
 
 export interface CompareStep {
   kind: 'compare';
   change: Change | null;
+  /** marks of pictures that are not in the catalog now, such as those in the bin: they count again when these are back */
+  away?: KeptChange;
   before: Comparison;
   after: Comparison | null;
+}
+
+/** Pictures that went to the bin.  App moves them back and forth, because only the server can. */
+export interface BinStep {
+  kind: 'bin';
+  hashes: string[];
 }
 
 /** A step of undo as the session stores it: with hashes instead of rows. */
@@ -26,6 +35,7 @@ export interface KeptChange {
 }
 export type KeptStep =
   | ({ kind: 'marks' } & KeptChange)
+  | BinStep
   | { kind: 'compare'; change: KeptChange | null; before: Comparison; after: Comparison | null }
   | { kind: 'filters'; before: FilterState; after: FilterState; at: number };
 
@@ -75,7 +85,20 @@ export class History {
     return step;
   }
 
+  /** The step that was just undone (`side` 0) or done again could not be carried out. */
+  takeBack(step: Step, side: 0 | 1): void {
+    if ((side ? this.done : this.undone).at(-1) !== step) return;
+    if (side) {
+      this.done = this.done.slice(0, -1);
+      this.undone = [...this.undone, step];
+    } else {
+      this.undone = this.undone.slice(0, -1);
+      this.done = [...this.done, step];
+    }
+  }
+
   private apply(step: Step, side: 0 | 1): void {
+    if (step.kind === 'bin') return;
     if (step.kind !== 'filters') return step.change ? this.marks.apply(step.change, side) : undefined;
     const to = side ? step.after : step.before;
     this.filters.list = to.list;
@@ -85,10 +108,15 @@ export class History {
   /** Updates the rows in the steps after the catalog was loaded again. */
   move(to: RowMap): void {
     const moved = (step: Step): Step[] => {
+      if (step.kind === 'bin') return [step];
       if (step.kind === 'filters') return [{ ...step, before: moveState(step.before, to), after: moveState(step.after, to) }];
-      const change = step.change && moveChange(step.change, to);
-      if (step.kind === 'compare') return change || !step.change ? [{ ...step, change }] : [];
-      return change ? [{ kind: 'marks', change }] : [];
+      const { change, away } = step;
+      const here = change && moveChange(change, to);
+      const lost = change && here?.rows.length !== change.rows.length ? moveChange(change, (row) => (to(row) < 0 ? row : -1)) : null;
+      const back = away ? this.readChange(away) : null;
+      if (!lost && !back) return [{ ...step, change: here }];
+      const left = [...(lost ? [keptOf(lost, to.hash)] : []), ...(away ? [away] : [])];
+      return [{ ...step, change: here && back ? joinChanges(here, back) : (here ?? back), away: keptWhere(left, (hash) => this.catalog.rowOf(hash) < 0) }];
     };
     this.done = this.done.flatMap(moved);
     this.undone = this.undone.flatMap(moved);
@@ -100,17 +128,15 @@ export class History {
     let left = MAX_KEPT;
     const kept = (step: Step): KeptStep[] => {
       if (step.kind === 'filters') return hasRows(step.before) || hasRows(step.after) ? [] : [step];
-      if ((left -= step.change?.rows.length ?? 1) < 0) return [];
-      if (step.kind === 'compare') return [{ ...step, change: step.change && this.keptChange(step.change) }];
-      return [{ kind: 'marks', ...this.keptChange(step.change) }];
+      if (step.kind === 'bin') return (left -= step.hashes.length) < 0 ? [] : [step];
+      if ((left -= (step.change?.rows.length ?? 1) + (step.away?.hashes.length ?? 0)) < 0) return [];
+      const parts = [...(step.change ? [keptOf(step.change, (row) => this.catalog.hash(row))] : []), ...(step.away ? [step.away] : [])];
+      const change = keptWhere(parts, () => true);
+      if (step.kind === 'compare') return [{ kind: 'compare', change: change ?? null, before: step.before, after: step.after }];
+      return change ? [{ kind: 'marks', ...change }] : [];
     };
     // Stores the newest steps first, so that only the oldest steps are omitted if space is short.
     return { done: this.done.slice().reverse().flatMap(kept).reverse(), undone: this.undone.slice().reverse().flatMap(kept).reverse() };
-  }
-
-  private keptChange({ rows, flags, stars }: Change): KeptChange {
-    const hashes = Array.from(rows, (row) => this.catalog.hash(row));
-    return { hashes, flags: [[...flags[0]], [...flags[1]]], stars: [[...stars[0]], [...stars[1]]] };
   }
 
   private readChange({ hashes, flags, stars }: KeptChange): Change | null {
@@ -124,17 +150,33 @@ export class History {
 
   restore(kept: { done?: KeptStep[]; undone?: KeptStep[] }): void {
     const read = (step: KeptStep): Step[] => {
-      if (step.kind === 'filters') return [step];
-      if (step.kind === 'compare') {
-        const change = step.change && this.readChange(step.change);
-        return change || !step.change ? [{ ...step, change }] : [];
-      }
-      const change = this.readChange(step);
-      return change ? [{ kind: 'marks', change }] : [];
+      if (step.kind === 'filters' || step.kind === 'bin') return [step];
+      const kept = step.kind === 'compare' ? step.change : step;
+      const marks = { change: kept && this.readChange(kept), away: kept ? keptWhere([kept], (hash) => this.catalog.rowOf(hash) < 0) : undefined };
+      return [step.kind === 'compare' ? { ...step, ...marks } : { kind: 'marks', ...marks }];
     };
     this.done = (kept.done ?? []).flatMap(read);
     this.undone = (kept.undone ?? []).flatMap(read);
   }
+}
+
+function keptOf({ rows, flags, stars }: Change, hash: (row: number) => string): KeptChange {
+  return { hashes: Array.from(rows, hash), flags: [[...flags[0]], [...flags[1]]], stars: [[...stars[0]], [...stars[1]]] };
+}
+
+/** The marks of those pictures that `wanted` accepts; undefined: of none. */
+function keptWhere(parts: KeptChange[], wanted: (hash: string) => boolean): KeptChange | undefined {
+  const all: KeptChange = { hashes: [], flags: [[], []], stars: [[], []] };
+  for (const { hashes, flags, stars } of parts)
+    hashes.forEach((hash, i) => {
+      if (!wanted(hash)) return;
+      all.hashes.push(hash);
+      for (const side of [0, 1] as const) {
+        all.flags[side].push(flags[side][i] as number);
+        all.stars[side].push(stars[side][i] as number);
+      }
+    });
+  return all.hashes.length ? all : undefined;
 }
 
 /** Returns the facet that a step changed with a slider or a text field; '': none. */

@@ -4,7 +4,8 @@ import type { Sort } from './filter-sort';
 import { loadSetting, saveSetting } from './storage';
 
 export type View = 'review' | 'wall' | 'map' | 'found' | 'table';
-export type Mode = 'browse' | 'cull' | 'compare' | 'export';
+/** `bin`: the dialog before pictures go to the bin; not part of the address */
+export type Mode = 'browse' | 'cull' | 'compare' | 'export' | 'bin';
 export type PromptOrder = 'closest' | 'clearest' | 'corrected' | 'file';
 export type FoundOrder = 'most above' | 'most pictures';
 /** what is folded to one cell: near copies, or all pictures of a prompt */

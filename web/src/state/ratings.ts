@@ -219,3 +219,10 @@ export function moveChange(change: Change, to: (row: number) => number): Change 
   if (rows.length === 0) return null;
   return { rows, flags: [here(change.flags[0]), here(change.flags[1])], stars: [here(change.stars[0]), here(change.stars[1])] };
 }
+
+/** Both changes, of different rows, as one. */
+export function joinChanges(a: Change, b: Change): Change {
+  const flags = (side: 0 | 1): Int8Array => Int8Array.from([...a.flags[side], ...b.flags[side]]);
+  const stars = (side: 0 | 1): Uint8Array => Uint8Array.from([...a.stars[side], ...b.stars[side]]);
+  return { rows: Uint32Array.from([...a.rows, ...b.rows]), flags: [flags(0), flags(1)], stars: [stars(0), stars(1)] };
+}
