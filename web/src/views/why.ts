@@ -5,8 +5,16 @@ import { NONE } from '../state/columns';
 const PLACES = ['best', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth'];
 export const CLOSE = 3;
 
-/** "second", "11th" */
-export const placeName = (place: number): string => PLACES[place - 1] ?? `${place}th`;
+const ENDINGS = ['th', 'st', 'nd', 'rd'];
+
+/** "second", "11th", "22nd" */
+export function placeName(place: number): string {
+  const teen = Math.floor(place / 10) % 10 === 1;
+  return PLACES[place - 1] ?? `${place}${(teen ? null : ENDINGS[place % 10]) ?? 'th'}`;
+}
+
+/** A difference of two scores: "1.8", or "less than 0.1" where one decimal would show none. */
+export const pointsApart = (difference: number): string => (difference < 0.05 ? 'less than 0.1' : difference.toFixed(1));
 
 /** `reason`: the reason that goldpan stored with its pick, or null. */
 export function whyOf(row: number, reason: string | null): string {
@@ -23,7 +31,7 @@ export function whyOf(row: number, reason: string | null): string {
   const suggested = prompts.suggested(row);
   const others = prompts.suggestion(family);
   const lead = prompts.lead(family);
-  const rank = of === 1 ? 'the only candidate of its prompt' : place === 1 ? `the best score of ${of} for this prompt, by ${lead.toFixed(1)}` : `${placeName(place)} of ${of}, ${(best - score).toFixed(1)} below the best of this prompt`;
+  const rank = of === 1 ? 'the only candidate of its prompt' : place === 1 ? `the best score of ${of} for this prompt, by ${pointsApart(lead)}` : `${placeName(place)} of ${of}, ${pointsApart(best - score)} below the best of this prompt`;
   if (suggested) {
     const close = place === 1 && lead < CLOSE && of > 1 ? ' That is close, so look at both.' : '';
     const why = reason && !(place === 1 && reason.startsWith('picked as the best of')) ? ` ${reason.replace(/\.?$/, '.')}` : '';
@@ -31,7 +39,7 @@ export function whyOf(row: number, reason: string | null): string {
   }
   if (picked && others >= 0) {
     const by = catalog.score(others) - score;
-    return `You picked it. goldpan’s own suggestion scores ${Math.abs(by).toFixed(1)} ${by >= 0 ? 'more' : 'less'}.`;
+    return `You picked it. goldpan’s own suggestion scores ${pointsApart(Math.abs(by))} ${by >= 0 ? 'more' : 'less'}.`;
   }
   if (others < 0) return `goldpan suggests no picture of this prompt. This one is ${rank}.`;
   return `Not suggested: ${rank}.`;
