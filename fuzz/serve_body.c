@@ -39,6 +39,25 @@ static void rate(const char *body, size_t size)
     gp_mem_free(changes);
 }
 
+static void tag(const char *body, size_t size)
+{
+    gp_error err = {0};
+    gp_cat_tagging *changes = NULL;
+    size_t count = 0;
+    if (taken(gp_body_tag(body, size, &changes, &count, &err), &err)) {
+        check(changes && count <= GP_MAX_CHANGES);
+        for (size_t i = 0; i < count; i++) {
+            char *again = NULL; /* a clean tag stays as it is */
+            check(gp_cat_tag_clean(changes[i].tag, strlen(changes[i].tag), &again, NULL) == GP_OK);
+            check(strcmp(again, changes[i].tag) == 0);
+            gp_mem_free(again);
+        }
+    } else {
+        check(!changes);
+    }
+    gp_tag_changes_clear(changes, count);
+}
+
 static void check_text(const char *text, size_t most)
 {
     check(strlen(text) <= most && gp_utf8_valid(text, strlen(text)));
@@ -116,8 +135,8 @@ static void one(const char *body, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const parsers[])(const char *body, size_t size) = {rate, search, saved, export, images, one};
+    static void (*const parsers[])(const char *body, size_t size) = {rate, search, saved, export, images, one, tag};
     if (!size) return 0;
-    parsers[data[0] % 6]((const char *)data + 1, size - 1);
+    parsers[data[0] % 7]((const char *)data + 1, size - 1);
     return 0;
 }

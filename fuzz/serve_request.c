@@ -34,10 +34,12 @@ static void write_address(gp_str *s, const gp_route *r)
     case GP_ROUTE_WORDS: gp_str_printf(s, "data/words/%u.bin", r->number); break;
     case GP_ROUTE_SLICES: gp_str_puts(s, "data/slices.bin"); break;
     case GP_ROUTE_DETAIL: gp_str_printf(s, "data/detail/%u.json", r->number); break;
+    case GP_ROUTE_TAGS: gp_str_puts(s, "data/tags.json"); break;
     case GP_ROUTE_THUMB: gp_str_printf(s, "thumb/%u/%s.jpg", r->number, hash); break;
     case GP_ROUTE_IMAGE: gp_str_printf(s, "image/%s.%s", hash, r->format); break;
     case GP_ROUTE_EVENTS: gp_str_puts(s, "events"); break;
     case GP_ROUTE_RATE: gp_str_puts(s, "api/rate"); break;
+    case GP_ROUTE_TAG: gp_str_puts(s, "api/tag"); break;
     case GP_ROUTE_SEARCH: gp_str_puts(s, "api/search"); break;
     case GP_ROUTE_UPLOAD: gp_str_puts(s, "api/upload"); break;
     case GP_ROUTE_SAVED: gp_str_puts(s, "api/saved"); break;

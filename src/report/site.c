@@ -150,6 +150,15 @@ static gp_status put_details(const site *s, gp_error *err)
     return st;
 }
 
+static gp_status put_tags(const site *s, gp_error *err)
+{
+    gp_str json = GP_STR_INIT;
+    gp_status st = gp_view_write_tags(s->view, s->cat, &json, err);
+    if (st == GP_OK) st = gp_site_folder_put(&s->folder, "data/tags.json", json.data, json.size, err);
+    gp_str_clear(&json);
+    return st;
+}
+
 static gp_status put_manifest(const site *s, uint32_t near_k, gp_error *err)
 {
     static const char *const extensions[] = {NULL, "jpg", "none"}; /* indexed by gp_site_images */
@@ -175,6 +184,7 @@ static gp_status put_data(const site *s, const uint32_t *near, uint32_t near_k, 
     GP_TRY(put_page(s, err));
     GP_TRY(put_columns(s, err));
     GP_TRY(put_details(s, err));
+    GP_TRY(put_tags(s, err));
     if (near) GP_TRY(gp_site_folder_put(&s->folder, "data/near.bin", near, s->n * near_k * sizeof *near, err));
     return put_manifest(s, near ? near_k : 0, err);
 }

@@ -132,3 +132,28 @@ void gp_serve_detail(gp_request *request)
 {
     gp_worker_pool_take(request->server->general_pool, request, write_detail);
 }
+
+static void write_tags(gp_request *request)
+{
+    gp_server *s = request->server;
+    gp_str json = GP_STR_INIT;
+    gp_error err = {0};
+    gp_snapshot *snapshot = requested_snapshot(request);
+    if (snapshot) {
+        pthread_mutex_lock(&s->db_lock);
+        gp_status st = gp_view_write_tags(snapshot->view, s->db, &json, &err);
+        pthread_mutex_unlock(&s->db_lock);
+        gp_snapshot_unref(snapshot);
+        if (st == GP_OK)
+            gp_respond_json(request, &json);
+        else
+            gp_respond_failure(request, &err);
+    }
+    gp_str_clear(&json);
+    gp_request_resume(request);
+}
+
+void gp_serve_tags(gp_request *request)
+{
+    gp_worker_pool_take(request->server->general_pool, request, write_tags);
+}

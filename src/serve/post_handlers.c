@@ -20,14 +20,15 @@ enum { MAX_SENT = 1000 };
 /* ------------------------------------------------------------------ ratings */
 
 /* Fails unless the current snapshot contains all images. */
-static gp_status check_known(gp_server *s, const gp_cat_rating *changes, size_t count, gp_error *err)
+static gp_status check_known(gp_server *s, const gp_hash *first, size_t stride, size_t count, gp_error *err)
 {
     gp_snapshot *snapshot = gp_snapshot_ref(s);
     gp_status st = GP_OK;
     for (size_t i = 0; i < count && st == GP_OK; i++) {
+        const gp_hash *hash = (const void *)((const char *)first + i * stride);
         char hex[33];
-        if (gp_view_find(snapshot->view, &changes[i].hash) != SIZE_MAX) continue;
-        gp_hash_hex(changes[i].hash, hex);
+        if (gp_view_find(snapshot->view, hash) != SIZE_MAX) continue;
+        gp_hash_hex(*hash, hex);
         st = gp_fail(err, GP_ERR_USAGE, "there is no image %s; nothing was changed", hex);
     }
     gp_snapshot_unref(snapshot);
@@ -63,7 +64,7 @@ static gp_status rate_all(gp_server *s, const gp_cat_rating *changes, size_t cou
     gp_rated *rated = NULL;
     gp_status st = GP_OK;
     GP_TRY(gp_alloc((void **)&rated, count, sizeof *rated, "the ratings", err));
-    GP_TRY_GOTO(check_known(s, changes, count, err));
+    GP_TRY_GOTO(check_known(s, &changes->hash, sizeof *changes, count, err));
     pthread_mutex_lock(&s->db_lock);
     st = gp_cat_ratings_put(s->db, changes, count, NULL, err);
     if (st == GP_OK) {
@@ -102,6 +103,68 @@ static void rate(gp_request *request)
 void gp_serve_rate(gp_request *request)
 {
     gp_worker_pool_take(request->server->rating_pool, request, rate);
+}
+
+/* ------------------------------------------------------------------ tags */
+
+static void send_tags(gp_server *s, const gp_cat_tagging *changes, size_t count, uint64_t number)
+{
+    gp_str json = GP_STR_INIT;
+    if (count > MAX_SENT) {
+        atomic_store(&s->stale, true);
+        return;
+    }
+    gp_str_printf(&json, "{\"event\":%llu,\"changes\":[", (unsigned long long)number);
+    for (size_t i = 0; i < count; i++) {
+        char hex[33];
+        gp_hash_hex(changes[i].hash, hex);
+        gp_str_printf(&json, "%s{\"hash\":\"%s\",\"tag\":", i ? "," : "", hex);
+        gp_json_put_string(&json, changes[i].tag);
+        gp_str_printf(&json, ",\"removed\":%s}", changes[i].removed ? "true" : "false");
+    }
+    gp_str_puts(&json, "]}");
+    if (json.failed)
+        atomic_store(&s->stale, true);
+    else if (count)
+        gp_events_send(s->events, "tags", json.data);
+    gp_str_clear(&json);
+}
+
+static gp_status tag_all(gp_server *s, const gp_cat_tagging *changes, size_t count, uint64_t *number, gp_error *err)
+{
+    GP_TRY(check_known(s, &changes->hash, sizeof *changes, count, err));
+    pthread_mutex_lock(&s->db_lock);
+    gp_status st = gp_cat_marks_put(s->db, NULL, 0, changes, count, NULL, err);
+    if (st == GP_OK) {
+        *number = ++s->rating_events;
+        send_tags(s, changes, count, *number);
+    }
+    pthread_mutex_unlock(&s->db_lock);
+    return st;
+}
+
+static void tag(gp_request *request)
+{
+    gp_error err = {0};
+    gp_cat_tagging *changes = NULL;
+    size_t count = 0;
+    uint64_t number = 0;
+    gp_str json = GP_STR_INIT;
+    gp_status st = gp_body_tag(request->body.data, request->body.size, &changes, &count, &err);
+    if (st == GP_OK && count) st = tag_all(request->server, changes, count, &number, &err);
+    if (st == GP_OK) {
+        gp_str_printf(&json, "{\"event\":%llu,\"changed\":%zu}\n", (unsigned long long)number, count);
+        gp_respond_json(request, &json);
+    } else {
+        gp_respond_failure(request, &err);
+    }
+    gp_tag_changes_clear(changes, count);
+    gp_request_resume(request);
+}
+
+void gp_serve_tag(gp_request *request)
+{
+    gp_worker_pool_take(request->server->rating_pool, request, tag);
 }
 
 /* ------------------------------------------------------------------ saved views */

@@ -123,6 +123,55 @@ out:
     return st;
 }
 
+/* ------------------------------------------------------------------ tags */
+
+void gp_tag_changes_clear(gp_cat_tagging *changes, size_t count)
+{
+    for (size_t i = 0; changes && i < count; i++) gp_mem_free((void *)(uintptr_t)changes[i].tag);
+    gp_mem_free(changes);
+}
+
+static gp_status read_tagging(const gp_json *item, gp_cat_tagging *out, gp_error *err)
+{
+    const gp_json *removed = gp_json_get(item, "removed");
+    gp_json_kind kind = gp_json_kind_of(removed);
+    size_t size = 0;
+    char *tag = NULL;
+    const char *text = gp_json_text(gp_json_get(item, "tag"), &size);
+    if (!read_hash(gp_json_get(item, "hash"), &out->hash))
+        return gp_fail(err, GP_ERR_USAGE, "each change must have the \"hash\" of its image");
+    if (!text) return gp_fail(err, GP_ERR_USAGE, "each change must have a \"tag\", a string");
+    if (kind != GP_JSON_NULL && kind != GP_JSON_BOOL)
+        return gp_fail(err, GP_ERR_USAGE, "\"removed\" must be true or false");
+    GP_TRY(gp_cat_tag_clean(text, size, &tag, err));
+    out->tag = tag;
+    out->removed = gp_json_bool(removed, false);
+    return GP_OK;
+}
+
+gp_status gp_body_tag(const char *body, size_t size, gp_cat_tagging **out, size_t *count, gp_error *err)
+{
+    gp_json *root = NULL;
+    gp_cat_tagging *changes = NULL;
+    size_t n = 0, read = 0;
+    GP_TRY(open_object(body, size, &root, err));
+    gp_status st = GP_OK;
+    const gp_json *list = gp_json_get(root, "changes");
+    if (gp_json_kind_of(list) != GP_JSON_ARRAY) GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "\"changes\" must be a list"));
+    n = gp_json_count(list);
+    if (n > GP_MAX_CHANGES)
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "a request must have at most %d changes", GP_MAX_CHANGES));
+    changes = gp_mem_zero(n, sizeof *changes);
+    if (!changes) GP_TRY_GOTO(gp_fail_memory(err, "%zu changes", n));
+    for (; read < n; read++) GP_TRY_GOTO(read_tagging(gp_json_at(list, read), &changes[read], err));
+    *out = changes, *count = n;
+    changes = NULL;
+out:
+    gp_tag_changes_clear(changes, read);
+    gp_json_free(root);
+    return st;
+}
+
 /* ------------------------------------------------------------------ search */
 
 static gp_status read_examples(const gp_json *root, const char *name, gp_search_example *out, size_t *count,

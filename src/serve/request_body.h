@@ -7,7 +7,7 @@
 #include "catalog/catalog.h"
 
 enum {
-    GP_MAX_CHANGES = 100000, /* maximum number of ratings in one request */
+    GP_MAX_CHANGES = 100000, /* maximum number of ratings, or of changes of tags, in one request */
     GP_MAX_ALIKE = 64,       /* maximum number of example images in each of the lists `more` and `less` of a search */
     GP_MAX_WORDS = 4096,     /* maximum bytes of the text of a search */
     GP_MAX_NAME = 100,       /* maximum bytes of the name of a saved view */
@@ -22,6 +22,10 @@ gp_status gp_body_hash(const char *body, size_t size, gp_hash *out, gp_error *er
 
 /* Reads the list "images" of 1 to GP_MAX_EXPORTED hashes. Owned: *out, gp_mem_free. */
 gp_status gp_body_images(const char *body, size_t size, gp_hash **out, size_t *count, gp_error *err);
+
+/* Reads changes of tags into *out [*count], owned: gp_tag_changes_clear. The tags are clean (gp_cat_tag_clean). */
+gp_status gp_body_tag(const char *body, size_t size, gp_cat_tagging **out, size_t *count, gp_error *err);
+void gp_tag_changes_clear(gp_cat_tagging *changes, size_t count);
 
 /* An example image of a search: an image of the catalog, or an upload. */
 typedef struct gp_search_example {

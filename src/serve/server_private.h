@@ -120,10 +120,12 @@ void gp_serve_manifest(gp_request *request); /* data_handlers.c */
 void gp_serve_column(gp_request *request);
 void gp_serve_slices(gp_request *request);
 void gp_serve_detail(gp_request *request);
+void gp_serve_tags(gp_request *request);
 void gp_serve_image(gp_request *request);  /* files.c */
 void gp_serve_thumb(gp_request *request);  /* thumbs.c */
 void gp_serve_events(gp_request *request); /* events.c */
 void gp_serve_rate(gp_request *request);   /* post_handlers.c */
+void gp_serve_tag(gp_request *request);
 void gp_serve_saved(gp_request *request);
 void gp_serve_export(gp_request *request);
 void gp_serve_open(gp_request *request);   /* open_folder.c */
@@ -167,7 +169,7 @@ struct gp_server {
     atomic_bool stopping; /* the server is stopping; no more requests may be suspended */
     atomic_bool stale;    /* build a new snapshot even if the catalog's version is unchanged */
 
-    uint64_t rating_events; /* numbers the changes of ratings; guarded by db_lock */
+    uint64_t rating_events; /* numbers the changes of ratings and tags; guarded by db_lock */
     pthread_mutex_t db_lock;
     gp_catalog *db; /* handle for ratings, saved views and details */
     int64_t db_version;

@@ -54,6 +54,8 @@ gp_status gp_view_write_manifest(const gp_view *view, const gp_view_manifest *ma
 enum { GP_VIEW_SHARD = 64 };
 gp_status gp_view_write_detail(const gp_view *view, gp_catalog *cat, size_t shard, bool short_paths, gp_str *out,
                                gp_error *err);
+/* Writes data/tags.json, read from the catalog: each tag with the rows of the view that have it. */
+gp_status gp_view_write_tags(const gp_view *view, gp_catalog *cat, gp_str *out, gp_error *err);
 /* Returns the text that a site shows for a setting: the file name of an absolute path of any system, else the text
  * itself. */
 const char *gp_view_short(const char *text);

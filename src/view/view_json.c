@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "catalog/catalog.h"
 #include "view/view_private.h"
 #include <stdio.h>
 #include <string.h>
@@ -86,6 +87,7 @@ gp_status gp_view_write_manifest(const gp_view *v, const gp_view_manifest *m, gp
         gp_str_printf(out, ",\n \"slices_file\": \"data/slices.bin%s\"", revision);
     else
         gp_str_puts(out, ",\n \"slices_file\": null");
+    gp_str_printf(out, ", \"tags_file\": \"data/tags.json%s\"", revision);
     gp_str_printf(out, ", \"groups\": %zu, \"failures\": %llu", v->groups, (unsigned long long)v->facts.failures);
     put_member(out, "remark", v->facts.note ? v->facts.note : "");
     gp_str_puts(out, "}\n");
@@ -184,4 +186,42 @@ gp_status gp_view_write_detail(const gp_view *v, gp_catalog *cat, size_t shard, 
     }
     gp_str_puts(out, "]\n");
     return out->failed ? gp_fail_memory(err, "the details of the requested rows") : GP_OK;
+}
+
+/* ------------------------------------------------------------------ tags */
+
+typedef struct tagging {
+    const gp_view *view;
+    gp_str *out;
+    gp_str tag; /* the tag of the last row */
+    bool begun; /* at least one tag was written */
+} tagging;
+
+static bool on_tag(void *user, const char *tag, int64_t image)
+{
+    tagging *t = user;
+    size_t row = gp_view_row_of(t->view, image);
+    if (row == SIZE_MAX) return true; /* the image is not on the disk */
+    bool same = t->begun && t->tag.data && strcmp(t->tag.data, tag) == 0;
+    if (!same) {
+        gp_str_puts(t->out, t->begun ? "]},\n{\"tag\":" : "{\"tag\":");
+        gp_json_put_string(t->out, tag);
+        gp_str_puts(t->out, ",\"rows\":[");
+        gp_str_reset(&t->tag);
+        gp_str_puts(&t->tag, tag);
+        t->begun = true;
+    }
+    gp_str_printf(t->out, same ? ",%zu" : "%zu", row);
+    return !t->out->failed && !t->tag.failed;
+}
+
+gp_status gp_view_write_tags(const gp_view *v, gp_catalog *cat, gp_str *out, gp_error *err)
+{
+    tagging t = {.view = v, .out = out, .tag = GP_STR_INIT};
+    gp_str_puts(out, "{\"tags\":[");
+    gp_status st = gp_cat_tags_visit(cat, on_tag, &t, err);
+    gp_str_puts(out, t.begun ? "]}]}\n" : "]}\n");
+    bool failed = out->failed || t.tag.failed;
+    gp_str_clear(&t.tag);
+    return st == GP_OK && failed ? gp_fail_memory(err, "the tags") : st;
 }

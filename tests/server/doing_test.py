@@ -21,6 +21,47 @@ def ratings(place):
             sql(place, "SELECT lower(hex(i.hash)), r.flag, r.stars FROM ratings r JOIN images i ON i.id = r.image")}
 
 
+def tags(place):
+    return sorted(sql(place, "SELECT lower(hex(i.hash)), t.tag FROM tags t JOIN images i ON i.id = t.image WHERE t.removed = 0"))
+
+
+class Tags(unittest.TestCase):
+    def read(self, server):
+        hashes = server.column("hash")
+        found = server.get("data/tags.json?r=%d" % server.manifest()["revision"]).json()["tags"]
+        return sorted((hashes[row], one["tag"]) for one in found for row in one["rows"])
+
+    def test_are_in_the_catalog_when_answered_and_outlive_a_kill(self):
+        place = served.copy("tagged")
+        with Server(place) as server, Events(server) as page:
+            a, b = server.column("hash")[:2]
+            self.assertEqual(self.read(server), [])
+            answer = server.post("api/tag", {"changes": [{"hash": a, "tag": " at  night"}, {"hash": b, "tag": "castle"}, {"hash": a, "tag": "castle"}]})
+            self.assertEqual((answer.status, answer.json()["changed"]), (200, 3))
+            name, event, _ = page.next()
+            self.assertEqual((name, event["event"]), ("tags", answer.json()["event"]))
+            self.assertEqual(event["changes"][0], {"hash": a, "tag": "at night", "removed": False})
+            self.assertEqual(self.read(server), sorted([(a, "at night"), (b, "castle"), (a, "castle")]))
+            server.post("api/tag", {"changes": [{"hash": a, "tag": "castle", "removed": True}]})
+            server.process.send_signal(signal.SIGKILL)
+            server.process.wait()
+        want = sorted([(a, "at night"), (b, "castle")])
+        self.assertEqual(tags(place), want)
+        with Server(place) as server:
+            self.assertEqual(self.read(server), want)
+
+    def test_are_taken_all_or_none(self):
+        place = served.copy("tags-all-or-none")
+        with Server(place) as server:
+            a, b = server.column("hash")[:2]
+            for wrong in ({"hash": "0" * 32, "tag": "x"}, {"hash": b}, {"hash": b, "tag": ""}, {"hash": b, "tag": "a,b"}, {"hash": b, "tag": "a\x00b"},
+                          {"hash": b, "tag": "x" * 101}, {"hash": b, "tag": 7}, {"hash": b, "tag": "x", "removed": 1}, {"tag": "x"}, 7):
+                answer = server.post("api/tag", {"changes": [{"hash": a, "tag": "x"}, wrong]})
+                self.assertEqual(answer.status, 400, (wrong, answer.body))
+                self.assertTrue(answer.json()["error"])
+            self.assertEqual(tags(place), [])
+
+
 class Ratings(unittest.TestCase):
     def test_are_in_the_catalog_when_answered_and_outlive_a_kill(self):
         place = served.copy("rated")
@@ -77,7 +118,7 @@ class Ratings(unittest.TestCase):
         with Server(place, "--readonly") as server:
             h = server.column("hash")[0]
             self.assertTrue(server.manifest()["readonly"])
-            for address, body in (("api/rate", {"changes": [{"hash": h, "flag": 1}]}), ("api/saved", {"name": "a", "value": {}}),
+            for address, body in (("api/rate", {"changes": [{"hash": h, "flag": 1}]}), ("api/tag", {"changes": [{"hash": h, "tag": "x"}]}), ("api/saved", {"name": "a", "value": {}}),
                                   ("api/export", {"folder": os.path.join(served.folder, "never"), "mode": "copy", "what": "picks"})):
                 answer = server.post(address, body)
                 self.assertEqual((answer.status, "read-only" in answer.json()["error"]), (403, True), address)

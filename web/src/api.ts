@@ -68,6 +68,7 @@ export interface Manifest {
   categories: Category[];
   slices: Slice[];
   slices_file: string | null;
+  tags_file?: string;
   groups: number;
   failures: number;
   remark: string;
@@ -92,6 +93,19 @@ export interface Rating {
   hash: string;
   flag?: number;
   stars?: number;
+}
+
+/** A tag with the rows that have it. */
+export interface TagRows {
+  tag: string;
+  rows: number[];
+}
+
+/** A tag that is added to an image, or removed from it. */
+export interface TagChange {
+  hash: string;
+  tag: string;
+  removed: boolean;
 }
 
 export interface Query {
@@ -149,6 +163,13 @@ export async function rate(changes: Rating[]): Promise<number> {
   return ((await (await post('api/rate', JSON.stringify({ changes }))).json()) as { event: number }).event;
 }
 
+/** Returns the number of the event that tells other pages. */
+export async function postTags(changes: TagChange[]): Promise<number> {
+  return ((await (await post('api/tag', JSON.stringify({ changes }))).json()) as { event: number }).event;
+}
+
+export const readTags = async (file: string): Promise<TagRows[]> => (await json<{ tags: TagRows[] }>(file, { cache: 'no-cache' })).tags;
+
 export async function search(query: Query): Promise<Float32Array> {
   return new Float32Array(await (await post('api/search', JSON.stringify(query))).arrayBuffer());
 }
@@ -203,6 +224,7 @@ export async function restoreFromBin(images: string[]): Promise<Moved> {
 export function listen(revision: number, on: {
   revision(): void;
   ratings(changes: Rating[], event: number): void;
+  tags(changes: TagChange[], event: number): void;
   notice(text: string): void;
   connection(up: boolean): void;
 }): () => void {
@@ -213,6 +235,10 @@ export function listen(revision: number, on: {
     on.ratings(changes, number);
   });
   source.addEventListener('notice', (event) => on.notice((JSON.parse((event as MessageEvent<string>).data) as { text: string }).text));
+  source.addEventListener('tags', (event) => {
+    const { changes, event: number } = JSON.parse((event as MessageEvent<string>).data) as { changes: TagChange[]; event: number };
+    on.tags(changes, number);
+  });
   source.addEventListener('open', () => on.connection(true));
   source.addEventListener('error', () => on.connection(false));
   return () => source.close();

@@ -17,6 +17,7 @@ static gp_error err;
 static gp_cat_rating *changes;
 static size_t count;
 static gp_search_query query;
+static gp_cat_tagging *taggings;
 static char *name, *value;
 static gp_export_request export;
 
@@ -25,6 +26,11 @@ typedef gp_status parser(const char *body, size_t size);
 static inline gp_status rate(const char *body, size_t size)
 {
     return gp_body_rate(body, size, &changes, &count, &err);
+}
+
+static inline gp_status tag(const char *body, size_t size)
+{
+    return gp_body_tag(body, size, &taggings, &count, &err);
 }
 
 static inline gp_status search(const char *body, size_t size)
@@ -42,8 +48,8 @@ static inline gp_status export_(const char *body, size_t size)
     return gp_body_export(body, size, &export, &err);
 }
 
-static parser *const all[] = {rate, search, saved, export_};
-enum { PARSERS = 4 };
+static parser *const all[] = {rate, search, saved, export_, tag};
+enum { PARSERS = 5 };
 
 static inline gp_status bytes(parser *parse, const void *body, size_t size)
 {
@@ -51,7 +57,7 @@ static inline gp_status bytes(parser *parse, const void *body, size_t size)
     assert_non_null(block);
     memcpy(block, body, size);
     memset(&err, 0, sizeof err);
-    changes = NULL, count = 77, name = value = (char *)1;
+    changes = NULL, taggings = NULL, count = 77, name = value = (char *)1;
     gp_status st = parse(block, size);
     free(block);
     return st;
@@ -66,6 +72,7 @@ static inline void right(parser *parse, const char *body)
 static inline void clear(parser *parse)
 {
     if (parse == rate) gp_mem_free(changes);
+    if (parse == tag) gp_tag_changes_clear(taggings, count);
     if (parse == search) gp_search_query_clear(&query);
     if (parse == saved) gp_mem_free(name), gp_mem_free(value);
     if (parse == export_) gp_export_request_clear(&export);

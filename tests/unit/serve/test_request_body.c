@@ -245,7 +245,8 @@ static void memory_may_fail(void **state)
     (void)state;
     static const char *const bodies[PARSERS] = {
         "{\"changes\":[{\"hash\":\"" HASH "\",\"flag\":1}]}", "{\"text\":\"a\",\"more\":[\"u1\"]}",
-        "{\"name\":\"a\",\"value\":{\"b\":[1,2]}}", "{\"folder\":\"a\",\"what\":\"images\",\"images\":[\"" HASH "\"]}"};
+        "{\"name\":\"a\",\"value\":{\"b\":[1,2]}}", "{\"folder\":\"a\",\"what\":\"images\",\"images\":[\"" HASH "\"]}",
+        "{\"changes\":[{\"hash\":\"" HASH "\",\"tag\":\"a\"}]}"};
     for (int p = 0; p < PARSERS; p++) {
         int64_t live = gp_mem_live();
         gp_mem_fail_at(0);

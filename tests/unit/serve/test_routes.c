@@ -53,6 +53,8 @@ static void the_table(void **state)
         {"image/" HASH ".png", GP_ROUTE_IMAGE, GP_METHOD_GET, 0, false},
         {"events", GP_ROUTE_EVENTS, GP_METHOD_GET, 0, false},
         {"api/rate", GP_ROUTE_RATE, GP_METHOD_POST, 8 << 20, true},
+        {"api/tag", GP_ROUTE_TAG, GP_METHOD_POST, 16 << 20, true},
+        {"data/tags.json", GP_ROUTE_TAGS, GP_METHOD_GET, 0, false},
         {"api/search", GP_ROUTE_SEARCH, GP_METHOD_POST, 64 << 10, false},
         {"api/upload", GP_ROUTE_UPLOAD, GP_METHOD_POST, 64 << 20, false},
         {"api/saved", GP_ROUTE_SAVED, GP_METHOD_GET | GP_METHOD_POST, 1 << 20, true},

@@ -190,11 +190,51 @@ static void long_wishes(void **state)
     }
 }
 
+/* ------------------------------------------------------------------ tags */
+
+static void tags(void **state)
+{
+    (void)state;
+    right(tag, "{\"changes\":[{\"hash\":\"" HASH "\",\"tag\":\"  at\\n night\"},{\"hash\":\"" OTHER
+               "\",\"tag\":\"cafe\\u0301\",\"removed\":true},{\"hash\":\"" HASH "\",\"tag\":\"x\",\"removed\":null}]}");
+    assert_int_equal(count, 3);
+    assert_hash(&taggings[0].hash, HASH);
+    assert_string_equal(taggings[0].tag, "at night");
+    assert_true(!taggings[0].removed && taggings[1].removed && !taggings[2].removed);
+    assert_string_equal(taggings[1].tag, "caf\xc3\xa9");
+    clear(tag);
+    right(tag, "{\"changes\":[]}");
+    assert_int_equal(count, 0);
+    clear(tag);
+}
+
+static void wrong_tags(void **state)
+{
+    (void)state;
+    char body[2000];
+    static const char *const texts[] = {"null", "1",       "\"\"",         "\" \"",      "[]",
+                                        "{}",   "\"a,b\"", "\"a\\u0000\"", "\"\\u001b\""};
+    WRONG(tag, "{}", "{\"changes\":{}}", "{\"changes\":[1]}", "{\"changes\":[{}]}", "{\"changes\":[{\"tag\":\"x\"}]}",
+          "{\"changes\":[{\"hash\":\"" HASH "\"}]}",
+          "{\"changes\":[{\"hash\":\"" HASH "\",\"tag\":\"x\",\"removed\":1}]}",
+          "{\"changes\":[{\"hash\":\"" HASH "\",\"tag\":\"x\"},{\"hash\":\"" HASH "\",\"tag\":\"\"}]}");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        snprintf(body, sizeof body, "{\"changes\":[{\"hash\":\"" HASH "\",\"tag\":%s}]}", texts[i]);
+        wrong(tag, body);
+    }
+    snprintf(body, sizeof body, "{\"changes\":[{\"hash\":\"" HASH "\",\"tag\":\"%0101d\"}]}", 7);
+    wrong(tag, body);
+    char *most = list_of("changes", "{\"hash\":\"" HASH "\",\"tag\":\"x\"}", GP_MAX_CHANGES + 1);
+    wrong(tag, most);
+    gp_mem_free(most);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ratings), cmocka_unit_test(wrong_ratings), cmocka_unit_test(too_many_ratings),
-        cmocka_unit_test(wishes),  cmocka_unit_test(wrong_wishes),  cmocka_unit_test(long_wishes),
+        cmocka_unit_test(ratings),      cmocka_unit_test(wrong_ratings),    cmocka_unit_test(tags),
+        cmocka_unit_test(wrong_tags),   cmocka_unit_test(too_many_ratings), cmocka_unit_test(wishes),
+        cmocka_unit_test(wrong_wishes), cmocka_unit_test(long_wishes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@ import { csv } from './csv';
 import type { Marking } from './ratings';
 import { tableColumns, tableOrder, titleOf } from './titles';
 
-export const { catalog, comparing, filters, layout, marks, order, prompts, search, selection, session, stacks, views } = app;
+export const { catalog, comparing, filters, layout, marks, order, prompts, search, selection, session, stacks, tags, views } = app;
 export { app, history, pictures };
 
 /** The current view or mode handles a key before the page does. Returns true if it handled the key. */
@@ -38,6 +38,15 @@ function markTarget(marking: Marking, verb: string, goesOn: boolean): void {
 
 export const flagTarget = (flag: number): void => markTarget({ flag }, VERBS[flag] ?? 'marked', flag !== 0);
 export const starTarget = (stars: number): void => markTarget({ stars }, stars ? `given ${stars} ${stars === 1 ? 'star' : 'stars'}` : 'left without stars', true);
+
+/** Opens the field for tags: of the chosen pictures that are shown, or of the current one. */
+export function startTagging(): void {
+  if (unseen()) return;
+  if (!marks.writable) return app.report('This catalog is open read-only. Tags cannot be changed.');
+  const rows = target();
+  if (rows.length === 0) return app.report('No picture is current. Press an arrow key or click a picture.');
+  layout.tagging = Array.from(rows, (row) => catalog.hash(row));
+}
 
 /** Toggles the flag of one picture. The buttons of the picture call this function. */
 export function toggleFlag(row: number, flag: number): void {
@@ -135,6 +144,7 @@ export function keepSuggestion(row = selection.current): void {
 
 export function back(): void {
   if (layout.rejecting) layout.rejecting = null;
+  else if (layout.tagging) layout.tagging = null;
   else if (layout.help) layout.help = false;
   else if (layout.mode !== 'browse') layout.mode = 'browse';
   else selection.clear();

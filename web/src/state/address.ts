@@ -59,6 +59,8 @@ function writeFilter(params: URLSearchParams, filter: Filter, keep: (filter: Ext
       return put('prompt', filter.text);
     case 'values':
       return filter.values.forEach((value) => put(`values.${filter.column}`, value));
+    case 'tags':
+      return filter.values.forEach((value) => put('tag', value));
     case 'contains':
       return put(`contains.${filter.column}`, filter.text);
     case 'range':
@@ -112,7 +114,11 @@ function readFilter(list: Filter[], key: string, value: string, find: (key: stri
     const least = number(value);
     if (least !== null) list.push({ kind, least, ...not });
   } else if (kind === 'prompt' && value) list.push({ kind: 'words', text: value, ...not });
-  else if (kind === 'values' && column) {
+  else if (kind === 'tag') {
+    const same = list.find((one) => one.kind === 'tags');
+    if (same?.kind === 'tags') same.values.push(value);
+    else list.push({ kind: 'tags', values: [value], ...not });
+  } else if (kind === 'values' && column) {
     const same = list.find((one) => one.kind === 'values' && one.column === column);
     if (same?.kind === 'values') same.values.push(value);
     else list.push({ kind, column, values: [value], ...not });

@@ -24,6 +24,7 @@ import { Search } from './search.svelte';
 import { Selection } from './selection.svelte';
 import { Session } from './session';
 import { Stacks } from './stacks.svelte';
+import { Tags } from './tags.svelte';
 import { SavedViews } from './views.svelte';
 
 export const pictures = (n: number): string => `${n.toLocaleString()} ${n === 1 ? 'picture' : 'pictures'}`;
@@ -54,13 +55,14 @@ export class App {
   readonly layout = new Layout();
   readonly catalog = new Catalog(this.report);
   readonly marks = new Marks(this.catalog, this.report);
+  readonly tags = new Tags(this.catalog, this.report);
   readonly search = new Search(this.catalog, this.layout, this.report);
   readonly filters = new Filters(this.catalog, this.marks, this.search);
   readonly prompts = new Prompts(this.catalog, this.marks);
   readonly stacks = new Stacks(this.catalog, this.marks, this.prompts, this.layout);
   readonly order = new Order(this.catalog, this.marks, this.filters, this.search, this.layout, this.prompts, this.stacks);
   readonly selection = new Selection(this.catalog, this.order);
-  readonly history = new History(this.catalog, this.marks, this.filters);
+  readonly history = new History(this.catalog, this.marks, this.tags, this.filters);
   readonly comparing = new Comparing(this, (rows, marking, verb) => this.change(rows, marking, verb), this.report, () => (this.notice = null));
   readonly session = new Session(this.catalog, this.selection, this.history, this.comparing, this.stacks);
   readonly views = new SavedViews(this.catalog, this.session, this.report);
@@ -94,6 +96,7 @@ export class App {
       revision: () => void this.reload(),
       ratings: (changes, event) => this.marks.onRatings(changes, event),
       notice: this.report,
+      tags: (changes, event) => this.tags.onTags(changes, event),
       connection: (up) => void this.onConnection(up),
     });
   }
@@ -112,6 +115,7 @@ export class App {
     }
     this.connected = false;
     this.marks.suspect(() => this.verify());
+    this.tags.suspect(() => this.verify());
     // The browser reconnects by itself only after some kinds of failure, so the page also tries.
     clearTimeout(this.retry);
     this.retry = window.setTimeout(() => this.reconnect(), RETRY);
@@ -128,10 +132,12 @@ export class App {
   /** All stores change in one step after the last await, so that no view mixes rows of two loads. */
   private async load(also: string[] = []): Promise<void> {
     this.marks.beginReading();
+    this.tags.beginReading();
     const loaded = await this.catalog.read(also);
     const before = this.catalog.count;
     const to = this.catalog.replace(loaded);
     this.marks.load();
+    this.tags.load(loaded.tags);
     this.history.move(to);
     this.filters.move(to);
     this.knownFilters = this.filters.state;
@@ -162,6 +168,16 @@ export class App {
   mark(rows: ArrayLike<number> & Iterable<number>, marking: Marking | ((row: number) => Marking), verb = 'marked'): void {
     const change = this.change(rows, typeof marking === 'function' ? marking : () => marking, verb);
     if (change) this.history.push({ kind: 'marks', change });
+  }
+
+  /** Adds a tag to rows, or removes it from them, as one step of undo. */
+  tag(rows: ArrayLike<number> & Iterable<number>, tag: string, removed = false): void {
+    if (!this.marks.writable) return this.report('This catalog is open read-only. Your tag is not saved.');
+    const change = this.tags.set(rows, tag, removed);
+    if (!change) return;
+    this.history.push({ kind: 'tags', ...change });
+    const n = change.hashes.length;
+    this.notice = n > 1 ? { text: `“${tag}” ${removed ? 'removed from' : 'added to'} ${pictures(n)}.`, undo: true } : null;
   }
 
   /** Marks rows and shows a notice, without a step of undo. */
@@ -203,7 +219,7 @@ export class App {
     this.knownFilters = { list: this.filters.list, any: this.filters.any };
     if (step.kind === 'filters') return this.report(`Filters ${done}.`);
     if (step.kind === 'bin') return void this.moveAgain(step, side);
-    const rows = step.change?.rows ?? new Uint32Array(0);
+    const rows = step.kind === 'tags' ? Uint32Array.from(step.hashes.map((hash) => this.catalog.rowOf(hash)).filter((row) => row >= 0)) : (step.change?.rows ?? new Uint32Array(0));
     const hidden = rows.filter((row) => !this.filters.mask[row]).length;
     const culled = this.layout.mode === 'cull' ? rows.find((row) => this.selection.cullRows.includes(row)) : undefined;
     const shown = culled ?? rows.find((row) => this.filters.mask[row] === 1);
@@ -385,4 +401,4 @@ export function cullRowsOf(selection: Selection, order: Order): Uint32Array {
 }
 
 export const app = new App();
-export const { catalog, filters, history, layout, marks, order, prompts, search, selection, session, stacks, views } = app;
+export const { catalog, filters, history, layout, marks, order, prompts, search, selection, session, stacks, tags, views } = app;

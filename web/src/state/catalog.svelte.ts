@@ -7,6 +7,7 @@ import * as api from '../api';
 import { numberAt, readColumn, textAt, type Column } from './columns';
 import { HashIndex } from './hash-index';
 import { NO_SLICE, sliceTitle } from './slices';
+import { TAGS } from './tag-sets';
 
 /** Maps a row of the previous load to its new row; -1 if its image is gone. `hash` returns the hash of a row of the
  * previous load. */
@@ -18,6 +19,7 @@ interface Loaded {
   manifest: api.Manifest;
   columns: (Column | undefined)[];
   slices: ArrayBuffer | null;
+  tags: api.TagRows[];
 }
 
 /** Columns that the page needs before it can show anything. */
@@ -48,14 +50,15 @@ export class Catalog {
    * step can fail, so a failed load changes nothing. */
   async read(also: string[] = []): Promise<Loaded> {
     const given = await api.readManifest();
-    const manifest = { ...given, slices: given.slices.map((slice) => ({ ...slice, title: sliceTitle(slice) })) };
-    const names = [...new Set([...FIRST, ...also, ...this.columns.keys()])];
+    const manifest = { ...given, columns: [...given.columns, TAGS], slices: given.slices.map((slice) => ({ ...slice, title: sliceTitle(slice) })) };
+    const names = [...new Set([...FIRST, ...also, ...this.columns.keys()])].filter((name) => name !== TAGS.name);
     const infos = names.map((name) => manifest.columns.find((c) => c.name === name));
-    const [columns, slices] = await Promise.all([
+    const [columns, slices, tags] = await Promise.all([
       Promise.all(infos.map((info) => (info ? readColumn(info) : undefined))),
       manifest.slices_file ? api.bytes(manifest.slices_file) : null,
+      manifest.tags_file ? api.readTags(manifest.tags_file) : [],
     ]);
-    return { manifest, columns, slices };
+    return { manifest, columns, slices, tags };
   }
 
   replace({ manifest, columns, slices }: Loaded): RowMap {
@@ -108,12 +111,18 @@ export class Catalog {
     return this.columns.get(name);
   }
 
+  /** Replaces a column that the page itself makes. */
+  put(column: Column): void {
+    this.columns.set(column.info.name, column);
+    this.columnsTick++;
+  }
+
   need(name: string): Promise<Column | undefined> {
     const loaded = this.columns.get(name);
     if (loaded) return Promise.resolve(loaded);
     let pending = this.pending.get(name);
     if (!pending) {
-      const info = this.manifest?.columns.find((c) => c.name === name);
+      const info = this.manifest?.columns.find((c) => c.name === name && c !== TAGS);
       if (!info) return Promise.resolve(undefined);
       pending = readColumn(info).then(
         (column) => {

@@ -46,6 +46,22 @@ export class TextTable {
   }
 }
 
+/** A text table of these texts. */
+export function textTableOf(texts: string[]): TextTable {
+  const encoded = texts.map((text) => new TextEncoder().encode(text));
+  const size = encoded.reduce((sum, bytes) => sum + bytes.length, 0);
+  const buffer = new ArrayBuffer(8 + 4 * texts.length + size);
+  const head = new Uint32Array(buffer, 0, texts.length + 2);
+  const bytes = new Uint8Array(buffer, 8 + 4 * texts.length);
+  head[0] = texts.length;
+  let end = 0;
+  encoded.forEach((one, i) => {
+    bytes.set(one, end);
+    head[i + 2] = end += one.length;
+  });
+  return new TextTable(buffer);
+}
+
 export type Numbers = Float32Array | Float64Array | Uint32Array | Uint8Array | Int8Array;
 
 export interface Column {

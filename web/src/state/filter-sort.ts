@@ -1,6 +1,7 @@
 // Filtering, sorting and grouping of rows: pure functions over columns.
 import type { Column, TextTable } from './columns';
 import { isCode, isNumeric, NONE, numberAt } from './columns';
+import { splitTags } from './tag-sets';
 
 export type Mark = 'undecided' | 'picked' | 'rejected' | 'suggested';
 
@@ -15,6 +16,8 @@ export type Filter = { not?: boolean } & (
   | { kind: 'range'; column: string; low: number | null; high: number | null }
   /** the text of a cell contains `text`, ignoring case */
   | { kind: 'contains'; column: string; text: string }
+  /** at least one of the tags `values`; '' stands for no tag */
+  | { kind: 'tags'; values: string[] }
   /** members of the slice with this id in the manifest */
   | { kind: 'slice'; id: number }
   /** rows that the user selected */
@@ -96,6 +99,11 @@ function testOf(filter: Filter, source: Source): ((row: number) => boolean) | nu
     case 'values': {
       const column = source.column(filter.column);
       return column ? valueTest(column, filter.values) : null;
+    }
+    case 'tags': {
+      const column = source.column('tags');
+      const wanted = new Set(filter.values);
+      return column?.words ? textTest(column, (text) => (text ? splitTags(text).some((tag) => wanted.has(tag)) : wanted.has(''))) : null;
     }
     case 'range': {
       const column = source.column(filter.column);

@@ -100,6 +100,7 @@ export class Filters {
     this.watchesMarks(filter);
     if (filter.kind === 'like') return [manifest, this.search.similarity];
     if ('column' in filter) return [manifest, this.catalog.lookup(filter.column)];
+    if (filter.kind === 'tags') return [manifest, this.catalog.lookup('tags')];
     if (filter.kind === 'mark' && filter.mark === 'suggested') return [manifest, this.catalog.lookup('picked')];
     return [manifest];
   }
@@ -193,15 +194,19 @@ export class Filters {
         return { name: filter.title, value: `${not}${filter.rows.length.toLocaleString()} pictures` };
       case 'like':
         return { name: 'Likeness', value: `${not}${filter.least.toFixed(2)} or more` };
+      case 'tags':
+        return { name: 'Tag', value: not + joinValues(filter.values) };
       case 'range':
         return { name: title(filter.column), value: describeRange(filter) };
-      case 'values': {
-        const names = filter.values.map((value) => (filter.column === 'category' ? withCommas(value) : value) || 'none');
-        const joined = names.length > 3 ? `${names.slice(0, 2).join(' or ')} or ${names.length - 2} more` : names.join(' or ');
-        return { name: title(filter.column), value: not + joined };
-      }
+      case 'values':
+        return { name: title(filter.column), value: not + joinValues(filter.column === 'category' ? filter.values.map(withCommas) : filter.values) };
     }
   }
+}
+
+function joinValues(values: string[]): string {
+  const names = values.map((value) => value || 'none');
+  return names.length > 3 ? `${names.slice(0, 2).join(' or ')} or ${names.length - 2} more` : names.join(' or ');
 }
 
 function describeRange({ column, low, high, not }: Extract<Filter, { kind: 'range' }>): string {

@@ -3,10 +3,12 @@ import type { Catalog, RowMap } from './catalog.svelte';
 import { facetOf, type Filters, type FilterState } from './filters.svelte';
 import type { Marks } from './marks.svelte';
 import { joinChanges, moveChange, type Change } from './ratings';
+import type { Tagging, Tags } from './tags.svelte';
 import type { Comparison } from './tournament';
 
 export type Step =
   | { kind: 'marks'; change: Change | null; away?: KeptChange }
+  | ({ kind: 'tags' } & Tagging)
   | { kind: 'filters'; before: FilterState; after: FilterState; at: number }
   /** a decision in Compare: its marks, if there are any, and what is compared before and after */
   | CompareStep
@@ -36,6 +38,7 @@ export interface KeptChange {
 export type KeptStep =
   | ({ kind: 'marks' } & KeptChange)
   | BinStep
+  | ({ kind: 'tags' } & Tagging)
   | { kind: 'compare'; change: KeptChange | null; before: Comparison; after: Comparison | null }
   | { kind: 'filters'; before: FilterState; after: FilterState; at: number };
 
@@ -50,11 +53,13 @@ export class History {
   undone = $state.raw<Step[]>([]);
   private readonly catalog: Catalog;
   private readonly marks: Marks;
+  private readonly tags: Tags;
   private readonly filters: Filters;
 
-  constructor(catalog: Catalog, marks: Marks, filters: Filters) {
+  constructor(catalog: Catalog, marks: Marks, tags: Tags, filters: Filters) {
     this.catalog = catalog;
     this.marks = marks;
+    this.tags = tags;
     this.filters = filters;
   }
 
@@ -99,6 +104,7 @@ export class History {
 
   private apply(step: Step, side: 0 | 1): void {
     if (step.kind === 'bin') return;
+    if (step.kind === 'tags') return this.tags.apply(step, side);
     if (step.kind !== 'filters') return step.change ? this.marks.apply(step.change, side) : undefined;
     const to = side ? step.after : step.before;
     this.filters.list = to.list;
@@ -108,7 +114,7 @@ export class History {
   /** Updates the rows in the steps after the catalog was loaded again. */
   move(to: RowMap): void {
     const moved = (step: Step): Step[] => {
-      if (step.kind === 'bin') return [step];
+      if (step.kind === 'bin' || step.kind === 'tags') return [step];
       if (step.kind === 'filters') return [{ ...step, before: moveState(step.before, to), after: moveState(step.after, to) }];
       const { change, away } = step;
       const here = change && moveChange(change, to);
@@ -128,7 +134,7 @@ export class History {
     let left = MAX_KEPT;
     const kept = (step: Step): KeptStep[] => {
       if (step.kind === 'filters') return hasRows(step.before) || hasRows(step.after) ? [] : [step];
-      if (step.kind === 'bin') return (left -= step.hashes.length) < 0 ? [] : [step];
+      if (step.kind === 'bin' || step.kind === 'tags') return (left -= step.hashes.length) < 0 ? [] : [step];
       if ((left -= (step.change?.rows.length ?? 1) + (step.away?.hashes.length ?? 0)) < 0) return [];
       const parts = [...(step.change ? [keptOf(step.change, (row) => this.catalog.hash(row))] : []), ...(step.away ? [step.away] : [])];
       const change = keptWhere(parts, () => true);
@@ -150,7 +156,7 @@ export class History {
 
   restore(kept: { done?: KeptStep[]; undone?: KeptStep[] }): void {
     const read = (step: KeptStep): Step[] => {
-      if (step.kind === 'filters' || step.kind === 'bin') return [step];
+      if (step.kind === 'filters' || step.kind === 'bin' || step.kind === 'tags') return [step];
       const kept = step.kind === 'compare' ? step.change : step;
       const marks = { change: kept && this.readChange(kept), away: kept ? keptWhere([kept], (hash) => this.catalog.rowOf(hash) < 0) : undefined };
       return [step.kind === 'compare' ? { ...step, ...marks } : { kind: 'marks', ...marks }];

@@ -27,6 +27,7 @@ export const KEYS: Key[] = [
   onPictures('Marks', 'U', ['u'], 'remove the pick or reject', () => actions.flagTarget(0)),
   ...[1, 2, 3, 4, 5].map((n) => onPictures('Marks', n === 1 ? '1 … 5' : '', [String(n)], 'stars', () => actions.starTarget(n))),
   onPictures('Marks', '0', ['0'], 'no stars', () => actions.starTarget(0)),
+  onPictures('Marks', 'T', ['t'], 'tags', () => actions.startTagging()),
   onPictures('Marks', 'K', ['k'], 'keep goldpan’s suggestion, go to the next undecided prompt', () => actions.keepSuggestion()),
   everywhere('Marks', 'Ctrl Z', ['ctrl+z', 'meta+z'], 'undo', () => app.undo()),
   everywhere('Marks', 'Ctrl Shift Z', ['ctrl+shift+z', 'ctrl+y', 'meta+shift+z'], 'redo', () => app.redo()),

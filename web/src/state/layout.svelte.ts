@@ -106,6 +106,8 @@ export class Layout implements LayoutSettings {
   mapView = $state.raw<{ cx: number; cy: number; zoom: number } | null>(null);
   /** pictures of a stack of which all but one may be rejected: they are shown in a dialog */
   rejecting = $state.raw<Uint32Array | null>(null);
+  /** hashes of the pictures whose tags are edited; null: none */
+  tagging = $state.raw<string[] | null>(null);
   dark = $state(true);
 
   theme = $state(DEFAULTS.theme);

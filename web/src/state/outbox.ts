@@ -4,50 +4,52 @@ import type { Rating } from '../api';
 
 type Store = Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>;
 
-export class Outbox {
-  private readonly waiting = new Map<string, Rating>();
+export class Outbox<T extends { hash: string } = Rating> {
+  private readonly waiting = new Map<string, T>();
   private readonly prefix: string;
   private readonly key: string;
   private readonly store: Store;
+  private readonly keyOf: (change: T) => string;
 
-  /** `name`: the catalog.  Each page has its own key, so that two pages do not overwrite each other's ratings. */
-  constructor(name: string, store: Store) {
+  /** `name`: the catalog.  `keyOf`: a later change with the same key replaces an earlier one.  Each page has its own key, so that two pages do not overwrite each other's ratings. */
+  constructor(name: string, store: Store, keyOf: (change: T) => string = ({ hash }) => hash) {
     this.prefix = `goldpan:outbox:${name}:`;
     this.key = this.prefix + crypto.randomUUID();
     this.store = store;
+    this.keyOf = keyOf;
   }
 
   get size(): number {
     return this.waiting.size;
   }
 
-  put(ratings: Rating[]): void {
-    for (const rating of ratings) this.waiting.set(rating.hash, rating);
+  put(ratings: T[]): void {
+    for (const rating of ratings) this.waiting.set(this.keyOf(rating), rating);
     this.keep();
   }
 
   /** Removes `ratings`, which the server has confirmed. Ratings that have changed since they were sent stay. */
-  done(ratings: Rating[]): void {
-    for (const rating of ratings) if (this.waiting.get(rating.hash) === rating) this.waiting.delete(rating.hash);
+  done(ratings: T[]): void {
+    for (const rating of ratings) if (this.waiting.get(this.keyOf(rating)) === rating) this.waiting.delete(this.keyOf(rating));
     this.keep();
   }
 
   /** Returns all ratings of this page that the server has not confirmed. */
-  all(): Rating[] {
+  all(): T[] {
     return [...this.waiting.values()];
   }
 
   /** Takes over the ratings that earlier pages left, for images that `known` accepts. */
-  takeOver(known: (hash: string) => boolean): Rating[] {
+  takeOver(known: (hash: string) => boolean): T[] {
     const keys: string[] = [];
     for (let i = 0; i < this.store.length; i++) {
       const key = this.store.key(i);
       if (key?.startsWith(this.prefix) && key !== this.key) keys.push(key);
     }
-    const taken: Rating[] = [];
+    const taken: T[] = [];
     for (const key of keys) {
-      const left: Rating[] = [];
-      for (const rating of read(this.store.getItem(key))) (known(rating.hash) ? taken : left).push(rating);
+      const left: T[] = [];
+      for (const rating of read<T>(this.store.getItem(key))) (known(rating.hash) ? taken : left).push(rating);
       if (left.length) this.store.setItem(key, JSON.stringify(left));
       else this.store.removeItem(key);
     }
@@ -65,9 +67,9 @@ export class Outbox {
   }
 }
 
-function read(text: string | null): Rating[] {
+function read<T extends { hash: string }>(text: string | null): T[] {
   try {
-    const list = JSON.parse(text ?? '[]') as Rating[];
+    const list = JSON.parse(text ?? '[]') as T[];
     return Array.isArray(list) ? list.filter((r) => typeof r?.hash === 'string') : [];
   } catch {
     return [];

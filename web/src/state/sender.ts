@@ -1,0 +1,102 @@
+// Sends changes to the server, one request after the other, and decides which events of the server are newer than the
+// changes of this page.  Changes that the server has not confirmed are kept in an outbox.
+import { ErrorResponse } from '../api';
+import { afterFrame } from './frames';
+import type { Outbox } from './outbox';
+import { OtherCatalog } from './ratings';
+
+const BATCH = 20000;
+
+export interface SenderUse<T> {
+  /** identifies what a change is about: a later change with the same key replaces it */
+  keyOf(change: T): string;
+  /** Sends changes. Returns the number of the event. */
+  post(changes: T[]): Promise<number>;
+  /** Applies a change that came from another page. */
+  receive(change: T): void;
+  /** The number of unconfirmed changes, or what `receive` applied, has changed. */
+  changed(): void;
+  failed(why: string): void;
+}
+
+export class Sender<T extends { hash: string }> {
+  private queue: Promise<void> = Promise.resolve();
+  /** by key: the number of changes that the server has not confirmed, and the event number of the last confirmed one */
+  private readonly underWay = new Map<string, number>();
+  private readonly confirmed = new Map<string, number>();
+  /** by key: the last event that arrived while a change of this page was not confirmed yet */
+  private readonly held = new Map<string, { change: T; event: number }>();
+  private readonly outbox: Outbox<T>;
+  private readonly use: SenderUse<T>;
+  suspect = false;
+  verify: () => Promise<void> = () => Promise.resolve();
+
+  constructor(outbox: Outbox<T>, use: SenderUse<T>) {
+    this.outbox = outbox;
+    this.use = use;
+  }
+
+  send(changes: T[]): void {
+    if (changes.length === 0) return;
+    this.outbox.put(changes);
+    for (const change of changes) {
+      const key = this.use.keyOf(change);
+      this.underWay.set(key, (this.underWay.get(key) ?? 0) + 1);
+    }
+    this.queue = this.queue.then(afterFrame).then(() => this.write(changes));
+  }
+
+  /** An event reports a change. An event that is older than a change of this page must not revert this change. */
+  hear(change: T, event: number): void {
+    const key = this.use.keyOf(change);
+    if (this.underWay.get(key)) this.held.set(key, { change, event });
+    else if (event > (this.confirmed.get(key) ?? 0)) this.use.receive(change);
+  }
+
+  /** The catalog was read again: it contains the changes of all events until now. */
+  forgetEvents(): void {
+    this.confirmed.clear();
+    this.held.clear();
+  }
+
+  private confirm(changes: T[], event: number): void {
+    this.outbox.done(changes);
+    for (const change of changes) {
+      const key = this.use.keyOf(change);
+      const left = (this.underWay.get(key) ?? 1) - 1;
+      if (left > 0) {
+        this.underWay.set(key, left);
+        continue;
+      }
+      this.underWay.delete(key);
+      this.confirmed.set(key, event);
+      const held = this.held.get(key);
+      this.held.delete(key);
+      if (held && held.event > event) this.use.receive(held.change);
+    }
+    this.use.changed();
+  }
+
+  private async write(changes: T[]): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        // The server at this address may be another one than the server from which the page was loaded.
+        if (this.suspect) await this.verify();
+        this.suspect = false;
+        let event = 0;
+        for (let from = 0; from < changes.length; from += BATCH) event = await this.use.post(changes.slice(from, from + BATCH));
+        return this.confirm(changes, event);
+      } catch (error) {
+        if (error instanceof OtherCatalog) return; // the outbox keeps the changes for a page of their catalog
+        this.suspect = true;
+        if (error instanceof ErrorResponse && error.status === 400) {
+          // If an image is no longer in the catalog, another attempt would fail too.
+          this.confirm(changes, 0);
+          return this.use.failed(`Not saved: ${error.message}`);
+        }
+        this.use.failed(`Not saved yet: ${(error as Error).message}`);
+        await new Promise((resolve) => setTimeout(resolve, Math.min(10000, 500 * 2 ** attempt)));
+      }
+    }
+  }
+}
