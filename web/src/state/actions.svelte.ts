@@ -6,7 +6,7 @@ import { csv } from './csv';
 import type { Marking } from './ratings';
 import { tableColumns, tableOrder, titleOf } from './titles';
 
-export const { catalog, comparing, filters, layout, marks, order, prompts, search, selection, session, stacks, tags, views } = app;
+export const { arrivals, catalog, comparing, filters, layout, marks, order, prompts, search, selection, session, stacks, tags, views } = app;
 export { app, history, pictures };
 
 /** The current view or mode handles a key before the page does. Returns true if it handled the key. */

@@ -4,13 +4,14 @@
 //   marks      flags and stars                  search     similarity to a query
 //   filters    which images pass                prompts    candidates of each prompt
 //   stacks     images folded to one cell        order      passing images in order
-//   selection  current and chosen images
+//   selection  current and chosen images       arrivals   new images that no view has shown
 //   history    undo and redo                    comparing  what is compared
 //   session    what survives a reload           views      named addresses
 //
 // App creates them, loads the catalog, keeps the address, and does what concerns several stores.
 import * as api from '../api';
 import { readAddress, writeAddress, type Place } from './address';
+import { Arrivals } from './arrivals.svelte';
 import { Catalog } from './catalog.svelte';
 import { Comparing } from './comparing.svelte';
 import { Filters, type FilterState } from './filters.svelte';
@@ -62,6 +63,7 @@ export class App {
   readonly stacks = new Stacks(this.catalog, this.marks, this.prompts, this.layout);
   readonly order = new Order(this.catalog, this.marks, this.filters, this.search, this.layout, this.prompts, this.stacks);
   readonly selection = new Selection(this.catalog, this.order);
+  readonly arrivals = new Arrivals();
   readonly history = new History(this.catalog, this.marks, this.tags, this.filters);
   readonly comparing = new Comparing(this, (rows, marking, verb) => this.change(rows, marking, verb), this.report, () => (this.notice = null));
   readonly session = new Session(this.catalog, this.selection, this.history, this.comparing, this.stacks);
@@ -143,6 +145,7 @@ export class App {
     this.knownFilters = this.filters.state;
     this.selection.move(to);
     this.stacks.move(to);
+    this.arrivals.move(to, before, this.catalog.count);
     this.comparing.move(to, before);
     if (this.layout.mode === 'cull' && this.selection.cullRows.length === 0) this.layout.mode = 'browse';
     const { sort } = this.layout;
