@@ -105,3 +105,173 @@ describe('new pictures', () => {
       }
     });
 });
+
+// ------------------------------------------------------------------------------------------------- sheets on a phone
+
+const narrow = { viewport: { width: 390, height: 844 } };
+const sheet = (page, name) => page.getByRole('dialog', { name, exact: true });
+const more = (page) => page.getByRole('button', { name: 'Order, stacks and more' });
+const focusIn = (page, selector) => page.evaluate((where) => document.activeElement?.closest(where) !== null, selector);
+
+/** Opens the page on a phone. The page must report no error, and no mark is left from an earlier test. */
+const onPhone = (name, run, options = {}) =>
+  it(name, async () => {
+    execFileSync('sqlite3', [join(pictures, '.goldpan/catalog.db'), 'PRAGMA busy_timeout = 5000; DELETE FROM ratings'], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const page = await openPage(browser, server.url, { ...narrow, ...options });
+    try {
+      await run(page);
+      assert.deepEqual(page.wrong, []);
+    } finally {
+      await keepScreenshot(page, `phone ${name}`);
+      await page.context().close();
+    }
+  });
+
+/** Controls of the sheet, or of another part, that are less than 44 pixels high or wide. */
+const tooSmall = (page, part = '.sheet') =>
+  page.evaluate((where) => {
+    const controls = [...document.querySelectorAll(where)].flatMap((one) => [...one.querySelectorAll('button, a, select, input, summary')]);
+    return controls
+      .filter((one) => one.checkVisibility() && !one.matches('.hidden-visually'))
+      .map((one) => one.closest('label') ?? one)
+      .map((one) => ({ text: one.getAttribute('aria-label') ?? one.textContent.trim(), ...one.getBoundingClientRect().toJSON() }))
+      .filter(({ width, height }) => width < 43.5 || height < 43.5)
+      .map(({ text, width, height }) => `${text}: ${Math.round(width)} x ${Math.round(height)}`);
+  }, part);
+
+async function axeFinds(page) {
+  await page.evaluate(readFileSync(axeSource(), 'utf8'));
+  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
+  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`);
+}
+
+/** The sheet is sound: its controls are large, it keeps the focus, and Esc gives the focus back. */
+async function isSound(page, name, opener) {
+  await sheet(page, name).waitFor();
+  assert.ok(await focusIn(page, '.sheet'), `${name}: the focus is not in the sheet`);
+  assert.deepEqual(await tooSmall(page), [], name);
+  await settle(page, 300);
+  await keepScreenshot(page, `phone sheet ${name} ${await page.evaluate(() => document.documentElement.dataset.theme)}`);
+  assert.deepEqual(await axeFinds(page), [], name);
+  for (let i = 0; i < 20; i++) await page.keyboard.press('Tab');
+  assert.ok(await focusIn(page, '.sheet'), `${name}: Tab leaves the sheet`);
+  await page.keyboard.press('Escape');
+  await sheet(page, name).waitFor({ state: 'detached' });
+  await until(() => opener.evaluate((one) => one === document.activeElement), `${name}: the focus does not return`);
+}
+
+const tab = (page, name) => page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name, exact: true }).click();
+
+describe('sheets', () => {
+  for (const colorScheme of ['dark', 'light'])
+    onPhone(
+      `have large controls and keep the focus, ${colorScheme}`,
+      async (page) => {
+        const find = page.getByRole('button', { name: 'Search', exact: true });
+        await find.click();
+        await isSound(page, 'Search', find);
+        for (const name of ['Review', 'Wall', 'Map', 'Found', 'Table']) {
+          await tab(page, name);
+          await more(page).click();
+          await isSound(page, 'What is shown', more(page));
+        }
+        await tab(page, 'Wall');
+        await more(page).click();
+        await page.getByRole('button', { name: 'Facts of the picture' }).click();
+        await sheet(page, 'Facts of the picture').getByText('Scores').waitFor();
+        await isSound(page, 'Facts of the picture', more(page));
+        await page.keyboard.press('e');
+        const facts = page.getByRole('dialog', { name: 'Cull' }).getByRole('button', { name: 'Facts of the picture' });
+        await facts.click();
+        await isSound(page, 'Facts of the picture', facts);
+        await page.keyboard.press('Escape');
+        await page.getByRole('dialog', { name: 'Cull' }).waitFor({ state: 'detached' });
+        assert.deepEqual(await tooSmall(page, '.top'), []);
+      },
+      { colorScheme },
+    );
+
+  onPhone('change order, stacks, size and filters, search, and cull', async (page) => {
+    await tab(page, 'Wall');
+    const across = () => page.evaluate(() => new Set([...document.querySelectorAll('.wall [data-row]')].map((one) => Math.round(one.getBoundingClientRect().left))).size);
+    assert.equal(await across(), 3);
+    await more(page).click();
+    const controls = sheet(page, 'What is shown');
+    await controls.getByLabel('Order', { exact: true }).selectOption('score');
+    await controls.getByLabel('Stacks').selectOption('near');
+    await controls.getByLabel('Size of the pictures').fill('186');
+    await until(() => page.url().includes('sort=-score') && page.url().includes('stacks=near'), () => page.url());
+    // No key acts on what lies below the sheet.
+    await page.keyboard.press('x');
+    await controls.getByRole('button', { name: 'Close' }).click();
+    await until(async () => (await across()) === 2, 'the size does nothing');
+    assert.equal(sql(pictures, 'SELECT count(*) AS n FROM ratings WHERE flag <> 0')[0].n, 0);
+
+    await page.getByRole('button', { name: 'Search', exact: true }).click();
+    await sheet(page, 'Search').getByRole('searchbox').fill('a red car');
+    await page.keyboard.press('Enter');
+    await sheet(page, 'Search').waitFor({ state: 'detached' });
+    await until(() => page.url().includes('find=a+red+car'), () => page.url());
+    await more(page).click();
+    await controls.getByRole('button', { name: 'Clear search' }).click();
+    await until(() => !page.url().includes('find='), () => page.url());
+    await controls.getByRole('button', { name: 'Close' }).click();
+
+    const group = page.getByRole('group', { name: 'Filters', exact: true });
+    await group.getByRole('button', { name: /^Suggested/ }).click();
+    await group.getByRole('button', { name: 'Prompt', exact: true }).click();
+    await page.getByRole('dialog', { name: 'Prompt' }).getByRole('textbox').fill('cat');
+    await page.keyboard.press('Enter');
+    await more(page).click();
+    await controls.getByLabel('All or any of the filters').selectOption('any');
+    await until(() => page.url().includes('any=1'), () => page.url());
+    await controls.getByRole('button', { name: /^Cull/ }).click();
+    await page.getByRole('dialog', { name: 'Cull' }).waitFor();
+    assert.equal(await page.locator('.sheet').count(), 0, 'the sheet stays open over Cull');
+  });
+});
+
+// ------------------------------------------------------------------------------------------------- Compare on a phone
+
+describe('compare', () => {
+  for (const colorScheme of ['dark', 'light'])
+    onPhone(
+      `has stars, what differs, and the rejection of the others, ${colorScheme}`,
+      async (page) => {
+        await page.keyboard.press('c');
+        const dialog = page.getByRole('dialog', { name: 'Compare' });
+        await dialog.waitFor();
+        const large = () => page.evaluate(() => new URLSearchParams(location.hash.replace(/^[^?]*[?]/, '')).getAll('compare'));
+        const stars = (hash) => sql(pictures, `SELECT r.stars FROM ratings r JOIN images i ON i.id = r.image WHERE i.hash = x'${hash}'`)[0]?.stars ?? 0;
+        const [a, b] = await large();
+        await dialog.getByRole('button', { name: 'Stars of B: 0' }).click();
+        const group = dialog.getByRole('group', { name: 'Stars of B' });
+        assert.ok(await group.getByRole('button').first().evaluate((one) => one === document.activeElement), 'the focus is not at the stars');
+        assert.deepEqual(await tooSmall(page, '.cmp'), []);
+        await settle(page, 300);
+        await keepScreenshot(page, `phone compare stars ${colorScheme}`);
+        assert.deepEqual(await axeFinds(page), []);
+        await group.getByRole('button', { name: '4 stars' }).click();
+        await until(() => stars(b) === 4, 'the stars are not saved');
+        assert.equal(stars(a), 0);
+        await dialog.getByRole('button', { name: 'Stars of B: 4' }).click();
+        await page.keyboard.press('Escape');
+        assert.equal(await group.count(), 0, 'Esc does not close the stars');
+        assert.equal(await dialog.count(), 1, 'Esc leaves Compare');
+
+        const differences = dialog.getByRole('button', { name: 'Differences' });
+        await differences.click();
+        await sheet(page, 'What differs').getByText('Seed').waitFor();
+        await isSound(page, 'What differs', differences);
+        await differences.click();
+        await sheet(page, 'What differs').getByLabel('Reject the others').check();
+        await sheet(page, 'What differs').getByRole('button', { name: 'Close' }).click();
+        const family = sql(pictures, `SELECT lower(hex(i.hash)) AS hash, i.id FROM images i JOIN image_prompts p ON p.image = i.id WHERE i.apart IS NULL AND p.prompt = (SELECT prompt FROM image_prompts WHERE image = (SELECT id FROM images WHERE hash = x'${a}'))`);
+        for (let round = 1; round < family.length; round++) await dialog.getByRole('button', { name: /^A is better/ }).click();
+        const flags = () => sql(pictures, 'SELECT lower(hex(i.hash)) AS hash, r.flag FROM ratings r JOIN images i ON i.id = r.image WHERE r.flag <> 0');
+        await until(() => flags().length === family.length, () => JSON.stringify(flags()));
+        assert.deepEqual(flags().filter(({ flag }) => flag > 0).map(({ hash }) => hash), [a]);
+      },
+      { colorScheme },
+    );
+});

@@ -142,10 +142,24 @@ export function keepSuggestion(row = selection.current): void {
   nextUndecided();
 }
 
+/** Narrow windows show the search and the facts in a sheet. */
+const narrow = (): boolean => innerWidth <= 900;
+
+export function startSearch(): void {
+  if (narrow()) layout.sheet = 'search';
+  else document.getElementById('search')?.focus();
+}
+
+export function toggleFacts(): void {
+  if (!narrow()) layout.facts = !layout.facts;
+  else if (layout.mode !== 'compare') layout.sheet = 'facts';
+}
+
 export function back(): void {
   if (layout.rejecting) layout.rejecting = null;
   else if (layout.tagging) layout.tagging = null;
   else if (layout.help) layout.help = false;
+  else if (layout.sheet) layout.sheet = '';
   else if (layout.mode !== 'browse') layout.mode = 'browse';
   else selection.clear();
 }

@@ -4,7 +4,7 @@
 //   marks      flags and stars                  search     similarity to a query
 //   filters    which images pass                prompts    candidates of each prompt
 //   stacks     images folded to one cell        order      passing images in order
-//   selection  current and chosen images       arrivals   new images that no view has shown
+//   selection  current and chosen images        arrivals   new images that no view has shown
 //   history    undo and redo                    comparing  what is compared
 //   session    what survives a reload           views      named addresses
 //

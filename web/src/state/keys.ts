@@ -46,11 +46,11 @@ export const KEYS: Key[] = [
   inViews('Views', 'E, Enter', ['e', 'enter'], 'cull: one picture after the other, large', () => actions.startCull()),
   onPictures('Views', 'C', ['c'], 'compare the chosen pictures, or those of the prompt', () => actions.startCompare()),
   inViews('Views', 'V', ['v'], 'export', () => (layout.mode = 'export')),
-  inViews('Views', '/', ['/'], 'search', () => document.getElementById('search')?.focus()),
+  inViews('Views', '/', ['/'], 'search', () => actions.startSearch()),
   inViews('Views', 'F', ['f'], 'filters', () => document.querySelector<HTMLElement>('[data-filters] button')?.focus()),
   inViews('Views', 'S', ['s'], 'fold near copies (or prompts) to stacks, or unfold them', () => actions.toggleStacks()),
   inViews('Views', 'O', ['o'], 'open the stack in its place, or fold it again', () => actions.toggleStack()),
-  everywhere('Views', 'I', ['i'], 'facts of the picture', () => (layout.facts = !layout.facts)),
+  everywhere('Views', 'I', ['i'], 'facts of the picture', () => actions.toggleFacts()),
   inViews('Views', '+', ['+'], 'larger pictures', () => actions.resize(1.2)),
   inViews('Views', '-', ['-'], 'smaller pictures', () => actions.resize(1 / 1.2)),
   everywhere('Views', '?', ['?'], 'these keys', () => (layout.help = !layout.help)),
@@ -116,13 +116,13 @@ export function onKey(event: KeyboardEvent): void {
   const control = target?.matches('a, button:not([data-row]), summary, input');
   if ((name === 'enter' || name === ' ') && control) return;
   if (layout.help && name !== 'escape' && name !== '?') return;
-  if (layout.rejecting && name !== 'escape') return;
+  if ((layout.rejecting || layout.sheet) && name !== 'escape') return;
   if (layout.mode === 'browse' && !target?.matches('input[type=range], input[type=radio], [role=tab], [role=separator]') && actions.navigation.key?.(event)) {
     event.preventDefault();
     return;
   }
   const steps = name.startsWith('arrow') && target?.matches('input[type=range]');
-  if (layout.mode !== 'browse' && !steps && actions.navigation.mode?.(event)) {
+  if (layout.mode !== 'browse' && !layout.sheet && !steps && actions.navigation.mode?.(event)) {
     event.preventDefault();
     return;
   }

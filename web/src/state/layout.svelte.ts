@@ -6,6 +6,9 @@ import { loadSetting, saveSetting } from './storage';
 export type View = 'review' | 'wall' | 'map' | 'found' | 'table';
 /** `bin`: the dialog before pictures go to the bin; not part of the address */
 export type Mode = 'browse' | 'cull' | 'compare' | 'export' | 'bin';
+/** what a narrow window shows in a sheet: its search, the controls of the status bar, the facts of the picture, or what
+ * differs between two pictures; '': no sheet is open */
+export type SheetName = '' | 'search' | 'controls' | 'facts' | 'differences';
 export type PromptOrder = 'closest' | 'clearest' | 'corrected' | 'file';
 export type FoundOrder = 'most above' | 'most pictures';
 /** what is folded to one cell: near copies, or all pictures of a prompt */
@@ -101,6 +104,7 @@ export class Layout implements LayoutSettings {
   view = $state<View>('review');
   mode = $state<Mode>('browse');
   help = $state(false);
+  sheet = $state<SheetName>('');
   stacks = $state<StackKind>('off');
   /** the part of the map that is in view; null: all of it */
   mapView = $state.raw<{ cx: number; cy: number; zoom: number } | null>(null);
