@@ -36,6 +36,8 @@ export class FakeServer {
   /** the server sends columns only after this promise is fulfilled, with the values they had when they were
    * requested */
   hold: Promise<void> = Promise.resolve();
+  /** the server confirms tags only after this promise is fulfilled */
+  holdTags: Promise<void> = Promise.resolve();
 
   constructor(images: FakeImage[]) {
     this.images = images;
@@ -80,6 +82,7 @@ export class FakeServer {
     }
     if (address.startsWith('words/')) return new Response(textTable(this.prompts));
     const body = init?.body ? (JSON.parse(String(init.body)) as { changes?: Rating[]; text?: string }) : {};
+    if (address === 'api/tag') await this.holdTags;
     if (address === 'api/rate') this.sent.push(...(body.changes ?? []));
     if (address === 'api/search' && body.text === 'bad') return Response.json({ error: 'bad query' }, { status: 400 });
     // The similarity decreases with the id.

@@ -390,6 +390,19 @@ describe('reload', () => {
     await reloading;
     expect([app.marks.flagOf(0), app.marks.flagOf(1), app.marks.starsOf(1)]).toEqual([1, -1, 3]);
   });
+  it('waits for unsent tags before an export', async () => {
+    const app = await start();
+    let confirm = (): void => undefined;
+    server.holdTags = new Promise((resolve) => (confirm = resolve));
+    app.tag([0], 'castle');
+    let waits = true;
+    const confirmed = app.confirmed('Nothing was exported.').then(() => (waits = false));
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    expect([waits, app.unsent]).toEqual([true, 1]);
+    confirm();
+    await confirmed;
+    expect(app.unsent).toBe(0);
+  });
   it('lets a candidate that arrived take part in the rounds', async () => {
     const app = await start();
     const family = app.prompts.of(0);

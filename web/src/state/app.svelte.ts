@@ -232,6 +232,20 @@ export class App {
     this.report([`${pictures(rows.length)} ${done}`, ...where.filter(Boolean)].join(', ') + '.');
   }
 
+  /** the marks, tags among them, that the server has not confirmed yet */
+  get unsent(): number {
+    return this.marks.unsent + this.tags.unsent;
+  }
+
+  /** Waits until the server has confirmed all marks.  Fails after five seconds; `nothing`: what was not done then. */
+  async confirmed(nothing: string): Promise<void> {
+    for (let i = 0; this.unsent > 0; i++) {
+      const n = this.unsent;
+      if (i === 50) throw new Error(`${n.toLocaleString()} ${n === 1 ? 'mark is' : 'marks are'} not saved yet, because goldpan does not respond. ${nothing}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
   // ---------------------------------------------------------------- the bin
 
   /** files are on their way to the bin or back */
@@ -260,7 +274,7 @@ export class App {
   private async moved(move: () => Promise<api.Moved>): Promise<api.Moved> {
     this.moving = true;
     try {
-      await this.marks.confirmed('Nothing was moved.');
+      await this.confirmed('Nothing was moved.');
       return await move();
     } finally {
       this.moving = false;

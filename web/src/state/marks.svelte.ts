@@ -98,14 +98,6 @@ export class Marks {
     return this.outbox?.size ?? 0;
   }
 
-  /** Waits until the server has confirmed all marks.  Fails after five seconds; `nothing`: what was not done then. */
-  async confirmed(nothing: string): Promise<void> {
-    for (let i = 0; this.unsent > 0; i++) {
-      if (i === 50) throw new Error(`${this.unsent.toLocaleString()} marks are not saved yet, because goldpan does not respond. ${nothing}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-
   /** The connection to the server broke: marks are sent again only when `verify` has confirmed that the server has
    * the same catalog. */
   suspect(verify: () => Promise<void>): void {
