@@ -30,6 +30,8 @@ export class Catalog {
   manifest = $state.raw<api.Manifest | null>(null);
   /** increases when columns are loaded or changed */
   columnsTick = $state(0);
+  /** increases when the column of tags changes: what reads other columns does not run again after each tag */
+  private tagsTick = $state(0);
   readonly count = $derived(this.manifest?.count ?? 0);
 
   private readonly columns = new Map<string, Column>();
@@ -99,7 +101,7 @@ export class Catalog {
   /** Returns the column if it is loaded; otherwise requests the column and returns undefined. Reactive callers run
    * again when the column is loaded. */
   lookup(name: string): Column | undefined {
-    void this.columnsTick;
+    void (name === TAGS.name ? this.tagsTick : this.columnsTick);
     const column = this.columns.get(name);
     if (!column) void this.need(name);
     return column;
@@ -111,10 +113,10 @@ export class Catalog {
     return this.columns.get(name);
   }
 
-  /** Replaces a column that the page itself makes. */
-  put(column: Column): void {
-    this.columns.set(column.info.name, column);
-    this.columnsTick++;
+  /** Replaces the column of tags, which the page itself makes. */
+  putTags(column: Column): void {
+    this.columns.set(TAGS.name, column);
+    this.tagsTick++;
   }
 
   need(name: string): Promise<Column | undefined> {

@@ -81,7 +81,7 @@ export class Tags {
 
   private onChange(): void {
     this.tick++;
-    this.catalog.put(this.sets.column());
+    this.catalog.putTags(this.sets.column());
   }
 
   // ---------------------------------------------------------------- reading
