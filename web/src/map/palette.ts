@@ -1,5 +1,5 @@
 // Colours of numbers and of words.  A colour is one little-endian u32, 0xAABBGGRR, as WebGL reads four bytes.
-import { NONE, type TextTable } from '../state/columns';
+import { NONE, type Texts } from '../state/columns';
 import { ticks } from './ticks';
 
 export type Legend =
@@ -73,7 +73,7 @@ export function coloursOfCodes(codes: ArrayLike<number>, count: number, dark: bo
   return { css, order };
 }
 
-export function colourLargest(codes: Uint32Array, texts: TextTable | null, dark: boolean): { rgba: Uint32Array; legend: Legend } {
+export function colourLargest(codes: Uint32Array, texts: Texts | null, dark: boolean): { rgba: Uint32Array; legend: Legend } {
   const { css, order } = coloursOfCodes(codes, texts?.count ?? 0, dark);
   const table = Uint32Array.from(css, packCss);
   const rgba = new Uint32Array(codes.length);

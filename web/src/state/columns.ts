@@ -3,7 +3,18 @@ import { bytes, type ColumnInfo } from '../api';
 
 export const NONE = 0xffffffff;
 
-export class TextTable {
+/** Texts with numbers from 0. */
+export interface Texts {
+  readonly count: number;
+  /** The text; '': there is none. */
+  at(i: number): string;
+  /** Returns an array with 1 for each text that passes `test`. */
+  test(test: (text: string) => boolean): Uint8Array;
+  /** Returns the index of a text, or -1. */
+  indexOf(text: string): number;
+}
+
+export class TextTable implements Texts {
   readonly count: number;
   private readonly offsets: Uint32Array;
   private readonly text: Uint8Array;
@@ -28,7 +39,6 @@ export class TextTable {
     return text;
   }
 
-  /** Returns an array with 1 for each text that passes `test`. */
   test(test: (text: string) => boolean): Uint8Array {
     const found = new Uint8Array(this.count);
     for (let i = 0; i < this.count; i++)
@@ -36,7 +46,6 @@ export class TextTable {
     return found;
   }
 
-  /** Returns the index of a text, or -1. */
   indexOf(text: string): number {
     if (!this.places) {
       this.places = new Map();
@@ -46,29 +55,13 @@ export class TextTable {
   }
 }
 
-/** A text table of these texts. */
-export function textTableOf(texts: string[]): TextTable {
-  const encoded = texts.map((text) => new TextEncoder().encode(text));
-  const size = encoded.reduce((sum, bytes) => sum + bytes.length, 0);
-  const buffer = new ArrayBuffer(8 + 4 * texts.length + size);
-  const head = new Uint32Array(buffer, 0, texts.length + 2);
-  const bytes = new Uint8Array(buffer, 8 + 4 * texts.length);
-  head[0] = texts.length;
-  let end = 0;
-  encoded.forEach((one, i) => {
-    bytes.set(one, end);
-    head[i + 2] = end += one.length;
-  });
-  return new TextTable(buffer);
-}
-
 export type Numbers = Float32Array | Float64Array | Uint32Array | Uint8Array | Int8Array;
 
 export interface Column {
   info: ColumnInfo;
   /** [count]; for type `code`, indices into `words`; empty for type `text` */
   data: Numbers;
-  words: TextTable | null;
+  words: Texts | null;
 }
 
 export const isNumeric = (info: ColumnInfo): boolean =>

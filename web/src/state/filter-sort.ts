@@ -1,5 +1,5 @@
 // Filtering, sorting and grouping of rows: pure functions over columns.
-import type { Column, TextTable } from './columns';
+import type { Column, Texts } from './columns';
 import { isCode, isNumeric, NONE, numberAt } from './columns';
 import { splitTags } from './tag-sets';
 
@@ -56,7 +56,7 @@ const passing = (text: string, { wanted, unwanted }: Words): boolean =>
   wanted.every((one) => text.includes(one)) && !unwanted.some((one) => text.includes(one));
 
 function textTest(column: Column, test: (text: string) => boolean): (row: number) => boolean {
-  const table = column.words as TextTable;
+  const table = column.words as Texts;
   const found = table.test(test);
   if (column.info.type === 'text') return (row) => found[row] === 1;
   const empty = test('');
@@ -102,8 +102,10 @@ function testOf(filter: Filter, source: Source): ((row: number) => boolean) | nu
     }
     case 'tags': {
       const column = source.column('tags');
-      const wanted = new Set(filter.values);
-      return column?.words ? textTest(column, (text) => (text ? splitTags(text).some((tag) => wanted.has(tag)) : wanted.has(''))) : null;
+      const wanted = filter.values;
+      // Most texts contain none of the tags, so few of them have to be split.
+      const has = (text: string): boolean => wanted.some((tag) => tag !== '' && text.includes(tag)) && splitTags(text).some((tag) => wanted.includes(tag));
+      return column?.words ? textTest(column, (text) => (text ? has(text) : wanted.includes(''))) : null;
     }
     case 'range': {
       const column = source.column(filter.column);

@@ -1,6 +1,6 @@
 // The tags of all rows: each row has the number of its set of tags.  Pure: the tags are a column of codes and words.
 import type { ColumnInfo } from '../api';
-import { NONE, textTableOf, type Column } from './columns';
+import { NONE, type Column, type Texts } from './columns';
 
 export const TAGS: ColumnInfo = { name: 'tags', title: 'Tags', type: 'code', file: '', words: '', group: 'hand', about: 'your tags' };
 const SEPARATOR = ', ';
@@ -31,12 +31,44 @@ export interface TagCount {
   n: number;
 }
 
+/** Each set of tags as one text. Sets are added, and none is removed, so a number keeps its meaning. */
+class Sets implements Texts {
+  private readonly list: string[] = [];
+  private readonly places = new Map<string, number>();
+
+  get count(): number {
+    return this.list.length;
+  }
+
+  at(i: number): string {
+    return this.list[i] ?? '';
+  }
+
+  test(test: (text: string) => boolean): Uint8Array {
+    return Uint8Array.from(this.list, (text) => (test(text) ? 1 : 0));
+  }
+
+  indexOf(text: string): number {
+    return this.places.get(text) ?? -1;
+  }
+
+  /** Returns the number of a set, which is new if no row has had this set before. */
+  place(joined: string): number {
+    let at = this.places.get(joined);
+    if (at === undefined) {
+      at = this.list.push(joined) - 1;
+      this.places.set(joined, at);
+    }
+    return at;
+  }
+}
+
 export class TagSets {
   /** the number of each row's set; NONE: no tags; [count] */
   readonly codes: Uint32Array;
-  /** each set of tags as one text, sorted */
-  private readonly sets: string[] = [];
-  private readonly places = new Map<string, number>();
+  private readonly sets = new Sets();
+  /** the number of rows of each tag */
+  private readonly totals = new Map<string, number>();
   private made: Column | null = null;
 
   constructor(count: number) {
@@ -44,7 +76,7 @@ export class TagSets {
   }
 
   of(row: number): string[] {
-    return splitTags(this.sets[this.codes[row] ?? NONE] ?? '');
+    return splitTags(this.sets.at(this.codes[row] ?? NONE));
   }
 
   has(row: number, tag: string): boolean {
@@ -56,41 +88,40 @@ export class TagSets {
     const before = this.of(row);
     if (row >= this.codes.length || before.includes(tag) !== removed) return false;
     const after = removed ? before.filter((one) => one !== tag) : [...before, tag].sort(byText);
-    this.codes[row] = after.length ? this.place(after.join(SEPARATOR)) : NONE;
+    this.codes[row] = after.length ? this.sets.place(after.join(SEPARATOR)) : NONE;
+    const total = (this.totals.get(tag) ?? 0) + (removed ? -1 : 1);
+    if (total) this.totals.set(tag, total);
+    else this.totals.delete(tag);
     this.made = null;
     return true;
   }
 
-  private place(joined: string): number {
-    let at = this.places.get(joined);
-    if (at === undefined) {
-      at = this.sets.push(joined) - 1;
-      this.places.set(joined, at);
-    }
-    return at;
-  }
-
   /** The column for tables, filters and orders; a new object after each change. */
   column(): Column {
-    this.made ??= { info: TAGS, data: this.codes, words: textTableOf(this.sets) };
+    this.made ??= { info: TAGS, data: this.codes, words: this.sets };
     return this.made;
   }
 
   /** Every tag with the number of its rows, or of its rows in `mask`; the most frequent first, then by name. */
   counts(mask?: Uint8Array): TagCount[] {
-    const rows = new Uint32Array(this.sets.length);
-    const used = new Uint8Array(this.sets.length);
+    const counts = mask ? this.countsIn(mask) : this.totals;
+    return [...counts].map(([tag, n]) => ({ tag, n })).sort((a, b) => b.n - a.n || byText(a.tag, b.tag));
+  }
+
+  /** Counts sets first, because there are usually fewer sets than rows. */
+  private countsIn(mask: Uint8Array): Map<string, number> {
+    const rows = new Uint32Array(this.sets.count);
+    const used = new Uint8Array(this.sets.count);
     for (let row = 0; row < this.codes.length; row++) {
       const code = this.codes[row] as number;
       if (code === NONE) continue;
       used[code] = 1;
-      (rows[code] as number) += mask ? (mask[row] as number) : 1;
+      (rows[code] as number) += mask[row] as number;
     }
     const counts = new Map<string, number>();
-    this.sets.forEach((joined, code) => {
-      if (used[code]) for (const tag of splitTags(joined)) counts.set(tag, (counts.get(tag) ?? 0) + (rows[code] as number));
-    });
-    return [...counts].map(([tag, n]) => ({ tag, n })).sort((a, b) => b.n - a.n || byText(a.tag, b.tag));
+    for (let code = 0; code < used.length; code++)
+      if (used[code]) for (const tag of splitTags(this.sets.at(code))) counts.set(tag, (counts.get(tag) ?? 0) + (rows[code] as number));
+    return counts;
   }
 }
 
