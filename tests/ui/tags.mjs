@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Tests tags in the page: the field that T opens, facts, filter, table, undo, reload, two
-// pages, a read-only page.
+// Tests tags in the page: the field that T opens, facts, filter, table, CSV, undo, reload, two
+// pages, a server that was killed, a read-only page, a site.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createReadStream, statSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe } from 'node:test';
-import { env, explore, goldpan, it, keepScreenshot, makeCatalog, openBrowser, openPage, sql, until, view } from './support.mjs';
+import { env, explore, folder, goldpan, it, keepScreenshot, makeCatalog, openBrowser, openPage, sql, until, view } from './support.mjs';
 
 let pictures, server, browser;
 const stored = () => sql(pictures, 'SELECT lower(hex(i.hash)) AS hash, t.tag FROM tags t JOIN images i ON i.id = t.image WHERE t.removed = 0 ORDER BY 1, 2');
@@ -140,6 +142,66 @@ describe('tags', () => {
     await page.keyboard.press('Escape');
     await page.keyboard.press('Escape');
     await facts(page).getByText('large').waitFor();
+  });
+
+  seen('the table and its CSV hold tags', async (page) => {
+    await type(page, 'night, castle');
+    await page.keyboard.press('Escape');
+    await view(page, 'Table');
+    await page.getByRole('button', { name: 'Columns…' }).click();
+    await page.getByRole('group', { name: 'Columns to show' }).getByRole('checkbox', { name: 'Tags' }).check();
+    await page.keyboard.press('Escape');
+    await page.getByRole('gridcell', { name: 'castle, night', exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Copy as CSV' }).click();
+    await page.getByText('as CSV copied.').waitFor();
+    const lines = (await page.evaluate(() => navigator.clipboard.readText())).split(/\r?\n/);
+    assert.ok(lines[0].split(',').includes('Tags'), lines[0]);
+    assert.equal(lines.filter((line) => line.includes('"castle, night"')).length, 1);
+  });
+
+  it('tags are kept while the server is dead, and sent when it is back', async () => {
+    const port = String(20000 + (process.pid % 20000));
+    const first = await explore(pictures, '--port', port);
+    const page = await openPage(browser, first.url);
+    await view(page, 'Wall');
+    await first.stop('SIGKILL');
+    await page.getByText('goldpan has stopped answering').waitFor();
+    await type(page, 'offline');
+    await page.getByText('1 mark is kept in this page').waitFor();
+    const context = page.context();
+    await page.close({ runBeforeUnload: false });
+    assert.deepEqual(stored(), []);
+    const second = await explore(pictures, '--port', port);
+    const again = await context.newPage();
+    await again.goto(second.url);
+    await until(() => names().join() === 'offline', 'the tag is not sent');
+    await context.close();
+    assert.equal(await second.stop(), 0);
+  });
+
+  it('the tags of a visitor of a site outlive a reload', async () => {
+    const place = join(folder, 'site');
+    execFileSync(goldpan, ['export', '--site', place, '--site-images', 'none', '--catalog', join(pictures, '.goldpan/catalog.db'), '-q'], { env });
+    const types = { html: 'text/html', js: 'text/javascript', css: 'text/css', json: 'application/json', svg: 'image/svg+xml' };
+    const host = createServer((request, response) => {
+      const path = new URL(request.url, 'http://x').pathname;
+      const file = join(place, path.endsWith('/') ? `${path}index.html` : path);
+      if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return response.writeHead(404).end();
+      response.writeHead(200, { 'Content-Type': types[file.split('.').at(-1)] ?? 'application/octet-stream' });
+      createReadStream(file).pipe(response);
+    });
+    await new Promise((resolve) => host.listen(0, '127.0.0.1', resolve));
+    const page = await openPage(browser, `http://127.0.0.1:${host.address().port}/`);
+    await view(page, 'Wall');
+    await type(page, 'mine, gone');
+    await page.keyboard.press('Escape');
+    await facts(page).getByRole('button', { name: 'Remove the tag gone' }).click();
+    await page.reload();
+    await facts(page).getByText('mine', { exact: true }).waitFor();
+    assert.equal(await facts(page).getByText('gone').count(), 0);
+    assert.deepEqual(page.wrong, []);
+    await page.context().close();
+    host.close();
   });
 
   it('a read-only page shows tags and changes none', async () => {
