@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A thousand random acts on the page: marks, filters, choices, undo, modes, reloads, restarts of the server and
+// A thousand random acts on the page: marks, tags, filters, choices, undo, modes, reloads, restarts of the server and
 // changes by others. A model of the page in this test makes the same changes, and the catalog must equal the model
 // after each act. GOLDPAN_UI_SEED repeats a run; GOLDPAN_UI_ACTS is the number of acts. `make test` runs 400 of
 // them with a fixed seed, to stay within its time.
@@ -28,6 +28,7 @@ let pictures, server, browser, page;
 const model = {
   images: [], // the images by row: {hash, category, suggested, prompt, copies, score, corrected}
   marks: new Map(), // hash -> {flag, stars}
+  tags: new Set(), // "hash tag"
   chosen: new Set(),
   filter: { mark: 'all', category: null, any: false },
   view: 'Review',
@@ -93,6 +94,16 @@ function setMarks(hashes, change) {
   }
   narrow();
 }
+function putTag(hashes, tag, removed) {
+  for (const hash of hashes) removed ? model.tags.delete(`${hash} ${tag}`) : model.tags.add(`${hash} ${tag}`);
+}
+function setTag(hashes, tag, removed) {
+  const changed = hashes.filter((hash) => model.tags.has(`${hash} ${tag}`) === removed);
+  if (!changed.length) return;
+  putTag(changed, tag, removed);
+  model.done.push({ tag, hashes: changed, removed });
+  model.undone = [];
+}
 function setFilter(change) {
   const was = model.filter;
   model.filter = { ...was, ...change };
@@ -106,6 +117,7 @@ function travel(from, to, side) {
   if (!step) return;
   to.push(step);
   if (step.filter) model.filter = step.filter[side];
+  else if (step.tag) putTag(step.hashes, step.tag, step.removed === Boolean(side));
   else for (const { hash, was, now } of step.marks) model.marks.set(hash, side ? now : was);
   narrow();
 }
@@ -140,7 +152,25 @@ async function pressMark(key, change) {
   detail = `${key} on ${target.length > 3 ? `${target.length} pictures` : target.map((hash) => hash.slice(0, 6))}`;
 }
 
+/** Opens the field for tags, and adds a tag there or removes one. */
+async function changeTag(tag, removed) {
+  const target = model.chosen.size ? [...model.chosen] : [await currentHash()].filter(Boolean);
+  if (!target.length) return;
+  await page.keyboard.press('t');
+  const dialog = page.getByRole('dialog', { name: /^Tags of/ });
+  await dialog.waitFor();
+  const present = target.some((hash) => model.tags.has(`${hash} ${tag}`));
+  if (removed && present) await dialog.getByRole('button', { name: `Remove the tag ${tag}`, exact: true }).click();
+  if (!removed) await page.keyboard.type(tag);
+  if (!removed) await page.keyboard.press('Enter');
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  if (!removed || present) setTag(target, tag, removed);
+  detail = `${removed ? '-' : '+'}${tag} on ${target.length > 3 ? `${target.length} pictures` : target.map((hash) => hash.slice(0, 6))}`;
+}
+
 const acts = {
+  tag: async () => changeTag(pick(['castle', 'night', 'ä 😀']), random() < 0.35),
   click: async () => {
     const cells = await cellHashes();
     if (!cells.length) return;
@@ -261,6 +291,7 @@ const acts = {
     await server.stop(pick(['SIGINT', 'SIGKILL']));
     const hash = model.chosen.size ? null : await currentHash();
     if (hash) await pressMark('4', { stars: 4 }); // while nobody listens
+    if (hash) await changeTag('night', model.tags.has(`${hash} night`));
     server = await explore(pictures, '--port', PORT);
     if (!page.url().startsWith(server.url)) {
       // The secret key changed when the server restarted, so the next page sends the marks.
@@ -283,7 +314,7 @@ const acts = {
     narrow();
   },
 };
-const weights = { click: 18, move: 14, choose: 8, all: 3, none: 5, flag: 20, stars: 10, filterMark: 9, filterCategory: 7, undo: 8, redo: 5, view: 4, stacks: 3, stackKind: 3, open: 5, cull: 3, reload: 1.5, restart: 0.5, other: 0.7 };
+const weights = { tag: 10, click: 18, move: 14, choose: 8, all: 3, none: 5, flag: 20, stars: 10, filterMark: 9, filterCategory: 7, undo: 8, redo: 5, view: 4, stacks: 3, stackKind: 3, open: 5, cull: 3, reload: 1.5, restart: 0.5, other: 0.7 };
 
 async function ready() {
   await until(async () => (await page.locator('.main [data-row]').count()) > 0 || (await page.getByText('No picture passes').count()) > 0, 'the page does not come back');
@@ -291,12 +322,13 @@ async function ready() {
 
 /** Checks that the catalog contains the marks of the model. */
 async function settled() {
-  const wanted = model.images.map(({ hash }) => `${hash} ${markOf(hash).flag} ${markOf(hash).stars}`).join('\n');
+  const tagsOf = (hash) => [...model.tags].filter((one) => one.startsWith(hash)).map((one) => one.slice(33)).sort().join();
+  const wanted = model.images.map(({ hash }) => `${hash} ${markOf(hash).flag} ${markOf(hash).stars} ${tagsOf(hash)}`).join('\n');
   let have = '';
   await until(async () => {
     try {
-      const rows = sql(pictures, 'SELECT lower(hex(i.hash)) AS hash, ifnull(r.flag, 0) AS flag, ifnull(r.stars, 0) AS stars FROM images i LEFT JOIN ratings r ON r.image = i.id ORDER BY i.id');
-      have = rows.map(({ hash, flag, stars }) => `${hash} ${flag} ${stars}`).join('\n');
+      const rows = sql(pictures, 'SELECT lower(hex(i.hash)) AS hash, ifnull(r.flag, 0) AS flag, ifnull(r.stars, 0) AS stars, (SELECT group_concat(tag) FROM (SELECT tag FROM tags WHERE image = i.id AND removed = 0 ORDER BY tag)) AS tags FROM images i LEFT JOIN ratings r ON r.image = i.id ORDER BY i.id');
+      have = rows.map(({ hash, flag, stars, tags }) => `${hash} ${flag} ${stars} ${tags ?? ''}`).join('\n');
     } catch (error) {
       have = String(error.stderr ?? error); // locked for a moment
       return false;
