@@ -6,8 +6,9 @@
 const char gp_db_version_9[] =
 "DROP VIEW v_images;"
 
-/* A removed tag keeps its row, so that the time of the removal is known when two catalogs or a journal are merged. The
- * CHECK covers what the joined lists of tags rely on; gp_cat_tag_clean has all rules. */
+/* A removed tag keeps its row, so that the time of the removal is known when another catalog or a
+ * journal is merged into this one. The CHECK enforces only the rules that lists of joined tags need; gp_cat_tag_clean
+ * enforces all rules. */
 "CREATE TABLE tags("
 " image INTEGER NOT NULL REFERENCES images(id),"
 " tag TEXT NOT NULL CHECK(length(tag) BETWEEN 1 AND 100 AND instr(tag, ',') = 0 AND instr(tag, char(10)) = 0),"

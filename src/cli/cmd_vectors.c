@@ -421,7 +421,7 @@ static const gp_cli_option cluster_options[] = {
 const gp_cli_command gp_cmd_cluster = {
     .name = "cluster",
     .arguments = "--vectors X.npy",
-    .summary = "Cluster vectors: nested levels, or by density",
+    .summary = "Group vectors into clusters, in nested levels or by density",
     .about = "Writes one row of labels for each vector: one column for each level, from fine to coarse.  With --method "
              "hdbscan there is one column, and -1 is noise.\n\n"
              "--json prints the whole tree.  With hnne \"parents\" names, for each cluster of a level, its cluster on "

@@ -138,7 +138,7 @@ static bool take_last(void *user, const gp_scorer_facts *s)
     if (is_imported(s)) return true;
     last->id = gp_str_dup(s->id), last->model = gp_str_dup(s->model), last->precision = gp_str_dup(s->precision);
     last->failed = !last->id || !last->model || !last->precision;
-    return false; /* scorers are visited in order of their last use, so this is the last one */
+    return false; /* the scorer that was used last is visited first */
 }
 
 static gp_status read_last(gp_catalog *catalog, last_used *last, gp_error *err)

@@ -120,7 +120,8 @@ static void free_listener(void *user)
 }
 
 /* Sends the first event: the wait before a reconnection, and the number of the last event. If the page missed a
- * revision between reading the manifest (events?r=17) and listening, also sends that revision. */
+ * revision between reading the manifest (events?r=17) and listening, or if another server sent that manifest, also sends
+ * the present revision. */
 static void send_first_event(gp_request *request, listener *l)
 {
     gp_events *events = l->events;
@@ -129,7 +130,8 @@ static void send_first_event(gp_request *request, listener *l)
     uint64_t number = 0;
     gp_snapshot *snapshot = gp_snapshot_ref(request->server);
     gp_str_printf(&l->pending, "retry: 2000\nid: %llu\n\n", (unsigned long long)events->last);
-    if (!seen && route->has_revision && route->revision != snapshot->revision)
+    bool other_server = route->has_revision && route->revision <= request->server->revision_base;
+    if (other_server || (!seen && route->has_revision && route->revision != snapshot->revision))
         gp_str_printf(&l->pending, "event: revision\ndata: {\"revision\":%llu}\n\n",
                       (unsigned long long)snapshot->revision);
     gp_snapshot_unref(snapshot);

@@ -130,6 +130,9 @@ static void run_loop(gp_server *s)
 static gp_status open_catalog(gp_server *s, gp_error *err)
 {
     const char *path = gp_cat_path(s->setup->catalog);
+    struct timespec now = {0};
+    clock_gettime(CLOCK_REALTIME, &now);
+    s->revision_base = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
     GP_TRY(gp_cat_open(path, s->setup->readonly ? GP_CATALOG_READONLY : 0, &s->db, err));
     /* The version is read before the snapshot, so that no change in between is missed. */
     GP_TRY(gp_cat_data_version(s->db, &s->db_version, err));

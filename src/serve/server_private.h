@@ -176,6 +176,9 @@ struct gp_server {
 
     pthread_mutex_t view_lock;
     gp_snapshot *snapshot, *before; /* snapshot: the current snapshot; before: the previous snapshot */
+    /* Added to every revision: the start time in microseconds.  So no revision is used again after a restart, when
+     * browsers still cache the files of the former server under their revisions. */
+    uint64_t revision_base;
     bool building;
     gp_cat_rating *since; /* ratings made since building of the next snapshot began */
     size_t since_count, since_capacity;

@@ -102,7 +102,7 @@ gp_status gp_snapshot_renew(gp_server *s, gp_error *err)
     }
     atomic_init(&snapshot->holders, 1);
     pthread_mutex_lock(&s->view_lock);
-    snapshot->revision = s->snapshot ? s->snapshot->revision + 1 : 1;
+    snapshot->revision = s->snapshot ? s->snapshot->revision + 1 : s->revision_base + 1;
     snprintf(json, sizeof json, "{\"revision\":%llu}", (unsigned long long)snapshot->revision);
     apply(snapshot->view, s->since, s->since_count, NULL);
     s->building = false;

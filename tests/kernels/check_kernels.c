@@ -744,7 +744,7 @@ static void check_peak(const gp_peak_loop *loop, int rounds)
     }
     for (int r = 0; r < rounds && failures == before; r++) {
         uint64_t n = r == 0 ? 0 : r == 1 ? 1u << 18 : below(2000);
-        if (loop->run(n) != (double)n * loop->products) complain("made another number of products");
+        if (loop->run(n) != (double)n * loop->products) complain("did not compute the expected number of products");
     }
     printf("peak %-7s %-12s %s\n", entry_name, table_name, failures == before ? "ok" : "FAILED");
 }

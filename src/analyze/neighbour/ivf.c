@@ -27,8 +27,8 @@ enum {
     SAMPLE = 500,     /* sample rows whose exact neighbours determine nprobe */
     CHUNK = 2048      /* rows that a thread processes at a time */
 };
-/* Largest share of rows in the probed lists.  Exact search computes each pair once, which is a share of 0.5, at a lower
- * cost per pair. */
+/* If the probed lists hold a larger share of the rows than this, exact search is used.  It computes each pair once, so
+ * half of all products, and each product costs less. */
 static const double max_share = 0.25;
 
 typedef struct ivf {

@@ -112,7 +112,8 @@ static void test_groups_of_unequal_size(void **state)
 
 /* ------------------------------------------------------------------ the test of slices */
 
-/* Three levels over n rows in order: 5, 25 and 125 clusters.  Owned: gp_an_hierarchy_clear. */
+/* Makes a hierarchy of three levels (5, 25 and 125 clusters), in which each cluster holds consecutive rows.  The caller
+ * frees it with gp_an_hierarchy_clear. */
 static gp_hierarchy tree_of(size_t n)
 {
     gp_hierarchy t = {.size = sizeof(gp_hierarchy), .n = n, .levels = 3};
