@@ -488,7 +488,7 @@ complete -c goldpan -n '__goldpan_is neighbours' -l json -d 'print one JSON obje
 complete -c goldpan -n '__goldpan_is neighbours' -l quiet -s q -d 'print no progress and no notes'
 complete -c goldpan -n '__goldpan_is neighbours' -l verbose -s v -d 'print more details on standard error'
 complete -c goldpan -n '__goldpan_is neighbours' -l help -s h -d 'print this help'
-complete -c goldpan -n '__goldpan_is ""' -a cluster -d 'Cluster vectors: nested levels, or by density'
+complete -c goldpan -n '__goldpan_is ""' -a cluster -d 'Group vectors into clusters, in nested levels or by density'
 complete -c goldpan -n '__goldpan_is help' -a cluster
 complete -c goldpan -n '__goldpan_is cluster' -l vectors -r -F -d 'NumPy file with one vector per row'
 complete -c goldpan -n '__goldpan_is cluster' -l metric -x -a 'cosine euclidean' -d 'distance between vectors'

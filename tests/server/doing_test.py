@@ -361,6 +361,20 @@ class News(unittest.TestCase):
             self.assertEqual((after["revision"], after["count"]), (before["revision"] + 1, before["count"] - 1))
             self.assertEqual(server.get("data/col/1.bin?r=%d" % before["revision"]).body, old)  # a page half-way through
 
+    def test_after_a_restart_no_address_of_data_is_used_again(self):
+        # Browsers cache the columns of a revision for ever.
+        place = served.copy("restarted")
+        with Server(place) as server:
+            before = server.manifest()
+        with Server(place) as server:
+            after = server.manifest()
+            self.assertGreater(after["revision"], before["revision"])
+            self.assertFalse({c["file"] for c in before["columns"]} & {c["file"] for c in after["columns"]})
+            self.assertEqual(server.get(before["columns"][0]["file"]).status, 404)
+            with Events(server, before["revision"]) as page:
+                name, data, _ = page.next()
+                self.assertEqual((name, data["revision"]), ("revision", after["revision"]))
+
     def test_that_were_missed_are_made_good(self):
         place = served.copy("missed")
         with Server(place, GOLDPAN_SERVE_LIMITS="poll_seconds=0.1") as server:

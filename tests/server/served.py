@@ -199,9 +199,10 @@ def until(test, why, seconds=PATIENCE):
 class Events:
     """Reads server-sent events."""
 
-    def __init__(self, server, **headers):
+    def __init__(self, server, revision=None, **headers):
         self.line = server.connect()
-        self.line.request("GET", server.path("events"), headers={k.replace("_", "-"): v for k, v in headers.items()})
+        address = "events" if revision is None else "events?r=%d" % revision
+        self.line.request("GET", server.path(address), headers={k.replace("_", "-"): v for k, v in headers.items()})
         self.response = self.line.getresponse()
         assert self.response.status == 200
 

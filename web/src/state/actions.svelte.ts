@@ -137,6 +137,7 @@ export function keepSuggestion(row = selection.current): void {
   if (!family) return;
   const suggestion = prompts.suggestion(family);
   if (suggestion < 0) return app.report('goldpan suggests no picture of this prompt.');
+  if (marks.flagOf(suggestion) < 0) return app.report('You rejected the picture that goldpan suggests for this prompt.');
   app.mark([suggestion], { flag: 1 }, 'picked');
   goTo(suggestion);
   nextUndecided();
