@@ -156,7 +156,13 @@ static int run_again(gp_cli *cli)
     o.again = cli->flagged ? GP_REGENERATE_FLAGGED : GP_REGENERATE_PICKS;
     o.per_prompt = 1;
     if (!cli->out) o.folder = "regenerated";
-    if (!cli->backend && !cli->workflow) o.backend = NULL; /* NULL: use the generator that made the picks */
+    if (!cli->backend && !cli->workflow) {
+        o.backend = NULL; /* use the generator that made the picks */
+        /* The address then comes from the catalog, perhaps from that of a stranger: it gets no secret of this user. */
+        if ((!cli->login && o.login) || o.token)
+            gp_term_say(&cli->term, "the login and the key of the environment are sent only with --backend ADDRESS");
+        o.login = cli->login, o.token = NULL;
+    }
     return generate(cli, &o, cli->score || cli->model, cli->arg_count ? cli->args[0] : NULL, 0);
 }
 

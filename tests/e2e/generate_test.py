@@ -572,6 +572,18 @@ class GenerateTest(unittest.TestCase):
         self.assertEqual(refused.returncode, 2, refused.stderr)
         self.assertIn("is no http address: give --backend", refused.stderr)
         self.assertFalse(marker.exists())
+        # Nor does an address that is stored in a catalog get the user's login.
+        with Server(self.home, "--auth", "me:pw") as server:
+            with sqlite3.connect(out / ".goldpan" / "catalog.db") as catalog:
+                catalog.execute("UPDATE generations SET settings = json_set(settings, '$.backend', ?)", (server.url,))
+            secret = {**os.environ, "GOLDPAN_GENERATOR_LOGIN": "me:pw"}
+            words = [GOLDPAN, "regenerate", out, "--protocol", "a1111", "-o", self.home / "secret", "--tries", "1"]
+            kept = subprocess.run(words, capture_output=True, text=True, env=secret)
+            self.assertNotEqual(kept.returncode, 0, kept.stderr)
+            self.assertIn("sent only with --backend", kept.stderr)
+            self.assertIn("401", kept.stderr)
+            sent = subprocess.run([*words, "-b", server.url], capture_output=True, text=True, env=secret)
+            self.assertEqual(sent.returncode, 0, sent.stderr)
 
     def test_adaptive_is_bounded_and_goes_on(self):
         with Server(self.home) as server:

@@ -160,7 +160,7 @@ describe('slices', () => {
     await solid.first().waitFor();
     const above = (await numbers()).map(([, lift]) => lift);
     assert.deepEqual(above, above.slice().sort((a, b) => b - a));
-    await page.getByLabel('Order').selectOption('most pictures first');
+    await page.getByRole('combobox', { name: 'Order' }).selectOption('most pictures first');
     await until(async () => {
       const sizes = (await numbers()).map(([n]) => n);
       return String(sizes) === String(sizes.slice().sort((a, b) => b - a));

@@ -198,7 +198,7 @@ describe('sheets', () => {
     await more(page).click();
     const controls = sheet(page, 'What is shown');
     await controls.getByLabel('Order', { exact: true }).selectOption('score');
-    await controls.getByLabel('Stacks').selectOption('near');
+    await controls.getByLabel('Stacks', { exact: true }).selectOption('near');
     await controls.getByLabel('Size of the pictures').fill('186');
     await until(() => page.url().includes('sort=-score') && page.url().includes('stacks=near'), () => page.url());
     // No key acts on what lies below the sheet.
