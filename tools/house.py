@@ -113,7 +113,7 @@ class House:
         return [f for f in self.files() if f.endswith((".c", ".h")) and (not folders or f.startswith(folders))]
 
     def arrows(self):
-        """Returns {module: (modules {name: header or None}, libraries {name: [files]})} from the table of
+        """Returns {module: (modules {name: [headers], [] for all}, libraries {name: [files]})} from the table of
         docs/design.md."""
         text = self.text("docs/design.md")
         section = re.split(r"^## ", text.split(TABLE, 1)[1] if TABLE in text else "", flags=re.M)[0]
@@ -123,8 +123,8 @@ class House:
             if len(cells) != 3 or cells[0] in ("module", "") or set(cells[0]) <= set("-: "):
                 continue
             split = [re.findall(r"([\w.\-/`]+)(?:\s*\(([^)]*)\))?", c if c[:1] not in "–-" else "") for c in cells[1:]]
-            rooms = {n: (only if only.endswith(".h") else None) for n, only in split[0] if "`" not in n}
-            libraries = {n: [f.strip() for f in only.split(",") if f.strip()] for n, only in split[1]}
+            rooms, libraries = ({n: [f.strip() for f in only.split(",") if f.strip()] for n, only in part if "`" not in n}
+                                for part in split)
             table[cells[0]] = (rooms, libraries)
         return table
 
@@ -161,8 +161,8 @@ class House:
             return
         elif other not in allowed:
             self.say(path, "line %d: %s may not include %s" % (line, room, header))
-        elif allowed[other] and header != "%s/%s" % (other, allowed[other]):
-            self.say(path, "line %d: %s may include only %s of %s" % (line, room, allowed[other], other))
+        elif allowed[other] and header.split("/", 1)[1] not in allowed[other]:
+            self.say(path, "line %d: %s may include only %s of %s" % (line, room, ", ".join(allowed[other]), other))
 
     def check_cycles(self, table):
         done, path = set(), []

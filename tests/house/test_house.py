@@ -111,6 +111,14 @@ class Checks(unittest.TestCase):
         self.write("src/kernel/other.h", SPDX)
         self.broken("arrows", "src/model/clip.c", '#include "kernel/other.h"\n', "may include only kernel.h")
 
+    def test_arrow_headers(self):
+        self.write("docs/design.md", TREE["docs/design.md"].replace("(kernel.h)", "(kernel.h, second.h)"))
+        self.write("src/kernel/second.h", SPDX)
+        self.write("src/kernel/third.h", SPDX)
+        self.write("src/model/clip.c", '#include "kernel/second.h"\n', add=True)
+        self.assertEqual(self.run_check("arrows"), [])
+        self.broken("arrows", "src/model/clip.c", '#include "kernel/third.h"\n', "may include only kernel.h, second.h")
+
     def test_arrow_variant(self):
         self.write("src/kernel/x86/x.h", SPDX)
         self.broken("arrows", "src/model/clip.c", '#include "kernel/x86/x.h"\n', "only through the table")
