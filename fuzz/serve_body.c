@@ -133,10 +133,25 @@ static void one(const char *body, size_t size)
     (void)taken(gp_body_hash(body, size, &hash, &err), &err);
 }
 
+static void generate(const char *body, size_t size)
+{
+    gp_error err = {0};
+    gp_generate_request request;
+    if (taken(gp_body_generate(body, size, &request, &err), &err)) {
+        check(request.more <= GP_MAX_GENERATED);
+        check_text(request.address, GP_MAX_ADDRESS);
+    } else {
+        check(!request.address);
+    }
+    gp_generate_request_clear(&request);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const parsers[])(const char *body, size_t size) = {rate, search, saved, export, images, one, tag};
+    static void (*const parsers[])(const char *body, size_t size) = {rate,   search, saved, export,
+                                                                     images, one,    tag,   generate};
     if (!size) return 0;
-    parsers[data[0] % 7]((const char *)data + 1, size - 1);
+    /* the digits 0 to 7 select the parsers in this order */
+    parsers[data[0] % 8]((const char *)data + 1, size - 1);
     return 0;
 }

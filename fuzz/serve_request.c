@@ -47,6 +47,8 @@ static void write_address(gp_str *s, const gp_route *r)
     case GP_ROUTE_OPEN: gp_str_puts(s, "api/open"); break;
     case GP_ROUTE_TRASH: gp_str_puts(s, "api/trash"); break;
     case GP_ROUTE_RESTORE: gp_str_puts(s, "api/restore"); break;
+    case GP_ROUTE_GENERATE: gp_str_puts(s, "api/generate"); break;
+    case GP_ROUTE_GENERATE_STOP: gp_str_puts(s, "api/generate/stop"); break;
     }
     if (r->has_revision) gp_str_printf(s, "?r=%llu", (unsigned long long)r->revision);
 }

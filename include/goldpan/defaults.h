@@ -146,7 +146,7 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 
 #define GP_EXPLORE_DEFAULTS \
     {sizeof(gp_explore_options), NULL, NULL, GP_PRECISION_AUTO, GP_ENGINE_AUTO, 0, false, false, \
-     false, NULL, NULL, NULL}
+     false, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 
 #define GP_RUN_DEFAULTS {sizeof(gp_run_options), NULL, NULL, NULL, NULL, false, false, NULL}
 

@@ -138,8 +138,8 @@ typedef struct gp_explore_options {
     gp_engine engine;
     uint16_t port;   /* 0: any free port */
     bool exact_port; /* fail if the port is taken; false: use another port */
-    bool readonly;   /* reject ratings, saved views, exports and moves to the trash; the catalog may
-                      * be read-only */
+    bool readonly;   /* reject ratings, saved views, exports, moves to the trash and requests to
+                      * generate images; the catalog may be read-only */
     bool new_key;    /* change the key in the address; false: the catalog keeps its key */
     /* Called once when the server listens, with the address, which contains the key.  note: what
      * the explorer cannot do, or NULL.  Strings are borrowed until the callback returns.  May be
@@ -147,6 +147,12 @@ typedef struct gp_explore_options {
     void (*listening)(void *user, const char *url, const char *note);
     gp_progress_fn progress; /* called ten times a second; return false to end */
     void *user;
+    /* Generator for the page's buttons "Make it again" and "Make more like it", as in
+     * gp_generate_options; NULL: the http address that the catalog records for the image */
+    const char *backend;
+    const char *protocol; /* protocol of `backend`; NULL: detected */
+    const char *login;    /* "user:password" for `backend`; never stored, never shown */
+    const char *token;    /* bearer token for `backend`; never stored, never shown */
 } gp_explore_options;
 
 /* Serve the explorer's page (docs/api.md) on 127.0.0.1 until the progress callback returns false;

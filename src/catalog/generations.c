@@ -160,3 +160,72 @@ gp_status gp_cat_winners(gp_catalog *cat, bool flagged,
     gp_q_end(&q);
     return st;
 }
+
+gp_status gp_cat_image_generator(gp_catalog *cat, const gp_hash *image, char **address, char **protocol, gp_error *err)
+{
+    bool row;
+    *address = *protocol = NULL;
+    gp_q q = gp_q_open(cat, "SELECT g.address, g.protocol FROM (SELECT json_extract(CASE WHEN json_valid(settings) "
+                            "THEN settings END, '$.backend') AS address,"
+                            " protocol, at, id FROM generations WHERE image = (SELECT id FROM images WHERE hash = ?)) g"
+                            " WHERE " GP_CAT_WEB_ADDRESS " ORDER BY g.at DESC, g.id DESC LIMIT 1");
+    gp_q_hash(&q, 1, image);
+    GP_TRY(gp_q_step(&q, &row, err));
+    bool complete = true;
+    if (row) {
+        const char *where = gp_q_col_text(&q, 0), *how = gp_q_col_text(&q, 1);
+        if (where) *address = gp_str_dup(where);
+        if (how) *protocol = gp_str_dup(how);
+        complete = *address && *protocol;
+    }
+    gp_q_end(&q);
+    if (complete) return GP_OK;
+    gp_mem_free(*address), gp_mem_free(*protocol);
+    *address = *protocol = NULL;
+    return gp_fail_memory(err, "the address of the generator");
+}
+
+gp_status gp_cat_any_generator(gp_catalog *cat, bool *any, gp_error *err)
+{
+    bool row;
+    gp_q q = gp_q_open(cat, "SELECT 1 FROM (SELECT json_extract(CASE WHEN json_valid(settings) THEN settings END, "
+                            "'$.backend') AS address FROM generations"
+                            " WHERE image IS NOT NULL) g WHERE " GP_CAT_WEB_ADDRESS " LIMIT 1");
+    *any = false;
+    GP_TRY(gp_q_step(&q, &row, err));
+    *any = row;
+    gp_q_end(&q);
+    return GP_OK;
+}
+
+gp_status gp_cat_image_recipe(gp_catalog *cat, const gp_hash *image,
+                              gp_status (*visit)(void *user, const gp_cat_recipe *recipe, gp_error *err), void *user,
+                              gp_error *err)
+{
+    bool row;
+    gp_q q = gp_q_open(cat, "SELECT (SELECT p.path FROM paths p WHERE p.image = i.id AND p.missing = 0 ORDER BY p.path"
+                            " LIMIT 1), t.text, ip.raw, ip.negative, ip.settings, (SELECT coalesce(max(seed), 0) + 1"
+                            " FROM (SELECT json_extract(CASE WHEN json_valid(o.settings) THEN o.settings END, "
+                            "'$.seed') AS seed FROM image_prompts o"
+                            " WHERE o.prompt = ip.prompt) WHERE typeof(seed) = 'integer' AND seed BETWEEN 0"
+                            " AND 4294967231) FROM images i JOIN image_prompts ip ON ip.image = i.id"
+                            " JOIN prompts t ON t.id = ip.prompt WHERE i.hash = ?");
+    gp_q_hash(&q, 1, image);
+    GP_TRY(gp_q_step(&q, &row, err));
+    gp_status st;
+    if (row) {
+        gp_cat_recipe recipe = {.path = gp_q_col_text(&q, 0),
+                                .prompt = gp_q_col_text(&q, 1),
+                                .raw = gp_q_col_text(&q, 2),
+                                .negative = gp_q_col_text(&q, 3),
+                                .settings = gp_q_col_text(&q, 4),
+                                .new_seed = (uint64_t)gp_q_col_int(&q, 5)};
+        st = recipe.prompt && recipe.raw ? visit(user, &recipe, err) : gp_fail_memory(err, "a prompt");
+    } else {
+        char hex[33];
+        gp_hash_hex(*image, hex);
+        st = gp_fail(err, GP_ERR_NOT_FOUND, "the catalog knows no prompt for the image %s", hex);
+    }
+    gp_q_end(&q);
+    return st;
+}

@@ -44,6 +44,32 @@ gp_status gp_cat_generation_scores(gp_catalog *cat, const int64_t *ids, size_t c
  * all. */
 gp_status gp_cat_generation_backend(gp_catalog *cat, bool flagged, const char *protocol, char **address, gp_error *err);
 
+/* SQL: g.address is a plain http or https address. Other characters, such as '@', '#' and '?', are not allowed, because
+ * a browser and goldpan could find different hosts in such an address. */
+#define GP_CAT_WEB_ADDRESS                                                                                             \
+    "((g.address GLOB 'http://*' OR g.address GLOB 'https://*') AND g.address NOT GLOB '*[^]a-zA-Z0-9.:/_~[-]*')"
+
+/* Returns the address of the generator that made an image, and its protocol. The caller owns both; both are NULL if the
+ * catalog records no plain http or https address for the image (GP_CAT_WEB_ADDRESS). */
+gp_status gp_cat_image_generator(gp_catalog *cat, const gp_hash *image, char **address, char **protocol, gp_error *err);
+/* Sets *any if the catalog records such an address for at least one image. */
+gp_status gp_cat_any_generator(gp_catalog *cat, bool *any, gp_error *err);
+
+/* What a request to generate an image again needs. The texts are borrowed. */
+typedef struct gp_cat_recipe {
+    const char *path;     /* an existing file of the image; NULL: none */
+    const char *prompt;   /* as models read it */
+    const char *raw;      /* as the generator got it */
+    const char *negative; /* or NULL */
+    const char *settings; /* JSON object or NULL */
+    uint64_t new_seed;    /* the number after the largest seed of the prompt's images. Only seeds of at most 2^32 - 65
+                           * count, because some generators accept only seeds below 2^32 */
+} gp_cat_recipe;
+/* Calls `visit` for one image. NOT_FOUND: there is no such image, or the catalog knows no prompt for it. */
+gp_status gp_cat_image_recipe(gp_catalog *cat, const gp_hash *image,
+                              gp_status (*visit)(void *user, const gp_cat_recipe *recipe, gp_error *err), void *user,
+                              gp_error *err);
+
 /* Visits the picked images in order of path. flagged: visits the images that a user flagged as picks instead of those
  * that `goldpan pick` selected. settings: JSON object or NULL. */
 gp_status gp_cat_winners(gp_catalog *cat, bool flagged,

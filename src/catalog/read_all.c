@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
+#include "catalog/generations.h"
 #include <math.h>
 
 gp_status gp_cat_read_begin(gp_catalog *cat, gp_error *err)
@@ -207,8 +208,12 @@ gp_status gp_cat_detail_read(gp_catalog *cat, const gp_cat_summary *facts, int64
     gp_q q = gp_q_open(
         cat, "SELECT t.text, ip.raw, ip.negative, ip.source, ip.settings, k.reason, coalesce(ip.evidence, 'none'),"
              " (SELECT f.message FROM failures f WHERE f.image = i.id ORDER BY f.at DESC, f.path, f.stage LIMIT 1),"
-             " i.apart IS NULL AND EXISTS(SELECT 1 FROM image_embeddings v WHERE v.image = i.id AND v.encoder = ?2)"
-             " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id LEFT JOIN prompts t ON t.id = ip.prompt"
+             " i.apart IS NULL AND EXISTS(SELECT 1 FROM image_embeddings v WHERE v.image = i.id AND v.encoder = ?2),"
+             " (SELECT g.address FROM (SELECT json_extract(CASE WHEN json_valid(settings) THEN settings END, "
+             "'$.backend') AS address, at, id FROM generations"
+             " WHERE image = i.id) g WHERE " GP_CAT_WEB_ADDRESS
+             " ORDER BY g.at DESC, g.id DESC LIMIT 1) FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id LEFT "
+             "JOIN prompts t ON t.id = ip.prompt"
              " LEFT JOIN picks k ON k.image = i.id WHERE i.id = ?1");
     GP_TRY_GOTO(read_paths(cat, image, &paths, &count, err));
     gp_q_int(&q, 1, image);
@@ -220,7 +225,7 @@ gp_status gp_cat_detail_read(gp_catalog *cat, const gp_cat_summary *facts, int64
                            gp_q_col_text(&q, 4),       gp_q_col_text(&q, 5),
                            gp_q_col_text(&q, 7),       gp_q_col_text(&q, 6),
                            (const char *const *)paths, count,
-                           gp_q_col_int(&q, 8) != 0};
+                           gp_q_col_int(&q, 8) != 0,   gp_q_col_text(&q, 9)};
         visit(user, &d);
     }
 out:

@@ -51,8 +51,9 @@ typedef struct gp_cat_detail {
     const char *prompt, *raw, *negative, *source, *settings, *reason, *failure, *evidence;
     const char *const *paths; /* [path_count], existing files first */
     size_t path_count;
-    bool embedded; /* the image is a candidate and has an embedding by the encoder, so a search can use it as an
-                      example */
+    /* the image is a candidate and has an embedding by the encoder, so a search can use it as an example */
+    bool embedded;
+    const char *generator; /* address of the generator that made the image (GP_CAT_WEB_ADDRESS); NULL: unknown */
 } gp_cat_detail;
 gp_status gp_cat_detail_read(gp_catalog *cat, const gp_cat_summary *facts, int64_t image,
                              void (*visit)(void *user, const gp_cat_detail *detail), void *user, gp_error *err);

@@ -94,6 +94,8 @@ static int run(gp_cli *cli)
         options.port = (uint16_t)cli->port.value, options.exact_port = cli->port.value != 0;
     }
     options.readonly = cli->readonly;
+    options.backend = cli->backend, options.protocol = cli->protocol;
+    options.login = getenv("GOLDPAN_GENERATOR_LOGIN"), options.token = getenv("GOLDPAN_GENERATOR_KEY");
     options.new_key = cli->new_key;
     options.listening = listening;
     options.progress = go_on;
@@ -102,8 +104,8 @@ static int run(gp_cli *cli)
     gp_status st = gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, flags, &catalog, &err);
     if (st == GP_OK && !cli->readonly && gp_catalog_readonly(catalog)) {
         options.readonly = true;
-        gp_term_say(&cli->term,
-                    "the catalog is read-only here: ratings, saved views, exports and moves to the trash are rejected");
+        gp_term_say(&cli->term, "the catalog is read-only here: ratings, saved views, exports, moves to the trash and "
+                                "new images are rejected");
     }
     if (st == GP_OK) st = gp_explore(catalog, &options, &err);
     gp_catalog_close(catalog);
@@ -115,7 +117,12 @@ static const gp_cli_option options[] = {
     GP_CLI_OPTION("port", 'p', GP_OPT_COUNT, "N", port,
                   "listen on this port; 0: any free port (default: 4653, or a free port if it is in use)",
                   .range = GP_CLI_FROM_TO(0, UINT16_MAX)),
-    GP_CLI_FLAG("readonly", 0, readonly, "reject ratings, saved views, exports and moves to the trash"),
+    GP_CLI_FLAG("readonly", 0, readonly, "reject ratings, saved views, exports, moves to the trash and new images"),
+    GP_CLI_OPTION("backend", 'b', GP_OPT_TEXT, "ADDRESS|COMMAND", backend,
+                  "generator for \"Make it again\" and \"Make more like it\" (default: the address that the catalog "
+                  "records for the image)"),
+    GP_CLI_OPTION("protocol", 0, GP_OPT_TEXT, "NAME", protocol, "API of the generator (default: detected)",
+                  .words = "a1111|comfyui|sdcpp|swarmui|command", .needs = "backend"),
     GP_CLI_FLAG("new-key", 0, new_key, "change the secret key in the address; older addresses stop working"),
     GP_CLI_FLAG("no-open", 0, no_open, "print the address, but do not open a browser"),
     GP_CLI_MODEL("CLIP model for the search by words: hub name or folder (default: the model of the last scores)"),

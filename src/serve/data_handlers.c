@@ -79,10 +79,12 @@ static void write_manifest(gp_request *request)
     gp_str json = GP_STR_INIT;
     gp_error err = {0};
     bool embedded = false, model = s->setup->model_folder != NULL;
+    const char *generated = NULL, *generator = NULL;
     gp_snapshot *snapshot = gp_snapshot_ref(s);
     pthread_mutex_lock(&s->db_lock);
     gp_status st = gp_cat_has_embeddings(s->db, &embedded, &err);
     pthread_mutex_unlock(&s->db_lock);
+    if (st == GP_OK) st = gp_generating_describe(s->generating, &generated, &generator, &err);
     gp_view_manifest manifest = {.live = true,
                                  .readonly = s->setup->readonly,
                                  .search_text = embedded && model,
@@ -90,6 +92,8 @@ static void write_manifest(gp_request *request)
                                  .search_like = embedded,
                                  .open_folder = gp_opener_works(s->opener),
                                  .trash = !s->setup->readonly,
+                                 .generated = generated,
+                                 .generator = generator,
                                  .revision = snapshot->revision,
                                  .thumbs = gp_thumb_sides,
                                  .thumb_count = GP_THUMB_SIDES};

@@ -75,8 +75,6 @@ out:
     return st;
 }
 
-/* ------------------------------------------------------------------ ratings */
-
 static gp_status read_number(const gp_json *object, const char *name, int least, int most, bool *has, int *out,
                              gp_error *err)
 {
@@ -89,6 +87,34 @@ static gp_status read_number(const gp_json *object, const char *name, int least,
     *out = (int)n;
     return GP_OK;
 }
+
+gp_status gp_body_generate(const char *body, size_t size, gp_generate_request *out, gp_error *err)
+{
+    gp_json *root = NULL;
+    int more = 0;
+    bool has;
+    *out = (gp_generate_request){0};
+    GP_TRY(open_object(body, size, &root, err));
+    gp_status st = GP_OK;
+    if (!read_hash(gp_json_get(root, "hash"), &out->image))
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "\"hash\" must be the hash of an image"));
+    GP_TRY_GOTO(read_number(root, "more", 0, GP_MAX_GENERATED, &has, &more, err));
+    GP_TRY_GOTO(read_text(root, "address", GP_MAX_ADDRESS, &out->address, err));
+    if (!out->address) GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "\"address\" must name the generator"));
+    out->more = (uint32_t)more;
+out:
+    if (st != GP_OK) gp_generate_request_clear(out);
+    gp_json_free(root);
+    return st;
+}
+
+void gp_generate_request_clear(gp_generate_request *request)
+{
+    gp_mem_free(request->address);
+    *request = (gp_generate_request){0};
+}
+
+/* ------------------------------------------------------------------ ratings */
 
 static gp_status read_change(const gp_json *item, gp_cat_rating *out, gp_error *err)
 {

@@ -7,11 +7,13 @@
 #include "catalog/catalog.h"
 
 enum {
-    GP_MAX_CHANGES = 100000, /* maximum number of ratings, or of changes of tags, in one request */
-    GP_MAX_ALIKE = 64,       /* maximum number of example images in each of the lists `more` and `less` of a search */
-    GP_MAX_WORDS = 4096,     /* maximum bytes of the text of a search */
-    GP_MAX_NAME = 100,       /* maximum bytes of the name of a saved view */
-    GP_MAX_EXPORTED = 100000 /* maximum number of images that an export, or a move to the trash, may name */
+    GP_MAX_CHANGES = 100000,  /* maximum number of ratings, or of changes of tags, in one request */
+    GP_MAX_ALIKE = 64,        /* maximum number of example images in each of the lists `more` and `less` of a search */
+    GP_MAX_WORDS = 4096,      /* maximum bytes of the text of a search */
+    GP_MAX_NAME = 100,        /* maximum bytes of the name of a saved view */
+    GP_MAX_EXPORTED = 100000, /* maximum number of images that an export, or a move to the trash, may name */
+    GP_MAX_GENERATED = 64,    /* maximum number of images that one request may generate */
+    GP_MAX_ADDRESS = 4096     /* maximum bytes of the address of a generator */
 };
 
 /* Reads ratings into *out [*count], owned (gp_mem_free). */
@@ -26,6 +28,15 @@ gp_status gp_body_images(const char *body, size_t size, gp_hash **out, size_t *c
 /* Reads changes of tags into *out [*count], owned: gp_tag_changes_clear. The tags are clean (gp_cat_tag_clean). */
 gp_status gp_body_tag(const char *body, size_t size, gp_cat_tagging **out, size_t *count, gp_error *err);
 void gp_tag_changes_clear(gp_cat_tagging *changes, size_t count);
+
+/* Reads a request to generate images. */
+typedef struct gp_generate_request {
+    gp_hash image;
+    uint32_t more; /* 0: the image again, with its seed; else that many images with new seeds */
+    char *address; /* owned: the generator that the page showed */
+} gp_generate_request;
+gp_status gp_body_generate(const char *body, size_t size, gp_generate_request *out, gp_error *err);
+void gp_generate_request_clear(gp_generate_request *request);
 
 /* An example image of a search: an image of the catalog, or an upload. */
 typedef struct gp_search_example {

@@ -37,6 +37,8 @@ static const struct {
     {"api/open", GP_ROUTE_OPEN, gp_serve_open, GP_METHOD_POST, KIB, false},
     {"api/trash", GP_ROUTE_TRASH, gp_serve_trash, GP_METHOD_POST, 8 * MIB, true},
     {"api/restore", GP_ROUTE_RESTORE, gp_serve_trash, GP_METHOD_POST, 8 * MIB, true},
+    {"api/generate", GP_ROUTE_GENERATE, gp_serve_generate, GP_METHOD_POST, 16 * KIB, true},
+    {"api/generate/stop", GP_ROUTE_GENERATE_STOP, gp_serve_generate, GP_METHOD_POST, KIB, true},
 };
 
 /* Reads a number without leading zeros at *at, and moves *at past it. */

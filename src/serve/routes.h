@@ -28,7 +28,9 @@ typedef enum gp_route_kind {
     GP_ROUTE_EXPORT,
     GP_ROUTE_OPEN,
     GP_ROUTE_TRASH,
-    GP_ROUTE_RESTORE
+    GP_ROUTE_RESTORE,
+    GP_ROUTE_GENERATE,
+    GP_ROUTE_GENERATE_STOP
 } gp_route_kind;
 
 enum { GP_METHOD_GET = 1, GP_METHOD_POST = 2 }; /* GET includes HEAD */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * The explorer's server: docs/api.md over HTTP, on the loopback address only. Reads the catalog through gp_view. Writes
- * only ratings and saved views, and an export when a request asks for it. Never listens on another address, never sends
+ * only ratings and saved views, and what a request asks for: an export, moves to the trash, images of a generator. Never listens on another address, never sends
  * a user's file that is not an image of the catalog, never prints.
  *
  * Threads: two poll the sockets and never block on other work. One only reads and writes ratings and saved views. The
  * threads of `general_pool` do longer work (details, search, export). The threads of `decoder_pool`, one per processor,
- * make thumbnails. One decodes uploads. The calling thread checks the catalog and the deadlines. A request that must
+ * make thumbnails. One decodes uploads. One generates images while a job runs. The calling thread checks the catalog and the deadlines. A request that must
  * wait is suspended, and resumed when its response is ready.
  * Memory: two snapshots, the embeddings after the first search, 32 KiB for each connection, 768 MiB of decoded images
  * (gate.h), 256 MiB of waiting uploads (limits.c).
@@ -25,7 +25,10 @@ typedef struct gp_serve_setup {
     uint16_t port;   /* 0: any free port */
     bool exact_port; /* true: fail if the port is taken; false: then use any free port */
     bool readonly;
-    bool new_key; /* change the key in the address, so that earlier addresses stop working */
+    const char *backend;       /* generator for the page's requests to generate images; NULL: the catalog's addresses */
+    const char *protocol;      /* protocol of `backend`; NULL: detected */
+    const char *login, *token; /* for `backend` only; NULL: none */
+    bool new_key;              /* change the key in the address, so that earlier addresses stop working */
     void (*listening)(void *user, const char *url); /* may be NULL */
     void *listening_user;
     gp_progress_fn progress; /* called regularly; false stops the server; NULL: serve until the process ends */

@@ -118,6 +118,7 @@ static void run_loop(gp_server *s)
         if (now - last_poll >= s->limits.poll_seconds) {
             gp_events_tick(s->events, now);
             gp_opener_tick(s->opener, s->events);
+            gp_generating_tick(s->generating, s->events);
             watch_catalog(s);
             last_poll = gp_clock_now();
         }
@@ -147,6 +148,7 @@ static gp_status open_all(gp_server *s, gp_error *err)
     GP_TRY(gp_thumbs_open(s, &s->thumbs, err));
     GP_TRY(gp_files_open(&s->files, err));
     GP_TRY(gp_opener_new(&s->opener, err));
+    GP_TRY(gp_generating_open(s, &s->generating, err));
     GP_TRY(gp_search_service_open(s, &s->search, err));
     GP_TRY(gp_gate_open((uint64_t)s->limits.image_bytes, &s->gate, err));
     GP_TRY(gp_worker_pool_open(s, 1, waiting, &s->rating_pool, err));
@@ -161,6 +163,7 @@ static void close_all(gp_server *s)
     atomic_store(&s->stopping, true);
     if (s->events) gp_events_stop(s->events);
     gp_gate_shut(s->gate);
+    gp_generating_stop(s->generating);
     gp_worker_pool_stop(s->upload_pool);
     gp_worker_pool_stop(s->decoder_pool);
     gp_worker_pool_stop(s->general_pool);
@@ -174,6 +177,7 @@ static void close_all(gp_server *s)
     gp_gate_close(s->gate);
     gp_search_service_close(s->search);
     gp_opener_free(s->opener);
+    gp_generating_close(s->generating);
     gp_files_close(s->files);
     gp_thumbs_close(s->thumbs);
     gp_events_close(s->events);

@@ -128,9 +128,10 @@ void gp_serve_rate(gp_request *request);   /* post_handlers.c */
 void gp_serve_tag(gp_request *request);
 void gp_serve_saved(gp_request *request);
 void gp_serve_export(gp_request *request);
-void gp_serve_open(gp_request *request);   /* open_folder.c */
-void gp_serve_trash(gp_request *request);  /* trash_handlers.c */
-void gp_serve_search(gp_request *request); /* search.c */
+void gp_serve_open(gp_request *request);     /* open_folder.c */
+void gp_serve_trash(gp_request *request);    /* trash_handlers.c */
+void gp_serve_generate(gp_request *request); /* generate_handlers.c */
+void gp_serve_search(gp_request *request);   /* search.c */
 void gp_serve_upload(gp_request *request);
 
 /* ------------------------------------------------------------------ events */
@@ -160,6 +161,18 @@ gp_status gp_opener_new(gp_opener **out, gp_error *err);
 void gp_opener_free(gp_opener *opener);        /* NULL allowed */
 bool gp_opener_works(const gp_opener *opener); /* there is a desktop session with a program that opens folders */
 void gp_opener_tick(gp_opener *opener, gp_events *events); /* collects programs that ended, and reports failures */
+
+/* ------------------------------------------------------------------ images from a generator */
+typedef struct gp_generating gp_generating;
+gp_status gp_generating_open(gp_server *server, gp_generating **out,
+                             gp_error *err);         /* *out may be set after an error */
+void gp_generating_stop(gp_generating *generating);  /* ends the job; no job can start after that; NULL allowed */
+void gp_generating_close(gp_generating *generating); /* NULL allowed */
+/* The folder for generated images, and the generator that the user gave for all images, for the manifest. folder NULL:
+ * the server cannot generate images. address NULL: each image has the generator of the catalog. */
+gp_status gp_generating_describe(const gp_generating *generating, const char **folder, const char **address,
+                                 gp_error *err);
+void gp_generating_tick(gp_generating *generating, gp_events *events); /* reports the progress and the end of a job */
 
 struct gp_server {
     const gp_serve_setup *setup;
@@ -197,6 +210,7 @@ struct gp_server {
     gp_thumbs *thumbs;
     gp_files *files;
     gp_opener *opener;
+    gp_generating *generating;
     pthread_mutex_t trash_lock; /* held while files are moved to the trash or back */
     gp_search_service *search;
 };

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "stage/generate_private.h"
+#include "stage/regenerate_stage.h"
 
 #include <string.h>
 
@@ -85,25 +86,47 @@ gp_status gp_stage_generate_check(const gp_generate_options *options, gp_error *
     return st;
 }
 
-gp_status gp_stage_generate(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
-                            const gp_generate_options *options, gp_generate_report *report, gp_error *err)
+static gp_status run(gp_generation *m, gp_generate_report *report, gp_error *err)
 {
     double start = gp_clock_now();
     gp_generate_report counts = {0};
-    gp_generation m = {.cat = cat, .encoder = encoder, .model_name = model_name, .o = options, .counts = &counts};
     gp_status st = GP_OK;
-    begin(&m);
-    GP_TRY_GOTO(prepare(&m, err));
-    gp_generation_tell_table(&m);
-    if (options->again) GP_TRY_GOTO(gp_generation_read_winners(&m, err));
-    GP_TRY_GOTO(gp_folder_make(m.folder, err));
-    st = gp_generation_run(&m, err);
-    note_same(&m);
+    m->counts = &counts;
+    begin(m);
+    GP_TRY_GOTO(prepare(m, err));
+    gp_generation_tell_table(m);
+    if (m->more)
+        GP_TRY_GOTO(gp_generation_read_one(m, err));
+    else if (m->o->again)
+        GP_TRY_GOTO(gp_generation_read_winners(m, err));
+    GP_TRY_GOTO(gp_folder_make(m->folder, err));
+    st = gp_generation_run(m, err);
+    note_same(m);
     GP_TRY_GOTO(st);
-    gp_progress_meter_finish(&m.ticker);
+    gp_progress_meter_finish(&m->ticker);
 out:
-    clear(&m);
+    clear(m);
     counts.seconds = gp_clock_now() - start;
     *report = counts;
+    return st;
+}
+
+gp_status gp_stage_generate(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
+                            const gp_generate_options *options, gp_generate_report *report, gp_error *err)
+{
+    gp_generation m = {.cat = cat, .encoder = encoder, .model_name = model_name, .o = options};
+    return run(&m, report, err);
+}
+
+gp_status gp_stage_regenerate(gp_catalog *cat, const gp_hash *image, uint32_t count, const gp_generate_options *options,
+                              gp_generate_report *report, gp_error *err)
+{
+    gp_generate_options o = *options;
+    gp_generate_more more = {.image = *image, .new_seeds = count > 0};
+    gp_generation m = {.cat = cat, .o = &o, .more = &more};
+    o.again = GP_REGENERATE_PICKS; /* as in `goldpan regenerate`, a request has the settings of its image */
+    o.per_prompt = count ? count : 1;
+    gp_status st = run(&m, report, err);
+    gp_mem_free(more.prompt);
     return st;
 }

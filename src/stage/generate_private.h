@@ -31,11 +31,19 @@ typedef struct gp_subject {
     uint32_t count, capacity;
 } gp_subject;
 
+/* An image from which more are generated (regenerate_stage.h). */
+typedef struct gp_generate_more {
+    gp_hash image;
+    bool new_seeds; /* false: the image's own seed */
+    char *prompt;   /* owned: the image's prompt in the catalog. The request has the prompt that the generator got */
+} gp_generate_more;
+
 typedef struct gp_generation {
     gp_catalog *cat;
     const gp_encoder *encoder; /* NULL: nothing is scored */
     const char *model_name;
     const gp_generate_options *o;
+    gp_generate_more *more; /* NULL: the images of `o` */
     gp_table *table;
     gp_subject *subjects;
     size_t subject_count;
@@ -81,6 +89,8 @@ gp_status gp_generation_read_table(gp_generation *m, gp_error *err);
 void gp_generation_tell_table(const gp_generation *m);
 /* Reads the picked images whose seed is recorded. */
 gp_status gp_generation_read_winners(gp_generation *m, gp_error *err);
+/* Reads the image of m->more. */
+gp_status gp_generation_read_one(gp_generation *m, gp_error *err);
 
 /* Reads the graph and opens a connection for each worker. */
 gp_status gp_generation_open(gp_generation *m, gp_error *err);

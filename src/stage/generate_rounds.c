@@ -107,7 +107,7 @@ static gp_status put_image(gp_generation *m, const gp_generate_job *p, int64_t i
                         .stream = p->has_stream ? &p->stream : NULL};
     gp_str_printf(&source, "generated: %s", gp_gen_protocol(m->backends[0]));
     if (source.failed) return gp_fail_memory(err, "an image");
-    gp_cat_prompt prompt = {.text = p->prompt,
+    gp_cat_prompt prompt = {.text = m->more ? m->more->prompt : p->prompt,
                             .raw = p->prompt,
                             .negative = p->negative ? p->negative : p->own_negative,
                             .source = source.data,

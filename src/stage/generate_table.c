@@ -198,7 +198,8 @@ static gp_status add_winner(void *user, const char *path, const char *prompt, co
     s->settings = gp_str_take(&text), s->extras = gp_str_take(&extras);
     if (!s->prompt || !s->settings || !s->extras || !s->negative != !negative)
         GP_TRY_GOTO(gp_fail_memory(err, "the picks"));
-    if (!s->has_seed) { /* without its seed the image cannot be generated again */
+    bool needs_seed = !m->more || !m->more->new_seeds;
+    if (!s->has_seed && needs_seed) { /* without its seed the image cannot be generated again */
         gp_mem_free(s->again_prompt), gp_mem_free(s->again_negative), gp_mem_free(s->settings), gp_mem_free(s->extras);
         m->subject_count--;
         m->counts->failed++;
@@ -219,4 +220,21 @@ gp_status gp_generation_read_winners(gp_generation *m, gp_error *err)
                        ? "none of the picks has a known seed, so goldpan cannot generate any of them again"
                    : m->o->again == GP_REGENERATE_FLAGGED ? "there are no images that you picked in the explorer"
                                                           : "there are no picks: run 'goldpan pick' first");
+}
+
+static gp_status add_one(void *user, const gp_cat_recipe *recipe, gp_error *err)
+{
+    gp_generation *m = user;
+    if (!(m->more->prompt = gp_str_dup(recipe->prompt))) return gp_fail_memory(err, "a prompt");
+    GP_TRY(add_winner(m, recipe->path ? recipe->path : "", recipe->raw, recipe->negative, recipe->settings, err));
+    if (!m->more->new_seeds) return GP_OK;
+    m->subjects[0].has_seed = true, m->subjects[0].seed = recipe->new_seed;
+    return GP_OK;
+}
+
+gp_status gp_generation_read_one(gp_generation *m, gp_error *err)
+{
+    GP_TRY(gp_cat_image_recipe(m->cat, &m->more->image, add_one, m, err));
+    if (m->subject_count) return GP_OK;
+    return gp_fail(err, GP_ERR_USAGE, "the seed of this image is not known, so goldpan cannot generate it again");
 }

@@ -41,8 +41,10 @@ const void *gp_view_slices(const gp_view *view, size_t *size); /* the bytes of d
 /* Values of the manifest that the caller provides. */
 typedef struct gp_view_manifest {
     bool live, readonly, search_text, search_image, search_like;
-    bool open_folder; /* the server can open the folder of an image */
-    bool trash;       /* the server can move files to the trash */
+    bool open_folder;      /* the server can open the folder of an image */
+    bool trash;            /* the server can move files to the trash */
+    const char *generated; /* folder in which the server writes images that it generates; NULL: it generates none */
+    const char *generator; /* generator for all images; NULL: the one that the catalog records for each image */
     uint64_t revision;
     const uint32_t *thumbs;
     size_t thumb_count;

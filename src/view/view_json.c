@@ -71,7 +71,10 @@ gp_status gp_view_write_manifest(const gp_view *v, const gp_view_manifest *m, gp
     gp_str_printf(out, ",\n \"search\": {\"text\": %s, \"image\": %s, \"like\": %s}, \"thumbs\": [",
                   truth(m->search_text), truth(m->search_image), truth(m->search_like));
     for (size_t i = 0; i < m->thumb_count; i++) gp_str_printf(out, i ? ", %u" : "%u", m->thumbs[i]);
-    gp_str_printf(out, "], \"acts\": {\"open\": %s, \"trash\": %s}", truth(m->open_folder), truth(m->trash));
+    gp_str_printf(out, "], \"acts\": {\"open\": %s, \"trash\": %s", truth(m->open_folder), truth(m->trash));
+    put_member(out, "generate", m->generated);
+    put_member(out, "generator", m->generator);
+    gp_str_putc(out, '}');
     put_member(out, "image_ext", m->image_ext);
     if (m->near_k)
         gp_str_printf(out, ", \"near\": {\"k\": %u, \"file\": \"data/near.bin\"}", m->near_k);
@@ -160,6 +163,7 @@ static void on_detail(void *user, const gp_cat_detail *d)
     put_settings(w, d->settings);
     put_member(w->out, "reason", d->reason);
     put_member(w->out, "failure", w->short_paths ? NULL : d->failure);
+    put_member(w->out, "generator", w->short_paths ? NULL : d->generator);
     gp_str_puts(w->out, d->embedded ? ", \"embedded\": true" : ", \"embedded\": false");
 }
 
@@ -181,7 +185,7 @@ gp_status gp_view_write_detail(const gp_view *v, gp_catalog *cat, size_t shard, 
             gp_str_puts(out, ", \"paths\": [], \"prompt\": null, \"prompt_raw\": null, \"negative\": null, \"source\": "
                              "null, \"evidence\": \"none\""
                              ", \"settings\": [], \"reason\": null, \"failure\": \"no longer in the catalog\","
-                             " \"embedded\": false");
+                             " \"generator\": null, \"embedded\": false");
         gp_str_putc(out, '}');
     }
     gp_str_puts(out, "]\n");

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """goldpan explore's server over real sockets.
-Usage: server_test.py <goldpan> [reading|doing|refusals|acts] [unittest's own words]
+Usage: server_test.py <goldpan> [reading|doing|refusals|acts|generating] [unittest's own words]
 """
 import sys
 import unittest
@@ -8,7 +8,7 @@ import unittest
 import served
 
 served.begin(sys.argv.pop(1))
-names = ["reading_test", "doing_test", "refusals_test", "acts_test"]
+names = ["reading_test", "doing_test", "refusals_test", "acts_test", "generating_test"]
 if len(sys.argv) > 1 and sys.argv[1] + "_test" in names:
     names = [sys.argv.pop(1) + "_test"]
 try:

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Usage: node acts.mjs GOLDPAN.  What the page does with files: it opens their folder, and moves rejected ones to the bin and back.
 import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { count, current, env, explore, folder, hashOf, keepScreenshot, makeCatalog, openBrowser, openPage, ratingOf, sql, until, view } from './support.mjs';
+import { count, current, env, explore, folder, hashOf, keepScreenshot, makeCatalog, openBrowser, openPage, ratingOf, goldpan, source, sql, until, view } from './support.mjs';
 
 let browser;
 let pictures;
@@ -154,5 +156,50 @@ test('says what was not moved, and offers no bin to a reader', async () => {
   await until(async () => / of /.test(await count(page)), () => count(page));
   assert.equal(await page.getByRole('button', { name: /to the bin/ }).count(), 0);
   await page.context().close();
+  await reader.stop();
+});
+
+test('makes more pictures like one, and the same picture again', async () => {
+  const generator = spawn('python3', [join(source, 'tools/generator.py'), 'serve', '--port', '0', '--latency', '0.2'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const address = String((await once(generator.stdout, 'data'))[0]).trim();
+  const made = join(folder, 'made');
+  writeFileSync(join(folder, 'made.txt'), 'a red cat on a beach\ntwo blue cars in the snow\n');
+  execFileSync(goldpan, ['generate', join(folder, 'made.txt'), '-n', '2', '-b', address, '--protocol', 'a1111', '-W', '64', '-H', '64', '-o', made, '-q'], { env });
+  const server = await explore(made, '--port', '0');
+  const page = await openPage(browser, server.url);
+  try {
+    await view(page, 'Review');
+    const row = page.locator('.prow').filter({ hasText: 'two blue cars' });
+    await row.locator('[data-row]').first().click();
+    assert.equal(await row.locator('[data-row]').count(), 2);
+    await page.getByRole('button', { name: 'Make more like it' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText(address).waitFor();
+    await dialog.getByText(join(made, 'regenerated')).waitFor();
+    assert.equal(await dialog.getByLabel('How many').inputValue(), '4');
+    await dialog.getByLabel('How many').fill('65');
+    assert.equal(await dialog.getByRole('button', { name: /^Make/ }).isDisabled(), true);
+    await dialog.getByLabel('How many').fill('2');
+    await keepScreenshot(page, 'make more');
+    await dialog.getByRole('button', { name: 'Make 2' }).click();
+    await page.getByText(/ of 2 made$/).waitFor();
+    await page.locator('.notice').getByText('2 pictures made.').waitFor();
+    await until(async () => (await row.locator('[data-row]').count()) === 4, 'the row does not show the new candidates');
+    await page.getByRole('button', { name: 'Make it again' }).click();
+    await page.locator('.notice').getByText('that is in the catalog already').waitFor();
+    assert.equal(await row.locator('[data-row]').count(), 4);
+    assert.deepEqual(page.wrong, []);
+  } finally {
+    await keepScreenshot(page, 'made');
+    await page.context().close();
+    await server.stop();
+    generator.kill();
+  }
+  const reader = await explore(made, '--port', '0', '--readonly');
+  const reading = await openPage(browser, reader.url);
+  await view(reading, 'Wall');
+  await reading.getByRole('button', { name: 'Path' }).waitFor();
+  assert.equal(await reading.getByRole('button', { name: /^Make/ }).count(), 0);
+  await reading.context().close();
   await reader.stop();
 });

@@ -60,8 +60,9 @@ export interface Manifest {
   higher_better: boolean;
   search: { text: boolean; image: boolean; like: boolean };
   thumbs: number[];
-  /** what the server can do with files */
-  acts: { open: boolean; trash: boolean };
+  /** what the server can do with files.  `generate`: the folder of new pictures, or null if it cannot make any.
+   * `generator`: makes all pictures; null: each picture has its own (Detail.generator) */
+  acts: { open: boolean; trash: boolean; generate: string | null; generator: string | null };
   image_ext: string | null;
   near: { k: number; file: string } | null;
   columns: ColumnInfo[];
@@ -86,6 +87,8 @@ export interface Detail {
   settings: [string, string][];
   reason: string | null;
   failure: string | null;
+  /** address of the generator that made the picture, if the catalog has it */
+  generator: string | null;
   embedded: boolean;
 }
 
@@ -219,6 +222,29 @@ export async function restoreFromBin(images: string[]): Promise<Moved> {
   return (await (await post('api/restore', JSON.stringify({ images }))).json()) as Moved;
 }
 
+/** The pictures that the generator makes now, or has made. */
+export interface Generating {
+  running: boolean;
+  done: number;
+  wanted: number;
+  /** at the end: new pictures, those of an earlier request, those that are in the catalog byte for byte, failures */
+  got?: number;
+  had?: number;
+  same?: number;
+  failed?: number;
+  stopped?: boolean;
+  why?: string;
+}
+
+/** Makes a picture again (`more` 0), or more like it, by the generator at `address`. */
+export async function generate(hash: string, more: number, address: string): Promise<void> {
+  await post('api/generate', JSON.stringify({ hash, more, address }));
+}
+
+export async function stopGenerating(): Promise<void> {
+  await post('api/generate/stop', '{}');
+}
+
 /** Calls back when the catalog or marks have changed since `revision` was read, and when the connection breaks or is
  * restored. */
 export function listen(revision: number, on: {
@@ -226,6 +252,7 @@ export function listen(revision: number, on: {
   ratings(changes: Rating[], event: number): void;
   tags(changes: TagChange[], event: number): void;
   notice(text: string): void;
+  generate(state: Generating): void;
   connection(up: boolean): void;
 }): () => void {
   const source = new EventSource(`events?r=${revision}`);
@@ -239,6 +266,7 @@ export function listen(revision: number, on: {
     const { changes, event: number } = JSON.parse((event as MessageEvent<string>).data) as { changes: TagChange[]; event: number };
     on.tags(changes, number);
   });
+  source.addEventListener('generate', (event) => on.generate(JSON.parse((event as MessageEvent<string>).data) as Generating));
   source.addEventListener('open', () => on.connection(true));
   source.addEventListener('error', () => on.connection(false));
   return () => source.close();

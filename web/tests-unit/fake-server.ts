@@ -51,7 +51,7 @@ export class FakeServer {
       name, title: name[0]!.toUpperCase() + name.slice(1), type, file: `col/${name}`, words: type === 'code' ? `words/${name}` : null, group: 'file', about: '',
     });
     const columns = [column('hash', 'hash'), column('score', 'f32'), column('prompt', 'code'), column('flag', 'i8'), column('stars', 'u8'), column('rank', 'u32'), column('picked', 'u8'), column('path', 'text')];
-    const rest = { goldpan: '', name: 'test', revision: 1, model: null, scorer: null, scale: null, higher_better: true, thumbs: [256, 512], acts: { open: false, trash: false }, image_ext: null, near: null, categories: [], slices: [], slices_file: null, groups: 0, failures: 0 };
+    const rest = { goldpan: '', name: 'test', revision: 1, model: null, scorer: null, scale: null, higher_better: true, thumbs: [256, 512], acts: { generate: null, generator: null, open: false, trash: false }, image_ext: null, near: null, categories: [], slices: [], slices_file: null, groups: 0, failures: 0 };
     const search = { text: this.searchable, image: this.searchable, like: this.searchable };
     return { ...rest, catalog: 'c', live: this.live, readonly: this.readonly, count: this.images.length, search, columns, remark: '' } as Manifest;
   }

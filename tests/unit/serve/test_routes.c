@@ -62,6 +62,8 @@ static void the_table(void **state)
         {"api/open", GP_ROUTE_OPEN, GP_METHOD_POST, 1 << 10, false},
         {"api/trash", GP_ROUTE_TRASH, GP_METHOD_POST, 8 << 20, true},
         {"api/restore", GP_ROUTE_RESTORE, GP_METHOD_POST, 8 << 20, true},
+        {"api/generate", GP_ROUTE_GENERATE, GP_METHOD_POST, 16 << 10, true},
+        {"api/generate/stop", GP_ROUTE_GENERATE_STOP, GP_METHOD_POST, 1 << 10, true},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (kind_of(known[i].address) != known[i].kind) fail_msg("\"%s\"", known[i].address);

@@ -249,6 +249,38 @@ export function rowsForBin(): Uint32Array {
   return selection.count ? selection.rowsInOrder() : order.rows;
 }
 
+/** The address of the generator that can make this picture again; null: none is known. */
+export function generatorOf(detail: api.Detail | null): string | null {
+  const acts = catalog.manifest?.acts;
+  return acts?.generate && detail?.prompt ? (acts.generator ?? detail.generator) : null;
+}
+
+/** The generator is on this computer: a loopback address, or a command. */
+export function isHere(address: string): boolean {
+  if (!/^https?:\/\//.test(address) && /\s/.test(address)) return true;
+  try {
+    const { hostname } = new URL(/^https?:\/\//.test(address) ? address : `http://${address}`);
+    return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+  } catch {
+    return false;
+  }
+}
+
+/** Makes the current picture again. A dialog first shows an address that is not on this computer. */
+export async function makeAgain(detail: api.Detail): Promise<void> {
+  const address = generatorOf(detail);
+  if (!address) return;
+  if (!isHere(address)) {
+    layout.mode = 'generate';
+    return;
+  }
+  try {
+    await app.generate(detail.hash, 0, address);
+  } catch (error) {
+    app.report(`No picture is made: ${(error as Error).message}`);
+  }
+}
+
 /** Opens the folder of a picture in the file manager. */
 export async function openFolder(row: number): Promise<void> {
   try {

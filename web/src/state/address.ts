@@ -31,7 +31,7 @@ const MARKS: Mark[] = ['undecided', 'picked', 'rejected', 'suggested'];
 /** `keep` stores the rows of a filter that lists rows, and returns a key for them. */
 export function writeAddress(place: Place, keep: (filter: Extract<Filter, { kind: 'rows' }>) => string): string {
   const params = new URLSearchParams();
-  if (place.mode !== 'browse' && place.mode !== 'bin') params.set('mode', place.mode);
+  if (place.mode === 'cull' || place.mode === 'compare' || place.mode === 'export') params.set('mode', place.mode);
   for (const filter of place.filters.list) writeFilter(params, filter, keep);
   if (place.filters.any) params.set('any', '1');
   if (place.search.text) params.set('find', place.search.text);

@@ -99,6 +99,7 @@ export class App {
       ratings: (changes, event) => this.marks.onRatings(changes, event),
       notice: this.report,
       tags: (changes, event) => this.tags.onTags(changes, event),
+      generate: (state) => this.onGenerating(state),
       connection: (up) => void this.onConnection(up),
     });
   }
@@ -281,6 +282,30 @@ export class App {
     }
   }
 
+  // ---------------------------------------------------------------- new pictures
+
+  /** what the generator makes now */
+  generating = $state.raw<api.Generating | null>(null);
+
+  /** Makes a picture again (`more` 0), or more like it.  Throws why nothing was started. */
+  async generate(hash: string, more: number, address: string): Promise<void> {
+    await api.generate(hash, more, address);
+    this.generating ??= { running: true, done: 0, wanted: more || 1 };
+  }
+
+  async stopGenerating(): Promise<void> {
+    try {
+      await api.stopGenerating();
+    } catch (error) {
+      this.report((error as Error).message);
+    }
+  }
+
+  private onGenerating(state: api.Generating): void {
+    this.generating = state.running ? state : null;
+    if (!state.running) this.report(generated(state, this.catalog.manifest?.scorer != null));
+  }
+
   /** The filters of the last step of undo, of Back or of a link. If the filters differ from these, the difference is
    * a new step of undo. */
   private knownFilters: FilterState = { list: [], any: false };
@@ -402,6 +427,19 @@ export class App {
     if ((wanted.text && !search?.text) || ((wanted.more.length || wanted.less.length) && !search?.like)) return;
     await this.search.run(wanted);
   }
+}
+
+/** The notice at the end of a request for new pictures. */
+export function generated({ got = 0, had = 0, same = 0, failed = 0, stopped, why, wanted }: api.Generating, scored: boolean): string {
+  const fresh = Math.max(0, got - same);
+  const parts = [
+    fresh ? `${pictures(fresh)} made${scored ? `. To score ${fresh === 1 ? 'it' : 'them'}, run goldpan score` : ''}` : '',
+    same ? `The generator returned ${same === 1 ? 'a picture' : pictures(same)} that ${same === 1 ? 'is' : 'are'} in the catalog already` : '',
+    had ? `${pictures(had)} ${had === 1 ? 'was' : 'were'} made before` : '',
+    stopped ? `Stopped after ${got + had + failed} of ${wanted}` : '',
+    failed ? `${pictures(failed)} could not be made: ${why}` : why && !stopped ? `No picture was made: ${why}` : '',
+  ];
+  return `${parts.filter(Boolean).join('. ') || 'No picture was made'}.`;
 }
 
 const notMoved = (failed: number, why: string): string => (failed ? ` ${pictures(failed)} could not be moved: ${why}` : '');

@@ -4,8 +4,9 @@ import type { Sort } from './filter-sort';
 import { loadSetting, saveSetting } from './storage';
 
 export type View = 'review' | 'wall' | 'map' | 'found' | 'table';
-/** `bin`: the dialog before pictures go to the bin; not part of the address */
-export type Mode = 'browse' | 'cull' | 'compare' | 'export' | 'bin';
+/** `bin`: the dialog before pictures go to the bin. `generate`, `generate more`: the dialogs before pictures are made.
+ * The three are not part of the address. */
+export type Mode = 'browse' | 'cull' | 'compare' | 'export' | 'bin' | 'generate' | 'generate more';
 /** what a narrow window shows in a sheet: its search, the controls of the status bar, the facts of the picture, or what
  * differs between two pictures; '': no sheet is open */
 export type SheetName = '' | 'search' | 'controls' | 'facts' | 'differences';

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ * Generates images from one image of the catalog: the same image again, or more images like it. It is gp_stage_generate
+ * with another choice of images. */
+#ifndef GP_STAGE_REGENERATE_STAGE_H
+#define GP_STAGE_REGENERATE_STAGE_H
+
+#include "base/hash.h"
+#include "base/status.h"
+
+/* Generates images with the prompt and the settings of `image`. count 0: one image with the seed of `image`. count > 0:
+ * `count` images with the numbers after the largest seed of the prompt's images. So the same call after an interruption
+ * generates the images that are missing. The images are written to options->folder by the generator at
+ * options->backend, which must be set; the other options apply as in gp_generate. Nothing is scored.
+ * Errors: NOT_FOUND (no such image, or its prompt is unknown), USAGE (its seed is unknown), and those of gp_generate. */
+gp_status gp_stage_regenerate(gp_catalog *cat, const gp_hash *image, uint32_t count, const gp_generate_options *options,
+                              gp_generate_report *report, gp_error *err);
+
+#endif
