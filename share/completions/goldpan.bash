@@ -45,8 +45,8 @@ _goldpan_options() {
             --one-per-duplicate --diversity --balance --min-support --min-lift --lift-factor --explain --why --null \
             --scorer --catalog --model --revision --precision --engine --fast-decode --json --quiet --verbose --help ;;
         explore)
-            echo --catalog --port --readonly --new-key --no-open --model --revision --precision --engine --json \
-            --quiet --verbose --help ;;
+            echo --catalog --port --readonly --backend --protocol --new-key --no-open --model --revision --precision \
+            --engine --json --quiet --verbose --help ;;
         mark)
             echo --catalog --pick --reject --unmark --stars --tag --untag --json --quiet --verbose --help ;;
         export)
@@ -118,10 +118,10 @@ _goldpan_value() {
         'words --seed' | 'words --threads' | 'words -j' | 'pick --per-prompt' | 'pick -k' | 'pick --top' | \
         'pick --min-score' | 'pick --where' | 'pick --top-per-category' | 'pick --top-per-slice' | \
         'pick --balance' | 'pick --min-support' | 'pick --min-lift' | 'pick --lift-factor' | 'pick --revision' | \
-        'explore --port' | 'explore -p' | 'explore --revision' | 'mark --stars' | 'mark --tag' | 'mark --untag' | \
-        'export --stars' | 'export --tag' | 'export --threads' | 'export -j' | 'sheet --thumb' | \
-        'sheet --max-prompts' | 'sheet --max-candidates' | 'tour --seconds' | 'tour --n-slices' | \
-        'rescue --threads' | 'rescue -j' | 'rescue --max-pixels' | 'model get --revision' | \
+        'explore --port' | 'explore -p' | 'explore --backend' | 'explore -b' | 'explore --revision' | \
+        'mark --stars' | 'mark --tag' | 'mark --untag' | 'export --stars' | 'export --tag' | 'export --threads' | \
+        'export -j' | 'sheet --thumb' | 'sheet --max-prompts' | 'sheet --max-candidates' | 'tour --seconds' | \
+        'tour --n-slices' | 'rescue --threads' | 'rescue -j' | 'rescue --max-pixels' | 'model get --revision' | \
         'model info --revision' | 'bench --revision' | 'bench --max-pixels' | 'bench --threads' | 'bench -j' | \
         'bench --batch' | 'bench --sample' | 'bench --seconds' | 'embed --revision' | 'embed --max-pixels' | \
         'embed --threads' | 'embed -j' | 'embed --batch' | 'neighbours --neighbours' | 'neighbours -k' | \
@@ -157,7 +157,7 @@ _goldpan_value() {
         'generate --engine' | 'regenerate --engine' | 'run --engine' | 'score --engine' | 'slices --engine' | \
         'pick --engine' | 'explore --engine' | 'model info --engine' | 'bench --engine' | 'embed --engine')
             echo "words auto plain onednn" ;;
-        'regenerate --protocol')
+        'regenerate --protocol' | 'explore --protocol')
             echo "words a1111 comfyui sdcpp swarmui command" ;;
         'run --strategy' | 'pick --strategy')
             echo "words prompt slices category-slices category" ;;
