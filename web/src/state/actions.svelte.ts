@@ -267,9 +267,9 @@ export function isHere(address: string): boolean {
 }
 
 /** Makes the current picture again. A dialog first shows an address that is not on this computer. */
-export async function makeAgain(detail: api.Detail): Promise<void> {
+export async function makeAgain(detail: api.Detail | null): Promise<void> {
   const address = generatorOf(detail);
-  if (!address) return;
+  if (!detail || !address) return;
   if (!isHere(address)) {
     layout.mode = 'generate';
     return;
