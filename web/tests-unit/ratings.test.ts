@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Outbox } from '../src/state/outbox';
-import { moveChange, OtherCatalog, Ratings, type Change } from '../src/state/ratings';
+import { moveChange, Ratings, type Change } from '../src/state/ratings';
+import { OtherCatalog } from '../src/state/sender';
 
 class Shelf {
   private readonly map = new Map<string, string>();
@@ -13,7 +14,9 @@ class Shelf {
   removeItem = (key: string): void => void this.map.delete(key);
 }
 
-function make(fetcher?: typeof fetch, shelf = new Shelf()): { ratings: Ratings; sent: unknown[]; said: string[] } {
+function make(fetcher?: typeof fetch, shelf = new Shelf()): { ratings: Ratings; sent: unknown[]; said: string[]; rows: string[] } {
+  /** the hash of each row */
+  const rows = ['h0', 'h1', 'h2', 'h3'];
   const sent: unknown[] = [];
   const said: string[] = [];
   vi.stubGlobal(
@@ -24,8 +27,8 @@ function make(fetcher?: typeof fetch, shelf = new Shelf()): { ratings: Ratings; 
         return new Response(JSON.stringify({ event: sent.length }));
       }),
   );
-  const ratings = new Ratings(new Int8Array(4), new Uint8Array(4), new Outbox('c', shelf), (row) => `h${row}`, () => undefined, (why) => said.push(why));
-  return { ratings, sent, said };
+  const ratings = new Ratings(new Int8Array(4), new Uint8Array(4), new Outbox('c', shelf), (row) => `h${row}`, (hash) => rows.indexOf(hash), () => undefined, (why) => said.push(why));
+  return { ratings, sent, said, rows };
 }
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
@@ -97,8 +100,7 @@ describe('ratings', () => {
   it('sends nothing to a server of another catalog, and keeps it', async () => {
     const shelf = new Shelf();
     const { ratings, sent } = make(undefined, shelf);
-    ratings.suspect = true;
-    ratings.verify = () => Promise.reject(new OtherCatalog('other'));
+    ratings.sender?.doubt(() => Promise.reject(new OtherCatalog('other')));
     ratings.set([0], () => ({ flag: 1 }));
     await settled();
     expect(sent).toEqual([]);
@@ -122,30 +124,31 @@ describe('ratings', () => {
     const { ratings } = make();
     ratings.set([0], () => ({ flag: 1 })); // becomes event 1
     ratings.set([0], () => ({ flag: 0 })); // becomes event 2
-    ratings.hear(0, { hash: 'h0', flag: 1, stars: 0 }, 1);
+    ratings.hear({ hash: 'h0', flag: 1, stars: 0 }, 1);
     expect(ratings.flag[0]).toBe(0);
     await settled();
-    ratings.hear(0, { hash: 'h0', flag: 1, stars: 0 }, 1);
+    ratings.hear({ hash: 'h0', flag: 1, stars: 0 }, 1);
     expect(ratings.flag[0]).toBe(0);
-    ratings.hear(0, { hash: 'h0', flag: -1, stars: 0 }, 3);
+    ratings.hear({ hash: 'h0', flag: -1, stars: 0 }, 3);
     expect(ratings.flag[0]).toBe(-1);
   });
   it('takes the change of another page that the server had after its own', async () => {
     const { ratings } = make();
     ratings.set([0, 1], () => ({ flag: 1 })); // becomes event 1
-    ratings.hear(0, { hash: 'h0', flag: -1, stars: 2 }, 2);
-    ratings.hear(1, { hash: 'h1', flag: -1, stars: 2 }, 0);
+    ratings.hear({ hash: 'h0', flag: -1, stars: 2 }, 2);
+    ratings.hear({ hash: 'h1', flag: -1, stars: 2 }, 0);
     expect(ratings.flag[0]).toBe(1);
     await settled();
     expect([ratings.flag[0], ratings.stars[0], ratings.flag[1]]).toEqual([-1, 2, 1]);
   });
   it('moves changes and marks with their rows', async () => {
-    const { ratings } = make();
+    const { ratings, rows } = make();
     const change = ratings.set([0, 2], () => ({ flag: 1 })) as Change;
     const gone = ratings.set([1], () => ({ flag: -1 })) as Change;
     await settled();
     const to = [3, -1, 0, 1];
-    ratings.move(Int8Array.of(1, 0, 0, 1), new Uint8Array(4), (hash) => to[Number(hash.slice(1))] as number);
+    rows.splice(0, 4, 'h2', 'h3', 'h4', 'h0');
+    ratings.move(Int8Array.of(1, 0, 0, 1), new Uint8Array(4));
     expect(moveChange(gone, (row) => to[row] as number)).toBeNull();
     ratings.apply(moveChange(change, (row) => to[row] as number) as Change, 0);
     expect(Array.from(ratings.flag)).toEqual([0, 0, 0, 0]);

@@ -40,7 +40,7 @@ export class Marks {
     const { catalog } = this;
     const flag = (catalog.peek('flag')?.data as Int8Array | undefined) ?? new Int8Array(catalog.count);
     const stars = (catalog.peek('stars')?.data as Uint8Array | undefined) ?? new Uint8Array(catalog.count);
-    if (this.ratings) this.ratings.move(flag, stars, (hash) => catalog.rowOf(hash));
+    if (this.ratings) this.ratings.move(flag, stars);
     else this.ratings = this.open(flag, stars);
     if (!catalog.manifest?.live) this.restore(this.ratings);
     this.tick++;
@@ -51,9 +51,9 @@ export class Marks {
     const rowOf = (hash: string): number => catalog.rowOf(hash);
     const outbox = catalog.writable ? new Outbox(catalog.manifest?.catalog ?? '', localStorage) : null;
     this.outbox = outbox;
-    const ratings = new Ratings(flag, stars, outbox, (row) => catalog.hash(row), () => this.onChange(), this.report, () => this.sentTick++);
+    const ratings = new Ratings(flag, stars, outbox, (row) => catalog.hash(row), rowOf, () => this.onChange(), this.report, () => this.sentTick++);
     const left = outbox?.takeOver((hash) => rowOf(hash) >= 0) ?? [];
-    ratings.resend(left, rowOf);
+    ratings.resend(left);
     if (left.length) this.report(`Saving ${left.length} ${left.length === 1 ? 'mark' : 'marks'} that an earlier page could not send.`);
     return ratings;
   }
@@ -101,9 +101,7 @@ export class Marks {
   /** The connection to the server broke: marks are sent again only when `verify` has confirmed that the server has
    * the same catalog. */
   suspect(verify: () => Promise<void>): void {
-    if (!this.ratings) return;
-    this.ratings.suspect = true;
-    this.ratings.verify = verify;
+    this.ratings?.sender?.doubt(verify);
   }
 
   // ---------------------------------------------------------------- changing
@@ -130,10 +128,7 @@ export class Marks {
   /** Applies marks that any page, also this one, has changed. `event`: the number of the event. */
   onRatings(changes: Rating[], event: number): void {
     let changed = false;
-    for (const change of changes) {
-      const row = this.catalog.rowOf(change.hash);
-      if (row >= 0 && this.ratings?.hear(row, change, event)) changed = true;
-    }
+    for (const change of changes) if (this.ratings?.hear(change, event)) changed = true;
     if (changed) this.tick++;
   }
 
@@ -157,9 +152,6 @@ export class Marks {
   private restore(ratings: Ratings): void {
     this.siteRatings = { flag: ratings.flag.slice(), stars: ratings.stars.slice() };
     const stored = loadSetting<Record<string, [number, number]>>(this.catalog.storageKey('ratings'), {});
-    for (const [hash, [flag, stars]] of Object.entries(stored)) {
-      const row = this.catalog.rowOf(hash);
-      if (row >= 0) ratings.receive(row, { hash, flag, stars });
-    }
+    for (const [hash, [flag, stars]] of Object.entries(stored)) ratings.receive({ hash, flag, stars });
   }
 }

@@ -1,8 +1,8 @@
 // Flags and stars in memory, written to the catalog at once.  A Change can be applied in both directions: undo and redo.
-import { rate, ErrorResponse, type Rating } from '../api';
-import { afterFrame } from './frames';
+import { rate, type Rating } from '../api';
 import { MarkLog } from './mark-log';
 import type { Outbox } from './outbox';
+import { Sender } from './sender';
 
 export interface Change {
   rows: Uint32Array;
@@ -17,30 +17,17 @@ export interface Marking {
   stars?: number;
 }
 
-/** The error that the server at this address has another catalog than this page. */
-export class OtherCatalog extends Error {}
-
 export class Ratings {
   flag: Int8Array;
   stars: Uint8Array;
   readonly log = new MarkLog();
-  private queue: Promise<void> = Promise.resolve();
   /** by hash: the marks that changed since `beginReading`, or null: the columns being read may be older */
   private sinceReading: Map<string, Rating> | null = null;
-  /** by hash: changes of ours that the server has not confirmed, and the event number of the last one that it has */
-  private readonly underWay = new Map<string, number>();
-  private readonly confirmed = new Map<string, number>();
-  /** by hash: the last event that arrived while a change of this page was not confirmed yet */
-  private readonly held = new Map<string, { row: number; change: Rating; event: number }>();
   private readonly hash: (row: number) => string;
+  private readonly rowOf: (hash: string) => number;
   private readonly changed: () => void;
-  private readonly sent: () => void;
-  private readonly failed: (why: string) => void;
-  /** the connection broke after the server was last known to have this catalog */
-  suspect = false;
-  /** Throws OtherCatalog if the server has another catalog now, or why it does not answer. */
-  verify: () => Promise<void> = () => Promise.resolve();
-  /** stores unconfirmed ratings; null: ratings are not sent to a server */
+  /** keeps and sends changes; null: marks are not sent to a server */
+  readonly sender: Sender<Rating> | null;
   private readonly outbox: Outbox | null;
 
   constructor(
@@ -48,6 +35,7 @@ export class Ratings {
     stars: Uint8Array,
     outbox: Outbox | null,
     hash: (row: number) => string,
+    rowOf: (hash: string) => number,
     changed: () => void,
     failed: (why: string) => void,
     sent: () => void = () => undefined,
@@ -56,9 +44,13 @@ export class Ratings {
     this.stars = stars;
     this.outbox = outbox;
     this.hash = hash;
+    this.rowOf = rowOf;
     this.changed = changed;
-    this.failed = failed;
-    this.sent = sent;
+    const confirmed = (applied: boolean): void => {
+      if (applied) changed();
+      sent();
+    };
+    this.sender = outbox && new Sender(outbox, { keyOf: (rating) => rating.hash, post: rate, receive: (rating) => this.receive(rating), confirmed, failed });
   }
 
   /** Marks rows. Returns the changes, or null if nothing changed. */
@@ -77,38 +69,15 @@ export class Ratings {
     return change;
   }
 
-  /**
-   * Applies a rating that an event reports. An event arrives later than the change that it reports, so an event that
-   * is older than a change of this page must not revert this change. If two pages changed the same image, the
-   * server's order of the changes decides. Returns whether a mark changed.
-   */
-  hear(row: number, change: Rating, event: number): boolean {
-    const { hash } = change;
-    if (this.underWay.get(hash)) this.held.set(hash, { row, change, event });
-    else if (event > (this.confirmed.get(hash) ?? 0)) return this.receive(row, change);
-    return false;
-  }
-
-  private confirm(list: Rating[], event: number): void {
-    let changed = false;
-    for (const { hash } of list) {
-      const left = (this.underWay.get(hash) ?? 1) - 1;
-      if (left > 0) {
-        this.underWay.set(hash, left);
-        continue;
-      }
-      this.underWay.delete(hash);
-      this.confirmed.set(hash, event);
-      const held = this.held.get(hash);
-      this.held.delete(hash);
-      if (held && held.event > event && this.receive(held.row, held.change)) changed = true;
-    }
-    if (changed) this.changed();
-    this.sent();
+  /** Applies a rating that an event reports, unless a change of this page is newer. Returns whether a mark changed. */
+  hear(change: Rating, event: number): boolean {
+    return this.sender ? this.sender.hear(change, event) : this.receive(change);
   }
 
   /** Applies a rating without a step of undo. Returns whether a mark changed. */
-  receive(row: number, change: Rating): boolean {
+  receive(change: Rating): boolean {
+    const row = this.rowOf(change.hash);
+    if (row < 0) return false;
     const changed = this.put(row, change.flag ?? (this.flag[row] as number), change.stars ?? (this.stars[row] as number));
     this.sinceReading?.set(change.hash, { hash: change.hash, flag: this.flag[row], stars: this.stars[row] });
     return changed;
@@ -130,32 +99,22 @@ export class Ratings {
 
   /** After the catalog was loaded again, takes its columns, and then applies the changes made during the reading and
    * the unsent changes. */
-  move(flag: Int8Array, stars: Uint8Array, rowOf: (hash: string) => number): void {
+  move(flag: Int8Array, stars: Uint8Array): void {
     this.flag = flag;
     this.stars = stars;
     this.log.reset();
     // The columns contain the changes of all events until now. The events of a restarted server are numbered from 1
     // again.
-    this.confirmed.clear();
-    this.held.clear();
-    this.receiveAll([...(this.sinceReading?.values() ?? [])], rowOf);
+    this.sender?.forgetEvents();
+    const since = [...(this.sinceReading?.values() ?? [])];
     this.sinceReading = null;
-    this.receiveAll(this.outbox?.all() ?? [], rowOf);
+    for (const rating of [...since, ...(this.outbox?.all() ?? [])]) this.receive(rating);
   }
 
-  /** Sends ratings that an earlier page could not send. */
-  resend(ratings: Rating[], rowOf: (hash: string) => number): void {
-    if (!ratings.length) return;
-    this.receiveAll(ratings, rowOf);
-    this.begin(ratings);
-    this.queue = this.queue.then(() => this.write(ratings));
-  }
-
-  private receiveAll(ratings: Rating[], rowOf: (hash: string) => number): void {
-    for (const rating of ratings) {
-      const row = rowOf(rating.hash);
-      if (row >= 0) this.receive(row, rating);
-    }
+  /** Applies and sends ratings that an earlier page could not send. */
+  resend(ratings: Rating[]): void {
+    for (const rating of ratings) this.receive(rating);
+    this.sender?.send(ratings);
   }
 
   /** Applies the marks after the change (`side` 1) or before it (`side` 0). */
@@ -170,43 +129,7 @@ export class Ratings {
       this.sinceReading?.set(rating.hash, rating);
     });
     this.changed();
-    if (!this.outbox) return;
-    this.outbox.put(list);
-    this.begin(list);
-    // Sends one request after the other, because an undo must not arrive before the change that it undoes.
-    this.queue = this.queue.then(afterFrame).then(() => this.write(list));
-  }
-
-  private begin(list: Rating[]): void {
-    for (const { hash } of list) this.underWay.set(hash, (this.underWay.get(hash) ?? 0) + 1);
-  }
-
-  private async write(list: Rating[]): Promise<void> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        // The server at this address may be another one than the server from which the page was loaded.
-        if (this.suspect) await this.verify();
-        this.suspect = false;
-        let event = 0;
-        for (let from = 0; from < list.length; from += 20000) event = await rate(list.slice(from, from + 20000));
-        this.outbox?.done(list);
-        this.confirm(list, event);
-        return;
-      } catch (error) {
-        if (error instanceof OtherCatalog) return; // the outbox keeps the ratings for a page of their catalog
-        this.suspect = true;
-        if (error instanceof ErrorResponse && error.status === 400) {
-          // If an image is no longer in the catalog, another attempt would fail too.
-          this.outbox?.done(list);
-          this.confirm(list, 0);
-          this.failed(`Not saved: ${error.message}`);
-          return;
-        }
-        // The server may come back after a restart, so the outbox keeps the rating, even after this page is closed.
-        this.failed(`Not saved yet: ${(error as Error).message}`);
-        await new Promise((resolve) => setTimeout(resolve, Math.min(10000, 500 * 2 ** attempt)));
-      }
-    }
+    this.sender?.send(list);
   }
 }
 

@@ -3,19 +3,21 @@
 import { ErrorResponse } from '../api';
 import { afterFrame } from './frames';
 import type { Outbox } from './outbox';
-import { OtherCatalog } from './ratings';
 
 const BATCH = 20000;
+
+/** The error that the server at this address has another catalog than this page. */
+export class OtherCatalog extends Error {}
 
 export interface SenderUse<T> {
   /** identifies what a change is about: a later change with the same key replaces it */
   keyOf(change: T): string;
   /** Sends changes. Returns the number of the event. */
   post(changes: T[]): Promise<number>;
-  /** Applies a change that came from another page. */
-  receive(change: T): void;
-  /** The number of unconfirmed changes, or what `receive` applied, has changed. */
-  changed(): void;
+  /** Applies a change that came from another page. Returns whether anything changed. */
+  receive(change: T): boolean;
+  /** The server has confirmed changes. `changed`: a change from another page, which had to wait for this, was applied. */
+  confirmed(changed: boolean): void;
   failed(why: string): void;
 }
 
@@ -28,14 +30,23 @@ export class Sender<T extends { hash: string }> {
   private readonly held = new Map<string, { change: T; event: number }>();
   private readonly outbox: Outbox<T>;
   private readonly use: SenderUse<T>;
-  suspect = false;
-  verify: () => Promise<void> = () => Promise.resolve();
+  /** the connection broke after the server was last known to have this catalog */
+  private suspect = false;
+  private verify: () => Promise<void> = () => Promise.resolve();
 
   constructor(outbox: Outbox<T>, use: SenderUse<T>) {
     this.outbox = outbox;
     this.use = use;
   }
 
+  /** The connection broke: sends again only after `verify`, which throws OtherCatalog if the server has another catalog
+   * now, or why the server does not answer. */
+  doubt(verify: () => Promise<void>): void {
+    this.suspect = true;
+    this.verify = verify;
+  }
+
+  /** Sends one request after the other, because an undo must not arrive before the change that it undoes. */
   send(changes: T[]): void {
     if (changes.length === 0) return;
     this.outbox.put(changes);
@@ -46,11 +57,16 @@ export class Sender<T extends { hash: string }> {
     this.queue = this.queue.then(afterFrame).then(() => this.write(changes));
   }
 
-  /** An event reports a change. An event that is older than a change of this page must not revert this change. */
-  hear(change: T, event: number): void {
+  /**
+   * Applies a change that an event reports. An event arrives later than the change that it reports, so an event that
+   * is older than a change of this page must not revert this change. If two pages changed the same thing, the server's
+   * order of the changes decides. Returns whether anything changed.
+   */
+  hear(change: T, event: number): boolean {
     const key = this.use.keyOf(change);
     if (this.underWay.get(key)) this.held.set(key, { change, event });
-    else if (event > (this.confirmed.get(key) ?? 0)) this.use.receive(change);
+    else if (event > (this.confirmed.get(key) ?? 0)) return this.use.receive(change);
+    return false;
   }
 
   /** The catalog was read again: it contains the changes of all events until now. */
@@ -61,6 +77,7 @@ export class Sender<T extends { hash: string }> {
 
   private confirm(changes: T[], event: number): void {
     this.outbox.done(changes);
+    let changed = false;
     for (const change of changes) {
       const key = this.use.keyOf(change);
       const left = (this.underWay.get(key) ?? 1) - 1;
@@ -72,9 +89,9 @@ export class Sender<T extends { hash: string }> {
       this.confirmed.set(key, event);
       const held = this.held.get(key);
       this.held.delete(key);
-      if (held && held.event > event) this.use.receive(held.change);
+      if (held && held.event > event && this.use.receive(held.change)) changed = true;
     }
-    this.use.changed();
+    this.use.confirmed(changed);
   }
 
   private async write(changes: T[]): Promise<void> {
@@ -94,6 +111,7 @@ export class Sender<T extends { hash: string }> {
           this.confirm(changes, 0);
           return this.use.failed(`Not saved: ${error.message}`);
         }
+        // The server may come back after a restart, so the outbox keeps the changes, even after this page is closed.
         this.use.failed(`Not saved yet: ${(error as Error).message}`);
         await new Promise((resolve) => setTimeout(resolve, Math.min(10000, 500 * 2 ** attempt)));
       }

@@ -59,9 +59,12 @@ export class Tags {
       post: postTags,
       receive: (change) => {
         this.applyAll([change]);
-        this.onChange();
+        return true;
       },
-      changed: () => this.sentTick++,
+      confirmed: (changed) => {
+        if (changed) this.onChange();
+        this.sentTick++;
+      },
       failed: this.report,
     });
     this.outbox = outbox;
@@ -111,9 +114,7 @@ export class Tags {
   }
 
   suspect(verify: () => Promise<void>): void {
-    if (!this.sender) return;
-    this.sender.suspect = true;
-    this.sender.verify = verify;
+    this.sender?.doubt(verify);
   }
 
   // ---------------------------------------------------------------- changing
