@@ -234,12 +234,11 @@ static gp_status find_generator(gp_generating *g, job *now, const char **shown, 
 
 static gp_status check_image(gp_server *s, const gp_hash *hash, gp_error *err)
 {
-    char hex[33];
+    size_t row;
     gp_snapshot *snapshot = gp_snapshot_ref(s);
-    bool known = gp_view_find(snapshot->view, hash) != SIZE_MAX;
+    gp_status st = gp_snapshot_find(snapshot, hash, &row, err);
     gp_snapshot_unref(snapshot);
-    gp_hash_hex(*hash, hex);
-    return known ? GP_OK : gp_fail(err, GP_ERR_NOT_FOUND, "there is no image %s", hex);
+    return st;
 }
 
 /* Starts the job and takes ownership of its texts. *busy: another job runs, or the server is stopping. */

@@ -159,14 +159,13 @@ void gp_opener_tick(gp_opener *opener, gp_events *events)
 /* Finds the folder of the image's file, and checks the file. Owned: *folder. */
 static gp_status folder_of(gp_server *s, const gp_hash *hash, char **folder, gp_error *err)
 {
-    char hex[33], *path = NULL;
+    char *path = NULL;
     int file = -1;
+    size_t row;
     gp_error why = {0};
     gp_snapshot *snapshot = gp_snapshot_ref(s);
-    size_t row = gp_view_find(snapshot->view, hash);
-    gp_hash_hex(*hash, hex);
-    gp_status st = row == SIZE_MAX ? gp_fail(err, GP_ERR_NOT_FOUND, "there is no image %s", hex)
-                                   : gp_view_path(snapshot->view, row, &path, err);
+    gp_status st = gp_snapshot_find(snapshot, hash, &row, err);
+    if (st == GP_OK) st = gp_view_path(snapshot->view, row, &path, err);
     if (st == GP_OK && gp_original_open(path, gp_view_file_hash(snapshot->view, row), &file, &why) != GP_OK)
         st = gp_fail_path(err, why.status, "'%s': %s", path, why.message);
     if (st == GP_OK) {

@@ -43,13 +43,19 @@ static bool read_hash(const gp_json *value, gp_hash *out)
     return text && size == 32 && strlen(text) == 32 && gp_hash_from_hex(text, out);
 }
 
+static gp_status read_image(const gp_json *root, gp_hash *out, gp_error *err)
+{
+    if (read_hash(gp_json_get(root, "hash"), out)) return GP_OK;
+    return gp_fail(err, GP_ERR_USAGE, "\"hash\" must be the hash of an image");
+}
+
 gp_status gp_body_hash(const char *body, size_t size, gp_hash *out, gp_error *err)
 {
     gp_json *root = NULL;
     GP_TRY(open_object(body, size, &root, err));
-    bool read = read_hash(gp_json_get(root, "hash"), out);
+    gp_status st = read_image(root, out, err);
     gp_json_free(root);
-    return read ? GP_OK : gp_fail(err, GP_ERR_USAGE, "\"hash\" must be the hash of an image");
+    return st;
 }
 
 gp_status gp_body_images(const char *body, size_t size, gp_hash **out, size_t *count, gp_error *err)
@@ -96,8 +102,7 @@ gp_status gp_body_generate(const char *body, size_t size, gp_generate_request *o
     *out = (gp_generate_request){0};
     GP_TRY(open_object(body, size, &root, err));
     gp_status st = GP_OK;
-    if (!read_hash(gp_json_get(root, "hash"), &out->image))
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "\"hash\" must be the hash of an image"));
+    GP_TRY_GOTO(read_image(root, &out->image, err));
     GP_TRY_GOTO(read_number(root, "more", 0, GP_MAX_GENERATED, &has, &more, err));
     GP_TRY_GOTO(read_text(root, "address", GP_MAX_ADDRESS, &out->address, err));
     if (!out->address) GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "\"address\" must name the generator"));

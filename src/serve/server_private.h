@@ -100,6 +100,8 @@ const char *gp_request_header(const gp_request *request, const char *name);
 gp_snapshot *gp_snapshot_ref(gp_server *server); /* the current snapshot */
 /* NULL: the snapshot of that revision has been freed */
 gp_snapshot *gp_snapshot_ref_revision(gp_server *server, uint64_t revision);
+/* Finds the row of an image; GP_ERR_NOT_FOUND if the snapshot does not have it. */
+gp_status gp_snapshot_find(const gp_snapshot *snapshot, const gp_hash *image, size_t *row, gp_error *err);
 void gp_snapshot_unref(gp_snapshot *snapshot); /* NULL allowed */
 /* Builds a snapshot of the catalog, makes it current, and sends an event to the listeners.  Calling thread only. */
 gp_status gp_snapshot_renew(gp_server *server, gp_error *err);

@@ -88,6 +88,15 @@ static void set_building(gp_server *s, bool building)
     pthread_mutex_unlock(&s->view_lock);
 }
 
+gp_status gp_snapshot_find(const gp_snapshot *snapshot, const gp_hash *image, size_t *row, gp_error *err)
+{
+    char hex[33];
+    *row = gp_view_find(snapshot->view, image);
+    if (*row != SIZE_MAX) return GP_OK;
+    gp_hash_hex(*image, hex);
+    return gp_fail(err, GP_ERR_NOT_FOUND, "there is no image %s", hex);
+}
+
 gp_status gp_snapshot_renew(gp_server *s, gp_error *err)
 {
     gp_snapshot *snapshot = gp_mem_zero(1, sizeof *snapshot), *gone;
