@@ -326,13 +326,11 @@ export class App {
   async find(text: string): Promise<void> {
     if (this.catalog.manifest?.search.text) {
       const search = (): Promise<void> => this.search.run({ ...this.search.query, text }, (message) => (this.search.wrong = message));
-      if (text) return this.searchThenShow(search);
-      await search();
+      return text ? this.searchThenShow(search) : search();
     }
-    else if (text) this.filters.add({ kind: 'words', text });
-    else this.filters.removeFacet('words');
-    if (text) this.showBest();
-    else if (!this.search.similarity) this.filters.removeFacet('like');
+    if (!text) return this.filters.removeFacet('words');
+    this.filters.add({ kind: 'words', text });
+    this.showBest();
   }
 
   async clearSearch(): Promise<void> {
