@@ -326,11 +326,12 @@ export class App {
   async find(text: string): Promise<void> {
     if (this.catalog.manifest?.search.text) {
       const search = (): Promise<void> => this.search.run({ ...this.search.query, text }, (message) => (this.search.wrong = message));
-      return text ? this.searchThenShow(search) : search();
-    }
-    if (!text) return this.filters.removeFacet('words');
-    this.filters.add({ kind: 'words', text });
-    this.showBest();
+      if (text) return this.searchThenShow(search);
+      await search();
+    } else if (text) this.filters.add({ kind: 'words', text });
+    else this.filters.removeFacet('words');
+    if (text) this.showBest();
+    else if (!this.search.similarity) this.filters.removeFacet('like');
   }
 
   async clearSearch(): Promise<void> {
