@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 import * as runner from 'node:test';
 
 export const goldpan = resolve(process.argv[2]);
-export const source = process.env.GOLDPAN_SOURCE ?? '.';
+export const source = resolve(process.env.GOLDPAN_SOURCE ?? '.');
 const require = createRequire(join(source, 'web/package.json'));
 
 /** The number of failed cases of this file. */
