@@ -117,6 +117,8 @@ async function serve(program, catalog) {
 
 /** Runs in the page before its own scripts. */
 function install() {
+  // Without a request for a frame, Chromium sometimes draws none, and a click by Playwright waits without end.
+  setInterval(() => requestAnimationFrame(() => undefined), 500);
   const afterFrame = (done) => {
     const channel = new MessageChannel();
     channel.port1.onmessage = () => done();

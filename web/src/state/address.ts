@@ -40,7 +40,7 @@ export function writeAddress(place: Place, keep: (filter: Extract<Filter, { kind
   if (place.view === 'review' && place.promptOrder) params.set('order', place.promptOrder);
   if (place.view !== 'review' && place.sort) params.set('sort', (place.sort.down ? '-' : '') + place.sort.column);
   if (place.stacks !== 'off') params.set('stacks', place.stacks);
-  if (place.view === 'map' && place.mapView) params.set('map', [place.mapView.cx, place.mapView.cy, place.mapView.zoom].map((x) => String(+x.toFixed(4))).join(' '));
+  if (place.view === 'map' && place.mapView) params.set('map', [place.mapView.cx, place.mapView.cy, place.mapView.zoom].map((x) => String(+x.toFixed(6))).join(' '));
   if (place.mode === 'compare') for (const hash of place.compared) params.append('compare', hash);
   if (place.mode === 'compare' && place.rounds) params.set('rounds', '1');
   if (place.at) params.set('at', place.at);

@@ -22,5 +22,10 @@ export function scrollFor({ total, tall, height }: Extent, top: number): number 
   return total > tall && tall > height ? (top * (tall - height)) / (total - height) : top;
 }
 
+/** Returns the list position next to `top` that can be at the top of the window. */
+export function clampTop({ total, height }: Extent, top: number): number {
+  return Math.max(0, Math.min(top, total - height));
+}
+
 /** The count of a stack was pressed: it opens and folds the stack. */
 export const onStack = (event: Event): boolean => (event.target as HTMLElement).closest('[data-stack]') !== null;
