@@ -29,7 +29,7 @@ gp_status gp_an_umap(const float *rows, size_t n, size_t d, const gp_umap_option
 gp_status gp_an_umap_place(const float *rows, const float *map, size_t n, size_t d, const float *fresh, size_t m,
                            const gp_umap_options *options, float *out, gp_error *err);
 
-/* Implemented in features.c, slices.c and significance.c. */
+/* The search for slices is implemented in features.c, slices.c and significance.c. */
 /* Minimum number of groups of rows (prompts) for a useful search. 3 of 12 groups can be chosen in 220 ways, so a
  * cluster of 3 groups has p of at least 1 in 220.  With fewer groups hardly any cluster can be significant. */
 enum { GP_AN_FEW_GROUPS = 12 };
@@ -45,7 +45,7 @@ typedef struct gp_slices_search {
     const double *metric; /* [n] */
     size_t n;
     const gp_hierarchy *tree;
-    /* item of each row of the first search; UINT32_MAX: no item; NULL in the first search itself */
+    /* [rows of the first search] item of each row; UINT32_MAX: no item; `item` is NULL in the first search itself */
     const uint32_t *item;
     /* weight of this search: alpha is divided among the searches in proportion to their weights */
     double share;
@@ -55,7 +55,7 @@ gp_status gp_an_slices_together(const gp_slices_search *searches, size_t count, 
                                 gp_slices *out, gp_error *err);
 void gp_an_slices_clear(gp_slices *slices);
 
-/* Implemented in reasons.c, decision_tree.c and duplicates.c. */
+/* The functions below are implemented in reasons.c, decision_tree.c and duplicates.c. */
 gp_status gp_an_reasons(const gp_reasons_input *input, const bool *inside, const gp_reasons_options *options,
                         gp_reasons *out, gp_error *err);
 void gp_an_reasons_clear(gp_reasons *reasons);

@@ -2,8 +2,8 @@
  * Implements the functions of goldpan/defaults.h, which fill in defaults. */
 #include "api/api.h"
 
-/* NAME names the macro GP_NAME_DEFAULTS.  Its text cannot be an argument, because its commas would separate
- * arguments. */
+/* NAME is the middle of a macro's name, GP_NAME_DEFAULTS.  The macro itself cannot be the argument, because the commas
+ * in its text would separate arguments. */
 #define INIT(type, NAME)                                                                                               \
     void type##_init(type *options, size_t size)                                                                       \
     {                                                                                                                  \

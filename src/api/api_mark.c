@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-/* The marks as the catalog takes them: one rating for each image, and one tagging for each image and tag. */
+/* The marks in the form in which the catalog stores them: one rating for each image, and one tagging for each pair of
+ * image and tag. */
 typedef struct marking {
     gp_hash *hashes; /* [images] */
     char **tags;     /* [tags] cleaned, owned; those to remove come last */

@@ -12,8 +12,8 @@
 
 enum { NEAR = 24 };
 
-/* Removes images without a row in the view, so that the k nearest rows contain none of them. rows[i]: the view's row of
- * image i of m. */
+/* Removes from `m` the images that have no row in the view, so that the k nearest rows contain none of them. rows[i]:
+ * the view's row of image i of `m`, after the removal. */
 static void keep_rows(const gp_view *view, gp_cat_matrix *m, uint32_t *rows)
 {
     size_t kept = 0;
@@ -26,7 +26,7 @@ static void keep_rows(const gp_view *view, gp_cat_matrix *m, uint32_t *rows)
     m->n = kept;
 }
 
-/* Finds the nearest rows of every row.  *out stays NULL if there are fewer than two rows.  Changes m. */
+/* Finds the nearest rows of every row of the view.  *out stays NULL if there are fewer than two rows.  Changes m. */
 static gp_status near_of(const gp_view *view, gp_cat_matrix *m, const gp_site_options *o, uint32_t **out, gp_error *err)
 {
     size_t count = gp_view_count(view);

@@ -78,8 +78,8 @@ static unsigned detect(void)
 }
 #endif
 
-/* takes: features that "-word" removes (the feature and all features that need it). leaves: features that "word"
- * keeps. */
+/* One word of GOLDPAN_CPU, the name of a feature. takes: the features that "-word" removes, which are the named feature
+ * and all features that need it. leaves: the features that "word" keeps. */
 static const struct {
     const char *word;
     unsigned takes, leaves;

@@ -51,7 +51,8 @@ static gp_status open_regular(const char *path, int *out, struct stat *about, gp
     return GP_OK;
 }
 
-/* Reads at most `room` bytes, until the end of the file.  Returns the number of bytes, or -1 after an error. */
+/* Reads until the end of the file or until `room` bytes have been read.  Returns the number of bytes, or -1 after an
+ * error. */
 static ssize_t read_some(int fd, uint8_t *bytes, size_t room)
 {
     size_t used = 0;
@@ -210,7 +211,8 @@ void gp_atomic_file_cleanup(const char *folder)
     if (dir) closedir(dir);
 }
 
-/* Cleans up a folder unless the last call was for the same folder, because listing a large folder is slow. */
+/* Deletes leftover temporary files of a folder.  Does nothing if the previous call was for the same folder, because
+ * listing a large folder is slow. */
 static void sweep_once(const char *folder)
 {
     static atomic_uint_fast64_t last;
@@ -271,7 +273,8 @@ gp_status gp_atomic_file_open(const char *path, gp_atomic_file **out, gp_error *
         goto out;
     }
     GP_TRY_GOTO(create_temporary(file, err));
-    /* the new file gets the permissions of the file that it replaces; if that is not allowed, it keeps its own */
+    /* the new file gets the permissions of the file that it replaces; if fchmod fails, the new file keeps the default
+     * permissions */
     if (exists && fchmod(file->fd, about.st_mode & 0777) != 0) errno = 0;
     *out = file;
     return GP_OK;

@@ -32,8 +32,9 @@ bool gp_fd_write(int fd, int64_t at, const void *bytes, size_t size);
  * `path`, and syncs the folder. */
 gp_status gp_file_replace(const char *path, const void *bytes, size_t size, gp_error *err);
 
-/* A file being written under a temporary name beside `path`; commit renames it into place, abort removes it.
- * Temporary files that killed processes left in that folder are removed first. */
+/* A file that is written under a temporary name beside `path`. gp_atomic_file_commit renames it to `path`,
+ * gp_atomic_file_abort deletes it. gp_atomic_file_open first deletes temporary files that killed processes left in that
+ * folder. */
 typedef struct gp_atomic_file gp_atomic_file;
 gp_status gp_atomic_file_open(const char *path, gp_atomic_file **out, gp_error *err);
 gp_status gp_atomic_file_write(gp_atomic_file *file, const void *bytes, size_t size, gp_error *err);
@@ -45,7 +46,8 @@ gp_status gp_atomic_file_commit(gp_atomic_file *file, gp_error *err); /* frees i
 /* Like gp_atomic_file_commit, but never replaces a file: returns STOPPED without a message if `path` exists. */
 gp_status gp_atomic_file_commit_new(gp_atomic_file *file, gp_error *err);
 void gp_atomic_file_abort(gp_atomic_file *file); /* NULL allowed */
-/* Removes temporary files that killed processes left in a folder.  Files being written stay. */
+/* Deletes temporary files that killed processes left in a folder.  Keeps temporary files that a process is still
+ * writing. */
 void gp_atomic_file_cleanup(const char *folder);
 
 /* Copies a regular file in parts; replaces `to` atomically.  NOT_FOUND if `from` does not exist. */

@@ -52,7 +52,8 @@ void gp_json_put_real(gp_str *out, double value);
 void gp_json_put_name(gp_str *out, const char *name);
 /* Appends a member: the name, then the text as a string; text NULL: null. */
 void gp_json_put_text(gp_str *out, const char *name, const char *text);
-/* A member: the name, then an array of the parts of the text between separators.  NULL: an empty array. */
+/* Appends a member: the name, then an array of the parts into which `separator` divides the text. text NULL: an empty
+ * array. */
 void gp_json_put_parts(gp_str *out, const char *name, const char *text, const char *separator);
 
 #endif

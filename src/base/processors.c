@@ -17,7 +17,7 @@ static int by_affinity(void)
 {
     int count = 0;
 #if defined(__linux__)
-    /* error EINVAL: the machine has more than `most` processors */
+    /* sched_getaffinity fails with EINVAL if the machine has more than `most` processors */
     for (int most = 1024; most <= 1 << 20 && count == 0; most *= 4) {
         cpu_set_t *set = CPU_ALLOC((size_t)most);
         if (!set) break;

@@ -47,8 +47,9 @@ static void add(char *text, const char *separator, const char *more)
     snprintf(text + used, ROOM - used, "%s%s", separator, more);
 }
 
-/* Writes into `out` the format without its first conversion, which is '%s' in quotes, and without the blank or the colon
- * that separates it: "cannot open '%s': %s" becomes "cannot open: %s", and "'%s' is a folder" becomes "is a folder". */
+/* Writes into `out` the format without its first conversion, which is '%s' in quotes, and without the blank or the
+ * colon that separates it: "cannot open '%s': %s" becomes "cannot open: %s", and "'%s' is a folder" becomes "is a
+ * folder". */
 static void without_path(const char *format, char out[FORMAT_ROOM])
 {
     const char *at = strstr(format, "'%s'");
@@ -66,7 +67,7 @@ static void without_path(const char *format, char out[FORMAT_ROOM])
     snprintf(out, FORMAT_ROOM, "%.*s%s", (int)(at - format), format, end);
 }
 
-/* With UBSan, gcc warns of a null format in a branch that UBSan adds to report it. */
+/* A build with UBSan adds a branch that reports a NULL format.  For this branch, gcc warns that the format is NULL. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 #ifndef __clang__
@@ -110,7 +111,7 @@ static void fill_memory_path(texts *t, const char *format, va_list args)
 }
 #pragma GCC diagnostic pop
 
-/* Fills in an error for the functions below, with or without a path in the format. */
+/* Fills in `t` from the arguments after `format`. fill_it: one of the functions above that fill in a `texts`. */
 #define FILL(t, fill_it)                                                                                               \
     do {                                                                                                               \
         va_list args;                                                                                                  \

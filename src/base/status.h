@@ -26,7 +26,8 @@ gp_status gp_fail_path_within(gp_error *err, gp_status status, const char *forma
 gp_status gp_fail_errno(gp_error *err, gp_status status, int errno_value, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Writes "out of memory for " and what the memory was for: gp_fail_memory(err, "the view").  Returns GP_ERR_MEMORY. */
+/* Writes a message such as "out of memory for the view", for gp_fail_memory(err, "the view").  Returns
+ * GP_ERR_MEMORY. */
 gp_status gp_fail_memory(gp_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* As gp_fail_memory, with a path as in gp_fail_path: gp_fail_memory_path(err, "the prompt of '%s'", path). */

@@ -20,8 +20,8 @@ static void make_c_locale(void)
     c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 }
 
-/* Sets the calling thread's locale to "C".  Returns the old locale for uselocale.  If memory is short, the thread
- * keeps its locale. */
+/* Sets the calling thread's locale to "C".  Returns the old locale for uselocale.  If there is not enough memory, the
+ * thread keeps its old locale. */
 static locale_t enter_c_locale(void)
 {
     pthread_once(&c_locale_once, make_c_locale);

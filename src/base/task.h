@@ -9,8 +9,8 @@
 
 #include <stdatomic.h>
 
-/* A task in progress, which is passed to the functions of the computation.  If it is NULL, they use one thread, report
- * no progress and cannot be stopped. */
+/* A running computation.  The functions of the computation get it as an argument.  If the argument is NULL, the
+ * functions use one thread, report no progress and cannot be stopped. */
 typedef struct gp_task {
     int threads;               /* at least 1 */
     atomic_bool stop;          /* a stop was requested: return GP_ERR_STOPPED soon */
@@ -27,8 +27,8 @@ typedef struct gp_task_options {
 } gp_task_options;
 
 /* Runs work(user, task).  Calls `progress` before the work, about ten times a second, and once at the end.  If the
- * first call requests a stop, returns GP_ERR_STOPPED without calling `work`.  Otherwise returns what `work` returns.
- * That may be GP_OK in spite of a later request to stop: then the result is complete. */
+ * first call requests a stop, returns GP_ERR_STOPPED without calling `work`.  Otherwise returns the status that `work`
+ * returns.  This status may be GP_OK even if a later call requested a stop: the result is then complete. */
 gp_status gp_task_run(const gp_task_options *options, gp_status (*work)(void *user, gp_task *task, gp_error *err),
                       void *user, gp_error *err);
 

@@ -248,7 +248,8 @@ typedef struct moving {
     const struct stat *file;
 } moving;
 
-/* Moves under one name; *taken: the name is taken, and nothing was done. */
+/* Moves the file into the trash under the name `name`. *taken: the trash already contains this name, and nothing was
+ * moved. */
 static gp_status move_as(const moving *m, const gp_trash_folder *trash, const char *name, bool *taken, gp_error *err)
 {
     char info_name[MAX_NAME + sizeof INFO_SUFFIX];

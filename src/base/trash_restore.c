@@ -71,7 +71,8 @@ static char *value_of(const char *text, const char *key)
     return NULL;
 }
 
-/* Returns true if the path leaves the folder from which it starts. */
+/* Returns true if a component of the path is "..", so that the path could lead out of the folder to which it is
+ * relative. */
 static bool has_parent(const char *path)
 {
     for (const char *at = path; at; at = strchr(at, '/') ? strchr(at, '/') + 1 : NULL)
@@ -200,7 +201,7 @@ out:
 
 /* ------------------------------------------------------------------ the move */
 
-/* Returns the index of the first entry of this original path, or index->count. */
+/* Returns the index of the first entry that has this original path, or index->count. */
 static size_t first_of(const gp_trash_index *index, const char *original)
 {
     size_t low = 0, high = index->count;

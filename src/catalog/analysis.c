@@ -166,7 +166,8 @@ static gp_status put_slice(gp_catalog *cat, int64_t id, const gp_cat_analysis *a
     return GP_OK;
 }
 
-/* A slice may refer to a parent that is written after it: SQLite checks foreign keys when the transaction ends. */
+/* A slice may refer to a parent slice that is written later, because SQLite checks foreign keys only when the
+ * transaction ends. */
 static gp_status put_slices(gp_catalog *cat, int64_t id, const gp_cat_analysis *a, int64_t first_category,
                             member *members, gp_error *err)
 {

@@ -27,7 +27,8 @@ typedef struct gp_cat_matrix {
     char **settings;  /* [n] JSON object or NULL */
     float *vectors;   /* [n, dims], 64-byte aligned; NULL if the vectors were not requested */
 } gp_cat_matrix;
-/* Columns that need much memory and are read only on request. In a column that was not requested every row is NULL. */
+/* Columns that need much memory and are read only on request. If a column was not requested, it is NULL for every
+ * row. */
 enum { GP_MATRIX_TEXTS = 1, GP_MATRIX_SETTINGS = 2, GP_MATRIX_VECTORS = 4, GP_MATRIX_ALL = 7 };
 /* scorer: its key. columns: GP_MATRIX_... bits. The caller owns *out: gp_cat_matrix_clear. */
 gp_status gp_cat_matrix_columns(gp_catalog *cat, const char *scorer, unsigned columns, gp_cat_matrix *out,
@@ -109,8 +110,8 @@ typedef struct gp_cat_image_stats {
  * caller owns *out: gp_mem_free. */
 gp_status gp_cat_image_stats_all(gp_catalog *cat, const char *scorer, gp_cat_image_stats **out, size_t *count,
                                  gp_error *err);
-/* These functions fill the public types of goldpan.h. Everything passed to `visit` is borrowed until it returns; it
- * returns false to stop. NOT_FOUND: there is no analysis by this scorer. */
+/* These functions fill the public types of goldpan.h. Everything passed to `visit` is borrowed until `visit` returns.
+ * `visit` returns false to stop. NOT_FOUND: there is no analysis by this scorer. */
 gp_status gp_cat_slices_visit(gp_catalog *cat, const char *scorer,
                               bool (*visit)(void *user, const gp_analysis_slice *slice), void *user, gp_error *err);
 gp_status gp_cat_category_quality(gp_catalog *cat, const char *scorer, gp_category_quality *out, gp_error *err);

@@ -22,8 +22,8 @@ bool gp_cat_readonly(const gp_catalog *cat);
 void gp_cat_watch(gp_catalog *cat, bool (*go_on)(void *user), void *user);
 const char *gp_cat_path(const gp_catalog *cat);
 gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err);
-/* These calls are faster than gp_cat_counts. The first counts the images without a prompt; the second tells whether any
- * image has an embedding. */
+/* These calls are faster than gp_cat_counts. gp_cat_without_prompt counts the images without a prompt;
+ * gp_cat_has_embeddings tells whether any image has an embedding. */
 gp_status gp_cat_without_prompt(gp_catalog *cat, uint64_t *images, gp_error *err);
 gp_status gp_cat_has_embeddings(gp_catalog *cat, bool *has, gp_error *err);
 gp_status gp_cat_missing(gp_catalog *cat, bool (*visit)(void *, const gp_missing *), void *user, gp_error *err);
@@ -61,22 +61,24 @@ gp_status gp_cat_content_at(gp_catalog *cat, const char *path, gp_cat_content *o
 gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t *image,
                             gp_error *err);
 /* Finds the image by its first hash or by a later hash; else uses `same_as`; else inserts a new image. Then attaches
- * the path to that image, even if the path belonged to another image before. If the image that was found has no work
- * yet (embeddings, scores, ratings, tags, picks, generations), it is merged into `same_as`. Sets *inserted if a new image was
- * inserted. Deletes the recorded failures of the path. */
+ * the path to that image, even if the path belonged to another image before. If the image that was found by a hash has
+ * no work yet (embeddings, scores, ratings, tags, picks, generations), it is merged into `same_as`. Sets *inserted if a
+ * new image was inserted. Deletes the recorded failures of the path. */
 gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const char *path, uint64_t size,
                            int64_t mtime_ns, int64_t *id, bool *inserted, gp_error *err);
-/* Calls `each` for the other paths of the image that are not marked missing, sorted, at most 64. Stops when `each`
- * returns false. */
+/* Calls `each` for the paths of the image other than `path` that are not marked missing, sorted, at most 64. Stops when
+ * `each` returns false. */
 gp_status gp_cat_other_paths(gp_catalog *cat, int64_t image, const char *path,
                              bool (*each)(void *user, const char *path), void *user, gp_error *err);
-/* Sets *near if another file at or below the folder of `path` now holds the image with this content. */
+/* Sets *near if the image with this content has another path that is not marked missing, in or below the folder of
+ * `path`. */
 gp_status gp_cat_image_near(gp_catalog *cat, const gp_hash *hash, const char *path, bool *near, gp_error *err);
 /* Records that the path no longer holds an image, or that it holds the same file again. */
 gp_status gp_cat_path_gone(gp_catalog *cat, const char *path, gp_error *err);
 gp_status gp_cat_path_back(gp_catalog *cat, const char *path, gp_error *err);
-/* Reads the flag of an image, and calls `visit` for all its paths, sorted, also for missing ones. hash: of the file that
- * the path held. `visit` returns false if memory ran out. NOT_FOUND if there is no such image. */
+/* Reads the flag of an image, and calls `visit` for each path of the image, sorted, including missing paths. The `hash`
+ * that `visit` gets is that of the file at the path when it was last read. `visit` returns false if memory ran out.
+ * NOT_FOUND if there is no such image. */
 gp_status gp_cat_image_files(gp_catalog *cat, const gp_hash *image, int *flag,
                              bool (*visit)(void *user, const char *path, const gp_hash *hash, bool missing), void *user,
                              gp_error *err);
@@ -88,14 +90,14 @@ gp_status gp_cat_pixels_put(gp_catalog *cat, int64_t image, const gp_hash *pixel
  * file. stage: "add", "score" or "export". passing: a temporary error (gp_error_passes); the image is tried again. */
 gp_status gp_cat_failure_put(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t image,
                              const char *stage, const char *message, bool passing, gp_error *err);
-/* Deletes the temporary "add" errors at or below `root` (absolute). The next add of `root` records again those that
- * still occur. */
+/* Deletes the temporary "add" errors at or below `root` (absolute). The next add of `root` records again those errors
+ * that still occur. */
 gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *err);
 /* Deletes the "add" failures of files that no longer exist according to `exists`. */
 gp_status gp_cat_failures_sweep(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user, gp_error *err);
 gp_status gp_cat_failure_clear(gp_catalog *cat, int64_t image, const char *stage, gp_error *err);
 /* Marks paths as missing if `exists` returns false for them. Results of their images are kept. *lost: number of images
- * that had a path and have none now; may be NULL. */
+ * that lost their last path through this call; may be NULL. */
 gp_status gp_cat_paths_mark_missing(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user,
                                     uint64_t *lost, gp_error *err);
 
@@ -114,9 +116,9 @@ typedef struct gp_cat_prompt {
     const gp_hash *file_read;  /* hash of the bytes whose metadata was just read, or NULL. If it equals the image's
                                   first hash, this prompt replaces a recorded prompt of strength 2 */
 } gp_cat_prompt;
-/* Assigns the prompt to the image, unless the image has a prompt of higher priority. Embeddings and scores of the
- * former prompt are kept. A prompt without text, negative and settings only removes an earlier prompt that came from
- * metadata. changed may be NULL. */
+/* Assigns the prompt to the image, unless the image has a prompt of higher priority (see `strength` and `file_read`).
+ * Embeddings and scores of the former prompt are kept. If `prompt` has no text, no negative prompt and no settings,
+ * removes the former prompt and assigns nothing. changed may be NULL. */
 gp_status gp_cat_prompt_put(gp_catalog *cat, int64_t image, const gp_cat_prompt *prompt, bool *changed, gp_error *err);
 gp_status gp_cat_has_prompt(gp_catalog *cat, int64_t image, bool *has, gp_error *err);
 /* The recorded prompt of an image. Without a record, strength is 0 and the texts are NULL. */
@@ -155,7 +157,7 @@ gp_status gp_cat_images_todo_count(gp_catalog *cat, int64_t encoder, bool retry_
 gp_status gp_cat_prompts_todo(gp_catalog *cat, int64_t encoder, int64_t after, size_t limit, gp_cat_todo *out,
                               gp_error *err);
 void gp_cat_todo_clear(gp_cat_todo *todo);
-/* Stores a normalised vector [dims] float32. It replaces an earlier vector of the same image (or prompt) and
+/* Stores a normalised vector [dims] float32. The vector replaces an earlier vector of the same image (or prompt) and
  * encoder. */
 gp_status gp_cat_image_embedding_put(gp_catalog *cat, int64_t image, int64_t encoder, const float *vector,
                                      uint32_t dims, gp_error *err);
@@ -169,7 +171,7 @@ gp_status gp_cat_prompt_embedding_put(gp_catalog *cat, int64_t prompt, int64_t e
 gp_status gp_cat_quality_todo(gp_catalog *cat, int64_t after, size_t limit, gp_cat_todo *out, gp_error *err);
 gp_status gp_cat_quality_todo_count(gp_catalog *cat, uint64_t *count, gp_error *err);
 /* Stores the measures. If set_apart is true and the frame is black or noise, the image is set apart: it is no longer a
- * candidate or a pick. *apart tells whether this call did so. */
+ * candidate or a pick. *apart: this call set the image apart. */
 gp_status gp_cat_quality_put(gp_catalog *cat, int64_t image, const gp_quality *quality, bool set_apart, bool *apart,
                              gp_error *err);
 /* Calls visit for every image that has measures, by id. */
@@ -202,7 +204,7 @@ gp_status gp_cat_scorer_of_encoder(gp_catalog *cat, const gp_cat_encoder *encode
 /* Finds the scorer that the user named by its key, its name, its model, or "model:precision". Errors: NOT_FOUND (no
  * such scorer), USAGE (several match). The caller owns *id: gp_mem_free. */
 gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_error *err);
-/* Calls visit for all scorers, starting with the one used last; see gp_catalog_scorers. */
+/* Calls visit for all scorers, beginning with the scorer used last; see gp_catalog_scorers. */
 gp_status gp_cat_scorers_visit(gp_catalog *cat, bool (*visit)(void *user, const gp_scorer_facts *scorer), void *user,
                                gp_error *err);
 /* A page of (image, prompt) pairs that lack a score. */
@@ -235,10 +237,10 @@ gp_status gp_cat_scores_visit(gp_catalog *cat, const char *scorer, bool *higher_
 gp_status gp_cat_picks_scorer(gp_catalog *cat, char **id, gp_error *err);
 /* Counts the prompts that belong to an image and that the encoder truncated because they have too many tokens. */
 gp_status gp_cat_prompts_cut(gp_catalog *cat, int64_t encoder, uint64_t *count, gp_error *err);
-/* Replaces the picks by these images in one transaction. Earlier picks in a missing folder stay; a folder counts as
- * missing if neither it nor the folders below hold a known image. Such a pick is removed when its prompt gets another
- * pick, or by the first call after the folder is back. rule: how the picks were chosen; may be NULL. reasons,
- * categories [count]: why each image was picked, and its category; both may be NULL and may contain NULL. */
+/* Replaces the picks by these images in one transaction. Earlier picks in a missing folder stay. A folder counts as
+ * missing if all known images in it and below it are missing. Such a pick is removed when its prompt gets another pick,
+ * or by the first call after the folder is back. rule: how the picks were chosen; may be NULL. reasons, categories
+ * [count]: why each image was picked, and its category; both may be NULL and may contain NULL. */
 gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_t *images, const uint32_t *ranks,
                                size_t count, const char *rule, const char *const *reasons,
                                const char *const *categories, gp_error *err);
@@ -261,9 +263,9 @@ typedef struct gp_cat_tagging {
     bool removed;    /* remove the tag instead of adding it */
 } gp_cat_tagging;
 enum { GP_CAT_TAG_LENGTH = 100 /* maximum characters of a tag */ };
-/* Returns the text as the catalog stores a tag: in NFC, each run of white space one space, none at the ends. Two tags
- * are equal if these texts are. USAGE: the text is no tag, because it is empty, too long or not UTF-8, or has a control
- * character or a comma. The caller owns *tag: gp_mem_free. */
+/* Returns the text as the catalog stores a tag: in NFC, with each run of white space replaced by one space, and without
+ * white space at the ends. Two tags are equal if these texts are equal. USAGE: the text cannot be a tag, because it is
+ * empty, too long or not UTF-8, or has a control character or a comma. The caller owns *tag: gp_mem_free. */
 gp_status gp_cat_tag_clean(const char *text, size_t size, char **tag, gp_error *err);
 /* Stores ratings and tags in one transaction and syncs it to disk before returning. *changed: number of ratings whose
  * image was found, and of tags that were added or removed; may be NULL. */

@@ -107,7 +107,7 @@ static int compare_hashes(const void *a, const void *b)
     return memcmp(a, b, sizeof(gp_hash));
 }
 
-/* Returns one hash per pick of a journal line, sorted. Each covers how the pick was chosen: rule, time and scorer.
+/* Returns one hash per pick of a journal line, sorted. Each hash covers how the pick was chosen: rule, time and scorer.
  * Returns NULL if memory ran out. */
 static gp_hash *pick_origins(const gp_json *line, size_t count)
 {

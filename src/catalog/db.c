@@ -17,7 +17,7 @@ static gp_status no_space(const gp_catalog *cat, gp_error *err)
     return gp_fail_path(err, GP_ERR_IO, "no space left for catalog '%s'", cat->path);
 }
 
-/* Reports a failed read or write. `os` is its errno, or 0 if SQLite recorded none. */
+/* Reports a failed read or write. `os` is the errno of the failure, or 0 if SQLite recorded none. */
 static gp_status io_fail(const gp_catalog *cat, int rc, int os, gp_error *err)
 {
     /* SQLite reports ENOSPC on a write to the file as SQLITE_FULL; gp_db_fail handles that. An exceeded quota, the
@@ -88,7 +88,8 @@ gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err)
     case SQLITE_READONLY: return readonly_fail(cat, rc, err);
     case SQLITE_CANTOPEN:
         if (os == ENOSPC || os == EDQUOT) return no_space(cat, err);
-        /* The file that cannot be opened may be the log; then `os` is the errno of a second attempt. */
+        /* The file that cannot be opened may be the log. Then `os` is the errno of SQLite's second attempt to open the
+         * log, and may not show that the folder is read-only. */
         if (!cat->readonly && !cat->memory && (os == EROFS || os == EACCES || folder_unwritable(path)))
             return gp_db_fail(cat, SQLITE_READONLY, err);
         if (os) return gp_fail_path_errno(err, GP_ERR_IO, os, "cannot open catalog '%s'", path);
@@ -274,8 +275,8 @@ gp_status gp_cat_commit(gp_catalog *cat, gp_error *err)
         gp_q q = gp_q_open(cat, "COMMIT");
         st = gp_q_run(&q, err);
     }
-    /* A failed commit (full disk) leaves the transaction open, or SQLite has rolled it back already. End it here, so
-     * that the next batch starts with what is on disk. */
+    /* A failed commit (full disk) leaves the transaction open, unless SQLite has already rolled it back. End the
+     * transaction here, so that the next batch starts with what is on disk. */
     if (st != GP_OK)
         gp_cat_rollback(cat);
     else

@@ -13,7 +13,7 @@
 #define GP_DB_APPLICATION_ID 0x4750414e
 #define GP_DB_VERSION        9
 
-/* End of a message about a damaged catalog; it says what to do. */
+/* The end of a message about a damaged catalog, which says what the user can do. */
 #define GP_DB_RESCUE "; recover its readable contents with `goldpan rescue`"
 
 enum { GP_DB_MAX_BYTES = 256 << 20 /* bytes: the size limit of a text, a vector, a row */ };
@@ -74,7 +74,7 @@ gp_status gp_q_image_hash(const gp_q *q, int i, gp_hash *hash, gp_error *err);
 gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err);
 /* Runs statements given as text (schema, pragmas). */
 gp_status gp_db_exec(gp_catalog *cat, const char *sql, gp_error *err);
-/* Begins a transaction unless one is open. *own: this call began it. */
+/* Begins a transaction unless one is open. *own: this call began the transaction. */
 gp_status gp_db_scope_begin(gp_catalog *cat, bool *own, gp_error *err);
 /* Ends a transaction that gp_db_scope_begin began: commits if st is GP_OK, else rolls back. Returns the final
  * status. */
@@ -93,10 +93,11 @@ extern const gp_db_steps gp_db_all; /* all schema steps of this version */
 /* schema.c, migrate_2.c ... */
 extern const char gp_db_version_1[], gp_db_version_2[], gp_db_version_3[], gp_db_version_4[], gp_db_version_5[],
     gp_db_version_6[], gp_db_version_7[], gp_db_version_8[], gp_db_version_9[];
-/* Migrates an open database to the last of these steps, each in its own transaction. Creates an empty file's schema
- * only if `create` is set. CATALOG if the file is another program's or has a newer version than the last step. */
+/* Migrates an open database to the version of the last of these steps. Each step runs in its own transaction. Creates
+ * the schema of an empty database only if `create` is set. CATALOG if the file belongs to another program, or if its
+ * version is newer than the last step. */
 gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *steps, size_t count, bool create, gp_error *err);
-/* Like gp_cat_open, but with other steps than this version's (for tests of migration). */
+/* Like gp_cat_open, but with the given steps instead of the steps of this version. For tests of migration. */
 gp_status gp_db_open(const char *path, unsigned flags, const gp_db_step *steps, size_t count, gp_catalog **out,
                      gp_error *err);
 
@@ -135,7 +136,8 @@ gp_status gp_db_tags_json(const char *const *tags, uint64_t count, char **json, 
     " AND removed = 0 ORDER BY tag) t)"
 /* Reads at most `limit` rows (id; path or text; hash if `hashed`) of the query, then ends the query. */
 gp_status gp_cat_todo_collect(gp_q *q, size_t limit, bool hashed, gp_cat_todo *out, gp_error *err);
-/* SQL: the columns of `image_quality q`. gp_db_quality_at reads them from a row; `at` is the index of the first one. */
+/* SQL: the columns of `image_quality q`. gp_db_quality_at reads them from a row; `at` is the index of the first of
+ * these columns. */
 #define GP_DB_QUALITY "q.frame, q.sharpness, q.noise, q.exposure, q.saturation, q.entropy, q.spread"
 void gp_db_quality_at(sqlite3_stmt *stmt, int at, gp_quality *out);
 /* SQL: `images.apart` if it is 'black' or 'noise', else NULL. */

@@ -147,8 +147,8 @@ gp_status gp_cat_prompts_cut(gp_catalog *cat, int64_t encoder, uint64_t *count, 
 
 /* ------------------------------------------------------------------ vectors */
 
-/* Binds vector [dims] to ?3 and dims to ?4 and runs the statement. Rejects vectors with a number that is not finite,
- * and vectors whose length differs from the encoder's. */
+/* Binds vector [dims] to ?3 and dims to ?4 and runs the statement. Rejects a vector with a number that is not finite,
+ * and a vector whose number of dimensions differs from that of the encoder. */
 static gp_status put_vector(gp_q *q, const float *vector, uint32_t dims, gp_error *err)
 {
     for (uint32_t j = 0; j < dims; j++) {

@@ -24,7 +24,7 @@ typedef struct gp_cat_generation {
 
 /* Returns false if `name` is NULL or no state has this name. */
 bool gp_cat_gen_state_of(const char *name, gp_cat_gen_state *state);
-/* Inserts a planned image unless its key exists. *id and *state are those of the row. */
+/* Inserts a planned image unless its key exists. *id and *state: those of the row with this key, whether new or old. */
 gp_status gp_cat_generation_put(gp_catalog *cat, const gp_cat_generation *g, int64_t *id, gp_cat_gen_state *state,
                                 gp_error *err);
 /* Sets *there if there is a row with this key. */
@@ -52,7 +52,7 @@ gp_status gp_cat_generation_backend(gp_catalog *cat, bool flagged, const char *p
 /* Returns the address of the generator that made an image, and its protocol. The caller owns both; both are NULL if the
  * catalog records no plain http or https address for the image (GP_CAT_WEB_ADDRESS). */
 gp_status gp_cat_image_generator(gp_catalog *cat, const gp_hash *image, char **address, char **protocol, gp_error *err);
-/* Sets *any if the catalog records such an address for at least one image. */
+/* Sets *any if the catalog records a plain http or https address for at least one image. */
 gp_status gp_cat_any_generator(gp_catalog *cat, bool *any, gp_error *err);
 
 /* What a request to generate an image again needs. The texts are borrowed. */

@@ -156,8 +156,8 @@ static gp_status path_attach(gp_catalog *cat, const char *path, int64_t image, c
         bind_path(&add, path, image, hash, size, mtime_ns);
         GP_TRY(gp_q_run(&add, err));
     }
-    /* The path has just been read, and the image has a path again: delete the failures, so that both are tried
-     * again. */
+    /* The path has just been read, so its failures are deleted. The image has a path again, so its "score" failures are
+     * deleted, and `score` tries the image again. */
     gp_q f = gp_q_open(cat, "DELETE FROM failures WHERE path = ?1 OR (image = ?2 AND stage = 'score')");
     gp_q_text(&f, 1, path);
     gp_q_int(&f, 2, image);
@@ -172,8 +172,8 @@ static gp_status run_on_two(gp_catalog *cat, const char *literal_sql, int64_t fr
     return gp_q_run(&q, err);
 }
 
-/* Merges image `from` into image `into` if `from` has no work yet; *merged tells whether it did. A copy of a rewritten
- * file may be read before the file itself and is then recorded as a separate image (`from`). */
+/* Merges image `from` into image `into` if `from` has no work yet. *merged: `from` was merged. A copy of a rewritten
+ * file may be read before the file itself, and is then recorded as a separate image (`from`). */
 static gp_status image_merge(gp_catalog *cat, int64_t from, int64_t into, bool *merged, gp_error *err)
 {
     int64_t free = 0;
@@ -456,7 +456,7 @@ static gp_status find_missing_page(gp_catalog *cat, const char *after, bool (*ex
     }
 }
 
-/* Marks a path as missing.  Adds 1 to *lost if its image has no other path. */
+/* Marks a path as missing. Adds 1 to *lost if now all paths of its image are missing. */
 static gp_status mark_path_missing(gp_catalog *cat, int64_t path, uint64_t *lost, gp_error *err)
 {
     int64_t last = 0;

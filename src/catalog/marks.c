@@ -196,7 +196,8 @@ static gp_status agree(gp_catalog *cat, state *now, bool *yes, gp_error *err)
     return GP_OK;
 }
 
-/* Links a journal that has damaged lines to another name before the journal is rewritten. */
+/* Keeps a journal that has damaged lines under a second name (NAME.damaged-1, a hard link) before the journal is
+ * rewritten. */
 static void keep_damaged(const char *path)
 {
     gp_str kept = GP_STR_INIT;
@@ -242,8 +243,9 @@ static bool changed_nothing(const gp_cat_brought *b, const state *before)
     return b->marks + b->views + b->picks + b->plans == 0 && b->waiting == (uint64_t)before->waiting;
 }
 
-/* Reads the journal, merges it into the catalog and rewrites it. Holds the catalog's write lock and the file's lock.
- * With IF_DIFFERENT it does so only if the two differ. With FOR_WAITING it rewrites the journal only after a change. */
+/* Reads the journal, merges it into the catalog and rewrites it, under the catalog's write lock and the journal's lock.
+ * IF_DIFFERENT: does nothing if catalog and journal agree. FOR_WAITING: does not rewrite the journal if catalog and
+ * journal agreed and the merge changed nothing. */
 static gp_status merge_journal(gp_catalog *cat, merge_when when, gp_error *err)
 {
     gp_marks_file file = {0};

@@ -100,11 +100,11 @@ void gp_marks_header(gp_str *out, const char *id);
 void gp_marks_peek(const char *path, char id[33], int64_t *size);
 
 /* ------------------------------------------------------------------ agreement of catalog and journal (marks.c) */
-/* Called when a catalog is opened for writing: makes catalog and journal agree. Returns only MEMORY errors; other
- * errors are reported by the next change. */
+/* Called when a catalog is opened for writing: makes catalog and journal agree. Returns only MEMORY errors. The next
+ * change of a mark reports other errors. */
 gp_status gp_marks_attach(gp_catalog *cat, gp_error *err);
-/* Merges the journal even if it seems to agree with the catalog, unless opening has merged it. Returns all errors.
- * *brought: everything merged since the catalog was opened. */
+/* Merges the journal even if it seems to agree with the catalog, unless the journal was merged when the catalog was
+ * opened. Returns all errors. *brought: everything merged since the catalog was opened. */
 gp_status gp_marks_again(gp_catalog *cat, gp_cat_brought *brought, gp_error *err);
 /* Called before COMMIT: appends the pending lines. */
 gp_status gp_marks_flush(gp_catalog *cat, gp_error *err);
@@ -114,10 +114,10 @@ void gp_marks_close(gp_catalog *cat);
 
 /* ------------------------------------------------------------------ merging (marks_merge.c) */
 
-/* gp_marks_merge must run inside a transaction. An entry replaces the catalog's row unless the row is newer. Entries
- * whose image is not in the catalog get `waits` set and are counted. */
-/* Sets *lacking if merging would add this entry. Call it only for entries without a row in the catalog. */
+/* Sets *lacking if gp_marks_merge would add this entry. Call only for entries without a row in the catalog. */
 gp_status gp_marks_lacking(gp_catalog *cat, gp_marks_kind kind, const gp_json *entry, bool *lacking, gp_error *err);
+/* Merges the entries into the catalog, inside a transaction of the caller. An entry replaces the catalog's row unless
+ * the row is newer. Sets `waits` of entries whose image is not in the catalog, and counts these entries. */
 gp_status gp_marks_merge(gp_catalog *cat, gp_marks_file *file, gp_cat_brought *brought, gp_error *err);
 
 #endif

@@ -59,7 +59,8 @@ static bool text_of(const gp_json *object, const char *name, const char **text)
     return *text != NULL;
 }
 
-/* *more: the second part of the key, or "". */
+/* Finds the kind and the key of an entry. *thing: the first part of the key; *more: the second part. A part that is not
+ * used is "". Returns false if the object is not an entry. */
 static bool thing_of(const gp_json *object, gp_marks_kind *kind, const char **thing, const char **more)
 {
     *thing = *more = "";

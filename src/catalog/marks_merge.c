@@ -26,8 +26,8 @@ static int64_t number(const gp_json *object, const char *name)
 
 /* ------------------------------------------------------------------ finding the image */
 
-/* Finds an image by the hash of its bytes. If there is none, it is found by the hash of its compressed pixels, provided
- * that only one image has these pixels: another program has then changed only the file's metadata. */
+/* Finds an image by the hash of its bytes. If no image has this hash, finds it by the hash of its compressed pixels,
+ * provided that only one image has these pixels: another program has then changed only the file's metadata. */
 
 static gp_status image_by_stream(gp_catalog *cat, const gp_hash *stream, int64_t *image, gp_error *err)
 {
@@ -72,7 +72,7 @@ static gp_status merge_rating(const merging *m, const gp_json *o, bool *waits, g
 
 /* ------------------------------------------------------------------ tags */
 
-/* Sets *tag to the entry's tag, owned; NULL: its text is no tag, and the entry is ignored. */
+/* Sets *tag to the entry's tag, owned; NULL: the entry has no valid tag and is ignored. */
 static gp_status tag_of(const gp_json *o, char **tag, gp_error *err)
 {
     size_t size = 0;
@@ -83,7 +83,8 @@ static gp_status tag_of(const gp_json *o, char **tag, gp_error *err)
     return gp_fail_memory(err, "the journal of marks");
 }
 
-/* Each tag of each image has its own time, so an image gets the tags of two copies of a catalog. */
+/* Each tag of each image has its own time. If two copies of a catalog are merged, an image therefore gets the tags of
+ * both copies. */
 static gp_status merge_tag(const merging *m, const gp_json *o, bool *waits, gp_error *err)
 {
     int64_t image, removed = number(o, "removed") != 0;
@@ -174,7 +175,7 @@ static gp_status scorer_of(gp_catalog *cat, const gp_json *o, int64_t *id, gp_er
 }
 
 /* Adds a pick. The pick's rule, time and scorer come from the pick's own members, or else from the members of its line
- * `o`. newer: the pick replaces the catalog's pick. */
+ * `o`. newer: replace the catalog's pick of this image, if there is one. */
 static gp_status put_pick(const merging *m, const gp_json *o, const gp_json *pick, int64_t scorer, bool newer,
                           bool *waits, gp_error *err)
 {
@@ -227,7 +228,8 @@ out:
     return st;
 }
 
-/* Newer picks replace those of the catalog. If both have the same time, only missing picks are added. */
+/* Picks of the journal that are newer replace the picks of the catalog. If the picks of journal and catalog have the
+ * same time, only missing picks are added. */
 static gp_status merge_picks(const merging *m, const gp_json *o, bool *waits, gp_error *err)
 {
     int64_t scorer = 0, at = 0;

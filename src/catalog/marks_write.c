@@ -119,7 +119,7 @@ gp_status gp_marks_note_view(gp_catalog *cat, const char *name, gp_error *err)
     "e.dims, s.parameters, nullif(s.needs, " GP_MARKS_NEEDS("s.key") ")"
 
 /* Writes the columns that the SQL text BY selects, as the objects "scorer" and "encoder". `first` is the index of the
- * first column. */
+ * first of these columns. */
 static void put_by(gp_str *body, const gp_q *q, int first)
 {
     static const char *const names[] = {"model", "weight_hash", "precision", "preprocess_id", "text_rule"};

@@ -35,7 +35,7 @@ const char gp_db_version_2[] =
 " UNIQUE(analysis, place)"
 ") STRICT;"
 
-/* How an image compares with the others. */
+/* Statistics that compare an image with other images. */
 "CREATE TABLE standings("
 " analysis INTEGER NOT NULL REFERENCES analyses(id) ON DELETE CASCADE,"
 " image INTEGER NOT NULL REFERENCES images(id),"

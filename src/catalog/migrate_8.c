@@ -26,8 +26,8 @@ const char gp_db_version_8[] =
 "INSERT INTO scorers_8 SELECT id, key, name, scale, encoder, NULL,"
 " CASE WHEN key LIKE 'clip/%' THEN 'pair' ELSE 'image' END, higher_better, used, used_at FROM scorers;"
 "DROP TABLE scorers;"
-/* Without legacy_alter_table SQLite would read all views here, and these refer to a table that does not exist at this
- * moment. */
+/* Without legacy_alter_table SQLite would check all views here.  Some views refer to the table `scorers`, which does
+ * not exist at this moment. */
 "PRAGMA legacy_alter_table = ON;"
 "ALTER TABLE scorers_8 RENAME TO scorers;"
 "PRAGMA legacy_alter_table = OFF;"

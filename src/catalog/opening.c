@@ -124,7 +124,7 @@ static gp_status connect_db(gp_catalog *cat, bool create, access_way way, gp_err
     int rc = sqlite3_open_v2(uri, &cat->db, mode, way == WAY_ALONE ? "unix-none" : NULL);
     gp_mem_free(uri);
     if (rc != SQLITE_OK) return gp_db_fail(cat, rc, err);
-    /* SQLite opens a file read-only without an error if it is not writable. */
+    /* If a file is not writable, SQLite opens it read-only and reports no error. */
     if (!cat->readonly && !cat->memory && sqlite3_db_readonly(cat->db, "main") == 1)
         return gp_db_fail(cat, SQLITE_READONLY, err);
     if (way == WAY_ALONE) GP_TRY(gp_db_exec(cat, "PRAGMA locking_mode = EXCLUSIVE", err));

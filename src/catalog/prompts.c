@@ -25,7 +25,7 @@ static gp_status prompt_id(gp_catalog *cat, const char *text, int64_t *id, gp_er
 
 enum { STRENGTH_METADATA = 2, NO_RECORD = -1 };
 
-/* Writes the row only if it differs from the stored one; *changed tells whether it did. */
+/* Writes the row only if it differs from the stored row. *changed: the row was written. */
 static gp_status assign(gp_catalog *cat, int64_t image, int64_t id, const gp_cat_prompt *prompt, bool first,
                         bool *changed, gp_error *err)
 {
@@ -57,7 +57,8 @@ static gp_status delete_prompt(gp_catalog *cat, int64_t image, bool *changed, gp
     return GP_OK;
 }
 
-/* Sets *own if `hash` is the image's first hash. Later bytes may hold metadata that another program has written. */
+/* Sets *own if `hash` is the image's first hash. A file with a later hash may contain metadata that another program has
+ * written. */
 static gp_status is_own(gp_catalog *cat, int64_t image, const gp_hash *hash, bool *own, gp_error *err)
 {
     int64_t found = 0;

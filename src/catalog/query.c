@@ -120,8 +120,8 @@ struct gp_rows {
 
 /* ------------------------------------------------------------------ the sorting statement */
 
-/* Parameters: ?1 the scorer's id; ?2 -1 if higher is better, else 1; ?3 the image of the requested path; ?4 a JSON array
- * of tags. */
+/* Parameters: ?1 the scorer's id; ?2 -1 if a higher score is better, else 1; ?3 the image of the requested path; ?4 a
+ * JSON array of tags. */
 
 static const char order_head[] =
     "WITH base AS (SELECT i.id AS image, i.hash AS hash, ip.prompt AS prompt, s.value AS value,"
@@ -142,8 +142,8 @@ static const char order_ranked[] =
     "rivals"
     " FROM base) SELECT image, value, rank, rivals, picked, flag, stars FROM ranked LEFT JOIN prompts t ON t.id = "
     "prompt";
-/* Suggested picks are left out for prompts with a flagged image. Only images whose file exists count, because the page
- * lists only these. */
+/* Suggested picks are left out for prompts that have an image flagged as a pick. Only flagged images whose file exists
+ * count, because the page lists only these images. */
 static const char mine_only[] = " AND (flag = 1)";
 static const char mine_and_suggested[] =
     " AND (flag = 1 OR (picked AND flag = 0 AND (ranked.prompt IS NULL OR ranked.prompt NOT IN"
@@ -301,7 +301,8 @@ static gp_status fill_row(gp_rows *rows, gp_error *err)
     r->has_quality = sqlite3_column_type(d, 16) != SQLITE_NULL;
     gp_db_quality_at(d, 16, &r->quality);
     r->tags = text_at(d, TAGS_AT);
-    /* NULL may also mean that SQLite could not convert or copy a text. This distinguishes that from an absent text. */
+    /* A text may also be NULL because SQLite could not convert or copy it. The type of the column distinguishes this
+     * error from an absent text. */
     for (int i = 0; i <= TAGS_AT; i++)
         if ((i <= 16 || i == TAGS_AT) && sqlite3_column_type(d, i) != SQLITE_NULL && !sqlite3_column_text(d, i))
             return gp_db_fail(rows->cat, SQLITE_NOMEM, err);

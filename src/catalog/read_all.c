@@ -121,7 +121,7 @@ static gp_status fill_row(const gp_q *q, gp_cat_full_row *row, gp_error *err)
     if (!row->evidence) return gp_db_fail(q->cat, SQLITE_NOMEM, err);
     row->measured = sqlite3_column_type(q->stmt, 28) != SQLITE_NULL;
     gp_db_quality_at(q->stmt, 28, &row->quality);
-    for (int i = 8; i <= 11; i++) /* NULL may also mean that a text could not be copied */
+    for (int i = 8; i <= 11; i++) /* a NULL text may also mean that the text could not be copied */
         if (sqlite3_column_type(q->stmt, i) != SQLITE_NULL && !gp_q_col_text(q, i))
             return gp_db_fail(q->cat, SQLITE_NOMEM, err);
     return GP_OK;

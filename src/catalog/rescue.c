@@ -45,7 +45,8 @@ typedef struct table {
     sqlite3_stmt *insert;
 } table;
 
-/* Appends the names of the table's columns that the SQL clause `query` selects to `out`, each followed by `after`. */
+/* Appends to `out` the names of those columns of the table that the SQL clause `query` selects, each name followed by
+ * `after`. */
 static int put_names(rescuing *r, const char *query, const char *name, const char *after, gp_str *out, int *count)
 {
     gp_str sql = GP_STR_INIT;
@@ -61,7 +62,7 @@ static int put_names(rescuing *r, const char *query, const char *name, const cha
     return out->failed ? SQLITE_NOMEM : rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Prepares copying a table: uses the columns of the new catalog. */
+/* Prepares the copy of a table: reads which columns the table has in the new catalog. */
 static gp_status table_open(rescuing *r, const char *name, table *t, gp_error *err)
 {
     gp_str sql = GP_STR_INIT;
@@ -401,7 +402,7 @@ static gp_status put_in_place(const char *made, const char *path, gp_rescue_repo
     return GP_OK;
 }
 
-/* Copies the journal of the old catalog to the journal path of `out`, unless that file exists. */
+/* Copies the journal of the old catalog to the journal path of `out`, unless a file exists at that path. */
 static gp_status copy_journal(const char *path, const char *out, gp_error *err)
 {
     char *from = gp_marks_path(path), *to = gp_marks_path(out);

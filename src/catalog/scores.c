@@ -72,8 +72,8 @@ gp_status gp_cat_scorer_of_encoder(gp_catalog *cat, const gp_cat_encoder *encode
     return st == GP_ERR_NOT_FOUND ? GP_OK : st;
 }
 
-/* Returns whether the text has the form of a key, NAME/HASH/PRECISION/PREPROCESSING/RULE. Names and paths given by
- * users do not have this form. */
+/* Returns whether the text has the form of a key, NAME/HASH/PRECISION/PREPROCESSING/RULE. A name or a path that a user
+ * types does not have this form. */
 static bool is_key(const char *named)
 {
     int slashes = 0;

@@ -5,8 +5,8 @@
 
 #include <utf8proc.h>
 
-/* MOST_BYTES: longer texts are rejected before the work, which grows with the square of a run of combining marks. A
- * code point decomposes into at most 4 code points (canonical decomposition). */
+/* MOST_BYTES: longer texts are rejected first, because the time to normalise a text grows with the square of the length
+ * of a run of combining marks. A code point decomposes into at most 4 code points (canonical decomposition). */
 enum { MOST_BYTES = 1024, MOST_PARTS = 4 * MOST_BYTES, BYTE_ORDER_MARK = 0xFEFF };
 
 /* White space as in ECMAScript, so that the page and the catalog trim alike. */
@@ -22,7 +22,8 @@ static gp_status too_long(gp_error *err)
     return gp_fail(err, GP_ERR_USAGE, "a tag has at most %d characters", GP_CAT_TAG_LENGTH);
 }
 
-/* Writes the code points of the text, each run of white space as one space, none at the ends. */
+/* Writes the code points of the text. Replaces each run of white space by one space, and removes white space at the
+ * ends. */
 static gp_status read_points(const char *text, size_t size, int32_t *points, size_t *count, gp_error *err)
 {
     size_t n = 0;

@@ -83,7 +83,8 @@ static double parts_of(const gp_bench_report *r, part parts[PARTS])
     return sum > 0 ? sum : 1;
 }
 
-/* Prints each peak as the sum over all threads.  Only the JSON also has the peak of one thread. */
+/* Prints the peak rate of each precision, as the sum over all threads.  Only the JSON also has the peak rate of one
+ * thread. */
 static void put_peaks(const found *f)
 {
     printf("peak          ");

@@ -105,7 +105,7 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_generate_options *o
     return gp_cli_json_print(cli, &json, code);
 }
 
-/* If the user stopped the run, also prints the last error, because the user may have stopped the run for that error. */
+/* If the user stopped the run, also prints the last error, because that error may be why the user stopped the run. */
 static int fail(gp_cli *cli, const gp_error *err, const gp_generate_report *r)
 {
     if (*r->why && err->status == GP_ERR_STOPPED) {
@@ -158,7 +158,8 @@ static int run_again(gp_cli *cli)
     if (!cli->out) o.folder = "regenerated";
     if (!cli->backend && !cli->workflow) {
         o.backend = NULL; /* use the generator that made the picks */
-        /* The address then comes from the catalog, perhaps from that of a stranger: it gets no secret of this user. */
+        /* The address then comes from the catalog.  The catalog may be a stranger's, so no login or key of this user's
+         * environment is sent to the address. */
         if ((!cli->login && o.login) || o.token)
             gp_term_say(&cli->term, "the login and the key of the environment are sent only with --backend ADDRESS");
         o.login = cli->login, o.token = NULL;

@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Writes the hashes of the images at the arguments; *count: their number. Reports files that are not in the catalog. */
+/* Finds the images that the arguments name, and writes their hashes; *count: number of images found. Reports files that
+ * are not in the catalog. */
 static gp_status find_images(gp_cli *cli, gp_catalog *catalog, char (*hashes)[33], size_t *count, gp_str *missing,
                              gp_error *err)
 {

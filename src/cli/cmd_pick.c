@@ -43,7 +43,7 @@ typedef struct scorers {
     gp_str used; /* "NAME (PRECISION)" */
 } scorers;
 
-/* Keeps the name of the scorer that has picks; all picks have the same scorer. */
+/* Stores the name of the scorer by which the picks were made.  Expects that one scorer made all picks. */
 static bool see_scorer(void *user, const gp_scorer_facts *s)
 {
     scorers *all = user;

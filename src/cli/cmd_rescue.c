@@ -98,7 +98,7 @@ static void say_without_prompt(gp_cli *cli, const gp_report *added)
     gp_cli_note(cli, &(gp_note){"rescue-without-prompt", message, added->without_prompt});
 }
 
-/* Adds the user's folders to the new catalog, so that entries of the journal find their images. */
+/* Adds the user's folders to the new catalog.  Marks in the journal apply only to images that the catalog contains. */
 static gp_status add_folders(gp_cli *cli, const char *path, gp_report *report, gp_error *err)
 {
     gp_catalog *catalog = NULL;

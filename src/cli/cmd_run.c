@@ -38,7 +38,8 @@ static gp_status run_stages(gp_catalog *catalog, const gp_model *model, const gp
     return st;
 }
 
-/* If nothing is picked, the earlier picks stay in the catalog, but they are not the result of this run. */
+/* Prints the picks, or appends them to `json`.  If this run picked nothing, the earlier picks stay in the catalog, but
+ * they are not reported as the result of this run. */
 static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const run_result *report, gp_str *json, uint64_t *count,
                             gp_error *err)
 {

@@ -70,7 +70,7 @@
                       "column of the table with the prompts (default: found by its name)", .needs = "prompts")
 #define GP_CLI_TABLE GP_CLI_TABLE_AS(.needs = NULL)
 
-/* Categories and map of an analysis; `rule` names the options that switch the analysis off. */
+/* Options for the categories and the map of an analysis; `rule` names the options that switch the analysis off. */
 #define GP_CLI_ANALYSIS(rule)                                                                                          \
     GP_CLI_OPTION("categories", 0, GP_OPT_TEXT, "\"A,B,...\"", categories,                                             \
                   "sort images into these categories, such as \"people, animals=cat|dog\"; with --model, images "      \

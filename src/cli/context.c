@@ -86,7 +86,7 @@ int gp_cli_usage(gp_cli *cli, const char *format, ...)
 
 /* ------------------------------------------------------------------ the model */
 
-/* The model that the user named, or NULL. */
+/* Returns the name of the model that the user named (--model, else $GOLDPAN_MODEL), or NULL. */
 static const char *named_model(const gp_cli *cli)
 {
     const char *set = getenv("GOLDPAN_MODEL");
@@ -113,7 +113,7 @@ gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err)
                    usual[0], usual[1], usual[2]);
 }
 
-/* The scorer that was used last in a catalog, among those of models. */
+/* The scorer that was used last in the catalog.  Scorers of imported embeddings do not count. */
 typedef struct last_used {
     char *id, *model, *precision; /* owned; NULL: nothing was scored */
     bool failed;                  /* out of memory */
@@ -260,7 +260,8 @@ void gp_cli_score_options(gp_cli *cli, gp_score_options *options)
     options->user = &cli->term;
 }
 
-/* The value fits, because the parser has checked the option's range. */
+/* Copies an option's value, if the option is given.  The value fits in 32 bits, because the parser has checked the
+ * option's range. */
 static void take_u32(gp_cli_count from, uint32_t *to)
 {
     if (from.set) *to = (uint32_t)from.value;

@@ -20,8 +20,8 @@ static int width_of(const char *text, size_t size)
     return width;
 }
 
-/* Prints text wrapped at HELP_WIDTH; lines after the first begin at `indent`, where the cursor is now.  Line feeds of
- * the text stay. */
+/* Prints text wrapped at HELP_WIDTH.  Lines after the first begin at column `indent`, where the cursor is now.  Keeps
+ * the line feeds of the text. */
 static void put_wrapped(FILE *to, const char *text, int indent)
 {
     int at = indent;

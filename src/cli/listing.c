@@ -58,7 +58,8 @@ static void put_padded(const char *text, size_t width, bool right)
     if (!right) printf("%*s", (int)gap, "");
 }
 
-/* Visits the header and all cells in order. */
+/* Prints the header and all cells, row by row. width [columns]: width of each column; NULL: separates the cells by
+ * tabs. */
 static void put_all(const gp_cli_table *t, const size_t *width)
 {
     const char *cell = t->cells.data;

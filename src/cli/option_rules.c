@@ -94,7 +94,7 @@ static void put_item(gp_str *s, const gp_cli_command *command, const item *i, bo
     if (o && o->value && !i->values) gp_str_printf(s, " %s", o->value);
 }
 
-/* One group of a rule: "--score, --adaptive or --model". */
+/* Appends one group of a rule in words, such as "--score, --adaptive or --model". */
 static void put_group(gp_str *s, const gp_cli_command *command, const char *rule, bool with_value)
 {
     item i, later;
@@ -130,7 +130,8 @@ bool gp_cli_required(const gp_cli_command *command, const gp_cli_option *option)
 
 /* ------------------------------------------------------------------ checking */
 
-/* subject: "--table", or the command's name in quotes. */
+/* Fails if a group of the rule `needs` does not hold. subject: the first words of the message, such as "--table", or
+ * the command's name in quotes. */
 static gp_status check_needs(const gp_cli *cli, const char *subject, const char *needs, bool with_value, gp_error *err)
 {
     item i;

@@ -168,7 +168,8 @@ static gp_status set_real(const gp_cli_option *o, gp_cli_real *real, const char 
     return GP_OK;
 }
 
-/* An empty value usually comes from a shell variable that is not set. */
+/* Stores the text of an option.  Usually rejects an empty text, because it probably comes from a shell variable that is
+ * not set. */
 static gp_status set_text(const gp_cli_option *o, const char **text, const char *value, gp_error *err)
 {
     if (!*value && strcmp(o->value, "TEXT") != 0)

@@ -186,16 +186,16 @@ struct gp_cli_command {
     int (*run)(gp_cli *cli);
 };
 
-/* Parses argv after the command's words into cli (command and args set by the caller; args has room for all of argv),
- * then checks the rules of the table.  USAGE: the message says what is wrong and, if possible, what was meant; cli->json
- * is then set if --json occurs anywhere, even after the mistake. */
+/* Parses argv after the command's words into cli, then checks the rules of the table.  The caller has set cli->command
+ * and cli->args; args has room for all of argv.  USAGE: the message says what is wrong and, if possible, suggests the
+ * right word.  After USAGE, cli->json is set if --json occurs anywhere, even after the mistake. */
 gp_status gp_cli_parse(gp_cli *cli, int argc, char **argv, gp_error *err);
 /* Returns whether the command line gives this option. */
 bool gp_cli_option_given(const gp_cli *cli, const gp_cli_option *o); /* o: of the command's table */
 bool gp_cli_given(const gp_cli *cli, const char *name);
 /* Returns whether --json occurs before "--". */
 bool gp_cli_says_json(int argc, char **argv);
-/* Returns the name among names (NULL at the end) that `word` was probably meant to be, or NULL. */
+/* Returns the word of the list `names` (NULL at the end) that the user probably meant by `word`, or NULL. */
 const char *gp_cli_suggest(const char *word, const char *const *names);
 
 /* Returns the option of a table that has this name or former name, or NULL. */
@@ -205,7 +205,7 @@ gp_status gp_cli_check_rules(const gp_cli *cli, gp_error *err);
 /* Appends what an option needs, or excludes, in words: "--score, --adaptive or --model". */
 void gp_cli_put_needs(gp_str *s, const gp_cli_command *command, const gp_cli_option *option);
 void gp_cli_put_excludes(gp_str *s, const gp_cli_command *command, const gp_cli_option *option);
-/* Returns whether the command's `needs` name this option without an alternative. */
+/* Returns true if the command always needs this option: a group of the command's `needs` names only this option. */
 bool gp_cli_required(const gp_cli_command *command, const gp_cli_option *option);
 /* Appends the range in words, such as "from 1 to 64"; appends nothing if the option has no limits of its own. all:
  * append the maximum even if it is that of GP_CLI_FROM_U32. */

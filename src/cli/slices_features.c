@@ -103,7 +103,7 @@ static gp_status take_order(char *word, gp_cli_feature *out, gp_error *err)
     return GP_OK;
 }
 
-/* Checks, before the long search begins, that every row has a value of the order. */
+/* Checks, before the long search begins, that the value of every row is one of the ordered values. */
 static gp_status check_order(const gp_columns *table, size_t column, const gp_feature *f, gp_error *err)
 {
     gp_str all = GP_STR_INIT;

@@ -130,7 +130,8 @@ static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
 
 /* ------------------------------------------------------------------ what is printed */
 
-/* Counts of clusters by lift (columns, ascending) and support (rows, descending), to help choose thresholds. */
+/* A table that helps to choose thresholds: the number of clusters by lift (columns, ascending) and support (rows,
+ * descending). */
 typedef struct grid {
     unsigned counts[CELLS][CELLS]; /* [support][lift] */
     double low, high, most;        /* low, high: smallest and largest lift; most: largest support */

@@ -20,7 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Atomic, because the signal may arrive in any thread; lock-free, because a signal handler may use nothing else. */
+/* Atomic, because the signal may arrive in any thread.  Lock-free, because a signal handler may use only lock-free
+ * atomics. */
 static atomic_int asked;
 static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler may only use lock-free atomics");
 

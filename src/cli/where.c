@@ -281,7 +281,7 @@ static gp_status no_such_catalog(const char *name, gp_error *err)
     return st;
 }
 
-/* --catalog may name the file, the folder that it belongs to, or .goldpan itself. */
+/* Finds the row of the image whose recorded path is exactly `path`.  *row NULL: the catalog has none. */
 static gp_status row_of(gp_catalog *catalog, const char *path, gp_rows **rows, const gp_row **row, gp_error *err)
 {
     gp_query query = GP_QUERY_DEFAULTS;
@@ -303,6 +303,7 @@ gp_status gp_cli_row_at(gp_catalog *catalog, const char *path, gp_rows **rows, c
     return st;
 }
 
+/* Sets *path to the catalog that --catalog names: its file, the folder that the catalog belongs to, or .goldpan. */
 static gp_status named_catalog(const char *name, bool create, char **path, gp_error *err)
 {
     char *folder = gp_cli_is_folder(name) ? folder_of(name, create) : NULL;
@@ -318,7 +319,8 @@ static gp_status named_catalog(const char *name, bool create, char **path, gp_er
     return GP_OK;
 }
 
-/* A user who names a folder below the catalog's may expect the command to work on that folder only. */
+/* Tells the user that the command uses the catalog of a folder above the given folder.  The user may expect that the
+ * command works only on the given folder. */
 static void say_above(gp_cli *cli, const char *path, bool create)
 {
     char message[4200];

@@ -11,7 +11,8 @@ typedef struct gp_embed_list {
     gp_status (*at)(const void *user, size_t i, gp_source *out, gp_error *err);
     const void *user;
 } gp_embed_list;
-/* Encodes sources: list of n -> out [n,d], statuses [n]. */
+/* Encodes the n sources of `list`. Writes the embeddings to out [n,d], and the status of each source to statuses
+ * [n]. */
 gp_status gp_embed_run_sources(const gp_encoder *encoder, const gp_embed_list *list, const gp_embed_options *options,
                                float *out, gp_status *statuses, gp_report *report, gp_error *err);
 /* Encodes texts [n] -> out [n,d].  tokens, truncated [n] may be NULL. */

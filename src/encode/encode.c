@@ -28,7 +28,7 @@ struct gp_encode_pool {
     gp_task *task; /* may be NULL */
     int threads;
     size_t images, tokens, dims, plane_floats; /* plane_floats = 3 * s * s */
-    /* minimum images of a batch: so many that they have MIN_BATCH_TOKENS tokens */
+    /* minimum images of a batch: the smallest number of images that have at least MIN_BATCH_TOKENS tokens */
     size_t min_images;
     uint64_t max_pixels;
     gp_encoder_worker **workers; /* [threads] */

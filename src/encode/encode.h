@@ -43,7 +43,8 @@ typedef struct gp_encode_item {
     gp_hash hash;
     bool leave_own; /* input: do not encode an image that goldpan made; sets `own` instead of `ok` */
     bool ok, own;   /* output: the image was encoded; goldpan made the image */
-    /* output: whether `pixels` is set: only without fast decoding, for an image without alpha and animation */
+    /* output: `pixels` is set.  It is set only without fast decoding, and only for an image without alpha or
+     * animation */
     bool has_pixels;
     gp_hash pixels; /* hash of the decoded pixels */
     bool measured;  /* output: whether `quality` is set; not for a JPEG with fast decoding */
@@ -64,9 +65,9 @@ typedef struct gp_encode_job {
 } gp_encode_job;
 gp_status gp_encode_job_new(const gp_encode_pool *pool, size_t count, gp_encode_job **out, gp_error *err);
 void gp_encode_job_free(gp_encode_job *job);
-/* Returns the job's status, with its error. any: an earlier job had a finite embedding.  If this job has embeddings
- * that are not finite, and neither it nor an earlier job has a finite one, returns FORMAT: the model is damaged, and
- * the other images need not be encoded. */
+/* Returns the job's status, with its error. any: an earlier job had a finite embedding.  Returns FORMAT if this job has
+ * embeddings that are not finite, and neither this job nor an earlier job has a finite embedding.  The model is then
+ * damaged, and the other images need not be encoded. */
 gp_status gp_encode_job_status(const gp_encode_job *job, bool any, gp_error *err);
 /* Runs the job with the worker of thread `thread`.  Two jobs must not use the same worker at the same time. */
 void gp_encode_job_run(gp_encode_pool *pool, int thread, gp_encode_job *job);

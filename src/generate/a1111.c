@@ -84,7 +84,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
         GP_TRY_GOTO(gp_fail_memory(err, "an answer of the generator"));
     uint64_t first = 0;
     if (!gp_json_u64(gp_json_get(info, "index_of_first_image"), &first) || first >= count) first = 0;
-    /* extensions append other images (maps, masks), so the batch has as many images as there are seeds */
+    /* extensions append other images (maps, masks); the batch is one image for each seed, from `first` on */
     size_t seeds = gp_json_count(gp_json_get(info, "all_seeds")), rest = count > first ? count - (size_t)first : 0;
     size_t most = !seeds ? 1 : seeds < rest ? seeds : rest;
     GP_TRY_GOTO(gp_gen_take_batch(gp_json_get(answer.root, "images"), (size_t)first, most, NULL, out, err));

@@ -44,8 +44,8 @@ struct gp_gen_backend {
     double pace; /* factor of all waiting times: 1; 0 in tests without a network */
 };
 
-/* A JSON response.  `root` is NULL unless the code is 2xx and the body is JSON.  If it is NULL, the result has the
- * reason (RETRY for 408, 429, 5xx, a broken connection, a body that is not JSON; else FAILED). */
+/* A JSON response.  `root` is NULL unless the code is 2xx and the body is JSON.  If `root` is NULL, the gp_gen_result
+ * has the reason (RETRY for 408, 429, 5xx, a broken connection, a body that is not JSON; else FAILED). */
 typedef struct gp_gen_answer {
     long code;
     gp_json *root;  /* owned */
@@ -61,7 +61,8 @@ gp_status gp_gen_get(const gp_gen_backend *b, gp_http *http, const char *path, d
 /* Sends a GET with a short time limit, while another request waits for its response.  Returns the response's JSON,
  * owned, or NULL. */
 gp_json *gp_gen_poll(gp_gen_backend *b, const char *path);
-/* Recognises the program at the address by its front page.  Returns a sentence for the end of an error, or "". */
+/* Recognises the program at the address by its front page.  Returns a sentence about the program, for the end of an
+ * error message; "": not recognised. */
 const char *gp_gen_who(gp_gen_backend *b);
 /* Fetches the bytes at a path, or at an http address. */
 gp_status gp_gen_fetch(gp_gen_backend *b, const char *path, gp_gen_result *out, gp_error *err);
@@ -88,8 +89,9 @@ void gp_gen_put_picture(gp_str *s, const gp_gen_request *r, const char *negative
 void gp_gen_put_asked(gp_str *s, const gp_gen_request *r);
 
 #define GP_GEN_IMAGE_LIMIT ((uint64_t)1 << 30)
-/* Starts a program in its own process group.  line: socket for its standard input and output; -1: it has no input, and
- * its output goes to goldpan's standard error.  If this fails, the result says why. */
+/* Starts a program in its own process group. line: socket for the program's standard input and output; -1: the program
+ * has no input, and its output goes to goldpan's standard error.  If the program cannot be started, the result says
+ * why. */
 gp_status gp_gen_spawn(char *const *words, int line, pid_t *child, gp_gen_result *out);
 gp_status gp_gen_program_make(gp_gen_backend *b, char *const *words, const gp_gen_request *r, gp_gen_result *out,
                               gp_error *err);

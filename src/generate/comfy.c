@@ -60,7 +60,7 @@ static bool find_images(void *user, const char *id, const gp_json *output)
     return true;
 }
 
-/* Writes the path of a file on the server.  The reader of metadata finds the saving node by this path. */
+/* Writes the path of a file on the server. gp_meta_comfy uses this path to find the node that saved the file. */
 static gp_status name_of(const gp_json *image, gp_str *name, gp_error *err)
 {
     const char *folder = gp_json_text(gp_json_get(image, "subfolder"), NULL);
@@ -69,7 +69,7 @@ static gp_status name_of(const gp_json *image, gp_str *name, gp_error *err)
     return name->failed ? gp_fail_memory(err, "a request") : GP_OK;
 }
 
-/* Sets *ours if the prompt of this node's images contains the requested prompt. */
+/* Sets *ours if the prompt of the images in `list`, which one node saved, contains the requested prompt. */
 static gp_status is_ours(const job *j, const gp_json *list, bool *ours, gp_error *err)
 {
     gp_str name = GP_STR_INIT;
@@ -255,8 +255,8 @@ static bool holds(const gp_json *queue, const char *id)
     return false;
 }
 
-/* Counts the jobs of other users that are drawn before ours.  An entry of the queue is [number, id, graph,
- * {"client_id"}, ...], and the lowest number comes first. */
+/* Counts the jobs that goldpan did not send and that ComfyUI runs before the job `id`.  An entry of the queue is
+ * [number, id, graph, {"client_id"}, ...], and ComfyUI runs the lowest number first. */
 static uint32_t count_ahead(const gp_json *queue, const char *id)
 {
     double ours = INFINITY, number;
@@ -266,7 +266,7 @@ static uint32_t count_ahead(const gp_json *queue, const char *id)
         const char *one = gp_json_text(gp_json_at(gp_json_at(pending, i), 1), NULL);
         if (one && !strcmp(one, id)) (void)gp_json_real(gp_json_at(gp_json_at(pending, i), 0), &ours);
     }
-    if (isinf(ours)) return 0; /* the job is not pending: it is being drawn */
+    if (isinf(ours)) return 0; /* the job is not pending: it is running */
     for (int l = 0; l < 2; l++) {
         const gp_json *list = l ? running : pending;
         for (size_t i = 0; i < gp_json_count(list) && ahead < UINT32_MAX; i++) {
@@ -370,14 +370,15 @@ static void leave(job *j, const char *id)
     gp_str_clear(&body);
 }
 
-/* Waits until the next poll of a job.  A pause that the server requests is kept even if a message arrives. */
+/* Waits until the next poll of a job.  If the server requested a pause, waits for the whole pause, even if a message
+ * arrives. */
 static bool pause_for(job *j, const char *id, double seconds, bool *rang)
 {
     return j->out->wait > 0 ? gp_gen_wait(j->b, seconds, j->out) : gp_comfy_bell_wait(j->b, id, seconds, rang);
 }
 
-/* Waits for a job that the server accepted.  The job is lost if it is twice in a row neither in the history nor in
- * the queue: the server was restarted, or a user cleared the queue. */
+/* Waits for a job that the server accepted.  The job counts as lost if two polls in a row find it neither in the
+ * history nor in the queue: the server was restarted, or a user cleared the queue. */
 static gp_status wait_for(job *j, const char *id, job_state *state, gp_error *err)
 {
     double begin = gp_clock_now(), asked = begin;

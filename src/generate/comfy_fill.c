@@ -257,7 +257,8 @@ static gp_status check_sets(const gp_gen_backend *b, const gp_comfy_graph *g, gp
     return GP_OK;
 }
 
-/* Reports that the graph has no place for the seed, or not all places that it needs. */
+/* Fails because the graph does not show which inputs take the seed. unclear: the graph shows some of these inputs, but
+ * perhaps not all. */
 static gp_status fail_seed(const gp_gen_backend *b, const gp_comfy_graph *g, bool unclear, gp_error *err)
 {
     gp_str s = GP_STR_INIT;
@@ -291,7 +292,8 @@ static gp_status check_place(const gp_gen_backend *b, const gp_gen_request *r, c
     return GP_OK;
 }
 
-/* Sends a note for samplers that share the steps: their start_at_step and end_at_step do not follow --steps. */
+/* Sends a note for each sampler that runs only a part of the steps: --steps does not change the sampler's start_at_step
+ * and end_at_step. */
 static void tell_split(const gp_gen_backend *b, const struct gp_gen_graph *graph)
 {
     const gp_places *p = &graph->places;
@@ -387,7 +389,8 @@ typedef struct filling {
     bool prompt_put, seed_put;
 } filling;
 
-/* Returns the variable for an input that is a place of the graph, or VARIABLES if the input is not a place. */
+/* Returns the variable whose value belongs in the input according to graph->places; VARIABLES: none, or a --set puts
+ * the prompt or the negative prompt in other inputs. */
 static size_t usual(const filling *f, const char *input)
 {
     const gp_places *p = &f->graph->places;

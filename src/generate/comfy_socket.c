@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Time limit of an attempt to connect, first and longest pause between two attempts, in seconds. */
+/* connect_seconds: time limit of an attempt to connect. first_pause, most_pause: first and longest pause between two
+ * attempts, in seconds. */
 static const double connect_seconds = 2, first_pause = 10, most_pause = 160;
 static const double trusted_seconds = 2;  /* seconds between two polls of a job while messages are reliable */
 static const double ending_seconds = 0.1; /* seconds from a job's end until it is in the history */
@@ -58,7 +59,8 @@ gp_comfy_said gp_comfy_read_message(const char *text, size_t size, const char *i
 
 /* ------------------------------------------------------------------ the connection */
 
-/* Each back end has its own name, since ComfyUI keeps one connection for each. */
+/* Chooses a client name.  Each back end has a different name, because ComfyUI keeps only one connection for each
+ * name. */
 static void choose_name(struct gp_comfy_bell *bell)
 {
     struct timespec now = {0};

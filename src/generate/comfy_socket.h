@@ -19,11 +19,12 @@ typedef enum gp_comfy_said {
 /* Parses a message [size] of any bytes.  *share: 0 to 1, set for GP_COMFY_STEPS only. */
 gp_comfy_said gp_comfy_read_message(const char *text, size_t size, const char *id, double *share);
 
-/* Returns the name under which jobs are sent.  Connects first if there is no connection, but not more often than every
- * 10 seconds. */
+/* Returns the client name with which jobs are sent.  Connects first if there is no connection, but not more often than
+ * every 10 seconds.  In names, `bell` stands for the WebSocket. */
 const char *gp_comfy_bell_client(gp_gen_backend *b);
-/* Waits `seconds`, or until the job has ended; with a working connection it may wait longer. *rang: set when a
- * message reports the end of the job.  If it is already set, the wait lasts its full time.  Returns false: stopped. */
+/* Waits `seconds`, or until a message reports the end of the job.  While messages are reliable, waits for at least 2
+ * seconds, because the message ends the wait.  *rang: a message has reported the end of the job; if *rang is true
+ * already, waits `seconds`.  Returns false if a stop was requested. */
 bool gp_comfy_bell_wait(gp_gen_backend *b, const char *id, double seconds, bool *rang);
 /* Reports that a job ended without a message.  Later waits then no longer rely on messages. */
 void gp_comfy_bell_missed(gp_gen_backend *b);

@@ -143,8 +143,8 @@ static gp_gen_request without_rest(const gp_gen_backend *b, const gp_gen_request
     return kept;
 }
 
-/* Checks that the seed reaches the program, unless the program chooses its own seeds.  One image of each prompt is
- * possible without a seed. */
+/* Fails if the run needs seeds and the command has no {seed}.  Without {seed}, each prompt can have only one image,
+ * except with --no-seed.  Also fails if {seed} and --no-seed are combined. */
 static gp_status check_seed(gp_gen_backend *b, gp_error *err)
 {
     bool placed = strstr(b->address, "{seed}") != NULL;
@@ -162,7 +162,7 @@ static gp_status check_seed(gp_gen_backend *b, gp_error *err)
     return GP_OK;
 }
 
-/* Sends a note for each other option that the command has no placeholder for. */
+/* Checks the seed.  Then sends a note for each other option that the command has no placeholder for. */
 static gp_status check(gp_gen_backend *b, gp_error *err)
 {
     static const struct {

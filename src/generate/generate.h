@@ -18,8 +18,8 @@ typedef struct gp_gen_request {
     uint32_t width, height, steps;
     double cfg; /* NAN: the default */
     const char *sampler, *scheduler, *model, *refiner;
-    /* Share of the steps after which the refiner starts.  Factor by which the finished image is enlarged; NAN: not
-     * enlarged. */
+    /* refiner_at: share of the steps after which the refiner starts. hires: factor by which the finished image is
+     * enlarged; NAN: not enlarged. */
     double refiner_at, hires;
     const char *out;      /* path of the image file for a command; else NULL */
     const char *workflow; /* ComfyUI: graph of this image, used instead of the options' graph; or NULL */

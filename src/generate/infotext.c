@@ -64,7 +64,7 @@ static void put_pair(writing *w, const char *name, const gp_json *value)
     gp_str_puts(w->out, ", ");
 }
 
-/* Keeps goldpan's name for a setting that AUTOMATIC1111 has no name for. */
+/* Writes a setting that AUTOMATIC1111 has no name for, under goldpan's name. */
 static bool put_other(void *user, const char *key, const gp_json *value)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
@@ -89,7 +89,7 @@ static void put_settings(writing *w)
     gp_json_each(w->settings, put_other, w);
 }
 
-/* Returns true if a reader gets the same text back without the JSON copy. */
+/* Returns true if a reader of the settings gets exactly this text back.  Otherwise the text is also written as JSON. */
 static bool is_plain(const char *text)
 {
     return !has_blank_end(text) && !strstr(text, "Negative prompt:");

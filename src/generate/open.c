@@ -39,7 +39,8 @@ static const struct {
      NULL},
 };
 
-/* Finds the word in the text, in any case; SIZE_MAX: not there.  Zero bytes do not end the text. */
+/* Returns the offset of the word in the text, ignoring case; SIZE_MAX: the text does not contain the word.  Zero bytes
+ * do not end the text. */
 static size_t find_word(const char *text, size_t size, const char *word)
 {
     size_t length = strlen(word);

@@ -89,7 +89,7 @@ static size_t list_nodes(const condenser *c, uint32_t root, uint32_t *out)
     return tail;
 }
 
-/* Removes a side that is too small: its rows leave cluster `parent` at density `lambda`. */
+/* Removes one side of a split, which has too few rows: its rows leave cluster `parent` at density `lambda`. */
 static void remove_side(condenser *c, uint32_t side, uint32_t parent, double lambda, uint32_t *scratch)
 {
     size_t count = list_nodes(c, side, scratch);
@@ -99,8 +99,8 @@ static void remove_side(condenser *c, uint32_t side, uint32_t parent, double lam
     }
 }
 
-/* Undoes the merge `node`: splits the cluster in two, or removes a side that is too small.  *next: number of the next
- * new cluster. lambda = 1 / distance is the density of the split. */
+/* Undoes the merge `node`: splits the cluster in two if both sides are large enough, else removes each side that is too
+ * small.  *next: number of the next new cluster. lambda = 1 / distance is the density of the split. */
 static void split(condenser *c, uint32_t node, uint32_t *next, uint32_t *scratch)
 {
     const gp_merge *m = &c->merges[node - c->n];

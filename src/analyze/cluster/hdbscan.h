@@ -17,9 +17,9 @@ typedef struct gp_merge {
 gp_status gp_an_linkage(const float *rows, size_t n, size_t d, const gp_hdbscan_options *options, gp_merge *merges,
                         gp_error *err);
 
-/* The condensed tree.  A cluster splits where both sides have at least min_size rows.  If only one side has, the
- * cluster continues as this side, and the rows of the other side leave it as noise.  The caller frees *edge [*edges]
- * with gp_mem_free. */
+/* The condensed tree.  A cluster splits where both sides have at least min_size rows.  If only one side has so many
+ * rows, the cluster continues as this side, and the rows of the other side leave the cluster as noise.  The caller
+ * frees *edge [*edges] with gp_mem_free. */
 gp_status gp_an_condense(const gp_merge *merges, size_t n, size_t min_size, gp_hdbscan_edge **edge, size_t *edges,
                          gp_error *err);
 

@@ -47,8 +47,8 @@ static void read_tree(selector *s)
 }
 
 /* Chooses the disjoint clusters with the largest sum of stabilities.  Goes from the leaves to the root, and chooses a
- * cluster unless the best choice among its descendants has a larger sum.  Scratch: best [clusters] is the best sum of
- * a cluster and its descendants, below [clusters] that of its descendants alone. */
+ * cluster unless the best choice among its descendants has a larger sum.  Scratch: below [clusters] is the best sum
+ * among the descendants of a cluster, best [clusters] the best sum of the cluster and its descendants. */
 static void excess_of_mass(selector *s, double *best, double *below)
 {
     size_t first = s->o->allow_single ? 0 : 1;
@@ -96,8 +96,9 @@ static bool has_ancestor_in(const selector *s, size_t c, const bool *set)
     return false;
 }
 
-/* Replaces each chosen cluster that split from its parent at a distance below epsilon by ancestor_beyond_epsilon.
- * Scratch: kept [clusters] is the new choice; merged [clusters] marks the ancestors that replace clusters. */
+/* Replaces each chosen cluster that split from its parent at a distance below epsilon by the result of
+ * ancestor_beyond_epsilon.  Scratch: kept [clusters] is the new choice; merged [clusters] marks the ancestors that
+ * replace clusters. */
 static void epsilon_rule(selector *s, bool *kept, bool *merged)
 {
     size_t chosen = 0;

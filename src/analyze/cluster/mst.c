@@ -30,7 +30,8 @@
 
 enum {
     BLOCK = 192, /* rows compared at a time, a multiple of the six rows of a tile */
-    /* minimum rows of a block: the next unseen rows will probably be compared soon anyway */
+    /* minimum rows of a block.  A smaller block is filled up with the next unseen rows, which will probably be compared
+     * soon anyway */
     LEAST_BLOCK = 48,
     DEPTH = 256, /* columns multiplied at a time */
     NEAR = 32,   /* minimum neighbours of the k-NN search; more neighbours lead to larger blocks */
@@ -43,7 +44,7 @@ static const double min_thread_products = 1 << 22;
 typedef struct heap {
     const double *key; /* [n] */
     uint32_t *item;    /* [count] */
-    uint32_t *place;   /* [n] of each item */
+    uint32_t *place;   /* [n] index of each item in `item` */
     size_t count;
 } heap;
 
@@ -151,7 +152,7 @@ static bool offer(spanner *s, uint32_t u, uint32_t i)
     return true;
 }
 
-/* Computes near, norms, core and bound of all rows. */
+/* Computes the arrays near, norms, core and bound of all rows. */
 static gp_status find_neighbours(spanner *s, const gp_hdbscan_options *o, gp_error *err)
 {
     size_t samples = o->min_samples ? o->min_samples : o->min_cluster_size;
@@ -238,8 +239,8 @@ static float offset_of(const spanner *s, size_t lane)
 
 /* ------------------------------------------------------------------ comparing a block with all rows outside */
 
-/* Moves unseen rows to the block, in ascending order of their bounds: all rows with a bound of at most `certain`.  The
- * block gets at least LEAST_BLOCK rows if there are as many, and at most BLOCK rows. */
+/* Moves the unseen rows with a bound of at most `certain` to the block, in ascending order of their bounds.  Moves at
+ * most BLOCK rows, and at least LEAST_BLOCK rows if so many rows are unseen. */
 static void take_block(spanner *s, double certain)
 {
     double u = ldexp(1, -24), d = (double)s->d;

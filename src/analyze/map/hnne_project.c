@@ -16,7 +16,8 @@
 #include <math.h>
 #include <string.h>
 
-/* PAIR: cost of the distance between two anchors, in units of work.  AT_ONCE: anchors that a thread takes at a time. */
+/* PAIR: estimated cost of one distance between two anchors, in units of work.  AT_ONCE: anchors that a thread takes at
+ * a time. */
 enum { PAIR = 4, AT_ONCE = 16 };
 static const double pi = 3.14159265358979323846;
 

@@ -14,10 +14,10 @@ typedef struct gp_umap_graph {
 } gp_umap_graph;
 void gp_an_graph_clear(gp_umap_graph *graph);
 
-/* Finds the scale of one row.  distances [k - 1]: to its neighbours without the row itself, ascending.  rho: the
- * smallest distance above 0 (0 if there is none).  sigma: solves sum exp(-max(0, d - rho) / sigma) = log2(k), and is at
- * least a thousandth of a mean distance: of this row if rho > 0, else of all rows (mean_all).  In both means each row
- * also counts itself as a neighbour at distance 0. */
+/* Finds the scale of one row. distances [k - 1]: from the row to its neighbours, ascending, without the row itself.
+ * rho: the smallest distance above 0 (0 if there is none). sigma: solves sum exp(-max(0, d - rho) / sigma) = log2(k),
+ * and is at least a thousandth of a mean distance.  This is the mean distance of this row if rho > 0, else that of all
+ * rows (mean_all).  In each mean, a row also counts itself as a neighbour at distance 0. */
 void gp_an_smooth(const float *distances, size_t k, double mean_all, double *sigma, double *rho);
 /* Joins the weighted neighbourhoods of all rows to one symmetric graph.  ids, distances [n, k - 1].  mix: 1 fuzzy
  * union, 0 fuzzy intersection, between them a mixture.  sigmas, rhos [n] may be NULL. */

@@ -102,9 +102,9 @@ static void assign_places(layout *l)
         for (size_t i = p; i < n; i += l->parts) l->place[i] = (uint32_t)next++;
 }
 
-/* Returns the number of the task for the edges between parts p and q. Round r has the tasks from r * parts/2 on.  The
- * schedule is the circle method of round-robin tournaments.  Round r pairs parts p and q with p + q = 2r modulo parts
- * - 1, and pairs part r with the last part.  The last round has one task for the edges within each part. */
+/* Returns the number of the task for the edges between parts p and q.  The first task of round r is r * parts / 2.  The
+ * schedule is the circle method of round-robin tournaments.  Round r pairs parts p and q if p + q = 2r modulo (parts -
+ * 1), and pairs part r with the last part.  The last round has one task for each part: the edges within the part. */
 static size_t task_of(const layout *l, size_t p, size_t q)
 {
     size_t circle = l->parts - 1, each = l->parts / 2;
@@ -127,7 +127,7 @@ static void round_tasks(const layout *l, size_t round, size_t *from, size_t *to)
 }
 
 /* Sorts the edges by task; edges of one task keep the order of the graph.  Leaves out edges whose period is longer than
- * all epochs. */
+ * the number of epochs. */
 static gp_status make_tasks(layout *l, gp_error *err)
 {
     const gp_umap_graph *g = l->graph;
@@ -301,7 +301,7 @@ void gp_an_place_epoch(const gp_layout_options *o, const float *map, size_t n, c
                        const float *weights, size_t k, uint32_t t, uint64_t *random, float *scratch, float *x)
 {
     buffers w = buffers_at(o, scratch);
-    /* the first step is a quarter of a layout's first step, as in umap-learn */
+    /* the initial learning rate is a quarter of that of a layout, as in umap-learn */
     gp_umap_gradient f = {(float)o->a, (float)o->b, 0.25f * (1 - (float)t / (float)o->epochs), o->dims, o->negatives};
     for (size_t j = 0; j < k; j++) { /* one edge at a time, because all edges move the same point */
         /* the weight of an edge is the share of epochs that use the edge */

@@ -18,8 +18,8 @@ typedef struct gp_layout_options {
 /* at [graph->n, dims]: initial positions on entry, the map on return. */
 gp_status gp_an_layout(const gp_umap_graph *graph, const gp_layout_options *options, float *at, gp_error *err);
 
-/* Moves one new point x [dims] on a fixed map [n, dims] in epoch t of options->epochs.  Its edges lead to the points
- * `ends` [k], with weights [k] of at most 1.  Negative samples are drawn from *random.  scratch:
+/* Moves one new point x [dims] on a fixed map [n, dims] in epoch t of options->epochs.  The edges of the new point lead
+ * to the points `ends` [k], with weights [k] of at most 1.  Negative samples are drawn from *random. scratch:
  * gp_an_place_scratch(options) floats. */
 size_t gp_an_place_scratch(const gp_layout_options *options);
 void gp_an_place_epoch(const gp_layout_options *options, const float *map, size_t n, const uint32_t *ends,

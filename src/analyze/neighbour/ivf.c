@@ -27,8 +27,8 @@ enum {
     SAMPLE = 500,     /* sample rows whose exact neighbours determine nprobe */
     CHUNK = 2048      /* rows that a thread processes at a time */
 };
-/* If the probed lists hold a larger share of the rows than this, exact search is used.  It computes each pair once, so
- * half of all products, and each product costs less. */
+/* If the probed lists hold a larger share of the rows than this, exact search is used.  Exact search computes the
+ * product of each pair only once, which is half of all products, and each product costs less. */
 static const double max_share = 0.25;
 
 typedef struct ivf {
@@ -134,8 +134,8 @@ static gp_status fill_lists(ivf *v, gp_error *err)
 
 /* ------------------------------------------------------------------ nprobe */
 
-/* Ranks the lists by the distance of their centroids from the row.  For the list of each rank r, adds the number of
- * the row's neighbours in that list to found[r], and the number of all its rows to scanned[r]. found, scanned
+/* Ranks the lists by the distance of their centroids from the row.  For the list of each rank r, adds the number of the
+ * row's neighbours in the list to found[r], and the number of all rows in the list to scanned[r]. found, scanned
  * [nlist]. */
 static void rank_neighbours(const ivf *v, size_t row, const uint32_t *near, const uint32_t *near_lists, size_t *rank,
                             double *found, double *scanned)
@@ -144,8 +144,8 @@ static void rank_neighbours(const ivf *v, size_t row, const uint32_t *near, cons
         rank[near_lists[r]] = r;
         scanned[r] += (double)(v->first[near_lists[r] + 1] - v->first[near_lists[r]]);
     }
-    /* `near` has k + 1 rows, usually with the row itself.  The row may be missing if many rows equal it; then only the
-     * first k count. */
+    /* `near` has k + 1 rows, usually including the row itself.  If many rows equal this row, `near` may lack it; then
+     * only the first k rows of `near` count. */
     for (size_t j = 0, others = 0; j < v->k + 1 && others < v->k; j++)
         if (near[j] != row) found[rank[v->of[near[j]]]]++, others++;
 }
@@ -241,7 +241,8 @@ static void sort_by_list(const ivf *v, worker *w, size_t count, size_t from, siz
         for (size_t r = from; r < to; r++) w->asking[w->start[w->near[i * v->nprobe + r] + 1]++] = (uint32_t)i;
 }
 
-/* Compares rows of the chunk with the rows in slots from..to - 1. asking [count]: indices of the rows in the chunk. */
+/* Compares rows of the chunk with the rows in slots from..to - 1. asking [count]: the rows to compare, as indices into
+ * the chunk. */
 static void compare_rows(const ivf *v, worker *w, const uint32_t *asking, size_t count, size_t from, size_t to)
 {
     for (size_t at = 0; at < count; at += GP_QUERIES) {
@@ -278,7 +279,8 @@ static gp_status run_chunk(ivf *v, worker *w, size_t chunk)
         gp_knn_begin(&v->s, &w->q[i], w->hits + i * v->s.capacity, rows[i]);
     }
     GP_TRY(find_lists(v, w->given, count, v->nprobe, 1, w->near, NULL));
-    /* All rows probe their nearest list first: it raises their thresholds, so fewer rows of the other lists pass. */
+    /* All rows probe their nearest list first.  This raises the thresholds of the rows, so fewer rows of the other
+     * lists pass. */
     for (int all = 0; all < 2; all++) {
         sort_by_list(v, w, count, all ? 1 : 0, all ? v->nprobe : 1);
         for (size_t e = 0; e < v->nlist; e++)

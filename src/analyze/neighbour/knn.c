@@ -152,8 +152,8 @@ static void settle(const gp_knn *s, gp_knn_query *q)
     if (q->count > s->k) q->count = (uint32_t)s->k;
 }
 
-/* Makes room in the list: removes candidates that k others beat by more than the rounding bound.  If too many remain,
- * compares exact distances. */
+/* Makes room in the list: removes each candidate that is less similar than k other candidates by more than the rounding
+ * bound.  If too many candidates remain, compares exact distances. */
 static void prune(const gp_knn *s, gp_knn_query *q)
 {
     enum { MOST = 4096 };

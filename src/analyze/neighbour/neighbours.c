@@ -256,8 +256,8 @@ static gp_status make_lists(exact *e, gp_error *err)
     return GP_OK;
 }
 
-/* Packs the rows in int8 if the CPU has int8 instructions and the bounds are selective, else in float.  The int8
- * reference kernels are no faster than float. */
+/* Packs the rows in int8 if the CPU has int8 instructions and the int8 bounds exclude enough pairs, else in float.
+ * Without int8 instructions, the int8 kernels are no faster than float. */
 static gp_status pack(exact *e, int threads, gp_knn_way way, gp_error *err)
 {
     const gp_knn *s = &e->s;

@@ -17,8 +17,8 @@ enum {
     SAMPLE = 256,        /* sample rows that determine the step */
     PIECE = 256,         /* rows that a thread packs at a time */
     SAMPLE_QUERIES = 16, /* sample rows whose candidates are counted */
-    /* number of outliers: the longest rows.  The common error bound ignores them; they get larger bounds of their
-     * own. */
+    /* number of outliers, which are the longest rows.  The common error bound ignores outliers.  Each outlier has a
+     * larger bound of its own */
     FAR = 16
 };
 
@@ -50,7 +50,7 @@ static void fit_pair(int8_t *pair)
     *larger = (int8_t)(*larger > 0 ? *larger - over : *larger + over);
 }
 
-/* Quantises x [d] to `out`.  Returns the squared error. */
+/* Quantises x [d] to `out`.  Returns the squared length of the error. */
 static double quantise(const float *x, size_t d, float step, bool pairs, int8_t *out)
 {
     float inverse = 1 / step;
@@ -75,8 +75,8 @@ static double median(double *x, size_t n)
     return x[n / 2];
 }
 
-/* Returns the step with the least error by rounding and clipping for the median row of the sample.  The median ignores
- * a few long rows. */
+/* Returns the quantisation step for which the median row of the sample has the smallest error from rounding and
+ * clipping.  The median ignores a few long rows. */
 static float best_step(const gp_knn *s, const double *mean, bool pairs, float *x, int8_t *out)
 {
     static const double clips[] = {1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 8, 12, 20, 40};
@@ -122,7 +122,7 @@ typedef struct packing {
     atomic_size_t next;
 } packing;
 
-/* Quantises and measures row i.  x [d] and steps [width, zero behind d] are scratch. */
+/* Quantises and measures row i. x [d] and steps [width] are scratch; steps is zero from index d on. */
 static void pack_row(gp_sq8 *c, const gp_knn *s, measures *m, size_t i, float *x, int8_t *steps)
 {
     size_t d = s->d;
@@ -201,7 +201,8 @@ static void finish(gp_sq8 *c, gp_knn *s, const measures *m)
         /* x_i.x_j - |x_j|^2/2 = x'_i.x'_j - |x'_j|^2/2 + (|x_i|^2 - |x'_i|^2)/2; x_i.x_j = x'_i.x'_j + mean.x'_j +
          * mean.x_i */
         double own = cosine ? with_mean + mean2 : (size * size - length * length) / 2;
-        /* a row longer than `usual` breaks the common bound; its own bound gets the excess */
+        /* the common bound does not hold for a row longer than `usual`, so the excess length enlarges the row's own
+         * bound */
         double out = fmax(m->size[i] - usual, 0);
         double row = 1.0001 * (m->lost_row[i] * usual + out * m->most_lost_panel) + slop;
         double panel = 1.0001 * (m->lost_panel[i] * usual + out * m->most_lost_row) + slop;

@@ -14,10 +14,10 @@
 
 #include "analyze/neighbour/knn.h"
 
-/* The bounds of each row.  `row` has those of the left rows (q) of products, `panel` those of the right rows (y).  A
- * row stays a candidate of a query if product + offset of the row >= threshold of the query + shift of the query's
- * row. offset: o + error bound of the row. shift: -(the term by which the similarity of knn.h is larger) - error
- * bound. */
+/* The bounds of each row. gp_sq8.row has the bounds of rows on the left of a product (q), gp_sq8.panel those of rows on
+ * the right (y).  A row stays a candidate of a query if product + offset of the row >= threshold of the query + shift
+ * of the query's row. offset: o + error bound of the row. shift: -(t + error bound of the row), where t is the
+ * similarity of knn.h minus the similarity of this file. */
 typedef struct gp_sq8_side {
     float *offset, *shift; /* owned: [slots] */
 } gp_sq8_side;

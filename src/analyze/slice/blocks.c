@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* groups of one size that make a stratum; with fewer, the stratum also gets smaller groups; see gp_blocks */
+/* number of groups of one size that suffices for a stratum; with fewer groups, the stratum also gets smaller groups;
+ * see gp_blocks */
 enum { ENOUGH_GROUPS = 20 };
 
 /* ------------------------------------------------------------------ groups */

@@ -335,8 +335,8 @@ typedef struct sides {
     size_t count;
 } sides;
 
-/* Counts the uses of phrases inside and outside.  Reads only the texts with rows inside.  The uses outside are all
- * uses minus the uses in texts without rows outside. */
+/* Counts the uses of phrases inside and outside.  Reads only the texts that have rows inside.  The number of uses
+ * outside is the number of all uses minus the number of uses in texts without rows outside. */
 static gp_status find_sides(const gp_ngram_index *l, const bool *inside, sides *s, gp_error *err)
 {
     uint32_t *rows = gp_mem_zero(l->texts, sizeof *rows);

@@ -256,8 +256,8 @@ static void release(permutation *p)
 
 /* The penalty of multiscale tests (Duembgen and Spokoiny 2001).  There are many more small clusters than large ones.
  * Without a penalty the best cluster would nearly always be a small one, and a large cluster would need as large a z as
- * the best of hundreds of small ones.  So z is lowered by the largest z that n / m clusters of m items reach by chance.
- * The test stays exact, because the penalty is the same in all exchanges. */
+ * the best of hundreds of small clusters.  So z is lowered by the largest z that one of n / m clusters of m items
+ * reaches by chance.  The test stays exact, because the penalty is the same in all exchanges. */
 static double penalty_of(double m, double n)
 {
     return m > 0 && m < n ? sqrt(2 * log(n / m)) : 0;

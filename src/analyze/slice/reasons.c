@@ -55,7 +55,7 @@ typedef struct search {
     const gp_reasons_input *in;
     const gp_ngram_index *ngrams; /* may be NULL */
     const bool *inside;           /* [n] */
-    size_t most;                  /* of a kind */
+    size_t most;                  /* maximum number of reasons of a kind */
     gp_task *task;                /* may be NULL */
 } search;
 
@@ -163,7 +163,7 @@ out:
 
 /* ------------------------------------------------------------------ probes and rules */
 
-/* Adds a probe if the mean cosine of the rows inside to it is higher than that of the rows outside by more than
+/* Adds a probe if its mean cosine to the rows inside is higher than its mean cosine to the rows outside by more than
  * min_gap. */
 static gp_status explain_probes(const search *s, gp_reason_list *out, gp_error *err)
 {

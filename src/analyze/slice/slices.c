@@ -263,9 +263,10 @@ static void count_groups(const finder *f, uint32_t *groups, uint32_t *last)
         }
 }
 
-/* Marks the clusters to be tested: those with min_support to `most` rows from at least MIN_GROUPS groups.  A cluster
- * of one or two prompts shows only that these prompts are easy, not which kind of image scores well.  With fewer than
- * GP_AN_FEW_GROUPS groups nearly all clusters have so few, so the number of groups is not checked. */
+/* Marks the clusters to be tested: those with min_support to `most` rows from at least MIN_GROUPS groups.  A cluster of
+ * one or two prompts shows only that these prompts are easy, not which kind of image scores well.  If there are fewer
+ * than GP_AN_FEW_GROUPS groups in all, nearly every cluster has rows of only one or two groups, so the number of groups
+ * is not checked. */
 static gp_status mark_eligible(finder *f, size_t most, gp_error *err)
 {
     uint32_t *groups = NULL, *last = NULL;

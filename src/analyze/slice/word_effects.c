@@ -286,15 +286,15 @@ typedef struct bootstrap {
     double weight[LEVELS];       /* equally likely quantiles of the exponential distribution */
     double total_sum[ROUNDS];    /* sum of weight * mean over all prompts, in each round */
     double total_weight[ROUNDS]; /* sum of the weights of all prompts, in each round */
-    /* [prompts] index: number of prompts on one side (with or without the word).  Factor that widens the deviations of
-     * this side; 0: no side has this number. */
+    /* [prompts] A side is the prompts with a word, or the prompts without it. widening[i]: factor that widens the
+     * deviations of a side of i prompts; 0: no side has i prompts. */
     double *widening;
     atomic_size_t next;
     atomic_int status;
 } bootstrap;
 
-/* For the rounds 5 k to 5 k + 4: sets sum[] to the sum of weight * mean over `count` prompts, and weight[] to the sum
- * of the weights.  `rows` lists the prompts; NULL means the first `count`. */
+/* For rounds 5 k to 5 k + 4 of the bootstrap: sets sum[] to the sum of weight * mean over `count` prompts, and weight[]
+ * to the sum of the weights.  `rows` lists the prompts; NULL: the first `count` prompts. */
 static void weigh(const bootstrap *b, size_t k, const uint32_t *rows, size_t count, double sum[AT_ONCE],
                   double weight[AT_ONCE])
 {
