@@ -72,7 +72,7 @@ class Drawer:
             raise Cannot("--dtype %s is no type of torch; float16, bfloat16 and float32 are usual" % self.args.dtype)
         self.base = self.open(diffusers.DiffusionPipeline, base, device, dtype)
         if refiner:
-            # The refiner's second text encoder and VAE are the base's own: half the memory.
+            # The refiner uses the base model's second text encoder and VAE, which halves the memory.
             shared = {name: getattr(self.base, name) for name in ("text_encoder_2", "vae") if getattr(self.base, name, None) is not None}
             self.refiner = self.open(diffusers.DiffusionPipeline, refiner, device, dtype, **shared)
         self.schedulers = [p.scheduler for p in (self.base, self.refiner) if p]

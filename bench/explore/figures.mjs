@@ -56,7 +56,8 @@ async function drawBases(browser, into) {
   await page.close();
 }
 
-/** Thumbnails of all images: hard links to those of the first real files. */
+/** Fills the thumbnail cache: makes the thumbnails of the first 12 real files, and for all other images hard links to
+ * these thumbnails. */
 async function fillCache(program, catalog) {
   const query = (text) => execFileSync('sqlite3', [catalog, text], { encoding: 'utf8', maxBuffer: 1 << 30 }).trim().split('\n');
   const hashes = query('SELECT lower(hex(hash)) FROM images ORDER BY id');
@@ -242,7 +243,7 @@ async function filters(page, figures) {
   }
 }
 
-/** Frames while the list scrolls by 12 pixels in each. */
+/** Measures the frames while the list scrolls by 12 pixels in each frame. */
 async function scroll(page, figures) {
   for (const view of ['wall', 'review']) {
     await open(page, view);

@@ -371,7 +371,7 @@ GP_API void gp_slices_clear(gp_slices *slices);
 
 /* ------------------------------------------------------------------ reasons */
 
-/* A property that separates the rows of a group from the others. */
+/* A property that distinguishes the rows of a group from all other rows. */
 typedef struct gp_reason {
     char kind[16];   /* "word", "phrase", "category", "setting", "number", "probe", "rule" */
     char *text;      /* such as "oil painting", "Category = Arts", "steps 30..50" */
@@ -409,8 +409,8 @@ typedef struct gp_reasons_options {
     void *user;
 } gp_reasons_options;
 
-/* Find what separates some rows from the others: words by log-odds with an informative prior
- * (Monroe, Colaresi and Quinn 2008), rules by a decision tree (CART, Breiman et al. 1984) as
+/* Find what distinguishes some rows from all other rows: words by log-odds with an informative
+ * prior (Monroe, Colaresi and Quinn 2008), rules by a decision tree (CART, Breiman et al. 1984) as
  * sliceguard uses it.
  * Shape: inside [n].
  * Owns: *out is owned, gp_reasons_clear.

@@ -22,8 +22,8 @@ enum {
 
 /* Open the catalog at `path`.  An older schema is migrated; a read-only catalog is migrated in a
  * temporary copy.  When goldpan opens a catalog for writing, it also compares the catalog with the
- * journal of marks beside it, and adds to each of the two the entries that it lacks
- * (docs/catalog.md).
+ * journal of marks beside it, and adds the entries that only the journal has to the catalog, and
+ * the entries that only the catalog has to the journal (docs/catalog.md).
  * flags: GP_CATALOG_... values, combined with `|`.
  * Owns: *out is owned, gp_catalog_close.
  * Errors: NOT_FOUND (missing, and CREATE is not set), CATALOG (not a catalog, damaged, or written

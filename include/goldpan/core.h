@@ -109,14 +109,14 @@ typedef struct gp_progress {
     double waiting; /* "generate": seconds spent waiting for jobs of other clients */
 } gp_progress;
 
-/* goldpan calls this function at most about ten times a second, and once at the end.  It is
- * called from the thread that made the call, unless the comment of an option says otherwise.
- * Return false to stop: the call finishes the items under way, saves them and returns
- * GP_ERR_STOPPED.  A call that has finished by then returns its result.  To stop a call from
- * another thread, let this function read a flag that the other thread sets.
- * An option that promises "at least every 0.2 s" keeps the promise also while no item is finished,
- * from the start of the work on; after false the call returns within a fraction of a second, and
- * the items under way are lost. */
+/* goldpan calls this function at most about ten times a second, and once at the end.  It is called
+ * from the thread that made the call, unless the comment of an option says otherwise.  Return false
+ * to stop: the call finishes the items under way, saves them and returns GP_ERR_STOPPED.  A call
+ * that has finished by then returns its result.  To stop a call from another thread, let this
+ * function read a flag that the other thread sets.
+ * If the comment of an option promises "at least every 0.2 s", goldpan calls this function so often
+ * from the start of the work on, even while no item is finished.  After the function has returned
+ * false, such a call returns within a fraction of a second, and the items under way are lost. */
 typedef bool (*gp_progress_fn)(void *user, const gp_progress *progress);
 
 /* A message for the user that is not an error of the call, such as skipped files, or rows of a

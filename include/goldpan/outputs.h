@@ -43,8 +43,8 @@ typedef struct gp_export_options {
 
 /* Export the picks: image files and tables.  Your own decisions count: an image that you rejected
  * is left out, and an image that you picked is exported.  `all`, `min_stars`, `tags`, `mine` and
- * `images` replace this choice; at most one of `mine`, `images` and the first three may be set.
- * With `tags` and `min_stars` an image must meet both.
+ * `images` replace this choice.  `mine` and `images` exclude each other, and each of them excludes
+ * `all`, `min_stars` and `tags`.  With `tags` and `min_stars` an image must meet both.
  * report: may be NULL.
  * Errors: USAGE, NOT_FOUND, CATALOG, IO, STOPPED.
  * Threads: one. */

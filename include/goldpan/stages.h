@@ -192,7 +192,7 @@ GP_API GP_MUST gp_status gp_score(gp_catalog *catalog, const gp_model *model,
 
 /* ------------------------------------------------------------------ pick */
 
-/* Which images may become picks.  All but PROMPT need an analysis (gp_analyze). */
+/* Which images may become picks.  All strategies except PROMPT need an analysis (gp_analyze). */
 typedef enum gp_pick_strategy {
     GP_PICK_PROMPT,          /* the best of each prompt */
     GP_PICK_SLICES,          /* members of significant slices over all images */

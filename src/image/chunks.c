@@ -24,7 +24,7 @@ typedef struct text_list {
     bool no_memory, damaged;   /* damaged: the current chunk has a wrong checksum */
 } text_list;
 
-/* Appends the text to the list, which then owns it. Returns false if no more texts can be kept. */
+/* Appends the text to the list, which then owns it. Returns false if the list is full or if memory ran out. */
 static bool add(void *user, const char *key, gp_str *text)
 {
     text_list *s = user;
@@ -129,7 +129,7 @@ static void read_exif(text_list *s, const uint8_t *bytes, size_t size)
     if (!gp_exif_texts(bytes, size, add, s)) s->chunks.damaged += !s->damaged;
 }
 
-/* Reads a chunk. Returns false if no more texts can be kept. */
+/* Reads a chunk. Returns false if the list of texts is full or if memory ran out. */
 static bool read_png_chunk(text_list *s, const gp_png_chunk *c)
 {
     bool exif = memcmp(c->tag, "eXIf", 4) == 0, go_on = true;

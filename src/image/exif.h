@@ -10,8 +10,8 @@
 uint32_t gp_exif_orientation(const uint8_t *tiff, size_t size);
 
 /* Calls visit for each text, in the order of the tags. The key is as in chunks.h; the text is UTF-8 and not empty. If
- * memory for a text runs out, visit gets the text with `failed` set. Stops when visit returns false. Damaged entries
- * are skipped. Returns false if the block does not begin like EXIF data. */
+ * memory for a text runs out, visit gets a text whose field `failed` is set. The function stops when visit returns
+ * false. Damaged entries are skipped. Returns false if the block does not begin like EXIF data. */
 bool gp_exif_texts(const uint8_t *tiff, size_t size, bool (*visit)(void *user, const char *key, gp_str *text),
                    void *user);
 

@@ -47,7 +47,7 @@ gp_status gp_image_decode_reduced(const uint8_t *bytes, size_t size, uint64_t ma
                                   gp_pixels *out, gp_error *err);
 
 /* The decoders of each format; gp_image_decode_bytes calls them. png_fast returns UNSUPPORTED for some files; then
- * png_full decodes them. Both give the same pixels for files that both can read. */
+ * png_full decodes them. For a file that both PNG decoders can read, they give the same pixels. */
 gp_status gp_image_png_fast(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
 gp_status gp_image_png_full(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
 gp_status gp_image_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, uint32_t reduce, gp_pixels *out,

@@ -12,7 +12,7 @@
 gp_status gp_jpeg_mark(gp_str *jpeg, const char *what, gp_error *err)
 {
     enum { HEAD = 2 }; /* bytes of the SOI marker */
-    /* the 2 bytes of the length field, the text GP_MARK_IMAGE, ": " and `what` */
+    /* size of the comment segment: the 2 bytes of its length field, the text GP_MARK_IMAGE, ": " and `what` */
     size_t size = sizeof GP_MARK_IMAGE - 1 + 2 + strlen(what) + 2;
     gp_str out = GP_STR_INIT;
     if (jpeg->failed || jpeg->size < HEAD) return gp_fail_memory(err, "an image");

@@ -26,8 +26,8 @@ static gp_status needs_full_decoder(gp_error *err)
     return gp_fail(err, GP_ERR_UNSUPPORTED, "this PNG needs the full decoder");
 }
 
-/* Returns the compressed data of all IDAT chunks in one piece. One chunk: a pointer into the file. Several chunks: a
- * copy, which *owned owns. */
+/* Sets *data [*size] to the compressed data of all IDAT chunks in one piece. If the file has one IDAT chunk, *data
+ * points into the file. If it has several, *data is a copy, which the caller frees through *owned. */
 static gp_status join_idat(const gp_png_info *header, const uint8_t *bytes, const uint8_t **data, size_t *size,
                            void **owned, gp_error *err)
 {
@@ -52,15 +52,15 @@ static gp_status inflate_all(const uint8_t *data, size_t size, uint8_t *raw, siz
     return rc == LIBDEFLATE_SUCCESS ? GP_OK : needs_full_decoder(err);
 }
 
-/* Converts the filtered rows raw [h, 1 + r] at the end of `block` to RGB [h, w, 3] at its start. above [r] is the row
- * before the first one: zeros. */
+/* Converts the filtered rows raw [h, 1 + r] at the end of `block` to RGB [h, w, 3] at the start of `block`. above [r]:
+ * a row of zeros, which the filters of the first row use as the row above it. */
 static gp_status convert_rows(const gp_png_info *header, uint8_t *block, uint8_t *raw, const uint8_t *above,
                               gp_error *err)
 {
     static const uint8_t bpp[7] = {1, 0, 3, 1, 2, 0, 4};
     const gp_kernels *kernels = gp_kernel_table();
     const size_t r = header->row_bytes;
-    /* RGB rows are unfiltered directly to their final place; the row above is then already there as `prior` */
+    /* RGB rows are unfiltered directly to their final place, so `prior` points to the final place of the row above */
     const bool is_rgb = header->color == 2;
     const uint8_t *prior = above;
     uint8_t *rgb = block;

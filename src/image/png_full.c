@@ -19,7 +19,8 @@
 typedef struct job {
     const gp_png_info *header;
     const uint8_t *bytes;
-    /* cut_size: bytes of data in the last IDAT if the file ends inside it; at: read position in the reduced file */
+    /* cut_size: bytes of data in the last IDAT if the file ends inside it; at: read position in the reduced
+     * file that on_read gives to libpng, with only the chunks that libpng needs */
     size_t head_size, cut_size, at;
     uint8_t head[8 + 25 + 12 + 768], cut_head[8];
     png_structp png;
@@ -96,7 +97,7 @@ static uint8_t *put32(uint8_t *p, uint32_t v)
 }
 
 /* Writes the signature, IHDR and, for colour type 3, a PLTE with as many entries as the depth allows. If the last IDAT
- * is truncated, it also writes a header with the actual length for that chunk. */
+ * is truncated, the function also writes a new header for that chunk, with its actual length. */
 static void write_header(job *j)
 {
     static const uint8_t start[16] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13, 'I', 'H', 'D', 'R'};

@@ -44,7 +44,8 @@ static bool is(const chunk *c, const char *name)
     return memcmp(c->name, name, 4) == 0;
 }
 
-/* Reads the header of the chunk at s->at. Returns 1: found; 0: end of data; -1: not a chunk name. */
+/* Reads the header of the chunk at s->at. Returns 1: found; 0: end of data; -1: the bytes there are not a chunk
+ * name. */
 static int next(const scan *s, chunk *c)
 {
     if (s->size - s->at < 8) return 0;

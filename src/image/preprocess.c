@@ -29,8 +29,8 @@ static const char *filter_name(gp_resample_filter filter)
     return names[filter];
 }
 
-/* Fills the table and the id of the configuration. The id names the sizes; for the values it has "clip" or a hash of
- * the table. So different configurations have different ids. */
+/* Fills the table and the id of the configuration. The id contains the filter and the sizes. For the pixel values it
+ * contains "clip" or a hash of the table. Two different configurations therefore have different ids. */
 static void complete(gp_preprocess_config *c)
 {
     bool clip = c->do_rescale && c->do_normalize && c->rescale == 1.0 / 255.0;
@@ -161,7 +161,8 @@ static gp_status read_triple(const gp_json *root, const char *key, bool positive
     return GP_OK;
 }
 
-/* Rejects the processors of other models: their files have the same name, but other defaults. */
+/* Rejects the configuration of a processor that is not CLIP's. Such a file is also called preprocessor_config.json, but
+ * its missing fields have other defaults. */
 static gp_status check_type(const gp_json *root, gp_error *err)
 {
     static const char *const keys[] = {"image_processor_type", "feature_extractor_type"};
@@ -212,8 +213,8 @@ out:
     return st;
 }
 
-/* Computes int(S * long / short) as Python does: exact product, one rounded division, truncation. Results over 32 bits
- * become UINT32_MAX, which gp_resize_rgb_window rejects. */
+/* Computes int(edge * longer / shorter) as Python does: exact product, one rounded division, truncation. Results over
+ * 32 bits become UINT32_MAX, which gp_resize_rgb_window rejects. */
 static uint32_t long_edge(uint32_t edge, uint32_t longer, uint32_t shorter)
 {
     double v = (double)((uint64_t)edge * longer) / shorter;
@@ -235,9 +236,9 @@ void gp_preprocess_size(const gp_preprocess_config *config, uint32_t w, uint32_t
 }
 
 /* Returns the largest of 8, 4, 2 for which the decoded image still has at least MIN_OVERSIZE times the size after
- * resizing; else 1. Scaled decoding cuts high frequencies off sharply, so it must keep all frequencies that the bicubic
- * filter still uses. With half this margin the cosine between fast and exact embeddings falls from 0.9999 to 0.997
- * (docs/performance.md). */
+ * resizing; else 1. Scaled decoding removes the frequencies above a sharp limit, so this limit must be above all
+ * frequencies that the bicubic filter uses. With half of MIN_OVERSIZE the cosine between fast and exact embeddings
+ * falls from 0.9999 to 0.997 (docs/performance.md). */
 static uint32_t reduction(const gp_preprocess_config *c, uint32_t w, uint32_t h)
 {
     for (uint32_t by = 8; by > 1; by /= 2) {

@@ -227,8 +227,8 @@ static void range_of(const sums *s, int *low, int *high)
     }
 }
 
-/* Decides whether the frame shows nothing. The sample rules this out for most images; for the others all pixels are
- * read. */
+/* Decides whether the frame shows nothing. For most images the sample already proves that the frame shows something.
+ * For the other images the function reads all pixels. */
 static gp_frame frame_kind(const gp_pixels *p, const sums *s, const gp_quality *q)
 {
     int low, high;

@@ -21,13 +21,13 @@
 
 /* Computes the measures and decides whether the frame shows nothing. `plain`: the pixels are all that the file
  * shows (gp_image_is_plain): no transparency, no animation. Images that are not plain, or smaller than 64 x 64 pixels,
- * always count as normal frames. For the others all pixels decide:
+ * always count as normal frames. For all other images, the kind of frame depends on all pixels:
  *   black    all luma is below 32, and at most 1 pixel in 1000 has 16 or more
  *   uniform  in each of R, G and B, all pixels lie within 4 levels
  *   noise    the standard deviation of luma is at least 25 levels; the correlation of luma is within -0.2..0.2 between
- *            pixels 1 and 2 apart, along rows and columns; and in each of R, G and B the means of 16 x 16 blocks
- *            deviate at most 1/10 as much as the pixels. White noise has 1/16; an image with noise and a subject has
- *            more than 1/10.
+ *            pixels 1 and 2 apart, along rows and columns; and in each of R, G and B, the standard deviation of the
+ *            means of 16 x 16 blocks is at most 1/10 of the standard deviation of the pixels. In white noise this
+ *            ratio is 1/16; in an image with noise and a subject it is more than 1/10.
  * Error: USAGE for an image without pixels. */
 gp_status gp_image_quality(const gp_pixels *pixels, bool plain, gp_quality *out, gp_error *err);
 

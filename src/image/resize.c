@@ -78,8 +78,8 @@ static void axis_clear(axis_weights *a)
 }
 
 /* Rounds the weights to 22 fractional bits. Returns false if a sum of bytes with these weights could overflow 32 bits.
- * No present filter comes near this limit: bicubic needs 1.3 of the available 2. The check protects the kernels from
- * filters added later. */
+ * The positive weights may sum to at most 2. No present filter comes near this limit; with bicubic the sum is 1.3. The
+ * check protects the kernels from filters added later. */
 static bool to_integers(const double *k, double total, size_t n, int32_t *q)
 {
     const double one = 1 << WEIGHT_BITS;

@@ -103,8 +103,9 @@ void gp_rgb_from_png(const uint8_t *row, uint8_t *rgb, uint32_t width, int color
     }
 }
 
-/* Pillow inverts the inks of every four-channel JPEG (C' = 255 - C). R is then k - mul(C', k), with k = 255 - K', the
- * value in the file. mul(a, b) = ((t >> 8) + t) >> 8 with t = a * b + 128; mul(a, b) is never more than b. */
+/* Pillow inverts the inks of every four-channel JPEG: C' = 255 - C, where C is the value in the file. Then
+ * R = k - mul(C', k), where k = 255 - K' is the value of K in the file. mul(a, b) = ((t >> 8) + t) >> 8 with
+ * t = a * b + 128; mul(a, b) is never more than b. */
 void gp_rgb_from_inverted_cmyk(const uint8_t *cmyk, uint8_t *rgb, uint32_t width)
 {
     for (size_t i = 0; i < width; i++, cmyk += 4, rgb += 3) {

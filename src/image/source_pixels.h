@@ -5,8 +5,8 @@
 
 #include "base/status.h"
 
-/* Reads a source of kind GP_SOURCE_PIXELS as RGB: alpha is dropped, gray is replicated.  *copied: out->rgb is owned,
- * gp_pixels_clear; else it is the caller's own memory, which is not to be written or freed.
+/* Reads a source of kind GP_SOURCE_PIXELS as RGB: alpha is dropped, gray is replicated.  *copied true: the caller frees
+ * out->rgb with gp_pixels_clear.  *copied false: out->rgb is the memory of the source; do not write to it or free it.
  * Errors: USAGE (no data, or sizes that contradict each other), UNSUPPORTED (channels), FORMAT (a side of 0 pixels),
  * LIMIT.  Messages do not name the source. */
 gp_status gp_pixels_of_source(const gp_source *source, uint64_t max_pixels, gp_pixels *out, bool *copied,

@@ -12,7 +12,7 @@
  * truncated. Errors: MEMORY. */
 gp_status gp_image_stream(const uint8_t *bytes, size_t size, gp_hash *out, bool *known, gp_error *err);
 
-/* Computes XXH3-128 of decoded pixels and their size. */
+/* Computes XXH3-128 of decoded pixels, their width and their height. */
 gp_status gp_pixels_hash(const gp_pixels *pixels, gp_hash *out, gp_error *err);
 /* Returns whether the decoded pixels (no alpha, first frame only) are all that the file shows. Returns false for alpha
  * or an animation. */

@@ -29,7 +29,7 @@ static bool is_word(char c)
 }
 
 /* Returns true if text [0, size) is a weight or a step: a plain number, with blanks around it allowed. Sets *value to
- * it. */
+ * the number. */
 static bool is_weight(const char *text, size_t size, double *value)
 {
     char copy[32];
@@ -88,15 +88,15 @@ typedef struct frame {
     char bracket;           /* '(' or '[' */
 } frame;
 
-/* Handles a closing ')': returns the end of the content without ":1.2". */
+/* Handles a closing ')': returns the end of the content, without a weight such as ":1.2" at its end. */
 static size_t close_round(const char *text, const frame *f, size_t to)
 {
     double weight;
     return f->colon != SIZE_MAX && is_weight(text + f->colon + 1, to - f->colon - 1, &weight) ? f->colon : to;
 }
 
-/* Handles a closing ']': keeps one part of [x], [to:when] or [from:to:when], moves it to f->start and returns its
- * end. */
+/* Handles a closing ']': of [x], [to:when] or [from:to:when], keeps only x, `to` or `from`. Moves the kept text to
+ * f->start and returns its end. */
 static size_t close_square(char *text, const frame *f, size_t to)
 {
     double when;
@@ -165,8 +165,8 @@ static bool next_word(const char *text, size_t size, size_t *at, size_t *start, 
     return *length > 0;
 }
 
-/* Returns true for AND or BREAK, alone or followed by a weight or part of a weight ("AND:1.2", "AND:"). Without the
- * second case, removing the weight later would leave a bare keyword. */
+/* Returns true for AND or BREAK, alone or followed by a weight or part of a weight ("AND:1.2", "AND:"). If "AND:1.2"
+ * were not a keyword, the removal of its weight would later leave a bare AND in the prompt. */
 static bool is_keyword(const char *word, size_t length)
 {
     size_t at = length >= 5 && memcmp(word, "BREAK", 5) == 0 ? 5 : length >= 3 && memcmp(word, "AND", 3) == 0 ? 3 : 0;
@@ -209,7 +209,7 @@ static void remove_weight(gp_str *s)
     s->size = colon;
 }
 
-/* The separators between two words that are kept. */
+/* The separators that the output needs between two words. */
 typedef struct gap {
     bool comma, blank;
 } gap;
@@ -226,8 +226,8 @@ static void put_word(gp_str *out, const gap *g, const char *word, size_t length)
     gp_str_add(out, word, length);
 }
 
-/* Returns the length of "embedding:name" at the start of a word. The name ends before '<' and '>', because removing it
- * could otherwise join the ends of a tag around it. */
+/* Returns the length of "embedding:name" at the start of a word. The name ends before '<' or '>'. Otherwise the removal
+ * of "embedding:name" could join two parts of the text to a new tag. */
 static size_t embedding_size(const char *word, size_t length)
 {
     size_t size = 10;

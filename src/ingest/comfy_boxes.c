@@ -65,7 +65,7 @@ static bool is_false(const gp_comfy_graph_input *input)
     return gp_json_kind_of(input->value) == GP_JSON_BOOL && !gp_json_bool(input->value, true);
 }
 
-/* Returns true if the option is off, or if it belongs to another option that is off. */
+/* Returns true if the option is off, or if an option is off whose name has a word in common with this name. */
 static bool is_off(const gp_comfy_graph_node *node, const gp_comfy_graph_input *input)
 {
     static const char *const offs[] = {"none", "off", "no", "disable", "disabled", "false", "choose"};
@@ -78,7 +78,8 @@ static bool is_off(const gp_comfy_graph_node *node, const gp_comfy_graph_input *
     return false;
 }
 
-/* Returns true for a link to a model. A text box uses it only to encode its text. */
+/* Returns true for a link to a model. A text box uses a model only to encode its text, and returns the text
+ * unchanged. */
 static bool is_model(const gp_comfy_graph_input *input)
 {
     static const char *const names[] = {"clip", "opt_clip", "model", "opt_model", "vae"};
@@ -102,14 +103,14 @@ static effect effect_of(const gp_comfy_graph_node *node, const gp_comfy_graph_in
     if (input->target != SIZE_MAX || input->dead) return UNKNOWN;
     if (has_strip(node) && strcmp(input->name, "strip_newlines") == 0)
         return CHANGES_NOTHING; /* gp_comfy_graph_fill_box applies this option */
-    /* "insert_" is a menu of the editor, which has already inserted the text */
+    /* "insert_..." is a menu of ComfyUI's editor; the editor has already inserted the chosen text into the box */
     if (gp_str_starts(input->name, "insert_") || is_off(node, input)) return CHANGES_NOTHING;
     return MAY_CHANGE;
 }
 
 /* ------------------------------------------------------------------ the text of a box */
 
-/* Returns the number of the output that returns the text of this input: 1 for "text_b" or "text_2". */
+/* Returns the number of the output, from 0 on, that returns the text of this input: 1 for "text_b" or "text_2". */
 static uint64_t output_of(const char *name)
 {
     size_t size = strlen(name);

@@ -28,7 +28,8 @@ bool gp_comfy_graph_is_data(const char *name)
     return !GP_GRAPH_HAS_WORD(name, other);
 }
 
-/* Returns true for an input such as "source" or "reference": its image is put onto the node's main image. */
+/* Returns true for an input such as "source" or "reference". The node puts the image of such an input onto its main
+ * image. */
 static bool is_second(const char *name)
 {
     static const char *const words[] = {"source", "ref", "overlay", "layer", "style", "face_image", "pose", "depth"};

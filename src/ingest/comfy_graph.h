@@ -49,8 +49,8 @@ typedef struct gp_comfy_graph {
     uint32_t round;
 } gp_comfy_graph;
 
-/* Parses a graph. Also finds a graph inside {"prompt": ...}. If the text is not a graph, *found is false and nothing is
- * owned. *fault: why a text that seems to be a graph cannot be read, or NULL. */
+/* Parses a graph. Also finds a graph inside {"prompt": ...}. If the text is not a graph, *found is false and *out owns
+ * nothing. *fault: why a text that seems to be a graph cannot be read, or NULL. */
 gp_status gp_comfy_graph_open(const char *text, size_t size, gp_comfy_graph *out, bool *found, const char **fault,
                               gp_error *err);
 void gp_comfy_graph_close(gp_comfy_graph *graph);
@@ -65,8 +65,8 @@ const gp_comfy_graph_input *gp_comfy_graph_find(const gp_comfy_graph_node *node,
 size_t gp_comfy_graph_follow(const gp_comfy_graph_node *node, const char *name);
 
 /* Finds the nearest node that `wanted` accepts, by a breadth-first walk from `start` backwards along the links that
- * carry images and latents. `inclusive`: `start` itself may be that node. Returns SIZE_MAX if there is none.
- * graph->parent then holds the path back to `start`. */
+ * carry images and latents. `inclusive`: the result may be `start` itself. Returns SIZE_MAX if `wanted` accepts none of
+ * the nodes. After the call, graph->parent leads from the found node back to `start`. */
 size_t gp_comfy_graph_nearest(gp_comfy_graph *graph, size_t start, bool inclusive,
                               bool (*wanted)(const gp_comfy_graph_node *node));
 /* Walks breadth-first from `start` backwards along the links of the inputs that `follows` accepts. Returns the number
@@ -79,14 +79,14 @@ bool gp_comfy_graph_is_data(const char *name);
 gp_comfy_route gp_comfy_graph_route(const gp_comfy_graph_node *node, size_t *input);
 void gp_comfy_graph_find_routes(gp_comfy_graph *graph); /* called once by gp_comfy_graph_open */
 
-/* Finds the input that holds the number for the input `name`: that input itself or, if it is a link, an input of the
- * linked node (`seed`, `value`, ...). Returns NULL if there is none. */
+/* Finds the input that contains the number for the input `name`. This is the input `name` itself or, if it is a link,
+ * an input of the linked node (`seed`, `value`, ...). Returns NULL if no such input is found. */
 const gp_comfy_graph_input *gp_comfy_graph_number_input(const gp_comfy_graph *graph, const gp_comfy_graph_node *node,
                                                         const char *name);
 /* Returns the number in the input that gp_comfy_graph_number_input finds, or NULL. */
 const gp_json *gp_comfy_graph_number(const gp_comfy_graph *graph, const gp_comfy_graph_node *node, const char *name);
-/* Returns the value of an input that is not a text: its own value or, if the input is a link, the value of the linked
- * value node. NULL: unknown. */
+/* Returns the value of an input that is not a text. If the input is a link, returns the value of the linked value node.
+ * Returns NULL if the value is unknown. */
 const gp_json *gp_comfy_graph_scalar(const gp_comfy_graph *graph, const gp_comfy_graph_input *input);
 
 /* The inputs whose texts were combined to a longer text. A text that is used twice is listed twice. */

@@ -36,8 +36,8 @@ int gp_comfy_graph_end_number(const char *name);
 /* Returns the role that an input's name indicates. */
 gp_text_part gp_comfy_graph_part_of(const char *name);
 
-/* Computes a join, replacement, trim, change of case or slice of a text. Returns 1: done; 0: the result is unknown; -1:
- * the node is not such an operation. */
+/* Computes the text of a node that joins, replaces, trims, slices or changes the case of texts. Returns 1: done; 0: the
+ * result is unknown; -1: the node does none of these. */
 int gp_comfy_graph_operation(gp_comfy_graph_texts *texts, const gp_comfy_graph_node *node, gp_text_parts *parts,
                              int depth, gp_str *out);
 
@@ -46,8 +46,8 @@ void gp_comfy_graph_class_letters(const gp_comfy_graph_node *node, char *letters
 /* Returns true for a known class of text boxes. Its name consists only of words for text boxes and names of node
  * packs. */
 bool gp_comfy_graph_is_text_box(const gp_comfy_graph_node *node);
-/* Returns the input whose text the node returns at output `slot`. The node is a text box, or has one text and at most a
- * seed beside it. NULL: unknown. */
+/* Returns the input whose text the node returns at output `slot`. The node must be a text box, or have a single text
+ * and no other inputs except a seed. Returns NULL if the input is unknown. */
 const gp_comfy_graph_input *gp_comfy_graph_box_input(const gp_comfy_graph_node *node, const gp_text_parts *parts,
                                                      uint64_t slot);
 /* Changes the text of a text box as its options do. Returns false if another input may have replaced the text. */

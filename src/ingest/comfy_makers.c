@@ -74,7 +74,7 @@ bool gp_comfy_is_sampler(const gp_comfy_graph_node *node)
     if (count < 3) return false;
     bool has_prompt = gp_comfy_has_link(node, "positive") || gp_comfy_has_link(node, "guider");
     return (has_prompt || count >= 5) &&
-           /* a node without an input to start from gets its data from a pipe, or prepares another sampler */
+           /* a node without an input that sampling can start from is no sampler: it only prepares another sampler */
            has_canvas(node);
 }
 
@@ -95,8 +95,8 @@ static bool has_mask(const gp_comfy_graph_node *node)
     return false;
 }
 
-/* Returns true if the sampler's number `name` equals `wanted`. A missing number counts as equal, an unknown one as
- * different. */
+/* Returns true if the number in the sampler's input `name` equals `wanted`. A missing input counts as equal, an unknown
+ * number as different. */
 static bool number_is(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name, double wanted)
 {
     double value;
@@ -129,7 +129,7 @@ static bool starts_from_noise(const gp_comfy_graph *g, const gp_comfy_graph_node
            number_is(g, node, "start_at_step", 0) && number_is(g, node, "start_step", 0);
 }
 
-/* Returns true if the sampler's number `name` is at least `min`, or unknown. */
+/* Returns true if the number in the sampler's input `name` is at least `min`, or unknown. */
 static bool may_reach(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name, double min)
 {
     double value;
@@ -212,8 +212,8 @@ static void add_maker(visit *v, size_t sampler)
         v->out->nodes[v->out->count++] = sampler;
 }
 
-/* Follows the links back from a sampler to the makers. MAX_DEPTH and the number of samplers seen limit the
- * recursion. */
+/* Follows the links back from a sampler, and lists the samplers that made the image from noise. MAX_DEPTH and the size
+ * of v->seen limit the recursion. */
 static void visit_sampler(visit *v, size_t sampler, int depth)
 {
     nearest before;

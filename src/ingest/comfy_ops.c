@@ -103,7 +103,8 @@ static int compare_names(const void *a, const void *b)
     return difference ? difference : strverscmp(x, y);
 }
 
-/* Returns true for a node of the pack JPS. Its nodes select the delimiter by name and skip empty texts. */
+/* Returns true for a node of the pack JPS. Nodes of this pack name their delimiter, such as "comma", and skip empty
+ * texts. */
 static bool is_jps(const gp_comfy_graph_node *node)
 {
     return strstr(node->type, "(JPS)") != NULL;
@@ -142,7 +143,7 @@ static int join_by(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node, gp_
     qsort(parts->texts, parts->text_count, sizeof *parts->texts, compare_names);
     for (size_t i = 0; i < parts->text_count; i++) {
         gp_str part = GP_STR_INIT;
-        /* an unused input that remains from a larger count */
+        /* skip an input that the node no longer uses, because its `inputcount` was larger before */
         if (gp_comfy_graph_end_number(parts->texts[i]->name) > max_number) continue;
         bool known = gp_comfy_graph_text(t, parts->texts[i], depth + 1, &part) && out->size + part.size <= GP_TEXT_MAX;
         if (strip) trim(&part, true, true);

@@ -74,8 +74,8 @@ static bool carries_data(const gp_comfy_graph_input *input)
     return input->carries;
 }
 
-/* Adds all samplers reached by following links that carry images and latents, including samplers before other
- * samplers. */
+/* Adds all samplers that the links for images and latents lead back to, also samplers whose image goes through another
+ * sampler. */
 static void add_behind(placing *p, size_t output)
 {
     size_t count = gp_comfy_graph_reach(p->g, output, carries_data);
@@ -130,7 +130,7 @@ static bool has_text(const placing *p, const gp_comfy_graph_input *input, const 
     return *text_of(input) != 0;
 }
 
-/* Keeps only the inputs for which `wanted` returns true, if there are any. */
+/* Removes the inputs for which `wanted` returns false. Removes none if `wanted` returns false for all. */
 static void keep(const placing *p, gp_comfy_graph_leaves *leaves, const char *role,
                  bool (*wanted)(const placing *p, const gp_comfy_graph_input *input, const char *role))
 {
@@ -169,7 +169,7 @@ typedef struct texts {
     bool unclear;
 } texts;
 
-/* Finds the inputs that hold the positive or negative texts of a sampler. */
+/* Finds the inputs that contain the positive or negative texts of a sampler. */
 static gp_status find_texts(placing *p, size_t sampler, const char *role, texts *out, gp_error *err)
 {
     gp_comfy_sites sites = {.count = 0};
@@ -243,7 +243,7 @@ static gp_status place_texts(placing *p, size_t at, gp_place_kind kind, const ch
 
 /* ------------------------------------------------------------------ numbers and names */
 
-/* Returns true if the input's node feeds only inputs whose name contains the word. */
+/* Returns true if every input that links to the node of `leaf` has the word in its name. */
 static bool feeds_only(const gp_comfy_graph *g, const gp_comfy_graph_input *leaf, const char *word)
 {
     size_t node = gp_comfy_node_of(g, leaf);
@@ -253,7 +253,8 @@ static bool feeds_only(const gp_comfy_graph *g, const gp_comfy_graph_input *leaf
     return true;
 }
 
-/* Follows a link and returns the input that holds its text, if there is exactly one. */
+/* Follows the link of the input `direct`, and returns the input that contains its text. Returns NULL if the text comes
+ * from several inputs or is unknown. */
 static const gp_comfy_graph_input *string_leaf(const gp_comfy_graph *g, const gp_comfy_graph_input *direct)
 {
     gp_comfy_graph_leaves leaves = {.count = 0};
@@ -290,8 +291,8 @@ static void place_settings(placing *p, size_t at)
     }
 }
 
-/* Records the inputs `width` and `height` of the nearest node behind the sampler that has a size.  Records none if an
- * image or latent enters that node, because such a node scales an image. */
+/* Records the inputs `width` and `height` of the nearest node with a size, found by following the links back from the
+ * sampler.  Records nothing if an image or latent enters that node, because such a node scales an image. */
 static void place_size(placing *p, size_t sampler)
 {
     size_t at = gp_comfy_size_node(p->g, sampler);
@@ -305,7 +306,7 @@ static void place_size(placing *p, size_t sampler)
 }
 
 /* Records the input with the name of the sampler's model: as the model if the sampler makes the image from noise, as
- * the refiner if the sampler is a later pass.  Records none for a pass that only reworks an image. */
+ * the refiner if the sampler is a later pass.  Records nothing for a pass that only reworks an image. */
 static void place_model(placing *p, size_t at)
 {
     size_t count = gp_comfy_model_nodes(p->g, p->samplers[at]);

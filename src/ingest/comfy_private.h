@@ -26,8 +26,8 @@ enum { GP_COMFY_WALKS = 400, GP_COMFY_MAX_SAMPLERS = 16, GP_COMFY_MAX_SAVERS = 3
 /* returns whether the class name contains `part` */
 bool gp_comfy_named(const gp_comfy_graph_node *node, const char *part);
 bool gp_comfy_has_link(const gp_comfy_graph_node *node, const char *name);
-/* Finds the node that has the input `wanted`: the sampler itself, or a node reached through links named `way`. Returns
- * NULL if there is none. */
+/* Finds the node that has the input `wanted`: `node` itself, or a node that the links named `way` lead to. Returns NULL
+ * if no such node is found. */
 const gp_comfy_graph_node *gp_comfy_holder(const gp_comfy_graph *graph, const gp_comfy_graph_node *node,
                                            const char *wanted, const char *way);
 
@@ -79,9 +79,9 @@ typedef struct gp_comfy_words {
     {                                                                                                                  \
         GP_STR_INIT, SIZE_MAX, 0, false, false, NULL, SIZE_MAX, NULL                                                   \
     }
-/* Collects the texts of a sampler's side `role`, "positive" or "negative". */
+/* Collects the positive or negative texts of a sampler. role: "positive" or "negative". */
 void gp_comfy_collect(gp_comfy *comfy, size_t sampler, const char *role, gp_comfy_words *words);
-/* For a graph without samplers: collects the text of its only encoder that does not feed a negative input. */
+/* For a graph without samplers: collects the text of its only encoder that no negative input links to. */
 void gp_comfy_collect_unsorted(gp_comfy *comfy, gp_comfy_words *words);
 
 /* ------------------------------------------------------------------ settings */
@@ -99,8 +99,8 @@ extern const char *const gp_comfy_model_names[];
 size_t gp_comfy_model_nodes(gp_comfy_graph *graph, size_t sampler);
 /* Finds the nearest node that determines the width and height of a sampler's image, or SIZE_MAX. */
 size_t gp_comfy_size_node(gp_comfy_graph *graph, size_t sampler);
-/* Writes the settings of the image that sampler `maker` made and node `output` saved. `first` is the encoder of its
- * prompt. Any of the three may be SIZE_MAX: unknown. */
+/* Writes the settings of an image. `maker`: the sampler that made the image from noise; `output`: the node that saved
+ * the image; `first`: the encoder of its prompt. `output`, `maker` and `first` may be SIZE_MAX: unknown. */
 void gp_comfy_put_settings(gp_comfy *comfy, size_t output, size_t maker, size_t first, gp_settings *settings);
 
 #endif

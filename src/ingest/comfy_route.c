@@ -113,7 +113,8 @@ static bool has_part(const char *name, const char *word)
     return false;
 }
 
-/* Returns 1 for the branch of true, 0 for that of false, -1 for any other input. */
+/* Returns 1 for the input that a switch passes through if its flag is true, 0 for the input for false, -1 for any other
+ * input. */
 static int branch_side(const char *name)
 {
     static const char *const no[] = {"false", "ff", "else", "off", "no"}, *const yes[] = {"true", "tt", "then", "on",
@@ -139,7 +140,7 @@ int gp_comfy_graph_end_number(const char *name)
     return (int)strtol(name + digits, NULL, 10);
 }
 
-/* Returns 'a' for "text_a" and "textA", or 0 without such an end. */
+/* Returns 'a' for "text_a" and "textA"; returns 0 for a name that does not end so. */
 static char branch_letter(const char *name)
 {
     size_t size = strlen(name);
@@ -265,8 +266,8 @@ static const gp_comfy_graph_input *find_selector(const gp_comfy_graph_node *node
     return NULL;
 }
 
-/* An index may count from 0 even though the branches are numbered from 1. Returns true if both readings are
- * possible. */
+/* An index may count from 0 even though the branches are numbered from 1. Returns true if `wanted` is a valid number in
+ * both ways of counting. */
 static bool is_ambiguous(const char *selector, int64_t wanted, int min_number, int max_number)
 {
     bool index = strcasestr(selector, "index") || strcasecmp(selector, "idx") == 0;
@@ -302,7 +303,7 @@ static gp_comfy_route route_by_number(const gp_comfy_graph *graph, const gp_comf
     }
     if (min_number < 0) return GP_ROUTE_ALL;
     const gp_json *value = gp_comfy_graph_scalar(graph, selector);
-    /* an input named "input" may hold anything */
+    /* an input with the name "input" may contain any data and need not be a selector */
     if (gp_json_kind_of(value) == GP_JSON_BOOL || !gp_json_i64(value, &wanted))
         return is_switch_class(node) ? GP_ROUTE_UNKNOWN : GP_ROUTE_ALL;
     if (is_ambiguous(selector->name, wanted, min_number, max_number)) return GP_ROUTE_UNKNOWN;

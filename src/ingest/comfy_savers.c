@@ -94,11 +94,11 @@ static int score_folder(const char *pattern, size_t size, const char *folder, si
     if (!size) return folder_fits("output", 6, folder, folder_size) ? 2000 : 0;
     if (folder_fits(pattern, size, folder, folder_size)) return 2000;
     while (above && folder[above - 1] != '/') above--;
-    /* the file was moved into a folder below */
+    /* true if the file was moved from the pattern's folder to a folder inside that folder */
     return above > 1 && !memchr(pattern, '*', size) && folder_fits(pattern, size, folder, above - 1) ? 1500 : 0;
 }
 
-/* Counts the literal characters of a pattern. Of two patterns that match, the one with more of them is more
+/* Counts the literal characters of a pattern. If two patterns match, the pattern with more literal characters is more
  * specific. */
 static int letters_of(const char *pattern)
 {

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* Nodes with more inputs are not searched for LoRAs, because the search looks up names for every input. */
+/* A node with MAX_INPUTS or more inputs is not searched for LoRAs, because the search looks up names for every input.
+ * For a node with "lora" in its class name the limit is MAX_LORA_INPUTS. */
 enum { MAX_CHAIN = 8, MAX_STEPS = 64, MAX_INPUTS = 1024, MAX_LORA_INPUTS = 200 };
 
 static const char *string_of(const gp_comfy_graph_node *node, const char *name)
@@ -29,13 +30,14 @@ static bool scales(const gp_comfy_graph_node *node)
            gp_comfy_named(node, "LatentScale") || gp_comfy_named(node, "ScaleBy");
 }
 
-/* Lists the passes from the output back to the maker. Passes on a part of the image (detailers) are left out. */
+/* Lists the sampler nodes from the output back to `maker`, the sampler that made the image from noise. Leaves out
+ * samplers that rework only a part of the image (detailers). */
 static void find_chain(gp_comfy_graph *g, size_t output, size_t maker, chain *out)
 {
     *out = (chain){.scaler = SIZE_MAX};
     size_t at = output == SIZE_MAX ? maker : gp_comfy_graph_nearest(g, output, true, gp_comfy_is_sampler);
     for (int i = 0; at != SIZE_MAX && i < MAX_CHAIN; i++) {
-        /* find the scaling node between the last two passes; prefer a node with an upscaling model */
+        /* find the scaling node between the last two samplers; prefer a node with an upscaling model */
         if (out->count == 1)
             for (size_t p = g->parent[at]; p != SIZE_MAX && p != out->samplers[0]; p = g->parent[p])
                 if (scales(&g->nodes[p]) &&
@@ -72,7 +74,8 @@ static void put_string(gp_settings *s, const gp_comfy_graph *g, const char *key,
     gp_comfy_graph_texts texts = {g, NULL, "positive", GP_GRAPH_TEXTS_BUDGET, 0, SIZE_MAX, NULL, NULL};
     gp_str text = GP_STR_INIT;
     if (input && input->target != SIZE_MAX) there = gp_comfy_graph_find(&g->nodes[input->target], name);
-    /* the linked node only offers names to choose from, so take the chosen name */
+    /* the linked node has an input of the same name: it is a list of names, so take the name that was chosen in that
+     * list */
     if (there && gp_json_text(there->value, NULL)) input = there;
     bool known = input && gp_comfy_graph_text(&texts, input, 0, &text);
     s->json.failed |= text.failed;
@@ -98,7 +101,7 @@ const gp_comfy_setting gp_comfy_setting_table[GP_COMFY_SETTINGS] = {
     {"seed", "seed", "noise", true, GP_PLACE_SEED},
 };
 
-/* Writes the sampling settings of the pass that started from noise. */
+/* Writes the sampling settings of the sampler that made the image from noise. */
 static void put_sampling(gp_settings *s, const gp_comfy_graph *g, const gp_comfy_graph_node *sampler)
 {
     double denoise = 1;
@@ -195,7 +198,7 @@ static void put_size(gp_settings *s, gp_comfy_graph *g, size_t sampler)
     gp_settings_number(s, "height", height, strspn(height, "0123456789"));
 }
 
-/* Writes the settings of the last pass if it reworked an enlarged result of the first pass. */
+/* Writes the settings of the last sampler if it reworked an enlarged result of an earlier sampler. */
 static void put_hires(gp_settings *s, gp_comfy_graph *g, const chain *c)
 {
     if (c->count < 2 || c->scaler == SIZE_MAX) return;

@@ -216,8 +216,8 @@ static bool names_wildcard(const char *text)
     return false;
 }
 
-/* Returns true if nodes of this class may take their text from elsewhere (a path, a list to choose from) although they
- * also hold a text. */
+/* Returns true if nodes of this class may take their text from a file, a list or another source, or change it, although
+ * they also have a text of their own. */
 static bool reads_elsewhere(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"load",  "file",      "read",   "list",   "csv",    "generat", "fetch",
@@ -226,7 +226,7 @@ static bool reads_elsewhere(const gp_comfy_graph_node *node)
     return gp_comfy_graph_makes_text(node) || GP_GRAPH_HAS_WORD(node->type, words);
 }
 
-/* Finds the populated text of a wildcard node. The server writes it into the graph before the graph runs. */
+/* Finds the populated text of a wildcard node. The server writes this text into the graph before the graph runs. */
 static int populated_text(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node, int depth, gp_str *out)
 {
     const gp_comfy_graph_input *done = gp_comfy_graph_find(node, "populated_text"),
@@ -274,7 +274,7 @@ static const gp_comfy_graph_input *input_for_role(const gp_comfy_graph_texts *t,
     return role_input;
 }
 
-/* Finds a display node's text: the text of its input if that is known, else the text that it showed. */
+/* Finds the text of a display node: the text of its input or, if that is unknown, the text that the node showed. */
 static bool display_text(gp_comfy_graph_texts *t, size_t at, const gp_text_parts *parts, int depth, gp_str *out)
 {
     size_t before = out->size, unknown = t->unknown;

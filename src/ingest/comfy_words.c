@@ -79,8 +79,8 @@ static const gp_comfy_graph_input *unusual_text(const gp_comfy_graph_node *node)
     return only;
 }
 
-/* Appends the texts of an encoder node. If it has several (text_g and text_l, clip_l and t5xxl), texts that are already
- * there are skipped. Returns false if the node has no such inputs. */
+/* Appends the texts of an encoder node. If the node has several texts (text_g and text_l, clip_l and t5xxl), skips a
+ * text that an earlier text contains. Returns false if the node has no input for text. */
 static bool encoder_text(gp_comfy *c, size_t at, const char *role, gp_comfy_words *w)
 {
     static const char *const names[] = {"populated_text", "text",      "prompt", "Text",     "text_g", "prompt_g",
@@ -109,8 +109,8 @@ static bool encoder_text(gp_comfy *c, size_t at, const char *role, gp_comfy_word
     return any;
 }
 
-/* Returns true if the node returns conditioning rather than text. An encoder does; it is recognised by its link to a
- * text model. */
+/* Returns true if the node returns conditioning rather than text. Encoders return conditioning; an encoder is
+ * recognised by its link to a text model. */
 static bool gives_conditioning(const gp_comfy_graph_node *node)
 {
     static const char *const classes[] = {"encod", "cond", "guid"};
@@ -161,15 +161,16 @@ static bool has_zero_weight(const gp_comfy_graph *g, const gp_comfy_graph_node *
            (share == 0 && strcmp(name, "conditioning_to") == 0);
 }
 
-/* Encodes how the walk enters a node. Bit 0: the side, 1 for negative. From bit 1: the output through which the node is
- * reached. */
+/* Encodes how the walk enters a node. Bit 0: the side, 1 for negative. From bit 1 on: the number of the output through
+ * which the walk enters, at most 2. */
 static size_t entry_of(const char *role, uint64_t slot)
 {
     return (size_t)(slot < 2 ? slot : 2) * 2 + (role[0] == 'n');
 }
 
 /* Returns true if the node returns positive conditioning at output 0 and negative conditioning at output 1, as
- * ControlNetApplyAdvanced does.  Nodes with a model or a pipe return these first. */
+ * ControlNetApplyAdvanced does.  Returns false for a node with a model or a pipe, because its first outputs return the
+ * model or the pipe. */
 static bool has_two_sides(const gp_comfy_graph_node *node)
 {
     static const char *const others[] = {"model", "pipe", "ctx", "context"};
@@ -193,8 +194,8 @@ static void push(gp_comfy_graph *g, gp_comfy_words *w, size_t target, size_t ent
     g->queue[(*top)++] = target; /* each node is pushed once, so there are at most `count` entries */
 }
 
-/* Pushes, in reverse order, the inputs that the walk follows, so that the first is visited first.  Returns true if there
- * are any. */
+/* Pushes, in reverse order, the inputs that the walk follows, so that the first input is visited first.  Returns true
+ * if the walk follows any input. */
 static bool push_inputs(gp_comfy *c, gp_comfy_words *w, const gp_comfy_graph_node *node, const char *role, int kind,
                         size_t *top)
 {
@@ -212,7 +213,7 @@ static bool push_inputs(gp_comfy *c, gp_comfy_words *w, const gp_comfy_graph_nod
     return any;
 }
 
-/* Appends the texts in the node's own inputs for side `role`. Returns true if there are any. */
+/* Appends the texts in the node's own inputs for side `role`. Returns true if the node has such inputs. */
 static bool role_text(gp_comfy *c, size_t at, const char *role, gp_comfy_words *w)
 {
     const gp_comfy_graph_node *node = &c->graph->nodes[at];
@@ -228,7 +229,7 @@ static bool role_text(gp_comfy *c, size_t at, const char *role, gp_comfy_words *
     return any;
 }
 
-/* Starts the walk at a sampler: at its inputs for that side, else at its guider, else at a pipe. */
+/* Starts the walk at a sampler: at the sampler's inputs for the side `role`, else at its guider, else at a pipe. */
 static void start_walk(gp_comfy *c, gp_comfy_words *w, size_t sampler, const char *role, size_t *top)
 {
     const gp_comfy_graph_node *node = &c->graph->nodes[sampler];

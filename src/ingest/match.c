@@ -91,7 +91,7 @@ static size_t shared(const char *a, const char *b, uint32_t *components)
     }
 }
 
-/* Images [first, end) whose keys start with the first `size` bytes of `key`, as whole components. */
+/* A range of images: m->sorted[first] .. m->sorted[end - 1]. Their keys begin with the same components. */
 typedef struct range {
     size_t first, end;
 } range;
@@ -150,7 +150,8 @@ static range nearest(const matcher *m, const char *key, uint32_t *components)
     return *components ? find_range(m, key, best) : (range){0, 0};
 }
 
-/* Among images whose names differ only in their Unicode form, returns the one spelled as in the row, or SIZE_MAX. */
+/* Finds the image whose name is written exactly as in the row, among images whose names differ only in their Unicode
+ * form. Returns SIZE_MAX if no image, or more than one, matches. */
 static size_t same_spelling(matcher *m, range r, const char *path, uint32_t components)
 {
     size_t found = SIZE_MAX;
@@ -192,7 +193,7 @@ static bool same_path(matcher *m, size_t a, size_t b)
     return same;
 }
 
-/* Returns the new state of a row that matches an image which belongs to another row. */
+/* Returns the new state of a row that matches an image, if the image belongs to the row `winner`. */
 static uint8_t loser_state(matcher *m, const claim *loser, size_t winner)
 {
     return loser->whole || same_path(m, winner, loser->row) ? REPEATED : DONE;

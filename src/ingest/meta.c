@@ -25,7 +25,7 @@ bool gp_settings_has(const gp_settings *settings, const char *key)
     return false;
 }
 
-/* Begins a member. Returns false if the member is left out: its value is empty, its key is repeated or is not UTF-8, or
+/* Begins a member. Returns false if the member is left out: its value is empty, its key is repeated or not UTF-8, or
  * there are too many members. */
 static bool begin(gp_settings *s, const char *key, size_t size)
 {
@@ -184,7 +184,7 @@ static bool has_prefix(const gp_chunk *chunk, const struct reader *r)
     return !chunk->text[r->prefix_size - 1] || r->prefix[r->prefix_size - 1];
 }
 
-/* Sets the source of an A1111 text to the chunk's key. A graph's source is already its node. */
+/* Sets the source of an A1111 text to the chunk's key. For a graph, the source is a node and stays as it is. */
 static gp_status set_source(gp_meta *meta, const char *key, gp_error *err)
 {
     if (strcmp(meta->tool, "a1111") != 0 || strcmp(key, "parameters") == 0) return GP_OK;

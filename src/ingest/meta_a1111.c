@@ -100,8 +100,8 @@ static bool starts(text t, const char *word)
 
 typedef struct pairs {
     text rest;
-    /* Number of brackets that never close, or that close inside a value. After MAX_UNBALANCED of them, brackets are no
-     * longer parsed. */
+    /* Number of brackets that never close, or that close inside a value. After MAX_UNBALANCED such brackets, brackets
+     * are no longer parsed. */
     int unbalanced;
     bool no_quotes; /* no closing quote follows */
     text key, value;
@@ -120,7 +120,7 @@ static const char *string_end(const char *p, const char *end)
     return NULL;
 }
 
-/* Returns the position after the bracket that closes the one at p, or NULL if it never closes. */
+/* Returns the position after the bracket that closes the bracket at p, or NULL if it is never closed. */
 static const char *bracket_end(const char *p, const char *end)
 {
     size_t depth = 0;
@@ -282,8 +282,8 @@ static text last_settings_line(text all)
     }
 }
 
-/* Returns the line if all its keys are known and, unless `lax`, one has a number. Otherwise returns an empty text.
- * goldpan and programs with few settings write such lines. */
+/* Returns the line if all its keys are known and, unless `lax`, at least one key has a number as its value. Otherwise
+ * returns an empty text. goldpan and programs with few settings write such lines. */
 static text few_settings(text line, bool lax)
 {
     bool number = false, pair = false;
@@ -313,7 +313,8 @@ static bool is_ours(text line)
     return size == of_mark || (size >= of_mark + 2 && memcmp(line.end - of_mark - 2, ", ", 2) == 0);
 }
 
-/* Finds the settings. *prompts: the text before them. *behind: the text after their line. */
+/* Finds the settings. *prompts: the text before the settings. *behind: the text after the settings. *alone: the
+ * settings are a whole line. */
 static bool find_settings(text all, bool lax, text *settings, text *prompts, text *behind, bool *alone)
 {
     const char *start, *template = first_template(all);
@@ -346,7 +347,8 @@ static bool put_size(gp_settings *s, const char *keys, text value)
     return true;
 }
 
-/* Adds a pair under its own key. If the key is repeated, a number is appended to it. */
+/* Adds a pair whose key goldpan does not know, under that key. If the object already has the key, appends a number to
+ * it. */
 static void put_other(gp_settings *s, text key, text value)
 {
     char name[MAX_KEY + 16];
@@ -439,8 +441,8 @@ static gp_status put_settings(gp_settings *s, text line, text behind, gp_meta *m
     return GP_OK;
 }
 
-/* Splits the text at the first line that begins with "Negative prompt:". Without `lines` it may also begin inside a
- * line. */
+/* Splits the text at the first line that begins with "Negative prompt:". Without `lines`, "Negative prompt:" may also
+ * be inside a line. */
 static void split_prompts(text all, bool lines, text *positive, text *negative)
 {
     static const char mark[] = "Negative prompt:";

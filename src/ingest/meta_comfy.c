@@ -70,7 +70,8 @@ static char *place_of(const gp_comfy_graph *g, const gp_comfy_words *w, const ch
 
 /* ------------------------------------------------------------------ results */
 
-/* Moves the collected texts into the result. A side with an unknown part stays empty. */
+/* Moves the collected texts into the result. If a part of the positive or of the negative prompt is unknown, that
+ * prompt stays empty. */
 static gp_status take_words(gp_comfy *c, const gp_comfy_words *positive, const gp_comfy_words *negative,
                             const char *before, const char *nothing, answer *out, gp_error *err)
 {
@@ -169,8 +170,8 @@ static bool same(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* Merges another result into *all, which is empty before the first one. Keeps only what both have in common. Clears
- * *one. */
+/* Merges the result *one into *all, and clears *one. The first result is moved to *all. After that, *all keeps only
+ * what *all and *one have in common. */
 static gp_status merge_answers(answer *all, answer *one, const char *differ, gp_error *err)
 {
     gp_status st = GP_OK;
@@ -227,7 +228,7 @@ static size_t find_loader(gp_comfy_graph *g, size_t output)
     return at;
 }
 
-/* Sets the result for an output that no sampler leads to. */
+/* Sets the result for an output if no sampler is on its path. */
 static gp_status answer_without_sampler(gp_comfy *c, size_t output, answer *out, gp_error *err)
 {
     gp_str why = GP_STR_INIT;
@@ -241,7 +242,8 @@ static gp_status answer_without_sampler(gp_comfy *c, size_t output, answer *out,
     return st;
 }
 
-/* Handles an image made of parts from several samplers. A later pass over the whole image may describe all of it. */
+/* Handles an image made of parts from several samplers. If a later sampler reworks the whole image, the prompt of that
+ * sampler may describe the whole image. */
 static gp_status try_last_pass(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_error *err)
 {
     answer last = {0};
@@ -293,7 +295,7 @@ out:
     return st;
 }
 
-/* Returns the number of samplers in the graph, or 2 if there are more. *sampler: the last one counted. */
+/* Counts the samplers of the graph, but stops at 2. *sampler: the last sampler that was counted. */
 static int count_samplers(const gp_comfy_graph *g, size_t *sampler)
 {
     int count = 0;

@@ -11,7 +11,7 @@
 
 enum { MAX_SIDECAR = 1 << 20, MAX_NAME = 255 /* bytes; the limit of common file systems */ };
 
-/* Records why a file was skipped, if it is the first one. */
+/* Records why a file was skipped. Records only the first skipped file. */
 static gp_status record_skip(const char *path, const char *why, char **refused, gp_error *err)
 {
     gp_str text = GP_STR_INIT;

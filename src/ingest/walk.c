@@ -18,8 +18,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Names of one folder in one block. For each entry: a kind byte ('d' folder, 'f' file, 'x' exported file), the name, a
- * NUL. */
+/* The entries of one folder, in one block. For each entry: a kind byte ('d' folder, 'f' file, 'x' exported file), the
+ * name, a NUL. */
 typedef struct frame {
     char *names;  /* owned */
     char **order; /* owned; [count] pointers to the kind bytes, sorted */
@@ -37,7 +37,8 @@ typedef struct walker {
     gp_error *err;
 } walker;
 
-/* Compares two entries in byte order, a folder as if '/' followed its name. Files of an export come last. */
+/* Compares two entries in byte order. The name of a folder is compared as if it ended in '/'. Files of an export come
+ * last. */
 static int compare_entries(const void *a, const void *b)
 {
     const unsigned char *x = *(unsigned char *const *)a, *y = *(unsigned char *const *)b;
@@ -80,7 +81,8 @@ static bool walk_reaches(const char *root, const char *target)
     return !strstr(target + size, "/.");
 }
 
-/* Reports the link at w->path, which leads to a folder, as skipped. INSIDE: the walk reads that folder anyway. */
+/* Reports the link at w->path, which leads to a folder, as skipped. GP_PASSED_INSIDE: the walk also reads that folder
+ * by its own path. */
 static void skip_folder_link(walker *w)
 {
     char *target = realpath(w->path.data, NULL);
@@ -132,7 +134,7 @@ static char kind_of(walker *w, const char *name, unsigned char type)
     return 0;
 }
 
-/* Returns true for entries made by goldpan in a marked folder: a part of a site, or a file of an export. */
+/* Returns true for an entry that goldpan made: a part of a site, or a file of an export. */
 static bool is_own(const char *name, char kind, bool site, const gp_own_names *exported)
 {
     static const char *const parts[] = {"assets", "data", "thumb", "image"};
@@ -188,7 +190,7 @@ static gp_status read_folder(walker *w, frame *out)
             report_skipped(w, GP_PASSED_OWN, NULL);
             continue;
         }
-        /* the user named this folder as a root, so the caller decides about the files of the export */
+        /* the user named this folder as a root, so the folder's exported files are visited and get the kind 'x' */
         if (own) kind = 'x';
         gp_str_putc(&names, kind);
         gp_str_add(&names, entry->d_name, strlen(entry->d_name) + 1);

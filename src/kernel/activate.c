@@ -10,7 +10,8 @@
 
 #include <math.h>
 
-/* numbers of a block: one loop clamps the block, another one computes the function; see exp_clamp */
+/* number of floats in a block; one loop clamps all floats of a block before another loop computes the function
+ * (exp_clamp gives the reason) */
 enum { BLOCK = 64 };
 
 static void quick_gelu_block(float *x, size_t n)

@@ -82,7 +82,8 @@ static inline void tile(const float *const x[QUERIES], const float *panel, size_
 }
 
 /* Computes the weights of the softmax before normalisation: s[j] becomes e^(s[j] - max) for j < seen, and 0 for the
- * other columns.  Returns their sum, computed as eight partial sums that are added in a fixed order. */
+ * other columns.  seen: number of keys that the query attends to.  Returns the sum of the weights, computed as eight
+ * partial sums that are added in a fixed order. */
 static float softmax_row(float *s, size_t seen, size_t columns)
 {
     float lane[SUMS], sum[SUMS] = {0}, max = s[0];
@@ -100,7 +101,7 @@ static float softmax_row(float *s, size_t seen, size_t columns)
 }
 
 /* Computes out[r] = inverse[r] * s[r] v, one tile of columns at a time.  If the last tile is wider than the rest of
- * `out`, it is computed in `last`, and the part that fits is copied. */
+ * `out`, the tile is computed in `last`, and the part that fits is copied to `out`. */
 static void weigh(float *const s[QUERIES], const float *values, size_t t, size_t seen, const float *inverse,
                   float *const out[QUERIES], size_t e)
 {
@@ -121,7 +122,8 @@ void gp_attend_c(const gp_attention *a)
     pack_keys(a->k, a->kv_stride, all, a->e, keys);
     pack_values(a->v, a->kv_stride, all, a->e, values);
     for (size_t row = 0; row < a->rows; row += QUERIES) {
-        /* if the last group has fewer queries, its last query fills the other places */
+        /* if the last group has fewer than QUERIES queries, its last query is computed several times to fill the
+         * group */
         const float *q[QUERIES];
         float *out[QUERIES], *s[QUERIES], scale[QUERIES], inverse[QUERIES];
         size_t seen[QUERIES], widest = 0;

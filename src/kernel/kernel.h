@@ -30,11 +30,11 @@ typedef struct gp_attention {
 enum {
     GP_PANEL = 16,
     GP_ATTENTION_QUERIES = 6,
-    /* Largest |a| + |b| of a pair of int8 weights.  The products with uint8 numbers sum to at most 255 * 128 = 32640,
-     * which fits in 16 bits. */
+    /* Largest |a| + |b| of a pair of int8 weights.  The products of the pair with two uint8 numbers sum to at most
+     * 255 * 128 = 32640, which fits in 16 bits. */
     GP_INT8_PAIR_MAX = 128,
     /* Largest K of an int8 product.  32768 pairs of at most 32640 sum to less than 2^30.  dequantise subtracts
-     * zero * weight sum, which has the same bound, so the difference of both fits in 32 bits. */
+     * zero * weight sum, which is also less than 2^30, so the difference fits in 32 bits. */
     GP_INT8_K_MAX = 65536
 };
 
@@ -136,9 +136,10 @@ typedef struct gp_kernels {
 
 /* Returns the best table for this machine; the variable GOLDPAN_CPU may limit it.  No entry is NULL.  Threads: any. */
 const gp_kernels *gp_kernel_table(void);
-/* Returns the table of C reference kernels. */
+/* Returns the table of the reference kernels, which are written in C. */
 const gp_kernels *gp_kernel_table_c(void);
-/* For tests: table i that this machine can run, the slowest first (0: the reference); NULL after the last. */
+/* For tests: returns table i. The tables that this machine can run are numbered from the slowest (0, the reference) to
+ * the fastest. Returns NULL after the last table. */
 const gp_kernels *gp_kernel_table_at(size_t i);
 
 #endif

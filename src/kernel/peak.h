@@ -14,13 +14,14 @@ const char *gp_peak_kind_name(gp_peak_kind kind); /* "fp32", "bf16", "int8" */
 typedef struct gp_peak_loop {
     const char *name;  /* "AVX-512 FMA" */
     uint32_t products; /* multiply-add operations of one round */
-    /* Returns the sum of all products, rounds * products.  Exact up to 2^18 rounds; beyond, float accumulators are
-     * rounded. */
+    /* Returns the sum of all products, rounds * products.  The sum is exact up to 2^18 rounds; with more rounds, float
+     * accumulators round it. */
     double (*run)(uint64_t rounds);
 } gp_peak_loop;
 
-/* Returns loop i of a kind among those that this machine can run, the fastest first; NULL after the last.  The variable
- * GOLDPAN_CPU may limit them.  A machine may have no loop for a kind.  Threads: any. */
+/* Returns loop i of a kind; the loops that this machine can run are numbered from the fastest to the slowest.  Returns
+ * NULL after the last loop.  A machine may have no loop for a kind.  The variable GOLDPAN_CPU may exclude loops.
+ * Threads: any. */
 const gp_peak_loop *gp_peak_loop_at(gp_peak_kind kind, size_t i);
 
 #endif

@@ -31,7 +31,7 @@ double gp_peak_fp32_c(uint64_t rounds)
     double total = 0;
     one += 1;
     other = one;
-    /* hides from the compiler that the factor is 1; otherwise it removes the multiplication */
+    /* hides from the compiler that the factor is 1; otherwise the compiler would remove the multiplication */
     GP_PEAK_OPAQUE(one, REGISTER);
     GP_PEAK_OPAQUE(other, REGISTER);
     GP_PEAK_EACH(BEGIN)

@@ -19,8 +19,8 @@ static inline gp_vec blend(gp_vec_int mask, gp_vec yes, gp_vec no)
     return (gp_vec)((mask & (gp_vec_int)yes) | (~mask & (gp_vec_int)no));
 }
 
-/* Sets *least and *most to the smallest and the largest number of x [n]; 0 counts as one of the numbers.  *bad: NaN if
- * x has a NaN or infinity, else 0. */
+/* Sets *least and *most to the smallest and the largest number of x [n]; 0 counts as one of the numbers.  Sets *bad to
+ * NaN if x has a NaN or infinity, else to 0. */
 static void range(const float *x, size_t n, float *least, float *most, float *bad)
 {
     gp_vec low = {0}, high = {0}, none = {0};

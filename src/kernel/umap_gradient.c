@@ -40,8 +40,9 @@ static inline gp_vec clip(gp_vec x)
     return choose(x < -most, -most, x);
 }
 
-/* Computes the force between the heads and the points `other` [dims, 8] for the lanes from o on. pull: attractive,
- * sets `moved` and `other_moved`; otherwise repulsive, adds to `moved`. */
+/* Computes the force between the heads and the points `other` [dims, 8], for the lanes from o on. If `pull` is true,
+ * the force is attractive, and the function sets `moved` and `other_moved`. Otherwise the force is repulsive, and the
+ * function adds to `moved`. */
 static inline __attribute__((always_inline)) void apply_force(const gp_umap_gradient *f, size_t dims, size_t o,
                                                               const float *head, const float *other, bool pull,
                                                               float *moved, float *other_moved)

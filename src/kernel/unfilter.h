@@ -6,11 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The Paeth predictor: the number among a, b, c that is nearest to a + b - c. Let lo <= hi be a and b in order.  The
- * distances from a + b - c are c - lo for hi, hi - c for lo, and their difference for c. So lo is nearest if 2 (hi -
- * c) <= c - lo, which is hi <= 3 c - a - b; and hi is nearest if 3 c - a - b <= lo.  Compilers turn this form into
- * conditional moves.  Branches would often be mispredicted, because the choice is nearly random; one misprediction per
- * byte costs three times the rest of the work. */
+/* The Paeth predictor: the number among a, b, c that is nearest to p = a + b - c.  Let lo <= hi be a and b in order.
+ * The distances are hi - p = c - lo, p - lo = hi - c and, for c, the difference of these two.  So lo is nearest if
+ * 2 (hi - c) <= c - lo, which is hi <= 3 c - a - b; and hi is nearest if 3 c - a - b <= lo.  Compilers turn this form
+ * into conditional moves.  Branches would often be mispredicted, because the choice is nearly random; one misprediction
+ * per byte costs three times the rest of the work. */
 static inline uint8_t gp_paeth(int a, int b, int c)
 {
     int t = 3 * c - a - b, lo = a < b ? a : b, hi = a < b ? b : a;

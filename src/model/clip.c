@@ -80,9 +80,9 @@ static void clip_facts(const gp_encoder *encoder, gp_model_facts *facts)
     facts->image_flop = gp_clip_image_flop(c, false), facts->image_flop_done = gp_clip_image_flop(c, true);
 }
 
-/* Counts the tokens up to the pooled token.  If eos_token_id is 2 in the config, the pooled token is the first one
- * with the largest id.  Otherwise it is the first token with the id eos_token_id, or the first token of the text if
- * there is none. */
+/* Counts the tokens up to the pooled token.  If eos_token_id is 2 in the config, the pooled token is the first of the
+ * tokens with the largest id.  Otherwise it is the first token with the id eos_token_id.  If the text has no such
+ * token, the pooled token is the first token of the text. */
 static size_t clip_tokens_used(const gp_encoder *encoder, const int32_t *ids, size_t count)
 {
     const int64_t eos = weights_of(encoder)->config.eos;

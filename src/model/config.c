@@ -130,8 +130,8 @@ static gp_status read_text(const reader *r, const gp_json *object, gp_clip_confi
     return GP_OK;
 }
 
-/* Finds the object that configures one tower of a model with both towers: the member `dict`, or `plain` if `dict` is
- * absent. *out: NULL if both are absent; then all fields have defaults. */
+/* Finds the JSON object that configures one tower of a model with both towers. This is the member `dict` or, if `dict`
+ * is absent, the member `plain`. If both members are absent, *out is NULL and all fields have defaults. */
 static gp_status part_of(reader *r, const gp_json *root, const char *dict, const char *plain, const char *dict_part,
                          const char *plain_part, const gp_json **out)
 {

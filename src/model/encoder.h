@@ -21,7 +21,8 @@ typedef struct gp_encoder_worker gp_encoder_worker;
 
 /* Opens a folder with config.json, weights, preprocessor_config.json (optional; the default uses the image size of the
  * model) and tokenizer (optional; only texts need it).  Error UNSUPPORTED: unknown architecture, named in the message.
- * The caller frees *out with gp_encoder_close.  Threads: any after opening. */
+ * The caller frees *out with gp_encoder_close.  After gp_encoder_open has returned, any number of threads may use the
+ * encoder. */
 gp_status gp_encoder_open(const char *folder, gp_precision precision, gp_engine engine, gp_encoder **out,
                           gp_error *err);
 void gp_encoder_close(gp_encoder *encoder);
@@ -50,9 +51,9 @@ void gp_encoder_worker_watch(gp_encoder_worker *worker, const gp_task *task);
 /* Encodes planes [n,3,s,s] -> out [n,d], L2-normalised; n <= images.  Error FORMAT: some rows are not finite; the
  * other rows of `out` are valid. */
 gp_status gp_encoder_run_images(gp_encoder_worker *worker, const float *planes, size_t n, float *out, gp_error *err);
-/* Encodes texts without padding. ids [sum of counts]: the ids of one text after another; counts [n]; sum of counts <=
- * tokens.  The caller may leave out the ids of a text after the first gp_encoder_tokens_used. out [n,d],
- * L2-normalised.  Error FORMAT as above. */
+/* Encodes texts without padding.  ids [sum of counts]: the ids of one text after another; counts [n]; sum of counts <=
+ * tokens.  Only the first gp_encoder_tokens_used ids of a text are read, so the caller may leave out the other ids.
+ * out [n,d], L2-normalised.  Error FORMAT as above. */
 gp_status gp_encoder_run_texts(gp_encoder_worker *worker, const int32_t *ids, const size_t *counts, size_t n,
                                float *out, gp_error *err);
 

@@ -55,7 +55,8 @@ static gp_status default_preprocess(uint32_t side, gp_preprocess_config *out, gp
     return gp_preprocess_parse(text, (size_t)n, out, err);
 }
 
-/* transformers 5 saves all processors of a model in one file; the one for images is "image_processor". */
+/* transformers 5 saves all processors of a model in one file; the member "image_processor" is the processor for
+ * images. */
 static gp_status parse_nested(const gp_bytes *text, gp_preprocess_config *out, gp_error *err)
 {
     gp_json *root = NULL;

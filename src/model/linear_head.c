@@ -127,7 +127,8 @@ static gp_status read_parameters(linear_head *head, const head_file *f, const gp
 }
 
 /* Hashes weights, bias and direction: not the file's name, the prefix, the number type or other metadata.  The
- * direction is hashed only if lower is better; so ids from before directions existed stay valid. */
+ * direction is hashed only if lower is better.  So a head for which higher is better has the same id as in older
+ * versions of goldpan, which had no directions. */
 static void hash_parameters(linear_head *head)
 {
     const size_t d = head->base.dims, n = head->base.higher_better ? d + 1 : d + 2;

@@ -108,8 +108,8 @@ static places places_of(const gp_tower *tower, float *at)
     return p;
 }
 
-/* Computes the attention output of a group of n sequences: out [n, d].  *row: row in pass->y at which the group
- * begins; on return, the next group. */
+/* Computes the attention output of a group of n sequences: out [n, d].  Before the call, *row is the row in pass->y at
+ * which the group begins; after the call, the row at which the next group begins. */
 static gp_status run_group(const gp_tower *tower, const gp_pooled_attention *pooled, const gp_batch *batch,
                            size_t first, size_t n, size_t *row, gp_workspace *pass, float *out, gp_error *err)
 {
@@ -154,7 +154,7 @@ gp_status gp_pooled_attention_run(const gp_tower *tower, const gp_pooled_attenti
     for (size_t i = 0; i < batch->n; i += GROUP) {
         size_t n = batch->n - i < GROUP ? batch->n - i : GROUP;
         /* The output overwrites rows i..i+n-1 of pass->y.  Each sequence has at least one token, so these rows belong
-         * to this group or to earlier groups, and have been read. */
+         * to this group or to earlier groups.  run_group has read all of these rows before it writes the output. */
         GP_TRY(run_group(tower, pooled, batch, i, n, &row, pass, pass->y + i * tower->size.width, err));
     }
     return GP_OK;

@@ -31,7 +31,7 @@ static const struct {
     {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4},
 };
 
-/* The state of two passes over the header: the first pass counts entries, the second reads them. */
+/* The state of reading the header in two passes: the first pass counts the entries, the second pass reads them. */
 typedef struct walk {
     gp_shard *shard;
     uint64_t begin, size; /* position and size of the data after the header */

@@ -229,7 +229,8 @@ static gp_status find_all(loader *l)
 
 /* ------------------------------------------------------------------ prefix of all names */
 
-/* Some programs add a prefix to all names when they save a model, such as "clip." or "module.". */
+/* has_tower returns true if the set has all tensors of a tower under this prefix.  Some programs add a prefix, such as
+ * "clip." or "module.", to all names when they save a model. */
 
 static bool has_tower(const gp_tensors *set, const char *prefix, const tower_list *w, size_t layers)
 {
@@ -378,8 +379,9 @@ out:
     return st;
 }
 
-/* Packs query, key and value as one matrix [3d, d]: in the stored dtype if all three have the same, else in fp32.  If
- * `heads` is not 0, packs them in the form that pooled_attention.c needs. */
+/* Packs query, key and value as one matrix [3d, d].  If all three have the same stored dtype, the matrix is packed from
+ * that dtype, else from fp32.  If `heads` is not 0, packs query, key and value in the form that pooled_attention.c
+ * needs. */
 static gp_status pack_qkv(const loader *l, const block_tensors b, size_t heads, room *r, gp_block *out, gp_error *err)
 {
     size_t d = (size_t)b[Q]->shape[0];
@@ -419,8 +421,8 @@ static gp_status pack_block(const loader *l, const block_tensors b, size_t heads
     return pack(l, b[FC2], b[FC2_BIAS], r, &out->fc2, err);
 }
 
-/* Loads what both towers have outside their blocks: positions, post-norm, projection.  Also loads the norms of the
- * blocks, because only one thread may use the arena. */
+/* Loads the tensors that both towers have outside their blocks: positions, post-norm, projection.  Also loads the norms
+ * of the blocks, because only one thread may use the arena. */
 static gp_status load_outside(loader *l, gp_tower *tower, const gp_tensor **tensors, block_tensors *blocks, room *r)
 {
     GP_TRY(floats(l, tensors[POSITIONS], &tower->positions));

@@ -125,7 +125,8 @@ bool gp_http_connected(const gp_http *http)
 
 /* ------------------------------------------------------------------ libcurl's callbacks */
 
-/* Counts received bytes.  Begins a new period when enough bytes have arrived. */
+/* Counts received bytes.  When more than request->least bytes have arrived, begins a new period of request->silence
+ * seconds. */
 static void hear(struct exchange *x, size_t size)
 {
     x->heard += size;
@@ -243,7 +244,8 @@ static gp_status fail_at(gp_error *err, gp_status status, CURLU *url, const char
 
 /* ------------------------------------------------------------------ one request */
 
-/* Returns true if the server has sent too little, or if the time limit has passed. */
+/* Returns true if the server has sent at most request->least bytes in request->silence seconds, or if the time limit
+ * has passed. */
 static bool is_over(struct exchange *x)
 {
     double now = gp_clock_now();

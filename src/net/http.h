@@ -37,11 +37,13 @@ typedef struct gp_http_response {
     bool ranged; /* the status code is 206 */
 } gp_http_response;
 gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_response *response, gp_error *err);
-/* Appends text to an address; writes bytes other than letters, digits and those in `also` as %XX.  text may be NULL. */
+/* Appends text to an address.  Bytes other than letters, digits and the bytes in `also` are written as %XX.  text may
+ * be NULL. */
 void gp_http_put_escaped(gp_str *url, const char *text, const char *also);
 /* Returns the value of a header, owned (gp_mem_free); NULL: no such header. */
 char *gp_http_header(const gp_http_response *response, const char *name);
-/* Returns the seconds to wait by the response's Retry-After, a number or a date; 0: missing or invalid. */
+/* Returns the number of seconds to wait that the header Retry-After states, as a number or as a date. 0: missing or
+ * invalid. */
 double gp_http_retry_after(const gp_http_response *response);
 /* Returns true if the last request reached a server, even without a response. */
 bool gp_http_connected(const gp_http *http);

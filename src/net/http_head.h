@@ -16,8 +16,9 @@ void gp_head_add(gp_str *head, const char *bytes, size_t size);
 char *gp_head_value(const gp_str *head, const char *name);
 /* Reads FIRST of the header "Content-Range: bytes FIRST-LAST/SIZE". Returns false if there is no such header. */
 bool gp_head_range(const gp_str *head, uint64_t *first);
-/* Returns the seconds to wait by Retry-After.  A date counts from the response's own Date, otherwise from `now`
- * (seconds since 1970).  Returns 0 if the header is missing, negative, in the past, or neither a number nor a date. */
+/* Returns the number of seconds to wait that the header Retry-After states.  If Retry-After is a date, the wait counts
+ * from the date in the header Date or, without that header, from `now` (seconds since 1970).  Returns 0 if Retry-After
+ * is missing, negative, in the past, or neither a number nor a date. */
 double gp_head_retry_after(const gp_str *head, int64_t now);
 
 #endif

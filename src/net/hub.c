@@ -98,7 +98,7 @@ static double read_seconds(const char *name)
 
 /* ------------------------------------------------------------------ the plan */
 
-/* Adds a file to the list if the cache lacks it.  *found: the model has the file. */
+/* Adds a file to the list of downloads if the cache lacks it.  *found: the model on the hub has the file. */
 static gp_status plan(gp_hub_job *job, const char *name, bool *found, gp_error *err)
 {
     if (!job->force && job->commit_known) {
@@ -147,7 +147,7 @@ static gp_status no_weights(gp_hub_job *job, gp_error *err)
                    job->name);
 }
 
-/* For a sharded model: fetches the index at once, because it names the shards. */
+/* For a sharded model: downloads the index immediately, because the index names the shards. */
 static gp_status plan_shards(gp_hub_job *job, gp_error *err)
 {
     gp_status st = GP_OK;

@@ -11,11 +11,11 @@
 gp_status gp_hub_cache_folder(char **out, gp_error *err);
 /* Returns true for a model name as on the hub ("org/name" or "name") that is safe as a path. */
 bool gp_hub_name_valid(const char *name);
-/* Finds the snapshot folder of a cached model, owned. revision: a branch, tag or commit; NULL: main, or the only
- * complete snapshot of a cache without refs/main. The NOT_FOUND message names what is missing, or the existing
- * snapshots. */
+/* Finds the snapshot folder of a cached model. The caller frees *folder. revision: a branch, tag or commit; NULL: main
+ * or, if the cache has no refs/main, its only complete snapshot. The NOT_FOUND message names what is missing, or the
+ * existing snapshots. */
 gp_status gp_hub_find(const char *name, const char *revision, char **folder, gp_error *err);
-/* For a snapshot folder of a cache: writes the name of its model.  False: the folder is not in a cache. */
+/* If the folder is a snapshot folder of a cache, writes the name of its model.  Otherwise returns false. */
 bool gp_hub_name_of(const char *folder, char *name, size_t size);
 /* Lists the cached models in order of name. */
 gp_status gp_hub_list(bool (*visit)(void *, const gp_cached_model *), void *user, gp_error *err);

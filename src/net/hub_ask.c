@@ -62,7 +62,8 @@ static gp_status take_commit(gp_hub_job *job, const gp_http_response *r, gp_erro
     return st;
 }
 
-/* Takes x-linked-etag, else etag, without W/ and quotes.  The etag names a blob, so it must be a hash. */
+/* Reads the header x-linked-etag or, if it is missing, etag, without W/ and quotes.  The value becomes the file name of
+ * a blob, so it must be a hash. */
 static gp_status take_etag(gp_hub_job *job, const gp_http_response *r, gp_hub_file *file, gp_error *err)
 {
     char *etag = gp_http_header(r, "x-linked-etag");

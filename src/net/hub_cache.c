@@ -116,7 +116,8 @@ bool gp_hub_file_valid(const char *file)
     return length > 0 && length <= 200 && file[0] != '.';
 }
 
-/* Checks a branch, tag or commit.  It becomes a path below refs/, so no part of it may be empty or begin with a dot. */
+/* Checks the name of a branch, tag or commit.  The name becomes a path below refs/, so no part of it may be empty or
+ * begin with a dot. */
 bool gp_hub_revision_valid(const char *revision)
 {
     size_t length = strlen(revision);
@@ -264,8 +265,8 @@ static bool has_or_absent(const gp_hub_repo *repo, const char *commit, const cha
     return gp_hub_has(repo, commit, file) || gp_hub_absent(repo, commit, file);
 }
 
-/* Finds the first weight file that is missing from the cache and writes its name to `name`. Returns false if all are
- * there. */
+/* Finds the first weight file that is missing from the cache and writes its name to `name`. Returns false if no weight
+ * file is missing. */
 static bool missing_weights(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME])
 {
     static const char index[] = "model.safetensors.index.json";
@@ -336,8 +337,8 @@ gp_status gp_hub_link(const gp_hub_repo *repo, const char *commit, const char *f
     gp_str target = GP_STR_INIT, beside = GP_STR_INIT;
     char *entry = gp_hub_path(repo, "snapshots", commit, file), *blob = gp_hub_path(repo, "blobs", etag, NULL);
     gp_str_printf(&target, "../../blobs/%s", etag);
-    /* All processes use the same name, so the next process removes the file that a killed process left.  The blob's
-     * lock keeps two processes from using the name at the same time. */
+    /* All processes use the same name for the temporary file, so the next process removes the file that a killed
+     * process left.  The blob's lock keeps two processes from using the name at the same time. */
     gp_str_printf(&beside, "%s/snapshots/%s/.%s.tmp", repo->folder, commit, file);
     if (!entry || !blob || target.failed || beside.failed) GP_TRY_GOTO(gp_fail_memory(err, "a cache path"));
     if (!gp_hub_env_on("HF_HUB_DISABLE_SYMLINKS")) {

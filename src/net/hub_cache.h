@@ -42,8 +42,8 @@ char *gp_hub_path(const gp_hub_repo *repo, const char *part, const char *a, cons
 gp_status gp_hub_ref_read(const gp_hub_repo *repo, const char *revision, char commit[41], bool *known, gp_error *err);
 gp_status gp_hub_ref_write(const gp_hub_repo *repo, const char *revision, const char *commit, gp_error *err);
 
-/* Each returns true if the snapshot has the file (not a broken link), or if the cache records that the hub lacks
- * it. */
+/* gp_hub_has returns true if the snapshot has the file; a broken link does not count. gp_hub_absent returns true if the
+ * cache records that the hub lacks the file. */
 bool gp_hub_has(const gp_hub_repo *repo, const char *commit, const char *file);
 bool gp_hub_absent(const gp_hub_repo *repo, const char *commit, const char *file);
 gp_status gp_hub_absent_note(const gp_hub_repo *repo, const char *commit, const char *file, gp_error *err);
@@ -56,14 +56,15 @@ bool gp_hub_lacks_tokenizer(const gp_hub_repo *repo, const char *commit);
  * tokenizer.  Files that the hub does not have may be missing. */
 bool gp_hub_complete(const gp_hub_repo *repo, const char *commit);
 
-/* Creates the snapshot's entry for a blob.  `fresh`: no other entry refers to the blob yet, so it may be moved. */
+/* Creates the snapshot's entry for a blob.  `fresh`: no other entry refers to the blob yet.  If links are not possible,
+ * the function then moves the blob to the entry instead of copying it. */
 gp_status gp_hub_link(const gp_hub_repo *repo, const char *commit, const char *file, const char *etag, bool fresh,
                       gp_error *err);
 
 /* Creates the model's folders in the cache, and CACHEDIR.TAG. */
 gp_status gp_hub_prepare(const gp_hub_repo *repo, const char *commit, gp_error *err);
-/* Takes flock on the etag's lock file.  While it waits, it calls `progress` ten times a second.  *lock: for
- * gp_hub_unlock. */
+/* Locks the etag's lock file with flock.  While the function waits, it calls `progress` ten times a second.  The caller
+ * passes *lock to gp_hub_unlock. */
 gp_status gp_hub_lock(const gp_hub_repo *repo, const char *etag, bool (*progress)(void *user), void *user, int *lock,
                       gp_error *err);
 void gp_hub_unlock(int lock);

@@ -90,7 +90,8 @@ static gp_status look_at_snapshots(const gp_hub_repo *repo, gp_snapshots *out, g
     return st;
 }
 
-/* Fails because no snapshot fits the request: names the existing snapshots and how to fetch or select one. */
+/* Fails because no snapshot fits the request. The message names the existing snapshots, and says how to fetch or select
+ * one. */
 static gp_status not_found(const char *name, const char *revision, const gp_snapshots *s, gp_error *err)
 {
     if (!s->complete && !s->partial)
@@ -150,7 +151,7 @@ out:
     return st;
 }
 
-/* Returns true if config.json is of a CLIP model, or if the type is unknown. */
+/* Returns true if config.json belongs to a CLIP model, or if the type of the model is unknown. */
 static bool is_clip(const gp_hub_repo *repo, const char *commit)
 {
     gp_bytes bytes = {0};

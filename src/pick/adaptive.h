@@ -13,10 +13,10 @@ typedef struct gp_adaptive {
     uint32_t least, most;
 } gp_adaptive;
 
-/* values [prompts]: the scores of each prompt p so far, [counts[p]]; NaN: unknown.  Writes to wanted [prompts] how
- * many more images each prompt gets.  A prompt with fewer than `least` images gets the missing ones.  Any other prompt
- * gets 0 or 1. Prompts with the largest expected gain come first; all prompts together get at most `budget` images.
- * Errors: MEMORY. */
+/* Decides how many more images to generate for each prompt.  values [prompts]: values[p] [counts[p]] has the scores of
+ * prompt p so far; NaN: unknown.  wanted [prompts] receives the numbers.  A prompt with fewer than `least` images gets
+ * the missing images.  Any other prompt gets 0 or 1.  Prompts with the largest expected gain come first; all prompts
+ * together get at most `budget` images.  Errors: MEMORY. */
 gp_status gp_adaptive_choose(const gp_adaptive *a, const double *const *values, const uint32_t *counts, size_t prompts,
                              uint64_t budget, uint32_t *wanted, gp_error *err);
 

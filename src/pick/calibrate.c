@@ -125,7 +125,7 @@ static double centre_of(const gp_moments *m, size_t groups, double *weight)
         if (m[g].n && fabs(m[g].mean) > most) most = fabs(m[g].mean);
     }
     double within = rows > present ? squares / (double)(rows - present) : NAN;
-    /* false: the scores of each group are equal, or each group has only one row */
+    /* `known` is false if the scores of each group are equal, or if each group has only one row */
     bool known = within > 1e-24 * most * most;
     double t2 = known ? between(m, groups, within) : 0;
     for (size_t g = 0; g < groups; g++) {
@@ -185,7 +185,8 @@ typedef struct matching {
     double *residual; /* [n] shrunken residual */
     double *all;      /* [n] percentile of the residual among all rows */
     double *sorted;   /* scores of the rows with a group, ascending */
-    /* [n] groups for the percentile among all rows: 0: the row is in a group; -1: the row is in no group */
+    /* [n] 0: the row is in a group; -1: the row is in no group.  These numbers form one group of all rows that have a
+     * group, for the percentile among all rows */
     int32_t *one;
     double *factor; /* [groups] f_g */
 } matching;
@@ -209,9 +210,9 @@ static gp_status matching_allocate(matching *m, size_t n, size_t groups, gp_erro
     return gp_alloc((void **)&m->factor, groups, sizeof *m->factor, "the corrected scores", err);
 }
 
-/* Computes factor [groups]: pooled standard deviation / standard deviation of the group.  The estimate of the latter
- * adds 8 rows with the pooled variance to each group, because few rows estimate it badly.  Returns the mean of all rows
- * with a group. */
+/* Computes factor [groups]: pooled standard deviation / standard deviation of the group.  A group with few rows would
+ * give a bad estimate of its standard deviation, so each estimate includes 8 additional rows with the pooled variance.
+ * Returns the mean of all rows with a group. */
 static double scale_factors(const gp_moments *m, size_t groups, double *factor)
 {
     enum { POOLED = 8 };

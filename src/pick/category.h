@@ -25,31 +25,34 @@ gp_status gp_categories_from_words(const char *const *words, size_t n, const cha
  * no values or too many. */
 gp_status gp_categories_from_column(const char *const *words, size_t n, const char *column, gp_categories *out,
                                     gp_error *err);
-/* The clusters of one level of the hierarchy: the coarsest level with least..most clusters.  If no level has so many:
+/* Makes categories from the clusters of one level of the hierarchy: the coarsest level with least..most clusters.  If
+ * no level has so many clusters:
  *
- *   all levels are coarser   the finest level
- *   a level is finer         the coarsest finer level; its clusters are merged until `most` are left.  Each step merges
- *                            the two clusters with the nearest centroids (euclidean; ties: smaller labels).  If the
- *                            level has more than 4,096 clusters, the next coarser level instead, without merging
- *   no level at all          no categories
+ *   all levels are coarser   uses the finest level
+ *   a level is finer         uses the coarsest of the finer levels, and merges its clusters until `most` are left.
+ *                            Each step merges the two clusters with the nearest centroids (euclidean; ties: smaller
+ *                            labels).  If that level has more than 4,096 clusters, uses the next coarser level
+ *                            without merging
+ *   no level at all          makes no categories
  *
- * *out has a note then.  Categories are sorted by descending size, equal sizes by their first row.  labels [levels, n]
- * from coarse to fine, sizes [levels]: number of clusters; vectors [n, d].  Cost of merging c clusters: c * d numbers
- * of memory and about c * c * d products.  Errors: MEMORY. */
+ * In these three cases *out has a note.  Categories are sorted by descending size, equal sizes by their first row.
+ * labels [levels, n] from coarse to fine, sizes [levels]: number of clusters; vectors [n, d].  Cost of merging c
+ * clusters: c * d numbers of memory and about c * c * d products.  Errors: MEMORY. */
 gp_status gp_categories_from_levels(const uint32_t *labels, const uint32_t *sizes, size_t levels, size_t n,
                                     const float *vectors, size_t d, size_t least, size_t most, gp_categories *out,
                                     gp_error *err);
-/* The default: merged clusters of a fine level of the hierarchy, the finest level with at most 1,024 clusters.  Each
- * step merges the two clusters whose union increases the within-cluster sum of squares least (Ward 1963).  The rows are
- * centred and scaled to length 1 before.  Of the results with least..most clusters, it takes the one with the best mean
- * silhouette (Rousseeuw 1987).  Results without a category of more than 35 % of the rows are preferred, and among these
- * the ones without a category of less than 8 rows.  *out has a note if one category has more than 35 %.  Categories are
- * sorted by descending size, equal sizes by their first row.  labels [levels, n] from coarse to fine, sizes [levels];
- * vectors [n, d].  Cost for c clusters: c * c * 12 bytes and c * c * d products. */
+/* Makes the default categories from the finest level of the hierarchy that has at most 1,024 clusters.  The rows are
+ * centred and scaled to length 1.  Then each step merges the two clusters whose union increases the within-cluster sum
+ * of squares least (Ward 1963).  Of all results with least..most clusters, a result without a category of more than
+ * 35 % of the rows is preferred.  Of these, a result without a category of less than 8 rows is preferred.  Of the
+ * remaining results, the function takes the result with the best mean silhouette (Rousseeuw 1987).  If every result has
+ * a category of more than 35 %, the function takes the result whose largest category is smallest, and *out has a note.
+ * Categories are sorted by descending size, equal sizes by their first row.  labels [levels, n] from coarse to fine,
+ * sizes [levels]; vectors [n, d].  Cost for c clusters: c * c * 12 bytes and c * c * d products. */
 gp_status gp_categories_from_clusters(const uint32_t *labels, const uint32_t *sizes, size_t levels, size_t n,
                                       const float *vectors, size_t d, size_t least, size_t most, gp_categories *out,
                                       gp_error *err);
-/* Does the merging for gp_categories_from_clusters. labels [n]: cluster of each row, below `clusters`. merged [n]:
+/* Merges the clusters for gp_categories_from_clusters. labels [n]: cluster of each row, below `clusters`. merged [n]:
  * category of each row. */
 typedef struct gp_category_cut {
     size_t count;

@@ -308,7 +308,7 @@ static void leave_all_out(void *user, int index)
 }
 
 /* Returns the index of the penalty with the least PRESS; if several are equal, the largest penalty.  *explained: 1 -
- * PRESS / PRESS0, where PRESS0 is that of predicting each prompt by the mean of the others. */
+ * PRESS / PRESS0.  PRESS0 is the PRESS of a prediction that uses, for each prompt, the mean of the other prompts. */
 static int best_penalty(const fit *f, double *explained)
 {
     double least = INFINITY, alone = 0, n = (double)f->n;

@@ -146,8 +146,8 @@ gp_status gp_diversify_mmr(const float *vectors, size_t n, size_t d, const doubl
             take(taken, group, heap[0].row);
             drop_top(heap, &m);
             if (done > 1) continue;
-            /* the first selection may raise other values, because cosines may be negative; from then on values only
-             * fall */
+            /* the first selection may raise the values of other rows, because cosines may be negative; later selections
+             * can only lower values */
             for (size_t i = 0; i < m; i++) update(&r, &heap[i], 1);
             make_heap(heap, m);
         }

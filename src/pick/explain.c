@@ -48,8 +48,9 @@ static void put_own(gp_str *s, const gp_pick_decision *v)
     if (v->by != GP_BY_SCORE) gp_str_printf(s, " (score %.2f)", v->score);
 }
 
-/* Writes text like "; the last one taken, 'b.png', has score 31.20". With slices it writes "a better one" for the
- * limit of a prompt: this image may be in no slice, so it may not have been taken. */
+/* Writes text like "; the last one taken, 'b.png', has score 31.20". If the strategy uses slices and the limit of a
+ * prompt rejected the candidate, writes "a better one" instead of "the last one taken". The better image may be in no
+ * slice, so it may not have been taken. */
 static void put_last(gp_str *s, const gp_pick_decision *v)
 {
     bool slices = v->strategy == GP_PICK_SLICES || v->strategy == GP_PICK_CATEGORY_SLICES;

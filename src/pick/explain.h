@@ -33,7 +33,8 @@ typedef struct gp_pick_decision {
     uint32_t rank, of;
     const char *prompt, *category, *slice; /* borrowed: prompt, name of the category, title of the slice */
     const char *other;                     /* borrowed: path of the image that was preferred to the candidate */
-    /* mean of the candidate's slice; mean of the category or of all images, with which it is compared */
+    /* slice_value: mean of the candidate's slice; overall: mean of the category, or of all images, with which
+     * slice_value is compared */
     double slice_value, overall;
     uint32_t slice_support; /* scored rows of the candidate's slice; 0: the candidate is in no slice */
     bool no_category;       /* the candidate has no category */

@@ -21,12 +21,13 @@ typedef struct kinds {
     float *distance; /* [c, c] distance between means */
     /* [c, c] increase of the sum of squares by merging a pair (Ward 1963); INFINITY: the pair cannot be merged */
     double *cost;
-    /* [c] number of rows of the cluster with all clusters that were merged into it; 0: it was merged into another
-     * one */
+    /* [c] number of rows of the cluster and of all clusters that were merged into it; 0: the cluster was merged into
+     * another cluster */
     double *weight;
     uint32_t *near; /* [c] the other cluster with the smallest cost of merging */
     uint32_t *from; /* [c - 1] for each merge: the cluster that disappears */
-    /* [c - 1] for each merge: the cluster that contains both afterwards; its number is smaller than `from` */
+    /* [c - 1] for each merge: the cluster that contains the rows of both clusters afterwards; its number is smaller
+     * than `from` */
     uint32_t *to;
 } kinds;
 
@@ -108,9 +109,9 @@ static void find_nearest(kinds *k, size_t a)
         if (k->weight[b] > 0 && cost[b] < cost[k->near[a]]) k->near[a] = (uint32_t)b;
 }
 
-/* Merges cluster b into cluster a.  The costs of merges with the new a follow from the old costs (Lance and Williams
- * 1967).  They are never below the smaller of the two old costs (Ward's method is reducible).  So only clusters whose
- * nearest cluster was a or b need a new nearest one. */
+/* Merges cluster b into cluster a.  The costs of merges with the new cluster a follow from the old costs (Lance and
+ * Williams 1967).  Each new cost is at least the smaller of the two old costs (Ward's method is reducible).  So only
+ * clusters whose nearest cluster was a or b need a new nearest cluster. */
 static void merge(kinds *k, size_t a, size_t b)
 {
     double together = k->cost[a * k->c + b];
@@ -147,7 +148,7 @@ static size_t merge_all(kinds *k)
 
 /* ------------------------------------------------------------------ the best cut */
 
-/* Cuts the tree of merges: performs only the first `merges` of them. label [c]: number of the merged cluster that
+/* Cuts the tree of merges: performs only the first `merges` merges.  label [c]: number of the merged cluster that
  * contains each fine cluster.  Returns the number of merged clusters. */
 static size_t cut(const kinds *k, size_t merges, uint32_t *label)
 {
@@ -181,7 +182,8 @@ static double silhouette(const kinds *k, const uint32_t *label, size_t count, do
     return total / (double)k->n;
 }
 
-/* The quality of a cut.  Cuts are compared by tier first, then by silhouette. */
+/* The quality of a cut.  Cuts are compared by tier first; in tier 0 by the largest cluster, which should be small; then
+ * by silhouette. */
 typedef struct cut_quality {
     /* 2: no cluster is too large or too small; 1: some are too small, but none is too large; 0: some are too large */
     int tier;

@@ -49,8 +49,8 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
 }
 
-/* Returns the position at which the prompt first contains the word, as a whole word or in the plural; SIZE_MAX if it
- * does not contain it. */
+/* Returns the position at which the prompt first contains the word, as a whole word or in the plural. Returns SIZE_MAX
+ * if the prompt does not contain the word. */
 static size_t mentioned(const char *prompt, const char *word)
 {
     size_t length = strlen(word);

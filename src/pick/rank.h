@@ -9,7 +9,8 @@
 typedef struct gp_rank_item {
     int64_t group;
     double score; /* higher is better; NaN: no rank */
-    /* of equal scores the smaller `tie` is better; it is the content hash, so file order does not matter */
+    /* the content hash; of two items with equal scores, the item with the smaller `tie` is better. So the ranks do not
+     * depend on the order of the files */
     gp_hash tie;
 } gp_rank_item;
 

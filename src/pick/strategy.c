@@ -144,7 +144,8 @@ static void set_limit(run *r, size_t c, const gp_moments *m)
     r->limit[c] = r->mean[c] + (lift > 0 ? lift * LIFT_ROUNDING : lift);
 }
 
-/* Computes mean and limit of each category and, as the last, of all candidates.  Both are computed from raw scores. */
+/* Computes mean and limit of each category.  The last element has the mean and the limit of all candidates.  All are
+ * computed from raw scores. */
 static gp_status measure_categories(run *r, gp_error *err)
 {
     const gp_strategy_input *in = r->in;
@@ -427,8 +428,8 @@ static bool duplicate_picked(const run *r, uint32_t i, const tally *copies)
     return true;
 }
 
-/* Counts a candidate that is in no slice towards the limit of its prompt.  So an image of a slice is picked only if it
- * is one of the best K of its prompt. */
+/* Counts candidate i towards the limit of its prompt if the candidate is in no slice.  So an image of a slice is picked
+ * only if it is one of the best K images of its prompt. */
 static void count_for_prompt(const run *r, uint32_t i, const tally *copies)
 {
     int32_t group = r->in->candidates[i].group;

@@ -45,7 +45,8 @@ typedef struct gp_strategy_input {
     size_t n, categories, slice_count, d;
     const gp_pick_candidate *candidates; /* [n] */
     const char *const *category_name;    /* [categories]; may be NULL, and may contain NULL */
-    /* [slice_count] slices within categories and slices of all images; the strategy uses one of these two kinds */
+    /* [slice_count] all slices, both within categories and over all images; the strategy reads only one of these two
+     * kinds */
     const gp_pick_slice *slices;
     const float *vectors; /* [n, d] normalised; needed for diversity, else NULL is allowed */
 } gp_strategy_input;

@@ -94,7 +94,8 @@ void gp_export_files_close(gp_export_files *p)
     gp_mem_free(p);
 }
 
-/* Returns "x-2.png" for "x.png" and number 2.  A name that gets too long loses whole characters at the end of "x". */
+/* Returns "x-2.png" for "x.png" and number 2.  If the name becomes too long, removes whole characters at the end of
+ * "x". */
 static char *numbered(const char *base, unsigned number, size_t longest)
 {
     gp_str s = GP_STR_INIT;
@@ -140,7 +141,7 @@ static gp_status copy(const char *source, const gp_hash *hash, const char *targe
     return st;
 }
 
-/* Makes a hard link to the open file, even if its path now leads to another file. */
+/* Makes a hard link to the open file. The link is correct even if the path of the file now leads to another file. */
 static int hard_link(int file, const char *source, const char *target)
 {
     char open_file[40];

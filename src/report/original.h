@@ -10,8 +10,8 @@
 #include "base/hash.h"
 
 /* Opens `path`, following links, and checks the open file; the path may lead to another file later.  Owns: *file
- * (close).  Errors: NOT_FOUND (no file, or its content is not the one on record), IO, FORMAT (not an image), MEMORY.
- * The message is short and does not name the path. */
+ * (close).  Errors: NOT_FOUND (no file, or the hash of its content differs from `hash`), IO, FORMAT (not an image),
+ * MEMORY.  The message is short and does not name the path. */
 gp_status gp_original_open(const char *path, const gp_hash *hash, int *file, gp_error *err);
 /* Opens without checking the content, for callers that have checked this file before. */
 gp_status gp_original_open_unchecked(const char *path, int *file, gp_error *err);

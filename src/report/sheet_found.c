@@ -66,7 +66,7 @@ static bool take_slice(void *user, const gp_analysis_slice *s)
 {
     collector *c = user;
     gp_str note = GP_STR_INIT;
-    /* slices within categories would be too many rows, each with few images */
+    /* leave out slices within categories: they are too many for the sheet, and each has few images */
     if (s->category) return true;
     gp_str_printf(&note, "%+.2f", s->lift);
     if (!isnan(s->low)) gp_str_printf(&note, " (%+.2f to %+.2f)", s->low, s->high);

@@ -54,7 +54,7 @@ static void remove_parts(const char *folder)
     }
 }
 
-/* Removes a site if the folder has goldpan's mark.  Removes the folder only if it is empty then. */
+/* Removes a site if the folder has goldpan's mark.  Then removes the folder, unless it contains other entries. */
 static void remove_site(const char *folder)
 {
     char *mark = gp_path_join(folder, GP_MARK_SITE);
@@ -66,7 +66,7 @@ static void remove_site(const char *folder)
     gp_mem_free(mark);
 }
 
-/* Counts the names in the folder in *entries.  GP_ERR_NOT_FOUND: there is no such folder. */
+/* Sets *entries to the number of entries of the folder.  GP_ERR_NOT_FOUND: the folder does not exist. */
 static gp_status look_at(const char *folder, size_t *entries, gp_error *err)
 {
     DIR *dir = opendir(folder);
@@ -91,7 +91,7 @@ static char *hidden_name(const char *target)
     return gp_str_take(&s);
 }
 
-/* Resolves the target: if it is a link to a folder, the link stays and its folder is replaced. */
+/* Resolves the target. If the target is a link to a folder, the link stays and the folder is replaced. */
 static char *real_place(const char *target)
 {
     char *real = realpath(target, NULL), *own_copy = real ? gp_str_dup(real) : gp_path_absolute(target);

@@ -10,7 +10,8 @@
 
 /* Decodes an image if its file may be output (original.h).  Owns: out->rgb, gp_pixels_clear. */
 gp_status gp_thumb_read(const char *path, const gp_hash *hash, gp_pixels *out, gp_error *err);
-/* Computes the upright size of an image stored as width x height: no side longer than `side`, never enlarged. */
+/* Computes the upright size of an image that is stored as width x height. No side of the result is longer than `side`,
+ * and images are never enlarged. */
 void gp_thumb_fit(uint32_t width, uint32_t height, uint32_t orientation, uint32_t side, uint32_t *w, uint32_t *h);
 /* Turns the image upright by its EXIF orientation, [h, w, 3].  Owns: out->rgb. */
 gp_status gp_thumb_shape(const gp_pixels *pixels, uint32_t orientation, uint32_t w, uint32_t h, gp_pixels *out,

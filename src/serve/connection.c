@@ -39,9 +39,9 @@ static void end_slow(gp_conn_deadline *w)
     w->ended = true;
 }
 
-/* Limits connections without the token. Beyond the limit a new connection ends the oldest, so that the page always
- * finds a free connection. The limit never exceeds half of one polling thread's connections. The caller holds the
- * lock. */
+/* Limits the number of connections that have not sent the token. Beyond the limit, a new connection ends the oldest of
+ * them, so that the page always finds a free connection. The limit never exceeds half of the connections of one polling
+ * thread. The caller holds the lock. */
 static void limit_strangers(gp_server *s)
 {
     size_t count = 0;
@@ -146,7 +146,7 @@ static enum MHD_Result count_header(void *user, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
-/* Sends the response. Without a response, because memory ran out, ends the connection. */
+/* Sends the response. If there is no response, because memory ran out, ends the connection. */
 static enum MHD_Result send_response(gp_request *request)
 {
     struct MHD_Response *response = request->response;

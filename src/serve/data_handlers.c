@@ -24,7 +24,7 @@ static gp_snapshot *requested_snapshot(gp_request *request)
     return snapshot;
 }
 
-/* Responds with bytes inside the snapshot. The response takes over the caller's reference. */
+/* Responds with bytes inside the snapshot. The response takes over the caller's reference to the snapshot. */
 static void respond_from(gp_request *request, gp_snapshot *snapshot, const void *bytes, size_t size)
 {
     struct MHD_Response *response =

@@ -21,8 +21,8 @@ gp_status gp_embedding_index_read(const char *catalog, const gp_view *view, gp_e
 void gp_embedding_index_clear(gp_embedding_index *products);
 /* Returns an image's embedding, borrowed; NULL: the image has no embedding. */
 const float *gp_embedding_index_find(const gp_embedding_index *products, const gp_hash *hash);
-/* Writes the dot product of each embedding and direction [dims] to the image's row in out [count]. count: rows of the
- * view. NaN: the row has no embedding. */
+/* Computes the dot product of each embedding and direction [dims]. Writes each product to out [count] at the image's
+ * row of the view; count: rows of the view. NaN: the row has no embedding. */
 void gp_embedding_index_of(const gp_embedding_index *products, const float *direction, float *out, size_t count);
 
 #endif

@@ -119,9 +119,9 @@ static void free_listener(void *user)
     gp_mem_free(l);
 }
 
-/* Sends the first event: the wait before a reconnection, and the number of the last event. If the page missed a
- * revision between reading the manifest (events?r=17) and listening, or if another server sent that manifest, also sends
- * the present revision. */
+/* Sends the first event: the wait before a reconnection, and the number of the last event. Also sends the present
+ * revision if the page missed a revision between reading the manifest (events?r=17) and listening, or if another server
+ * sent that manifest. */
 static void send_first_event(gp_request *request, listener *l)
 {
     gp_events *events = l->events;
@@ -187,8 +187,8 @@ void gp_events_send(gp_events *events, const char *name, const char *json)
     gp_str_clear(&text);
 }
 
-/* Returns true if the client has closed the connection.  Nothing else reads a listener's socket while it is
- * suspended. */
+/* Returns true if the client has closed the connection.  While the connection of a listener is suspended, no other code
+ * reads its socket. */
 static bool has_disconnected(const listener *l)
 {
     char byte;

@@ -121,7 +121,7 @@ static const format_words *words_of_format(const char *format)
 }
 
 /* Sends an open file. First checks its content by hash, unless the ring buffer shows that this file was checked before.
- * If a check is needed and `patient` is false, only closes the file and returns false. */
+ * If a check is needed and `patient` is false, closes the file, sends nothing and returns false. */
 static bool send_checked(gp_request *request, int file, const gp_hash *hash, const char *type, bool patient)
 {
     gp_files *files = request->server->files;

@@ -46,7 +46,8 @@ static void clear_job(job *now)
     *now = (job){0};
 }
 
-/* Returns the folder "regenerated" beside the catalog's folder .goldpan, or beside a catalog elsewhere. Owned. */
+/* Returns the path of the folder "regenerated". This folder is beside the folder .goldpan that contains the catalog. If
+ * the catalog is not in a folder .goldpan, "regenerated" is beside the catalog. Owned. */
 static char *find_folder(const char *catalog)
 {
     gp_str path = GP_STR_INIT;

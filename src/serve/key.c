@@ -15,7 +15,7 @@
 
 enum { LINE = GP_TOKEN + 1 /* the key and a newline */ };
 
-/* Returns true if the file is ours and holds a key that no other user can read. */
+/* Returns true if the file belongs to this user and contains a key that no other user can read. */
 static bool read_key(const char *path, char token[GP_TOKEN + 1])
 {
     char line[LINE + 1];
@@ -33,8 +33,9 @@ static bool read_key(const char *path, char token[GP_TOKEN + 1])
     return true;
 }
 
-/* Writes the key under a temporary name and renames it, so that no other user can read it at any moment.
- * gp_file_replace would follow a symbolic link, which a stranger's catalog may contain, and keep its permissions. */
+/* Writes the key under a temporary name and renames the file, so that no other user can read the key at any moment.
+ * gp_file_replace is not used: it would follow a symbolic link, which the catalog of a stranger may contain, and would
+ * keep the permissions of an existing file. */
 static void keep_key(const char *path, const char token[GP_TOKEN + 1])
 {
     char line[LINE + 1], temporary[4096];

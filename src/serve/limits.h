@@ -19,8 +19,8 @@ typedef struct gp_serve_limits {
     double upload_bytes;    /* maximum bytes of all uploads that are being received or are waiting */
 } gp_serve_limits;
 
-/* Reads limits such as "request_seconds=1,listeners=2"; the others get their defaults. text NULL: all get their
- * defaults. Ignores unknown names and values out of range. */
+/* Reads limits such as "request_seconds=1,listeners=2". Limits that the text does not name get their defaults. text
+ * NULL: all limits get their defaults. Ignores unknown names and values out of range. */
 void gp_serve_limits_read(const char *text, gp_serve_limits *out);
 
 #endif

@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Maximum number of ratings in an event. Beyond it a new snapshot makes the pages reload everything. */
+/* Maximum number of changes of ratings or tags in an event. If there are more changes, no event is sent; instead a new
+ * snapshot makes the pages reload everything. */
 enum { MAX_SENT = 1000 };
 
 /* ------------------------------------------------------------------ ratings */
@@ -35,8 +36,8 @@ static gp_status check_known(gp_server *s, const gp_hash *first, size_t stride, 
     return st;
 }
 
-/* Sends the event with this number.  A page gets the number in the response too, so that it knows which events are older
- * than its own change. */
+/* Sends the event with this number.  The response to the page that made the change contains the same number.  So that
+ * page knows which events are older than its own change. */
 static void send_ratings(gp_server *s, const gp_rated *rated, size_t count, uint64_t number)
 {
     gp_str json = GP_STR_INIT;

@@ -21,7 +21,7 @@ static gp_status open_object(const char *body, size_t size, gp_json **root, gp_e
     return gp_fail(err, GP_ERR_USAGE, "the request body must be a JSON object");
 }
 
-/* Reads the text of this name into *out, owned; NULL: absent or null. */
+/* Reads the text of the member `name` into *out, owned. *out is NULL if the member is absent or null. */
 static gp_status read_text(const gp_json *object, const char *name, size_t most, char **out, gp_error *err)
 {
     const gp_json *value = gp_json_get(object, name);
@@ -293,7 +293,8 @@ void gp_export_request_clear(gp_export_request *request)
     *request = (gp_export_request){0};
 }
 
-/* Finds a text among names; absent: *out stays. */
+/* Reads the member `name`, whose text must be one of names [count]. Sets *out to the index of the text. If the member
+ * is absent or null, *out stays unchanged. */
 static gp_status read_choice(const gp_json *root, const char *name, const char *const *names, size_t count,
                              const char *listed, size_t *out, gp_error *err)
 {

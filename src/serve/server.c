@@ -168,7 +168,8 @@ static void close_all(gp_server *s)
     gp_worker_pool_stop(s->decoder_pool);
     gp_worker_pool_stop(s->general_pool);
     gp_worker_pool_stop(s->rating_pool);
-    /* before this call returns, requests may still arrive and use a worker pool */
+    /* until MHD_stop_daemon returns, requests may still arrive and use a worker pool, so the pools are freed after
+     * it */
     if (s->daemon) MHD_stop_daemon(s->daemon);
     gp_worker_pool_close(s->decoder_pool);
     gp_worker_pool_close(s->general_pool);

@@ -92,26 +92,27 @@ void gp_respond_refusal(gp_request *request, const gp_refusal *no);
 /* Appends the error response to `out` as raw HTTP that ends the connection. It is for a client that is still
  * sending. */
 void gp_refusal_write(const gp_request *request, const gp_refusal *no, gp_str *out);
-/* Returns true if the client has closed the connection, so that its work can be skipped. */
+/* Returns true if the client has closed the connection; then the work for the request can be skipped. */
 bool gp_request_gone(const gp_request *request);
 const char *gp_request_header(const gp_request *request, const char *name);
 
 /* ------------------------------------------------------------------ snapshots (snapshot.c) */
 gp_snapshot *gp_snapshot_ref(gp_server *server); /* the current snapshot */
-/* NULL: the snapshot of that revision has been freed */
+/* Returns NULL if the snapshot of that revision has been freed. */
 gp_snapshot *gp_snapshot_ref_revision(gp_server *server, uint64_t revision);
 /* Finds the row of an image; GP_ERR_NOT_FOUND if the snapshot does not have it. */
 gp_status gp_snapshot_find(const gp_snapshot *snapshot, const gp_hash *image, size_t *row, gp_error *err);
 void gp_snapshot_unref(gp_snapshot *snapshot); /* NULL allowed */
-/* Builds a snapshot of the catalog, makes it current, and sends an event to the listeners.  Calling thread only. */
+/* Builds a snapshot of the catalog, makes it current, and sends an event to the listeners.  Only the thread that called
+ * gp_serve_run may call this function. */
 gp_status gp_snapshot_renew(gp_server *server, gp_error *err);
 typedef struct gp_rated {
     gp_hash hash;
     int8_t flag;
     uint8_t stars;
 } gp_rated;
-/* Applies changes to the current and the previous snapshot, and to the one being built. Sets rated[i] to the new rating
- * of the image of changes[i]. Call it with the db lock held. */
+/* Applies changes to the current snapshot, to the previous snapshot and to a snapshot that is being built. Sets
+ * rated[i] to the new rating of the image of changes[i]. Call it with the db lock held. */
 void gp_snapshot_rate(gp_server *server, const gp_cat_rating *changes, size_t count, gp_rated *rated);
 
 /* ------------------------------------------------------------------ handlers of routes */
@@ -148,7 +149,8 @@ void gp_events_stop(gp_events *events);             /* ends all listeners; later
 typedef struct gp_thumbs gp_thumbs;
 gp_status gp_thumbs_open(gp_server *server, gp_thumbs **out, gp_error *err);
 void gp_thumbs_close(gp_thumbs *thumbs);
-/* Answers the request, and all that wait with it, with an error because the server is stopping. */
+/* Answers the request, and all requests that wait for the same thumbnail, with an error because the server is
+ * stopping. */
 void gp_thumbs_refuse(gp_request *request);
 typedef struct gp_files gp_files;
 gp_status gp_files_open(gp_files **out, gp_error *err);
@@ -191,8 +193,8 @@ struct gp_server {
 
     pthread_mutex_t view_lock;
     gp_snapshot *snapshot, *before; /* snapshot: the current snapshot; before: the previous snapshot */
-    /* Added to every revision: the start time in microseconds.  So no revision is used again after a restart, when
-     * browsers still cache the files of the former server under their revisions. */
+    /* Added to every revision: the start time in microseconds.  So a restarted server never uses an old revision again.
+     * Browsers may still cache files of the former server under old revisions. */
     uint64_t revision_base;
     bool building;
     gp_cat_rating *since; /* ratings made since building of the next snapshot began */
@@ -201,7 +203,7 @@ struct gp_server {
     pthread_mutex_t watched_lock;
     gp_conn_deadline *watched;
 
-    /* only requests for ratings and saved views, so that these never wait for other work */
+    /* only requests for ratings, tags and saved views, so that these requests never wait for other work */
     gp_worker_pool *rating_pool;
     gp_worker_pool *general_pool; /* requests for details, searches, files and exports */
     gp_worker_pool *decoder_pool; /* thumbnails */

@@ -160,7 +160,7 @@ static void respond(thumb_job *m, gp_request *waiter)
 
 static void work(gp_request *request)
 {
-    /* a resumed request may be freed at once, so this copies what is needed later */
+    /* a resumed request may be freed immediately, so copy the fields that are needed later */
     gp_thumbs *thumbs = request->server->thumbs;
     gp_request leader = {.server = request->server, .route = request->route};
     thumb_job m = {.first = &leader};

@@ -50,8 +50,8 @@ void gp_analysis_note(gp_analysis_run *run, const char *text);
 /* Finds slices over all images, over all prompts, and within each category, and describes each in words. */
 gp_status gp_analysis_slices(gp_analysis_run *run, gp_error *err);
 /* Makes a title of a few words for the rows `inside` [n]. The caller owns the results; reasons_json may be NULL. brief:
- * use only words of the prompts, which is faster. It is for slices within categories, because a catalog may have
- * thousands of them. */
+ * use only words of the prompts, which is faster. Titles of slices within categories are brief, because a catalog may
+ * have thousands of such slices. */
 gp_status gp_analysis_title(const gp_analysis_run *run, const bool *inside, bool brief, char **title,
                             char **reasons_json, gp_error *err);
 /* Finds near-duplicate groups. Images with a near neighbour are opened for their perceptual hash. */

@@ -7,9 +7,10 @@
 #include "image/chunks.h"
 #include "image/image.h"
 
-/* Decides whether this image is a grid of other images. One kind of evidence is a name and folder as AUTOMATIC1111 and
- * compatible programs write them. The other is a size that is a multiple of the size in the settings, with edges at the
- * borders of the cells. settings_json: one JSON object or NULL. Errors: MEMORY. */
+/* Decides whether this image is a grid of other images. There are three kinds of evidence: a name and a folder as
+ * AUTOMATIC1111 and compatible programs write them; such a name and a size larger than the size in the settings; or a
+ * size that is a multiple of the size in the settings, with edges at the borders of the cells. settings_json: one JSON
+ * object or NULL. Errors: MEMORY. */
 gp_status gp_apart_is_grid(const char *path, const gp_image_info *head, const char *settings_json, const uint8_t *bytes,
                            size_t size, uint64_t max_pixels, bool *grid, gp_error *err);
 

@@ -39,8 +39,8 @@ void gp_generate_job_free(gp_generate_job *p)
     gp_mem_free(p);
 }
 
-/* Appends a short folder name made from the prompt, such as "a-red-car-at-night". It is only for the user; the key
- * makes the path unique. */
+/* Appends a short folder name made from the prompt, such as "a-red-car-at-night". The name only helps the user to find
+ * the image; the key makes the path unique. */
 static void put_slug(gp_str *s, const char *prompt)
 {
     enum { MOST = 48 };

@@ -47,7 +47,8 @@ typedef struct gp_generation {
     gp_table *table;
     gp_subject *subjects;
     size_t subject_count;
-    /* number of table rows: without a prompt, and with the prompt of an earlier row */
+    /* empty_rows: number of table rows without a prompt; double_rows: number of table rows that repeat the prompt and
+     * the negative prompt of an earlier row */
     uint64_t empty_rows, double_rows;
     char *settings, *workflow, *folder; /* owned: requested settings as JSON; ComfyUI graph; output folder */
     char *address;                      /* owned: address of the generator that made the picks; or NULL */
@@ -70,7 +71,7 @@ typedef struct gp_generation {
     gp_hash sent_notes[64]; /* hashes of the generators' notes sent so far, so that each is sent once */
     size_t sent_count;
     char first_message[400]; /* the error message, if all images so far failed with the same message */
-    /* number of images that failed with first_message; UINT32_MAX: an image succeeded or failed otherwise */
+    /* number of images that failed with first_message; UINT32_MAX: an image succeeded or failed with another message */
     uint32_t same_errors;
     /* true: the first images all failed for the same reason, so goldpan requests no more images */
     bool given_up;

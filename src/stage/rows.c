@@ -25,7 +25,8 @@ static bool push(char ***paths, size_t *n, char *path)
     return true;
 }
 
-/* Ignores unreadable folders, because the later walk reports them. */
+/* Adds the path of an image to a list. gp_rows_of_roots does not report folders that cannot be read, because the later
+ * walk reports them. */
 static bool on_found(void *user, const gp_walk_entry *found)
 {
     gp_rows_of *of = user;

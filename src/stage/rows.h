@@ -9,7 +9,7 @@
 typedef struct gp_rows_of {
     char **paths; /* [n] sorted, owned */
     size_t n;
-    /* [listed_n] owned; used during the walk: files that goldpan exported to a root, by the root's list of exports */
+    /* [listed_n] owned; files in the roots that the roots' lists of exported files name; used only during the walk */
     char **listed;
     size_t listed_n;
     size_t *rows;  /* [n] row of each path, or SIZE_MAX */
@@ -24,7 +24,7 @@ typedef struct gp_rows_of {
 gp_status gp_rows_of_roots(gp_rows_of *of, const gp_table *table, size_t image_column, const char *const *roots,
                            size_t root_count, gp_watch *watch, gp_error *err);
 size_t gp_rows_find(const gp_rows_of *of, const char *path);
-/* Sends notes about rows that name an image but were given to no image. `note` may be NULL. */
+/* Sends notes about rows that name an image but are skipped. `note` may be NULL. */
 void gp_rows_notes(const gp_rows_of *of, const gp_table *table, size_t image_column, gp_note_fn note, void *user);
 void gp_rows_clear(gp_rows_of *of);
 

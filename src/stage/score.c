@@ -95,7 +95,8 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
     GP_TRY(gp_encode_job_new(r->pool, gp_encode_pool_next(r->pool, left), &job, err));
     for (size_t i = 0; i < job->count; i++) {
         job->pictures[i].id = r->page.ids[r->page_at + i];
-        /* The job takes over the path, because the page may be replaced before the job is finished. */
+        /* The job takes over the path, because the page (a part of the list of images) may be replaced before the job
+         * is finished. */
         job->pictures[i].path = r->page.paths[r->page_at + i];
         r->page.paths[r->page_at + i] = NULL;
         job->pictures[i].known = true;

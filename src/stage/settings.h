@@ -14,8 +14,8 @@ typedef struct gp_setting_columns {
     gp_feature *features; /* [feature_count] columns that distinguish images: neither constant nor nearly unique */
     size_t feature_count;
 } gp_setting_columns;
-/* json [n]; entries may be NULL. Keys after the 256th are ignored. The caller frees *out with
- * gp_setting_columns_clear. */
+/* Reads the settings of n images. json [n]: one JSON object for each image; an entry may be NULL. Keys after the 256th
+ * are ignored. The caller frees *out with gp_setting_columns_clear. */
 gp_status gp_setting_columns_read(char *const *json, size_t n, gp_setting_columns *out, gp_error *err);
 void gp_setting_columns_clear(gp_setting_columns *settings);
 /* Finds a column by its exact name, else ignoring case. Returns SIZE_MAX if there is none. */

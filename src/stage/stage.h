@@ -19,8 +19,8 @@ gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, str
 gp_status gp_stage_import_marks(gp_catalog *cat, gp_note_fn note, void *user, gp_error *err);
 gp_status gp_stage_import(gp_catalog *cat, const gp_add_options *add, const gp_import_options *options,
                           gp_report *added, gp_report *report, gp_error *err);
-/* Writes the id of a model's scorer to out [size]. This is the default scorer if it has scored images, or if no scorer
- * of the model has. Otherwise it is the scorer of the model that was used last. */
+/* Writes the id of a model's scorer to out [size]. If the model's default scorer has scored images, or if none of the
+ * model's scorers has, this is the default scorer. Otherwise it is the scorer of the model that was used last. */
 gp_status gp_stage_scorer_of(gp_catalog *cat, const gp_encoder *encoder, char *out, size_t size, gp_error *err);
 gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
                          const gp_score_options *options, gp_report *report, gp_error *err);
@@ -32,9 +32,9 @@ gp_status gp_stage_pick(gp_catalog *cat, const char *scorer, const gp_pick_optio
  * images than that strategy picks. *used: the strategy used. */
 gp_status gp_stage_pick_fit(gp_catalog *cat, const gp_pick_options *options, gp_pick_strategy *used, gp_report *report,
                             gp_error *err);
-/* Finds the scorer to use: the one named `wanted` (gp_cat_scorer_find), or the scorer used last if `wanted` is NULL. A
- * named scorer must have scored something, because its empty results would otherwise replace another scorer's. The
- * caller frees *out with gp_mem_free. */
+/* Finds the scorer to use: the scorer with the name `wanted` (gp_cat_scorer_find) or, if `wanted` is NULL, the scorer
+ * used last. A named scorer must have scored at least one image, because otherwise its empty results would replace the
+ * results of another scorer. The caller frees *out with gp_mem_free. */
 gp_status gp_stage_scorer_wanted(gp_catalog *cat, const char *wanted, char **out, gp_error *err);
 
 /* Options of all parts, with every field set. Pointers to options inside these structs are not read. */
@@ -48,7 +48,8 @@ typedef struct gp_analyze_parts {
 gp_status gp_stage_analyze(gp_catalog *cat, const gp_encoder *encoder, const char *scorer,
                            const gp_analyze_parts *parts, gp_analyze_report *report, gp_error *err);
 
-/* Finds which words go with which scores. All fields of the options must be set. NOT_FOUND if nothing is scored. */
+/* Visits the words of the scored prompts, each with the scores of the prompts that contain it. All fields of the
+ * options must be set. NOT_FOUND if nothing is scored. */
 gp_status gp_stage_words(gp_catalog *cat, const gp_words_options *options,
                          bool (*visit)(void *user, const gp_word *word), void *user, gp_error *err);
 

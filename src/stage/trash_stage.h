@@ -20,9 +20,10 @@ typedef struct gp_trash_watch {
     void *user;
 } gp_trash_watch;
 
-/* Moves all files of these images to the trash, only files whose content is the recorded one. Other files, such as a
- * text file with the prompt beside the image, stay. Errors: USAGE (an image is not rejected), NOT_FOUND (no such
- * image): then nothing was moved. CATALOG, MEMORY, STOPPED: what was moved is recorded as missing. */
+/* Moves all files of these images to the trash, except files whose content no longer has the recorded hash. Other
+ * files, such as a text file with the prompt beside the image, stay. Errors: USAGE (an image is not rejected),
+ * NOT_FOUND (no such image): then nothing was moved. CATALOG, MEMORY, STOPPED: the files moved so far are recorded as
+ * missing. */
 gp_status gp_stage_trash(gp_catalog *cat, const gp_hash *images, size_t count, const gp_trash_watch *watch,
                          gp_trash_counts *counts, gp_error *err);
 

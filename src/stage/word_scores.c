@@ -97,8 +97,8 @@ static size_t find_word(const gp_word_effects *e, const char *text, size_t size)
     return SIZE_MAX;
 }
 
-/* Removes each word that occurs only in prompts that contain one phrase with this word. The scores of such a word would
- * repeat the scores of the phrase. */
+/* Removes each word that occurs in exactly the same prompts as a phrase that contains this word. The scores of such a
+ * word would only repeat the scores of the phrase. */
 static gp_status drop_parts(gp_word_effects *e, gp_error *err)
 {
     bool *part = gp_mem_zero(e->count, sizeof *part);

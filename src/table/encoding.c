@@ -9,7 +9,7 @@
 
 enum { CHUNK = 1 << 20, REPLACEMENT = 0xFFFD };
 
-/* Counts of a text when read as UTF-8, and of its zero bytes. */
+/* Counts for a text: of characters and invalid bytes when the text is read as UTF-8, and of zero bytes. */
 typedef struct census {
     size_t whole, broken; /* whole: valid multi-byte UTF-8 characters; broken: bytes outside any valid character */
     size_t zeros[2];      /* zero bytes at even and at odd offsets */

@@ -20,10 +20,10 @@ typedef enum gp_encoding {
     GP_ENCODING_1252
 } gp_encoding;
 
-/* Converts `text` to UTF-8 without a byte order mark, followed by a zero byte. Zero bytes inside the text stay, and
- * after a byte order mark also those at its beginning and end. Memory: the bytes and, unless they were UTF-8, the
- * result, which is at most three times as long. `encoding` and `watch` may be NULL; `label` is used in messages.
- * Errors: MEMORY, STOPPED. */
+/* Converts `text` to UTF-8 without a byte order mark, followed by a zero byte. Zero bytes of the text stay. In a text
+ * without a byte order mark, zero bytes may be taken for parts of UTF-16 characters. Memory: the bytes and, unless they
+ * were UTF-8, the result, which is at most three times as long. `encoding` and `watch` may be NULL; `label` is used in
+ * messages. Errors: MEMORY, STOPPED. */
 gp_status gp_text_decode(const char *label, gp_bytes *text, gp_encoding *encoding, gp_watch *watch, gp_error *err);
 
 #endif

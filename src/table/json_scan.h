@@ -17,8 +17,8 @@ typedef struct gp_scan {
 gp_status gp_scan_wrong(const gp_scan *c, const char *what);
 /* Returns the next byte that is not white space, without consuming it. */
 char gp_scan_peek(gp_scan *c);
-/* Consumes the opening bracket of an array or object. *more: it is not empty; if it is empty, its closing bracket is
- * consumed too. */
+/* Consumes the opening bracket of an array or object. *more: the array or object has a member. If it has none, the
+ * closing bracket is consumed too. */
 gp_status gp_scan_open(gp_scan *c, char bracket, const char *what, bool *more);
 /* Called after a member or element: consumes a comma (*more true) or the closing bracket (*more false). */
 gp_status gp_scan_next(gp_scan *c, char close, bool *more);
@@ -44,7 +44,8 @@ typedef enum gp_form {
 
 typedef struct gp_shape {
     gp_form form;
-    /* about the members' names in the outermost object: the first names an image file; all are 0, 1 ... */
+    /* outer_images: the first member of the outermost object has the name of an image file; outer_numbers: the members
+     * of the outermost object have the names 0, 1 ... */
     bool outer_images, outer_numbers;
     bool alone;                   /* the text is a single record */
     char *columns, *index, *data; /* parts of SPLIT; `data`: also rows of WRAPPED; NULL if absent */

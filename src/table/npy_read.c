@@ -131,7 +131,8 @@ static float number(const uint8_t *p, char kind, size_t item)
     return (float)wide;
 }
 
-/* An array in memory, or in a file.  A file is read in parts, so that a large array uses its memory only once. */
+/* An array in memory, or in a file.  A file is read in parts, so that memory never holds both the whole file and the
+ * array. */
 typedef struct source {
     const char *name;
     const uint8_t *bytes; /* NULL: read from `file` */

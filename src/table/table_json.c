@@ -74,7 +74,8 @@ static gp_status put_record(gp_scan *c, const record *r)
     return GP_OK;
 }
 
-/* Finds the column of that name, first at its place in the last record. Adds the column if it is new. */
+/* Finds the column of that name. Compares the column `hint` first, because most records have the same columns in the
+ * same order. Adds the column if it is new. */
 static gp_status column_of(gp_scan *c, const char *name, size_t hint, size_t *column)
 {
     gp_table *t = c->table;
@@ -119,7 +120,7 @@ static gp_status read_record(reader *r)
 
 /* ------------------------------------------------------------------ rows */
 
-/* Leaves out an element of a list of records that is not an object. */
+/* In a list of records, leaves out an element that is not an object. */
 static gp_status leave_out(reader *r)
 {
     const char *text;
@@ -160,8 +161,8 @@ static void next_line(gp_scan *c)
     }
 }
 
-/* Returns true if the first record is complete and on one line.  Then every record is expected to be on one line, and
- * an error affects only its own line. */
+/* Returns true if the first record is on one line, or if it is damaged.  Then every record is expected to be on one
+ * line, and an error affects only its own line. */
 static bool has_one_line(gp_scan look)
 {
     gp_scan_peek(&look);
@@ -170,7 +171,7 @@ static bool has_one_line(gp_scan look)
     return gp_scan_skip(&look) != GP_OK || !memchr(begin, '\n', (size_t)(look.at - begin));
 }
 
-/* Reads a record; if each record is on one line, reads no further than the end of the line. */
+/* Reads a record. If each record is expected to be on one line, reads at most to the end of the line. */
 static gp_status read_line(reader *r)
 {
     gp_scan *c = &r->scan;
@@ -231,7 +232,7 @@ static gp_status read_by_name(reader *r, const gp_shape *s)
     return GP_OK;
 }
 
-/* Reads texts by the name of the image file. */
+/* Reads an object in which each member has the name of an image file and, as its value, the prompt. */
 static gp_status read_texts(reader *r)
 {
     gp_scan *c = &r->scan;

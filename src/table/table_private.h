@@ -63,8 +63,8 @@ gp_status gp_table_add_column(gp_table *table, const char *name, size_t *column,
 gp_status gp_table_add_unlike(gp_table *table, const char *name, size_t size, gp_error *err);
 /* Begins a new strip for the next cells. */
 gp_status gp_table_begin(gp_table *table, gp_error *err);
-/* Appends a cell.  The cell may be part of the table's own text, behind the cells already written, unless a cell was
- * skipped. */
+/* Appends a cell.  `cell` may point into the table's own text, but only behind the cells that are already written, and
+ * only if no cell was skipped. */
 gp_status gp_table_put(gp_table *table, const char *cell, size_t size, gp_error *err);
 /* Appends an absent cell. */
 void gp_table_skip(gp_table *table);

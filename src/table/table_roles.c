@@ -84,7 +84,7 @@ static bool lacks_names(const gp_table *table)
     return false;
 }
 
-/* Fails for a table that has neither an image nor a prompt column by a usual name. */
+/* Fails for a table in which no column has a usual name of an image or prompt column. */
 static gp_status nothing_named(const gp_table *table, gp_error *err)
 {
     gp_str s = GP_STR_INIT;

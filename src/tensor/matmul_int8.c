@@ -83,8 +83,8 @@ static void int8_row(packed_int8 *p, size_t o, const float *w)
     }
     p->sums[o] = sum;
     p->scales[o] = inverse > 0 ? most / (float)STEPS + bad
-                               /* `bad` is NaN if a weight is not finite: then the scale is NaN, and so are all results
-                                * of this column */
+                               /* `bad` is NaN if a weight is not finite: then the scale and all results of this column
+                                * are NaN */
                                : bad;
 }
 

@@ -28,7 +28,7 @@
 enum { PIECES = 3, BLOCK = 192, ALL = (1 << PIECES) - 1, LAST = PIECES - 1 };
 static const dnnl_dim_t piece_rows[PIECES] = {BLOCK, 48, GP_MATMUL_STEP};
 
-/* A memory descriptor is a struct in 2.x and a pointer in 3.x.  Functions take it as desc_ref. */
+/* A memory descriptor is a struct in oneDNN 2 and a pointer in oneDNN 3.  Functions take it as desc_ref. */
 #if DNNL_VERSION_MAJOR >= 3
 typedef const_dnnl_memory_desc_t desc_ref;
 static desc_ref ref(const dnnl_memory_desc_t *desc)
@@ -114,8 +114,8 @@ static gp_status failed(gp_error *err, const onednn *p, const char *what, dnnl_s
         if (status != dnnl_success) goto out;                                                                          \
     } while (0)
 
-/* oneDNN takes the number of threads from the calling thread's OpenMP setting.  Sets it to 1, and returns the old one.
- */
+/* oneDNN takes the number of threads from the calling thread's OpenMP setting.  This function sets the number to 1 and
+ * returns the former number. */
 static int threads_one(void)
 {
 #ifdef _OPENMP
@@ -241,8 +241,8 @@ static desc_ref weights_of(dnnl_primitive_desc_t pd)
     return dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
 }
 
-/* Creates piece i. It uses the packed weights of the first form if oneDNN supports their layout for this piece.
- * Otherwise it gets a form of its own. */
+/* Creates piece i. The piece uses the packed weights of the first form if oneDNN supports their layout for this piece.
+ * Otherwise the function packs the weights again, in another form. */
 static gp_status piece_make(onednn *p, size_t i, const float *weight, gp_error *err)
 {
     piece *q = &p->pieces[i];

@@ -182,8 +182,8 @@ static gp_status reserve_merges(builder *b, size_t count)
     return GP_OK;
 }
 
-/* Adds the next merge; `where` is the line or element number. If a pair is repeated, the later rank counts, as in the
- * reference. */
+/* Adds the next merge; `where` is the line or element number. If a pair is repeated, its later rank counts, as in the
+ * reference tokenizer. */
 static gp_status add_merge(builder *b, const char *left, size_t left_size, const char *right, size_t right_size,
                            size_t where)
 {

@@ -21,14 +21,14 @@ from dataclasses import dataclass, field
 from . import pictures, websocket
 from .fields import Wrong
 
-# With the faults in REFUSALS the whole response is wrong; with those in SPOILED only the image is wrong.  `failed`: a
-# job that is accepted and fails later.  `timeout` never responds; `trickle` and `slowhead` send the body, or the
-# header, slowly in single bytes.  `quota` is a 429 for an account without credit: waiting does not help.
+# With a fault in REFUSALS the whole response is wrong; with a fault in SPOILED only the image is wrong.  `failed`: the
+# generator accepts a job, and the job fails later.  `timeout`: never responds.  `trickle`, `slowhead`: sends the body,
+# or the header, slowly in single bytes.  `quota`: a 429 for an account without credit; waiting does not help.
 REFUSALS = ("500", "503", "429", "quota", "timeout", "drop", "garbage", "trickle", "slowhead")
 SPOILED = ("notimage", "truncated", "failed")
-# Faults of ComfyUI's WebSocket: the connection is refused; it is never answered; it is closed when a job begins; it
-# sends bytes that are not frames; it sends misleading frames (long, binary, broken JSON, the end of a job that still
-# runs); it sends nothing.
+# Faults of ComfyUI's WebSocket.  `refused`: the server refuses the connection.  `hangs`: it never answers.  `closes`:
+# it closes the connection when a job begins.  `garbage`: it sends bytes that are not frames.  `noise`: it sends
+# misleading frames (long, binary, broken JSON, the end of a job that still runs).  `silent`: it sends nothing.
 SOCKETS = ("refused", "hangs", "closes", "garbage", "noise", "silent")
 DRIP = 0.25  # seconds between the bytes of a slow response
 PAGE = (b"<!doctype html><html><head><title>Stable Diffusion</title></head><body><script>window.gradio_config = {};</script>"

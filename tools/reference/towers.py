@@ -77,7 +77,8 @@ def config_json(m: dict) -> dict:
         t = {k: x for k, x in t.items() if x != TEXT_DEFAULTS[k]}
         v = {k: x for k, x in v.items() if x != VISION_DEFAULTS[k]}
         out = {"model_type": "clip"}
-    # the values in text_config and vision_config are wrong on purpose: those in the two dicts must override them
+    # text_config and vision_config get wrong values on purpose, because text_config_dict and vision_config_dict must
+    # override them
     if how.get("config_dict"):
         out |= {"text_config_dict": {k: x for k, x in t.items() if x != TEXT_DEFAULTS[k]},
                 "vision_config_dict": {k: x for k, x in v.items() if x != VISION_DEFAULTS[k]}}

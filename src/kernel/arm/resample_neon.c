@@ -13,8 +13,9 @@ static inline uint8x8_t to_bytes(int32x4_t a, int32x4_t b)
     return vqmovun_s16(vcombine_s16(vmovn_s32(vshrq_n_s32(a, WEIGHT_BITS)), vmovn_s32(vshrq_n_s32(b, WEIGHT_BITS))));
 }
 
-/* Sums the channels of a pixel in parallel.  Each tap loads 4 bytes: a pixel and one byte more.  At the end of the
- * last row, this byte would be beyond the image, so the reference kernel computes the last pixel there. */
+/* Sums the channels of a pixel in parallel.  Each tap loads 4 bytes: a pixel and one byte more.  At the end of the last
+ * row, this byte would be beyond the image, so the reference kernel computes each output pixel that reads the last
+ * input pixel of that row. */
 void gp_resample_h_neon(const uint8_t *in, size_t in_stride, size_t in_w, uint8_t *out, size_t out_stride, size_t rows,
                         size_t out_w, const int32_t *first, const int32_t *count, const int32_t *weight, size_t taps)
 {

@@ -31,7 +31,7 @@ static inline uint8x8_t paeth(uint8x8_t a, uint8x8_t b, uint8x8_t c)
     return vbsl_u8(take_a, a, vbsl_u8(vcle_u8(pb, pc), b, c));
 }
 
-/* Undoes filter 1, 3 or 4.  Returns the number of bytes done. */
+/* Undoes filter 1, 3 or 4.  Returns the number of bytes that it has unfiltered. */
 static inline size_t undo(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp, int type)
 {
     uint8x8_t a = vdup_n_u8(0), c = a;

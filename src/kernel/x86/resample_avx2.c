@@ -14,7 +14,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* MAX_TAPS: so many taps that the sum of the low parts of the weights fits in 32 bits: 255 * 2^15 * 128 < 2^31 */
+/* MAX_TAPS: the largest number of taps for which the sum of the low parts of the weights fits in 32 bits:
+ * 255 * 2^15 * 128 < 2^31 */
 enum { WEIGHT_BITS = 22, LOW_BITS = 15, MAX_TAPS = 128, BLOCK = 16 };
 
 /* ------------------------------------------------------------------ horizontal */
@@ -51,7 +52,8 @@ static inline void put(uint8_t *out, __m128i bytes, size_t n)
     memcpy(out, &v, n);
 }
 
-/* Computes one output pixel of two rows.  n: bytes to write; with 4, the next pixel overwrites the last byte. */
+/* Computes one output pixel of two rows.  n: bytes to write for each pixel, 3 or 4; the fourth byte is overwritten by
+ * the next pixel, so n must be 3 for the last pixel of a row. */
 static inline void two_rows(const uint8_t *in0, const uint8_t *in1, uint8_t *out0, uint8_t *out1, const parts *p,
                             size_t groups, size_t n)
 {
@@ -94,7 +96,8 @@ void gp_resample_h_avx2(const uint8_t *in, size_t in_stride, size_t in_w, uint8_
         for (size_t x = 0; x < out_w; x++) {
             const size_t k = (size_t)count[x], groups = (k + 3) / 4, start = 3 * (size_t)first[x];
             const bool over =
-                /* this pixel's load ends beyond the row; only in the last row this would be beyond the image */
+                /* true if the load of this pixel reads bytes after the end of the row; in the last row these bytes
+                 * would be beyond the image */
                 start + 12 * groups + 4 > 3 * in_w;
             const size_t fast = k > MAX_TAPS || 3 * in_w < 16 ? 0 : n - (over && y + n == rows);
             uint8_t *to = out + y * out_stride + 3 * x;

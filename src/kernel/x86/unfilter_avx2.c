@@ -30,8 +30,8 @@ static inline void store(uint8_t *p, __m128i v)
     _mm_storeu_si128((__m128i *)(void *)p, v);
 }
 
-/* Stores the first n of 16 bytes, n = 12 or 16.  It must not write more: the next bytes may be input that is not read
- * yet. */
+/* Stores the first n of 16 bytes, n = 12 or 16.  The function must not write more bytes, because the next bytes may be
+ * input that has not been read yet. */
 static inline void store_pixels(uint8_t *p, __m128i v, size_t n)
 {
     if (n == 16) {
@@ -54,7 +54,7 @@ static inline __m128i gather(__m128i v, size_t bpp)
     return bpp == 4 ? v : _mm_shuffle_epi8(v, _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
 }
 
-/* Undoes filter 1 (Sub).  Returns the number of bytes done. */
+/* Undoes filter 1 (Sub).  Returns the number of bytes that it has unfiltered. */
 static inline size_t sub(const uint8_t *row, uint8_t *out, size_t bytes, size_t bpp)
 {
     const __m128i last = _mm_setr_epi8(12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15);
@@ -90,7 +90,8 @@ static inline __m128i load_pixel(const uint8_t *p)
     return _mm_cvtsi32_si128(v);
 }
 
-/* Returns the complement of an output pixel; left: complement of the left output pixel. */
+/* Undoes filter 3 (Average) for one pixel. Returns the complement of the output pixel. left: the complement of the
+ * output pixel to the left. */
 static inline __m128i halfway(__m128i left, const uint8_t *row, const uint8_t *prior)
 {
     const __m128i above = _mm_xor_si128(load_pixel(prior), _mm_set1_epi8(-1));
@@ -117,8 +118,8 @@ static inline size_t average(const uint8_t *row, uint8_t *out, const uint8_t *pr
  * of 16 bits. */
 enum { CHUNK = 16, LANES = 4 * CHUNK };
 typedef struct known {
-    /* The interval of a in which b or c is nearest.  It is offset by 2^15, because AVX2 only compares signed
-     * numbers. */
+    /* The range of values of a for which b or c, and not a, is the nearest.  Both numbers are offset by 2^15, because
+     * AVX2 compares only signed numbers. */
     int16_t start[LANES], length[LANES];
     int16_t middle[LANES]; /* largest a in the left half of this interval */
     /* the output pixel if a is in the left or in the right half of the interval: x + b or x + c */
@@ -131,8 +132,8 @@ static inline void put(int16_t *to, __m256i v)
     _mm256_store_si256((__m256i *)(void *)to, v);
 }
 
-/* Computes `known` for four pixels.  row: filtered pixels; above: the pixels above them; before: the four pixels to the
- * left of `above`. */
+/* Fills `known` for four pixels.  row: filtered pixels; above: the pixels in the row above; before: the four pixels to
+ * the left of `above`. */
 static inline void know(known *k, size_t pixel, __m128i row, __m128i above, __m128i before)
 {
     const __m256i one = _mm256_set1_epi16(1), half = _mm256_set1_epi16(INT16_MIN);

@@ -57,7 +57,7 @@ void gp_unfilter_avx2(const uint8_t *row, uint8_t *out, const uint8_t *prior, si
 void gp_gemm_avx2(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
                   size_t rows);
 float gp_dot_float_avx2(const float *a, const float *b, size_t n);
-/* gemm_int8_avx2.c and gemm_int8_vnni.c */
+/* functions of gemm_int8_avx2.c and gemm_int8_vnni.c */
 void gp_gemm_int8_avx2(const uint8_t *x, size_t x_stride, const int8_t *panels, size_t panel_stride, size_t count,
                        size_t in, int32_t *y, size_t y_stride, size_t rows);
 void gp_gemm_int8_vnni(const uint8_t *x, size_t x_stride, const int8_t *panels, size_t panel_stride, size_t count,
