@@ -14,7 +14,7 @@
 #include <ftw.h>
 #include <sys/stat.h>
 
-/* Returns what goldpan reads from the file: the chunks, then the prompt in them. */
+/* Reads the chunks of the file, and returns the metadata that goldpan finds in the chunks. */
 static inline gp_meta meta_of_file(const char *path)
 {
     gp_error err = {0};
@@ -29,8 +29,8 @@ static inline gp_meta meta_of_file(const char *path)
     return meta;
 }
 
-/* Returns the value of a setting as JSON text without the quotes of a string, in one of eight static buffers; "" if
- * absent. */
+/* Returns the value of a setting in one of eight static buffers: a string without its quotes, any other value as JSON.
+ * Returns "" if the setting is absent. */
 static inline const char *setting(const gp_meta *meta, const char *key)
 {
     static char buffers[8][8192];

@@ -13,8 +13,8 @@ import tempfile
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHARE = os.path.join(SOURCE, "share")
-# typed text, text that the shell must offer, text that it must not offer; a blank at the end of the typed text begins
-# a new word
+# Each case: the typed text, the words that the shell must offer, the words that it must not offer.  A blank at the end
+# of the typed text begins a new word.
 CASES = (
     ("goldpan sco", {"score"}, {"pick"}),
     ("goldpan help sl", {"slices"}, {"score"}),
@@ -37,7 +37,8 @@ BASH = '''source "$1"; line=$2
 COMP_WORDS=($line); [[ $line == *" " ]] && COMP_WORDS+=("")
 COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 _goldpan; printf '%s\\n' "${COMPREPLY[@]}"'''
-# Runs zsh in a pseudo terminal.  The widget on ^X prints the candidates, which a wrapper of compadd collects.
+# Runs zsh in a pseudo terminal.  Ctrl-T starts the completion.  A wrapper of compadd appends the offered words to the
+# file $OUT.
 ZSH = r'''zmodload zsh/zpty
 zpty z zsh -f -i
 zpty -w z "PS1=; stty -echo; fpath=($1 \$fpath); autoload -U compinit; compinit -u -D; setopt rcquotes"

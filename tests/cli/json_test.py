@@ -161,7 +161,7 @@ class JsonTest(unittest.TestCase):
             env = dict(self.env, GOLDPAN_PRETEND_TTY="1", TERM="xterm")
             p = subprocess.Popen([GOLDPAN, "bench", *MODEL, "--seconds", "600", *more], cwd=self.folder, env=env,
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            # after the first progress line, goldpan has set its signal handlers
+            # when the first progress line appears, goldpan has already set its signal handlers
             while p.stderr.read(1) not in (b"\r", b""):
                 pass
             p.send_signal(signal.SIGINT)

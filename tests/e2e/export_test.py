@@ -212,7 +212,7 @@ class Overwriting(Case):
             os.makedirs(at("frames"), exist_ok=True)
             write(at("f.webp"), b"mine"), write(at("frames", "slice_03.png"), b"mine")
             self.assertIn("--force", goldpan("tour", at("p"), *words, code=2).stderr)
-        # goldpan may replace its own contact sheet at the default path
+        # goldpan replaces its own contact sheet at the default path, but not a link or another file at this path
         goldpan("run", at("p"), "-q", "--no-analysis", "--per-prompt", "0")
         for put in (lambda: os.symlink(at("t.txt"), sheet), lambda: write(sheet, b"mine")):
             sheet = at("p", ".goldpan", "sheet.jpg")

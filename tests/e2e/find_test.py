@@ -101,7 +101,7 @@ class Find(unittest.TestCase):
         other = self.copy("threads.db")
         goldpan("slices", "--catalog", other, "--threads", "3", "--new-map")
         one, three = self.copy("one.db", self.scored), self.copy("three.db", self.scored)
-        # with --model, so that words from the model are added to the reasons
+        # these calls use --model, so that the reasons of slices also contain words from the model
         for path, threads in ((one, "1"), (three, "3")):
             goldpan("slices", "--catalog", path, "--threads", threads, "--new-map", "--model", MODEL, code=(0, 4))
         for a, b in ((self.path, other), (one, three)):

@@ -188,7 +188,8 @@ class ComfyTest(unittest.TestCase):
                 self.assertIn("does not show where the seed goes: name the input with --set NODE.INPUT=@seed, or give --no-seed", said["error"]["message"])
             self.assertFalse((self.home / "cloud").exists())
             said = self.run_it(server, "cloud", "--set", "6.prompt=@prompt", "--no-seed", graph=graph, n=3)
-            # the prompt in the images cannot be compared, because it cannot be read from their graph
+            # goldpan cannot compare the prompt in these images with the requested prompt, because it cannot find the
+            # prompt in their graph
             self.assertEqual((said["got"], self.codes(said)), (3, ["generator-bare"]))
             self.assertEqual(self.rows("cloud", "SELECT count(*), count(seed), sum(instr(settings, 'seed')) FROM v_generations"), [(3, 0, 0)])
             self.assertEqual(self.rows("cloud", "SELECT count(*), sum(instr(settings, 'seed')) FROM v_images"), [(3, 0)])
@@ -368,7 +369,8 @@ class ComfyTest(unittest.TestCase):
             self.assertIn("  interrupted        1\n", subprocess.run(status, check=True, capture_output=True, text=True).stdout)
             told = json.loads(subprocess.run([*status, "--json"], check=True, capture_output=True, text=True).stdout)
             self.assertEqual(told["generations"], {"planned": 0, "got": 2, "failed": 0, "refused": 0, "interrupted": 1})
-            # the journal of marks also contains the state of the image
+            # the journal of marks also stores that the image was interrupted: a catalog that is rebuilt from the
+            # journal shows it
             shutil.rmtree(self.home / "other", ignore_errors=True)
             (self.home / "other").mkdir()
             shutil.copy(self.home / "stopped/.goldpan/catalog.marks.jsonl", self.home / "other/c.marks.jsonl")

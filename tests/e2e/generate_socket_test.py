@@ -94,7 +94,7 @@ class SocketTest(unittest.TestCase):
                 self.assertEqual(self.draw(server)["notes"], [])
                 self.assertEqual(server.drawn(), len(PROMPTS))
                 self.assertGreaterEqual(self.count(server, "/ws"), 1)
-                # there are two workers, and neither tries again at once
+                # goldpan has two workers, and a worker does not reconnect at once after a failure
                 self.assertLessEqual(self.count(server, "/ws"), 4)
                 self.assertLess(self.count(server, "/history/"), 120)
             shutil.rmtree(self.home / "out")
@@ -103,7 +103,7 @@ class SocketTest(unittest.TestCase):
         with Server(self.home, "--socket", "hangs") as server:
             begin = time.monotonic()
             self.draw(server)
-            # goldpan waits 2 seconds for the WebSocket, only once and not before each image
+            # goldpan waits 2 seconds for the WebSocket only once, not before each image
             self.assertLess(time.monotonic() - begin, 20)
 
     def test_failed_jobs_are_told_of(self):

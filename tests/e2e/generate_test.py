@@ -572,7 +572,7 @@ class GenerateTest(unittest.TestCase):
         self.assertEqual(refused.returncode, 2, refused.stderr)
         self.assertIn("is no http address: give --backend", refused.stderr)
         self.assertFalse(marker.exists())
-        # Nor does an address that is stored in a catalog get the user's login.
+        # goldpan does not send the user's login to an address that is stored in a catalog.
         with Server(self.home, "--auth", "me:pw") as server:
             with sqlite3.connect(out / ".goldpan" / "catalog.db") as catalog:
                 catalog.execute("UPDATE generations SET settings = json_set(settings, '$.backend', ?)", (server.url,))

@@ -25,7 +25,7 @@ class Faults:
     def __init__(self):
         self.cut = {}  # file -> list of byte counts: each GET sends this many bytes, then the connection breaks
         self.status = {}  # file -> list of (code, headers): responses to successive requests
-        # file -> bytes that the server sends instead of the right bytes; the headers state the same length
+        # file -> bytes that the server sends instead of the right bytes; Content-Length is the length of the sent bytes
         self.wrong = {}
         self.etag = {}  # file -> etag header that the server sends instead of the right one
         # file -> x-linked-size and content-length that the server sends for HEAD instead of the right values

@@ -136,7 +136,7 @@ class HubTest(unittest.TestCase):
         self.hub.forget()
         folder = self.fetch("force")["folder"]
         self.assertEqual(self.read(folder, "model.safetensors"), WEIGHTS)
-        # requests for the damaged file: the redirect and the download
+        # two requests for the damaged file: one for the redirect, one for the download
         self.assertEqual(len(self.hub.requests("GET")), 2)
         self.hub.forget()
         self.fetch("force")
@@ -218,7 +218,8 @@ class HubTest(unittest.TestCase):
         result = self.fetch()
         self.assertEqual(self.read(result["folder"], "model.safetensors"), WEIGHTS)
         self.assertEqual([r["headers"].get("range") for r in self.hub.requests("GET", "/signed/")], ["bytes=%d-" % have])
-        # requests for the large file: the redirect and the download; the small files were already in the cache
+        # two requests for the large file: one for the redirect, one for the download.  The small files were already in
+        # the cache.
         self.assertEqual(len(self.hub.requests("GET")), 2)
         self.assertFalse(os.path.exists(part))
 

@@ -41,7 +41,7 @@ class Judgement(unittest.TestCase):
 
     def test_a_liked_kind_gets_its_share(self):
         shares, right = self.sample.bias()
-        # this limit is for 40 picks; for 80 picks, bench/judgement measures at most 1.5
+        # this limit is for the 40 picks of this test; with 80 picks, bench/judgement measures at most 1.5
         self.assertLessEqual(max(shares["corrected"]), 1.75)
         self.assertLessEqual(sum(shares["corrected"]) / 8, 1.3)
         self.assertGreater(sum(shares["raw"]) / 8, 2)

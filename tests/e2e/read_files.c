@@ -73,7 +73,7 @@ static gp_status read_table(const char *path, gp_error *err)
     return GP_OK;
 }
 
-/* Prints the ids of each line of a file, by the tokenizer in a folder. */
+/* Prints the token ids of each line of the file `path`.  `folder` has the vocabulary of the tokenizer. */
 static int write_ids(const char *folder, const char *path)
 {
     gp_error err = {0};

@@ -22,7 +22,7 @@ try:
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 except ImportError:
-    # The first python3 in PATH may differ from the Python that Debian's packages are built for.
+    # Debian's package of Pillow is built for SYSTEM, and the first python3 in PATH may be another Python.
     if os.path.realpath(sys.executable) != os.path.realpath(SYSTEM):
         os.execv(SYSTEM, [SYSTEM, os.path.abspath(__file__), *sys.argv[1:]])
     raise

@@ -86,7 +86,7 @@ class Run(unittest.TestCase):
         self.assertTrue(0 < len(got["picks"]) < n)
         self.assertLessEqual(len(got["picks"]), 5 * got["find"]["categories"])
         self.assertTrue(os.path.exists(got["sheet"]))
-        # the picks equal those of --strategy category
+        # `run` without options has picked the same images as `run --strategy category`
         named = self.run_it("--strategy", "category")
         self.assertEqual([p["path"] for p in named["picks"]], [p["path"] for p in got["picks"]])
         self.assertEqual(len(self.run_it("--top-per-category", "1")["picks"]), got["find"]["categories"])

@@ -21,7 +21,8 @@ from command import SAMPLE, SOURCE, environment  # noqa: E402 (this import remov
 sys.path.insert(0, os.path.join(SOURCE, "tools"))
 from binding import Binding  # noqa: E402
 
-# Longer than any struct, so a call that ignores the stated size and writes a whole struct overwrites only the guard.
+# The guard is longer than any struct.  A call that ignores the stated size and writes a whole struct overwrites only
+# the guard.
 GUARD = b"\xa5" * 2048
 USAGE, NOT_FOUND, UNSUPPORTED = 1, 4, 7
 
@@ -68,8 +69,9 @@ GENERATE = {"prompts": at("prompts.csv"), "backend": at("draw.sh") + b" {out} {p
 TREE = goldpan.new("gp_hierarchy")
 PIXELS = goldpan.new("gp_pixels")
 
-# The arguments of each function's call.  For a struct with a size, the entry has its fields; the struct is passed even
-# if the entry has no fields.  "status": the status that the call returns, if not OK.  Handles are chosen by their type.
+# The arguments of each function's call.  The entry of a struct with a size has the fields to set.  A parameter that is
+# such a struct is passed with its defaults if it has no entry.  "status" is the status that the call returns, if it is
+# not OK.  Handles need no entry, because the test chooses them by their type.
 ARRAY = {"rows": ROWS, "n": N, "d": D}
 CALLS = {
     "gp_add": {"options": {"roots": SHAPES, "root_count": 1}},

@@ -58,7 +58,8 @@ static inline npy towers_golden(const towers_case *c, const char *name)
     return npy_load(path);
 }
 
-/* Runs one tower with and without projection and compares both results.  Returns the embeddings [n,e] (free). */
+/* Runs one tower with and without projection, and compares both results with the golden values.  Returns the embeddings
+ * [n,e], which the caller frees. */
 static inline float *towers_compare(const towers_case *c, gp_encoder_worker *w, bool image, gp_precision precision,
                                     const npy *ids, towers_worst *worst)
 {

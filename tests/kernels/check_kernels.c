@@ -40,8 +40,8 @@ float draw_float(void)
 
 enum { CANARY = 64, BUFFERS = 8, LARGEST = 1 << 21 };
 
-/* A block of `bytes` bytes between canaries, at an address that is a multiple of `align` and of no larger power of two
- * (0: 64-byte aligned). buffers_done frees all blocks and checks the canaries. */
+/* A block of `bytes` bytes between canaries.  Its address is a multiple of `align`, but not of 2 * align (align 0: a
+ * multiple of 64).  buffers_done frees all blocks and checks the canaries. */
 typedef struct buffer {
     uint8_t *block, *data;
     size_t bytes;
@@ -251,12 +251,12 @@ static void check_bf16_to_f32(const gp_kernels *k)
         if (bits_of(out[i]) != (uint32_t)in[i] << 16) complain("differs");
 }
 
-/* Returns the nearer of the two neighbours, by distance in double; a tie goes to the even number. */
+/* Returns the bfloat16 number nearest to the float with these bits.  A tie goes to the even number.  NaN stays NaN. */
 static uint16_t bf16_nearest(uint32_t bits)
 {
     uint32_t low = bits >> 16, rest = bits & 0xffff;
     if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(low | 0x40);
-    /* the carry of the rounding may correctly give infinity */
+    /* rounding up the largest finite floats gives infinity, which is correct */
     if (rest > 0x8000 || (rest == 0x8000 && (low & 1))) low++;
     return (uint16_t)low;
 }
@@ -362,7 +362,7 @@ static void check_layer_norm(const gp_kernels *k)
         for (size_t i = 0; i < d; i++) {
             double wanted =
                 ((double)x[r * d + i] - mean) / sqrt(variance + (double)eps) * (double)gain[i] + (double)bias[i];
-            /* The mean is rounded to float once, which adds 2^-24 of |mean|, divided by the deviation. */
+            /* The mean is rounded to float once.  This adds an error of 2^-24 * |mean|, divided by the deviation. */
             double unit = 1 + fabs(mean) / sqrt(variance + (double)eps);
             near((double)y[r * d + i], wanted, unit, 1e-6); /* measured 2e-7 */
         }
@@ -474,7 +474,7 @@ static void check_attend(const gp_kernels *k)
     a.first_position = a.causal ? below(a.t - a.rows + 1) : 0;
     a.q_stride = a.e + below(20), a.kv_stride = a.e + below(20), a.out_stride = a.e + below(20);
     a.scale = 1.0f / sqrtf((float)a.e);
-    /* factor of the queries; with the largest one, the softmax has nearly all its weight on one key */
+    /* a factor for the queries; with 12, nearly all weight of the softmax is on one key */
     float loud = (float[]){1, 3, 12}[below(3)];
     float *q = take_floats(a.rows * a.q_stride, 4), *kk = take_floats(a.t * a.kv_stride, 4);
     float *out = take(a.rows * a.out_stride * 4, 4), *again = take(a.rows * a.out_stride * 4, 4);

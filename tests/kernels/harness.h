@@ -9,8 +9,8 @@
 uint64_t draw(void);
 size_t below(size_t n);
 float draw_float(void); /* -1..1 */
-/* Returns `bytes` bytes at an address that is a multiple of `align` and of no larger power of two (0: 64-byte
- * aligned). */
+/* Returns `bytes` bytes at an address that is a multiple of `align`, but not of 2 * align (align 0: a multiple of
+ * 64). */
 void *take(size_t bytes, size_t align);
 float *take_floats(size_t n, size_t align);
 void buffers_done(void);

@@ -52,7 +52,7 @@ class OpenFolder(unittest.TestCase):
                 answer = server.post("api/open", body)
                 self.assertEqual(answer.status, status, answer.body)
                 self.assertTrue(answer.json()["error"])
-            # a catalog that names another file opens nothing
+            # if the file of an image is missing, or now has other content, the server opens nothing
             os.remove(path)
             answer = server.post("api/open", {"hash": h})
             self.assertEqual(answer.status, 404)
@@ -115,7 +115,7 @@ class Trash(unittest.TestCase):
             self.assertEqual([os.path.exists(rows[h]) for h in chosen], [False] * 3)
             self.assertTrue(os.path.exists(beside))
             self.assertFalse(set(chosen) & set(server.column("hash")))
-            # the catalog keeps the marks and the scores
+            # the catalog keeps the marks and the scores of the images whose files are now in the trash
             self.assertEqual(sql(place, "SELECT count(*) FROM ratings WHERE flag = -1"), [(3,)])
             self.assertEqual(sql(place, "SELECT count(*) FROM scores"), scores)
             self.assertEqual(sql(place, "SELECT count(*) FROM paths WHERE missing"), [(3,)])

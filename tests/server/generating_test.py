@@ -84,7 +84,7 @@ class Generating(unittest.TestCase):
             self.assertEqual(rows[-1][:4], (first[0], first[1], 64, 7))
             self.assertTrue(rows[-1][4].startswith(os.path.join(place, "regenerated") + "/"))
             self.assertTrue(os.path.exists(rows[-1][4]))
-            # the same request again finds the image
+            # the same request again generates nothing, because the image exists
             self.assertEqual(server.post("api/generate", self.request(h)).status, 200)
             end = ended(events)
             self.assertEqual((end["got"], end["had"]), (0, 1))
@@ -136,7 +136,7 @@ class Generating(unittest.TestCase):
                 self.assertLess(end["got"], 64)
                 got = sql(place, "SELECT count(*) FROM images")[0][0] - 4
                 self.assertEqual((end["got"], end["why"]), (got, ""))
-                # the next job begins with the seeds that are missing; the end of the server ends the job
+                # the next job begins with the seeds that have no image yet; when the server stops, the job stops too
                 self.assertEqual(server.post("api/generate", self.request(h, 64, address=slow.url)).status, 200)
                 self.assertEqual(server.stop(), 0)
             self.assertLess(sql(place, "SELECT count(*) FROM images WHERE id > 4")[0][0], 64)
@@ -180,7 +180,8 @@ class Generating(unittest.TestCase):
         self.assertEqual(sql(place, "SELECT count(*) FROM generations"), [(4,)])
 
     def test_uses_no_address_with_two_readings(self):
-        # a browser finds the host 127.0.0.1 in most of these, and a program that looks for '@' first finds another host
+        # A browser finds the host 127.0.0.1 in most of these addresses.  A program that searches for '@' first finds
+        # another host.
         place = self.copy("readings")
         host = self.url.partition("://")[2]
         for backend in ("http://127.0.0.1#@" + host, "http://127.0.0.1?@" + host, "http://127.0.0.1\\@" + host, "http://me:secret@" + host,

@@ -50,7 +50,7 @@ def begin(command):
     for name in FOLDERS:
         shutil.copytree(os.path.join(SAMPLE, name), os.path.join(pictures, name))
     run("run", pictures, "--model", MODEL, "--no-sheet", "-q")
-    # no slice is significant at the usual alpha: 0.9 stores some slices, with their interval and p
+    # at the usual alpha no slice is significant; with alpha 0.9, goldpan stores some slices with interval and p
     run("slices", pictures, "--alpha", "0.9", "-q")
 
 

@@ -19,8 +19,8 @@ static inline float normal(uint64_t seed, uint64_t i)
     return (float)(sqrt(-2 * log(u + 1e-300)) * cos(6.283185307179586 * v));
 }
 
-/* Returns rows [n, d] in `blobs` clusters of spread 0.3 (0: one cluster); with `repeats` some rows are repeated.  Free
- * with free. */
+/* Returns rows [n, d] in `blobs` clusters of spread 0.3; with blobs 0, all rows are in one cluster of spread 1.  With
+ * `repeats`, some rows are copies of earlier rows.  Free with free. */
 static inline float *random_rows(uint64_t seed, size_t n, size_t d, size_t blobs, bool repeats)
 {
     float *x = malloc((n * d + 1) * sizeof *x);
@@ -46,9 +46,9 @@ static inline double plain_distance(const float *x, const float *y, size_t d, gp
     return xx > 0 && yy > 0 ? 1 - xy / (sqrt(xx) * sqrt(yy)) : 1;
 }
 
-/* Reads CLIP embeddings [*n, 512] of names of things, from four files (1,203, 365, 500 and 80 rows): `count` rows from
- * row `first` on, unchanged or scaled to unit length. Only some machines have these files, because the files may not be
- * distributed. Returns NULL if the files are missing. Free with free. */
+/* Reads CLIP embeddings [*n, 512] of names of things from `count` of four files, beginning with file `first`. The files
+ * have 1,203, 365, 500 and 80 rows. unit: scale each row to length 1. Only some machines have these files, because the
+ * files may not be distributed. Returns NULL if a file is missing. Free with free. */
 static inline float *words_by_clip(int first, int count, bool unit, size_t *n)
 {
     static const char *const files[] = {"lvis_v1_clip_a+cname", "o365_clip_a+cnamefix", "oid_clip_a+cname",

@@ -28,7 +28,8 @@ static gp_blocks blocks_of(size_t n, const int32_t *of)
 static void test_strata(void **state)
 {
     (void)state;
-    /* 3 groups of 8 rows, 5 of 4, 2 of 3, 25 of 1, one of 60; one row of group 0 has no score */
+    /* 3 groups of 8 rows, 5 groups of 4 rows, 2 groups of 3 rows, 25 rows without a group, and one group of 60 rows;
+     * the first row has no score */
     size_t n = 0;
     int32_t g = 0;
     const int sizes[][2] = {{3, 8}, {5, 4}, {2, 3}, {25, 1}, {1, 60}};
@@ -40,8 +41,8 @@ static void test_strata(void **state)
     assert_int_equal(b.rows, n - 1);
     assert_int_equal(b.count, 36);
     assert_int_equal(b.largest, 60);
-    /* the group of 60 rows alone; groups of 8, 7 and 4 rows together, because 4 is half of 8; groups of 3 rows; groups
-     * of 1 row */
+    /* four strata: the group of 60 rows; the groups of 8, 7 and 4 rows, because 4 is half of 8; the groups of 3 rows;
+     * the rows without a group */
     assert_int_equal(b.strata, 4);
     const uint32_t first[] = {0, 1, 9, 11, 36};
     for (size_t s = 0; s <= 4; s++) assert_int_equal(b.first[s], first[s]);
@@ -54,7 +55,7 @@ static void test_strata(void **state)
     gp_an_blocks_clear(&b);
 }
 
-/* Whole groups of one size are exchanged: each group gets the scores of one other group, in another order. */
+/* Groups of equal size are exchanged as a whole: each group gets all scores of one group, in another order. */
 static void test_groups_stay_together(void **state)
 {
     (void)state;
@@ -83,8 +84,8 @@ static void test_groups_stay_together(void **state)
     gp_an_blocks_clear(&b);
 }
 
-/* In a stratum with groups of 6 and of 3 rows: a group of 6 gives 3 of its scores, and gets each score of the other
- * group at least once. */
+/* A stratum has one group of 6 rows and groups of 3 rows. A group of 3 that gets scores of the group of 6 gets 3
+ * different ones. The group of 6 gets each score of a group of 3 at least once. */
 static void test_groups_of_unequal_size(void **state)
 {
     (void)state;
@@ -150,14 +151,15 @@ static size_t slices_of(size_t n, const int32_t *of, int threads, double *p)
     return count;
 }
 
-/* Makes scores: the groups explain `share` of their variance, and the rows of one cluster are raised by `shift`. */
+/* Makes scores with groups of 4 rows.  The groups explain `share` of the variance.  `shift` is added to the scores of
+ * one cluster. */
 static void make_scores(size_t n, double share, double shift, uint64_t seed)
 {
     for (size_t i = 0; i < n; i++) {
         group[i] = (int32_t)(i / 4);
         score[i] =
             25 + sqrt(share) * (double)normal(seed, (uint64_t)group[i]) + sqrt(1 - share) * (double)normal(seed + 1, i);
-        /* the raised rows are a cluster of the middle level */
+        /* `shift` is added to the rows of one cluster of the middle level */
         if (i >= n / 5 && i < n / 5 + n / 25) score[i] += shift;
     }
 }
@@ -175,7 +177,7 @@ static void test_the_level_holds_whatever_the_groups(void **state)
         }
         assert_in_range(by_group, 0, 3); /* at alpha 0.01, more than 3 of 60 tables have a slice with a probability of
                                           * 0.3 % */
-        /* if the test ignores the groups, it reports too many slices */
+        /* a test that ignores the groups reports too many slices */
         if (share == 80) assert_in_range(by_row, 15, TABLES);
     }
 }

@@ -175,7 +175,7 @@ static unsigned number_of(const gp_json *object, const char *key)
     return (unsigned)value;
 }
 
-/* Sets of up to 2,148 rows, including CLIP embeddings of words, with every setting. */
+/* Compares results on sets of up to 2,148 rows, including CLIP embeddings of words, with every setting. */
 static void test_equals_the_reference_on_larger_sets(void **state)
 {
     (void)state;
@@ -211,8 +211,8 @@ static void test_equals_the_reference_on_larger_sets(void **state)
 static void test_metrics_agree_on_the_sphere(void **state)
 {
     (void)state;
-    /* For unit rows 1 - cos = |x - y|^2 / 2 has the same order, so the tree of both distances is the same with
-     * min_samples 1. */
+    /* For rows of length 1, 1 - cos = |x - y|^2 / 2. Both distances therefore sort the pairs of rows in the same order,
+     * and give the same tree. */
     float *rows = random_rows(4, 300, 8, 6, false);
     run r = {.set = "sphere", .size = 5, .samples = 5};
     for (size_t i = 0; i < 300; i++) {

@@ -128,8 +128,8 @@ typedef struct quality {
     double trustworthiness, kept;
 } quality;
 
-/* Venna and Kaski 2001: trustworthiness, which is 1 minus a penalty for rows that are near only on the map; and the
- * share of the k nearest neighbours that stay neighbours. */
+/* Measures the quality of a map (Venna and Kaski 2001). trustworthiness: 1 minus a penalty for rows that are near each
+ * other only on the map. kept: the share of the k nearest neighbours that are also neighbours on the map. */
 static quality measure(const float *rows, const float *map, size_t n, size_t d, size_t dims, size_t k)
 {
     uint32_t *near = malloc(n * k * sizeof *near), *ids = malloc(n * k * sizeof *ids);
@@ -346,7 +346,7 @@ static void test_projection_of_other_sets(void **state)
     }
 }
 
-/* Twelve points on a line, with the layout of the original; the second axis has no spread. */
+/* Twelve points on a line: their second coordinate is 0. The expected layout comes from the h-NNE package. */
 static void test_projection_by_hand(void **state)
 {
     (void)state;
@@ -370,7 +370,7 @@ static void test_projection_by_hand(void **state)
     gp_hierarchy_clear(&h);
 }
 
-/* A cluster of equal rows stays one point.  (The package separates equal rows by rounding errors.) */
+/* A cluster of equal rows stays one point.  (The h-NNE package separates equal rows by rounding errors.) */
 static void test_projection_keeps_copies_together(void **state)
 {
     (void)state;

@@ -62,8 +62,8 @@ static void plain_prim(const double *reach, size_t n, gp_mst_edge *tree)
     free(best);
 }
 
-/* Compares the tree with the plain algorithm. exact: distances have no rounding errors, so both algorithms have the
- * same ties. */
+/* Compares the tree with the tree of the plain algorithm: both must have the same edges in the same order, also where
+ * distances are equal. */
 static void check_tree(const char *what, const float *rows, size_t n, size_t d, gp_metric metric, uint32_t samples)
 {
     gp_mst_edge *want = malloc(n * sizeof *want), *got = malloc(n * sizeof *got);
@@ -134,8 +134,8 @@ static void test_ties(void **state)
     check_samples("zeros", signs, 300, 16, GP_METRIC_COSINE);
 }
 
-/* Rows far from the origin, very large and very small rows: distances that floats cannot separate are computed in
- * double. */
+/* Tests rows far from the origin, and very large and very small rows. goldpan computes distances in double if floats
+ * cannot separate them. */
 static void test_scales(void **state)
 {
     (void)state;
@@ -201,8 +201,8 @@ static void test_order_and_threads_do_not_matter(void **state)
     free(rows);
 }
 
-/* The condensed tree is nested: the rows of a cluster are those that leave it or its descendants, and a cluster begins
- * where it leaves its parent. */
+/* The condensed tree is nested: each row of a cluster leaves either this cluster or one of its descendants.  A cluster
+ * begins at the lambda at which it leaves its parent. */
 static void test_tree_holds_together(void **state)
 {
     (void)state;

@@ -247,7 +247,8 @@ static void test_bounds_of_eight_bits_hold(void **state)
                         double distance = plain_distance(x + i * D, x + j * D, D, (gp_metric)metric);
                         double likeness =
                             metric == GP_METRIC_COSINE ? 1 - distance : -distance * distance * s.scale * s.scale / 2;
-                        /* the similarity, as knn.h defines it, of j to i and of i to j */
+                        /* the similarities that knn.h defines: likeness + own[0] of row j for query i, and likeness +
+                         * own[1] of row i for query j */
                         double own[2] = {0, 0}, value = (double)tile[r * GP_QUERIES + o];
                         for (size_t l = 0; metric == GP_METRIC_EUCLIDEAN && l < D; l++) {
                             own[0] += (double)x[i * D + l] * (double)x[i * D + l] * s.scale * s.scale / 2;
@@ -260,8 +261,8 @@ static void test_bounds_of_eight_bits_hold(void **state)
                         least = fmin(least, over_i), sum += over_i, pairs++;
                     }
             }
-        /* if the bound were too large to exclude rows, the smallest slack would be nearly the mean slack; measured 0.6
-         * of the mean */
+        /* over_i is the bound minus the similarity. If the bounds were too large to exclude rows, the smallest
+         * difference would be nearly the mean. Measured: 0.6 of the mean. */
         assert_true(least < 0.8 * sum / pairs);
         gp_sq8_clear(&c);
         gp_knn_clear(&s);
@@ -334,15 +335,15 @@ static void test_recall_is_kept(void **state)
         double share = share_found(x, 21000, 24, 12, (gp_metric)(i % 2), wanted[i]);
         print_message("recall %.3f asked for, %.4f found\n", wanted[i], share);
         assert_true(share >= wanted[i] - 0.02);
-        /* the share must be below 1: if no neighbour was missed, the search was exact, and the test does not test
+        /* with recall 0.8, some neighbours must be missing: otherwise the search was exact, and this test does not test
          * IVF */
         assert_true(i || share < 1);
     }
     free(x);
 }
 
-/* Three inputs for IVF: rows without clusters, which are compared with all rows; equal rows, which fill lists of
- * their own; and few rows, which are searched exactly. */
+/* Three inputs for which IVF does not save time: rows without clusters, which are compared with all rows; equal rows,
+ * which fill whole lists; and few rows, which are searched exactly. */
 static void test_recall_where_cells_do_not_help(void **state)
 {
     (void)state;
@@ -355,7 +356,8 @@ static void test_recall_where_cells_do_not_help(void **state)
     free(x);
 }
 
-/* Makes each allocation fail once (of later allocations, every seventh): the result is an error without a leak. */
+/* Makes one allocation fail in each call: first each of the first 40, then every seventh. The call must return an error
+ * and leak nothing. */
 static void test_recall_without_memory(void **state)
 {
     (void)state;

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* The words of the example below, with weak, medium and strong priors. */
+/* Checks the log odds of three words of the example below, with a medium, a weak and a strong prior (alpha0). */
 static void test_log_odds(void **state)
 {
     (void)state;

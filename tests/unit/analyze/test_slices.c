@@ -65,7 +65,7 @@ static void add(kind *k, const set *s, const char *what)
         f->kind = GP_FEATURE_CATEGORY, f->words = *what == 'c' ? s->category : *what == 's' ? s->style : s->grade;
 }
 
-/* Uses the reduced vectors of the reference instead of UMAP's result. */
+/* Adds the vectors that the reference reduced, so that the test does not depend on UMAP. */
 static void add_vectors(kind *k, const char *name, int place, double weight)
 {
     char path[200];
@@ -222,7 +222,7 @@ static void test_equals_sliceguard(void **state)
     assert_true(cases > 200);
 }
 
-/* The worked example of twelve points on a line, with the rules of version 0.0.8. */
+/* The worked example of twelve points on a line, with the rules of sliceguard 0.0.8. */
 static void test_article_profile(void **state)
 {
     (void)state;
@@ -250,7 +250,8 @@ static void test_article_profile(void **state)
 
 /* ------------------------------------------------------------------ goldpan's own rules */
 
-/* Returns the number of runs on random scores that report a slice; the share may be at most alpha. */
+/* Searches slices in random scores `runs` times. Returns the number of searches that report a slice; their share may be
+ * at most alpha. */
 static unsigned false_runs(double alpha, unsigned runs)
 {
     enum { ROWS = 240 };

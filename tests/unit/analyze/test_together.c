@@ -12,7 +12,8 @@ static int32_t group[ROWS];
 static uint32_t item[ROWS];
 static float row_vectors[ROWS], item_vectors[ITEMS];
 
-/* Two levels over n rows in order: 8 and 32 clusters.  Owned: gp_an_hierarchy_clear. */
+/* Makes a hierarchy over n rows in their order, with a level of 8 and a level of 32 clusters.  Free with
+ * gp_an_hierarchy_clear. */
 static gp_hierarchy tree_of(size_t n)
 {
     gp_hierarchy t = {.size = sizeof(gp_hierarchy), .n = n, .levels = 2};
@@ -45,7 +46,7 @@ static void add_to_item(uint32_t which, double shift)
     for (size_t i = 0; i < ROWS; i++) score[i] += shift * (item[i] == which);
 }
 
-/* The mean score is NaN for an item without a score. */
+/* Writes the mean score of each item to `mean`; NaN for an item without a score. */
 static void take_means(void)
 {
     double rows[ITEMS] = {0};
@@ -58,7 +59,7 @@ static void take_means(void)
 }
 
 /* Finds slices. both: if true, rows and items are tested together; otherwise only items are tested, and all items may
- * be exchanged with each other. out: slices of rows and of items, zeroed before the call. Owned:
+ * be exchanged with each other. out: the slices of rows and the slices of items, zeroed before the call. Free each with
  * gp_an_slices_clear. */
 static void find(bool both, int threads, gp_slices out[2])
 {

@@ -8,8 +8,8 @@
 
 enum { MOST = 400, VOCABULARY = 24, LONGEST = 400 };
 
-/* Makes prompts such as "w3, w7, w9", in which each word has its own probability. Each prompt has about three images
- * with scores. */
+/* Prompts such as "no. 5, w3, w7", in which each word has its own probability. Each prompt has two to four images with
+ * scores. */
 typedef struct sample {
     size_t prompts, n;
     char text[MOST][LONGEST];
@@ -31,7 +31,7 @@ static void write_prompts(sample *s, uint64_t seed, size_t prompts)
     }
 }
 
-/* Writes random scores: an effect of the prompt, plus an effect of the image. */
+/* Writes random scores. Each score is 30, plus an effect of the prompt, plus an effect of the image. */
 static void write_scores(sample *s, uint64_t seed, double of_prompt, double of_image)
 {
     for (size_t i = 0, p = 0; i < s->n; i++) {
@@ -173,7 +173,8 @@ static void test_ridge(void **state)
 static void test_p_values(void **state)
 {
     (void)state;
-    /* quantiles of Student's t: r = t / sqrt(df + t^2), z = r sqrt(n - 1) */
+    /* degrees of freedom df, and the two-sided 95 % quantile t of Student's distribution; r = t / sqrt(df + t^2), z = r
+     * sqrt(n - 1) */
     static const double table[][2] = {{1, 12.7062}, {2, 4.30265}, {5, 2.57058}, {10, 2.22814}, {100, 1.98397}};
     for (size_t i = 0; i < 5; i++) {
         double df = table[i][0], t = table[i][1], r = t / sqrt(df + t * t);
@@ -182,7 +183,7 @@ static void test_p_values(void **state)
             assert_true(near(gp_an_permutation_p(r * sqrt(df + 1), (size_t)df / 2, (size_t)df + 2), 0.05, 1e-5));
     }
     assert_true(near(gp_an_permutation_p(0, 5, 20), 1, 1e-12) && gp_an_permutation_p(0.3, 0, 20) == 1);
-    /* p of a permutation test with six prompts is at least 1 / C(6, 3), for any z */
+    /* if 3 of 6 prompts have the word, p of a permutation test is at least 1 / C(6, 3), for any z */
     assert_true(near(gp_an_permutation_p(100, 3, 6), 1.0 / 20, 1e-12));
     static const double p[6] = {0.03, 0.001, 0.8, 0.02, 0.04, 0.2}, want[6] = {0.06, 0.006, 0.8, 0.06, 0.06, 0.24};
     double corrected[6];
@@ -190,7 +191,8 @@ static void test_p_values(void **state)
     for (size_t i = 0; i < 6; i++) assert_true(near(corrected[i], want[i], 1e-12));
 }
 
-/* p equals the share of shuffles of the prompts' means. */
+/* The prompts' mean scores are shuffled many times. p must be the share of shuffles with at least as large a
+ * difference. */
 static void test_p_is_that_of_shuffles(void **state)
 {
     (void)state;

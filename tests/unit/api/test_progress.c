@@ -9,8 +9,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* Under ThreadSanitizer the work takes about ten times as long, so the tests do a tenth of it. Steps that cannot be
- * stopped take longer there too. */
+/* Under ThreadSanitizer, all work takes about ten times as long, also the steps that cannot be stopped. The tests
+ * therefore do a tenth of the work. */
 #if defined(__SANITIZE_THREAD__)
 enum { SLOWER = 10 };
 #else
@@ -21,7 +21,7 @@ static gp_error err;
 
 /* ------------------------------------------------------------------ the watcher */
 
-/* Another thread that sets `stop` as soon as `asked` is set. */
+/* The flags of a second thread.  The callback sets `asked`; the second thread then sets `stop`. */
 typedef struct other_thread {
     atomic_bool asked, stop;
 } other_thread;
@@ -182,8 +182,8 @@ static gp_status run_sources(work *w, const void *o)
     return gp_embed_sources(model, w->sources, w->n, o, w->out, w->statuses, NULL, &err);
 }
 
-/* n, d: a size for which the call takes a second or more. watch, threads: the offsets of these fields in the options
- * struct. */
+/* A tested function. progress, user, threads: the offsets of these fields in the options struct. n, d: a size for which
+ * the call takes a second or more. */
 typedef struct one_call {
     const char *stage;
     gp_status (*run)(work *w, const void *options);
@@ -294,8 +294,8 @@ static void test_stop_at_once(void **state)
     clear(&w);
 }
 
-/* The callback asks another thread after a quarter of the work, and stops the call when that thread says so. The rest
- * of the work must not be done. */
+/* After a quarter of the work, the callback sets `asked`, waits until the second thread sets `stop`, and stops the
+ * call. The rest of the work must not be done. */
 static void stop_half_way(const one_call *c, work *w, int threads)
 {
     any_options o;

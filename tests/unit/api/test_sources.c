@@ -58,7 +58,8 @@ static gp_source of_bytes(const void *data, size_t size)
     return s;
 }
 
-/* Returns the image as pixels with `channels` channels and `gap` bytes between rows.  The caller frees *memory. */
+/* Returns the image as a source of pixels, with `channels` channels and `gap` bytes between rows.  The caller frees
+ * *memory. */
 static gp_source of_pixels(const gp_pixels *p, uint32_t channels, size_t gap, uint8_t **memory)
 {
     gp_source s = GP_INIT(gp_source);
@@ -244,7 +245,7 @@ static void test_overflow(void **state)
     for (size_t i = 0; i < N; i++) assert_int_equal(statuses[i], GP_ERR_USAGE);
 }
 
-/* goldpan finds its mark in an image given as bytes, as it does in a file. Pixels have no mark. */
+/* goldpan finds the mark of an image that it wrote, in bytes in memory as in a file. Pixels have no mark. */
 static void test_own(void **state)
 {
     (void)state;
@@ -304,7 +305,8 @@ static void test_sizes_of_elements(void **state)
     close_pictures(&p);
 }
 
-/* Makes each allocation fail once: the result is an error or is unchanged, and nothing leaks. */
+/* Makes each allocation fail once, until the call succeeds. A failed call leaks nothing, and the successful call
+ * returns the right rows. */
 static void test_out_of_memory(void **state)
 {
     (void)state;

@@ -82,7 +82,7 @@ static void reads(void **state)
     assert_int_equal(gp_file_read(in("a/b"), 10, &b, NULL), GP_ERR_NOT_FOUND);
 }
 
-/* If a file is larger than its stated size, the buffer grows until the end of the file. */
+/* At first the buffer has at most 16 MiB, so for a larger file the buffer must grow. */
 static void reads_large(void **state)
 {
     (void)state;
@@ -225,7 +225,8 @@ static void writes_in_parts(void **state)
     assert_int_equal(entries(), before);
 }
 
-/* Temporary files of killed processes are removed; files being written, and files with similar names, stay. */
+/* Temporary files of killed processes are removed. Temporary files that are still being written, and other files with
+ * similar names, stay. */
 static void sweeps_leftovers(void **state)
 {
     (void)state;
@@ -250,7 +251,7 @@ static void sweeps_leftovers(void **state)
     gp_atomic_file_cleanup(in("not there"));
 }
 
-/* commit_new never replaces an existing file; write_at overwrites earlier bytes. */
+/* gp_atomic_file_commit_new never replaces an existing file. gp_atomic_file_write_at overwrites earlier bytes. */
 static void commits_only_new(void **state)
 {
     (void)state;
@@ -280,7 +281,8 @@ static void commits_only_new(void **state)
     assert_int_equal(unlink(in("taken")) + unlink(in("free")), 0);
 }
 
-/* if the test runs as root, these tests switch to another user, because root ignores permissions */
+/* Runs `body` in a child process. If the test runs as root, the child becomes another user, because root ignores
+ * permissions. */
 static void as_nobody(void (*body)(void))
 {
     pid_t child = fork();

@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-/* XXH3-128 with seed 0 of the bytes 7 i + 3, by the Python package xxhash 4.1 (xxHash 0.8.4). The lengths in the
- * table are those at which XXH3 changes its algorithm. */
+/* The XXH3-128 hash with seed 0 of `size` bytes: byte i is 7 i + 3. Computed by the Python package xxhash 4.1 (xxHash
+ * 0.8.4). At the lengths in the table, XXH3 changes its algorithm. */
 static const struct {
     size_t size;
     const char *hex;
@@ -101,7 +101,7 @@ static void cpu_words(void **state)
         assert_int_equal(gp_cpu_limit(has, "amx") & ~has, 0);
 }
 
-/* Returns gp_cpu_features of a new process with GOLDPAN_CPU=text. */
+/* Returns the gp_cpu_features of a new process in which GOLDPAN_CPU is `text` (NULL: not set). */
 static unsigned features_with(const char *text)
 {
     int ends[2];

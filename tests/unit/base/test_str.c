@@ -194,7 +194,7 @@ static void real_numbers(void **state)
     assert_true(gp_parse_double("+4.9406564584124654e-324", &d) && d == 0x1p-1074);
 }
 
-/* glibc's setlocale itself leaks the list of folders from LOCPATH. */
+/* glibc's setlocale leaks the list of folders from LOCPATH, so the leak sanitizer must ignore this leak. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {

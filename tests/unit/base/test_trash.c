@@ -45,7 +45,7 @@ static bool exists(const char *path)
     return lstat(path, &info) == 0;
 }
 
-/* Opens the file as a caller that has checked it, and moves it to the trash. */
+/* Opens the file, and moves it to the trash. (Callers of gp_trash_put have already opened and checked the file.) */
 static gp_status put(const char *path, gp_error *err)
 {
     int file = open(path, O_RDONLY);
@@ -141,14 +141,14 @@ static void test_names_that_collide(void **state)
     assert_string_equal(text_of(at("data/Trash/files/x.png")), "1");
     assert_string_equal(text_of(at("data/Trash/files/x.2.png")), "2");
     assert_string_equal(text_of(at("data/Trash/files/x.3.png")), "3");
-    /* a file of another program without .trashinfo keeps its name and content */
+    /* goldpan does not replace a file in the trash that has no .trashinfo file, such as a file of another program */
     put_file(at("data/Trash/files/y.png"), "orphan");
     put_file(at("pictures/y.png"), "mine");
     assert_ok(put(at("pictures/y.png"), &err));
     assert_string_equal(text_of(at("data/Trash/files/y.png")), "orphan");
     assert_false(exists(at("data/Trash/info/y.png.trashinfo")));
     assert_string_equal(text_of(at("data/Trash/files/y.2.png")), "mine");
-    /* of three files with one original path, the one that the caller accepts comes back */
+    /* three files in the trash have the same original path; goldpan restores the file that the callback accepts */
     gp_trash_index *index = NULL;
     assert_ok(gp_trash_index_new(&index, &err));
     assert_ok(gp_trash_restore(index, at("pictures/x.png"), begins, (char[]){"2"}, &err));
@@ -210,7 +210,8 @@ static void test_links_and_folders_stay(void **state)
     assert_int_equal(gp_trash_put(at("pictures"), folder, &err), GP_ERR_NOT_FOUND);
     close(folder);
     assert_string_equal(text_of(at("pictures/a.png")), "x");
-    /* a link to the folder leads to the same file: its real path is recorded, and the file comes back by either path */
+    /* `other` is a link to `pictures`: goldpan moves the file `other/a.png` to the trash with its real path, and
+     * restores it by the path through the link */
     assert_int_equal(symlink(at("pictures"), at("other")), 0);
     assert_ok(put(at("other/a.png"), &err));
     assert_false(exists(at("pictures/a.png")));

@@ -7,7 +7,8 @@
 #include "catalog/analysis.h"
 #include <math.h>
 
-/* Adds n images: image i has path /x/i.png, prompt i / 4 ("prompt 3") and score 10 + i % 4; all by encoder "w". */
+/* Adds n images, with embeddings by encoder "w". Image i has the path "/x/i.png" and the score 10 + i % 4. Its prompt
+ * is "prompt p" with p = i / 4. */
 static inline gp_status fill(gp_catalog *cat, unsigned n, const char *scorer, gp_error *err)
 {
     int64_t encoder, image;
@@ -49,10 +50,10 @@ out:
     return st;
 }
 
-/* An analysis of n images with `levels` levels, level l of 2 << l clusters; image row i lies in cluster i % count.
- * Two categories: even and odd rows, except that every 7th row has no category. Three slices: the third one is within
- * the second category, and inside the first slice. Pairs of near-duplicates: rows 0 and 1, 2 and 3, ... of the first
- * n / 4 rows. `mark` goes into every text and number, so that parts of two analyses can be distinguished. */
+/* An analysis of n images. Level l has 2 << l clusters, and row i is in cluster i % (2 << l). There are two categories,
+ * for even and odd rows; every 7th row has no category. There are three slices: the third slice is within the second
+ * category, and its parent is the first slice. The first n / 4 rows are pairs of near-duplicates: rows 0 and 1, rows 2
+ * and 3, and so on. `mark` is a part of every text and number, so that parts of two analyses can be distinguished. */
 enum { MADE_LEVELS = 6 };
 typedef struct made {
     gp_cat_analysis a;
@@ -159,7 +160,7 @@ static inline void put_analysis(gp_catalog *cat, const char *scorer, const int64
     free(m);
 }
 
-/* Checks that the catalog contains the complete analysis of exactly these `n` images. */
+/* Checks that the catalog contains `analyses` complete analyses, each of n images. */
 static inline void assert_whole(gp_catalog *cat, int64_t analyses, int64_t n)
 {
     assert_int_equal(ask(cat, "SELECT count(*) FROM analyses"), analyses);

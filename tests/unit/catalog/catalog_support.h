@@ -104,7 +104,7 @@ static inline void put_scorer(gp_catalog *cat, const char *key, int64_t encoder)
     assert_ok(gp_cat_scorer_put(cat, &scorer, &err));
 }
 
-/* Returns a number from the catalog by plain SQL. */
+/* Runs an SQL query, and returns the number in its first row. */
 static inline int64_t ask(gp_catalog *cat, const char *sql)
 {
     sqlite3_stmt *stmt = NULL;

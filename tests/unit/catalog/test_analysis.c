@@ -207,7 +207,8 @@ static void test_put_and_read(void **state)
         assert_ok(gp_cat_slices_visit(cat, "clip/w", see_slice, &w, &err));
         assert_int_equal(w.count, 1);
     }
-    /* Each image is in one cluster of each level, and this cluster is in the parent cluster that contains the image. */
+    /* Each image is in one cluster of each level. The parent of this cluster is the image's cluster in the next coarser
+     * level. */
     assert_int_equal(ask(cat, "SELECT count(*) FROM (SELECT 1 FROM cluster_images GROUP BY level, image"
                               " HAVING count(*) <> 1)"),
                      0);
@@ -348,8 +349,8 @@ static void test_failed_leaves_the_one_before(void **state)
     gp_cat_close(cat);
 }
 
-/* Kills the writer at many moments: the catalog always contains one complete analysis, the last that was reported as
- * committed or the next one. */
+/* Kills the writing process at many moments. The catalog always contains one complete analysis: the last one that the
+ * process reported as committed, or the next one. */
 static void test_killed(void **state)
 {
     (void)state;
@@ -423,7 +424,7 @@ static void test_map(void **state)
     gp_mem_free(settings);
     assert_memory_equal(place, back, sizeof place);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_map WHERE path LIKE '/x/%'"), 20);
-    /* If the map contains an image that does not exist, goldpan changes and removes nothing. */
+    /* If the new map contains an image that does not exist, the stored map stays unchanged. */
     int64_t nobody = 4711;
     assert_int_not_equal(gp_cat_map_put(cat, x.encoder, "{}", &nobody, place, 1, true, &err), GP_OK);
     assert_int_equal(ask(cat, "SELECT count(*) FROM map_images"), 20);

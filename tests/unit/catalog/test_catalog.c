@@ -366,8 +366,8 @@ static bool exists_not_best(void *user, const char *path)
     return strcmp(path, "/x/0_3.png") != 0;
 }
 
-/* A missing image has no rank and is not a candidate. If a missing image is a pick, `picks` contains it until the
- * next call of pick. */
+/* A missing image has no rank and is not a candidate. If a missing image is a pick, it stays in `picks` until the next
+ * call of gp_cat_picks_replace. */
 static void test_gone_is_not_ranked(void **state)
 {
     (void)state;
@@ -409,8 +409,8 @@ static void test_gone_is_not_ranked(void **state)
     gp_cat_close(cat);
 }
 
-/* An image whose prompt is a guess is scored only on request. An image without a prompt keeps its settings. The
- * catalog counts both kinds of images. */
+/* An image whose prompt is a guess is scored only on request. An image without a prompt keeps its settings. The catalog
+ * counts these two kinds of images. */
 static void test_guesses(void **state)
 {
     (void)state;
@@ -477,7 +477,7 @@ static void test_nan_lower_and_two_scorers(void **state)
         snprintf(sql, sizeof sql, "SELECT image FROM paths WHERE path = '/x/0_%d.png'", i);
         assert_ok(gp_cat_score_put(cat, ask(cat, sql), prompt, "distance/w", i, &err));
     }
-    /* the scores are negated, so that larger values are better */
+    /* for this scorer smaller values are better, so gp_cat_matrix_read returns negated scores */
     assert_ok(gp_cat_matrix_read(cat, "distance/w", &m, &err));
     for (size_t i = 0; i < m.n; i++) assert_true(m.scores[i] == -(double)(m.paths[i][5] - '0'));
     gp_cat_matrix_clear(&m);
@@ -514,7 +514,7 @@ static void test_nan_lower_and_two_scorers(void **state)
     gp_cat_close(cat);
 }
 
-/* A scorer that is stored again gets its new name and scale. */
+/* If a scorer is stored again, its row gets the new name and the new scale. */
 static void test_scorer_again(void **state)
 {
     (void)state;
@@ -530,7 +530,7 @@ static void test_scorer_again(void **state)
     gp_cat_close(cat);
 }
 
-/* The message about an unknown scorer contains its name, unless the name is as long as a key. */
+/* The message about an unknown scorer contains its name, unless the name has the form of a key. */
 static void test_scorer_unknown(void **state)
 {
     (void)state;
@@ -548,7 +548,7 @@ static void test_scorer_unknown(void **state)
     gp_cat_close(cat);
 }
 
-/* Names are bytes: a name that is not UTF-8 is returned unchanged. */
+/* Paths are bytes: a path that is not UTF-8 is returned unchanged. */
 static void test_names_are_bytes(void **state)
 {
     (void)state;
@@ -598,7 +598,7 @@ static void test_wrong_use(void **state)
     gp_cat_close(cat);
 }
 
-/* A catalog in memory has all functions, writes to no folder, and is separate from other such catalogs. */
+/* A catalog in memory works as a catalog in a file, creates no file, and is separate from other catalogs in memory. */
 static void test_in_memory(void **state)
 {
     (void)state;

@@ -10,8 +10,8 @@
 
 /* ------------------------------------------------------------------ a writer that is killed */
 
-/* A child process writes batches of BATCH images, each with path, prompt and embedding.  It reports the number of each
- * committed batch.  The test kills it at some moment, often inside a batch. */
+/* A child process writes batches of BATCH images, each with path, prompt and embedding.  The child reports the number
+ * of each committed batch.  The test kills the child at some moment, often inside a batch. */
 
 enum { BATCH = 7, KILLS = 12 };
 
@@ -41,7 +41,8 @@ static void write_batches(const char *path, int told, unsigned first)
     }
 }
 
-/* Kills the child, and returns the last batch that it reported. */
+/* Starts a child that writes batches. After `batches` reports and `microseconds`, kills the child. Returns the number
+ * of the last batch that the child reported. */
 static unsigned kill_amid(const char *path, unsigned first, unsigned batches, unsigned microseconds)
 {
     int ends[2];
@@ -239,7 +240,7 @@ static void test_our_memory_analysis(void **state)
     fail_msg("never enough memory");
 }
 
-/* Wraps SQLite's own allocator, so that its n-th allocation fails. */
+/* The tests wrap SQLite's own allocator, `under`, so that allocation number `sqlite_fail_at` of SQLite fails. */
 static sqlite3_mem_methods under;
 static int64_t sqlite_calls, sqlite_fail_at;
 
@@ -270,7 +271,7 @@ static void wrap_sqlite(bool on)
     } else {
         assert_int_equal(sqlite3_config(SQLITE_CONFIG_MALLOC, &under), SQLITE_OK);
     }
-    /* Without lookaside: small blocks from it would bypass the wrapper. */
+    /* The lookaside memory is turned off, because SQLite takes small blocks from it without calling the allocator. */
     assert_int_equal(sqlite3_config(SQLITE_CONFIG_LOOKASIDE, on ? 0 : 1200, on ? 0 : 40), SQLITE_OK);
     assert_int_equal(sqlite3_initialize(), SQLITE_OK);
 }
@@ -295,7 +296,7 @@ static void test_sqlite_memory(void **state)
     wrap_sqlite(false);
     assert_true(n > 300);
     gp_catalog *cat = catalog_open(at("sqlite.db"), 0);
-    /* the error status must be MEMORY, not IO */
+    /* SQLITE_IOERR_NOMEM must give the status for memory, not the status for I/O */
     assert_int_equal(gp_db_fail(cat, SQLITE_IOERR_NOMEM, &err), GP_ERR_MEMORY);
     assert_invariants(cat);
     assert_int_equal(ask(cat, "SELECT count(*) FROM scores"), 1);
@@ -642,7 +643,7 @@ static void test_migration(void **state)
     gp_catalog *cat = NULL;
     assert_ok(gp_db_open(at("steps.db"), GP_CATALOG_CREATE, one, 1, &cat, &err));
     gp_cat_close(cat);
-    /* the catalog is migrated in a temporary copy */
+    /* goldpan migrates a temporary copy of the catalog, not the file */
     assert_ok(gp_db_open(at("steps.db"), GP_CATALOG_READONLY, two, 2, &cat, &err));
     assert_int_equal(ask(cat, "SELECT y FROM a"), 6);
     assert_int_equal(gp_db_exec(cat, "DELETE FROM a", NULL), GP_ERR_IO);
@@ -659,7 +660,8 @@ static void test_migration(void **state)
     gp_cat_close(cat);
 }
 
-/* The same weights under another name, folder or hub are the same encoder, with the name that was used last. */
+/* The same weights under another name, folder or hub are the same encoder. The encoder gets the name that was used
+ * last. */
 static void test_name_is_no_identity(void **state)
 {
     (void)state;

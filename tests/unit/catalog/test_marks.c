@@ -360,7 +360,7 @@ static void test_refused_whole(void **state)
     gp_bytes_clear(&bytes);
 }
 
-/* If the commit fails, as on a full disk, the line already written is removed from the journal. */
+/* Makes a commit fail, as on a full disk. The line that is already in the journal must then be removed. */
 static int refuse_commit(void *user)
 {
     (void)user;

@@ -52,7 +52,7 @@ static void in_unwritable(const char *folder, void (*look)(void))
 
 enum { IMAGES = 20 };
 
-/* Leaves a write-ahead log that a killed process has not yet copied into the catalog. */
+/* Writes a catalog in a process that is killed before SQLite copies the write-ahead log into the catalog file. */
 static void leave_log(const char *path, const gp_db_step *steps, size_t count)
 {
     int status = 0;
@@ -206,7 +206,7 @@ static void test_tables(void **state)
     assert_int_equal(listed, 0);
 }
 
-/* Ends a long query by returning false. */
+/* A callback that ends a long query by returning false. */
 static bool not_any_more(void *user)
 {
     ++*(int *)user;

@@ -27,14 +27,14 @@ static void fill_catalog(const char *path)
     }
     assert_ok(gp_cat_saved_put(cat, "v", "{}", &err));
     put_analysis(cat, "clip/w", m.images, m.n, 5);
-    /* the index of this table is the last page of the file, so truncating the file loses this row */
+    /* the last page of the file belongs to the index of this table, so this row is lost if the file is truncated */
     gp_cat_generation g = {.key = "0123", .prompt = "p", .protocol = "a1111", .settings = "{}"};
     gp_cat_gen_state planned;
     int64_t id;
     assert_ok(gp_cat_begin(cat, &err));
     assert_ok(gp_cat_generation_put(cat, &g, &id, &planned, &err));
     assert_ok(gp_cat_commit(cat, &err));
-    /* a second hash for each image, as if another program had written metadata into its file */
+    /* a second hash for each image, as if another program had written metadata into the file of the image */
     assert_ok(gp_db_exec(cat, "INSERT INTO contents(hash, image) SELECT randomblob(16), id FROM images", &err));
     assert_ok(gp_db_exec(
         cat, "INSERT INTO image_quality SELECT id, 1, 2, 0.3, 0.4, 5, 0.6, 'normal' FROM images WHERE id <= 20", &err));
@@ -234,7 +234,7 @@ static void test_what_is_refused(void **state)
     options.out = at("new.db");
     assert_ok(gp_cat_rescue(at("used.db"), &options, &report, &err));
     gp_catalog *cat = catalog_open(at("new.db"), GP_CATALOG_READONLY);
-    /* the table `contents`, which has a second hash for each image */
+    /* the rescue keeps the table `contents`, which has a second hash for each image */
     assert_int_equal(ask(cat, "SELECT count(*) FROM contents"), IMAGES);
     gp_cat_close(cat);
     assert_int_equal(problems_of(at("new.db")), 0);
@@ -282,7 +282,8 @@ static void test_check(void **state)
 
 /* ------------------------------------------------------------------ picks whose folder is missing */
 
-/* After the rescue, both picks exist with their own rule, scorer and time. */
+/* Checks that the catalog has the picks of two calls, each pick with the rule, scorer and time of its call: one older
+ * pick, whose folder is missing, and two newer picks. */
 
 static void assert_two_choices(const char *path)
 {
@@ -364,7 +365,7 @@ static void test_two_choices(void **state)
     assert_int_equal(brought.picks, 1);
     assert_ok(gp_cat_marks_bring(cat, &brought, &err));
     assert_int_equal(brought.waiting, 1);
-    /* this pick already exists in the catalog, although it is older than the newest pick */
+    /* the pick of this image is in the catalog already, so the second call restores nothing */
     assert_int_equal(brought.picks, 0);
     gp_cat_close(cat);
     assert_int_equal(problems_of(at("choices.db")), 0);

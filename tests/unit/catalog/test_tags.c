@@ -229,7 +229,8 @@ static void test_mark(void **state)
     gp_cat_close(cat);
 }
 
-/* An image that was read under a second hash is merged only if it has no tags: tags are the user's work. */
+/* The file of the first image is rewritten, and its new hash is the hash of another image in the catalog. goldpan
+ * merges the other image into the first image only if the other image has no tags, because tags are the user's work. */
 static void test_tagged_is_not_merged(void **state)
 {
     (void)state;
@@ -281,7 +282,7 @@ static void test_catalog_lost(void **state)
     gp_cat_close(cat);
 }
 
-/* Two copies of a catalog give and take tags.  Merging keeps the newest change of each tag of each image. */
+/* Tags are added and removed in two copies of a catalog.  Merging keeps the newest change of each tag of each image. */
 static void test_union(void **state)
 {
     (void)state;
@@ -358,8 +359,9 @@ static void on_update(void *user, int kind, char const *base, char const *table,
     if (!strcmp(table, user)) raise(SIGKILL);
 }
 
-/* Killed while the rows change, or after the line was appended to the journal.  WITHOUT ROWID tables call no update
- * hook, so the first kill is at the rating that is stored in the same transaction. */
+/* The process is killed while the rows change, or after the line was appended to the journal.  SQLite calls no update
+ * hook for WITHOUT ROWID tables such as `tags`, so the first kill is at the rating that is stored in the same
+ * transaction. */
 static void test_killed(void **state)
 {
     (void)state;

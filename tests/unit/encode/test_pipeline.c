@@ -121,7 +121,8 @@ static void test_failures(void **state)
     assert_int_equal(gp_mem_live(), before);
 }
 
-/* If a job fails while a stop lets the last jobs finish, the pipeline returns this failure, with status and message. */
+/* After a stop, the pipeline finishes the jobs that have begun. If one of these jobs fails, the pipeline returns this
+ * failure, with its status and message. */
 static void test_failure_after_stop(void **state)
 {
     (void)state;
@@ -135,7 +136,7 @@ static void test_failure_after_stop(void **state)
     assert_int_equal(gp_mem_live(), before);
 }
 
-/* (The tests of base check that threads start together or not at all.) */
+/* A pipeline with 0 threads is an error. (The tests of `base` check that all threads start or none.) */
 static void test_threads_that_do_not_start(void **state)
 {
     (void)state;

@@ -41,7 +41,7 @@ static int node(building *g, const char *type, const char *inputs)
 
 #define NODE(g, type, ...) (snprintf(text, sizeof text, __VA_ARGS__), node(g, type, text))
 
-/* Returns the value of a text input: the text itself, or a link to a node. */
+/* Writes the value of a text input to `value`: the text `old` itself, or a link to a node with this text. */
 static void put_text(building *g, const char *old, bool joins, char value[LOADER_LINK])
 {
     char text[700];
@@ -68,7 +68,7 @@ static void put_text(building *g, const char *old, bool joins, char value[LOADER
     snprintf(value, LOADER_LINK, "[\"%s\",0]", g->ids[box]);
 }
 
-/* Returns the value of a number input: the number itself, or a link to a node. */
+/* Writes the value of a number input to `value`: the number itself, or a link to a node with this number. */
 static void put_number(building *g, const char *number, char value[LOADER_LINK])
 {
     char text[200];
@@ -97,7 +97,7 @@ static int encoder(building *g, const char *old, bool joins)
     }
 }
 
-/* Adds nodes that pass conditioning on to other nodes. */
+/* Adds up to two nodes after node `at` that pass its conditioning on.  Returns the number of the last node. */
 static int pass_on(building *g, int at)
 {
     char text[300];
@@ -112,7 +112,8 @@ static int pass_on(building *g, int at)
     return at;
 }
 
-/* Adds one sampler, and perhaps a second one that continues from its latent.  Returns the number of the last. */
+/* Adds one sampler, and perhaps a second sampler that continues from the latent of the first.  Returns the number of
+ * the last sampler. */
 static int usual_sampler(building *g, const char *seed, int positive, int negative, int latent)
 {
     char text[700], steps[LOADER_LINK];
@@ -312,8 +313,8 @@ static void test_set(void **state)
     free(fill(PLAIN("1"), (const char *const[]){"33.seed=7"}, 1, "no such node and input", NULL));
 }
 
-/* If a graph lacks an input for the seed, this is an error even with one image per prompt, unless the generator chooses
- * seeds. */
+/* A graph without an input for the seed is an error, even with one image per prompt, unless the option no_seed says
+ * that the generator chooses the seeds. */
 static void test_seed(void **state)
 {
     (void)state;
@@ -366,8 +367,8 @@ static void test_unclear(void **state)
     free(g);
 }
 
-/* A pass over a part of the image keeps its own text, and goldpan sends a note. If its text equals the prompt of the
- * graph, the pass gets the new prompt. */
+/* A detailer, which redraws a part of the image, keeps its own text, and a note reports this text. If its text equals
+ * the prompt of the graph, the detailer gets the new prompt. */
 static void test_detailer(void **state)
 {
     (void)state;
@@ -390,7 +391,7 @@ static void test_detailer(void **state)
     free(g);
 }
 
-/* If samplers share the steps, a note says that start_at_step and end_at_step do not follow --steps. */
+/* If samplers share the steps, goldpan does not change start_at_step and end_at_step, and a note says so. */
 static void test_split_steps(void **state)
 {
     (void)state;
@@ -409,7 +410,8 @@ static void test_split_steps(void **state)
     free(g);
 }
 
-/* If the node with a number also feeds other inputs, the number replaces the link at the input. */
+/* If the node that has a number feeds several inputs, goldpan writes the number into the input, in place of the link,
+ * and does not change the node. */
 static void test_shared_number(void **state)
 {
     (void)state;

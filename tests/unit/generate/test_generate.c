@@ -103,7 +103,7 @@ static void check_text_in_png(const char *prompt, const char *negative, const ch
     gp_str_clear(&plain);
 }
 
-/* Tests settings as generators report them, and as goldpan reads them back: key and JSON value. */
+/* The settings of this test: key, value as a generator reports it, and key and value as goldpan reads them back. */
 static const struct {
     const char *ours, *written, *read;
 } all_settings[] = {{"steps", "20", "\"steps\": 20"},
@@ -146,7 +146,7 @@ static void check_infotext(const char *prompt, const char *negative, unsigned se
     gp_str_clear(&settings);
 }
 
-/* goldpan reads every prompt back unchanged, with every subset of the settings. */
+/* goldpan reads every prompt back unchanged from an infotext, with every subset of the settings. */
 static void test_infotext_of_any_settings(void **state)
 {
     (void)state;
@@ -212,7 +212,8 @@ static void test_wrong_backends(void **state)
     }
 }
 
-/* An address without a scheme is used over HTTP. No program listens there, and the error says so. */
+/* goldpan uses HTTP for an address without a scheme. No program listens at these addresses, so the call fails with
+ * GP_ERR_NETWORK. */
 static void test_bare_hosts(void **state)
 {
     (void)state;

@@ -70,8 +70,8 @@ static inline void split_line(char *line, const char **cells, size_t count)
     }
 }
 
-/* For a PNG: if the fast decoder succeeds, the full decoder gives the same pixels.  Returns true if the fast decoder
- * succeeded. */
+/* Compares the fast PNG decoder with the full decoder.  Returns true if both give the same result, or if the fast
+ * decoder does not support the file.  *answered: the fast decoder succeeded. */
 static inline bool fast_equals_full(const uint8_t *bytes, size_t size, uint64_t max_pixels, bool *answered)
 {
     gp_pixels fast = GP_INIT(gp_pixels), full = GP_INIT(gp_pixels);

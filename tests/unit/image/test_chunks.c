@@ -233,7 +233,7 @@ static void test_user_comment(void **state)
                                                           * of the TIFF header is used */
         CASE("UNICODE\0\x2b\x73", false, "\xe7\x8c\xab"),
         CASE("UNICODE\0" UTF16BE "\0\0", true, "a cat\xe7\x8c\xab"),
-        /* the TIFF header is wrong, but the text shows its byte order */
+        /* the code of this text is UNICODE, but the text has one byte per character */
         CASE("UNICODE\0masterpiece, a cat, best", true, "masterpiece, a cat, best"),
         CASE("\0\0\0\0\0\0\0\0caf\xc3\xa9", true, "caf\xc3\xa9"),
         CASE("\0\0\0\0\0\0\0\0caf\xe9", true, "caf\xc3\xa9"),
@@ -312,7 +312,7 @@ static void test_webp(void **state)
     static const uint16_t orientation = 8;
     const tag with_orientation[] = {tags[0], {0x0112, 3, &orientation, 2}};
     gp_str_puts(&exif, "Exif");
-    /* some programs also write the prefix of EXIF in JPEG ("Exif" and two zero bytes) here */
+    /* some programs also write the prefix that EXIF has in JPEG ("Exif" and two zero bytes) in WebP files */
     gp_str_add(&exif, "\0\0", 2);
     put_tiff(&exif, false, with_orientation, 2, 0);
     gp_str_puts(&s, "RIFF");
@@ -431,7 +431,7 @@ static void test_real(void **state)
     printf("%zu texts of %zu real files\n", rows, files);
 }
 
-/* If many entries refer to the same bytes, they give no more text in total than the block has bytes. */
+/* Many entries refer to the same bytes. Together they must give no more text than the block has bytes. */
 static void test_shared_bytes(void **state)
 {
     (void)state;

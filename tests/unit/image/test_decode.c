@@ -132,7 +132,7 @@ static void expect_whole(const uint8_t *bytes, size_t size, const gp_bytes *same
     gp_pixels_clear(&b);
 }
 
-/* Damage in an ancillary chunk, at any position, is not an error: it contains no pixels. */
+/* Damage in an ancillary chunk, at any position, is not an error: such a chunk contains no pixels. */
 static void test_damaged_metadata(void **state)
 {
     (void)state;
@@ -155,8 +155,8 @@ static void test_damaged_metadata(void **state)
     gp_bytes_clear(&png);
 }
 
-/* As in Pillow, these parts may be missing after the last row: the checksum of the stream, the CRC, IEND, and the end
- * marker of a JPEG. */
+/* As in Pillow, a file is decoded even if these parts after the last row are missing: the checksum of the stream, the
+ * CRC, IEND, and the end marker of a JPEG. */
 static void test_missing_end(void **state)
 {
     (void)state;
@@ -179,8 +179,7 @@ static void test_missing_end(void **state)
 static void test_bombs(void **state)
 {
     (void)state;
-    /* texts before and after the pixels whose inflated size is a thousand times their size: the image is still
-     * decoded */
+    /* a compressed text before or after the pixels inflates to a thousand times its size; the image is still decoded */
     size_t big = 2 << 20;
     uint8_t *zeros = calloc(big, 1), packed[10000] = "text\0";
     uLongf packed_size = sizeof packed - 6;
@@ -281,8 +280,8 @@ static void test_prefixes(void **state)
             }
             free(exact);
         }
-        /* a truncated file is decoded only if nothing but the end marker and checksums is missing: fewer than 32
-         * bytes */
+        /* a truncated file is decoded only if it lacks no more than the end marker and checksums, which are shorter
+         * than 32 bytes */
         assert_true(read < 32);
         gp_pixels_clear(&whole);
         gp_bytes_clear(&bytes);
@@ -291,7 +290,7 @@ static void test_prefixes(void **state)
 
 /* ------------------------------------------------------------------ decoding at reduced size */
 
-/* Returns the mean of |small - mean of the pixels that it represents in `whole`| over all values. */
+/* Each value of `small` represents a block of values of `whole`.  Returns the mean of |value - mean of its block|. */
 static double away(const gp_pixels *whole, const gp_pixels *small, uint32_t by)
 {
     double sum = 0;

@@ -101,7 +101,8 @@ static void test_refused(void **state)
     }
 }
 
-/* The table equals the arithmetic of the reference: division in double, then steps in float32. */
+/* The table of pixel values equals the arithmetic of the reference: first a division in double, then the other steps in
+ * float32. */
 static void test_table(void **state)
 {
     (void)state;

@@ -71,7 +71,7 @@ static int clip(double v)
     return v < 0 ? 0 : v > 255 ? 255 : (int)lround(v);
 }
 
-/* Adds white noise: separate noise for each channel, or the same for all. */
+/* Adds white noise. coloured: separate noise for each channel; otherwise all channels get the same noise. */
 static void add_noise(canvas *c, double deviation, bool coloured)
 {
     size_t n = (size_t)c->pixels.width * c->pixels.height;
@@ -119,7 +119,7 @@ static int dot(uint32_t x, uint32_t y)
     return x == 5 && y == 5 ? 200 : 0;
 }
 
-/* Makes an image in which every second row has 16 of the 256 levels. */
+/* Returns the values of an image of 16 x 32 pixels in which each of the 256 levels occurs twice. */
 static int levels(uint32_t x, uint32_t y)
 {
     return (int)(y / 2 * 16 + x);

@@ -25,7 +25,7 @@ static void assert_stream(const void *a, size_t a_size, const void *b, size_t b_
     assert_int_equal(memcmp(x.bytes, y.bytes, sizeof x.bytes) == 0, same);
 }
 
-/* Appends to `out` the PNG `in` with a text chunk after its header, and its IDAT data split into chunks of `piece`
+/* Appends a copy of the PNG `in` to `out`. The copy has a text chunk after its header, and IDAT chunks of `piece`
  * bytes. */
 static void rewrite_png(const gp_str *in, const char *text, size_t piece, gp_str *out)
 {

@@ -17,9 +17,9 @@
     "'scheduler':'normal','denoise':" denoise ",'model':['4',0],'positive':['" positive "',0],'negative':['7',0],"     \
     "'latent_image':['" latent "',0]}},"
 #define LAST "'99':{'class_type':'Note','inputs':{}}"
-/* A text-to-image graph as ComfyUI's default workflow has it, without its positive encoder, node 6. */
+/* The text-to-image graph of ComfyUI's default workflow, but without the positive encoder, which is node 6. */
 #define USUAL MODEL LATENT BAD SAMPLER("3", "5", "6", "5", "1.0") DECODE("8", "3") SAVE("9", "8", "ComfyUI")
-/* The text-to-image graph with the text `text` in the positive encoder. */
+/* The same graph with its positive encoder, which has the text `text`, and with the nodes `nodes`. */
 #define TEXT(text, nodes)                                                                                              \
     "{" USUAL ENCODE("6", text)                                                                                        \
     nodes LAST "}"

@@ -261,7 +261,7 @@ static void test_sidecar(void **state)
     folder_free(folder);
 }
 
-/* The first file with text is used, in the order x.txt, x.caption, x.png.txt, x.png.caption. */
+/* goldpan uses the first of these sidecar files that has text: x.txt, x.caption, x.png.txt, x.png.caption. */
 static void test_sidecar_names(void **state)
 {
     (void)state;

@@ -22,7 +22,7 @@ static const variant switches[] = {
     {LINKED("'44':{'class_type':'ImpactRandomInt','inputs':{'value':2}},", "ImpactSwitch",
             "'select':['44',0],'input1':" A_VASE ",'input2':" A_KITE),
      NULL, NONE, NULL},
-    /* it is not known whether this node counts from 0 or from 1 */
+    /* this node may count its inputs from 0 or from 1, so index 1 is ambiguous */
     {FROM_40("IndexSwitch", "'index':1,'input1':" A_VASE ",'input2':" A_KITE ",'input3':" A_VASE), NULL, NONE, NULL},
     {FROM_40("IndexSwitch", "'index':2,'input1':" A_VASE ",'input2':" A_KITE), "a yellow kite", DERIVED, NULL},
     /* the input that the switch selects is not connected */
@@ -48,14 +48,14 @@ static const variant switches[] = {
     {FROM_40("ComfySwitchNode", "'switch':true,'on_false':" A_KITE), NULL, NONE, NULL},
     {FROM_40("Text Input Switch", "'boolean':false,'text_a':" A_VASE ",'text_b':" A_KITE), "a yellow kite", DERIVED,
      NULL},
-    /* a switch with inputs named by letters and a number: 2 selects the second input, but the meaning of 0 and 1 is
-     * not clear */
+    /* a switch that selects by a number among inputs with letters: 2 means the second input, but the meaning of 0 and 1
+     * is not clear */
     {FROM_40("TextSwitch", "'select':2,'text_a':" A_VASE ",'text_b':" A_KITE), "a yellow kite", DERIVED, NULL},
     {FROM_40("TextSwitch", "'select':0,'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL},
     {FROM_40("TextSwitch", "'select':1,'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL},
     {FROM_40("TextSwitch", "'select':3,'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL},
     {FROM_40("TextSwitch", "'select':true,'text_a':" A_VASE ",'text_b':" A_KITE), "a blue vase", DERIVED, NULL},
-    /* a switch with a node that inverts the flag */
+    /* a switch that has an option to invert its flag */
     {FROM_40("Switch", "'switch':true,'invert':true,'on_true':" A_VASE ",'on_false':" A_KITE), NULL, NONE, NULL},
     {FROM_40("Switch", "'switch':true,'invert':false,'on_true':" A_VASE ",'on_false':" A_KITE), "a blue vase", DERIVED,
      NULL},
@@ -152,7 +152,7 @@ static const variant conditioning[] = {
     "','inputs':{'conditioning_to':['20',0],'clip':['4',1],'text':'a box'}}," TWO_ENCODERS LAST "}"
 
 static const variant two_conditionings[] = {
-    /* the output of the node to which the sampler is linked determines the text */
+    /* the sampler is linked to a certain output of a node; the number of this output determines the text */
     {SIDES("0", "ControlNetApplyAdvanced", ",'strength':1"), "a vase", DERIVED, NULL},
     {SIDES("1", "ControlNetApplyAdvanced", ",'strength':1"), "a kite", DERIVED, NULL},
     {SIDES("1", "KSampler (Efficient)", ",'model':['4',0]"), "a vase", DERIVED, NULL}, /* output 0 is the model */
@@ -224,7 +224,7 @@ static const variant operations[] = {
              "'inputcount':2,'string_1':" A_VASE ",'string_2':" A_KITE ",'delimiter':' ','return_list':false"),
      "a blue vase a yellow kite", DERIVED, NULL},
     {FROM_40("Join", "'prefix':'red','text':'jug','suffix':'hot','delimiter':' '"), "red jug hot", DERIVED, NULL},
-    /* a delimiter that is given by its name; "none" may mean a blank or no delimiter */
+    /* a delimiter that is given by its name; goldpan knows the meaning of "none" only for some classes of nodes */
     {FROM_40("Text Concatenate (JPS)", "'delimiter':'comma','text1':" A_VASE ",'text2':'','text3':" A_KITE),
      "a blue vase, a yellow kite", DERIVED, NULL},
     {FROM_40("Text Concatenate (JPS)", "'delimiter':'none','text1':" A_VASE ",'text2':" A_KITE),
@@ -327,9 +327,8 @@ static void test_shown(void **state)
     }
 }
 
-/* The editor's graph is not parsed if no node stores its text there: reading takes as many allocations as for a file
- * without the editor's graph.
- */
+/* If no node of the graph stores its text in the editor's graph, goldpan does not parse the editor's graph. Reading
+ * then needs as many allocations as for a file without the editor's graph. */
 static void test_not_shown(void **state)
 {
     (void)state;
@@ -370,7 +369,7 @@ static void test_not_shown(void **state)
 #define AGAIN "'30':{'class_type':'VAEEncode','inputs':{'pixels':['8',0],'vae':['4',2]}},"
 
 static const variant passes[] = {
-    /* a second pass that changes the first image, in latents and in pixels */
+    /* a second pass that changes the image of the first pass, as latents or as pixels */
     {AFTER(SCALE SECOND("'denoise':0.5,'latent_image':['30',0]")), "a knight", DERIVED, NULL},
     {AFTER(AGAIN SECOND("'denoise':0.35,'latent_image':['30',0]")), "a knight", DERIVED, NULL},
     {AFTER(ADVANCED("21", "20", "3", "'add_noise':'disable','start_at_step':4,'end_at_step':8")), "a knight", DERIVED,
@@ -612,7 +611,7 @@ static void test_settings(void **state)
     gp_meta_clear(&empty);
 }
 
-/* Checks whether the LoRAs of a loader are read that has `count` inputs: ckpt_name, lora_name_1, lora_name_2, ... */
+/* Checks whether goldpan reads the LoRAs of a loader with `count` inputs: ckpt_name, lora_name_1, lora_name_2, ... */
 static void expect_loras(const char *type, int count, bool read)
 {
     gp_str s = GP_STR_INIT;
@@ -626,7 +625,7 @@ static void expect_loras(const char *type, int count, bool read)
     gp_str_clear(&s);
 }
 
-/* goldpan does not search the inputs of a loader that has many of them, because the search takes quadratic time. */
+/* The search for LoRAs takes quadratic time, so goldpan does not search the inputs of a loader that has too many. */
 static void test_loras(void **state)
 {
     (void)state;
@@ -665,7 +664,7 @@ static void test_hostile(void **state)
     assert_null(meta.prompt);
     gp_meta_clear(&meta);
     gp_str_clear(&s);
-    /* a node with thousands of second images: reading must not search all inputs again for each of them */
+    /* a node with 100,000 more image inputs: goldpan must not search all inputs again for each of these inputs */
     gp_str_puts(&s, "{" USUAL ENCODE("6", "'a cat'") SAVE("10", "40", "x") "'40':{'class_type':'Put','inputs':{"
                                                                            "'image':['8',0]");
     for (int i = 0; i < 100000; i++) gp_str_printf(&s, ",'source_%d':['41',0]", i);

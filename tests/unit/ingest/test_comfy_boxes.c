@@ -4,8 +4,8 @@
 
 #define WRITES(type, input, text) FROM_40(type, "'" input "':'" text "'")
 
-/* The only text of a node is the prompt if the class of the node is known as a text box; otherwise the text is a
- * guess. */
+/* If a node has only one text, and its class is known as a text box, this text is the prompt. For other classes of
+ * nodes, the text is only a guess. */
 static const variant boxes[] = {
     {WRITES("PrimitiveString", "value", "a jug"), "a jug", DERIVED, NULL},
     {WRITES("StringConstant", "string", "a jug"), "a jug", DERIVED, NULL},
@@ -92,8 +92,8 @@ static const variant boxes_with_options[] = {
 #define ENCODER(type, inputs)                                                                                          \
     "{" USUAL "'6':{'class_type':'" type "','inputs':{'clip':['4',1]," inputs "}}," TWO LAST "}"
 
-/* If the input for the text of an encoder has an unusual name, goldpan uses its only text, apart from
- * instructions. */
+/* If no input of an encoder has a usual name for the prompt, goldpan uses the only text of the encoder. Instructions do
+ * not count as its text. */
 static const variant encoders[] = {
     {ENCODER("CLIPTextEncodeLumina2", "'system_prompt':'superior','user_prompt':'a jug'"), "a jug", DERIVED, NULL},
     {ENCODER("CLIPTextEncodeLumina2", "'system_prompt':'superior','user_prompt':" A_VASE), "a blue vase", DERIVED,

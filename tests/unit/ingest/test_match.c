@@ -95,7 +95,7 @@ static void test_ends(void **state)
         /* a longer common end has priority over a shorter one */
         {{"q/a.png", "z/1/a.png"}, {"/pics/1/a.png"}, "1", 0},
         {{"a.png", "q/1/a.png"}, {"/pics/1/a.png"}, "1", 0},
-        /* if two rows have equally long common ends with an image, the image gets no row, unless both rows contain
+        /* if two rows have equally long common ends with an image, the image gets no row, unless the two rows contain
          * the same path */
         {{"x/a.png", "y/a.png"}, {"/pics/z/a.png"}, "-", 2},
         {{"x/a.png", "x/a.png"}, {"/pics/z/a.png"}, "0", 0},
@@ -112,8 +112,8 @@ static void test_ends(void **state)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) expect(&all[i]);
 }
 
-/* Rows are counted as repeated if they name an image that already has a row. Rows that name an absent file of the
- * same name are not counted. */
+/* A row counts as repeated if it names an image that already has a row. A row that names an absent file with the same
+ * file name does not count. */
 static void test_repeated(void **state)
 {
     (void)state;
@@ -182,8 +182,8 @@ static void test_weaker_names(void **state)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) expect(&all[i]);
 }
 
-/* A row whose own file exists outside the list is not given to another image of the same name, but to a link to that
- * file. */
+/* The file that a row names exists, but is not in the list of images. An image with the same file name does not get
+ * this row, but a link to the named file gets it. */
 static void test_elsewhere(void **state)
 {
     (void)state;

@@ -49,7 +49,7 @@ static const infotext infotexts[] = {
      "18446744073709551615",
      "two\nlines, of it", "bad,\nworse",
      "{\"steps\": 5, \"sampler\": \"DDIM\", \"cfg_scale\": 1.5, \"seed\": 18446744073709551615}"},
-    /* texts without a negative prompt, with CRLF, and with white space at the ends */
+    /* a text without a negative prompt, with CRLF, and with white space at the ends */
     {"  a cat \r\nSteps: 1, Sampler: LCM, Seed: 0\r\n", "a cat", NULL,
      "{\"steps\": 1, \"sampler\": \"LCM\", \"seed\": 0}"},
     /* a text without a prompt, and a text with only a negative prompt */
@@ -68,7 +68,7 @@ static const infotext infotexts[] = {
      "\"CPU\"}"},
     /* a prompt whose last line looks like settings, without real settings after it: nothing is found */
     {"colours: red, size: big, mood: calm, light: dim", NULL, NULL, NULL},
-    /* the same prompt with settings after it is kept completely */
+    /* a similar prompt with settings after it is kept completely */
     {"Camera: Leica, Lens: 50, Film: Portra\nSteps: 20, Sampler: Euler, Seed: 7",
      "Camera: Leica, Lens: 50, Film: Portra", NULL, NULL},
     /* "Negative prompt:" inside a line is prose if line breaks are kept */
@@ -104,7 +104,7 @@ static const infotext infotexts[] = {
      "three, "
      "b: c\\n{a fox\\n|an owl\\n|a hare\\n|a deer\\n|a wolf\\n|a lynx\\n|a crow\\n|a stoat\\n|a mole\\n|a newt\\n}\", "
      "\"Negative Template\": \"mud\\n{or\\n|nothing}\"}"},
-    /* a last line with only known settings, of which one is a number */
+    /* a last line that has only known settings, and at least one number among them */
     {"a fox\nSeed: 901", "a fox", NULL, "{\"seed\": 901}"},
     {"a fox\nNegative prompt: mud\nSeed: 901, Size: 64x32", "a fox", "mud",
      "{\"seed\": 901, \"width\": 64, \"height\": 32}"},

@@ -10,7 +10,7 @@
 
 /* ------------------------------------------------------------------ expected.json */
 
-/* Results of upstream that goldpan does not share: file, field, goldpan's result, and the reason. */
+/* Differences from expected.json that are intended: file, field, goldpan's result, and the reason. */
 static const struct difference {
     const char *file, *field, *ours, *why;
 } differences[] = {
@@ -100,8 +100,8 @@ static void compare_file(comparison *c, const gp_json *theirs)
                    gp_json_get(hires, "denoise"));
 }
 
-/* Returns which program's metadata a file has, from the program's name in expected.json.  Files of other programs are
- * not supported yet. */
+/* The names of programs in expected.json, and the metadata that goldpan must find in their files (NULL: any).  Files of
+ * other programs are not supported yet. */
 static const struct writer {
     const char *software, *tool;
 } writers[] = {{"forge-neo", "a1111"}, {"forge-classic", "a1111"}, {"reforge", "a1111"},   {"easy-reforge", "a1111"},

@@ -37,7 +37,8 @@ static void on_problem(void *user, const gp_walk_problem *problem)
     gp_str_printf(&s->problems, "%s%s '%s'", s->problem_count++ ? "\n" : "", problem->message, problem->path);
 }
 
-/* Walks roots relative to the folder ("" is the folder itself), separated by blanks. */
+/* Walks the roots that the text `roots` names.  The names are separated by blanks, and relative to the folder ("" is
+ * the folder itself). */
 static gp_status walk(seen *s, const char *roots, gp_error *err)
 {
     char *paths[16];
@@ -130,7 +131,7 @@ static void test_links(void **state)
     put_files(folder, (const char *const[]){"in/a.png", "in/deep/b.png", "c.png", NULL});
     put_text(other, "far.png", "x");
     assert_int_equal(symlink(folder, in_folder(folder, "in/loop")), 0);
-    /* a folder whose name looks like an image */
+    /* a link to a folder; the link has a name like an image */
     assert_int_equal(symlink(folder, in_folder(folder, "in/loop.png")), 0);
     assert_int_equal(symlink(other, in_folder(folder, "other")), 0);
     assert_int_equal(symlink("../c.png", in_folder(folder, "in/link.png")), 0);
@@ -289,7 +290,7 @@ static void test_vanishing(void **state)
     folder_free(folder);
 }
 
-/* No path longer than PATH_MAX can be opened: the folder is reported, and the walk continues. */
+/* A folder whose path is longer than PATH_MAX cannot be opened: it is reported, and the walk continues. */
 static void test_deep(void **state)
 {
     (void)state;
@@ -316,7 +317,7 @@ static void test_deep(void **state)
     assert_non_null(strstr(s.problems.data, "cannot read folder: "));
     gp_str_clear(&s.problems);
     gp_str_clear(&s.files);
-    /* the folders are removed one by one from the innermost, because their paths are too long for nftw */
+    /* `rm` removes the folders, because their paths are too long for nftw */
     char *command = NULL;
     assert_true(asprintf(&command, "rm -rf '%s/d'", folder) > 0);
     assert_int_equal(system(command), 0);

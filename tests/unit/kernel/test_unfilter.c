@@ -13,8 +13,8 @@ static uint8_t rfc_paeth(int a, int b, int c)
     return (uint8_t)(pb <= pc ? b : c);
 }
 
-/* A row of two pixels: the first pixel gives the value a, with c above it; the second pixel has b above and c above
- * left. */
+/* A row of two pixels.  The first pixel has the value a, and c is above it.  For the second pixel, a is left, b is
+ * above, and c is above left. */
 static void test_predictor(void **state)
 {
     (void)state;
@@ -29,7 +29,7 @@ static void test_predictor(void **state)
             }
 }
 
-/* The same triples inside long rows of wide pixels, where the variants process several pixels at once. */
+/* The same values a, b and c in long rows of wide pixels, where the variants process several pixels at once. */
 static void test_predictor_in_rows(void **state)
 {
     (void)state;

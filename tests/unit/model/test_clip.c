@@ -80,11 +80,12 @@ static void test_facts(void **state)
     assert_int_equal(f.vocabulary, 60);
     assert_int_equal(f.embedding, 24);
     assert_true(f.logit_scale > 99.5 && f.logit_scale < 100.5);
-    /* the number of parameters: blocks 4d^2+4d + 2dm+m+d + 4d; embeddings, norms, projections; logit_scale */
+    /* the number of parameters, for width d and MLP width m: a block has 4d^2+4d (attention), 2dm+m+d (MLP) and 4d
+     * (norms); then embeddings, norms, projections and logit_scale */
     uint64_t image = 2 * (4 * 32 * 32 + 2 * 32 * 64 + 64 + 9 * 32) + 32 + 32 * 3 * 256 + 10 * 32 + 4 * 32 + 24 * 32;
     uint64_t text = 2 * (4 * 16 * 16 + 2 * 16 * 40 + 40 + 9 * 16) + 60 * 16 + 12 * 16 + 2 * 16 + 24 * 16;
     assert_int_equal(f.parameters, image + text + 1);
-    /* the hash does not depend on how the weights are divided into files; other numbers give another hash */
+    /* the hash does not depend on how the weights are divided into files; other weights give another hash */
     assert_int_equal(strlen(f.weight_hash), 32);
     assert_string_equal(f.weight_hash, g.weight_hash);
     assert_string_not_equal(f.weight_hash, h.weight_hash);
@@ -279,7 +280,8 @@ static void test_refuses_folders(void **state)
     recipe_folder_free(folder);
 }
 
-/* The preprocessing may be described in preprocessor_config.json, in the file of transformers 5, or in no file. */
+/* The preprocessing may be described in preprocessor_config.json, in processor_config.json (transformers 5), or in no
+ * file. */
 static void test_preprocess_files(void **state)
 {
     (void)state;

@@ -40,14 +40,15 @@ static void test_defaults(void **state)
     assert_int_equal(gp_clip_image_tokens(&c), 50);
 }
 
-/* Counted by hand, matrix products only: patches 49 * 3072 * 768, a layer 50 * 12 * 768^2 + 2 * 50^2 * 768, projection
- * 768 * 512.  The last layer as goldpan runs it: 12 * 768^2 for one row, and 2 * 50 * 12 * 768. */
+/* The expected numbers are counted by hand, for matrix products only.  Patches: 49 * 3072 * 768.  A layer: 50 * 12 *
+ * 768^2 + 2 * 50^2 * 768.  Projection: 768 * 512.  goldpan runs the last layer for one row only: 12 * 768^2 + 2 * 50 *
+ * 12 * 768. */
 static void test_flop(void **state)
 {
     (void)state;
     gp_error err = {0};
     gp_clip_config c;
-    /* this field is used if model_type is missing */
+    /* without model_type, goldpan uses the field `architectures` */
     assert_ok(parse("{\"architectures\": [\"CLIPModel\"]}", &c, &err));
     assert_ok(parse("{\"model_type\": \"clip\"}", &c, &err));
     assert_true(gp_clip_image_flop(&c, false) == 2.0 * (115605504 + 12 * 357734400.0 + 393216));

@@ -70,8 +70,8 @@ static const char *write_head(const char *name, const char *header, const void *
     return named;
 }
 
-/* Writes a head of `d` float32 numbers and the bias 3.5, with metadata (a JSON object or NULL) and a prefix of its
- * names. */
+/* Writes a head of `d` float32 numbers and the bias 3.5, with metadata (a JSON object or NULL).  `prefix` is a prefix
+ * of the tensor names. */
 static const char *write_floats(const char *name, const char *prefix, size_t d, const char *metadata)
 {
     char header[1000];
@@ -246,7 +246,7 @@ static void test_linear_metadata(void **state)
                    "scale must have 1 to 59 bytes", "f.safetensors'");
 }
 
-/* The direction is part of the id if lower is better, so a corrected file is another scorer. */
+/* If lower is better, the id contains this direction.  So a head whose direction is corrected is another scorer. */
 static void test_linear_direction(void **state)
 {
     (void)state;

@@ -54,7 +54,7 @@ static void busy_close(busy *b)
     close(b->listener);
 }
 
-/* A pause that would end after the time limit does not begin: the last response becomes the error at once. */
+/* If a pause would end after the time limit, goldpan does not wait, and returns the last response as an error. */
 static void test_pause_and_limit(void **state)
 {
     (void)state;

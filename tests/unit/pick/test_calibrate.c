@@ -152,7 +152,8 @@ static gp_status corrected_of(const double *score, const int32_t *group, size_t 
     return st == GP_OK ? gp_calibrate_corrected(score, group, n, groups, percentile, got, NULL, err) : st;
 }
 
-/* With one group, scores are matched to its own quantiles.  Without a group or a score, values stay as they are. */
+/* If there is only one group, its scores are matched to its own quantiles and do not change.  Without a group or a
+ * score, a value does not change either. */
 static void test_corrected_without_groups(void **state)
 {
     (void)state;
@@ -198,7 +199,7 @@ static void test_corrected_takes_off_level_and_spread(void **state)
     assert_in_range(by_level[2], 85, 95);
 }
 
-/* Three rows do not determine a spread, so mostly the scores of all groups determine their place. */
+/* Three rows do not determine a spread, so their corrected scores depend mostly on the scores of all groups. */
 static void test_corrected_in_small_groups(void **state)
 {
     (void)state;

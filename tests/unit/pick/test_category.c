@@ -58,7 +58,7 @@ static void test_labels(void **state)
 
 /* ------------------------------------------------------------------ levels */
 
-/* Makes rows on a line. A level of the hierarchy is determined by the number of neighbouring rows in a cluster. */
+/* Rows on a line. In each level of the hierarchy, every cluster has the same number of neighbouring rows. */
 enum { N = 60 };
 static float place[N];
 static uint32_t labels[8 * N], sizes[8];
@@ -118,9 +118,10 @@ static void test_merging(void **state)
     (void)state;
     gp_error err = {0};
     gp_categories c;
-    /* 0 1 2 | 3.5 | 5.2.  Of the equal distances, labels 0 and 1 merge first.  Then {0, 1} at 0.5 merges with 2 at
-     * distance 1.5, because of the smaller label (2 and 3.5 have the same distance).  Then {0, 1, 2} at 1 and 3.5 (2.5)
-     * are farther apart than 3.5 and 5.2 (1.7). */
+    /* The rows are at 0, 1, 2, 3.5 and 5.2.  First 0 and 1 merge: 1 and 2 have the same distance, and the smaller label
+     * decides.  Then {0, 1}, whose centroid is 0.5, merges with 2: 2 and 3.5 have the same distance 1.5, and the
+     * smaller label decides.  Then 3.5 and 5.2 merge, because their distance 1.7 is smaller than the distance 2.5 of
+     * {0, 1, 2} and 3.5. */
     const float at[5] = {0, 1, 2, 3.5F, 5.2F};
     const uint32_t own[5] = {0, 1, 2, 3, 4}, five = 5;
     const int32_t to4[5] = {0, 0, 1, 2, 3}, to3[5] = {0, 0, 0, 1, 2}, to2[5] = {0, 0, 0, 1, 1};
@@ -131,15 +132,16 @@ static void test_merging(void **state)
         for (size_t i = 0; i < 5; i++) assert_int_equal(c.category[i], want[4 - most][i]);
         gp_categories_clear(&c);
     }
-    /* Weighted: {0, 0, 0, 4} has its centroid at 1 and not at 2.  So 3.2 is 2.2 away, and the pair 3.2, 5.3 (2.1) is
-     * nearer. */
+    /* The cluster {0, 0, 0, 4} has its centroid at 1.  Its distance to -1.05 is 2.05, and its distance to 9 is 8.  So
+     * it merges with -1.05. */
     const float heavy[6] = {0, 0, 0, 4, -1.05F, 9};
     const uint32_t groups[6] = {0, 0, 0, 0, 1, 2}, three = 3;
     assert_ok(gp_categories_from_levels(groups, &three, 1, 6, heavy, 1, 1, 2, &c, &err));
     assert_int_equal(c.category[4], 0);
     assert_int_equal(c.category[5], 1);
     gp_categories_clear(&c);
-    /* 1 and 2 merge; their centroid is as far from 0 as 3 is, and the smaller label decides. */
+    /* First rows 1 and 2 merge.  Their centroid and row 3 then have the same distance to row 0, and row 0 merges with
+     * the cluster of the smaller label. */
     const float square[8] = {0, 0, 2, 0.5F, 2, -0.5F, -2, 0};
     const uint32_t four = 4;
     assert_ok(gp_categories_from_levels(own, &four, 1, 4, square, 2, 1, 2, &c, &err));

@@ -158,8 +158,7 @@ static void test_few_prompts(void **state)
     assert_ok(gp_difficulty_correct(m.score, m.prompt, 0, m.embeddings, 0, 1, on(1), got, NULL, &err));
 }
 
-/* The regression gives the same result in every bit with either form of the matrix, and with any number of
- * threads. */
+/* With each form of the matrix, the regression gives the same result, bit for bit, with any number of threads. */
 static void test_threads(void **state)
 {
     (void)state;

@@ -71,7 +71,7 @@ static double cosine(const float *v, size_t d, size_t i, size_t j)
     return gp_diversify_similarity(v + i * d, v + j * d, d);
 }
 
-/* Scales relevance to 0..1 as the header says; NaN stays NaN. */
+/* Scales relevance to 0..1 as pick/diversify.h says; NaN stays NaN. */
 static void scale(const double *worth, size_t n, double *out)
 {
     double low = INFINITY, high = -INFINITY;
@@ -143,7 +143,8 @@ static size_t slow_facility(const float *v, size_t n, size_t d, const double *wo
     return k;
 }
 
-/* Makes rows of which some are copies of others, have no relevance, or belong to groups. */
+/* The lazy search must choose the same rows as the plain greedy search. Some rows are copies of others, have no
+ * relevance, or belong to groups. */
 static void test_lazy_is_plain_greedy(void **state)
 {
     (void)state;

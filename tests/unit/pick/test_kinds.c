@@ -30,7 +30,7 @@ static gp_category_cut merge(size_t n, size_t clusters, size_t least, size_t mos
     return cut;
 }
 
-/* Returns the adjusted Rand index (Hubert and Arabie 1985) of `merged` and `truth`, labels below 32. */
+/* Returns the adjusted Rand index (Hubert and Arabie 1985) of the labels `merged` and `truth`, which are below 32. */
 static double rand_index(size_t n)
 {
     double both[32][32] = {{0}}, a[32] = {0}, b[32] = {0}, same = 0, x = 0, y = 0,
@@ -43,7 +43,7 @@ static double rand_index(size_t n)
     return (same - x * y / all) / ((x + y) / 2 - x * y / all);
 }
 
-/* Makes `kinds` clouds in a narrow cone, like CLIP's embeddings; four rows of one kind are a fine cluster. */
+/* Makes `kinds` clouds in a narrow cone, like CLIP's embeddings.  Each fine cluster has four rows of one kind. */
 static void make_clouds(size_t n, size_t kinds, double width, uint64_t seed)
 {
     for (size_t i = 0; i < n; i++) {
@@ -153,7 +153,7 @@ static void test_what_cannot_be_split(void **state)
     }
 }
 
-/* The finest level of at most 1,024 clusters is merged. */
+/* goldpan merges the clusters of the finest level that has at most 1,024 clusters. */
 static void test_level(void **state)
 {
     (void)state;

@@ -69,8 +69,8 @@ static void fill(scene *s, uint64_t seed)
 
 /* ------------------------------------------------------------------ compared with rank.h */
 
-/* Chooses ranks of at most `per` (0: no limit) and scores of at least `min`, and of these the best `top` (0: no limit).
- * Returns their number. */
+/* Chooses the images whose rank is at most `per` (0: no limit) and whose score is at least `min`. Of these images,
+ * chooses the best `top` (0: no limit). Returns the number of chosen images. */
 static size_t choose_by_counting(const gp_rank_item *c, const uint32_t *rank, uint32_t per, uint64_t top, bool has_min,
                                  double min, bool *chosen)
 {
@@ -166,7 +166,8 @@ static bool goes_before(const scene *s, const gp_pick_options *o, uint32_t i, ui
     return a != b ? a > b : memcmp(s->c[i].tie.bytes, s->c[j].tie.bytes, 16) < 0;
 }
 
-/* Returns the filter that rejects image i after the earlier picks. */
+/* Returns the filter that rejects image i if the images `chosen` are already picked; GP_FILTERED_NOT if no filter
+ * rejects it. */
 static gp_pick_filter slow_filter(const scene *s, const gp_pick_options *o, const int *slice, uint32_t i,
                                   const uint32_t *chosen, size_t count, const bool *holds)
 {
@@ -215,7 +216,7 @@ static size_t slow_choose(const scene *s, const gp_pick_options *o, gp_pick_filt
         bool copy = false;
         for (size_t c = 0; c < count; c++)
             copy = copy || (s->c[i].group >= 0 && s->c[chosen[c]].group == s->c[i].group);
-        /* this image is in no slice, but is among the best images of its prompt */
+        /* this image is in no slice, but counts for the limit of its prompt, unless it is a near-duplicate of a pick */
         holds[i] = !(copy && o->one_per_duplicate);
     }
     return count;
@@ -271,7 +272,7 @@ static void test_filters_by_a_slow_reference(void **state)
 
 /* ------------------------------------------------------------------ diversity */
 
-/* Without other filters, the K picks over all and of each category are those of diversify.h. */
+/* Without other filters, the picks are those of diversify.h, for all images together and for each category. */
 static void test_diversity(void **state)
 {
     (void)state;
@@ -384,8 +385,9 @@ static void says(const gp_pick_decision *v, const char *wanted)
     gp_mem_free(text);
 }
 
-/* Scores 34 35 28 27, tree {0, 1} {2, 3}: mean 31, deviation 4.0825, lifts +3.5 and -3.5.  At 0.9 deviations (3.674) no
- * cluster is a slice, at 0.85 (3.470) the first pair is. */
+/* The scores are 34, 35, 28 and 27, and the tree is {0, 1} {2, 3}.  The mean is 31, the deviation 4.0825, and the lifts
+ * are +3.5 and -3.5.  With a limit of 0.9 deviations (3.674) no cluster is a slice.  With a limit of 0.85 deviations
+ * (3.470) the first pair is a slice. */
 static void test_the_article_by_hand(void **state)
 {
     (void)state;
@@ -450,7 +452,7 @@ static void test_a_refused_place_stays_free(void **state)
                 "30.00");
 }
 
-/* Images without a category are limited as if they were one category. */
+/* The limit per category counts images without a category as one more category. */
 static void test_no_category(void **state)
 {
     (void)state;

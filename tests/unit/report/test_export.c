@@ -418,8 +418,8 @@ static void test_other_disk(void **state)
     gp_cat_close(cat);
 }
 
-/* Decisions of the user have priority over goldpan's picks: CATS has three picks: images 0, 1 and one more; its other
- * images are not picks. */
+/* Decisions of the user have priority over goldpan's picks. The catalog has three picks: images 0 and 1, and one more.
+ * Its other images are not picks. */
 static void test_by_hand(void **state)
 {
     (void)state;
@@ -485,8 +485,9 @@ static uint64_t count_of(gp_catalog *cat, gp_export_options options)
     return report.done;
 }
 
-/* The four ways to select whose images are exported. The catalog has four images: 0 suggested; 1 suggested and
- * rejected; 2 suggested; 3 picked by the user, with the prompt of image 0. */
+/* Four ways to select images: the user's picks, these and goldpan's suggestions, the default, and named images. The
+ * catalog has four images: goldpan suggests 0, 1 and 2; the user rejects 1, and picks 3, which has the prompt of image
+ * 0. */
 static void test_choices(void **state)
 {
     (void)state;
@@ -510,7 +511,8 @@ static void test_choices(void **state)
     gp_hash_hex(file_hash(at(cats[1].name)), hex[0]);
     gp_hash_hex(file_hash(at(cats[3].name)), hex[1]);
     options.images = named, options.image_count = 4;
-    /* images are exported whatever their marks are; the third hash is not in the catalog */
+    /* named images are exported whatever their marks are; the third hash is not in the catalog, and the fourth repeats
+     * the first */
     assert_int_equal(count_of(cat, options), 2);
     options.image_count = 0;
     assert_int_equal(count_of(cat, options), 0);

@@ -9,7 +9,7 @@ static const candidate animals[] = {
     {.name = "a1.png", .prompt = "a red fox", .score = 30, .picked = true, .colour = 0xff2000},
     {.name = "a2.png", .prompt = "a red fox", .score = 20, .colour = 0x2040ff},
     {.name = "a3.png", .prompt = "a red fox", .score = 10, .colour = 0x20ff40},
-    /* this prompt's gain is lower than the fox's, so its row comes later, although its score is higher */
+    /* this prompt has a lower gain than "a red fox", so its row comes later, although its scores are higher */
     {.name = "b1.png",
      .prompt = "a blue whale in a sea that goes on and on, seen from far above, in the manner of an etching, and then "
                "some more words that no row of a sheet of this width has any room for, so that the end is cut",
@@ -142,7 +142,7 @@ static void test_same_bytes(void **state)
     gp_catalog *cat = candidates_catalog("same.db", animals, ANIMALS);
     gp_hash hash[4];
     for (size_t i = 0; i < 4; i++) {
-        /* the sheet is drawn with another scorer than the scorer of the picks */
+        /* from now on, the scorer that was used last is not the scorer of the picks; this must not change the sheet */
         if (i == 1) put_scorer(cat, "clip/other", put_encoder(cat, "other"));
         assert_ok(sheet(cat, at(names[i]), 0, 8, NULL, &err));
         hash[i] = file_hash(at(names[i]));

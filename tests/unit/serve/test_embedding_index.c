@@ -19,7 +19,7 @@ static void of_a_catalog(void **state)
     put_image(cat, 100, "/x/new.png");       /* an image without an embedding */
     assert_ok(gp_db_exec(cat, "UPDATE paths SET missing = 1 WHERE path = '/x/3.png'", &err));
     assert_ok(gp_view_new(cat, NULL, &view, &err));
-    /* this file is missing until after the view was read */
+    /* this file was missing when the view was read, and now exists again */
     assert_ok(gp_db_exec(cat, "UPDATE paths SET missing = 0 WHERE path = '/x/3.png'", &err));
     assert_int_equal(gp_view_count(view), N);
     assert_ok(gp_embedding_index_read(at("c.db"), view, &p, &err));

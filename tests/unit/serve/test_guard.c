@@ -390,8 +390,7 @@ static void too_large(void **state)
 /* ------------------------------------------------------------------ order of the checks */
 
 /* The request fails every check at first, and the test removes one fault at a time.  Each response must name the next
- * check.  The checks of Host, Origin and key come before that of the address, so only the page learns which addresses
- * exist. */
+ * check.  The server checks Host, Origin and key before the address, so only the page learns which addresses exist. */
 static void the_order(void **state)
 {
     (void)state;

@@ -17,7 +17,7 @@ static gp_route_kind kind_of(const char *address)
     return found.kind;
 }
 
-/* The address is neither a route nor a file of the page. */
+/* Checks that the address is neither a route nor a file of the page. */
 static void assert_nothing(const char *address)
 {
     if (kind_of(address) != GP_ROUTE_NONE) fail_msg("\"%s\" is a route (%d)", address, (int)found.kind);
@@ -129,7 +129,8 @@ static void numbers(void **state)
             char address[100];
             const char *end = strchr(around[k], '%') + 2;
             snprintf(address, sizeof address, "%.*s%s%s", (int)(end - 2 - around[k]), around[k], wrong[i], end);
-            /* an address that looks like a file of the page is not found, and is never a column */
+            /* such an address is not the route of a column; it may look like a file of the page, which then is not
+             * found */
             gp_route_kind kind = kind_of(address);
             if (kind != GP_ROUTE_NONE && kind != GP_ROUTE_PAGE) fail_msg("\"%s\" is a route", address);
         }
@@ -209,7 +210,8 @@ static void other_spellings(void **state)
                                         "data/catalog.json ",
                                         "http://127.0.0.1/x"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_nothing(wrong[i]);
-    /* addresses that differ from a route by a letter are at most files that the page does not have */
+    /* an address that differs from a route by a letter is not this route; it counts as a file of the page, which does
+     * not exist */
     static const char *const others[] = {"data/catalog.jso",
                                          "data/catalog.json/",
                                          "data/catalog.jsonx",

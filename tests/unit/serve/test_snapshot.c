@@ -5,7 +5,7 @@
 
 enum { N = 24 };
 
-/* A server with a catalog of N images; `db` is a handle of its own, as in the real server. */
+/* Starts a server with a catalog of N images.  `db` is a second handle of the same catalog, as in the real server. */
 static gp_server *start(gp_serve_setup *setup, const char *name)
 {
     gp_error err = {0};
@@ -156,8 +156,8 @@ static uint64_t newest(gp_server *s)
     return revision;
 }
 
-/* Rates as api/rate does: on the disk, then in the view, under the catalog's lock.  The rating is visible at once, and
- * still some views later, when this image is rated again. */
+/* Rates as api/rate does: first in the catalog, then in the view, under the catalog's lock.  A rating must be visible
+ * at once, and still when the same image is rated again, some views later. */
 static void rate_on(game *g)
 {
     gp_cat_rating last[N];
@@ -175,7 +175,7 @@ static void rate_on(game *g)
             continue;
         }
         last[i % N] = change;
-        /* the rating appears in the current view, and in the view that is being built */
+        /* the rating must stay visible until two more views were built */
         for (uint64_t begun = newest(g->server), now = begun; now < begun + 2 && !atomic_load(&g->over);
              now = newest(g->server))
             if (!says(g->server, &change)) atomic_fetch_add(&g->wrong, 1);
@@ -183,7 +183,7 @@ static void rate_on(game *g)
     }
 }
 
-/* Reads as data/col does: the newest view or one of a given revision, without a lock. */
+/* Reads columns as data/col does: from the newest view or from a given revision, without a lock. */
 static void read_on(game *g)
 {
     uint64_t seen = 0;

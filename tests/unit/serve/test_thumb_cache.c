@@ -41,7 +41,7 @@ static void put(gp_thumb_cache *cache, unsigned n, uint32_t side, size_t size)
     gp_thumb_cache_put(cache, &hash, side, picture(n, size), size);
 }
 
-/* Returns the size of a cached thumbnail after comparing its content; 0: not cached. */
+/* Returns the size of a cached thumbnail; 0: not cached; SIZE_MAX: the content is wrong. */
 static size_t size_of(gp_thumb_cache *cache, unsigned n, uint32_t side)
 {
     uint8_t bytes[4096];
@@ -72,7 +72,7 @@ static void write_file(const char *path, const void *bytes, size_t size)
     fclose(file);
 }
 
-/* Sets the time of the last use to `age` seconds ago. */
+/* Sets the time of the last use of a file to `seconds` seconds ago. */
 static void set_age(const char *path, time_t seconds)
 {
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time(NULL) - seconds}};

@@ -7,7 +7,7 @@
 
 enum { PICTURES = 6, LARGE = 900 };
 
-/* Images 0 to 5 of the catalog; the last file is missing, and the one before has changed. */
+/* The hashes of images 0 to 5 of the catalog.  The file of image 5 is missing, and the file of image 4 has changed. */
 static gp_hash hashes[PICTURES];
 
 static gp_server *start(gp_serve_setup *setup, const char *name, int threads, size_t waiting)

@@ -31,7 +31,7 @@ static gp_server *start(gp_serve_setup *setup, int threads, size_t waiting)
     return s;
 }
 
-/* A rejected request is answered at once by its own thread. */
+/* A rejected request is answered at once, by the thread that passed it to the pool. */
 static void assert_refused(account *a, unsigned status)
 {
     assert_int_equal(a->request->status, status);

@@ -68,7 +68,7 @@ static inline void put_prompt(const place *p, const char *name, const char *prom
     put_text(side, prompt);
 }
 
-/* Writes an image whose content depends on `seed` and, unless NULL, its prompt beside it. */
+/* Writes an image whose content depends on `seed`, and its prompt to a text file beside it (NULL: no text file). */
 static inline void put_picture(const place *p, const char *name, uint64_t seed, const char *prompt)
 {
     enum { SIDE = 48 };
@@ -113,7 +113,7 @@ static inline gp_report add_to(gp_catalog *cat, const char *folder, gp_note_fn n
     return report;
 }
 
-/* Adds a folder to the place's catalog; `note` may be NULL. */
+/* Adds a folder to the catalog of `p`; `note` may be NULL. */
 static inline gp_report add_folder(const place *p, const char *folder, gp_note_fn note, void *user)
 {
     gp_catalog *cat = NULL;

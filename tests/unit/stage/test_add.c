@@ -100,7 +100,8 @@ static void test_precedence(void **state)
                         "from the file|a1111: parameters|{\"steps\":20,\"sampler\":\"Euler a\",\"seed\":7}");
     assert_non_null(strstr(record(&p, "nothing.png"), "beside nothing|sidecar|"));
     assert_string_equal(record(&p, "none.png"), "-|-|-");
-    /* the table has priority over both; its columns are added to the settings and replace settings of the same name */
+    /* the table has priority over metadata and sidecar files; its columns are added to the settings and replace
+     * settings of the same name */
     snprintf(table, sizeof table, "%s/t.csv", p.root);
     put_text(table, "file_name,prompt,category,seed\nmeta.png,from the table,animals,8\nside.png, ,food,\n");
     assert_ok(add(&p, table, &report, &err));
@@ -226,7 +227,7 @@ static void test_prompts_of_paths(void **state)
     put_text(table, "file_name,prompt\nb.png,second\na.png,first\n");
     assert_ok(add(&p, table, &report, &err));
     assert_string_equal(record(&p, "b.png"), "first|table:t.csv|{}");
-    /* the file that was moved has only one path that exists */
+    /* after the move, the image has only one path that exists, so only the prompt of this path is used */
     put_picture(&p, "e.png", 2, "old words");
     evidence(&p, &told, &report);
     snprintf(moved, sizeof moved, "%s", in(&p, "f.png"));
@@ -238,7 +239,8 @@ static void test_prompts_of_paths(void **state)
     place_remove(&p);
 }
 
-/* A newer reader reads the same bytes again: an old prompt from metadata is replaced, a prompt from a table stays. */
+/* The files are read again, and have no prompt. An earlier prompt from metadata is removed, but a prompt from a table
+ * stays. */
 static void test_metadata_gives_way(void **state)
 {
     (void)state;
@@ -290,7 +292,7 @@ static void test_what_is_read_again(void **state)
         assert_int_equal(report.skipped, 4);
         assert_int_equal(report.without_prompt, 1);
     }
-    /* files with a new prompt are read, and found damaged */
+    /* goldpan reads a file again if its prompt is new, and then finds that the file is damaged */
     put_text(table, "file_name,prompt,category\nrow.png,a row,food\n");
     assert_ok(add(&p, table, &report, &err));
     assert_int_equal(report.failed, 1);
@@ -383,7 +385,8 @@ static void test_progress_ends_at_all(void **state)
     place_remove(&p);
 }
 
-/* Known files with a table row or a sidecar file, and a new file: every allocation fails once, in steps. */
+/* Adds known files with a table row or a sidecar file, and a new file. Each call makes one allocation fail; of the
+ * later allocations, some are left out. */
 static void test_no_memory(void **state)
 {
     (void)state;

@@ -131,7 +131,7 @@ static void test_refusals(void **state)
     place_remove(&p);
 }
 
-/* Each allocation fails once: an error every time, and no leak. */
+/* Makes each allocation fail once: the call must return an error and leak nothing. */
 static void test_no_memory(void **state)
 {
     (void)state;

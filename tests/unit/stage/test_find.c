@@ -186,7 +186,7 @@ static void hear(void *user, const gp_note *note)
     snprintf(t->message, sizeof t->message, "%s", note->message);
 }
 
-/* Pick by difficulty, from the embeddings of the prompts, with and without an analysis. */
+/* Picks by difficulty, from the embeddings of the prompts, with and without an analysis. */
 static void test_pick_by_difficulty(void **state)
 {
     (void)state;

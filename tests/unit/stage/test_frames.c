@@ -46,7 +46,7 @@ static gp_catalog *open_catalog(const place *p)
     return cat;
 }
 
-/* Scores, and compares the notes with the expected ones. */
+/* Scores the images, and compares the notes with `said`. */
 static void score(const place *p, bool keep, const char *said)
 {
     notes n = {GP_STR_INIT};

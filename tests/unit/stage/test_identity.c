@@ -18,7 +18,8 @@ static void picture_of(uint64_t pixels, uint8_t *rgb)
     for (size_t i = 0; i < (size_t)SIDE * SIDE * 3; i++) rgb[i] = (uint8_t)(gp_rng_at(pixels, i / 31) >> 56);
 }
 
-/* Writes a PNG of these pixels, deflated at `level`, with `note` as metadata and a prompt unless NULL. */
+/* Makes a PNG of the image number `pixels`, deflated at `level`, with `note` as metadata, and with a prompt (NULL: no
+ * prompt). */
 static void png_of(uint64_t pixels, int level, const char *note, const char *prompt, gp_str *out)
 {
     uint8_t rgb[SIDE * SIDE * 3], rows[SIDE * (SIDE * 3 + 1)], packed[2 * sizeof rows];
@@ -315,7 +316,8 @@ static void merge(world *w, int from, int into)
     w->merged++;
 }
 
-/* Applies to the model what add should do, in the order of add: known contents first, then same pixels at same path. */
+/* Changes the model as `add` should change the catalog: a known content keeps its image; then, a file with the same
+ * pixels as the earlier image at its path is that image. */
 static void add_to_model(world *w)
 {
     for (int i = 0; i < NAMES; i++) {
@@ -353,7 +355,7 @@ static void compare(const place *p, const world *w)
                  " lower(hex(coalesce(p.hash, i.hash))) = '%s'",
                  in(p, name_of(i)), hex);
         assert_int_equal(ask(p, sql), 1); /* the catalog has the right hash for each path */
-        /* two paths with the same image in the model have the same image in the catalog */
+        /* two paths have the same image in the catalog if and only if they have the same image in the model */
         for (int k = 0; k < i; k++)
             if (w->file[k] != NONE) assert_int_equal(ids[k] == image, w->held[k] == w->held[i]);
         ids[i] = image;

@@ -112,8 +112,8 @@ static void test_nothing_there(void **state)
 
 enum { CELL = 32 };
 
-/* Writes an image of columns x rows cells with the settings of one cell.  Each cell is a smooth image of its own; with
- * `one`, the whole is one enlarged image. */
+/* Writes an image of columns x rows cells, with the settings of one cell as metadata.  Each cell is a different smooth
+ * image.  If `one` is true, the file is not a grid but one enlarged image. */
 static void put_grid(const place *p, const char *name, uint32_t columns, uint32_t rows, bool one, const char *size)
 {
     uint32_t w = columns * CELL, h = rows * CELL;

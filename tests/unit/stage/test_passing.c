@@ -154,7 +154,7 @@ static void test_folder_away_for_a_while(void **state)
     place_remove(&p);
 }
 
-/* The next add reads a file that score found replaced, even if its size and time are unchanged. */
+/* If `score` finds that a file was replaced, the next `add` reads it, even if its size and time are unchanged. */
 static void test_changed_since(void **state)
 {
     (void)state;

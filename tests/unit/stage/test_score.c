@@ -117,13 +117,13 @@ static void test_two_models(void **state)
     assert_ok(run_plan(&p, NULL, &run, &err));
     char *before = dump(&p);
     assert_ok(gp_catalog_open(p.catalog, 0, &cat, &err));
-    /* a model that has not scored cannot pick, and the earlier picks stay */
+    /* with a model that has no scores, gp_pick fails, and the earlier picks stay */
     assert_int_equal(gp_pick(cat, other, NULL, &report, &err), GP_ERR_NOT_FOUND);
     assert_non_null(strstr(err.message, "this model has no scores in catalog '"));
     char *after = dump(&p);
     assert_string_equal(before, after);
     gp_mem_free(after);
-    /* the embeddings and scores of this model are added to those of the other model and do not change them */
+    /* gp_score adds the embeddings and scores of the second model, and does not change those of the first model */
     assert_ok(gp_score(cat, other, NULL, &report, &err));
     assert_int_equal(report.done, 8);
     assert_int_equal(ask(&p, "select count(*) from image_embeddings"), 16);
@@ -339,7 +339,7 @@ typedef struct stopper {
     bool bad;
 } stopper;
 
-/* Waits, so that each update is reported. */
+/* Waits longer than the interval between two reports, so that each update is reported.  Stops at call `stop_at`. */
 static bool stop_at(void *user, const gp_progress *progress)
 {
     stopper *s = user;
@@ -370,7 +370,7 @@ static void test_stops_and_goes_on(void **state)
         assert_int_equal(st, GP_ERR_STOPPED);
         assert_int_equal(err.status, GP_ERR_STOPPED);
         amid_images += report.score.done > 0 && report.score.done + report.score.skipped < 12;
-        /* images that were encoded before the stop are scored */
+        /* all images that were encoded before the stop have a score */
         assert_int_equal(ask(&parts, "select count(*) from image_embeddings"),
                          ask(&parts, "select count(*) from scores"));
         assert_true(++stops < 20);

@@ -85,8 +85,8 @@ static void test_vectors_of_a_column(void **state)
     gp_table_close(t);
 }
 
-/* Every byte of a small file is changed in turn, and the file is truncated at many places: a table or an error, never a
- * crash or a leak. */
+/* Every byte of a small file is changed in turn, and the file is truncated at many places. The result must be a table
+ * or an error, never a crash or a leak. */
 static void test_damaged_bytes(void **state)
 {
     (void)state;

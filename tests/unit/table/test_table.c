@@ -89,15 +89,15 @@ static void test_csv(void **state)
         {"a,a,,a\n1,2,3,4\n", "csv", "a|a.1|column 3|a.2/1|2|3|4"},
         {"a\nx\ny\n", "csv", "a/x/y"},
         {"a,b\n", "csv", "a|b"},
-        /* the header determines whether the delimiter is another character than a comma */
+        /* the header determines the delimiter: a comma, or another character */
         {"a;b\n1,5;2\n", "csv", "a|b/1,5|2"},
         {"a\tb\n1\t2\n", "csv", "a|b/1|2"},
         {"a,b;c\n1,2\n", "csv", "a|b;c/1|2"},
-        /* ';' gives the most usual column names */
+        /* goldpan chooses the delimiter that gives the most usual column names */
         {"file_name;prompt, long;p\na;b, c;d\n", "csv", "file_name|prompt, long|p/a|b, c|d"},
         {"image|prompt\na|b\n", "csv", "image|prompt/a|b"},
         {"a|b\n1\n", "csv", "a|b/1"},
-        /* the first line that Excel writes ("sep=;") names the delimiter */
+        /* Excel can name the delimiter in the first line ("sep=;") */
         {"sep=;\r\na;b\r\n1,5;2\r\n", "csv", "a|b/1,5|2"},
         {"SEP=|\na|b\n1|2\n", "csv", "a|b/1|2"},
         {"\"sep=\t\"\na\tb\n1\t2\n", "csv", "a|b/1|2"},
@@ -241,7 +241,7 @@ static void test_left_out(void **state)
          * out */
         {"f,p\nx,a fox, in snow, night\n", "csv", "f|p/x|a fox, in snow, night", "table-joined-rows 1"},
         {"f,p,s\nx,a fox, in snow,1\ny,a cat,2\n", "csv", "f|p|s/y|a cat|2", "table-split-rows 1"},
-        /* the header has blanks after its delimiters too */
+        /* the header also has blanks after its delimiters, so a comma with a blank is a delimiter in the rows too */
         {"f, p\nx, a fox, 3\n", "csv", "f|p/x| a fox", "table-long-rows 1"},
         {"f,p\nx,\"a fox\", y\n", "csv", "f|p/x|a fox", "table-long-rows 1"},
         /* tables with quotes that are never closed */
@@ -365,7 +365,7 @@ static void repeat(gp_str *s, const char *head, const char *row, const char *tai
     gp_str_puts(s, tail);
 }
 
-/* A table needs at most four times its bytes, whatever its cells are, as table.h states. */
+/* In memory, a table needs at most four times the bytes of its file, whatever its cells are, as table.h states. */
 static void test_bound(void **state)
 {
     (void)state;

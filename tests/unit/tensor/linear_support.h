@@ -25,7 +25,8 @@ static inline float *random_floats(uint64_t seed, size_t n)
     return x;
 }
 
-/* Returns y for x [m, in]; both have gp_linear_padded_rows(m) rows.  The caller frees y. */
+/* Runs the layer on x [m, in], and returns the result.  Both have gp_linear_padded_rows(m) rows.  The caller frees the
+ * result. */
 static inline float *run(const gp_linear *linear, const float *x, size_t m, size_t out)
 {
     gp_error err = {0};

@@ -4,7 +4,8 @@
 
 #include <pthread.h>
 
-/* Stores weights of `dtype` at an odd address, and the floats that they represent. */
+/* Stores `values` as weights of `dtype`, at an odd address.  Sets `values` to the floats that the stored weights
+ * represent.  The caller frees *block. */
 static uint8_t *store(gp_dtype dtype, float *values, size_t n, uint8_t **block)
 {
     *block = gp_mem_new(n * 4 + 1, 1);
@@ -116,7 +117,7 @@ static void in_eight_bits(void **state)
     }
 }
 
-/* NaN and infinities in the input must appear in the result. */
+/* NaN in the input and infinity in the weights must appear in the result. */
 static void eight_bits_hide_nothing(void **state)
 {
     (void)state;
@@ -158,7 +159,7 @@ static void product(void **state)
                                    (s + (size_t)dtype) % 2);
 }
 
-/* An activation as epilogue of the product gives the same bits as an activation after the product. */
+/* An activation that is the epilogue of the product gives the same bits as a separate activation after the product. */
 static void activates(void **state)
 {
     (void)state;

@@ -8,8 +8,8 @@
 
 enum { MOST = 420, KINDS = 16 }; /* MOST: maximum rows of a call; KINDS: number of different rows */
 
-/* Makes one random call with m rows, each one of KINDS rows, and NaN after row m.  Compares the result with `alone`
- * [KINDS, out]. */
+/* Runs the layer on a random number m of rows, each of which is one of the KINDS rows, and on padding of NaN after row
+ * m.  Each result must equal the result of the same row in `alone` [KINDS, out]. */
 static void one_call(const gp_linear *linear, const float *kinds, const float *alone, size_t out, size_t in,
                      uint64_t seed)
 {
@@ -53,7 +53,7 @@ static void layer(gp_engine engine, gp_precision precision, size_t out, size_t i
     gp_mem_free(weight);
 }
 
-/* Widths of real towers and odd widths.  With 1024 and 4096, oneDNN chooses other kernels because of the leading
+/* Tests widths of real towers and odd widths.  With 1024 and 4096, oneDNN chooses other kernels because of the leading
  * dimension. */
 static void rows_alone(void **state)
 {

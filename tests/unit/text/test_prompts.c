@@ -27,14 +27,15 @@ static void clear_list(text_list *l)
     free(l->size);
 }
 
-/* Reads column 0 of a TSV without quoting, and skips the header. */
+/* Reads column 0 of a TSV file that has no quotes, and skips the header. */
 static void read_tsv(gp_bytes file, text_list *l)
 {
     char *at = strchr((char *)file.data, '\n') + 1;
     for (char *line; (line = strsep(&at, "\n")) && *line;) add_text(l, line, strcspn(line, "\t\r"));
 }
 
-/* Reads one field of a CSV with quotes; *at is then after its comma or line end.  `last`: the line has ended. */
+/* Reads one field of a CSV file with quotes, and moves *at past the comma or line end after the field.  *last: the
+ * field is the last of its line. */
 static size_t csv_field(const char **at, char *out, bool *last)
 {
     const char *p = *at;
@@ -96,7 +97,8 @@ static bool visit_text(void *user, const char *key, const gp_json *value)
     return true;
 }
 
-/* Reads the field `key` of each element; NULL: "text" of each value of the top object. */
+/* Reads the field `key` of each element of an array.  If `key` is NULL, reads the field "text" of each value of the top
+ * object. */
 static void read_records(gp_bytes file, const char *key, text_list *l)
 {
     gp_json *root;

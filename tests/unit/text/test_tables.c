@@ -62,7 +62,7 @@ static void test_lower_case(void **state)
     gp_bytes_clear(&file);
 }
 
-/* Compares the code points of `text` after cleaning with `want`, in hex. */
+/* Cleans `text`, and compares its code points with `want`, which has them in hex. */
 static void check_clean(const char *text, size_t size, const char *want)
 {
     uint32_t *points;
@@ -98,7 +98,7 @@ static void test_cleaning(void **state)
     CLEAN("a\xFF\xC3z\xED\xA0\x80", "61 FFFD FFFD 7A FFFD FFFD FFFD"); /* each invalid byte becomes U+FFFD */
 }
 
-/* A hundred thousand marks must not take quadratic time, and are ordered by their classes. */
+/* Cleaning orders 210,000 combining marks by their classes, and must not take quadratic time. */
 static void test_many_marks(void **state)
 {
     (void)state;

@@ -117,7 +117,7 @@ static void test_folders(void **state)
     gp_bpe_free(a);
 }
 
-/* Changes one place of vocab.json and checks the error. */
+/* Replaces the text `from` in vocab.json by `to`, and checks the error. */
 static void check_vocab(const char *from, const char *to, const char *word)
 {
     gp_str text = GP_STR_INIT;

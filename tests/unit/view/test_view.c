@@ -72,7 +72,7 @@ static const char *text_in(const void *table, size_t size, uint32_t i)
     return out;
 }
 
-/* Returns the word of a row's code; NULL: the row has no value. */
+/* Returns the word that a column of codes has for a row; NULL: the row has no value. */
 static const char *word_of(const gp_view *view, const char *name, size_t row)
 {
     const uint32_t *codes = data_of(view, name, "code", 4);
