@@ -298,7 +298,7 @@ complete -c goldpan -n '__goldpan_is ""' -a explore -d 'Review all images in a b
 complete -c goldpan -n '__goldpan_is help' -a explore
 complete -c goldpan -n '__goldpan_is explore' -l catalog -x -a '(__goldpan_catalogs)' -d 'catalog file, or the folder of its images'
 complete -c goldpan -n '__goldpan_is explore' -l port -s p -x -d 'listen on this port, from 0 to 65535'
-complete -c goldpan -n '__goldpan_is explore' -l readonly -d 'reject ratings, saved views, exports, moves to the trash and new images'
+complete -c goldpan -n '__goldpan_is explore' -l readonly -d 'reject marks, saved views, exports, moves to the trash and requests to generate images'
 complete -c goldpan -n '__goldpan_is explore' -l backend -s b -x -d 'generator for "Make it again" and "Make more like it"'
 complete -c goldpan -n '__goldpan_is explore' -l protocol -x -a 'a1111 comfyui sdcpp swarmui command' -d 'API of the generator'
 complete -c goldpan -n '__goldpan_is explore' -l new-key -d 'change the secret key in the address'

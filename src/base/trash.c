@@ -310,7 +310,7 @@ gp_status gp_trash_put(const char *path, int file, gp_error *err)
         GP_TRY_GOTO(move_as(&m, &trash, name, &taken, err));
     }
     if (taken)
-        st = gp_fail_path(err, GP_ERR_IO, "'%s' cannot be moved: the trash has %d files of this name", path,
+        st = gp_fail_path(err, GP_ERR_IO, "'%s' cannot be moved: the trash already has %d files of this name", path,
                           (int)MAX_TRIES);
 out:
     gp_trash_folder_close(&trash);

@@ -83,7 +83,8 @@ gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err)
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL:
-        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is locked: another process is writing to it", path);
+        return gp_fail_path(err, GP_ERR_CATALOG,
+                            "catalog '%s' is locked: another process is writing to it, so try again later", path);
     case SQLITE_FULL: return no_space(cat, err);
     case SQLITE_READONLY: return readonly_fail(cat, rc, err);
     case SQLITE_CANTOPEN:

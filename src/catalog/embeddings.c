@@ -26,7 +26,7 @@ gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int
     GP_TRY(gp_q_one(&q, 0, &found, err));
     if (found == 0)
         return gp_fail_path(err, GP_ERR_CATALOG,
-                            "catalog '%s' already stores model '%s' with a number of dimensions that is not %u",
+                            "catalog '%s' already stores model '%s' with another number of dimensions than %u",
                             cat->path, encoder->model, (unsigned)encoder->dims);
     *id = found;
     return GP_OK;

@@ -224,7 +224,7 @@ gp_status gp_cat_image_recipe(gp_catalog *cat, const gp_hash *image,
     } else {
         char hex[33];
         gp_hash_hex(*image, hex);
-        st = gp_fail(err, GP_ERR_NOT_FOUND, "the catalog knows no prompt for the image %s", hex);
+        st = gp_fail(err, GP_ERR_NOT_FOUND, "the catalog has no prompt for the image %s", hex);
     }
     gp_q_end(&q);
     return st;

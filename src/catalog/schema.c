@@ -306,10 +306,13 @@ gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *list, size_t count, b
     if (version > 0) GP_TRY(check_tables(cat, err));
     if (version == newest) return GP_OK;
     if (version == 0 && !create)
-        return gp_fail_path(err, GP_ERR_CATALOG, "'%s' is empty, not a goldpan catalog" GP_DB_RESCUE, cat->path);
+        return gp_fail_path(err, GP_ERR_CATALOG, "'%s' is empty, so it is not a goldpan catalog" GP_DB_RESCUE,
+                            cat->path);
     if (cat->readonly && !cat->copy) {
         cat->older = true;
-        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' has an older schema (%lld) and is opened read-only",
+        return gp_fail_path(err, GP_ERR_CATALOG,
+                            "catalog '%s' has an older schema (%lld), which goldpan cannot migrate because the "
+                            "catalog is opened read-only",
                             cat->path, (long long)version);
     }
     if (version == 0) /* takes effect with the first table; harmless if another process has created it */

@@ -19,7 +19,7 @@ static bool is_space(int32_t c)
 
 static gp_status too_long(gp_error *err)
 {
-    return gp_fail(err, GP_ERR_USAGE, "a tag has at most %d characters", GP_CAT_TAG_LENGTH);
+    return gp_fail(err, GP_ERR_USAGE, "a tag must have at most %d characters", GP_CAT_TAG_LENGTH);
 }
 
 /* Writes the code points of the text. Replaces each run of white space by one space, and removes white space at the
@@ -36,9 +36,9 @@ static gp_status read_points(const char *text, size_t size, int32_t *points, siz
             if (n > 0 && points[n - 1] != ' ') points[n++] = ' ';
             continue;
         }
-        if (c == ',') return gp_fail(err, GP_ERR_USAGE, "a tag has no comma, because commas separate tags");
+        if (c == ',') return gp_fail(err, GP_ERR_USAGE, "a tag must not contain a comma, because commas separate tags");
         if (utf8proc_category(c) == UTF8PROC_CATEGORY_CC)
-            return gp_fail(err, GP_ERR_USAGE, "a tag has no control characters");
+            return gp_fail(err, GP_ERR_USAGE, "a tag must not contain control characters");
         points[n++] = c;
     }
     if (n > 0 && points[n - 1] == ' ') n--;

@@ -117,7 +117,8 @@ static const gp_cli_option options[] = {
     GP_CLI_OPTION("port", 'p', GP_OPT_COUNT, "N", port,
                   "listen on this port; 0: any free port (default: 4653, or a free port if it is in use)",
                   .range = GP_CLI_FROM_TO(0, UINT16_MAX)),
-    GP_CLI_FLAG("readonly", 0, readonly, "reject ratings, saved views, exports, moves to the trash and new images"),
+    GP_CLI_FLAG("readonly", 0, readonly,
+                "reject marks, saved views, exports, moves to the trash and requests to generate images"),
     GP_CLI_OPTION("backend", 'b', GP_OPT_TEXT, "ADDRESS|COMMAND", backend,
                   "generator for \"Make it again\" and \"Make more like it\" (default: the address that the catalog "
                   "records for the image)"),

@@ -129,12 +129,13 @@ const gp_cli_command gp_cmd_export = {
     .name = "export",
     .arguments = "(DIR | --site DIR)",
     .summary = "Write the picks to a folder, or all images as a web site",
-    .about = "Never overwrites a file in DIR.  Exports a file only if its content has not changed since it was added.  "
-             "If a name is taken, even in another case, the file gets -2, -3 ... before its extension.  A long name is "
-             "shortened.  --symlink links to the path, even if the file at this path changes later.  DIR may be a "
-             "folder of your images: goldpan add skips the copies in it.\n\n"
-             "Your marks of the explorer count: images that you rejected are not exported, images that you picked "
-             "are.\n\n"
+    .about = "Never overwrites a file in DIR.  Exports a file only if its content has not changed since it was "
+             "added.  If DIR has a file of the same name, even in another case, the exported file gets -2, -3 ... "
+             "before its extension.  A long name is shortened.  A link of --symlink points to the path of the "
+             "original file, even if that file changes later.  DIR may be a folder of your images: goldpan add skips "
+             "the copies in it.\n\n"
+             "Also exports the images that you picked in the explorer, and leaves out the images that you "
+             "rejected.\n\n"
              "A site is a folder for any web host.  It shows all images of the catalog, with file names but without "
              "folder paths.",
     .examples = "goldpan export best --catalog pictures\n"

@@ -247,15 +247,16 @@ const gp_cli_command gp_cmd_generate = {
     .name = "generate",
     .arguments = "PROMPTS",
     .summary = "Generate images from prompts with your own generator",
-    .about = "PROMPTS is a table with a column of prompts, or a .txt file with one prompt per line.  The catalog keeps "
-             "the other columns of the table.\n\n"
+    .about = "PROMPTS is a table with a column of prompts, or a .txt file with one prompt per line.  The catalog "
+             "keeps the other columns of the table.\n\n"
              "The generator is AUTOMATIC1111 (Forge, SD.Next), ComfyUI, stable-diffusion.cpp, SwarmUI, the OpenAI "
-             "images API, or any command.  In a command, goldpan replaces the words {prompt} {negative} {seed} {width} "
-             "{height} {steps} {cfg} {out}.  A command with {requests} is started once and reads requests "
+             "images API, or any command.  In a command, goldpan replaces the words {prompt} {negative} {seed} "
+             "{width} {height} {steps} {cfg} {out}.  A command with {requests} is started once and reads requests "
              "(docs/generate.md).  Without --backend the port is 7860; it is 8188 with --workflow or --protocol "
              "comfyui, 1234 with sdcpp, 7801 with swarmui.\n\n"
-             "The catalog (DIR/.goldpan/catalog.db) contains the plan.  After Ctrl-C, a kill or a restart of the "
-             "server, the same command continues.  It generates no image twice and omits none.\n\n"
+             "The catalog (DIR/.goldpan/catalog.db) records which images are planned and which are done.  After "
+             "Ctrl-C, a kill or a restart of the server, the same command continues, generates no image twice and "
+             "omits none.\n\n"
              "--timeout limits each whole request, from connecting to the last byte of the answer, and each run of a "
              "command.  A job may wait longer in the generator's own queue.  The key for the server is in "
              "$GOLDPAN_GENERATOR_KEY (with --protocol openai also $OPENAI_API_KEY).",
@@ -298,10 +299,11 @@ const gp_cli_command gp_cmd_regenerate = {
     .name = "regenerate",
     .arguments = "[DIR]",
     .summary = "Generate the picks again: larger, or with more steps",
-    .about = "Uses the prompt, the seed and the settings of each picked image, from its file or from the catalog.  The "
-             "options of this command replace single settings.  An image without a known seed counts as failed.\n\n"
-             "Without --backend goldpan uses the generator of the picks.  For an image of ComfyUI it uses the graph in "
-             "the image's file, unless --workflow names another graph.",
+    .about = "Uses the prompt, the seed and the settings of each picked image, from its file or from the catalog.  "
+             "Options that you give replace the settings of the same name.  An image without a known seed counts as "
+             "failed.\n\n"
+             "Without --backend goldpan uses the generator of the picks.  For an image of ComfyUI it uses the graph "
+             "in the image's file, unless --workflow names another graph.",
     .examples = "goldpan regenerate generated --hires 2 --steps 40\n"
                 "goldpan regenerate --catalog generated --flagged -W 1024 -H 1024 -o large",
     .options = again_options,

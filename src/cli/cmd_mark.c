@@ -92,9 +92,9 @@ const gp_cli_command gp_cmd_mark = {
     .name = "mark",
     .arguments = "FILE...",
     .summary = "Pick, reject, rate or tag images",
-    .about = "Sets the same marks as the explorer, and stores them in the catalog and in its journal.  Marks that you "
-             "do not name stay.\n\n"
-             "A tag has at most 100 characters, and no comma.  Capital letters count: Red and red are two tags.",
+    .about = "Sets the same marks as the explorer, and stores them in the catalog and in its journal.  Does not "
+             "change marks for which you give no option.\n\n"
+             "A tag must have at most 100 characters and no comma.  Capital letters count: Red and red are two tags.",
     .examples = "goldpan mark pictures/00042.png --pick --stars 5\n"
                 "goldpan mark pictures/*.png --tag castle --tag \"at night\"\n"
                 "goldpan mark pictures/00042.png --untag castle",

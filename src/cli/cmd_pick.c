@@ -160,14 +160,14 @@ const gp_cli_command gp_cmd_pick = {
     .arguments = "[DIR]",
     .summary = "Pick the best images of every prompt",
     .about = "Prints one line for each pick: path, score, prompt, separated by tabs.  The picks replace the earlier "
-             "picks of the catalog.  If no image passes, the earlier picks stay (exit code 4).\n\n"
+             "picks of the catalog.  If no image passes the filters, the earlier picks stay (exit code 4).\n\n"
              "Compare scores of different prompts with care: prefer --per-prompt to --top, or correct the scores.  "
-             "--by corrected subtracts what is typical for the category.  --by difficulty subtracts the score that "
-             "the text of the prompt predicts; it needs at least 12 prompts, but no categories.\n\n"
+             "--by corrected removes the bias of the category.  --by difficulty subtracts the score that the text of "
+             "the prompt predicts; it needs at least 12 prompts, but no categories.\n\n"
              "The strategy selects the candidates.  prompt: all images.  slices: the images of slices, which are "
-             "clusters with significantly higher scores.  category-slices: the same within each category.  category: "
-             "the best 5 of each category.  All limits hold for every strategy: candidates are taken from best to "
-             "worst until the limit of their prompt, category or slice is reached.",
+             "clusters with significantly higher scores.  category-slices: the images of slices within each "
+             "category.  category: the best 5 of each category.  All limits hold for every strategy: candidates are "
+             "taken from best to worst until the limit of their prompt, category or slice is reached.",
     .examples = "goldpan pick pictures\n"
                 "goldpan pick pictures --per-prompt 2 --min-score 20 | cut -f1\n"
                 "goldpan pick pictures --strategy category --top-per-category 5 --by corrected --one-per-duplicate\n"

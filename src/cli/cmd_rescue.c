@@ -171,7 +171,7 @@ const gp_cli_command gp_cmd_check = {
     .arguments = "[DIR|FILE.db]",
     .summary = "Check that the catalog and its journal of marks are sound",
     .about = "Prints one line for each problem: what is wrong and what to do, separated by a tab.  Reads the whole "
-             "catalog and changes nothing.  Exit code 0: sound, 1: problems.",
+             "catalog and changes nothing.  Exit code 0: no problems; 1: problems.",
     .examples = "goldpan check pictures\ngoldpan check --catalog copy.db --json",
     .options = check_options,
     .most = 1,
@@ -186,9 +186,9 @@ const gp_cli_command gp_cmd_rescue = {
     .about = "Reads what is readable in the old catalog, and the flags, stars, saved views, picks and plans in the "
              "journal of marks beside it.  Then adds the images of DIR, so that every mark finds its image.  The old "
              "catalog stays under another name; nothing is deleted.\n\n"
-             "goldpan score computes lost scores again.  Prompts in image files and in text files beside them are read "
-             "again with DIR.  Prompts of a table need goldpan add DIR --prompts TABLE; a line reports how many images "
-             "have no prompt.",
+             "goldpan score computes lost scores again.  With DIR, the command also reads the prompts in image files "
+             "and in text files beside them.  To read the prompts of a table again, run goldpan add DIR --prompts "
+             "TABLE.  A line reports how many images have no prompt.",
     .examples = "goldpan rescue pictures\ngoldpan rescue --catalog damaged.db --out new.db pictures",
     .options = rescue_options,
     .most = SIZE_MAX,

@@ -57,11 +57,9 @@ const gp_cli_command gp_cmd_score = {
     .name = "score",
     .arguments = "[DIR]",
     .summary = "Score every image against its prompt",
-    .about =
-        "The score is 100 * max(cosine, 0) of the embeddings of image and prompt.  With --scorer linear:FILE it is "
-        "a linear head over the image embedding: FILE is safetensors with a weight and a bias.  Skips images that "
-        "already have "
-        "a score.  You can stop at any time; the same command continues.",
+    .about = "The score is 100 * max(cosine, 0) of the embeddings of image and prompt.  With --scorer linear:FILE, a "
+             "linear head computes the score from the image embedding; FILE is safetensors with a weight and a bias.  "
+             "Skips images that already have a score.  You can stop at any time; the same command continues.",
     .examples = "goldpan score pictures --model openai/clip-vit-large-patch14\n"
                 "goldpan score pictures --scorer linear:aesthetic.safetensors",
     .options = options,

@@ -46,9 +46,9 @@ const gp_cli_command gp_cmd_sheet = {
     .name = "sheet",
     .arguments = "FILE.jpg|FILE.png",
     .summary = "Draw a contact sheet: one row per prompt, with the pick marked",
-    .about = "The images of a row are in order of their scores.  The first rows are the prompts whose pick gains most "
-             "over the mean of the prompt.  --by slices and --by categories show the slices and categories of the last "
-             "analysis, with the best images of each.",
+    .about = "The images of a row are in order of their scores.  The first rows are the prompts whose pick is farthest "
+             "above the mean score of the prompt.  --by slices and --by categories show the slices and categories of "
+             "the last analysis, with the best images of each.",
     .examples = "goldpan sheet best.jpg --catalog pictures\n"
                 "goldpan sheet best.png --max-prompts 50 --thumb 224\n"
                 "goldpan sheet slices.jpg --by slices --catalog pictures",

@@ -194,7 +194,9 @@ static const gp_cli_option options[] = {
     GP_CLI_OPTION("metric", 0, GP_OPT_TEXT, "COLUMN", value,
                   "column of the table with the number to examine, such as a score", .needs = TABLE),
     GP_CLI_OPTION("feature", 0, GP_OPT_TEXTS, "COLUMN[:KIND]", features,
-                  "cluster the rows by this column of the table; KIND: see above; may be repeated", .needs = TABLE),
+                  "cluster the rows by this column of the table; KIND: number, category, ordinal=LOW|...|HIGH or "
+                  "vector; may be repeated",
+                  .needs = TABLE),
     GP_CLI_OPTION("embedding", 0, GP_OPT_TEXTS, "NAME=X.npy[:weight=W]", embeddings,
                   "cluster the rows by the vectors of this NumPy file; weight: above 0 (default: 1); may be repeated",
                   .needs = TABLE),
@@ -223,12 +225,12 @@ const gp_cli_command gp_cmd_slices = {
         "Finds slices: clusters of images, and of prompts, whose scores are significantly higher than the rest.  "
         "Stores them in the catalog, with categories, near-duplicates and the map.  goldpan pick --strategy slices "
         "picks from them.\n\n"
-        "Prints a header line and one line for each slice: lift (column \"drop\"), number of images, mean score, "
-        "95 % interval of the lift, p adjusted for all clusters, space or category, title.  The lift is the mean "
-        "of the slice minus the reference mean, in points.  In a pipe, tabs separate the columns.\n\n"
+        "Prints a header line and one line for each slice: lift (column \"drop\"), number of images, mean score, 95 % "
+        "interval of the lift, p adjusted for all clusters, space or category, title.  The lift is the mean of the "
+        "slice minus the reference mean, in points.  In a pipe, tabs separate the columns.\n\n"
         "With --table the command uses a table instead of a catalog.  The KIND of a --feature is number; "
-        "number,unscaled (values stay as they are); category; ordinal=LOW|...|HIGH (all values in order); vector; "
-        "or vector,weight=W.  Without a KIND, the cells of the column decide.",
+        "number,unscaled (values stay as they are); category; ordinal=LOW|...|HIGH (all values from low to high); "
+        "vector; or vector,weight=W.  Without a KIND, goldpan determines it from the cells of the column.",
     .examples =
         "goldpan slices pictures\n"
         "goldpan slices pictures --categories \"people, landscapes, animals\" --model openai/clip-vit-large-patch14\n"

@@ -382,9 +382,9 @@ const gp_cli_command gp_cmd_neighbours = {
     .arguments = "--vectors X.npy",
     .summary = "Find the nearest neighbours of each vector",
     .about = "Writes FILE.ids.npy and FILE.distances.npy: one row for each vector (or query), nearest first.  --json "
-             "without --out prints both instead.\n\n"
-             "The search is exact.  With --recall 0.99 it is approximate (IVF) from 20,000 rows on; the distances stay "
-             "exact.",
+             "without --out prints the ids and the distances instead.\n\n"
+             "The search is exact.  With --recall 0.99 it is approximate (IVF) from 20,000 rows on; the distances "
+             "stay exact.",
     .examples = "goldpan neighbours --vectors embeddings.npy -k 10 --out near\n"
                 "goldpan neighbours --vectors a-million.npy --recall 0.98 --out near",
     .options = neighbours_options,
@@ -422,11 +422,11 @@ const gp_cli_command gp_cmd_cluster = {
     .name = "cluster",
     .arguments = "--vectors X.npy",
     .summary = "Group vectors into clusters, in nested levels or by density",
-    .about = "Writes one row of labels for each vector: one column for each level, from fine to coarse.  With --method "
-             "hdbscan there is one column, and -1 is noise.\n\n"
-             "--json prints the whole tree.  With hnne \"parents\" names, for each cluster of a level, its cluster on "
-             "the next level.  With hdbscan \"tree\" lists edges [parent, child, lambda, size]; a number below the "
-             "number of rows is a row.",
+    .about = "Writes one row of labels for each vector: one column for each level, from fine to coarse.  With "
+             "--method hdbscan there is one column, and -1 is noise.\n\n"
+             "--json prints the whole tree.  With hnne, \"parents\" contains, for each cluster of a level, the "
+             "cluster of the next level that contains it.  With hdbscan, \"tree\" lists edges [parent, child, lambda, "
+             "size]; a child whose number is below the number of rows is a row.",
     .examples = "goldpan cluster --vectors embeddings.npy --out labels.npy\n"
                 "goldpan cluster --vectors embeddings.npy --clusters 12 --out labels.npy\n"
                 "goldpan cluster --vectors embeddings.npy --method hdbscan --min-cluster-size 20 --json",

@@ -129,13 +129,15 @@ const gp_cli_command gp_cmd_words = {
     .name = "words",
     .arguments = "[DIR]",
     .summary = "Print which words of prompts go with higher or lower scores",
-    .about = "Prints a header line, then one line for each word and two-word phrase that is in at least N prompts and "
-             "missing from at least 3.  A word is omitted if a phrase that contains it is in the same prompts.\n\n"
+    .about = "Prints a header line, then one line for each word and two-word phrase that is in at least N prompts "
+             "(--min-support) and missing from at least 3 prompts.  A word is omitted if a phrase that contains it is "
+             "in the same prompts.\n\n"
              "Columns: word, prompts, images, mean score, difference to the prompts without the word, its 95 % "
-             "interval, adjusted effect, and p adjusted for the number of words (Benjamini-Hochberg).  In a pipe, tabs "
-             "separate the columns.  Each prompt counts once, by the mean score of its images.\n\n"
-             "The adjusted effect separates a word's effect from that of the words it occurs with.  It is the "
-             "coefficient of a ridge regression on all words (penalty 4: as if 4 more prompts had shown no effect).",
+             "interval, adjusted effect, and p adjusted for the number of words (Benjamini-Hochberg).  In a pipe, "
+             "tabs separate the columns.  Each prompt counts once, by the mean score of its images.\n\n"
+             "The adjusted effect separates a word's effect from the effects of the words that occur with it.  It is "
+             "the coefficient of a ridge regression on all words (penalty 4: as if 4 more prompts had shown no "
+             "effect).",
     .examples = "goldpan words pictures\n"
                 "goldpan words pictures --top 20 --min-support 10\n"
                 "goldpan words pictures --sort word --json",

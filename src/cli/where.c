@@ -193,8 +193,8 @@ static gp_status search_paths(const char *const *paths, size_t count, bool creat
         gp_status st = search_path(paths[i], create, CATALOG, &next, err);
         if (st == GP_OK && out->path && next.path && !same_file(out->path, next.path))
             st = gp_fail(err, GP_ERR_USAGE,
-                         "'%s' belongs to the catalog '%s', but '%s' belongs to '%s': run the command once for each, "
-                         "or select a catalog with --catalog",
+                         "'%s' belongs to the catalog '%s', but '%s' belongs to '%s': run the command once for each "
+                         "catalog, or select a catalog with --catalog",
                          whose, out->path, paths[i], next.path);
         if (st == GP_OK && !out->path && next.path) {
             *out = next, whose = paths[i];

@@ -223,7 +223,8 @@ static gp_status check_finite(const gp_clip_worker *w, const char *what, const f
 static gp_status run_images(gp_clip_worker *w, const float *planes, size_t n, bool pooled, float *out, gp_error *err)
 {
     const gp_weights *m = weights_of(w->base.encoder);
-    if (n > w->images) return gp_fail(err, GP_ERR_USAGE, "%zu images are more than the worker's %zu", n, w->images);
+    if (n > w->images)
+        return gp_fail(err, GP_ERR_USAGE, "%zu images are more than this worker's limit of %zu", n, w->images);
     if (n == 0) return GP_OK;
     w->pass.task = w->base.task;
     GP_TRY(gp_image_tower_run(m, planes, n, &w->pass, err));
@@ -242,7 +243,7 @@ static gp_status run_texts(gp_clip_worker *w, const int32_t *ids, const size_t *
             return gp_fail(err, GP_ERR_USAGE, "text %zu has %zu tokens; it must have 1 to %u", i, counts[i],
                            m->config.context);
         if (counts[i] > w->tokens - sum)
-            return gp_fail(err, GP_ERR_USAGE, "the texts have more tokens than the worker's %zu", w->tokens);
+            return gp_fail(err, GP_ERR_USAGE, "the texts have more tokens than this worker's limit of %zu", w->tokens);
         for (size_t k = 0; k < counts[i]; k++)
             if (row[k] < 0 || (uint32_t)row[k] >= m->config.vocabulary)
                 return gp_fail(err, GP_ERR_USAGE, "text %zu has the token id %d; ids must be 0 to %u", i, (int)row[k],

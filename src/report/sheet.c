@@ -279,7 +279,7 @@ static gp_status check_options(gp_catalog *cat, const gp_sheet_options *o, bool 
     if (o->thumb < 16 || o->thumb > 2048)
         return gp_fail(err, GP_ERR_USAGE, "the thumbnail size must be 16 to 2048 pixels, not %u", (unsigned)o->thumb);
     if (o->max_candidates < 1 || o->max_candidates > 1000)
-        return gp_fail(err, GP_ERR_USAGE, "the candidates in a row must be 1 to 1000, not %u",
+        return gp_fail(err, GP_ERR_USAGE, "the number of candidates in a row must be 1 to 1000, not %u",
                        (unsigned)o->max_candidates);
     /* a sheet may replace an older sheet, but never an image of the catalog */
     gp_query query = GP_QUERY_DEFAULTS;

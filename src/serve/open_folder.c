@@ -129,7 +129,8 @@ static gp_status open_folder(gp_opener *opener, const char *folder, gp_error *er
     pthread_mutex_unlock(&opener->lock);
     if (number == 0) return GP_OK;
     if (number == EAGAIN)
-        return gp_fail(err, GP_ERR_USAGE, "%d programs that open a folder are still running", (int)MAX_OPENERS);
+        return gp_fail(err, GP_ERR_USAGE, "%d programs that open a folder are still running: try again later",
+                       (int)MAX_OPENERS);
     return gp_fail_path_errno(err, GP_ERR_IO, number, "'%s' cannot be started", opener->program);
 }
 

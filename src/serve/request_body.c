@@ -105,7 +105,7 @@ gp_status gp_body_generate(const char *body, size_t size, gp_generate_request *o
     GP_TRY_GOTO(read_image(root, &out->image, err));
     GP_TRY_GOTO(read_number(root, "more", 0, GP_MAX_GENERATED, &has, &more, err));
     GP_TRY_GOTO(read_text(root, "address", GP_MAX_ADDRESS, &out->address, err));
-    if (!out->address) GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "\"address\" must name the generator"));
+    if (!out->address) GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "\"address\" must be the address of the generator"));
     out->more = (uint32_t)more;
 out:
     if (st != GP_OK) gp_generate_request_clear(out);
@@ -220,7 +220,8 @@ static gp_status read_examples(const gp_json *root, const char *name, gp_search_
         out[i] = (gp_search_example){0};
         if (text && text[0] == 'u' && strlen(text) == length) out[i].uploaded = gp_parse_u64(text + 1, &out[i].number);
         if (!out[i].uploaded && !read_hash(item, &out[i].hash))
-            return gp_fail(err, GP_ERR_USAGE, "each element of \"%s\" must be a hash or a key", name);
+            return gp_fail(err, GP_ERR_USAGE,
+                           "each element of \"%s\" must be the hash of an image or the key of an upload", name);
     }
     *count = n;
     return GP_OK;

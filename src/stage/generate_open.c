@@ -167,7 +167,8 @@ static gp_status find_address(gp_generation *m, gp_error *err)
     /* goldpan stores only addresses.  A command in a catalog comes from whoever made the catalog: it must not run. */
     if (m->address && strncmp(m->address, "http://", 7) != 0 && strncmp(m->address, "https://", 8) != 0)
         return gp_fail(err, GP_ERR_USAGE,
-                       "the catalog records '%s' as the generator, which is no http address: give --backend ADDRESS",
+                       "the catalog records '%s' as the generator, which is not an http or https address: "
+                       "give --backend ADDRESS",
                        m->address);
     if (m->address) return GP_OK;
     return gp_fail(err, GP_ERR_USAGE,

@@ -22,7 +22,7 @@ typedef struct filler {
 static gp_status put_cell(filler *f, const char *text, size_t size, gp_error *err)
 {
     if (f->table->size > MOST_TEXT)
-        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB of text", f->table->label);
+        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' contains more than 1 GiB of text", f->table->label);
     return gp_table_put(f->table, text, size, err);
 }
 
@@ -97,7 +97,7 @@ static gp_status take_value(void *user, const char *text, unsigned definition, u
     }
     if (definition >= leaf->list_definition) add_element(f, text);
     if (f->cell.size > MOST_TEXT)
-        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB of text", f->table->label);
+        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' contains more than 1 GiB of text", f->table->label);
     return f->cell.failed ? gp_fail_memory_path(err, "'%s'", f->table->label) : GP_OK;
 }
 

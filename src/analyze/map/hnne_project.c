@@ -223,8 +223,8 @@ gp_status gp_an_hierarchy_project(const gp_hierarchy *hierarchy, const float *ro
     projecting p = {hierarchy, rows, d, dims, options->radius, out};
     if (dims != 2 || d < 2 || hierarchy->levels == 0)
         return gp_fail(err, GP_ERR_USAGE,
-                       "h-NNE projects rows of at least 2 columns to 2 dimensions, not rows of %zu columns to %zu; the "
-                       "rows must have at least one level of clusters",
+                       "h-NNE needs rows of at least 2 columns (here: %zu), 2 dimensions of the result (here: %zu), "
+                       "and at least one level of clusters",
                        d, dims);
     if (!(options->radius > 0)) return gp_fail(err, GP_ERR_USAGE, "radius must be above 0, not %g", options->radius);
     gp_task_options o = {.stage = "project",
