@@ -19,7 +19,7 @@ after(async () => {
   await browser?.close();
 });
 
-/** goldpan explore with these variables of the environment. */
+/** Starts goldpan explore with `variables` added to the environment. */
 async function exploreWith(variables, ...options) {
   const kept = { ...env };
   Object.assign(env, variables);
@@ -63,7 +63,7 @@ test('offers no folder without a desktop session', async () => {
   await server.stop();
 });
 
-/** Rejects the first pictures of the wall and shows only rejected ones.  Returns [{hash, path}]. */
+/** Rejects the first `wanted` pictures of the wall and filters by rejected pictures. Returns their [{hash, path}]. */
 async function rejectSome(page, wanted) {
   await view(page, 'Wall');
   const chosen = [];
@@ -117,7 +117,7 @@ test('moves rejected pictures to the bin after a look, and Undo brings them back
     assert.deepEqual(chosen.map(({ path }) => existsSync(path)), [true, true, true]);
     await until(async () => (await count(page)).startsWith('3 of '), () => count(page));
 
-    // the marks before can still be undone, and the bin done again
+    // redo moves the pictures to the bin again, and the earlier steps can still be undone
     await page.keyboard.press('Control+Shift+z');
     await page.getByText('3 pictures moved to the bin.').waitFor();
     await until(async () => (await count(page)).includes(`of ${all - 3} `), () => count(page));
@@ -127,7 +127,8 @@ test('moves rejected pictures to the bin after a look, and Undo brings them back
     await page.keyboard.press('Control+z');
     await until(() => ratingOf(pictures, chosen[2].hash).flag === 0, 'the rejection was not undone');
     assert.equal(ratingOf(pictures, chosen[1].hash).flag, -1);
-    // Until the page knows of the move, it may ask for the pictures most like one that is in the bin.
+    // Before the page has heard of the move, it may request the similar pictures of a picture that is in the bin, and
+    // gets 404.
     assert.deepEqual(page.wrong.filter((one) => !one.includes('404')), []);
   } finally {
     await keepScreenshot(page, 'bin left');

@@ -254,8 +254,8 @@ describe('export', () => {
   const count = async (page, name) => Number((await option(page, name).locator('.num').innerText()).replaceAll(',', ''));
 
   seen('five choices with counts; the command does the same', async (page) => {
-    // The marks of the test: two picks, one of them in a prompt with goldpan's suggestion; one rejected suggestion;
-    // stars.
+    // The marks of the test: two picks, one of them in a prompt for which goldpan suggests another picture; one
+    // rejected suggestion; stars for two pictures.
     const [beside] = sql(pictures, 'SELECT image FROM image_prompts WHERE image NOT IN (SELECT image FROM picks) AND prompt IN (SELECT prompt FROM image_prompts WHERE image IN (SELECT image FROM picks)) ORDER BY image LIMIT 1');
     const [no, yes] = sql(pictures, `SELECT image FROM picks WHERE image NOT IN (SELECT image FROM image_prompts WHERE prompt = (SELECT prompt FROM image_prompts WHERE image = ${beside.image})) ORDER BY image LIMIT 2`);
     run(`INSERT INTO ratings(image, flag, stars) VALUES(${beside.image}, 1, 5), (${yes.image}, 1, 0), (${no.image}, -1, 4)`);

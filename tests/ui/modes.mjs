@@ -523,8 +523,8 @@ describe('when the catalog changes', () => {
     await isCurrent(page, prompts[2][1]);
     assert.match(await position(page), /^10 of/);
     const row = await rowOf(prompts[2][1]);
-    // Deletes the first picture of the catalog that is not near the current one, so that all other pictures get new
-    // rows.
+    // Deletes the first picture of the catalog that is not in the first six prompts, so that the rows of all later
+    // pictures change.
     const [{ hash: early }] = sql(copy, `SELECT lower(hex(hash)) AS hash FROM images WHERE hash NOT IN (${prompts.slice(0, 6).flat().map((hash) => `x'${hash}'`)}) ORDER BY id LIMIT 1`);
     const all = Number((await position(page)).split(' of ')[1]);
     remove(copy, early);

@@ -22,7 +22,8 @@ after(async () => {
 
 const NEW = 12;
 
-/** A catalog without the pictures with the best scores. `come` adds these pictures, as a run of goldpan does. */
+/** Makes a copy of the catalog without the NEW pictures with the best scores. `come` puts these pictures back and runs
+ * goldpan. */
 function catalogBefore(name) {
   const best = sql(pictures, `SELECT p.path, lower(hex(i.hash)) AS hash FROM scores s JOIN images i ON i.id = s.image JOIN paths p ON p.image = i.id ORDER BY s.value DESC LIMIT ${NEW}`);
   const copy = join(folder, name);
@@ -43,7 +44,7 @@ function catalogBefore(name) {
   };
 }
 
-/** Pictures of which at least half is in the window: [{hash, y}], from top to bottom. */
+/** Returns the pictures of which at least half is in the window: [{hash, y}], from top to bottom. */
 const inSight = (page) =>
   page.evaluate(() => {
     const main = document.querySelector('.main').getBoundingClientRect();
@@ -65,7 +66,8 @@ describe('new pictures', () => {
       const page = await openPage(browser, other.url + address);
       const scroller = page.locator(`.main .${name}`);
       try {
-        // On the Wall, new pictures come to the places that were in sight: they were not in sight.
+        // On the Wall, the new pictures take the places of the pictures that are in sight now. The view must keep the
+        // old pictures in sight, so the new pictures are not counted as seen.
         await scroller.evaluate((one, wall) => (one.scrollTop = wall ? 160 : one.scrollHeight / 2), name === 'wall');
         await settle(page, 300);
         assert.equal(await chip(page).count(), 0);
@@ -94,7 +96,7 @@ describe('new pictures', () => {
           assert.ok((await inSight(page)).some(({ hash }) => hashes.includes(hash)), 'no new picture is in sight');
           assert.equal(await page.evaluate(() => document.activeElement?.matches('.main [data-row][aria-current=true]')), true, 'the focus is not at the new picture');
         }
-        // What was seen is not counted again.
+        // New pictures that have been in sight are not counted again.
         await scroller.evaluate((one) => (one.scrollTop = one.scrollHeight / 2));
         await settle(page, 300);
         assert.equal(await numberAbove(page), 0);
@@ -113,7 +115,7 @@ const sheet = (page, name) => page.getByRole('dialog', { name, exact: true });
 const more = (page) => page.getByRole('button', { name: 'Order, stacks and more' });
 const focusIn = (page, selector) => page.evaluate((where) => document.activeElement?.closest(where) !== null, selector);
 
-/** Opens the page on a phone. The page must report no error, and no mark is left from an earlier test. */
+/** Removes the marks of earlier tests and opens the page on a phone. The page must report no error. */
 const onPhone = (name, run, options = {}) =>
   it(name, async () => {
     execFileSync('sqlite3', [join(pictures, '.goldpan/catalog.db'), 'PRAGMA busy_timeout = 5000; DELETE FROM ratings'], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -127,7 +129,7 @@ const onPhone = (name, run, options = {}) =>
     }
   });
 
-/** Controls of the sheet, or of another part, that are less than 44 pixels high or wide. */
+/** Returns the controls in the sheet, or in `part`, that are less than 44 pixels high or wide. */
 const tooSmall = (page, part = '.sheet') =>
   page.evaluate((where) => {
     const controls = [...document.querySelectorAll(where)].flatMap((one) => [...one.querySelectorAll('button, a, select, input, summary')]);
@@ -145,7 +147,8 @@ async function axeFinds(page) {
   return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`);
 }
 
-/** The sheet is sound: its controls are large, it keeps the focus, and Esc gives the focus back. */
+/** Checks the sheet: its controls are large, Tab does not leave it, and Esc closes it and returns the focus to
+ * `opener`. */
 async function isSound(page, name, opener) {
   await sheet(page, name).waitFor();
   assert.ok(await focusIn(page, '.sheet'), `${name}: the focus is not in the sheet`);
@@ -201,7 +204,7 @@ describe('sheets', () => {
     await controls.getByLabel('Stacks', { exact: true }).selectOption('near');
     await controls.getByLabel('Size of the pictures').fill('186');
     await until(() => page.url().includes('sort=-score') && page.url().includes('stacks=near'), () => page.url());
-    // No key acts on what lies below the sheet.
+    // No key acts on the page below the sheet.
     await page.keyboard.press('x');
     await controls.getByRole('button', { name: 'Close' }).click();
     await until(async () => (await across()) === 2, 'the size does nothing');

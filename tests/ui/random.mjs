@@ -32,7 +32,7 @@ const model = {
   chosen: new Set(),
   filter: { mark: 'all', category: null, any: false },
   view: 'Review',
-  /** what is folded, and a picture of each opened stack */
+  /** what is folded to stacks, what the key S folds, and the hash of one picture of each opened stack */
   stacks: 'off',
   lastStacks: 'near',
   opened: new Set(),
@@ -49,20 +49,22 @@ function shown() {
     return byMark && (category === null || own === category);
   });
 }
-/** The number of the stack of an image, undefined: it is in none.  Review folds no prompts. */
+/** Returns the number of the stack of an image, or undefined if the image is in no stack. Review does not fold the
+ * pictures of a prompt. */
 function stackOf({ prompt, copies }) {
   if (model.stacks === 'near') return copies;
   return model.stacks === 'prompt' && model.view !== 'Review' ? prompt : undefined;
 }
 const isOpen = (image) => model.images.some((other) => model.opened.has(other.hash) && stackOf(other) === stackOf(image));
-/** Your pick is on top, else goldpan's suggestion, else the first in the order shown. */
+/** Returns the top picture of a stack: the user's pick, else goldpan's suggestion, else the first picture in the order
+ * shown. */
 function topOf(members) {
   const column = model.view === 'Review' ? 'score' : 'corrected';
   const value = (image) => (Number.isNaN(image[column]) ? -Infinity : image[column]);
   const rank = (image) => (markOf(image.hash).flag > 0 ? 2 : image.suggested ? 1 : 0);
   return members.reduce((best, one) => (rank(one) - rank(best) || value(one) - value(best)) > 0 ? one : best);
 }
-/** What is in sight: the pictures that pass, without those that a folded stack hides. */
+/** Returns the pictures that the page shows: those that pass the filters, without those that a folded stack hides. */
 function inSight() {
   const passing = shown();
   const stacks = new Map();
@@ -152,7 +154,7 @@ async function pressMark(key, change) {
   detail = `${key} on ${target.length > 3 ? `${target.length} pictures` : target.map((hash) => hash.slice(0, 6))}`;
 }
 
-/** Opens the field for tags, and adds a tag there or removes one. */
+/** Opens the field for tags, and adds `tag` or (`removed`) removes it. */
 async function changeTag(tag, removed) {
   const target = model.chosen.size ? [...model.chosen] : [await currentHash()].filter(Boolean);
   if (!target.length) return;
@@ -294,7 +296,8 @@ const acts = {
     if (hash) await changeTag('night', model.tags.has(`${hash} night`));
     server = await explore(pictures, '--port', PORT);
     if (!page.url().startsWith(server.url)) {
-      // The secret key changed when the server restarted, so the next page sends the marks.
+      // The address contains a secret key, which changed when the server restarted. So this page cannot send the marks;
+      // the next page sends them.
       await page.goto(server.url + (await page.evaluate(() => location.hash)));
       await ready();
     }
@@ -309,7 +312,7 @@ const acts = {
       `PRAGMA busy_timeout=10000; INSERT INTO ratings(image, flag, stars, at) SELECT id, ${markOf(hash).flag}, 5, unixepoch() + 1 FROM images WHERE hash = x'${hash}' ON CONFLICT(image) DO UPDATE SET stars = 5, at = unixepoch() + 1`,
     ], { stdio: 'pipe' });
     model.marks.set(hash, { ...markOf(hash), stars: 5 });
-    // Undoing an older step would also restore the picture's earlier stars, so the model does the same.
+    // An undo of an older step also restores the picture's earlier stars, on the page and in the model.
     await settle(page, 1500);
     narrow();
   },

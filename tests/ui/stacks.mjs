@@ -55,7 +55,7 @@ const shownOf = async (page, rows) => {
   for (const row of rows) if (await isThere(page, row)) there.push(row);
   return there;
 };
-/** Makes the pictures so small that all are in the document. */
+/** Makes the pictures so small that the cells of all pictures are in the document. */
 async function small(page) {
   await view(page, 'Wall');
   await page.getByLabel('Size of the pictures').fill('64');
@@ -76,7 +76,7 @@ stacked('S folds near copies to one cell with a count, and the bar says how many
   assert.equal(await page.locator('.wall [data-stack]').count(), stacks);
   assert.match(page.url(), /stacks=near/);
   assert.equal(await kind(page).inputValue(), 'near');
-  // Back is the wall without stacks, Forward and a reload are the stacks again.
+  // Back shows the wall without stacks. Forward and a reload show the stacks again.
   await page.goBack();
   await until(async () => (await shownOf(page, three)).length === 3, 'Back does not unfold');
   await page.goForward();
@@ -99,7 +99,7 @@ stacked('a mark on a folded stack changes its top picture only', async (page) =>
   assert.deepEqual(marks(), [{ row: top, flag: -1, stars: 4 }]);
   await page.keyboard.press('Control+z');
   await page.keyboard.press('Control+z');
-  // All that are shown: as many as there are cells.
+  // Ctrl+A chooses all pictures that are shown: one for each cell.
   const { hidden: n } = hidden();
   await page.keyboard.press('Control+a');
   await until(async () => (await count(page)).includes(`${all() - n} chosen`), async () => count(page));
@@ -135,7 +135,7 @@ stacked('a press of the count and O open the stack in its place', async (page) =
   assert.equal(rows.indexOf(top), at);
   assert.deepEqual(rows.slice(at, at + 3).sort((a, b) => a - b), three);
   assert.equal(await current(page), String(top));
-  // The arrows go through the opened stack; O folds it, and the top is current again.
+  // The arrow keys go through the opened stack. O folds it and makes its top picture current again.
   await page.keyboard.press('ArrowRight');
   await page.keyboard.press('ArrowRight');
   assert.equal(await current(page), String(rows[at + 2]));
@@ -145,14 +145,14 @@ stacked('a press of the count and O open the stack in its place', async (page) =
   await page.keyboard.press('o');
   await until(async () => (await shownOf(page, three)).length === 1, 'O does not fold');
   assert.equal(await current(page), String(top));
-  // A pick comes to the top; the stack stays in its place.
+  // A pick becomes the top of its stack. The stack keeps its place.
   await page.keyboard.press('o');
   await cell(page, rows[at + 1]).click({ position: { x: 20, y: 40 } });
   await page.keyboard.press('p');
   await page.keyboard.press('o');
   await until(async () => (await shownOf(page, three)).join() === String(rows[at + 1]), 'the pick is not on top');
   assert.equal(await placeOf(rows[at + 1]), at);
-  // An opened stack stays open over a reload.
+  // An opened stack stays open after a reload.
   await page.keyboard.press('o');
   await page.reload();
   await until(async () => (await shownOf(page, three)).length === 3, 'the reload folds the opened stack');
@@ -164,7 +164,7 @@ stacked('all pictures of a prompt are one cell; Review folds near copies in its 
   const prompts = one('SELECT count(DISTINCT prompt) AS n FROM image_prompts').n;
   const without = one('SELECT count(*) AS n FROM images WHERE id NOT IN (SELECT image FROM image_prompts)').n;
   await until(async () => (await page.locator('.wall [data-row]').count()) === prompts + without, 'not a cell for each prompt');
-  // On top is what goldpan suggests.
+  // The top of each stack is goldpan's suggestion.
   const suggested = sql(pictures, 'SELECT image - 1 AS row FROM picks').map(({ row }) => row);
   const shown = (await cellsInOrder(page)).map(({ row }) => row);
   assert.ok(suggested.every((row) => shown.includes(row)));
@@ -183,7 +183,7 @@ stacked('all pictures of a prompt are one cell; Review folds near copies in its 
   await until(async () => (await shownOf(page, pair)).length === 2, 'the table does not show the opened pair');
   await cell(page, top).locator('[data-stack]').click();
   await until(async () => (await shownOf(page, pair)).length === 1, 'the table does not fold the pair');
-  // The map shows a point for each picture and its pane all of them.
+  // The map shows a point for each picture, and the pane beside the map shows all pictures.
   await view(page, 'Map');
   assert.equal(await kind(page).count(), 0);
   await until(async () => (await shownOf(page, pair)).length === 2, 'the map hides pictures');
@@ -205,7 +205,7 @@ stacked('"Reject all but one" shows the pictures first, and one undo takes it ba
   await page.evaluate(readFileSync(axeSource(), 'utf8'));
   const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
   assert.deepEqual(found.violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), []);
-  // No key acts on what lies below the dialog.
+  // No key acts on the page below the dialog.
   await page.keyboard.press('x');
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });

@@ -23,7 +23,7 @@ let failures = 0;
  */
 const patience = () => (6000 * Number(process.env.GOLDPAN_SLOW ?? 20)) / (failures < 3 ? 1 : 10);
 
-/** A case that ends as failed after `waits` times the patience, whatever it waits for. */
+/** Defines a case, which ends as failed after `waits` times the time-out, whatever it waits for. */
 export const it = (name, run, waits = 5) =>
   runner.it(name, { timeout: waits * patience() }, async () => {
     try {
@@ -61,8 +61,8 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 export const env = { ...process.env, GOLDPAN_DATA: source, XDG_CACHE_HOME: join(folder, 'cache'), DISPLAY: '', WAYLAND_DISPLAY: '' };
 delete env.GOLDPAN_MODEL;
 
-/** Makes a catalog of the sample and a grid by `goldpan run`, with categories, slices and map. The grid is set
- * apart. */
+/** Makes a catalog of the sample and one image grid by `goldpan run`, with categories, slices and map. goldpan sets the
+ * grid apart: it gets no score. */
 export function makeCatalog(name) {
   const pictures = join(folder, name);
   mkdirSync(pictures);
@@ -77,7 +77,7 @@ export function makeCatalog(name) {
   return pictures;
 }
 
-/** Groups of three near copies in every third prompt: the sample has only a few pairs. */
+/** Stores groups of three near copies in every third prompt, because the sample has only a few pairs. */
 export function moreCopies(pictures) {
   const free = 'SELECT image, prompt FROM image_prompts WHERE prompt % 3 = 0 AND image NOT IN (SELECT image FROM duplicates)';
   execFileSync('sqlite3', [
@@ -88,7 +88,7 @@ export function moreCopies(pictures) {
   ]);
 }
 
-/** Runs goldpan explore until stop(). `url` is set when the server listens. */
+/** Starts goldpan explore, which runs until stop() is called. Returns when the server listens. `url`: its address. */
 export async function explore(pictures, ...options) {
   const child = spawn(goldpan, ['explore', pictures, '--no-open', ...options], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve(signal ?? code)));
@@ -102,7 +102,8 @@ export async function explore(pictures, ...options) {
   });
   return {
     url,
-    /** The exit code, or the signal that ended it: SIGKILL if it did not stop by itself. */
+    /** Stops the server. Returns the exit code, or the signal that ended the server: SIGKILL if it did not stop by
+     * itself. */
     async stop(signal = 'SIGINT') {
       child.kill(signal);
       const late = setTimeout(() => child.kill('SIGKILL'), patience());
@@ -129,8 +130,8 @@ export async function openBrowser(...more) {
   browser.newContext = async (options) => {
     const context = await plain(options);
     context.setDefaultTimeout(patience());
-    // On a loaded machine Chromium at times draws no frame after a change of the window's size until something asks for
-    // one.  A click by Playwright waits for the frame, without a time-out.
+    // On a loaded machine, Chromium sometimes draws no frame after a change of the window's size until a script
+    // requests a frame. A click by Playwright waits for this frame, without a time-out.
     await context.addInitScript(() => setInterval(() => requestAnimationFrame(() => undefined), 500));
     return context;
   };
@@ -187,7 +188,7 @@ export function sql(pictures, query) {
 
 export const axeSource = () => require.resolve('axe-core/axe.min.js');
 
-/** Opens a view with the bar at the top, or at the bottom of a narrow window. */
+/** Opens a view by its link in the bar at the top, or at the bottom of a narrow window. */
 export async function view(page, name) {
   await page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name }).first().click();
   await page.locator(`.main[aria-label="${name.toLowerCase()}"]`).waitFor();
@@ -205,7 +206,7 @@ export const cellsInOrder = (page) =>
 export const count = (page) => page.locator('.status .count').innerText();
 export const current = (page) => page.locator('.main [aria-current="true"]').getAttribute('data-row');
 
-/** Returns the hash in a row of the page's columns. */
+/** Returns the hash of the image in `row`, from the column of hashes that the page loads. */
 export const hashOf = (page, row) =>
   page.evaluate(async (at) => {
     const manifest = await (await fetch('data/catalog.json')).json();

@@ -32,7 +32,7 @@ beforeEach(() => {
   for (const { path, tag } of paths) execFileSync(goldpan, ['mark', path, '--untag', tag, '--catalog', pictures, '-q'], { env });
 });
 
-/** A case on a page that shows the wall; keeps a screenshot and checks that the page reported no error. */
+/** Defines a case on a page that shows the wall. The case keeps a screenshot, and the page must report no error. */
 const seen = (name, run, options) =>
   it(name, async () => {
     const page = await openPage(browser, server.url, options);

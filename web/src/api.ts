@@ -60,8 +60,8 @@ export interface Manifest {
   higher_better: boolean;
   search: { text: boolean; image: boolean; like: boolean };
   thumbs: number[];
-  /** what the server can do with files.  `generate`: the folder of new pictures, or null if it cannot make any.
-   * `generator`: makes all pictures; null: each picture has its own (Detail.generator) */
+  /** what the server can do with files. `generate`: the folder for generated pictures; null: it cannot generate any.
+   * `generator`: the generator for all pictures; null: each picture has its own (Detail.generator) */
   acts: { open: boolean; trash: boolean; generate: string | null; generator: string | null };
   image_ext: string | null;
   near: { k: number; file: string } | null;
@@ -87,7 +87,7 @@ export interface Detail {
   settings: [string, string][];
   reason: string | null;
   failure: string | null;
-  /** address of the generator that made the picture, if the catalog has it */
+  /** address of the generator that made the picture; null: the catalog does not have it */
   generator: string | null;
   embedded: boolean;
 }
@@ -166,7 +166,7 @@ export async function rate(changes: Rating[]): Promise<number> {
   return ((await (await post('api/rate', JSON.stringify({ changes }))).json()) as { event: number }).event;
 }
 
-/** Returns the number of the event that tells other pages. */
+/** Returns the number of the event that reports the change to other pages. */
 export async function postTags(changes: TagChange[]): Promise<number> {
   return ((await (await post('api/tag', JSON.stringify({ changes }))).json()) as { event: number }).event;
 }
@@ -205,7 +205,8 @@ export async function openFolder(hash: string): Promise<string> {
 }
 
 export interface Moved {
-  /** pictures whose files were all moved, files, and pictures that were not moved */
+  /** `images`: pictures whose files were all moved; `files`: moved files; `failed`: pictures that were not moved;
+   * `why`: the reason */
   images: number;
   files: number;
   failed: number;
@@ -217,17 +218,18 @@ export async function moveToBin(images: string[]): Promise<Moved> {
   return (await (await post('api/trash', JSON.stringify({ images }))).json()) as Moved;
 }
 
-/** Moves them back. */
+/** Moves the files of pictures back from the trash. */
 export async function restoreFromBin(images: string[]): Promise<Moved> {
   return (await (await post('api/restore', JSON.stringify({ images }))).json()) as Moved;
 }
 
-/** The pictures that the generator makes now, or has made. */
+/** The progress of a request to the generator, or its result when `running` is false. */
 export interface Generating {
   running: boolean;
   done: number;
   wanted: number;
-  /** at the end: new pictures, those of an earlier request, those that are in the catalog byte for byte, failures */
+  /** only at the end. `got`: new files; `same`: those of `got` that the catalog already has, byte for byte; `had`:
+   * pictures that an earlier request made; `failed`: pictures that could not be made */
   got?: number;
   had?: number;
   same?: number;
@@ -236,7 +238,8 @@ export interface Generating {
   why?: string;
 }
 
-/** Makes a picture again (`more` 0), or more like it, by the generator at `address`. */
+/** Makes a picture again with its seed (`more` 0), or `more` pictures with its prompt, its settings and new seeds.
+ * `address`: the generator. */
 export async function generate(hash: string, more: number, address: string): Promise<void> {
   await post('api/generate', JSON.stringify({ hash, more, address }));
 }
@@ -245,8 +248,9 @@ export async function stopGenerating(): Promise<void> {
   await post('api/generate/stop', '{}');
 }
 
-/** Calls back when the catalog or marks have changed since `revision` was read, and when the connection breaks or is
- * restored. */
+/** Listens to the server's events and calls the functions of `on`: `revision` when the catalog has changed since
+ * `revision` was read, `connection` when the connection breaks or is restored. Returns a function that ends the
+ * listening. */
 export function listen(revision: number, on: {
   revision(): void;
   ratings(changes: Rating[], event: number): void;

@@ -1,4 +1,4 @@
-// Points on a 2-D canvas, for browsers without WebGL2: slower, with the same result.
+// Draws the points on a 2-D canvas, for browsers without WebGL2: slower, and at most MAX_POINTS points.
 import { GHOST, SELECTED, SHOWN, type Frame, type Points } from './gl-points';
 
 /** The largest number of points that are drawn. If there are more points, every k-th point and all selected points

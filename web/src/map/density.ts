@@ -1,9 +1,9 @@
-// How dense the points lie: closed lines of equal density, to be shaded and drawn.
+// The density of the points, as closed contour lines that the map shades and draws.
 
 /** The grid of densities covers a little more than the pane, so that contour lines close outside of the pane. */
 const BEYOND = 0.06;
 const COLUMNS = 168;
-/** contour lines are drawn at these shares of the largest density */
+/** the densities of the contour lines, as shares of the largest density (99.5th percentile) */
 const LEVELS = [0.035, 0.19, 0.42, 0.72];
 
 /** The contour lines of each level as closed polygons x, y, x, y, ... in 0..1 of the pane, with y upwards. */
@@ -52,14 +52,15 @@ function blur(field: Float32Array, columns: number, lines: number, sigma: number
   pass(half, field, lines, columns, columns, 1);
 }
 
-/** The density at the rim is 0, so that every contour line closes. */
+/** Sets the density at the rim to 0, so that every contour line closes. */
 function clearRim(field: Float32Array, columns: number, lines: number): void {
   for (let i = 0; i < columns; i++) field[i] = field[(lines - 1) * columns + i] = 0;
   for (let j = 0; j < lines; j++) field[j * columns] = field[j * columns + columns - 1] = 0;
 }
 
-// Sides of a square: 0 below, 1 right, 2 above, 3 left.  For each pattern of corners above the level (1 left below, 2 right
-// below, 4 right above, 8 left above) the pairs of sides that lines join, with the dense part on their left.
+// The sides of a grid square have the numbers 0 below, 1 right, 2 above, 3 left. Its pattern is the sum of the corners
+// whose density is above the level: 1 bottom left, 2 bottom right, 4 top right, 8 top left. JOINS[pattern] lists the
+// pairs of sides that a contour line joins. The dense part is on the left of the line.
 const JOINS: readonly (readonly [number, number])[][] = [
   [], [[0, 3]], [[1, 0]], [[1, 3]], [[2, 1]], [[0, 3], [2, 1]], [[2, 0]], [[2, 3]],
   [[3, 2]], [[0, 2]], [[1, 0], [3, 2]], [[1, 2]], [[3, 1]], [[0, 1]], [[3, 0]], [],

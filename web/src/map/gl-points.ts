@@ -1,9 +1,9 @@
-// Points by WebGL2: everything is uploaded once; moving the map changes two numbers.
+// Draws the points by WebGL2. The points are uploaded once; a move of the map changes only `scale` and `shift`.
 
 export interface Frame {
   width: number; // CSS pixels
   height: number;
-  ratio: number; // device pixels each
+  ratio: number; // device pixels per CSS pixel
   /** from world coordinates (0..1) to clip space: clip = world * scale + shift */
   scale: [number, number];
   shift: [number, number];
@@ -22,7 +22,7 @@ export const SHOWN = 2;
 export const SELECTED = 3;
 
 export interface Points {
-  setPlaces(xy: Float32Array): void; // [n, 2] in 0..1, NaN off
+  setPlaces(xy: Float32Array): void; // [n, 2] in 0..1; NaN: the point is not on the map
   setColours(rgba: Uint32Array): void;
   setSizes(sizes: Float32Array | null): void;
   setStates(states: Uint8Array): void;
@@ -81,7 +81,7 @@ export class GlPoints implements Points {
     return shader;
   }
 
-  /** Also called after a lost WebGL context was restored. */
+  /** Creates the program and the buffers. Called again after a lost WebGL context was restored. */
   build(): void {
     const gl = this.gl;
     this.program = gl.createProgram() as WebGLProgram;
@@ -105,7 +105,8 @@ export class GlPoints implements Points {
     if (states) this.setStates(states);
   }
 
-  /** Makes the attributes read every stride-th point.  WebGL allows 255 bytes between points; 16 times 8 bytes fit. */
+  /** Makes the attributes read every stride-th point. WebGL allows a distance of 255 bytes between points; the largest
+   * distance here is 16 times 8 bytes. */
   private setStride(stride: number): void {
     if (stride === this.stride) return;
     this.stride = stride;

@@ -1,4 +1,4 @@
-// Points in square cells, to find those under the pointer, in a rectangle or in a lasso.
+// Keeps the points in square cells, to find the points near the pointer, in a rectangle or in a lasso quickly.
 
 export class GridIndex {
   private readonly side: number;
@@ -44,7 +44,7 @@ export class GridIndex {
     return Math.min(this.side - 1, Math.max(0, Math.floor(v * this.side)));
   }
 
-  /** Calls `visit` for every point of the rectangle, until it returns false. */
+  /** Calls `visit` for every point in the rectangle, until `visit` returns false. */
   eachIn(x0: number, y0: number, x1: number, y1: number, visit: (row: number) => boolean | void): void {
     if (x1 < 0 || y1 < 0 || x0 > 1 || y0 > 1) return;
     const [c0, c1, r0, r1] = [this.line(x0), this.line(x1), this.line(y0), this.line(y1)];
@@ -61,7 +61,7 @@ export class GridIndex {
       }
   }
 
-  /** Returns the nearest point that `accept` accepts, at most rx and ry away; -1: there is none. */
+  /** Returns the nearest point that `accept` accepts in the ellipse with the radii rx and ry; -1: there is none. */
   nearest(x: number, y: number, rx: number, ry: number, accept: (row: number) => boolean): number {
     let best = -1;
     let least = 1;
@@ -85,7 +85,7 @@ export class GridIndex {
     return Uint32Array.from(found).sort();
   }
 
-  /** Returns the points inside a polygon x, y, x, y, ... by the even-odd rule. */
+  /** Returns the points that lie inside a polygon x, y, x, y, ... (even-odd rule) and that `accept` accepts. */
   inPolygon(polygon: number[], accept: (row: number) => boolean): Uint32Array {
     const found: number[] = [];
     let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];

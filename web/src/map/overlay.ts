@@ -3,7 +3,8 @@ import type { MapTheme } from './point-map';
 import { ticks } from './ticks';
 
 export interface MapLabel {
-  /** 0..1 of the pane, upwards: the middle of the upper edge of a group, or the middle of a label that lies on points */
+  /** position in 0..1 of the pane, with y upwards: the middle of the upper edge of a group, or the middle of the points
+   * of a category */
   x: number;
   y: number;
   /** lower edge of the group */
@@ -33,7 +34,7 @@ export class Overlay {
   private theme!: MapTheme;
   private width = 1;
   private height = 1;
-  /** the thumbnails and labels that were placed in the last frame */
+  /** the labels and thumbnails that were placed in the last frame */
   labelBoxes: (Box & { id: string; text: string })[] = [];
   thumbBoxes: (Box & { row: number })[] = [];
 
@@ -51,7 +52,8 @@ export class Overlay {
     this.c.clearRect(0, 0, width, height);
   }
 
-  /** The [row, x, y] whose thumbnails overlap neither each other nor a label; earlier ones have priority. */
+  /** Returns at most `most` of `places` ([row, x, y]) whose thumbnails overlap neither each other nor a label. Earlier
+   * places have priority. */
   placeThumbs(places: [number, number, number][], size: number, most: number): [number, number, number][] {
     const taken = new Map<string, [number, number][]>();
     const kept: [number, number, number][] = [];

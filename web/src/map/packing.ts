@@ -1,5 +1,6 @@
-// Moves the groups of a layout together, so that they fill a pane.  Only for display: within a group distances keep their
-// meaning, the gaps between groups are given up.  The same points and pane always give the same result.
+// Moves the groups of points closer together, so that they fill a pane. This is only for display: distances within a
+// group keep their meaning, but the gaps between groups lose it. The same points and the same size of the pane always
+// give the same result.
 
 export interface Group {
   rows: Uint32Array;
@@ -11,20 +12,20 @@ export interface Group {
 }
 
 export interface Packing {
-  /** coordinates in 0..1 of the pane, with y upwards; NaN: the row has no place */
+  /** coordinates in 0..1 of the pane, with y upwards; NaN: the row is not on the map */
   x: Float32Array;
   y: Float32Array;
   groups: Group[];
 }
 
-/** numbers of cells per side of the grids that are tried */
+/** the grids that `split` tries: number of cells per side */
 const SIDES = [8, 12, 14, 17, 20, 24, 28, 34, 40, 48, 57, 68, 80, 96, 113, 134, 160, 190, 226];
 const MOST_GROUPS = 40;
 /** if there are more points than this, a sample of them determines the groups */
 const SAMPLE = 40000;
 /** free space in pixels around the points of a group; the label is in the space above them */
 const PAD = { side: 32, top: 44, bottom: 28 };
-/** pixels for the line of text at the bottom of the pane; a narrow pane has two lines */
+/** height in pixels of the text at the bottom of the pane, which has two lines in a narrow pane */
 const footOf = (width: number): number => (width < 600 ? 64 : 36);
 const RIM = 10;
 const MAX_STRETCH = 1.7;
@@ -110,7 +111,7 @@ function split(rows: Uint32Array, x: ArrayLike<number>, y: ArrayLike<number>): U
   return groups.filter((group) => group.length).map((group) => Uint32Array.from(group));
 }
 
-/** Returns the sets of connected cells that together contain at least `least` rows. */
+/** Returns the sets of connected cells in which each cell is dense and each set has at least `least` rows. */
 function connect(rows: Uint32Array, side: number, cellOf: (row: number, side: number) => number, least: number): Cells {
   const counts = new Uint32Array(side * side);
   for (const row of rows) counts[cellOf(row, side)]!++;
@@ -163,8 +164,8 @@ function spread({ side, group }: Cells): void {
 
 const weight = (part: Part): number => part.rows.length ** 0.6;
 
-/** Divides a box among parts: splits it again and again into halves of about equal weight, so that each part keeps
- * its side. */
+/** Divides a box among parts: splits the parts and the box again and again into two halves of about equal weight. A
+ * part on the left (or below) gets a box on the left (or below). */
 function divide(parts: Part[], box: Box, aspect: number, boxes: Map<Part, Box>): void {
   if (parts.length === 1) {
     boxes.set(parts[0] as Part, box);
@@ -186,10 +187,11 @@ function divide(parts: Part[], box: Box, aspect: number, boxes: Map<Part, Box>):
   divide(order.slice(at), second, aspect, boxes);
 }
 
-/** Pulls a place beyond 1 towards 1, so that outliers do not make the other points of their group crowd together. */
+/** Pulls a coordinate outside of -1..1 towards this range, so that outliers do not make the other points of their group
+ * crowd together. */
 const soft = (u: number): number => (Math.abs(u) <= 1 ? u : Math.sign(u) * (1 + 0.16 * (1 - Math.exp(1 - Math.abs(u)))));
 
-/** Places the rows of a group in its box. The scales of the two directions are equal or differ only a little. */
+/** Places the rows of a group in its box. The scales of the two directions differ at most by the factor MAX_STRETCH. */
 function fill(rows: Uint32Array, x: ArrayLike<number>, y: ArrayLike<number>, box: Box, width: number, height: number, to: Packing): Group {
   const edge = rows.length >= 50 ? 0.02 : 0;
   const core = [x, y].map((values) => {

@@ -1,4 +1,5 @@
-// Colours of numbers and of words.  A colour is one little-endian u32, 0xAABBGGRR, as WebGL reads four bytes.
+// Colours for numbers and for words. A colour is one u32, 0xAABBGGRR: in little-endian memory its bytes are red, green,
+// blue and opacity, the order in which WebGL reads them.
 import { NONE, type Texts } from '../state/columns';
 import { ticks } from './ticks';
 
@@ -9,7 +10,8 @@ export type Legend =
 const pack = (r: number, g: number, b: number): number => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 const MISSING = pack(128, 132, 140);
 
-// Stops of a scale from violet over teal to yellow.  Lightness rises evenly, so colour-blind users and grey prints can read it.
+// Colours of a scale from violet over teal to yellow. Lightness rises evenly, so the scale is readable for colour-blind
+// users and in grey prints.
 const STOPS: [number, number, number][] = [
   [82, 46, 143],
   [62, 86, 160],
@@ -59,7 +61,7 @@ export function packCss(colour: string): number {
 
 export const colourWords = (words: { text: string; colour: string }[], others = 0): Legend => ({ kind: 'words', words, others });
 
-/** The colour of each code: the eight most frequent ones have one, the others are grey. */
+/** Returns the colour of each code: the eight most frequent codes have a colour, all others are grey. */
 export function coloursOfCodes(codes: ArrayLike<number>, count: number, dark: boolean): { css: string[]; order: number[] } {
   const sizes = new Uint32Array(count);
   for (let i = 0; i < codes.length; i++) if ((codes[i] as number) < count) sizes[codes[i] as number]!++;

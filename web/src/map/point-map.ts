@@ -22,7 +22,7 @@ export interface MapTheme {
   halo: string;
   /** the colour of axes, and of marks that have no colour */
   edge: string;
-  /** what is chosen */
+  /** the colour of chosen pictures */
   chosen: string;
   /** the colour of points without their own colour, as 0xAABBGGRR */
   plain: number;
@@ -33,14 +33,15 @@ export interface MapTheme {
 }
 
 export interface MapOptions {
-  /** `area`: the user drew a lasso or box around the rows; otherwise the user pressed one picture, or none */
+  /** `area`: the user drew a lasso or box around the rows; otherwise the user pressed a picture (one row) or an empty
+   * place (no row) */
   onSelect(rows: Uint32Array, mode: 'replace' | 'add' | 'remove', area: boolean): void;
   onHover(row: number | null, x: number, y: number): void;
   onOpen(row: number): void;
   onLabel?(id: string): void;
-  /** called when the points got new places */
+  /** called when the points have been placed again */
   onGroups?(groups: Group[]): void;
-  /** called in each frame in which the view is another one */
+  /** called in each frame in which the view has changed */
   onView?(view: MapView): void;
   thumb(row: number): string | null;
   /** titles of numeric axes; each axis then has its own scale */
@@ -61,7 +62,7 @@ export interface MapView {
 const FEW = 400;
 const MARGIN = 0.06;
 const THUMB = 34;
-/** the largest zoom is that at which a thumbnail of size THUMB_LARGE fits beside its nearest neighbour */
+/** size of a thumbnail at the largest zoom, at which it fits beside its nearest neighbour */
 const THUMB_LARGE = 64;
 const MAX_ZOOM = 2000;
 const REST_MS = 160; // milliseconds without movement after which all points are drawn
@@ -129,7 +130,7 @@ export class PointMap {
     this.top.tabIndex = 0;
     this.top.setAttribute('role', 'application');
     this.top.setAttribute('aria-label', options.label ?? 'Map; arrow keys move, plus and minus zoom, 0 shows all');
-    Object.assign(this.top, { pointMap: this }); // tests that know the canvas can ask what is drawn
+    Object.assign(this.top, { pointMap: this }); // tests read from it what the map draws
     this.listen();
     this.resize = new ResizeObserver(() => this.measure());
     this.resize.observe(host);
@@ -404,7 +405,7 @@ export class PointMap {
     at.cx = clamp(at.cx);
     at.cy = clamp(at.cy);
     if (this.options.axes || at.zoom === 1) return;
-    // Returns true if at least one picture is in the middle two thirds of the pane.
+    // If a picture is in the middle two thirds of the pane, the view stays as it is.
     const reach = 0.33 / at.zoom;
     let any = false;
     this.index.eachIn(at.cx - reach, at.cy - reach, at.cx + reach, at.cy + reach, (row) => {
@@ -579,8 +580,8 @@ export class PointMap {
     return this.toScreen(this.index.x[row] as number, this.index.y[row] as number);
   }
 
-  /** The pictures whose thumbnails may be shown, best first. If there are many, only the best pictures of each part
-   * of the pane. */
+  /** Returns the pictures whose thumbnails may be shown, best first. If there are many, returns only the best picture
+   * of each part of the pane. */
   private chooseCandidates(): number[] {
     const [x0, y0] = this.toWorld(0, this.height);
     const [x1, y1] = this.toWorld(this.width, 0);

@@ -1,4 +1,5 @@
-/** Keeps Tab inside the dialog. The page beneath is inert, but Tab could still leave to the browser's own bars. */
+/** Keeps the focus inside the dialog when Tab is pressed. The page below is inert, but Tab could move the focus to the
+ * browser's own bars. */
 export function keepTab(event: KeyboardEvent, dialog: HTMLElement): void {
   if (event.key !== 'Tab') return;
   const all = [...dialog.querySelectorAll<HTMLElement>('button, input, select')].filter((one) => !one.matches(':disabled') && one.offsetParent !== null);

@@ -9,7 +9,8 @@ import { tableColumns, tableOrder, titleOf } from './titles';
 export const { arrivals, catalog, comparing, filters, layout, marks, order, prompts, search, selection, session, stacks, tags, views } = app;
 export { app, history, pictures };
 
-/** The current view or mode handles a key before the page does. Returns true if it handled the key. */
+/** The key handlers of the current view and of the current mode, which run before the shortcuts of the page. A handler
+ * returns true if it handled the key. */
 export const navigation: { key: ((event: KeyboardEvent) => boolean) | null; mode: ((event: KeyboardEvent) => boolean) | null } = { key: null, mode: null };
 
 const VERBS: Record<string, string> = { '1': 'picked', '-1': 'rejected', '0': 'unmarked' };
@@ -39,7 +40,7 @@ function markTarget(marking: Marking, verb: string, goesOn: boolean): void {
 export const flagTarget = (flag: number): void => markTarget({ flag }, VERBS[flag] ?? 'marked', flag !== 0);
 export const starTarget = (stars: number): void => markTarget({ stars }, stars ? `given ${stars} ${stars === 1 ? 'star' : 'stars'}` : 'left without stars', true);
 
-/** Opens the field for tags: of the chosen pictures that are shown, or of the current one. */
+/** Opens the field for the tags of the chosen pictures that are shown, or of the current picture. */
 export function startTagging(): void {
   if (unseen()) return;
   if (!marks.writable) return app.report('This catalog is open read-only. Tags cannot be changed.');
@@ -95,10 +96,11 @@ export function startCompare(): void {
   const family = selection.current >= 0 ? prompts.of(selection.current) : undefined;
   const rounds = family && comparing.ofPrompt(family);
   if (rounds) comparing.show(rounds);
-  else app.report('Choose 2 to 8 pictures to compare (Ctrl and click), or one whose prompt has several.');
+  else app.report('Choose 2 to 8 pictures to compare (Ctrl and click), or one picture whose prompt has several candidates.');
 }
 
-/** The next undecided prompt in the order of Review, or the next undecided picture; wraps at the end. */
+/** Goes to the next undecided prompt in Review, and to the next undecided picture elsewhere. After the end of the list
+ * it continues at the beginning. */
 export function nextUndecided(): void {
   if (layout.mode === 'browse' && layout.view === 'review') return nextPrompt();
   const rows = layout.mode === 'cull' ? selection.cullRows : order.rows;
@@ -165,7 +167,7 @@ export function back(): void {
   else selection.clear();
 }
 
-/** Folds near copies, or all pictures of a prompt, and unfolds them. */
+/** Folds near copies, or all pictures of a prompt, to stacks. If pictures are folded, unfolds them. */
 export function toggleStacks(): void {
   const { view } = layout;
   if (view === 'map' || view === 'found') return app.report('Stacks fold pictures in Review, on the Wall and in the Table.');
@@ -178,21 +180,21 @@ export function toggleStacks(): void {
   stacks.set(wanted);
 }
 
-/** Opens the stack of a picture in its place, or folds it again: its top picture becomes current. */
+/** Opens the stack of a picture in its place. If the stack is open, folds it and makes its top picture current. */
 export function toggleStack(row = selection.current): void {
   if (row < 0 || !order.stackOf(row)) return app.report(stacks.kind === 'off' ? 'Nothing is folded. S folds pictures to stacks.' : 'This picture is in no stack.');
   stacks.toggle(row);
   selection.current = order.standIn(row);
 }
 
-/** Makes a picture current; a stack that hides it is opened. */
+/** Makes a picture current. If a stack hides the picture, opens the stack. */
 export function goTo(row: number): void {
   const top = order.standIn(row);
   if (top >= 0 && top !== row) stacks.toggle(top);
   selection.current = row;
 }
 
-/** The pictures of a stack, in a dialog that rejects all but one. */
+/** Opens the dialog that shows the pictures of a stack and rejects all but one. */
 export function rejectOthers(row: number): void {
   layout.rejecting = order.membersOf(row);
 }
@@ -233,7 +235,7 @@ export function showOnlyArea(): void {
   keepChosen(region.filter((row) => filters.mask[row] === 1), 'Lasso');
 }
 
-/** Copies the rows and columns that the table shows, in the order of the table. */
+/** Copies the rows and columns that the table shows to the clipboard as CSV, in the order of the table. */
 export async function copyTable(): Promise<void> {
   const offered = tableColumns(catalog);
   const infos = tableOrder(layout).flatMap((name) => offered.filter((info) => info.name === name));
@@ -241,7 +243,8 @@ export async function copyTable(): Promise<void> {
   await copyText(csv(columns, order.rows, titleOf), `${pictures(order.rows.length)} as CSV`);
 }
 
-/** What "Move to the bin" means on a wall of rejected pictures: the chosen ones, or all that are shown; else nothing. */
+/** Returns the rows that "Move to the bin" moves. If the wall shows only rejected pictures: the chosen rows, or all
+ * shown rows if none is chosen. Otherwise none. */
 export function rowsForBin(): Uint32Array {
   const none = new Uint32Array(0);
   const { flags } = marks;
@@ -255,7 +258,7 @@ export function generatorOf(detail: api.Detail | null): string | null {
   return acts?.generate && detail?.prompt ? (acts.generator ?? detail.generator) : null;
 }
 
-/** The generator is on this computer: a loopback address, or a command. */
+/** Returns whether the generator is on this computer: its address is a loopback address, or it is a command. */
 export function isHere(address: string): boolean {
   if (!/^https?:\/\//.test(address) && /\s/.test(address)) return true;
   try {
@@ -266,7 +269,7 @@ export function isHere(address: string): boolean {
   }
 }
 
-/** Makes the current picture again. A dialog first shows an address that is not on this computer. */
+/** Makes the current picture again. If the generator is not on this computer, a dialog first shows its address. */
 export async function makeAgain(detail: api.Detail | null): Promise<void> {
   const address = generatorOf(detail);
   if (!detail || !address) return;

@@ -1,4 +1,5 @@
-// The address of what the page shows: view, mode, filters, search, order and the current image, in the fragment.
+// Writes and reads the fragment of the address, which names what the page shows: view, mode, filters, search, order and
+// the current image.
 //
 //   #wall?mark=undecided&prompt=hat+-robot&values.category=fish&at=HASH
 //
@@ -15,7 +16,7 @@ export interface Place {
   promptOrder?: PromptOrder;
   stacks: StackKind;
   sort?: Sort;
-  /** the part of the map that is in view; null: all of it */
+  /** the part of the map that is in view; null: the whole map */
   mapView?: { cx: number; cy: number; zoom: number } | null;
   /** hashes of the images that are compared */
   compared: string[];

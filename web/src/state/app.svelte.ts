@@ -1,14 +1,15 @@
-// The stores that all views share.  A store knows only the stores above it:
+// The stores that all views share. A store uses only stores that come before it in this list (line by line):
 //
 //   layout     view, mode, panes, order         catalog    manifest, columns, rows
-//   marks      flags and stars                  search     similarity to a query
-//   filters    which images pass                prompts    candidates of each prompt
-//   stacks     images folded to one cell        order      passing images in order
-//   selection  current and chosen images        arrivals   new images that no view has shown
-//   history    undo and redo                    comparing  what is compared
+//   marks      flags and stars                  tags       tags of images
+//   search     similarity to a query            filters    which images pass
+//   prompts    candidates of each prompt        stacks     images folded to one cell
+//   order      passing images in order          selection  current and chosen images
+//   arrivals   new images that no view has shown
+//   history    undo and redo                    comparing  images that Compare shows
 //   session    what survives a reload           views      named addresses
 //
-// App creates them, loads the catalog, keeps the address, and does what concerns several stores.
+// App creates the stores, loads the catalog, writes and follows the address, and does what concerns several stores.
 import * as api from '../api';
 import { readAddress, writeAddress, type Place } from './address';
 import { Arrivals } from './arrivals.svelte';
@@ -48,7 +49,7 @@ export class App {
   notice = $state.raw<Notice | null>(null);
   /** the server responds */
   connected = $state(true);
-  /** the server at this address now serves another catalog */
+  /** name of the other catalog that the server at this address serves now; '': it serves this catalog */
   otherCatalog = $state('');
 
   readonly report = (text: string): void => {
@@ -194,8 +195,8 @@ export class App {
     return change;
   }
 
-  /** In Compare, undo goes back only over decisions. Outside Compare, undo goes back only over changes of marks and
-   * filters. */
+  /** In Compare, undo goes back only over decisions. Outside Compare, undo skips steps that have no effect there, such
+   * as decisions that changed no mark. */
   undo(): void {
     if (this.moving) return this.report('Files are being moved. Undo when that is done.');
     const inCompare = this.layout.mode === 'compare';
@@ -234,12 +235,13 @@ export class App {
     this.report([`${pictures(rows.length)} ${done}`, ...where.filter(Boolean)].join(', ') + '.');
   }
 
-  /** the marks, tags among them, that the server has not confirmed yet */
+  /** number of marks and tags that the server has not confirmed yet */
   get unsent(): number {
     return this.marks.unsent + this.tags.unsent;
   }
 
-  /** Waits until the server has confirmed all marks.  Fails after five seconds; `nothing`: what was not done then. */
+  /** Waits until the server has confirmed all marks and tags. Throws an error after five seconds. `nothing`: the last
+   * sentence of the error message, which says what was not done. */
   async confirmed(nothing: string): Promise<void> {
     for (let i = 0; this.unsent > 0; i++) {
       const n = this.unsent;
@@ -250,10 +252,10 @@ export class App {
 
   // ---------------------------------------------------------------- the bin
 
-  /** files are on their way to the bin or back */
+  /** files are being moved to the bin or back */
   moving = $state(false);
 
-  /** Moves the files of rejected pictures to the bin, as one step of undo.  Throws why none was moved. */
+  /** Moves the files of rejected pictures to the bin, as one step of undo. Throws an error if no picture was moved. */
   async moveToBin(hashes: string[]): Promise<void> {
     const { images, failed, why } = await this.moved(() => api.moveToBin(hashes));
     if (!images && failed) throw new Error(why);
@@ -261,7 +263,7 @@ export class App {
     this.notice = { text: `${pictures(images)} moved to the bin.${notMoved(failed, why)}`, undo: true };
   }
 
-  /** Undo moves the files back, redo moves them to the bin again. */
+  /** Moves the files back from the bin for undo (`side` 0), or to the bin again for redo (`side` 1). */
   private async moveAgain(step: BinStep, side: 0 | 1): Promise<void> {
     try {
       const { images, failed, why } = await this.moved(() => (side ? api.moveToBin(step.hashes) : api.restoreFromBin(step.hashes)));
@@ -285,10 +287,11 @@ export class App {
 
   // ---------------------------------------------------------------- new pictures
 
-  /** what the generator makes now */
+  /** progress of the request to the generator; null: the generator makes no pictures now */
   generating = $state.raw<api.Generating | null>(null);
 
-  /** Makes a picture again (`more` 0), or more like it.  Throws why nothing was started. */
+  /** Makes a picture again (`more` 0), or `more` pictures with its prompt and settings. Throws an error if the server
+   * does not start this. */
   async generate(hash: string, more: number, address: string): Promise<void> {
     await api.generate(hash, more, address);
     this.generating ??= { running: true, done: 0, wanted: more || 1 };
@@ -307,8 +310,8 @@ export class App {
     if (!state.running) this.report(generated(state, this.catalog.manifest?.scorer != null));
   }
 
-  /** The filters of the last step of undo, of Back or of a link. If the filters differ from these, the difference is
-   * a new step of undo. */
+  /** The filters that the undo steps account for. If the current filters differ from these, `noteFilters` adds the
+   * difference as a new step. Undo, Back and links set these filters too, so that they add no step. */
   private knownFilters: FilterState = { list: [], any: false };
 
   noteFilters(): void {
@@ -322,7 +325,7 @@ export class App {
 
   // ---------------------------------------------------------------- search
 
-  /** Without a model, the words of a search filter the prompts. */
+  /** Searches by words. If the server has no model for this, the words filter the prompts instead. */
   async find(text: string): Promise<void> {
     if (this.catalog.manifest?.search.text) {
       const search = (): Promise<void> => this.search.run({ ...this.search.query, text }, (message) => (this.search.wrong = message));
@@ -444,7 +447,8 @@ export function generated({ got = 0, had = 0, same = 0, failed = 0, stopped, why
 
 const notMoved = (failed: number, why: string): string => (failed ? ` ${pictures(failed)} could not be moved: ${why}` : '');
 
-/** The step changes nothing now: its pictures are not in the catalog, or it only went on in Compare. */
+/** Returns whether a step has no effect now: its pictures are not in the catalog, or it is a decision that changed no
+ * mark and Compare is not open. */
 const isEmpty = (step: Step, inCompare: boolean): boolean => (step.kind === 'marks' || (step.kind === 'compare' && !inCompare)) && !step.change;
 
 /** The images that Cull shows one by one: the chosen images if there are several, else all shown images. */

@@ -8,7 +8,7 @@ export class Arrivals {
   move(to: RowMap, before: number, now: number): void {
     if (before === 0) return;
     const rows = new Set([...this.rows].map(to).filter((row) => row >= 0));
-    // Mostly new images come after all others, and the others keep their rows.
+    // Usually the new images come after all other images, and the other images keep their rows.
     if (to(before - 1) === before - 1) {
       for (let row = before; row < now; row++) rows.add(row);
     } else {
@@ -19,7 +19,7 @@ export class Arrivals {
     this.rows = rows;
   }
 
-  /** These rows have been in sight. */
+  /** A view has shown these rows, so they no longer count as new. */
   see(rows: Iterable<number>): void {
     const seen = [...rows].filter((row) => this.rows.has(row));
     if (seen.length === 0) return;

@@ -30,7 +30,7 @@ export class Catalog {
   manifest = $state.raw<api.Manifest | null>(null);
   /** increases when columns are loaded or changed */
   columnsTick = $state(0);
-  /** increases when the column of tags changes: what reads other columns does not run again after each tag */
+  /** increases when the column of tags changes, so code that reads other columns does not run again after each tag */
   private tagsTick = $state(0);
   readonly count = $derived(this.manifest?.count ?? 0);
 
@@ -48,8 +48,8 @@ export class Catalog {
 
   // ---------------------------------------------------------------- loading
 
-  /** Reads the data that `replace` needs, the columns that are shown, and the columns `also`, all at once. Only this
-   * step can fail, so a failed load changes nothing. */
+  /** Reads the data that `replace` needs, all at once: also the columns that are already loaded, and the columns
+   * `also`. Only this step can fail, so a failed load changes nothing. */
   async read(also: string[] = []): Promise<Loaded> {
     const given = await api.readManifest();
     const manifest = { ...given, columns: [...given.columns, TAGS], slices: given.slices.map((slice) => ({ ...slice, title: sliceTitle(slice) })) };
@@ -180,7 +180,7 @@ export class Catalog {
     return column ? numberAt(column, row) : NaN;
   }
 
-  /** Number of pixels of the image; 0: not known. */
+  /** Returns width and height of the image in pixels; 0: not known. */
   sizeOf(row: number): { width: number; height: number } {
     const width = this.has('width') ? this.lookup('width') : undefined;
     const height = this.has('height') ? this.lookup('height') : undefined;

@@ -3,7 +3,7 @@ import { bytes, type ColumnInfo } from '../api';
 
 export const NONE = 0xffffffff;
 
-/** Texts with numbers from 0. */
+/** A list of texts, numbered from 0. */
 export interface Texts {
   readonly count: number;
   /** The text; '': there is none. */

@@ -1,4 +1,5 @@
-// What is compared, and what decisions about it do: marks and the next round are one step of undo.
+// The images that Compare shows, and the decisions about them. The marks of a decision and the next round are one step
+// of undo.
 import type { Catalog, Report, RowMap } from './catalog.svelte';
 import { NONE } from './columns';
 import type { Filters } from './filters.svelte';
@@ -46,7 +47,7 @@ export class Comparing {
     this.forgetNotice = forgetNotice;
   }
 
-  /** Runs the caller again after a reload of the catalog. */
+  /** Returns the rows of the images that exist. Reactive callers run again after a reload of the catalog. */
   rowsOf(hashes: string[]): number[] {
     void this.catalog.manifest;
     return hashes.map((hash) => this.catalog.rowOf(hash)).filter((row) => row >= 0);
@@ -70,8 +71,8 @@ export class Comparing {
     this.show(compareChosen(Array.from(rows, (row) => this.catalog.hash(row))));
   }
 
-  /** Compares in rounds the candidates of a prompt that the filters show. Rejected candidates do not take part if two
-   * others are left. */
+  /** Compares in rounds the candidates of a prompt that the filters show. Rejected candidates do not take part if at
+   * least two other candidates are left. */
   ofPrompt(family: Family, first: string[] = []): Comparison | null {
     const rows = Array.from(family.rows).filter((row) => this.filters.mask[row] && !this.catalog.apart(row));
     if (rows.length < 2 || family.code === NONE) return null;
@@ -119,8 +120,8 @@ export class Comparing {
     return this.now !== null;
   }
 
-  /** After the catalog was loaded again, removes images that no longer exist from the comparison, and adds candidates
-   * that were not there before. `before`: number of rows before. */
+  /** After the catalog was loaded again, removes images that no longer exist from the comparison, and adds new
+   * candidates. `before`: number of rows before the reload. */
   move(to: RowMap, before: number): void {
     if (!this.now) return;
     const gone = (hash: string): boolean => this.catalog.rowOf(hash) < 0;
@@ -173,7 +174,7 @@ export class Comparing {
     this.step(new Map([[row, marking]]), 'marked', () => this.now);
   }
 
-  /** The image at `side` is better: it stays for the next round, or is picked after the last round. */
+  /** The image at `side` is better: it stays for the next round. In the last round, or without rounds, it is picked. */
   better(side: number): void {
     const { now } = this;
     const winner = now?.large[side];

@@ -1,4 +1,4 @@
-// Groups of near copies: which picture of each is kept, and which others would be rejected.
+// Groups of near copies: which picture of a group is kept, and which other pictures of the group would be rejected.
 import { NONE } from './columns';
 
 /** The data that the rules read: arrays and functions with one value per row. */
@@ -31,7 +31,8 @@ export interface CopyGroup {
   reject: number[];
 }
 
-/** Groups of at least two pictures that are shown; of one prompt, unless `between` allows several. */
+/** Returns the groups with at least two shown pictures. The pictures of a group have the same prompt, unless `between`
+ * allows several prompts. */
 export function copyGroups(facts: CopyFacts, between: boolean): { key: string; rows: number[] }[] {
   const groups = new Map<string, number[]>();
   for (let row = 0; row < facts.count; row++) {
@@ -45,8 +46,8 @@ export function copyGroups(facts: CopyFacts, between: boolean): { key: string; r
   return [...groups].filter(([, rows]) => rows.length > 1).map(([key, rows]) => ({ key, rows }));
 }
 
-/** Returns the row to keep. In order of priority: your pick, goldpan's suggestion, the picture that the analysis
- * keeps, the best score. */
+/** Returns the row to keep. In order of priority: `wanted`, your pick, goldpan's suggestion, the picture that the
+ * analysis keeps, the best score. A rejected picture is kept only if all are rejected. */
 export function keeperOf(rows: number[], facts: CopyFacts, wanted: number): number {
   if (rows.includes(wanted)) return wanted;
   const left = rows.filter((row) => (facts.flags[row] as number) >= 0);
@@ -58,8 +59,8 @@ export function keeperOf(rows: number[], facts: CopyFacts, wanted: number): numb
   });
 }
 
-/** Your picks are never rejected. goldpan's suggestions are rejected only if you chose another picture of the group
- * to keep. */
+/** Returns what becomes of a picture of a group. Your picks are never rejected. goldpan's suggestions are rejected only
+ * if you chose another picture of the group to keep. */
 export function fateOf(row: number, { keep, chosen }: Pick<CopyGroup, 'keep' | 'chosen'>, facts: CopyFacts): Fate {
   const flag = facts.flags[row] as number;
   if (flag < 0) return 'rejected';

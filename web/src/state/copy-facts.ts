@@ -1,8 +1,9 @@
-// What the rules for near copies read, from the stores.  Callers run again when marks, filters or columns change.
+// Collects the data that the rules for near copies read (CopyFacts) from the stores. Reactive callers run again when
+// marks, filters or columns change.
 import { catalog, filters, marks, prompts } from './actions.svelte';
 import { fateOf, type CopyFacts, type CopyGroup, type Fate } from './copies';
 
-/** null: columns are not loaded yet.  Without an analysis no row is in a group of near copies. */
+/** Returns null if columns are not loaded yet. Without an analysis, no row is in a group of near copies. */
 export function copyFacts(): CopyFacts | null {
   const [group, keeper] = ['duplicate', 'keeper'].map((name) => (catalog.has(name) ? catalog.lookup(name)?.data : []));
   const prompt = catalog.lookup('prompt');
@@ -24,7 +25,7 @@ export function copyFacts(): CopyFacts | null {
 
 const WORDS: Record<Fate, string> = { kept: 'kept', mine: 'your pick, stays', suggested: 'suggested, stays', rejected: 'rejected', 'would go': 'would be rejected' };
 
-/** What becomes of a picture of a group, in words. */
+/** Returns words for what becomes of a picture of a group. */
 export function captionOf(row: number, group: CopyGroup, facts: CopyFacts): string {
   const fate = fateOf(row, group, facts);
   if (fate === 'would go' && facts.suggested(row)) return 'suggested, would be rejected';

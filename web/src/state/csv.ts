@@ -11,7 +11,8 @@ function cell(column: Column, row: number): string {
   const value = numberAt(column, row);
   if (Number.isNaN(value)) return '';
   if (name === 'flag') return value > 0 ? 'picked' : value < 0 ? 'rejected' : '';
-  // A float32 as it was before it was widened: the shortest text that gives the same float32.
+  // The shortest text that gives the same float32 when it is read again. The value itself is a float64 with more
+  // digits.
   if (type === 'f32') {
     for (let digits = 6; digits <= 9; digits++) if (Math.fround(+value.toPrecision(digits)) === value) return String(+value.toPrecision(digits));
   }

@@ -1,13 +1,14 @@
-// Which prompts are decided: one candidate is picked, or all are rejected. A mark changes the counts of one prompt.
+// Counts the decided prompts. A prompt is decided if one of its candidates is picked, or all are rejected. A mark
+// changes only the counts of its prompt.
 import { NONE } from './columns';
 import type { Family } from './families';
 import type { MarkLog } from './mark-log';
 
 export interface Decisions {
-  /** candidates of each prompt, by its place */
+  /** numbers of picked and of rejected candidates of each prompt, indexed by Family.place */
   readonly picked: Uint32Array;
   readonly rejected: Uint32Array;
-  /** prompts, and how many of them are decided; images without a prompt are none */
+  /** number of all prompts, and of decided prompts; the family of images without a prompt does not count */
   readonly all: number;
   readonly decided: number;
 }
@@ -39,7 +40,7 @@ export class DecidedCounter {
   private decisions: Decisions | null = null;
   private version = 0;
 
-  /** A new object after each change; its arrays are changed in place. */
+  /** Returns a new object after each change. Its arrays are changed in place. */
   count(list: readonly Family[], of: Uint32Array, flags: Int8Array, log: MarkLog): Decisions {
     const before = this.of === of && this.flags === flags ? this.decisions : null;
     const next = before && follow(before, list, of, log, this.version);

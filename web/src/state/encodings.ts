@@ -63,7 +63,7 @@ export function pointSizes(catalog: Catalog, name: string): Float32Array | null 
 
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] as number;
 
-/** Returns two or three words that describe the images of a category. */
+/** Shortens the title of a category to its first word, or to its first two if they are short. */
 export function shortTitle(title: string): string {
   const words = title.split(' · ');
   return words.length > 1 ? words.slice(0, words[0]!.length + (words[1]?.length ?? 0) > 24 ? 1 : 2).join(', ') : title;
@@ -93,8 +93,8 @@ export function mapLabels(catalog: Catalog, groups: Group[], where: (row: number
   });
 }
 
-/** Names the one or two categories that each contain at least a third of the pictures; otherwise, the number of
- * categories. */
+/** Returns the name of a group: the one or two most frequent categories that have at least a third of its pictures, or
+ * 'group of' if there is none. */
 function nameOf(catalog: Catalog, group: Group): string {
   const category = catalog.lookup('category');
   const counts = new Map<number, number>();

@@ -38,7 +38,7 @@ export function rowsOfChoice(choice: Choice, least: number, facts: ExportFacts):
   return rows;
 }
 
-/** A word of a command line; "~/" stays outside the quotes, since a shell replaces it only there. */
+/** Quotes a word of a command line. "~/" stays outside the quotes, because a shell replaces it only there. */
 export function quoted(word: string): string {
   if (/^[\w@%+=:,./~-]+$/.test(word) && !/^-|.~/.test(word)) return word;
   const home = word.startsWith('~/') ? '~/' : '';

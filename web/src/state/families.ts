@@ -4,12 +4,12 @@ import { NONE, type Numbers } from './columns';
 export class Family {
   /** code of the prompt; NONE: images without a prompt */
   readonly code: number;
-  /** place among the prompts, in the order in which the catalog met them */
+  /** index of the prompt; the prompts are in the order of their first rows */
   readonly place: number;
   /** its candidates are all[from .. to - 1], best score first; images that have no score come last */
   readonly from: number;
   readonly to: number;
-  /** candidates that have a score: the first ones */
+  /** number of candidates that have a score; they come first */
   readonly scored: number;
   private readonly all: Uint32Array;
   private list: Uint32Array | null = null;
@@ -31,23 +31,23 @@ export class Family {
 
 export interface Grouped {
   list: Family[];
-  /** place of the prompt of each row; [count] */
+  /** place of the prompt of each row (Family.place); [count] */
   of: Uint32Array;
   /** the candidates of all prompts, one prompt after the other */
   rows: Uint32Array;
 }
 
-/** Up to so many candidates are sorted by insertion. */
+/** maximum number of candidates that are sorted by insertion */
 const FEW = 32;
 
-/** `codes`: the prompt of each row; `scores`: NaN for no score, null for none at all. */
+/** `codes`: the code of the prompt of each row. `scores`: the score of each row, or NaN; null: no image has a score. */
 export function groupByPrompt(codes: Uint32Array, scores: Numbers | null, count: number): Grouped {
   const of = new Uint32Array(count);
   const codeOf: number[] = [];
   const sizes: number[] = [];
   let most = 0;
   for (let row = 0; row < count; row++) if (codes[row] !== NONE) most = Math.max(most, codes[row] as number);
-  // The last place is for images without a prompt.
+  // The last element is for images without a prompt.
   const placeOf = new Uint32Array(most + 2).fill(NONE);
   for (let row = 0; row < count; row++) {
     const code = codes[row] ?? NONE;
@@ -81,7 +81,7 @@ function hasScore(scores: Numbers | null, row: number): boolean {
   return value === value;
 }
 
-/** Best first; those without a score last; equal ones in order of row. */
+/** Sorts rows[from .. to - 1]: best score first, rows without a score last, equal scores in order of row. */
 function sortByScore(rows: Uint32Array, from: number, to: number, scores: Numbers | null): void {
   if (!scores) return;
   if (to - from > FEW) {

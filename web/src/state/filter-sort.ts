@@ -103,7 +103,7 @@ function testOf(filter: Filter, source: Source): ((row: number) => boolean) | nu
     case 'tags': {
       const column = source.column('tags');
       const wanted = filter.values;
-      // Most texts contain none of the tags, so few of them have to be split.
+      // Most texts contain none of the tags, so only few texts are split.
       const has = (text: string): boolean => wanted.some((tag) => tag !== '' && text.includes(tag)) && splitTags(text).some((tag) => wanted.includes(tag));
       return column?.words ? textTest(column, (text) => (text ? has(text) : wanted.includes(''))) : null;
     }
@@ -142,8 +142,9 @@ export function maskOf(filter: Filter, source: Source): Uint8Array | null {
 }
 
 /**
- * The mask of a filter by marks after some rows changed, made from the mask of before. `follow` calls back for these
- * rows, or returns false if it does not know them: then the result is null.
+ * Returns the mask of a filter after some marks changed: a copy of the mask `before`, with the changed rows computed
+ * again. `follow` calls its argument for each changed row. It returns false if it does not know all changed rows; then
+ * the result is null.
  */
 export function followMask(filter: Filter, source: Source, before: Uint8Array, follow: (each: (row: number) => void) => boolean): Uint8Array | null {
   const test = testOf(filter, source);
@@ -201,9 +202,9 @@ export function largest(values: Float32Array, n: number, but: number): number[] 
   return best;
 }
 
-/** The number of rows of `mask` with each code that any row has. NONE comes last. */
+/** Returns, for each code that any row has, the number of rows in `mask` with this code. NONE comes last. */
 export function countCodes(codes: ArrayLike<number>, size: number, mask: Uint8Array): { code: number; n: number }[] {
-  // The last place is for rows without a value.
+  // The last element is for rows without a value.
   const counts = new Uint32Array(size + 1);
   const present = new Uint8Array(size + 1);
   for (let row = 0; row < mask.length; row++) {

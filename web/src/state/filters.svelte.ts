@@ -111,7 +111,8 @@ export class Filters {
     return this.join(facet, this.masks.filter((_, i) => facetOf(this.list[i] as Filter) !== facet));
   }
 
-  /** Joins masks. Returns the array of before if the masks are the same arrays: what depends on it need not run again. */
+  /** Joins masks. If the masks are the same arrays as in the last call, returns the same array as before, so that code
+   * that depends on it does not run again. */
   private join(name: string, masks: Uint8Array[]): Uint8Array {
     const { count } = this.catalog;
     const old = this.joined.get(name);

@@ -1,9 +1,9 @@
-// Work that nobody waits for: it begins after the next frame, so that the frame is not late.
+// Delays work until after the next frame, so that the work does not delay the frame.
 
-/** Milliseconds until the work begins at the latest: a page in the background draws no frames. */
+/** maximum delay in milliseconds, because a page in the background draws no frames */
 const LATEST = 100;
 
-/** Resolves after the next frame; at once where nothing is drawn. */
+/** Resolves after the next frame, or at once outside a browser. */
 export function afterFrame(): Promise<void> {
   if (typeof requestAnimationFrame !== 'function') return Promise.resolve();
   return new Promise((resolve) => {

@@ -1,4 +1,5 @@
-// Rows by content hash, without a text for each row: a hash table of row numbers over the bytes of the hashes.
+// Finds rows by content hash: a hash table of row numbers over the bytes of the hashes, which needs no text for each
+// row.
 
 const hex = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
 /** 32-bit words of a hash */
@@ -9,7 +10,7 @@ export class HashIndex {
   readonly count: number;
   private readonly bytes: Uint8Array;
   private readonly words: Uint32Array;
-  /** row + 1, 0: free; made at the first search */
+  /** the hash table: row + 1, or 0 for a free slot; null: no search was made yet */
   private slots: Uint32Array | null = null;
 
   /** `bytes`: 16 for each row */
@@ -33,7 +34,7 @@ export class HashIndex {
     return this.find(new Uint32Array(Uint8Array.from({ length: 16 }, (_, i) => parseInt(hash.slice(2 * i, 2 * i + 2), 16)).buffer), 0);
   }
 
-  /** The row with the hash of `row` of another index, or -1. */
+  /** Returns the row whose hash equals the hash of `row` in the index `other`, or -1. */
   rowLike(other: HashIndex, row: number): number {
     return row >= 0 && row < other.count ? this.find(other.words, WORDS * row) : -1;
   }
@@ -66,5 +67,5 @@ export class HashIndex {
   }
 }
 
-/** Hashes are random, so a part of one is as good a key as the whole. */
+/** Returns the first slot to look in. Content hashes are random, so two words are as good a key as all four. */
 const slotOf = (words: Uint32Array, at: number, size: number): number => (((words[at] as number) ^ (words[at + 1] as number)) >>> 0) & (size - 1);

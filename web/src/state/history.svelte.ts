@@ -1,4 +1,5 @@
-// Undo and redo without limit: one list for the marks and the filters of all views.
+// Undo and redo without limit: one list for all views, with changes of marks, tags and filters, decisions in Compare,
+// and moves to the bin.
 import type { Catalog, RowMap } from './catalog.svelte';
 import { facetOf, type Filters, type FilterState } from './filters.svelte';
 import type { Marks } from './marks.svelte';
@@ -17,13 +18,14 @@ export type Step =
 export interface CompareStep {
   kind: 'compare';
   change: Change | null;
-  /** marks of pictures that are not in the catalog now, such as those in the bin: they count again when these are back */
+  /** marks of pictures that are not in the catalog now, such as pictures in the bin; they become part of `change` again
+   * when the pictures are back */
   away?: KeptChange;
   before: Comparison;
   after: Comparison | null;
 }
 
-/** Pictures that went to the bin.  App moves them back and forth, because only the server can. */
+/** A move of pictures to the bin. App undoes and redoes it, because only the server can move files. */
 export interface BinStep {
   kind: 'bin';
   hashes: string[];
@@ -71,7 +73,7 @@ export class History {
     this.undone = [];
   }
 
-  /** Returns the step that was undone, or null. */
+  /** Undoes the last step. Returns this step, or null if there is none. */
   undo(): Step | null {
     const step = this.done[this.done.length - 1];
     if (!step) return null;
@@ -90,7 +92,7 @@ export class History {
     return step;
   }
 
-  /** The step that was just undone (`side` 0) or done again could not be carried out. */
+  /** Puts a step back where it was, because it could not be undone (`side` 0) or redone (`side` 1). */
   takeBack(step: Step, side: 0 | 1): void {
     if ((side ? this.done : this.undone).at(-1) !== step) return;
     if (side) {
@@ -170,7 +172,7 @@ function keptOf({ rows, flags, stars }: Change, hash: (row: number) => string): 
   return { hashes: Array.from(rows, hash), flags: [[...flags[0]], [...flags[1]]], stars: [[...stars[0]], [...stars[1]]] };
 }
 
-/** The marks of those pictures that `wanted` accepts; undefined: of none. */
+/** Returns the marks of the pictures that `wanted` accepts; undefined: it accepts none. */
 function keptWhere(parts: KeptChange[], wanted: (hash: string) => boolean): KeptChange | undefined {
   const all: KeptChange = { hashes: [], flags: [[], []], stars: [[], []] };
   for (const { hashes, flags, stars } of parts)

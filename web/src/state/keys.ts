@@ -82,7 +82,7 @@ export const singleKeys = {
   get off(): boolean {
     return singleKeysOff;
   },
-  /** Single letters have no effect: for users who dictate, and for screen readers. */
+  /** `off`: single letters have no effect, for users who dictate or use a screen reader. */
   set(off: boolean): void {
     singleKeysOff = off;
     saveSetting(OFF, off);

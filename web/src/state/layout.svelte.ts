@@ -1,14 +1,14 @@
-// What the page shows and how it is arranged.  Settings are stored in the browser.  The view, the mode and the search are
-// part of the address; the help and the resolved theme are of the moment.
+// What the page shows and how it is arranged. Settings are stored in the browser. The view, the mode and the search are
+// part of the address. The open help and the theme that is in effect (`dark`) are not stored.
 import type { Sort } from './filter-sort';
 import { loadSetting, saveSetting } from './storage';
 
 export type View = 'review' | 'wall' | 'map' | 'found' | 'table';
 /** `bin`: the dialog before pictures go to the bin. `generate`, `generate more`: the dialogs before pictures are made.
- * The three are not part of the address. */
+ * These three modes are not part of the address. */
 export type Mode = 'browse' | 'cull' | 'compare' | 'export' | 'bin' | 'generate' | 'generate more';
-/** what a narrow window shows in a sheet: its search, the controls of the status bar, the facts of the picture, or what
- * differs between two pictures; '': no sheet is open */
+/** what a narrow window shows in a sheet: the search, the controls of the status bar, the facts of the current picture,
+ * or the differences between two pictures; '': no sheet is open */
 export type SheetName = '' | 'search' | 'controls' | 'facts' | 'differences';
 export type PromptOrder = 'closest' | 'clearest' | 'corrected' | 'file';
 export type FoundOrder = 'most above' | 'most pictures';
@@ -59,7 +59,7 @@ export interface LayoutSettings {
   panes: Pane[];
   /** the panes are above each other, not side by side */
   panesStacked: boolean;
-  /** shares of the first pane, and of the second one of the rest; null: as the panes need */
+  /** [share of the first pane, share of the second pane of the remaining space]; null: the default share */
   paneShares: [number | null, number | null];
   tableColumns: string[];
   /** widths in pixels, only of columns whose width the user changed */
@@ -109,7 +109,7 @@ export class Layout implements LayoutSettings {
   stacks = $state<StackKind>('off');
   /** the part of the map that is in view; null: all of it */
   mapView = $state.raw<{ cx: number; cy: number; zoom: number } | null>(null);
-  /** pictures of a stack of which all but one may be rejected: they are shown in a dialog */
+  /** pictures of a stack in the dialog that rejects all but one; null: the dialog is not open */
   rejecting = $state.raw<Uint32Array | null>(null);
   /** hashes of the pictures whose tags are edited; null: none */
   tagging = $state.raw<string[] | null>(null);
@@ -139,7 +139,7 @@ export class Layout implements LayoutSettings {
     this.set({ ...DEFAULTS, ...loadSetting<Partial<LayoutSettings>>(STORED, {}) });
   }
 
-  /** Reads every setting, so that the effect that saves them runs again after each change. */
+  /** Saves all settings. The effect that calls this reads every setting here, so it runs again after each change. */
   save(): void {
     saveSetting(STORED, Object.fromEntries(KEYS.map((key) => [key, this[key]])));
   }

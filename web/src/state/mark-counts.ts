@@ -1,4 +1,4 @@
-// How many rows have which mark. The counts follow the log of marks: a mark changes two of them by one.
+// Counts the rows with each mark. The counts follow the log of marks: a change of a mark changes two counts by one.
 import type { MarkLog } from './mark-log';
 
 export interface MarkCounts {

@@ -11,7 +11,7 @@ export class MarkLog {
   private readonly was = new Int8Array(SIZE);
   private readonly now = new Int8Array(SIZE);
 
-  /** The flag or the stars of a row changed; `was` and `now`: its flag before and after. */
+  /** The flag or the stars of a row changed. `was` and `now`: the row's flag before and after. */
   add(row: number, was: number, now: number): void {
     const at = this.version++ % SIZE;
     this.rows[at] = row;
@@ -25,7 +25,8 @@ export class MarkLog {
     this.from = ++this.version;
   }
 
-  /** Calls `each` for the changes since `version`, oldest first. False: the log lacks some of them, so count again. */
+  /** Calls `each` for the changes since `version`, oldest first. Returns false if the log lacks some of these changes;
+   * then the caller must read all rows. */
   follow(version: number, each: (row: number, was: number, now: number) => void): boolean {
     if (version < this.from || version > this.version) return false;
     for (; version < this.version; version++) {

@@ -1,5 +1,5 @@
-// Marks of the images: flags and stars.  A server stores them in the catalog.  On a site they stay in
-// the browser of the visitor, on top of the marks that the site was made with.
+// Marks of the images: flags and stars. A server stores them in the catalog. On a site they stay in the visitor's
+// browser, in addition to the marks in the site's data.
 import type { Rating } from '../api';
 import type { Catalog, Report } from './catalog.svelte';
 import { MarkCounter, type MarkCounts } from './mark-counts';

@@ -26,7 +26,7 @@ export class Order {
   private readonly prompts: Prompts;
   private readonly stacks: Stacks;
 
-  /** All rows, sorted.  Filters and marks do not change it, so it is sorted once. */
+  /** All rows, sorted. A change of filters does not change this order, so the rows are not sorted again. */
   private readonly sorted = $derived.by<Uint32Array>(() => {
     const { column, down } = this.layout.sort;
     const rows = numbersTo(this.catalog.count);
@@ -58,7 +58,7 @@ export class Order {
   /** null: nothing is folded to stacks */
   readonly folded = $derived.by(() => this.stacks.fold(this.arranged.rows));
   readonly rows = $derived(this.folded?.rows ?? this.arranged.rows);
-  /** the rows of Review; empty in other views */
+  /** the prompts that are the rows of Review; empty in other views */
   readonly promptRows = $derived.by<PromptRow[]>(() => {
     const { rows, prompts } = this.arranged;
     const shown = this.rows;
@@ -88,7 +88,7 @@ export class Order {
     this.stacks = stacks;
   }
 
-  /** The stack of a row that is shown; null: it is in none. */
+  /** Returns the stack of a row that is shown; null: the row is in no stack. */
   stackOf(row: number): { size: number; open: boolean; top: boolean } | null {
     const stack = this.stacks.of(row);
     const size = this.folded?.sizes[stack] ?? 0;
@@ -101,7 +101,7 @@ export class Order {
     return this.arranged.rows.filter((other) => this.stacks.of(other) === stack);
   }
 
-  /** What is shown for a row: the row itself, the top picture of the stack that hides it, or -1. */
+  /** Returns the row that is shown for `row`: the row itself, the top picture of the stack that hides it, or -1. */
   standIn(row: number): number {
     if (row < 0 || this.placeOf(row) >= 0) return row;
     const top = this.filters.mask[row] ? (this.folded?.tops[this.stacks.of(row)] ?? NONE) : NONE;
@@ -114,7 +114,8 @@ export class Order {
     return place === NONE ? -1 : place;
   }
 
-  /** Returns the first index of the candidates of the prompt at or after `place`; only in Review. */
+  /** Returns the index in `promptRows` of the prompt to which the picture at index `place` of `rows` belongs; -1 if no
+   * prompt is shown. Only in Review. */
   promptAt(place: number): number {
     const list = this.promptRows;
     let low = 0;
@@ -135,8 +136,8 @@ export class Order {
     return sortKeys(column, this.catalog.count);
   }
 
-  /** Sorts by need of a decision: candidates of a prompt are together, and prompts with the smallest lead come
-   * first. */
+  /** Returns keys for the order by need of a decision: candidates of a prompt are together, and prompts with the
+   * smallest lead come first. */
   private keysByNeed(): Float64Array {
     const keys = new Float64Array(this.catalog.count).fill(NaN);
     orderFamilies(this.prompts, this.catalog, 'closest').forEach((family, at, all) =>
@@ -149,7 +150,8 @@ export class Order {
 /** The name of the order in which the prompts with the smallest lead come first. */
 export const BY_NEED = 'need of a decision';
 
-/** Prompts that lack the value by which the order sorts come last; images without a prompt come after all prompts. */
+/** Returns all prompts in an order. Prompts that lack the value by which the order sorts come last; images without a
+ * prompt come after all prompts. */
 export function orderFamilies(prompts: Prompts, catalog: Catalog, order: PromptOrder): Family[] {
   const corrected = order === 'corrected' ? catalog.lookup('corrected') : undefined;
   const key = (family: Family): number => {
@@ -168,7 +170,7 @@ export function orderFamilies(prompts: Prompts, catalog: Catalog, order: PromptO
   return families;
 }
 
-/** The largest value of the candidates that have a score. */
+/** Returns the largest value of `column` for the candidates that have a score. */
 function mostOf(column: Column, family: Family): number {
   let most = -1e9;
   for (let i = 0; i < family.scored; i++) most = Math.max(most, numberAt(column, family.rows[i] as number) || -1e9);

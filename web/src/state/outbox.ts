@@ -1,5 +1,5 @@
-// Ratings that the server has not confirmed yet, kept in local storage.  The next page on this catalog sends those that
-// this page could not send.
+// Marks or tags that the server has not confirmed yet, kept in local storage. The next page that opens this catalog
+// sends the changes that this page could not send.
 import type { Rating } from '../api';
 
 type Store = Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>;
@@ -11,7 +11,8 @@ export class Outbox<T extends { hash: string } = Rating> {
   private readonly store: Store;
   private readonly keyOf: (change: T) => string;
 
-  /** `name`: the catalog.  `keyOf`: a later change with the same key replaces an earlier one.  Each page has its own key, so that two pages do not overwrite each other's ratings. */
+  /** `name`: the catalog. `keyOf`: a later change with the same key replaces an earlier change. Each page has its own
+   * key in the storage, so that two pages do not overwrite each other's changes. */
   constructor(name: string, store: Store, keyOf: (change: T) => string = ({ hash }) => hash) {
     this.prefix = `goldpan:outbox:${name}:`;
     this.key = this.prefix + crypto.randomUUID();

@@ -69,7 +69,7 @@ export class Prompts {
     return isDecided(family, this.decisions);
   }
 
-  /** prompts with candidates, and how many of them are decided */
+  /** number of prompts with candidates, and of decided prompts */
   get progress(): { all: number; decided: number } {
     const { all, decided } = this.decisions;
     return { all, decided };

@@ -1,4 +1,4 @@
-// Flags and stars in memory, written to the catalog at once.  A Change can be applied in both directions: undo and redo.
+// Flags and stars in memory; each change is sent to the server at once. A Change can be undone and redone.
 import { rate, type Rating } from '../api';
 import { MarkLog } from './mark-log';
 import type { Outbox } from './outbox';
@@ -11,7 +11,7 @@ export interface Change {
   stars: [Uint8Array, Uint8Array];
 }
 
-/** Returns the new marks of a row; undefined: the marks of the row do not change. */
+/** The new marks of a row. An undefined flag or number of stars does not change. */
 export interface Marking {
   flag?: number;
   stars?: number;
@@ -21,7 +21,8 @@ export class Ratings {
   flag: Int8Array;
   stars: Uint8Array;
   readonly log = new MarkLog();
-  /** by hash: the marks that changed since `beginReading`, or null: the columns being read may be older */
+  /** by hash: the marks that changed since `beginReading`, because the columns that are being read may be older; null:
+   * nothing is being read */
   private sinceReading: Map<string, Rating> | null = null;
   private readonly hash: (row: number) => string;
   private readonly rowOf: (hash: string) => number;
@@ -143,7 +144,7 @@ export function moveChange(change: Change, to: (row: number) => number): Change 
   return { rows, flags: [here(change.flags[0]), here(change.flags[1])], stars: [here(change.stars[0]), here(change.stars[1])] };
 }
 
-/** Both changes, of different rows, as one. */
+/** Joins two changes, of different rows, to one change. */
 export function joinChanges(a: Change, b: Change): Change {
   const flags = (side: 0 | 1): Int8Array => Int8Array.from([...a.flags[side], ...b.flags[side]]);
   const stars = (side: 0 | 1): Uint8Array => Uint8Array.from([...a.stars[side], ...b.stars[side]]);

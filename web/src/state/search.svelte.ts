@@ -12,9 +12,9 @@ export interface SearchQuery extends api.Query {
 export class Search {
   query = $state.raw<SearchQuery>({});
   searching = $state(false);
-  /** why the words could not be searched, or '' */
+  /** why the search by words failed, or '' */
   wrong = $state('');
-  /** [count], NaN: the image cannot be compared; null: no search */
+  /** [count]; NaN: the image has no embedding to compare; null: no search */
   similarity = $state.raw<Float32Array | null>(null);
   /** the order to return to after the search */
   private before: Sort = { column: 'score', down: true };
@@ -51,7 +51,7 @@ export class Search {
     }
   }
 
-  /** Adds images to the query, as examples of images to find more of, or fewer of. */
+  /** Adds images to the query: as examples of wanted images, or (`less`) of unwanted images. */
   async byImages(rows: Iterable<number>, less = false): Promise<void> {
     const hashes = Array.from(rows, (row) => this.catalog.hash(row));
     const others = (list: string[] | undefined): string[] => (list ?? []).filter((hash) => !hashes.includes(hash));

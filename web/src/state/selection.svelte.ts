@@ -7,7 +7,7 @@ import { rowsOf } from './filter-sort';
 import type { Order } from './order.svelte';
 
 export class Selection {
-  /** the current row, at which the keyboard is; -1: none */
+  /** the current row, on which keys act; -1: none */
   current = $state(-1);
   /** the rows inside a lasso or box on the map; null: there is no lasso or box */
   region = $state.raw<Uint32Array | null>(null);
@@ -103,7 +103,9 @@ export class Selection {
     if (changed) this.tick++;
   }
 
-  /** The order changed from `before`.  If a stack hides the current row, its top picture becomes current.  If the current row is hidden, the next shown one of `before` becomes current, else the one before. */
+  /** Call this after the order has changed from `before`. If a stack hides the current row, the top picture of the
+   * stack becomes current. If filters hide the current row, the next row of `before` that is shown becomes current,
+   * else the previous one. */
   follow(before: Uint32Array): void {
     if (this.current < 0 || this.order.placeOf(this.current) >= 0) return;
     const top = this.order.standIn(this.current);

@@ -10,20 +10,22 @@ const BATCH = 20000;
 export class OtherCatalog extends Error {}
 
 export interface SenderUse<T> {
-  /** identifies what a change is about: a later change with the same key replaces it */
+  /** identifies what a change is about: a later change with the same key replaces an earlier change */
   keyOf(change: T): string;
-  /** Sends changes. Returns the number of the event. */
+  /** Sends changes. Returns the number of the event that reports them. */
   post(changes: T[]): Promise<number>;
   /** Applies a change that came from another page. Returns whether anything changed. */
   receive(change: T): boolean;
-  /** The server has confirmed changes. `changed`: a change from another page, which had to wait for this, was applied. */
+  /** The server has confirmed changes. `changed`: a change from another page, which waited for this confirmation, was
+   * applied. */
   confirmed(changed: boolean): void;
   failed(why: string): void;
 }
 
 export class Sender<T extends { hash: string }> {
   private queue: Promise<void> = Promise.resolve();
-  /** by key: the number of changes that the server has not confirmed, and the event number of the last confirmed one */
+  /** `underWay`, by key: the number of changes that the server has not confirmed. `confirmed`, by key: the event number
+   * of the last confirmed change. */
   private readonly underWay = new Map<string, number>();
   private readonly confirmed = new Map<string, number>();
   /** by key: the last event that arrived while a change of this page was not confirmed yet */
@@ -39,8 +41,8 @@ export class Sender<T extends { hash: string }> {
     this.use = use;
   }
 
-  /** The connection broke: sends again only after `verify`, which throws OtherCatalog if the server has another catalog
-   * now, or why the server does not answer. */
+  /** Call this when the connection broke. Changes are then sent only after `verify`, which throws OtherCatalog if the
+   * server has another catalog now, or another error if the server does not answer. */
   doubt(verify: () => Promise<void>): void {
     this.suspect = true;
     this.verify = verify;
@@ -104,10 +106,10 @@ export class Sender<T extends { hash: string }> {
         for (let from = 0; from < changes.length; from += BATCH) event = await this.use.post(changes.slice(from, from + BATCH));
         return this.confirm(changes, event);
       } catch (error) {
-        if (error instanceof OtherCatalog) return; // the outbox keeps the changes for a page of their catalog
+        if (error instanceof OtherCatalog) return; // the outbox keeps the changes for a later page with this catalog
         this.suspect = true;
         if (error instanceof ErrorResponse && error.status === 400) {
-          // If an image is no longer in the catalog, another attempt would fail too.
+          // The server rejects a change of an image that is no longer in the catalog. Another attempt would fail too.
           this.confirm(changes, 0);
           return this.use.failed(`Not saved: ${error.message}`);
         }

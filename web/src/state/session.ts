@@ -1,5 +1,6 @@
-// What survives a reload of the page but is not part of its address: the choice, the scroll positions and the undo list, in
-// session storage.  Rows of filters are kept there too, by a key that the address names.
+// What survives a reload of the page but is not part of its address: the chosen images, opened stacks, scroll
+// positions, the comparison and the undo list. Session storage keeps these, and the rows of filters that list rows. The
+// address contains keys for these rows.
 import type { Catalog } from './catalog.svelte';
 import type { Comparing } from './comparing.svelte';
 import type { Filter } from './filter-sort';
@@ -14,7 +15,7 @@ interface Kept {
   done: KeptStep[];
   undone: KeptStep[];
   compared: Comparison | null;
-  /** hashes of a picture of each opened stack */
+  /** hash of one picture of each opened stack */
   opened?: string[];
 }
 
@@ -70,7 +71,7 @@ export class Session {
     this.compared = kept.compared ?? null;
   }
 
-  /** Stores the rows of a filter; the key names them in the address. */
+  /** Stores the rows of a filter. Returns the key that names them in the address. */
   keepRows(filter: RowsFilter): string {
     let key = this.keys.get(filter.rows);
     if (!key) {
@@ -117,6 +118,6 @@ function write(name: string, value: unknown): void {
   try {
     sessionStorage.setItem(name, JSON.stringify(value));
   } catch {
-    // If the storage is blocked or full, a reload of the page loses only the chosen rows and the undo steps.
+    // If the storage is blocked or full, a reload of the page loses only the data that this file stores.
   }
 }

@@ -9,8 +9,8 @@ const fromPrompts = (reason: Reason): boolean => reason.kind === 'word' || reaso
 const number = (x: number): string => String(+x.toPrecision(4));
 const percent = (share: number | null): string => (share === null ? '' : `${Math.round(100 * share)} %`);
 
-/** At most three words or phrases of the prompts, strongest first. Words that the model guessed from the images are
- * not used in a title. */
+/** Returns a title of at most three words or phrases of the prompts, strongest first. Words that the model guessed from
+ * the images are not used. */
 export function sliceTitle(slice: Slice): string {
   const used = new Set<string>();
   const parts: string[] = [];
@@ -26,7 +26,7 @@ export function sliceTitle(slice: Slice): string {
   return parts.length ? parts.join(', ') : `cluster of ${slice.support.toLocaleString()}`;
 }
 
-/** Names that the analysis made have dots between their words. */
+/** Replaces the dots, which the analysis puts between the words of a name, by commas. */
 export const withCommas = (name: string): string => name.replaceAll(' · ', ', ');
 
 /** True if the corrected p of the slice is at most 0.05. */
@@ -52,7 +52,7 @@ export function aboutChance(slice: Slice): string {
     if (beyondChance(slice)) return `By chance this happens ${odds(p)}.`;
     return p >= 0.5 ? 'Could well be chance: it happens more often than not.' : `Could well be chance: ${odds(p)}.`;
   }
-  return category === null ? 'Not tested: the rules that chose it have no test.' : 'Too few pictures to test.';
+  return category === null ? 'Not tested: the rules of this goldpan slices --profile have no significance test.' : 'Too few pictures to test.';
 }
 
 /** Returns a sentence for each reason: reasons from prompts first, guesses of the model last. */

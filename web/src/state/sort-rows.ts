@@ -1,14 +1,14 @@
-// Sorting rows by numbers. Many rows are sorted by the bits of their keys, 16 at a time (an LSD radix sort), which takes
-// a small part of the time of a sort that compares.
+// Sorting rows by numbers. Many rows are sorted by the bits of their keys, 16 at a time (an LSD radix sort), which is
+// much faster than a sort that compares.
 
-/** 0, 1, 2 … count - 1. A plain loop: `from` calls a function for each number. */
+/** Returns 0, 1, 2 … count - 1. A loop is faster than `Uint32Array.from`, which calls a function for each number. */
 export function numbersTo(count: number): Uint32Array<ArrayBuffer> {
   const numbers = new Uint32Array(count);
   for (let i = 0; i < count; i++) numbers[i] = i;
   return numbers;
 }
 
-/** Fewer rows are sorted by comparing: the counts of a pass cost more. */
+/** fewer rows than this are sorted by comparing, because each pass of the radix sort needs DIGITS counts */
 const FEW = 4096;
 const DIGITS = 65536;
 
@@ -29,7 +29,7 @@ export function sortByComparing(rows: Uint32Array, keys: Float64Array, down: boo
   });
 }
 
-/** `rows` must be in ascending order: the sort is stable. */
+/** `rows` must be in ascending order. The sort is stable, so rows of equal keys stay in this order. */
 export function sortByBits(rows: Uint32Array, keys: Float64Array, down: boolean): Uint32Array {
   const { low, high } = orderedBits(rows, keys, down);
   let places = numbersTo(rows.length);
@@ -51,7 +51,8 @@ export function sortByBits(rows: Uint32Array, keys: Float64Array, down: boolean)
   return rows;
 }
 
-/** The keys as unsigned 64-bit numbers whose order is that of the result, in two halves. */
+/** Converts the keys to unsigned 64-bit numbers (in two halves) that have the wanted order when sorted in ascending
+ * order. */
 function orderedBits(rows: Uint32Array, keys: Float64Array, down: boolean): { low: Uint32Array; high: Uint32Array } {
   const low = new Uint32Array(rows.length);
   const high = new Uint32Array(rows.length);
@@ -65,7 +66,7 @@ function orderedBits(rows: Uint32Array, keys: Float64Array, down: boolean): { lo
     }
     number[0] = key + 0; // -0 and 0 are equal
     const [l, h] = [bits[0] as number, bits[1] as number];
-    // Of negative numbers the larger magnitude is the smaller number.
+    // The bits of negative numbers are inverted, because a larger magnitude means a smaller number.
     const flip = h & 0x80000000 ? 0xffffffff : 0;
     const turn = down ? 0xffffffff : 0;
     low[i] = l ^ flip ^ turn;
@@ -74,7 +75,7 @@ function orderedBits(rows: Uint32Array, keys: Float64Array, down: boolean): { lo
   return { low, high };
 }
 
-/** The place at which the numbers with each digit begin; null: all numbers have the same digit. */
+/** Returns the index at which the numbers with each digit begin; null: all numbers have the same digit. */
 function startsOf(word: Uint32Array, shift: number): Uint32Array | null {
   const counts = new Uint32Array(DIGITS);
   for (let i = 0; i < word.length; i++) counts[((word[i] as number) >>> shift) & (DIGITS - 1)]++;

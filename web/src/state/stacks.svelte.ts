@@ -7,7 +7,7 @@ import type { Prompts } from './prompts.svelte';
 import { fold, numberPairs, sameRows, type Folded } from './stacks';
 
 export class Stacks {
-  /** a picture of each stack that is opened in its place */
+  /** one picture of each opened stack */
   opened = $state.raw<ReadonlySet<number>>(new Set());
   private readonly catalog: Catalog;
   private readonly marks: Marks;
@@ -15,14 +15,15 @@ export class Stacks {
   private readonly layout: Layout;
   private last: Uint32Array = new Uint32Array(0);
 
-  /** What the view folds: Review has a row for each prompt anyway; the map shows each picture as a point. */
+  /** What the current view folds. Review does not fold prompts, because it has a row for each prompt anyway. The map
+   * shows each picture as a point, and Found shows groups, so they fold nothing. */
   readonly kind = $derived.by<StackKind>(() => {
     const { stacks, view } = this.layout;
     if (view === 'map' || view === 'found' || (view === 'review' && stacks === 'prompt')) return 'off';
     return stacks === 'near' && !this.near ? 'off' : stacks;
   });
 
-  /** Near copies are known. */
+  /** Whether the catalog has groups of near copies. */
   get near(): boolean {
     return this.catalog.has('duplicate');
   }
@@ -54,7 +55,8 @@ export class Stacks {
     this.layout = layout;
   }
 
-  /** Folds rows in order; null: nothing is to be folded.  Marks that change no top picture give the same array of rows. */
+  /** Folds rows, which are in order; null: nothing is folded. Marks that change no top picture give the same array of
+   * rows. */
   fold(rows: Uint32Array): Folded | null {
     const { numbers, open } = this;
     if (!numbers) return null;
@@ -82,14 +84,14 @@ export class Stacks {
     this.opened = new Set(this.open.has(stack) ? others : [...others, row]);
   }
 
-  /** Folds by another kind; all its stacks are folded. */
+  /** Sets the kind of stacks. All stacks of this kind are folded at first. */
   set(kind: StackKind): void {
     this.layout.stacks = kind;
     if (kind !== 'off') this.layout.stackKind = kind;
     this.opened = new Set();
   }
 
-  /** The catalog was loaded again. */
+  /** After the catalog was loaded again, updates the rows. */
   move(to: RowMap): void {
     this.opened = new Set([...this.opened].map(to).filter((row) => row >= 0));
   }

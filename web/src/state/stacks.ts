@@ -4,33 +4,36 @@ import { NONE } from './columns';
 export interface StackFacts {
   /** number of the stack of each row, NONE: in no stack */
   of: Uint32Array;
-  /** how many numbers there are */
+  /** number of stacks */
   count: number;
   flags: ArrayLike<number>;
   /** 1: goldpan suggests the row */
   suggested: ArrayLike<number>;
-  /** the stack is shown picture by picture */
+  /** returns whether all pictures of the stack are shown */
   opened: (stack: number) => boolean;
 }
 
 export interface Folded {
-  /** what is shown, in order: pictures in no stack, the top of each folded stack, all pictures of an opened one */
+  /** the rows that are shown, in order: pictures in no stack, the top of each folded stack, all pictures of an opened
+   * stack */
   rows: Uint32Array;
-  /** pictures of each stack that pass the filters; a stack of one picture is none */
+  /** number of pictures of each stack that pass the filters; one picture alone is not shown as a stack */
   sizes: Uint32Array;
   /** top picture of each stack, NONE: no picture passes */
   tops: Uint32Array;
-  /** stacks that are folded, and the pictures that they hide */
+  /** number of folded stacks, and of pictures that they hide */
   stacks: number;
   hidden: number;
 }
 
-/** Your pick is on top of goldpan's suggestion, that on top of the first in the order shown. */
+/** The picture with the highest rank is the top of its stack: your pick, else goldpan's suggestion. Of equal ranks, the
+ * first in the order shown is the top. */
 function rankOf(row: number, { flags, suggested }: StackFacts): number {
   return (flags[row] as number) > 0 ? 2 : suggested[row] === 1 ? 1 : 0;
 }
 
-/** Folds `rows`, which pass the filters and are in order.  A stack is where its first picture is, whichever is on top. */
+/** Folds `rows`, which pass the filters and are in order. A stack has the place of its first picture, whichever picture
+ * is its top. */
 export function fold(rows: Uint32Array, facts: StackFacts): Folded {
   const { of, count } = facts;
   const sizes = new Uint32Array(count);
@@ -70,7 +73,8 @@ export function fold(rows: Uint32Array, facts: StackFacts): Folded {
   return { rows: shown.slice(0, to), sizes, tops, stacks, hidden: rows.length - to };
 }
 
-/** Numbers the pairs of a group and a prompt: near copies of different prompts are not folded together. */
+/** Gives a stack number to each pair of a group and a prompt, because near copies of different prompts are not folded
+ * together. */
 export function numberPairs(group: ArrayLike<number>, prompt: ArrayLike<number>, count: number): { of: Uint32Array; count: number } {
   const of = new Uint32Array(count).fill(NONE);
   const numbers = new Map<number, Map<number, number>>();

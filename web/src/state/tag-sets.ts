@@ -1,4 +1,5 @@
-// The tags of all rows: each row has the number of its set of tags.  Pure: the tags are a column of codes and words.
+// The tags of all rows. Each row has the number of its set of tags, so the tags are a column of codes and words, as
+// other columns are.
 import type { ColumnInfo } from '../api';
 import { NONE, type Column, type Texts } from './columns';
 
@@ -19,7 +20,7 @@ export function cleanTag(text: string): { tag: string } | { why: string } {
 
 export const splitTags = (joined: string): string[] => (joined ? joined.split(SEPARATOR) : []);
 
-/** By code points, as the catalog sorts tags. */
+/** Compares texts by code points, as the catalog does when it sorts tags. */
 const byText = (a: string, b: string): number => {
   const [x, y] = [[...a], [...b]];
   for (let i = 0; i < Math.min(x.length, y.length); i++) if (x[i] !== y[i]) return (x[i]?.codePointAt(0) ?? 0) - (y[i]?.codePointAt(0) ?? 0);
@@ -31,7 +32,7 @@ export interface TagCount {
   n: number;
 }
 
-/** Each set of tags as one text. Sets are added, and none is removed, so a number keeps its meaning. */
+/** A list of sets of tags, each as one text. No set is ever removed, so the number of a set never changes. */
 class Sets implements Texts {
   private readonly list: string[] = [];
   private readonly places = new Map<string, number>();
@@ -125,8 +126,8 @@ export class TagSets {
   }
 }
 
-/** The tags that complete what was typed: those that begin with it, then those with a word that does, then the others that
- * contain it. */
+/** Returns the tags that contain `typed`: first tags that begin with it, then tags with a later word that begins with
+ * it, then all others. */
 export function completions(counts: TagCount[], typed: string, most = 8): TagCount[] {
   const part = typed.trim().toLowerCase();
   const rank = ({ tag }: TagCount): number => {

@@ -1,4 +1,4 @@
-// Tags of the images.  A server stores them in the catalog.  On a site they stay in the browser of the visitor, on top of
+// Tags of the images. A server stores them in the catalog. On a site they stay in the visitor's browser, in addition to
 // the tags in the site's data.
 import { postTags, type TagChange, type TagRows } from '../api';
 import type { Catalog, Report } from './catalog.svelte';
@@ -40,7 +40,8 @@ export class Tags {
     this.sinceReading = new Map();
   }
 
-  /** Takes the tags of the catalog that was just loaded, then the changes made during the reading and the unsent ones. */
+  /** Takes the tags of the catalog that was just loaded. Then applies the changes made during the reading and the
+   * unsent changes. */
   load(list: TagRows[]): void {
     this.sets = new TagSets(this.catalog.count);
     for (const { tag, rows } of list) for (const row of rows) this.sets.put(row, tag, false);

@@ -1,4 +1,4 @@
-// What the page calls the columns, and which of them charts and tables offer.
+// The titles of the columns, and which columns the charts and the table offer.
 import type { ColumnInfo } from '../api';
 import type { Catalog } from './catalog.svelte';
 import { isCode, isNumeric, numberAt } from './columns';
@@ -32,7 +32,7 @@ export function tableColumns(catalog: Catalog): ColumnInfo[] {
   });
 }
 
-/** Returns whether the values of two columns differ; false as long as they are not loaded. */
+/** Returns whether the values of two columns differ; false as long as the columns are not loaded. */
 function differ(catalog: Catalog, one: ColumnInfo, two: ColumnInfo): boolean {
   const [a, b] = [catalog.lookup(one.name), catalog.lookup(two.name)];
   if (!a || !b) return false;
@@ -43,7 +43,7 @@ function differ(catalog: Catalog, one: ColumnInfo, two: ColumnInfo): boolean {
   return false;
 }
 
-/** The names of the columns of the table from left to right: pinned ones first. */
+/** Returns the names of the columns of the table from left to right: pinned columns first. */
 export function tableOrder({ tableColumns: names, tablePins: pins }: { tableColumns: string[]; tablePins: string[] }): string[] {
   return [...names.filter((name) => pins.includes(name)), ...names.filter((name) => !pins.includes(name))];
 }

@@ -1,7 +1,8 @@
-// A comparison: the images that are large, and the rounds in which candidates of one prompt meet.
+// A comparison: the images that are large, and the rounds in which candidates of one prompt are compared.
 //
-// In rounds the best two come first.  The better one stays on its side, and the next candidate takes the other side.  Images
-// are named by their hashes, so that a comparison outlives a reload of the catalog, and undo can go back to it.
+// The first round shows the two candidates with the best scores. The better image stays on its side, and the next
+// candidate takes the other side. Images are named by their hashes, so that a comparison outlives a reload of the
+// catalog, and undo can go back to it.
 
 export interface Comparison {
   /** the large images: A, B, and so on; one alone: nothing is left to compare it with */
@@ -20,14 +21,14 @@ export function compareChosen(hashes: string[]): Comparison {
   return { large: hashes, all: hashes, out: [], kept: [], round: 0 };
 }
 
-/** `first`: the images that come first, if they take part. */
+/** `first`: images to compare in the first round, if they take part. */
 export function firstRound(all: string[], out: string[], first: string[] = []): Comparison {
   const left = all.filter((hash) => !out.includes(hash));
   const wanted = first.filter((hash) => left.includes(hash));
   return { large: [...wanted, ...left.filter((hash) => !wanted.includes(hash))].slice(0, 2), all, out, kept: [], round: 1 };
 }
 
-/** The images that were not among the large images yet. */
+/** Returns the images that wait for their round: they were not large yet. */
 export function waiting({ all, out, large }: Comparison): string[] {
   return all.filter((hash) => !out.includes(hash) && !large.includes(hash));
 }

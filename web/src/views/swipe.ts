@@ -1,5 +1,5 @@
-// Swipes of one finger on a picture.  Once the finger has gone FAR in one direction the swipe counts; it stops to count
-// only if the finger comes back beyond NEAR, so a shaking finger at the threshold changes nothing.
+// Swipes of one finger on a picture. A swipe counts when the finger has moved FAR pixels in one direction. It counts
+// until the finger moves back to less than NEAR pixels, so a shaking finger at FAR changes nothing.
 
 export type Direction = 'left' | 'right' | 'up' | 'down';
 export interface Swipe {
@@ -10,7 +10,7 @@ export interface Swipe {
   /** where the finger is */
   x: number;
   y: number;
-  /** letting go now counts */
+  /** if the finger leaves the screen now, the swipe is done */
   counts: boolean;
 }
 
@@ -64,12 +64,12 @@ export function swipe(node: HTMLElement, options: SwipeOptions): { update: (to: 
     if (event.pointerId !== from?.id) return;
     const last: Swipe | null = now;
     cancel();
-    // The picture under the finger stays in the document until the browser has ended the touch, because the browser
-    // could otherwise miss the next tap.
+    // Calls `done` after the browser has ended the touch. Until then the picture under the finger stays in the
+    // document, because the browser could otherwise miss the next tap.
     if (last?.counts && event.type === 'pointerup') setTimeout(() => done(last.direction));
   }
 
-  // Prevents that the browser scrolls or flings, because a fling would swallow the next tap.
+  // Prevents the browser from scrolling or flinging, because a fling would swallow the next tap.
   const own = (event: TouchEvent): void => event.preventDefault();
   node.addEventListener('touchmove', own, { passive: false });
   node.addEventListener('pointerdown', down);

@@ -1,5 +1,5 @@
-// Long lists whose height is beyond what browsers allow for an element (about 33 million pixels): beyond MAX_HEIGHT a
-// pixel of the scroll bar stands for more than one pixel of the list.
+// Positions in long lists. Browsers limit the height of an element to about 33 million pixels. If a list is higher than
+// MAX_HEIGHT, a pixel of the scroll bar stands for more than one pixel of the list.
 
 export const MAX_HEIGHT = 8e6;
 
@@ -22,10 +22,11 @@ export function scrollFor({ total, tall, height }: Extent, top: number): number 
   return total > tall && tall > height ? (top * (tall - height)) / (total - height) : top;
 }
 
-/** Returns the list position next to `top` that can be at the top of the window. */
+/** Returns the nearest list position to `top` that the window can have at its top: it never shows space beyond the
+ * end. */
 export function clampTop({ total, height }: Extent, top: number): number {
   return Math.max(0, Math.min(top, total - height));
 }
 
-/** The count of a stack was pressed: it opens and folds the stack. */
+/** Returns whether the user pressed the count of a stack, which opens or folds the stack. */
 export const onStack = (event: Event): boolean => (event.target as HTMLElement).closest('[data-stack]') !== null;

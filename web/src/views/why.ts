@@ -1,4 +1,4 @@
-// Why a picture is suggested or not, in words.  It states only what the catalog holds: places and scores.
+// Words for why a picture is suggested or not. They state only what the catalog contains: places and scores.
 import { catalog, marks, prompts } from '../state/actions.svelte';
 import { NONE } from '../state/columns';
 
@@ -13,7 +13,7 @@ export function placeName(place: number): string {
   return PLACES[place - 1] ?? `${place}${(teen ? null : ENDINGS[place % 10]) ?? 'th'}`;
 }
 
-/** A difference of two scores: "1.8", or "less than 0.1" where one decimal would show none. */
+/** A difference of two scores: "1.8", or "less than 0.1" if it would be rounded to 0.0. */
 export const pointsApart = (difference: number): string => (difference < 0.05 ? 'less than 0.1' : difference.toFixed(1));
 
 /** `reason`: the reason that goldpan stored with its pick, or null. */

@@ -26,9 +26,9 @@ export function binsOf(values: ArrayLike<number>, n: number, mask?: Uint8Array):
 }
 
 /**
- * Suggests a threshold for a search: going down from the most similar picture, the place where the smoothed counts
- * first bend up into the bulk. The bulk is above half of the highest count. At least `least` pictures pass. null: too
- * few values to tell.
+ * Suggests a threshold for a search. Few pictures are very similar to the query (the tail of the histogram), most are
+ * not (the bulk, which begins at half of the highest count). The threshold is the bend at which the smoothed counts
+ * begin to rise from the tail to the bulk. At least `least` pictures pass. null: too few values to tell.
  */
 export function suggestCut(similarity: Float32Array, least = 8): number | null {
   const known = Array.from(similarity).filter((value) => value === value);
