@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Writes the explorer's page as a C table (src/report/page.h): embed.py --web DIR --out FILE.c [--depfile FILE] [--mode auto|enabled|disabled]
 
-Builds the page with tools/page.sh.  --mode auto: builds it if possible; enabled: fails if it cannot be built; disabled:
-does not build it, and uses a page that says so.  Files
-are packed with gzip where that is smaller by a tenth.  The same page gives the same bytes."""
+Builds the page with tools/page.sh.  --mode auto: uses a page that states the reason if Node.js or the npm packages are
+missing; enabled: fails then; disabled: does not build the page.  An error in the page's sources always fails.
+Files are packed with gzip where that is smaller by a tenth.  The same page gives the same bytes."""
 import argparse
 import gzip
+import html
 import os
 import subprocess
 import sys
@@ -15,11 +16,13 @@ TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=u
          ".svg": "image/svg+xml", ".png": "image/png", ".ico": "image/x-icon", ".webp": "image/webp", ".jpg": "image/jpeg",
          ".json": "application/json", ".woff2": "font/woff2", ".wasm": "application/wasm", ".txt": "text/plain; charset=utf-8",
          ".webmanifest": "application/manifest+json"}
+NO_NODE, NO_PACKAGES = 3, 4  # exit codes of tools/page.sh
 ABSENT = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>goldpan: the page was not built</title></head>
 <body><h1>The page was not built</h1>
-<p>This goldpan was built without Node.js, which the explorer's page needs. Install node (18 or newer) and npm, then
-build again: <code>make</code>. On Debian: <code>apt-get install nodejs npm</code>.</p>
+<p>The reason: %s.</p>
+<p>The explorer's page needs Node.js (18 or newer) and npm, which must be able to fetch packages. Install them, then build
+again: <code>make</code>. On Debian: <code>apt-get install nodejs npm</code>.</p>
 <p>The server itself works: its data is at <a href="data/catalog.json">data/catalog.json</a>.</p></body></html>
 """
 
@@ -36,14 +39,16 @@ def sources(web):
 
 
 def built(web, mode):
-    """Returns {name: bytes} of the page, or None."""
+    """Returns ({name: bytes} of the page, ""), or (None, why there is no page)."""
+    if mode == "disabled":
+        return None, "the option -Dpage=disabled"
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page.sh")
     run = subprocess.run(["sh", script], stderr=subprocess.PIPE, text=True)
     if run.returncode:
         print("goldpan: the explorer's page was not built: %s" % run.stderr.strip(), file=sys.stderr)
-        if mode == "enabled":
+        if mode == "enabled" or run.returncode not in (NO_NODE, NO_PACKAGES):
             sys.exit(1)
-        return None
+        return None, run.stderr.strip()
     dist, files = os.path.join(web, "dist"), {}
     for folder, _, names in os.walk(dist):
         for name in names:
@@ -51,7 +56,7 @@ def built(web, mode):
             if not name.startswith("."):
                 with open(path, "rb") as file:
                     files[os.path.relpath(path, dist).replace(os.sep, "/")] = file.read()
-    return files
+    return files, ""
 
 
 def table(files):
@@ -77,8 +82,8 @@ def main():
     parser.add_argument("--depfile")
     parser.add_argument("--mode", default="auto", choices=["auto", "enabled", "disabled"])
     options = parser.parse_args()
-    files = built(options.web, options.mode) if options.mode != "disabled" else None
-    text = table(files or {"index.html": ABSENT.encode()})
+    files, reason = built(options.web, options.mode)
+    text = table(files or {"index.html": (ABSENT % html.escape(reason)).encode()})
     with open(options.out, "w", encoding="ascii") as file:
         file.write(text)
     if options.depfile:

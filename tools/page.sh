@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds the explorer's page once: web/ -> web/dist, which all build folders share.  Does nothing while web/dist/.key is the
 # hash of these sources.  The archive of a release contains web/dist, so it needs neither node nor npm.  Prints nothing on
-# success.  Exit code 0: web/dist is up to date; 3: node or npm is missing or too old; 1: the build failed.
+# success.  Exit code 0: web/dist is up to date; 3: node or npm is missing or too old; 4: npm cannot fetch the packages;
+# 1: the page's sources have an error.
 # page.sh --built: only checks whether web/dist is up to date; exit code 0 or 1.
 # page.sh --packages: only fetches the npm packages that the page's tests need.
 set -eu
@@ -34,7 +35,7 @@ lock=$(sha256sum package-lock.json | cut -d' ' -f1)
 if [ "$(cat node_modules/.key 2>/dev/null)" != "$lock" ]; then
     npm ci --no-audit --no-fund --loglevel=error >"$log" 2>&1 9>&- || {
         echo "npm could not fetch the page's packages (web/build.log)" >&2
-        exit 1
+        exit 4
     }
     echo "$lock" >node_modules/.key
 fi
