@@ -208,10 +208,22 @@ async function open(page, view) {
   await rest(page, 400);
 }
 
+/** Goes to a prompt whose suggestion can be kept. Earlier rounds have rejected some suggestions. */
+async function toSuggestion(page) {
+  const button = page.locator('.prow.now').getByRole('button', { name: 'Keep it' });
+  while ((await button.count()) === 0) {
+    await page.keyboard.press('n');
+    await rest(page);
+  }
+}
+
 async function marks(page, figures) {
   await open(page, 'review');
   await page.keyboard.press('Home');
-  for (let i = 0; i < ACTS; i++) figures.add('Review: K, next prompt', await key(page, 'k', 'current'));
+  for (let i = 0; i < ACTS; i++) {
+    await toSuggestion(page);
+    figures.add('Review: K, next prompt', await key(page, 'k', 'current'));
+  }
   await open(page, 'review?mark=undecided');
   for (let i = 0; i < ACTS; i++) figures.add('Review, undecided only: X, next picture', await key(page, 'x', 'current'));
   await open(page, 'wall?mark=undecided');
