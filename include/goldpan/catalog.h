@@ -211,6 +211,14 @@ GP_API GP_MUST gp_status gp_rows_next(gp_rows *rows, const gp_row **row, gp_erro
  * Threads: one. */
 GP_API void gp_rows_close(gp_rows *rows);
 
+/* Find the image that `name` names: the 32 hex digits of its content, or the path of one of its
+ * files, as recorded in the catalog or relative to the current folder.  The file need not exist.
+ * hash: [33] gets the 32 hex digits of the image, or "" if the catalog has no such image.
+ * Errors: CATALOG, STOPPED.
+ * Threads: one. */
+GP_API GP_MUST gp_status gp_catalog_find_image(gp_catalog *catalog, const char *name, char *hash,
+                                               gp_error *err);
+
 /* ------------------------------------------------------------------ marks */
 
 /* A field of gp_mark_options with this value leaves the marks as they are. */

@@ -51,7 +51,7 @@ _goldpan_options() {
             echo --catalog --pick --reject --unmark --stars --tag --untag --json --quiet --verbose --help ;;
         export)
             echo --catalog --copy --hardlink --symlink --no-files --csv --jsonl --imagefolder --all --stars --tag \
-            --mine --suggested --site --site-images --threads --json --quiet --verbose --help ;;
+            --list --mine --suggested --site --site-images --threads --json --quiet --verbose --help ;;
         sheet)
             echo --by --catalog --thumb --max-prompts --max-candidates --force --json --quiet --verbose --help ;;
         tour)
@@ -135,10 +135,10 @@ _goldpan_value() {
         'generate --out' | 'generate -o' | 'regenerate --out' | 'regenerate -o' | 'export --site' | 'tour --frames')
             echo folders ;;
         'generate --workflow' | 'generate --preview' | 'regenerate --workflow' | 'run --prompts' | 'run --sheet' | \
-        'add --prompts' | 'add --embeddings' | 'slices --table' | 'pick --why' | 'tour --out' | 'tour -o' | \
-        'rescue --out' | 'embed --images' | 'embed --texts' | 'embed --out' | 'embed -o' | 'neighbours --vectors' | \
-        'neighbours --queries' | 'neighbours --out' | 'neighbours -o' | 'cluster --vectors' | 'cluster --out' | \
-        'cluster -o' | 'map --vectors' | 'map --out' | 'map -o')
+        'add --prompts' | 'add --embeddings' | 'slices --table' | 'pick --why' | 'export --list' | 'tour --out' | \
+        'tour -o' | 'rescue --out' | 'embed --images' | 'embed --texts' | 'embed --out' | 'embed -o' | \
+        'neighbours --vectors' | 'neighbours --queries' | 'neighbours --out' | 'neighbours -o' | \
+        'cluster --vectors' | 'cluster --out' | 'cluster -o' | 'map --vectors' | 'map --out' | 'map -o')
             echo files ;;
         'generate --catalog' | 'regenerate --catalog' | 'run --catalog' | 'add --catalog' | 'score --catalog' | \
         'slices --catalog' | 'categories --catalog' | 'words --catalog' | 'duplicates --catalog' | \

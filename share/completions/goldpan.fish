@@ -339,6 +339,7 @@ complete -c goldpan -n '__goldpan_is export' -l imagefolder -d 'write metadata.c
 complete -c goldpan -n '__goldpan_is export' -l all -d 'export every scored image, not only the picks'
 complete -c goldpan -n '__goldpan_is export' -l stars -x -d 'export images with at least N stars instead of the picks, from 1 to 5'
 complete -c goldpan -n '__goldpan_is export' -l tag -x -d 'export images with this tag instead of the picks'
+complete -c goldpan -n '__goldpan_is export' -l list -r -F -d 'export exactly the images that the lines of this text file name, instead of the picks'
 complete -c goldpan -n '__goldpan_is export' -l mine -d 'export only images that you picked in the explorer'
 complete -c goldpan -n '__goldpan_is export' -l suggested -d 'also export goldpan\'s picks for the prompts in which you picked nothing'
 complete -c goldpan -n '__goldpan_is export' -l site -x -a '(__fish_complete_directories)' -d 'write the explorer as a read-only web site to this folder, instead of the picks'

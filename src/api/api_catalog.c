@@ -44,6 +44,14 @@ gp_status gp_catalog_counts(gp_catalog *catalog, gp_counts *counts, gp_error *er
     return gp_api_give(counts, &ours, sizeof ours, GP_OK);
 }
 
+gp_status gp_catalog_find_image(gp_catalog *catalog, const char *name, char *hash, gp_error *err)
+{
+    API_NEEDS(catalog);
+    API_NEEDS(name);
+    API_NEEDS(hash);
+    return gp_cat_find_image(catalog, name, hash, err);
+}
+
 gp_status gp_catalog_scorers(gp_catalog *catalog, bool (*visit)(void *user, const gp_scorer_facts *scorer), void *user,
                              gp_error *err)
 {

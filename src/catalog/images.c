@@ -288,6 +288,27 @@ gp_status gp_cat_image_files(gp_catalog *cat, const gp_hash *image, int *flag,
     return st;
 }
 
+gp_status gp_cat_find_image(gp_catalog *cat, const char *name, char *hash, gp_error *err)
+{
+    bool known = false, row = false;
+    gp_hash image;
+    hash[0] = '\0';
+    if (strlen(name) == 32 && gp_hash_from_hex(name, &image)) GP_TRY(gp_cat_has_image(cat, &image, &known, err));
+    if (!known) {
+        char *path = gp_path_absolute(name);
+        if (!path) return gp_fail_memory_path(err, "'%s'", name);
+        gp_q q = gp_q_open(cat, "SELECT i.hash FROM paths p JOIN images i ON i.id = p.image WHERE p.path = ?");
+        gp_q_text(&q, 1, path);
+        gp_status st = gp_q_step(&q, &row, err);
+        if (st == GP_OK && row) st = gp_q_image_hash(&q, 0, &image, err);
+        gp_q_end(&q);
+        gp_mem_free(path);
+        if (st != GP_OK) return st;
+    }
+    if (known || row) gp_hash_hex(image, hash);
+    return GP_OK;
+}
+
 gp_status gp_cat_path_doubt(gp_catalog *cat, const char *path, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "UPDATE paths SET size = 0, mtime_ns = 0 WHERE path = ?");

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/context.h"
+#include "cli/image_list.h"
 
 #define SITE_IMAGES "originals|resized|none" /* values of --images, in the order of the enum gp_site_images */
 
@@ -41,53 +42,78 @@ static int run_site(gp_cli *cli)
     return code;
 }
 
+static void read_options(gp_cli *cli, gp_export_options *o)
+{
+    o->folder = cli->args[0];
+    o->mode = cli->hardlink   ? GP_EXPORT_HARDLINK
+              : cli->symlink  ? GP_EXPORT_SYMLINK
+              : cli->no_files ? GP_EXPORT_NONE
+                              : GP_EXPORT_COPY;
+    o->jsonl = cli->jsonl;
+    o->imagefolder = cli->imagefolder;
+    o->csv = cli->csv || (!cli->jsonl && !cli->imagefolder);
+    o->all = cli->all;
+    if (cli->stars.set) o->min_stars = (uint32_t)cli->stars.value;
+    o->tags = cli->tag.items, o->tag_count = cli->tag.count;
+    o->mine = cli->mine, o->suggested = cli->suggested;
+    o->progress = gp_term_progress;
+    o->user = &cli->term;
+}
+
+/* Prints what was exported, or why nothing was, and the lines of --list that name no image. */
+static void say(gp_cli *cli, gp_catalog *catalog, const gp_report *report, const gp_cli_image_list *list, int code)
+{
+    if (list->unknown)
+        gp_term_error(&cli->term, "%llu %s of the list '%s' %s no image of the catalog '%s': %s",
+                      (unsigned long long)list->unknown, gp_plural(list->unknown, "line", "lines"), list->name,
+                      gp_plural(list->unknown, "names", "name"), gp_catalog_path(catalog), list->first.data);
+    if (code == GP_EXIT_NOTHING)
+        gp_term_warn(&cli->term, "goldpan: %s",
+                     cli->list                          ? "the list is empty"
+                     : cli->tag.count && cli->stars.set ? "no image has the tag and at least this number of stars"
+                     : cli->tag.count                   ? "no image has the tag"
+                     : cli->stars.set                   ? "no image has at least this number of stars"
+                     : cli->mine && !cli->suggested     ? "you have picked no image: mark images in `goldpan explore`"
+                                                        : "there are no picks: run `goldpan pick` first");
+    else
+        gp_term_say(&cli->term, "exported %llu to '%s', %llu already there%s", (unsigned long long)report->done,
+                    cli->args[0], (unsigned long long)report->skipped, report->failed ? ", some files failed" : "");
+    gp_cli_say_failures(cli, catalog, "export", report->failed);
+}
+
 static int run(gp_cli *cli)
 {
     gp_error err = {0};
     gp_catalog *catalog = NULL;
     gp_export_options options = GP_EXPORT_DEFAULTS;
+    gp_cli_image_list list = {0};
     gp_report report = GP_INIT(gp_report);
     gp_str json = GP_STR_INIT;
     if (cli->site) return run_site(cli);
-    options.folder = cli->args[0];
-    options.mode = cli->hardlink   ? GP_EXPORT_HARDLINK
-                   : cli->symlink  ? GP_EXPORT_SYMLINK
-                   : cli->no_files ? GP_EXPORT_NONE
-                                   : GP_EXPORT_COPY;
-    options.jsonl = cli->jsonl;
-    options.imagefolder = cli->imagefolder;
-    options.csv = cli->csv || (!cli->jsonl && !cli->imagefolder);
-    options.all = cli->all;
-    if (cli->stars.set) options.min_stars = (uint32_t)cli->stars.value;
-    options.tags = cli->tag.items, options.tag_count = cli->tag.count;
-    options.mine = cli->mine, options.suggested = cli->suggested;
-    options.progress = gp_term_progress;
-    options.user = &cli->term;
-    if (gp_cli_catalog_open(cli, NULL, GP_CATALOG_READ_IF_MUST, &catalog, &err) != GP_OK ||
-        gp_export(catalog, &options, &report, &err) != GP_OK) {
+    read_options(cli, &options);
+    gp_status st = gp_cli_catalog_open(cli, NULL, GP_CATALOG_READ_IF_MUST, &catalog, &err);
+    if (st == GP_OK && cli->list) st = gp_cli_image_list_read(cli, catalog, cli->list, &list, &err);
+    options.images = list.images, options.image_count = list.count;
+    if (st == GP_OK) st = gp_export(catalog, &options, &report, &err);
+    if (st != GP_OK) {
+        gp_cli_image_list_clear(&list);
         gp_catalog_close(catalog);
         return gp_cli_fail(cli, &err);
     }
-    int code = report.failed ? GP_EXIT_PARTIAL : report.done + report.skipped == 0 ? GP_EXIT_NOTHING : GP_EXIT_OK;
-    if (code == GP_EXIT_NOTHING)
-        gp_term_warn(&cli->term, "goldpan: %s",
-                     cli->tag.count && cli->stars.set ? "no image has the tag and at least this number of stars"
-                     : cli->tag.count                 ? "no image has the tag"
-                     : cli->stars.set                 ? "no image has at least this number of stars"
-                     : cli->mine && !cli->suggested   ? "you have picked no image: mark images in `goldpan explore`"
-                                                      : "there are no picks: run `goldpan pick` first");
-    else
-        gp_term_say(&cli->term, "exported %llu to '%s', %llu already there%s", (unsigned long long)report.done,
-                    options.folder, (unsigned long long)report.skipped, report.failed ? ", some files failed" : "");
-    gp_cli_say_failures(cli, catalog, "export", report.failed);
+    int code = report.failed || list.unknown       ? GP_EXIT_PARTIAL
+               : report.done + report.skipped == 0 ? GP_EXIT_NOTHING
+                                                   : GP_EXIT_OK;
+    say(cli, catalog, &report, &list, code);
     if (cli->json) {
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
         gp_cli_json_text(&json, "folder", options.folder);
+        if (cli->list) gp_cli_json_array(&json, "missing", &list.missing);
         gp_cli_json_report(&json, "export", &report);
         gp_str_putc(&json, '}');
         code = gp_cli_json_print(cli, &json, code);
     }
+    gp_cli_image_list_clear(&list);
     gp_catalog_close(catalog);
     return code;
 }
@@ -112,6 +138,10 @@ static const gp_cli_option options[] = {
                   "export images with this tag instead of the picks; may be repeated: images with at least one of the "
                   "tags",
                   .excludes = "mine " NOT_SITE),
+    GP_CLI_OPTION("list", 0, GP_OPT_TEXT, "FILE", list,
+                  "export exactly the images that the lines of this text file name, instead of the picks; a line is a "
+                  "path, or the 32 hex digits of the content; \"-\": standard input",
+                  .excludes = "all stars tag mine " NOT_SITE),
     GP_CLI_FLAG("mine", 0, mine, "export only images that you picked in the explorer", .excludes = NOT_SITE),
     GP_CLI_FLAG("suggested", 0, suggested, "also export goldpan's picks for the prompts in which you picked nothing",
                 .needs = "mine"),
@@ -142,6 +172,7 @@ const gp_cli_command gp_cmd_export = {
                 "goldpan export best --hardlink --csv --jsonl\n"
                 "goldpan export best --mine --suggested --catalog pictures\n"
                 "goldpan export castles --tag castle --tag fortress --catalog pictures\n"
+                "goldpan export chosen --list chosen.txt --catalog pictures\n"
                 "goldpan export --site public --site-images resized --catalog pictures",
     .options = options,
     .most = 1,

@@ -83,6 +83,7 @@ typedef struct gp_cli {
     bool copy, hardlink, symlink, no_files, csv, jsonl, imagefolder, all, mine, suggested;
     bool pick, reject, unmark;
     gp_cli_texts tag, untag;
+    const char *list;
     const char *sheet, *frames;
     int sheet_by;
     gp_cli_real seconds;

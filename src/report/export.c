@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Exports the picked files and tables of them into a folder.  The first pass over the rows finds the settings, which
  * become columns.  The second pass places files and writes rows.  Only goldpan's own tables are overwritten.  A
- * second export adds only what is missing. */
+ * second export adds only what is missing.  The first pass also adds up the sizes of the files to copy, so that an
+ * export without enough space on the disk writes nothing. */
 #include "report/report.h"
 
 #include "base/clock.h"
@@ -12,11 +13,13 @@
 #include "base/str.h"
 #include "catalog/catalog.h"
 #include "report/export.h"
+#include "report/original.h"
 #include "table/table_write.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define COLUMNS_MAX 200 /* maximum number of settings that become columns of picks.csv; picks.jsonl has all settings */
 
@@ -52,6 +55,12 @@ static gp_status row_columns(const gp_row *row, column_set *set, gp_error *err)
     return set->failed ? gp_fail_memory(err, "the tables") : GP_OK;
 }
 
+/* An image that the caller named. */
+typedef struct wanted_image {
+    gp_hash hash;
+    bool found; /* a row of the catalog has this image */
+} wanted_image;
+
 typedef struct export_run {
     gp_catalog *cat;
     const gp_export_options *options;
@@ -60,18 +69,20 @@ typedef struct export_run {
     gp_export_files *places;
     struct stat folder; /* status of the export's folder; zero if it cannot be read */
     gp_report counts;
-    gp_str names;    /* files that this export placed or found in the folder, one on each line */
-    gp_hash *wanted; /* the images that the caller named, sorted; NULL: images selected by pick, flag or stars */
+    gp_str names; /* files that this export placed or found in the folder, one on each line */
+    /* the images that the caller named, sorted, each once; NULL: images selected by pick, flag or stars */
+    wanted_image *wanted;
     size_t wanted_count;
     uint64_t total;
+    uint64_t bytes; /* sum of the sizes of the files to copy */
     gp_progress_meter ticker;
 } export_run;
 
 /* ------------------------------------------------------------------ which images */
 
-static int by_bytes(const void *a, const void *b)
+static int by_hash(const void *a, const void *b)
 {
-    return memcmp(a, b, sizeof(gp_hash));
+    return memcmp(&((const wanted_image *)a)->hash, &((const wanted_image *)b)->hash, sizeof(gp_hash));
 }
 
 static gp_status read_choice(export_run *r, gp_error *err)
@@ -85,10 +96,15 @@ static gp_status read_choice(export_run *r, gp_error *err)
     GP_TRY(gp_alloc((void **)&r->wanted, o->image_count, sizeof *r->wanted, "an export", err));
     for (; r->wanted_count < o->image_count; r->wanted_count++) {
         const char *hex = o->images[r->wanted_count];
-        if (!hex || strlen(hex) != 32 || !gp_hash_from_hex(hex, &r->wanted[r->wanted_count]))
+        r->wanted[r->wanted_count].found = false;
+        if (!hex || strlen(hex) != 32 || !gp_hash_from_hex(hex, &r->wanted[r->wanted_count].hash))
             return gp_fail(err, GP_ERR_USAGE, "`images` must be hashes of 32 hex digits");
     }
-    if (r->wanted_count) qsort(r->wanted, r->wanted_count, sizeof *r->wanted, by_bytes);
+    size_t named = r->wanted_count;
+    if (named) qsort(r->wanted, named, sizeof *r->wanted, by_hash);
+    r->wanted_count = 0;
+    for (size_t i = 0; i < named; i++)
+        if (i == 0 || by_hash(&r->wanted[i - 1], &r->wanted[i]) != 0) r->wanted[r->wanted_count++] = r->wanted[i];
     return GP_OK;
 }
 
@@ -96,10 +112,12 @@ static gp_status read_choice(export_run *r, gp_error *err)
  * need no score. */
 static bool belongs(const export_run *r, const gp_row *row)
 {
-    gp_hash hash;
+    wanted_image key;
     if (!r->wanted) return row->has_score || row->flag > 0 || r->options->min_stars || r->options->tag_count;
-    return gp_hash_from_hex(row->hash, &hash) &&
-           bsearch(&hash, r->wanted, r->wanted_count, sizeof *r->wanted, by_bytes) != NULL;
+    if (!r->wanted_count || !gp_hash_from_hex(row->hash, &key.hash)) return false;
+    wanted_image *image = bsearch(&key, r->wanted, r->wanted_count, sizeof *r->wanted, by_hash);
+    if (image) image->found = true;
+    return image != NULL;
 }
 
 /* Places the row's file in the folder.  After a failure *name stays NULL; the failure is counted, and recorded if the
@@ -155,7 +173,17 @@ static gp_status on_row(export_run *r, const gp_row *row, gp_error *err)
                                                                         : gp_fail(err, GP_ERR_STOPPED, "stopped");
 }
 
-/* Visits the rows to export.  The first pass (tables NULL) counts rows and finds columns; the second pass exports. */
+/* First pass: counts the row, adds the size of its file, and finds columns. */
+static gp_status plan_row(export_run *r, const gp_row *row, gp_error *err)
+{
+    struct stat info;
+    r->total++;
+    if (r->options->mode == GP_EXPORT_COPY && row->path && stat(row->path, &info) == 0 && S_ISREG(info.st_mode))
+        r->bytes += (uint64_t)info.st_size;
+    return row_columns(row, &r->columns, err);
+}
+
+/* Visits the rows to export.  The first pass (tables NULL) plans the export; the second pass exports. */
 static gp_status each_row(export_run *r, gp_error *err)
 {
     gp_query query = GP_QUERY_DEFAULTS;
@@ -173,15 +201,77 @@ static gp_status each_row(export_run *r, gp_error *err)
         GP_TRY_GOTO(gp_cat_rows_next(rows, &row, err));
         if (!row) break;
         if (!belongs(r, row)) continue;
-        if (!r->tables) r->total++;
-        if (r->tables)
-            GP_TRY_GOTO(on_row(r, row, err));
-        else
-            GP_TRY_GOTO(row_columns(row, &r->columns, err));
+        GP_TRY_GOTO(r->tables ? on_row(r, row, err) : plan_row(r, row, err));
     }
 out:
     gp_cat_rows_close(rows);
     return st;
+}
+
+/* ------------------------------------------------------------------ named images without a file */
+
+typedef struct lost_file {
+    char *path; /* owned */
+    gp_hash hash;
+} lost_file;
+
+static bool take_first(void *user, const char *path, const gp_hash *hash, bool missing)
+{
+    lost_file *lost = user;
+    (void)missing;
+    if (lost->path) return true;
+    lost->path = gp_str_dup(path);
+    lost->hash = *hash;
+    return lost->path != NULL;
+}
+
+/* Counts a named image as failed because no row has it: all its files are missing, or the catalog has no such image.
+ * For a missing file, records the failure if the catalog can be written. */
+static gp_status fail_lost(export_run *r, const gp_hash *image, gp_error *err)
+{
+    gp_error why = {0};
+    gp_cat_content content = {0};
+    lost_file lost = {0};
+    int flag = 0, file = -1;
+    gp_status st = gp_cat_image_files(r->cat, image, &flag, take_first, &lost, &why);
+    r->counts.failed++;
+    if (st == GP_OK && lost.path) st = gp_cat_content_at(r->cat, lost.path, &content, &why);
+    if (st == GP_OK && lost.path) {
+        if (gp_original_open(lost.path, &lost.hash, &file, &why) == GP_OK) {
+            close(file);
+            (void)gp_fail(&why, GP_ERR_NOT_FOUND, "the catalog records this file as missing: add it again");
+        }
+        (void)gp_cat_failure_put(r->cat, lost.path, 0, 0, content.image, "export", why.message, gp_error_passes(&why),
+                                 NULL);
+    }
+    gp_mem_free(lost.path);
+    return st == GP_OK || st == GP_ERR_NOT_FOUND ? GP_OK : gp_fail_as(err, st, &why);
+}
+
+static gp_status fail_all_lost(export_run *r, gp_error *err)
+{
+    for (size_t i = 0; i < r->wanted_count; i++)
+        if (!r->wanted[i].found) GP_TRY(fail_lost(r, &r->wanted[i].hash, err));
+    return GP_OK;
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+/* Second pass: places the files and writes the tables. */
+static gp_status export_rows(export_run *r, gp_error *err)
+{
+    const gp_export_options *o = r->options;
+    if (r->bytes) GP_TRY(gp_export_check_space(o->folder, r->bytes, err));
+    GP_TRY(gp_folder_make(o->folder, err));
+    if (stat(o->folder, &r->folder) != 0) r->folder = (struct stat){0};
+    GP_TRY(gp_export_files_open(o->folder, o->mode, &r->places, err));
+    GP_TRY(gp_table_writer_open(o, r->columns.names, r->columns.count, &r->tables, err));
+    GP_TRY(each_row(r, err));
+    gp_table_writer *tables = r->tables;
+    r->tables = NULL;
+    GP_TRY(gp_table_writer_commit(tables, err));
+    gp_progress_meter_finish(&r->ticker);
+    return GP_OK;
 }
 
 gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp_report *report, gp_error *err)
@@ -196,15 +286,8 @@ gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp
     GP_TRY_GOTO(gp_alloc((void **)&r.columns.names, COLUMNS_MAX, sizeof *r.columns.names, "the tables", err));
     GP_TRY_GOTO(each_row(&r, err));
     gp_progress_meter_init(&r.ticker, "export", r.total, options->progress, options->user);
-    if (r.total == 0) goto out;
-    GP_TRY_GOTO(gp_folder_make(options->folder, err));
-    if (stat(options->folder, &r.folder) != 0) r.folder = (struct stat){0};
-    GP_TRY_GOTO(gp_export_files_open(options->folder, options->mode, &r.places, err));
-    GP_TRY_GOTO(gp_table_writer_open(options, r.columns.names, r.columns.count, &r.tables, err));
-    GP_TRY_GOTO(each_row(&r, err));
-    st = gp_table_writer_commit(r.tables, err);
-    r.tables = NULL;
-    gp_progress_meter_finish(&r.ticker);
+    if (r.total) GP_TRY_GOTO(export_rows(&r, err));
+    st = fail_all_lost(&r, err);
 out:
     gp_table_writer_abort(r.tables);
     if (r.names.size) { /* also write the list of exported files after a stop or an error */

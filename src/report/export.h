@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Private to the report module: places one file in the export folder (export_file.c). */
+ * Private to the report module: places one file in the export folder (export_file.c), and checks the space on the disk
+ * (space.c). */
 #ifndef GP_REPORT_EXPORT_H
 #define GP_REPORT_EXPORT_H
 
@@ -16,5 +17,10 @@ void gp_export_files_close(gp_export_files *places); /* NULL allowed */
  * original.h, UNSUPPORTED (this kind of link). */
 gp_status gp_export_files_put(gp_export_files *places, const char *source, const gp_hash *hash, char **name,
                               bool *placed, gp_error *err);
+
+/* Fails with IO if the disk of `folder`, which need not exist, has no space for copies of `bytes` bytes in all.  Files
+ * in the folder may be copies of an earlier export, so the check subtracts their sizes from `bytes`.  Does nothing if
+ * the system does not tell the free space. */
+gp_status gp_export_check_space(const char *folder, uint64_t bytes, gp_error *err);
 
 #endif

@@ -39,6 +39,7 @@ SITUATIONS = {
              ["images", "--why", "images/0.png", "--why", "missing.png"], ["nowhere"], WRONG],
     "explore": [["nowhere", "--no-open"], WRONG],
     "export": [["out{n}", "--catalog", "images"], ["out{n}", "--catalog", "images", "--stars", "5"],
+               ["out{n}", "--catalog", "images", "--list", "prompts.txt"], ["out{n}", "--catalog", "images", "--list", "nowhere"],
                ["--site", "site{n}", "--catalog", "images"], ["out{n}", "--catalog", "nowhere"], [], WRONG],
     "sheet": [["sheet{n}.jpg", "--catalog", "images"], ["sheet{n}.jpg", "--catalog", "nowhere"],
               ["sheet.txt", "--catalog", "images"], [], WRONG],

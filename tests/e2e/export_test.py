@@ -6,6 +6,7 @@ into a file. Usage: export_test.py <goldpan>
 import glob
 import itertools
 import os
+import re
 import shutil
 import sqlite3
 import struct
@@ -126,6 +127,48 @@ class Choices(Case):
             out = self.path("out" + "".join(words))
             goldpan("export", out, *words, "--catalog", catalog)
             self.assertEqual(sorted(n for n in os.listdir(out) if n.endswith(".png")), sorted(os.path.basename(path[image]) for image in images), words)
+
+
+class Lists(Case):
+    """goldpan export --list."""
+
+    def test_paths_and_hashes_export_the_same(self):
+        catalog = self.catalog(*["%d.png" % i for i in range(6)])
+        with sqlite3.connect(catalog) as db:
+            images = db.execute("SELECT path, lower(hex(i.hash)) FROM paths p JOIN images i ON i.id = p.image ORDER BY path LIMIT 4").fetchall()
+        db.close()
+        for kind, lines in (("paths", [path for path, _ in images]), ("hashes", [image for _, image in images]),
+                            ("relative", [os.path.relpath(path, self.folder) for path, _ in images])):
+            for end in ("\n", "\r\n"):
+                out = self.path("out", kind + str(len(end)))
+                goldpan("export", out, "--list", "-", "--catalog", catalog, input="\ufeff" + end.join(lines), cwd=self.folder)
+                self.assertEqual(sorted(n for n in os.listdir(out) if n.endswith(".png")), sorted(os.path.basename(path) for path, _ in images))
+
+    def test_length_is_limited_by_the_catalog(self):
+        catalog = self.catalog("a.png")
+        path = self.path("p", "a.png")
+        most = 2 * (1 + 1) + 10000
+        goldpan("export", self.path("out"), "--list", "-", "--catalog", catalog, input=(path + "\n") * most)
+        said = goldpan("export", self.path("more"), "--list", "-", "--catalog", catalog, input=(path + "\n") * (most + 1), code=1).stderr
+        self.assertIn("has more than %d lines, but the catalog has only 1 image" % most, said)
+        said = goldpan("export", self.path("more"), "--list", "-", "--catalog", catalog, input="x" * 4097, code=1).stderr
+        self.assertIn("has more than 4096 bytes in line 1", said)
+        self.assertFalse(os.path.exists(self.path("more")))
+
+
+class Space(Case):
+    def test_copies_that_do_not_fit_are_not_begun(self):
+        catalog = self.catalog("a.png", "b.png", "c.png")
+        disk = os.statvfs(self.folder)
+        for name in ("a.png", "b.png"):  # sparse files, which use no space themselves
+            os.truncate(self.path("p", name), disk.f_bavail * disk.f_frsize // 2 + (1 << 30))
+        out = self.path("out")
+        said = goldpan("export", out, "--all", "--catalog", catalog, code=1).stderr
+        self.assertRegex(said, r"no space for the copies in folder '%s': the copies need \d+\.\d+ GB, but the disk has only \d+\.\d+ GB of free space; use --hardlink or --symlink" % re.escape(out))
+        self.assertFalse(os.path.exists(out))
+        for mode in ("--hardlink", "--symlink", "--no-files"):
+            goldpan("export", out + mode, mode, "--all", "--catalog", catalog, code=0 if mode == "--no-files" else 3)
+        self.assertEqual(len([n for n in os.listdir(out + "--symlink") if n.endswith(".png")]), 1)
 
 
 class Leftovers(Case):

@@ -347,6 +347,33 @@ class Export(unittest.TestCase):
                 self.assertEqual(server.post("api/export", wrong).status, 400, wrong)
 
 
+    def test_copies_that_do_not_fit_are_not_begun(self):
+        place = served.copy("large")
+        folder = os.path.join(served.folder, "too small")
+        disk = os.statvfs(served.folder)
+        for path, in served.sql(place, "SELECT path FROM paths LIMIT 2"):  # sparse files, which use no space themselves
+            os.truncate(path, disk.f_bavail * disk.f_frsize // 2 + (1 << 30))
+        with Server(place) as server:
+            wanted = {"folder": folder, "mode": "copy", "what": "images", "images": server.column("hash")}
+            answer = server.post("api/export", wanted)
+            self.assertEqual(answer.status, 500, answer.body)
+            self.assertIn("no space for the copies in folder '%s'" % folder, answer.json()["error"])
+            self.assertFalse(os.path.exists(folder))
+            answer = server.post("api/export", dict(wanted, mode="symlink"))
+            self.assertEqual((answer.status, answer.json()["failed"]), (200, 2))
+
+    def test_image_without_a_file_counts_as_failed(self):
+        place = served.copy("lost")
+        with Server(place) as server:
+            hashes, picked = server.column("hash"), server.column("picked")
+            lost = next(h for h, p in zip(hashes, picked) if not p)
+            with sqlite3.connect(served.catalog_of(place)) as catalog:
+                catalog.execute("UPDATE paths SET missing = 1 WHERE image = (SELECT id FROM images WHERE hash = ?)", (bytes.fromhex(lost),))
+            other = next(h for h in hashes if h != lost)
+            answer = server.post("api/export", {"folder": os.path.join(served.folder, "lost ones"), "mode": "copy", "what": "images", "images": [lost, other]})
+            self.assertEqual((answer.json()["done"], answer.json()["failed"]), (1, 1))
+
+
 class News(unittest.TestCase):
     def test_of_a_catalog_that_somebody_else_changes(self):
         place = served.copy("news")

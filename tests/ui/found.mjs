@@ -294,12 +294,19 @@ describe('export', () => {
 
     const place = join(folder, 'out-shown');
     await option(page, 'What is shown now').locator('input').check();
-    await dialog(page).getByText('no command does the same').waitFor();
     await dialog(page).getByLabel('Where to').fill(place);
+    assert.equal(await dialog(page).locator('.code .text').innerText(), `goldpan export ${place} --list shown.txt --catalog ${catalog}`);
+    const download = page.waitForEvent('download');
+    await dialog(page).getByRole('button', { name: 'Save shown.txt' }).click();
+    const list = join(folder, 'shown.txt');
+    await (await download).saveAs(list);
     await dialog(page).getByRole('button', { name: 'Symbolic link' }).click();
     await dialog(page).getByRole('button', { name: 'Export 1 picture' }).click();
     await dialog(page).getByRole('status').getByText(`1 picture is in ${place}.`).waitFor();
     assert.equal(files(place).length, 1);
+    const again = join(folder, 'command-shown');
+    execFileSync(goldpan, ['export', again, '--list', list, '--catalog', catalog, '--quiet'], { env });
+    assert.deepEqual(files(again), files(place));
     await page.keyboard.press('Escape');
     await dialog(page).waitFor({ state: 'detached' });
   });

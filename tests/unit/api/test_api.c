@@ -39,7 +39,7 @@ static void test_null(void **state)
     gp_model *opened = NULL;
     gp_tokenizer *tokenizer = NULL;
     gp_pixels pixels = GP_INIT(gp_pixels);
-    char *folder = NULL, **paths = NULL;
+    char *folder = NULL, **paths = NULL, hash[33];
     int32_t ids[77], *all = NULL;
     size_t count = 0;
     float x[8] = {0};
@@ -49,6 +49,7 @@ static void test_null(void **state)
     WRONG(gp_catalog_open("c.db", 0, NULL, &err));
     WRONG(gp_catalog_counts(NULL, &counts, &err));
     WRONG(gp_catalog_failures(NULL, NULL, NULL, &err));
+    WRONG(gp_catalog_find_image(NULL, "x", hash, &err));
     WRONG(gp_rows_open(NULL, NULL, &rows, &err));
     WRONG(gp_rows_next(NULL, &row, &err));
     WRONG(gp_mark(NULL, NULL, &err));

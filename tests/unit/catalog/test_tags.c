@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tags: their text, giving and taking away, the journal of marks, merging of two copies, an older schema, rescue. */
+ * Finding an image by hash or path.  Tags: their text, giving and taking away, the journal of marks, merging of two copies, an older schema, rescue. */
 #include "analysis_support.h"
 #include <signal.h>
 #include <sys/wait.h>
@@ -55,6 +55,47 @@ static void remove_catalog(const char *name)
         snprintf(path, sizeof path, "%s%s", at(name), ends[i]);
         unlink(path);
     }
+}
+
+static void assert_found(gp_catalog *cat, const char *name, unsigned image)
+{
+    gp_error err = {0};
+    char hash[33] = "unset", hex[33] = "";
+    if (image) gp_hash_hex(image_of(image).hash, hex);
+    assert_ok(gp_cat_find_image(cat, name, hash, &err));
+    assert_string_equal(hash, hex);
+}
+
+/* A name is a content hash or a path; the files need not exist. */
+static void test_find_image(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    char hex[33], path[600];
+    gp_catalog *cat = with_images("find.db", 2);
+    put_image(cat, 2, "/x/copy.png");
+    assert_ok(gp_cat_path_gone(cat, "/x/1.png", &err));
+    assert_found(cat, "/x/1.png", 1);
+    assert_found(cat, "/x//y/.././2.png", 2);
+    assert_found(cat, "/x/copy.png", 2);
+    assert_found(cat, "/x/3.png", 0);
+    assert_found(cat, "1.png", 0);
+    assert_found(cat, "", 0);
+    gp_hash_hex(image_of(2).hash, hex);
+    assert_found(cat, hex, 2);
+    for (char *c = hex; *c; c++)
+        if (*c >= 'a' && *c <= 'f') *c = (char)(*c - 32);
+    assert_found(cat, hex, 2);
+    hex[0] = hex[0] == '0' ? '1' : '0';
+    assert_found(cat, hex, 0);
+    /* a file may have a name of 32 hex digits; relative paths start at the current folder */
+    char *here = getcwd(NULL, 0);
+    assert_non_null(here);
+    snprintf(path, sizeof path, "%s/%s", here, hex);
+    free(here);
+    put_image(cat, 3, path);
+    assert_found(cat, hex, 3);
+    gp_cat_close(cat);
 }
 
 /* ------------------------------------------------------------------ text */
@@ -486,10 +527,11 @@ static void test_rescue(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),  cmocka_unit_test(test_give_and_take),        cmocka_unit_test(test_rows_by_tag),
-        cmocka_unit_test(test_mark),  cmocka_unit_test(test_tagged_is_not_merged), cmocka_unit_test(test_catalog_lost),
-        cmocka_unit_test(test_union), cmocka_unit_test(test_hostile_journal),      cmocka_unit_test(test_killed),
-        cmocka_unit_test(test_check), cmocka_unit_test(test_from_version_8),       cmocka_unit_test(test_rescue),
+        cmocka_unit_test(test_find_image),   cmocka_unit_test(test_text),  cmocka_unit_test(test_give_and_take),
+        cmocka_unit_test(test_rows_by_tag),  cmocka_unit_test(test_mark),  cmocka_unit_test(test_tagged_is_not_merged),
+        cmocka_unit_test(test_catalog_lost), cmocka_unit_test(test_union), cmocka_unit_test(test_hostile_journal),
+        cmocka_unit_test(test_killed),       cmocka_unit_test(test_check), cmocka_unit_test(test_from_version_8),
+        cmocka_unit_test(test_rescue),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

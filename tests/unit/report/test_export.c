@@ -4,7 +4,9 @@
 #include "base/json.h"
 #include "base/own.h"
 #include "table/table.h"
+#include "report/export.h"
 #include <errno.h>
+#include <sys/statvfs.h>
 
 static const candidate cats[] = {
     {.name = "a/x.png",
@@ -511,8 +513,8 @@ static void test_choices(void **state)
     gp_hash_hex(file_hash(at(cats[1].name)), hex[0]);
     gp_hash_hex(file_hash(at(cats[3].name)), hex[1]);
     options.images = named, options.image_count = 4;
-    /* named images are exported whatever their marks are; the third hash is not in the catalog, and the fourth repeats
-     * the first */
+    /* named images are exported whatever their marks are; the fourth hash repeats the first */
+    memcpy(hex[2], hex[1], 33);
     assert_int_equal(count_of(cat, options), 2);
     options.image_count = 0;
     assert_int_equal(count_of(cat, options), 0);
@@ -538,6 +540,72 @@ static void test_wrong_choices(void **state)
         gp_error err = {0};
         assert_int_equal(gp_report_export(cat, &wrong[i], NULL, &err), GP_ERR_USAGE);
     }
+    gp_cat_close(cat);
+}
+
+static bool message_of_copy(void *user, const gp_failure *failure)
+{
+    if (strcmp(failure->path, at("b/x.png")) == 0) snprintf(user, 200, "%s", failure->message);
+    return true;
+}
+
+/* Named images that no row of the catalog has count as failed: an image without a file, and an unknown hash. */
+static void test_named_but_lost(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    char hex[3][33] = {"", "", "00112233445566778899aabbccddeeff"}, message[200] = "";
+    const char *const named[] = {hex[0], hex[1], hex[2], hex[1]};
+    gp_report report = GP_INIT(gp_report);
+    gp_export_options options = GP_EXPORT_DEFAULTS;
+    gp_catalog *cat = candidates_catalog("lost.db", cats, CATS);
+    gp_hash_hex(file_hash(at(cats[0].name)), hex[0]);
+    gp_hash_hex(file_hash(at(cats[1].name)), hex[1]);
+    assert_ok(gp_db_exec(cat, "DELETE FROM picks", &err)); /* the rows of picks stay even without a file */
+    assert_ok(gp_cat_path_gone(cat, at("b/x.png"), &err));
+    options.images = named, options.image_count = 4, options.folder = at("lost");
+    assert_ok(gp_report_export(cat, &options, &report, &err));
+    assert_counts(report, 1, 0, 2);
+    assert_ok(gp_cat_failures(cat, message_of_copy, message, &err));
+    assert_string_equal(message, "the catalog records this file as missing: add it again");
+    assert_int_equal(unlink(at("b/x.png")), 0);
+    options.images = named + 1, options.image_count = 1, options.folder = at("lost too");
+    assert_ok(gp_report_export(cat, &options, &report, &err));
+    assert_counts(report, 0, 0, 1);
+    assert_ok(gp_cat_failures(cat, message_of_copy, message, &err));
+    assert_string_equal(message, "the file does not exist");
+    assert_false(file_there(at("lost too")));
+    gp_cat_close(cat);
+}
+
+/* Sparse files are larger in all than the free space of the disk, but use no space themselves. */
+static void test_no_space(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    struct statvfs disk;
+    gp_export_options options = GP_EXPORT_DEFAULTS;
+    gp_catalog *cat = candidates_catalog("space.db", cats, CATS);
+    assert_int_equal(statvfs(test_folder, &disk), 0);
+    uint64_t room = (uint64_t)disk.f_bavail * (uint64_t)disk.f_frsize;
+    assert_ok(gp_export_check_space(at("space"), 1, &err));
+    assert_int_equal(gp_export_check_space(at("space/deep"), room + (10ull << 30), &err), GP_ERR_IO);
+    for (size_t i = 0; i < CATS; i++) /* files of a third of the space each, because the size of a file has a limit */
+        if (cats[i].picked) assert_int_equal(truncate(at(cats[i].name), (off_t)(room / 3 + (1 << 30))), 0);
+    options.folder = at("space");
+    assert_int_equal(gp_report_export(cat, &options, NULL, &err), GP_ERR_IO);
+    assert_non_null(strstr(err.message, at("space")));
+    assert_non_null(strstr(err.message, "--symlink"));
+    assert_false(file_there(at("space")));
+    /* links need no space: this export fails only because the files have changed */
+    options.mode = GP_EXPORT_SYMLINK;
+    gp_report report = GP_INIT(gp_report);
+    assert_ok(gp_report_export(cat, &options, &report, &err));
+    assert_counts(report, 0, 0, 3);
+    /* a file in the folder may be a copy of an earlier export, so it counts as space */
+    assert_int_equal(rename(at(cats[0].name), at("space/x.png")), 0);
+    assert_ok(gp_export_check_space(at("space"), room + 1, &err));
+    for (size_t i = 1; i < CATS; i++) assert_int_equal(unlink(at(cats[i].name)), 0);
     gp_cat_close(cat);
 }
 
@@ -638,6 +706,8 @@ int main(void)
         cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_choices),
         cmocka_unit_test(test_wrong_choices),
+        cmocka_unit_test(test_named_but_lost),
+        cmocka_unit_test(test_no_space),
         cmocka_unit_test(test_folder_not_possible),
         cmocka_unit_test(test_list_of_copies),
         cmocka_unit_test(test_no_memory),

@@ -46,10 +46,20 @@ export function quoted(word: string): string {
   return `${home}'${rest.replaceAll("'", "'\\''")}'`;
 }
 
-/** The command that exports the same pictures; '' if no option of the command selects them. */
+/** Name of the file in which the dialog saves the list of the pictures. */
+export const listOf = (choice: Choice): string => `${choice === 'mine+suggested' ? 'mine-and-suggested' : choice}.txt`;
+
+/** The line that names a picture in this list: its path, or the hash of its content if the path is not one line of
+ * valid text. */
+export const lineOf = (path: string, hash: string): string => (!path || /[\r\n\ufffd]/.test(path) ? hash : path);
+
+/** Only the page knows these pictures: their command reads the list that the dialog saves. */
+export const needsList = (choice: Choice): choice is 'shown' | 'chosen' => choice === 'shown' || choice === 'chosen';
+
+/** The command that exports the same pictures. */
 export function commandOf(choice: Choice, least: number, folder: string, mode: string, catalog: string): string {
-  const what: Partial<Record<Choice, string>> = { mine: '--mine', 'mine+suggested': '--mine --suggested', stars: `--stars ${least}` };
-  if (!what[choice]) return '';
+  const list = `--list ${listOf(choice)}`;
+  const what: Record<Choice, string> = { mine: '--mine', 'mine+suggested': '--mine --suggested', stars: `--stars ${least}`, shown: list, chosen: list };
   const how = mode === 'copy' ? '' : ` --${mode}`;
   return `goldpan export ${quoted(folder)} ${what[choice]}${how} --catalog ${quoted(catalog)}`;
 }
