@@ -157,6 +157,47 @@ describe('map', () => {
     await map(page).getByRole('button', { name: 'Show all' }).click();
     await until(async () => (await drawn(page)).zoom === 1, 'it does not show all again');
   });
+  seen('Map', 'shows a picture that passes the filters, whatever the part in view, also after a reload and a resize', async (page) => {
+    await drawn(page);
+    const box = await canvas(page).boundingBox();
+    await page.mouse.move(box.x + 3, box.y + 3);
+    for (let i = 0; i < 3; i++) await page.mouse.wheel(0, -700);
+    await drawn(page);
+    const places = await canvas(page).evaluate(async (c) => {
+      const { columns } = await (await fetch('data/catalog.json')).json();
+      const hashes = new Uint8Array(await (await fetch(columns.find((one) => one.name === 'hash').file)).arrayBuffer());
+      const { cx, cy } = c.pointMap.view;
+      return Array.from({ length: hashes.length / 16 }, (_, row) => {
+        const [x, y] = c.pointMap.placeOf(row);
+        const [wx, wy] = c.pointMap.worldOf(row);
+        return { row, hash: Array.from(hashes.subarray(row * 16, row * 16 + 16), (b) => b.toString(16).padStart(2, '0')).join(''), far: Math.hypot(wx - cx, wy - cy), inPane: x >= 0 && y >= 0 && x <= c.clientWidth && y <= c.clientHeight };
+      }).filter(({ far }) => far >= 0);
+    });
+    const categories = new Map(sql(pictures, 'SELECT lower(hex(i.hash)) AS hash, s.category AS category FROM images i JOIN v_standings s ON s.image = i.id').map(({ hash, category }) => [hash, category]));
+    const inPane = new Set(places.filter((one) => one.inPane).map(({ hash }) => categories.get(hash)));
+    const away = places.filter(({ hash }) => !inPane.has(categories.get(hash))).sort((one, other) => one.far - other.far);
+    assert.ok(inPane.size && away.length, 'the pane shows no category, or all of them');
+    const category = categories.get(away[0].hash);
+    await page.getByRole('group', { name: 'Filters', exact: true }).getByRole('button', { name: 'Category', exact: true }).click();
+    await page.getByRole('dialog', { name: 'Category' }).locator('label', { hasText: category.replaceAll(' · ', ', ') }).getByRole('checkbox').check();
+    await page.getByRole('button', { name: 'Done' }).click();
+    const { inSight, zoom, width, height } = await drawn(page);
+    assert.ok(inSight > 0, 'the filter leaves no picture in the pane');
+    assert.ok(zoom > 2, 'the zoom changed');
+    const [x, y] = await canvas(page).evaluate((c, row) => c.pointMap.placeOf(row), away[0].row);
+    assert.ok(x >= 0 && y >= 0 && x <= width && y <= height, 'the picture that was nearest is not in the pane');
+    // The address holds the part in view and the filter.
+    await until(() => page.url().includes('map='), page.url);
+    await page.reload();
+    await until(async () => (await drawn(page)).inSight === inSight, 'the reload shows other pictures');
+    for (const [wide, high] of [[1900, 700], [1000, 900], [1366, 768]]) {
+      await page.setViewportSize({ width: wide, height: high });
+      assert.ok((await drawn(page)).inSight > 0, `no picture is in a window of ${wide} x ${high}`);
+    }
+    await map(page).getByRole('button', { name: 'Show all' }).click();
+    const all = places.filter(({ hash }) => categories.get(hash) === category).length;
+    await until(async () => (await drawn(page)).inSight === all, 'the reload lost the filter of the map');
+  });
   seen('Map', 'a lasso and a brush both narrow the pictures beside it, which can be kept or let go', async (page) => {
     await drawn(page);
     await map(page).getByRole('button', { name: 'Lasso' }).click();

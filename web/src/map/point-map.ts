@@ -175,7 +175,9 @@ export class PointMap {
     const n = x.length;
     this.raw = { x, y };
     if (n !== this.n) {
-      this.visible = this.selected = null;
+      // Masks of this length may have been set before the points.
+      if (this.visible?.length !== n) this.visible = null;
+      if (this.selected?.length !== n) this.selected = null;
       this.points?.setColours(new Uint32Array(n).fill(this.plain));
       this.coloured = this.sizes = null;
     }
@@ -265,8 +267,11 @@ export class PointMap {
     this.draw();
   }
 
+  /** Sets which pictures pass the filters; null: all. If none of these pictures is in view, the view moves to the nearest
+   * one. */
   setVisible(mask: Uint8Array | null): void {
     this.visible = mask;
+    if (!mask || mask.length === this.n) this.limit();
     this.density = null;
     this.candidates = [];
     this.stale();
