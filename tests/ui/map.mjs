@@ -144,14 +144,14 @@ describe('map', () => {
     await page.mouse.move(...middle);
     for (let i = 0; i < 6; i++) await page.mouse.wheel(0, 900);
     assert.equal((await drawn(page)).zoom, 1, 'it is smaller than all');
-    await page.mouse.move(box.x + box.width - 3, box.y + 3);
+    await page.mouse.move(box.x + box.width - 12, box.y + 3); // the bar between the panes covers the edge
     for (let i = 0; i < 14; i++) {
       await page.mouse.wheel(0, -700);
       const { inSight } = await drawn(page);
       assert.ok(inSight > 0, `nothing is in sight after ${i + 1} steps towards a corner`);
     }
     const { zoom } = await drawn(page);
-    assert.ok(zoom > 3 && zoom <= 2000);
+    assert.ok(zoom > 3 && zoom <= 2000, `zoom ${zoom}`);
     for (let i = 0; i < 5; i++) await drag(page, canvas(page), [[0.1, 0.9], [0.9, 0.1]]);
     assert.ok((await drawn(page)).inSight > 0, 'nothing is in sight after the map was dragged away');
     await map(page).getByRole('button', { name: 'Show all' }).click();
