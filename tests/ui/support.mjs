@@ -112,6 +112,10 @@ export async function explore(pictures, ...options) {
   };
 }
 
+/** SwiftShader draws only WebGL. The rest of the page is drawn without OpenGL, as Chromium does on a computer without a
+ * graphics card: this takes a third of the time. */
+const FLAGS = ['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--ignore-gpu-blocklist', '--disable-gpu-compositing', '--disable-gpu-rasterization'];
+
 export async function openBrowser(...more) {
   const executablePath = browserPath();
   const packages = spawnSync('sh', [join(source, 'tools/page.sh'), '--packages'], { encoding: 'utf8' });
@@ -124,7 +128,7 @@ export async function openBrowser(...more) {
   const browser = await chromium.launch({
     executablePath,
     timeout: patience(),
-    args: ['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--ignore-gpu-blocklist', ...more],
+    args: [...FLAGS, ...more],
   });
   const plain = browser.newContext.bind(browser);
   browser.newContext = async (options) => {
