@@ -77,7 +77,8 @@ out:
     return st;
 }
 
-/* Fills a batch and encodes it.  Returns false when no images are left. */
+/* If there are files, fills a batch from them.  Encodes the batch.  Returns false if no files are left, if the time is
+ * over, or if encoding fails. */
 static bool step(job *j, gp_encoder_worker *w, float *planes, float *out, gp_error *err)
 {
     const size_t plane = 3 * (size_t)j->facts.image_side * j->facts.image_side;

@@ -212,21 +212,22 @@ BASH = r'''# Completion of goldpan for bash.
 
 _goldpan_models() { goldpan model list 2>/dev/null | tail -n +2 | cut -f 1; }
 
-# Names of the options of a command.
+# Prints the names of the options of a command.
 _goldpan_options() {
     case $1 in
 %(options)s
     esac
 }
 
-# What the value of an option is: "words A B C", files, folders, catalogs, models; nothing: no option with a value.
+# Prints the kind of the value of an option: files, folders, catalogs, models, "words A B C" if the value is A, B or C, or
+# none if there is no completion for the value. Prints nothing if the option has no value.
 _goldpan_value() {
     case $1 in
 %(values)s
     esac
 }
 
-# What the arguments of a command are.
+# Prints the kind of the arguments of a command. Prints nothing if there is no completion for them.
 _goldpan_argument() {
     case $1 in
 %(arguments)s

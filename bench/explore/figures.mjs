@@ -76,7 +76,7 @@ async function fillCache(program, catalog) {
   }
 }
 
-/** Returns one copy of the catalog for each program. */
+/** Makes the catalog, or uses the catalog of an earlier run with --keep. Returns one copy of the catalog for each program. */
 async function prepare(browser) {
   const root = resolve(options.keep ?? folder, String(rows));
   const pictures = join(root, 'pictures');
@@ -135,7 +135,8 @@ function install() {
   };
   const states = { current, cells, large: () => `${current()} ${largeReady()}` };
   globalThis.measuring = {
-    /** Milliseconds from the next event of `type` to the frame after `what` has changed. */
+    /** Sets `result` to a promise of a time in milliseconds: from the next event of `type` to the frame that shows the
+     * change of the state `what` (a name in `states`). */
     next: (type, what) => {
       globalThis.measuring.result = new Promise((done) =>
         addEventListener(
@@ -175,7 +176,8 @@ const since = (before, after) => after.map((ms, i) => ms - before[i]);
 const rest = (page, ms = 150) => page.waitForTimeout(ms);
 const settled = (page) => page.evaluate(() => new Promise((done) => requestIdleCallback(done, { timeout: 1000 })));
 
-/** Does `act` while the page waits for `what` to change; returns [ms, CPU]. */
+/** Calls `act`, which must cause an event of `type`, and waits until the state `what` changes (see `next`). Returns [ms,
+ * CPU]; ms is NaN if the state does not change within 20 seconds. */
 async function timed(page, type, what, act) {
   await settled(page);
   await page.evaluate(([of, state]) => globalThis.measuring.next(of, state), [type, what]);
@@ -208,7 +210,8 @@ async function open(page, view) {
   await rest(page, 400);
 }
 
-/** Goes to a prompt whose suggestion can be kept. Earlier rounds have rejected some suggestions. */
+/** Goes to the next prompt with the button "Keep it". The page does not offer it for suggestions that earlier rounds
+ * have rejected. */
 async function toSuggestion(page) {
   const button = page.locator('.prow.now').getByRole('button', { name: 'Keep it' });
   while ((await button.count()) === 0) {

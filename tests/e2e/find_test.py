@@ -141,7 +141,7 @@ class Find(unittest.TestCase):
         self.assertEqual(len(copies), 3)
         for copy in copies:
             self.assertIn(copy, groups.values())
-        # there may be one more group of near-duplicates: two faithful images of one vehicle
+        # besides the three pairs of copies, there may be one group of near-duplicates: faithful images of one prompt
         for group in groups.values():
             self.assertTrue(group in copies or {(answers[f]["prompt"], answers[f]["flaw"]) for f in group} == {(answers[max(group)]["prompt"], "")}, group)
         self.assertLessEqual(len(groups), 4)

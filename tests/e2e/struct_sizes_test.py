@@ -69,9 +69,9 @@ GENERATE = {"prompts": at("prompts.csv"), "backend": at("draw.sh") + b" {out} {p
 TREE = goldpan.new("gp_hierarchy")
 PIXELS = goldpan.new("gp_pixels")
 
-# The arguments of each function's call.  The entry of a struct with a size has the fields to set.  A parameter that is
-# such a struct is passed with its defaults if it has no entry.  "status" is the status that the call returns, if it is
-# not OK.  Handles need no entry, because the test chooses them by their type.
+# CALLS has the arguments of a call of each function, by the names of the parameters.  If a parameter is a struct with a
+# size, its entry has the fields to set; without an entry, the test passes the struct with its defaults.  "status" is the
+# status that the call must return (default: OK).  Handles need no entry, because the test chooses them by their type.
 ARRAY = {"rows": ROWS, "n": N, "d": D}
 CALLS = {
     "gp_add": {"options": {"roots": SHAPES, "root_count": 1}},

@@ -19,7 +19,8 @@ void same(const void *a, const void *b, size_t bytes);
 void near(double value, double wanted, double unit, double tolerance);
 double cpu_now(void);
 
-/* Times `call` and prints amount / second in billions. */
+/* Runs `call` seven times and prints the rate of the fastest run, amount / 1e9 per second. unit: the unit of this rate,
+ * such as "GB/s". */
 #define BENCH(label, amount, unit, call)                                                                               \
     do {                                                                                                               \
         double bench_best = 1e9;                                                                                       \

@@ -389,7 +389,7 @@ class News(unittest.TestCase):
             self.assertEqual(server.get("data/col/1.bin?r=%d" % before["revision"]).body, old)  # a page half-way through
 
     def test_after_a_restart_no_address_of_data_is_used_again(self):
-        # Browsers cache the columns of a revision for ever.
+        # Browsers cache the columns of a revision for ever, so new data must not get the address of old data.
         place = served.copy("restarted")
         with Server(place) as server:
             before = server.manifest()

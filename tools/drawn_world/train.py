@@ -25,7 +25,8 @@ from world import CATEGORIES, Image, after_effect, caption, draw, flawed, sample
 SIDE, PATCH, WIDTH, LAYERS, TWIDTH, TLAYERS, EMBED, CONTEXT = 112, 16, 128, 6, 128, 4, 128, 77
 PICK_WEIGHT, BATCH, MEAN_OVER = 2.5, 192, 1 / 400
 HARD_WORDS = ("smiling", "sad", "above", "below", "left of", "right of")
-# a scene and three near misses; one half of each batch consists of whole groups, the other half of random images
+# images in a group: a scene, and three images of the scene with a flaw. One half of each batch consists of whole groups,
+# the other half of random images.
 GROUP = 4
 # An extra loss teaches the names of the kinds, and separates the kinds from each other. A model that is trained on
 # real captions learns both without this loss, because most captions only name what an image shows. KIND_SCALE is
@@ -38,7 +39,7 @@ KIND_WORDINGS = ("{}", "{}", "a picture of {}", "a photo of {}", "a drawing of {
 
 
 def one(args):
-    """Returns groups of related images: a scene and its near misses, each with its true caption."""
+    """Returns groups of images: a scene, and three images of the scene with a flaw. Each caption describes its image."""
     seed, n = args
     rng = random.Random(seed)
     ims, caps, cats = [], [], []

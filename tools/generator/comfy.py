@@ -130,7 +130,7 @@ class ComfyUi(Style):
         self.history_of = collections.OrderedDict()  # id -> the last finished job with this id
         self.sockets = {}  # client id -> the frames that its connection sends
         self.cached = {}  # signature -> images of the output nodes of the previous job
-        # a folder in the folder of the log; a test removes the log's folder, even if the test kills this server
+        # the temporary folder is in the folder of the log, which a test removes even if it has killed this server
         self.own = tempfile.TemporaryDirectory(prefix="comfy-", dir=os.path.dirname(world.options.log) or None)
         self.folders = {"output": world.options.output or self.own.name, "temp": os.path.join(self.own.name, "temp")}
         routes = [("POST", "/prompt", self.prompt), ("GET", "/prompt", lambda w, r: Answer(

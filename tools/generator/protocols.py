@@ -140,7 +140,7 @@ class Automatic1111(Style):
             world.running = None
         texts = [text(s) for s in seeds]
         files = [pictures.encode(im, [("parameters", t)]) for im, t in zip(images, texts)]
-        # if images are saved, the first image is a grid, as the web interface saves it
+        # like the web interface, puts a grid first if the request saves several images; --grid: always puts it first
         first = 1 if images and (world.options.grid or (get("save_images", False) and count > 1)) else 0
         if first:
             texts.insert(0, text(seed))

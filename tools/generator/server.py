@@ -53,7 +53,8 @@ class Options:
     trickle: tuple = ()  # the server sends the responses of paths that begin with one of these words in single bytes
     output: str = ""            # the output folder of the imitated ComfyUI; "": a temporary folder
     disable_metadata: bool = False  # like ComfyUI's option of this name
-    # OpenAI: the seed of every image, as with stable-diffusion.cpp's server; -1: each image has its own seed
+    # every image of the OpenAI protocol gets this seed, as with stable-diffusion.cpp's server; -1: each image has its
+    # own seed
     one_seed: int = -1
     empty_info: bool = False    # txt2img's `info` is an empty string, as from stable-diffusion.cpp
     socket: str = ""            # the fault of ComfyUI's WebSocket: a word of SOCKETS

@@ -51,7 +51,7 @@ def image_row(old: dict, processors: dict) -> dict:
            "rgb_crc32": crc(np.array(rgb)), "targets": {}}
     if "note" in old:
         row["note"] = old["note"]
-    # the result of transformers 5 for transparency
+    # transformers 5 blends images with transparency onto white; goldpan and transformers 4 only remove alpha
     white = np.ascontiguousarray(convert_to_rgb(image, return_numpy=True))
     if not np.array_equal(white, np.array(rgb)):
         row["rgb_on_white_crc32"] = crc(white)

@@ -46,9 +46,9 @@ static inline double plain_distance(const float *x, const float *y, size_t d, gp
     return xx > 0 && yy > 0 ? 1 - xy / (sqrt(xx) * sqrt(yy)) : 1;
 }
 
-/* Reads CLIP embeddings [*n, 512] of names of things from `count` of four files, beginning with file `first`. The files
- * have 1,203, 365, 500 and 80 rows. unit: scale each row to length 1. Only some machines have these files, because the
- * files may not be distributed. Returns NULL if a file is missing. Free with free. */
+/* Returns CLIP embeddings [*n, 512] of names of things. Reads `count` of four files, from file `first` (0 to 3) on. The
+ * files have 1,203, 365, 500 and 80 rows. unit: scale each row to length 1. Only some machines have these files,
+ * because the files may not be distributed. Returns NULL if a file is missing. Free with free. */
 static inline float *words_by_clip(int first, int count, bool unit, size_t *n)
 {
     static const char *const files[] = {"lvis_v1_clip_a+cname", "o365_clip_a+cnamefix", "oid_clip_a+cname",

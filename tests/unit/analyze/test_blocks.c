@@ -41,8 +41,8 @@ static void test_strata(void **state)
     assert_int_equal(b.rows, n - 1);
     assert_int_equal(b.count, 36);
     assert_int_equal(b.largest, 60);
-    /* four strata: the group of 60 rows; the groups of 8, 7 and 4 rows, because 4 is half of 8; the groups of 3 rows;
-     * the rows without a group */
+    /* Four strata: the group of 60 rows; the groups of 8, 7 and 4 rows, because 4 is half of 8; the groups of 3 rows;
+     * the rows without a group. One group has 7 rows instead of 8, because its first row has no score. */
     assert_int_equal(b.strata, 4);
     const uint32_t first[] = {0, 1, 9, 11, 36};
     for (size_t s = 0; s <= 4; s++) assert_int_equal(b.first[s], first[s]);
@@ -151,8 +151,8 @@ static size_t slices_of(size_t n, const int32_t *of, int threads, double *p)
     return count;
 }
 
-/* Makes scores with groups of 4 rows.  The groups explain `share` of the variance.  `shift` is added to the scores of
- * one cluster. */
+/* Makes scores with groups of 4 rows.  The groups explain `share` (0 to 1) of the variance.  `shift` is added to the
+ * scores of one cluster. */
 static void make_scores(size_t n, double share, double shift, uint64_t seed)
 {
     for (size_t i = 0; i < n; i++) {

@@ -164,7 +164,8 @@ static quality measure(const float *rows, const float *map, size_t n, size_t d, 
     return (quality){1 - penalty * 2 / (nn * kk * (2 * nn - 3 * kk - 1)), kept / (nn * kk)};
 }
 
-/* The map is at most 0.01 worse than the mean of umap-learn over five seeds. */
+/* Checks that each measure of goldpan's map is at most 0.01 below `trust` or `kept`, which are the means of umap-learn
+ * over five seeds. */
 static void check_quality(const float *rows, const char *name, size_t n, size_t d, const gp_umap_options *o,
                           double trust, double kept)
 {
@@ -267,7 +268,8 @@ static void test_new_rows_find_their_place(void **state)
 
 /* ------------------------------------------------------------------ h-NNE's projection */
 
-/* umap-learn does not determine the signs of the axes, so each axis may be mirrored. */
+/* Compares goldpan's projection with that of the h-NNE package. The package does not determine the signs of the axes,
+ * so each axis may be mirrored. */
 static void check_projection(const char *set, const char *path, const float *rows, size_t n, size_t d)
 {
     float *out = malloc(n * 2 * sizeof *out);

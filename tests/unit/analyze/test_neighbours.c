@@ -178,7 +178,8 @@ static void test_every_allocation_fails_once(void **state)
 
 /* ------------------------------------------------------------------ int8 products */
 
-/* Candidates from int8 products give the same neighbours in the same order, with the same distances. */
+/* Checks that the search with int8 products finds the same neighbours as the search with float products, in the same
+ * order and with the same distances. */
 static void check_eight(size_t n, size_t d, size_t k, float shift)
 {
     float *x = random_rows(51 + n, n, d, 12, true), *a = malloc(n * k * sizeof *a), *b = malloc(n * k * sizeof *b);
@@ -247,8 +248,10 @@ static void test_bounds_of_eight_bits_hold(void **state)
                         double distance = plain_distance(x + i * D, x + j * D, D, (gp_metric)metric);
                         double likeness =
                             metric == GP_METRIC_COSINE ? 1 - distance : -distance * distance * s.scale * s.scale / 2;
-                        /* the similarities that knn.h defines: likeness + own[0] of row j for query i, and likeness +
-                         * own[1] of row i for query j */
+                        /* The similarity that knn.h defines is `likeness` + own[0] for query i and row j, and
+                         * `likeness` + own[1] for query j and row i. For cosine, own[0] = own[1] = 0. For euclidean,
+                         * own[0] = |x_i|^2 / 2 and own[1] = |x_j|^2 / 2, because x_i.x_j - |x_j|^2 / 2 =
+                         * -|x_i - x_j|^2 / 2 + |x_i|^2 / 2. */
                         double own[2] = {0, 0}, value = (double)tile[r * GP_QUERIES + o];
                         for (size_t l = 0; metric == GP_METRIC_EUCLIDEAN && l < D; l++) {
                             own[0] += (double)x[i * D + l] * (double)x[i * D + l] * s.scale * s.scale / 2;
@@ -261,8 +264,8 @@ static void test_bounds_of_eight_bits_hold(void **state)
                         least = fmin(least, over_i), sum += over_i, pairs++;
                     }
             }
-        /* over_i is the bound minus the similarity. If the bounds were too large to exclude rows, the smallest
-         * difference would be nearly the mean. Measured: 0.6 of the mean. */
+        /* over_i and over_j are upper bounds of a similarity minus the similarity. If the bounds were too large to
+         * exclude rows, the smallest of these differences would be nearly the mean. Measured: 0.6 of the mean. */
         assert_true(least < 0.8 * sum / pairs);
         gp_sq8_clear(&c);
         gp_knn_clear(&s);

@@ -125,8 +125,8 @@ static void test_settings_categories_and_a_rule(void **state)
     gp_mem_free(text);
 }
 
-/* A worked example: the slice has rows 0 to 3 of twelve rows on a line. The importances are 1 and 0, the threshold is
- * 12.55. */
+/* A worked example: the slice has rows 0 to 3 of twelve rows on a line. The importance of feature "x" is 1, the
+ * importance of feature "zero" is 0, and the rule for the slice is x <= 12.55. */
 static void test_tree_of_the_worked_example(void **state)
 {
     (void)state;

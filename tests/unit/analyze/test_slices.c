@@ -65,7 +65,8 @@ static void add(kind *k, const set *s, const char *what)
         f->kind = GP_FEATURE_CATEGORY, f->words = *what == 'c' ? s->category : *what == 's' ? s->style : s->grade;
 }
 
-/* Adds the vectors that the reference reduced, so that the test does not depend on UMAP. */
+/* Adds an embedding feature. Its vectors come from a golden file, already reduced by sliceguard with UMAP, so that the
+ * test does not depend on goldpan's UMAP. */
 static void add_vectors(kind *k, const char *name, int place, double weight)
 {
     char path[200];

@@ -173,8 +173,9 @@ static void test_ridge(void **state)
 static void test_p_values(void **state)
 {
     (void)state;
-    /* degrees of freedom df, and the two-sided 95 % quantile t of Student's distribution; r = t / sqrt(df + t^2), z = r
-     * sqrt(n - 1) */
+    /* Each row has the degrees of freedom df and the two-sided 95 % quantile t of Student's distribution. For n =
+     * df + 2 prompts, this t belongs to the correlation r = t / sqrt(df + t^2) and to z = r sqrt(n - 1), so p must be
+     * 0.05. */
     static const double table[][2] = {{1, 12.7062}, {2, 4.30265}, {5, 2.57058}, {10, 2.22814}, {100, 1.98397}};
     for (size_t i = 0; i < 5; i++) {
         double df = table[i][0], t = table[i][1], r = t / sqrt(df + t * t);

@@ -245,7 +245,7 @@ static void test_overflow(void **state)
     for (size_t i = 0; i < N; i++) assert_int_equal(statuses[i], GP_ERR_USAGE);
 }
 
-/* goldpan finds the mark of an image that it wrote, in bytes in memory as in a file. Pixels have no mark. */
+/* goldpan marks the files that it writes. It also finds this mark in bytes in memory. Pixels have no mark. */
 static void test_own(void **state)
 {
     (void)state;

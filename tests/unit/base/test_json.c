@@ -280,7 +280,8 @@ static void writes_values(void **state)
     gp_json_free(root);
 }
 
-/* Makes each of goldpan's allocations fail once; json-c allocates without goldpan's functions. */
+/* Makes each of goldpan's allocations fail once. The test cannot make the allocations of json-c fail, because json-c
+ * does not use goldpan's functions for memory. */
 static void out_of_memory(void **state)
 {
     (void)state;

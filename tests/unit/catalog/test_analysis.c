@@ -323,7 +323,7 @@ static void test_failed_leaves_the_one_before(void **state)
     images[79] = images[78]; /* an image twice */
     assert_int_not_equal(gp_cat_analysis_put(cat, &m->a, &err), GP_OK);
     images[79] = x.images[79];
-    /* a slice refers to a parent slice that does not exist; goldpan detects this only at the end */
+    /* a slice refers to a parent slice that does not exist; goldpan detects this only when the transaction ends */
     m->slices[2].parent = 1000;
     assert_int_not_equal(gp_cat_analysis_put(cat, &m->a, &err), GP_OK);
     m->slices[2].parent = -1;

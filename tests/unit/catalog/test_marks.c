@@ -128,7 +128,7 @@ static void test_catalog_lost(void **state)
 }
 
 /* Another program wrote metadata into the file: the hash of the bytes has changed, but the hash of the compressed
- * pixels has not. */
+ * pixels has not. By the hash of the compressed pixels, goldpan finds the image to which the marks belong. */
 static void test_by_pixels(void **state)
 {
     (void)state;
@@ -172,8 +172,8 @@ static void test_older_copy(void **state)
     gp_cat_close(cat);
 }
 
-/* If the catalog is from a goldpan without journals, or its journal was deleted, goldpan writes the whole journal
- * when it next opens the catalog. */
+/* The journal of a catalog is missing if it was deleted, or if a version of goldpan without journals wrote the catalog.
+ * goldpan then writes the whole journal when it next opens the catalog. */
 static void test_written_whole(void **state)
 {
     (void)state;
@@ -240,7 +240,7 @@ static void rate_and_be_killed(const char *path, int step, unsigned n, int stars
     assert_true(WIFSIGNALED(status));
 }
 
-/* Catalog and journal agree if a catalog made from the journal alone has the same marks. */
+/* Returns a checksum of the ratings. Catalog and journal agree if a catalog made from the journal has the same sum. */
 static int64_t marks_sum(gp_catalog *cat)
 {
     return ask(cat, "SELECT coalesce(sum((flag + 2) * 100 + stars), 0) FROM ratings WHERE flag <> 0 OR stars <> 0");

@@ -41,7 +41,8 @@ static int node(building *g, const char *type, const char *inputs)
 
 #define NODE(g, type, ...) (snprintf(text, sizeof text, __VA_ARGS__), node(g, type, text))
 
-/* Writes the value of a text input to `value`: the text `old` itself, or a link to a node with this text. */
+/* Writes the value of a text input to `value`: the text `old` itself, or a link to a node with this text. joins: the
+ * node may also join the text with another text. */
 static void put_text(building *g, const char *old, bool joins, char value[LOADER_LINK])
 {
     char text[700];
@@ -273,8 +274,8 @@ static void test_read_back(void **state)
     "\"9\":{\"class_type\":\"SaveImage\",\"inputs\":{\"images\":[\"8\",0],\"filename_prefix\":\"g\"}}"
 #define PLAIN(seed) "{" LOADER LATENT ENCODER("6", "\"old\"") ENCODER("7", "\"bad\"") SAMPLER(seed, "6") SAVER "}"
 
-/* Fills in a graph with these options.  words: a part of the expected error, or NULL.  Returns the filled-in graph,
- * owned. */
+/* Fills in a graph with these options.  words: a part of the expected error message; NULL: no error is expected.
+ * Returns the filled-in graph, which the caller frees. */
 static char *fill_with(const gp_gen_options *options, const char *words, building *g)
 {
     gp_gen_backend b = {.o = *options};

@@ -103,7 +103,8 @@ static void check_text_in_png(const char *prompt, const char *negative, const ch
     gp_str_clear(&plain);
 }
 
-/* The settings of this test: key, value as a generator reports it, and key and value as goldpan reads them back. */
+/* The settings of this test. ours: goldpan's key; written: the value in JSON, as a generator reports it; read: the key
+ * and value that goldpan must read from the infotext. */
 static const struct {
     const char *ours, *written, *read;
 } all_settings[] = {{"steps", "20", "\"steps\": 20"},

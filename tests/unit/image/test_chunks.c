@@ -46,7 +46,7 @@ typedef struct tag {
     size_t size; /* the number of bytes of `data`, which is also the TIFF count */
 } tag;
 
-/* Writes a TIFF block with the tags in the first directory, and the last `deep` of them in an EXIF directory. */
+/* Writes a TIFF block. The last `deep` of the tags are in an EXIF directory, all other tags in the first directory. */
 static void put_tiff(gp_str *s, bool big, const tag *tags, size_t count, size_t deep)
 {
     void (*put)(gp_str *, uint32_t, int) = big ? put_be : put_le;

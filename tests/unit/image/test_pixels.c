@@ -122,7 +122,8 @@ static void test_drawn(void **state)
     gp_json_free(root);
 }
 
-/* Tests the preprocessing with do_resize false. The larger images of this test are only in ../shared. */
+/* Tests the preprocessing with do_resize false. The larger images of crops.json are not in this repository, so the test
+ * skips them. */
 static void test_crops(void **state)
 {
     (void)state;
@@ -171,8 +172,9 @@ static void test_squares(void **state)
     gp_json_free(root);
 }
 
-/* Columns of data_pictures.tsv: file, sha256, format, mode, size, rgb, rgb on white, crop at 224, values at 224.  For
- * the one rejected file: file, sha256, "error" and its class. */
+/* Columns of data_pictures.tsv: file, sha256, format, mode, size, and four CRC-32 values: of the pixels, the pixels on
+ * white, the crop at 224 pixels, the values at 224 pixels.  One file cannot be decoded: its format is "error", and its
+ * mode is the class of Pillow's error. */
 static void test_real(void **state)
 {
     (void)state;

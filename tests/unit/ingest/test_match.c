@@ -96,7 +96,7 @@ static void test_ends(void **state)
         {{"q/a.png", "z/1/a.png"}, {"/pics/1/a.png"}, "1", 0},
         {{"a.png", "q/1/a.png"}, {"/pics/1/a.png"}, "1", 0},
         /* if two rows have equally long common ends with an image, the image gets no row, unless the two rows contain
-         * the same path */
+         * the same path; if two images have equally long common ends with a row, neither image gets the row */
         {{"x/a.png", "y/a.png"}, {"/pics/z/a.png"}, "-", 2},
         {{"x/a.png", "x/a.png"}, {"/pics/z/a.png"}, "0", 0},
         {{"a.png"}, {"/pics/1/a.png", "/pics/2/a.png"}, "--", 1},

@@ -158,7 +158,8 @@ static void test_few_prompts(void **state)
     assert_ok(gp_difficulty_correct(m.score, m.prompt, 0, m.embeddings, 0, 1, on(1), got, NULL, &err));
 }
 
-/* With each form of the matrix, the regression gives the same result, bit for bit, with any number of threads. */
+/* The number of threads does not change any bit of the result. The regression uses the smaller of X'X and XX'; the test
+ * has a case for each. */
 static void test_threads(void **state)
 {
     (void)state;

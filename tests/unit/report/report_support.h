@@ -11,7 +11,7 @@
 
 #define SCORER "clip/w"
 
-/* Writes an image of one colour with a darker diagonal, so that no two colours have the same content. */
+/* Writes an image of one colour with a darker diagonal. Images with different colours have different content. */
 static inline void picture_write(const char *path, uint32_t w, uint32_t h, uint32_t colour)
 {
     gp_error err = {0};

@@ -24,8 +24,8 @@ static gp_guard_request post(const char *uri, const char *length)
     return r;
 }
 
-/* Returns the status of the rejection, or 0 if the request is admitted.  The message is then in the global variable
- * `no`. */
+/* refused() returns the status of the rejection, or 0 if the request is admitted.  The message of the rejection is in
+ * the global variable `no`. */
 static gp_refusal no;
 static gp_route route;
 static uint64_t length;

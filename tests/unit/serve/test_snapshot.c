@@ -157,7 +157,7 @@ static uint64_t newest(gp_server *s)
 }
 
 /* Rates as api/rate does: first in the catalog, then in the view, under the catalog's lock.  A rating must be visible
- * at once, and still when the same image is rated again, some views later. */
+ * at once, and must stay visible in later views until the same image is rated again. */
 static void rate_on(game *g)
 {
     gp_cat_rating last[N];

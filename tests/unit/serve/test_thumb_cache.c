@@ -206,7 +206,7 @@ static void the_oldest_go(void **state)
     gp_thumb_cache_close(cache);
 }
 
-/* From the first store on, the cache counts files that other servers stored. */
+/* From its first stored thumbnail on, the cache also counts the files that other servers stored. */
 static void what_others_put_counts(void **state)
 {
     (void)state;

@@ -385,8 +385,8 @@ static void test_progress_ends_at_all(void **state)
     place_remove(&p);
 }
 
-/* Adds known files with a table row or a sidecar file, and a new file. Each call makes one allocation fail; of the
- * later allocations, some are left out. */
+/* Adds known files with a table row or a sidecar file, and a new file. Each call makes one allocation fail. The
+ * test takes larger and larger steps between these allocations, so it does not test every allocation. */
 static void test_no_memory(void **state)
 {
     (void)state;

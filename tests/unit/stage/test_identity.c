@@ -166,7 +166,7 @@ static void test_saved_again(void **state)
     assert_int_equal(image_at(&p, "a.png"), image);
     assert_int_not_equal(image_at(&p, "b.png"), other);
     assert_int_equal(report.done, 1);
-    /* the hash of the new compressed data is now on record */
+    /* the catalog now has the hash of the new compressed data */
     put_png(&p, "a.png", 1, 0, "and a note", "a red cat");
     assert_int_equal(ask(&p, "SELECT count(pixels) FROM images"), 3);
     report = add_folder(&p, p.pictures, NULL, NULL);
@@ -196,7 +196,8 @@ static void test_copy_of_old_bytes(void **state)
     place_remove(&p);
 }
 
-/* Two images with the same pixels that existed side by side stay two images, even if one file overwrites the other. */
+/* Two images with the same pixels were in the catalog at the same time. They stay two images, even if the file of one
+ * image overwrites the file of the other image. */
 static void test_known_content_is_itself(void **state)
 {
     (void)state;
@@ -316,8 +317,10 @@ static void merge(world *w, int from, int into)
     w->merged++;
 }
 
-/* Changes the model as `add` should change the catalog: a known content keeps its image; then, a file with the same
- * pixels as the earlier image at its path is that image. */
+/* Changes the model as `add` should change the catalog. A content that the catalog knows belongs to the same image as
+ * before. A new content with the same pixels as the earlier image at its path belongs to this earlier image. If a known
+ * content has the same pixels as the earlier image at its path, its image is merged into the earlier image, unless its
+ * image has stars. */
 static void add_to_model(world *w)
 {
     for (int i = 0; i < NAMES; i++) {

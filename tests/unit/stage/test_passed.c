@@ -297,7 +297,7 @@ static void test_folder_away(void **state)
     assert_said(&n, "picks-away 1: ");
     /* the picks are a red cat (on the missing disk), cars and eggs */
     assert_int_equal(ask(&p, "SELECT count(*) FROM picks"), 3);
-    /* a user deletes single files on purpose, so the next pick drops their picks */
+    /* if single files are missing, goldpan assumes that the user deleted them, so the next pick drops their picks */
     assert_int_equal(ask(&p, "SELECT count(*) FROM picks k JOIN image_prompts ip ON ip.image = k.image JOIN prompts t"
                              " ON t.id = ip.prompt WHERE t.text = 'three eggs'"),
                      1);

@@ -121,7 +121,8 @@ static void test_add_and_export(void **state)
     place_remove(&p);
 }
 
-/* A folder that is unreadable for a while does not make its files missing, and its failure does not stay on record. */
+/* If a folder cannot be read for a while, its files do not count as missing. The next `add` that can read the folder
+ * removes its failure from the catalog. */
 static void test_folder_away_for_a_while(void **state)
 {
     (void)state;

@@ -65,7 +65,7 @@ static bool see_scorer(void *user, const gp_scorer_facts *s)
 }
 
 /* Both scorers are listed. A scorer is named by its id, its model, or its model and precision. A pick call without
- * results keeps the earlier picks. The last call makes the same picks as the first call. */
+ * results keeps the earlier picks. The last call makes the picks that the catalog had before by_name. */
 static void by_name(gp_catalog *cat)
 {
     seen_scorers seen = {0};

@@ -348,7 +348,7 @@ static size_t resident(void)
     return pages * 4096;
 }
 
-/* Called after every 4 MiB; records the peak of memory. */
+/* A reader calls this function after every 4 MiB that it has processed. Records the peak of memory. */
 static bool keep_peak(void *user)
 {
     size_t now = resident(), *peak = user;

@@ -179,7 +179,8 @@ static void test_prompt_sets(void **state)
     gp_bpe_free(bpe);
 }
 
-/* prompts_sample.json has 350 of the lines with all their ids. */
+/* prompts.tsv has only a checksum of the ids of each text. For 350 of these texts, prompts_sample.json has the ids
+ * themselves. */
 static void test_sample(void **state)
 {
     (void)state;

@@ -26,7 +26,7 @@ static gp_json *manifest_of(const gp_view *view, bool live)
     return root;
 }
 
-/* Returns the place of a column by its name, and checks its type; SIZE_MAX: no such column. */
+/* Returns the number of the column `name`, and checks its type unless `type` is NULL; SIZE_MAX: no such column. */
 static size_t place_of(const gp_view *view, const char *name, const char *type)
 {
     gp_json *root = manifest_of(view, true);
@@ -328,7 +328,7 @@ static void memory_may_fail(void **state)
     put_analysis(cat, "clip/w", images, N, 3);
     assert_ok(
         gp_db_exec(cat, "UPDATE image_prompts SET settings = '{\"a\": 1, \"b\": \"x\"}', negative = 'bad'", &err));
-    /* the first read prepares SQL statements */
+    /* the first read prepares SQL statements, whose memory stays allocated, so it comes before the count of memory */
     gp_view_free(view_of(cat));
     int64_t live = gp_mem_live();
     gp_mem_fail_at(0);
