@@ -143,8 +143,8 @@ static void convert_row(job *j, uint32_t y)
                     p->depth, p->palette);
 }
 
-/* After the last row libpng still reads the end of the compressed data. An error there is ignored, because all pixels
- * have been read. */
+/* Returns true if libpng has read all rows. An error after the last row, in the end of the compressed data, is then
+ * ignored. */
 static bool all_rows_read(const job *j)
 {
     if (!j->pixels.rgb) return false;

@@ -19,11 +19,11 @@ enum {
     NOISE_MIN_DEVIATION = 25, /* minimum standard deviation of luma in a noise frame */
     LEVELS = 256,
 };
-/* maximum absolute correlation of near pixels in a noise frame */
+/* maximum absolute correlation of the luma of pixels at distance 1 or 2 in a noise frame */
 static const double NOISE_MAX_CORRELATION = 0.2;
-/* maximum standard deviation of block means in a noise frame, relative to that of the pixels */
+/* maximum ratio of the standard deviation of block means to the standard deviation of the pixels in a noise frame */
 static const double NOISE_MAX_BLOCKS = 0.1;
-/* in a noise frame Immerkaer's estimate is at least this share of the standard deviation */
+/* minimum ratio of Immerkaer's noise estimate to the standard deviation of luma in a noise frame */
 static const double NOISE_MIN_ESTIMATE = 0.5;
 
 typedef struct sums {

@@ -45,8 +45,8 @@ size_t gp_encoder_tokens_used(const gp_encoder *encoder, const int32_t *ids, siz
 gp_status gp_encoder_worker_new(const gp_encoder *encoder, size_t images, size_t tokens, gp_encoder_worker **out,
                                 gp_error *err);
 void gp_encoder_worker_free(gp_encoder_worker *worker);
-/* After this call, run_images and run_texts fail with STOPPED soon after the task stops. task: borrowed; may be
- * NULL. */
+/* After this call, gp_encoder_run_images and gp_encoder_run_texts fail with STOPPED soon after the task is stopped.
+ * task: borrowed; may be NULL. */
 void gp_encoder_worker_watch(gp_encoder_worker *worker, const gp_task *task);
 /* Encodes planes [n,3,s,s] -> out [n,d], L2-normalised; n <= images.  Error FORMAT: some rows are not finite; the
  * other rows of `out` are valid. */

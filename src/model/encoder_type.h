@@ -23,7 +23,7 @@ typedef struct gp_encoder_type {
      * the caller calls `clear`. */
     gp_status (*open)(gp_encoder *encoder, const gp_json *config, const char *file, gp_error *err);
     void (*clear)(gp_encoder *encoder); /* frees what `open` allocated, except the members of gp_encoder */
-    /* Fills in the facts that encoder.c does not know: sizes, towers, parameters, operations. */
+    /* Fills in the facts that encoder.c does not fill in: sizes, towers, parameters, operations. */
     void (*facts)(const gp_encoder *encoder, gp_model_facts *facts);
     size_t (*tokens_used)(const gp_encoder *encoder, const int32_t *ids, size_t count);
     gp_status (*worker_new)(const gp_encoder *encoder, size_t images, size_t tokens, gp_encoder_worker **out,

@@ -203,8 +203,8 @@ static gp_status nothing_here(const char *folder, gp_error *err)
         gp_mem_free(path);
         if (there)
             return gp_fail_path(err, GP_ERR_UNSUPPORTED,
-                                "'%s' has no model.safetensors, only %s, which goldpan does not read: use the model's "
-                                "transformers version with safetensors",
+                                "'%s' has no model.safetensors, only %s, which goldpan does not read: get the model "
+                                "in the transformers format, with safetensors files",
                                 folder, others[i]);
     }
     return gp_fail_path(err, GP_ERR_NOT_FOUND, "'%s' has no model.safetensors", folder);

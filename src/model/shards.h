@@ -18,7 +18,8 @@ typedef struct gp_shard {
 } gp_shard;
 
 #define GP_SHARD_NONE ((gp_shard){.file = -1})
-/* Checks the header and fills *out (gp_shard_clear).  `path` is copied, the bytes are borrowed. */
+/* Checks the header and fills *out, which the caller frees with gp_shard_clear.  `path` is copied, the bytes are
+ * borrowed. */
 gp_status gp_shard_parse(const uint8_t *data, size_t size, const char *path, gp_shard *out, gp_error *err);
 gp_status gp_shard_open(const char *path, gp_shard *out, gp_error *err);
 void gp_shard_clear(gp_shard *shard);

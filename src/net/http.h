@@ -42,8 +42,8 @@ gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_re
 void gp_http_put_escaped(gp_str *url, const char *text, const char *also);
 /* Returns the value of a header, owned (gp_mem_free); NULL: no such header. */
 char *gp_http_header(const gp_http_response *response, const char *name);
-/* Returns the number of seconds to wait that the header Retry-After states, as a number or as a date. 0: missing or
- * invalid. */
+/* Returns the waiting time in seconds from the header Retry-After, which states it as a number or as a date. Returns 0
+ * if the header is missing or invalid. */
 double gp_http_retry_after(const gp_http_response *response);
 /* Returns true if the last request reached a server, even without a response. */
 bool gp_http_connected(const gp_http *http);

@@ -16,8 +16,8 @@ void gp_head_add(gp_str *head, const char *bytes, size_t size);
 char *gp_head_value(const gp_str *head, const char *name);
 /* Reads FIRST of the header "Content-Range: bytes FIRST-LAST/SIZE". Returns false if there is no such header. */
 bool gp_head_range(const gp_str *head, uint64_t *first);
-/* Returns the number of seconds to wait that the header Retry-After states.  If Retry-After is a date, the wait counts
- * from the date in the header Date or, without that header, from `now` (seconds since 1970).  Returns 0 if Retry-After
+/* Returns the waiting time in seconds from the header Retry-After.  If Retry-After is a date, the time counts from the
+ * date in the header Date or, without that header, from `now` (seconds since 1970).  Returns 0 if Retry-After
  * is missing, negative, in the past, or neither a number nor a date. */
 double gp_head_retry_after(const gp_str *head, int64_t now);
 

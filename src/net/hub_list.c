@@ -203,7 +203,7 @@ struct visitor {
     bool ended;
 };
 
-/* Visits one snapshot, under the branch or tag that names it, else under its commit. */
+/* Passes one snapshot to the visitor.  Its revision is the branch or tag that names it, else its commit. */
 static gp_status visit_snapshot(struct visitor *v, const gp_hub_repo *repo, const char *name, const char *commit,
                                 const struct names *refs, gp_error *err)
 {

@@ -17,7 +17,7 @@ static const struct {
 };
 enum { MEASURES = sizeof measures / sizeof *measures };
 
-/* Reads the number after the sign. Only spaces may surround the number. */
+/* Reads the number after "<", "<=", ">" or ">=". Only spaces may surround the number. */
 static bool read_limit(const char *text, double *limit)
 {
     char number[64];

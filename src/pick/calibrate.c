@@ -125,7 +125,7 @@ static double centre_of(const gp_moments *m, size_t groups, double *weight)
         if (m[g].n && fabs(m[g].mean) > most) most = fabs(m[g].mean);
     }
     double within = rows > present ? squares / (double)(rows - present) : NAN;
-    /* `known` is false if the scores of each group are equal, or if each group has only one row */
+    /* `known` is false if all scores within each group are equal, or if each group has only one row */
     bool known = within > 1e-24 * most * most;
     double t2 = known ? between(m, groups, within) : 0;
     for (size_t g = 0; g < groups; g++) {
@@ -185,8 +185,8 @@ typedef struct matching {
     double *residual; /* [n] shrunken residual */
     double *all;      /* [n] percentile of the residual among all rows */
     double *sorted;   /* scores of the rows with a group, ascending */
-    /* [n] 0: the row is in a group; -1: the row is in no group.  These numbers form one group of all rows that have a
-     * group, for the percentile among all rows */
+    /* [n] joins all groups into group 0, for the percentile among all rows.  -1: the row is in no group, or its score
+     * is not finite */
     int32_t *one;
     double *factor; /* [groups] f_g */
 } matching;

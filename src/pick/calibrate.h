@@ -19,11 +19,11 @@ gp_status gp_moments_of(const double *score, const int32_t *group, size_t n, siz
                         gp_error *err);
 
 /* In all functions below, group [n] is the group of each row, 0..groups-1, or -1 for a row without a group. */
-/* z = (score - mean of the group) / sample standard deviation of the group.  NaN without a group, and in groups of one
- * row or of equal scores. */
+/* z = (score - mean of the group) / sample standard deviation of the group.  NaN for a row without a group, and in
+ * groups of one row or of equal scores. */
 gp_status gp_calibrate_z(const double *score, const int32_t *group, size_t n, size_t groups, double *z, gp_error *err);
 /* Mid-rank percentile within the group of m rows: 100 (r - 1/2) / m, where r is the rank; equal scores get their mean
- * rank.  So 0 < percentile < 100, and the median of any group is 50.  NaN without a group. */
+ * rank.  So 0 < percentile < 100, and the median of any group is 50.  NaN for a row without a group. */
 gp_status gp_calibrate_percentile(const double *score, const int32_t *group, size_t n, size_t groups,
                                   double *percentile, gp_error *err);
 /* Shrunken residual: score - m_g, where m_g = c + w_g (mean_g - c) is the group's mean, shrunk towards the centre c.

@@ -26,7 +26,7 @@ gp_status gp_categories_from_words(const char *const *words, size_t n, const cha
 gp_status gp_categories_from_column(const char *const *words, size_t n, const char *column, gp_categories *out,
                                     gp_error *err);
 /* Makes categories from the clusters of one level of the hierarchy: the coarsest level with least..most clusters.  If
- * no level has so many clusters:
+ * no level has least..most clusters:
  *
  *   all levels are coarser   uses the finest level
  *   a level is finer         uses the coarsest of the finer levels, and merges its clusters until `most` are left.

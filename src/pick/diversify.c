@@ -163,8 +163,8 @@ out:
 
 /* ------------------------------------------------------------------ facility location */
 
-/* Returns the gain of selecting row j.  likeness [n]: row j of the matrix.  covered [n]: largest similarity of each row
- * to the selected rows so far; it begins at 0, so negative similarities never count. */
+/* Returns the gain of selecting row j.  likeness [n]: similarity of j to each row.  covered [n]: largest similarity of
+ * each row to the selected rows so far; it begins at 0, so negative similarities never count. */
 static double gain_of(const float *likeness, size_t n, const double *demand, double bonus, const float *covered)
 {
     double sum = 0;
@@ -220,7 +220,7 @@ static int by_value(const void *x, const void *y)
     return above(x, y) ? -1 : above(y, x) ? 1 : 0;
 }
 
-/* Computes likeness [m, m] of the rows pool[0] .. pool[m - 1], in tiles that stay in the cache. */
+/* Computes the similarities likeness [m, m] of the rows pool[0] .. pool[m - 1], in tiles that stay in the cache. */
 static void fill_likeness(const float *vectors, size_t d, const entry *pool, size_t m, float *likeness)
 {
     enum { TILE = 32 };

@@ -27,7 +27,8 @@ gp_status gp_diversify_mmr(const float *vectors, size_t n, size_t d, const doubl
  * F is monotone and submodular (for this, cosines below 0 count as 0).  So the greedy choice reaches at least 1 - 1/e
  * of the best possible F; with groups it reaches at least 1/2 (Fisher, Nemhauser, Wolsey 1978).
  * If there are more than GP_DIVERSIFY_POOL rows, only the most relevant GP_DIVERSIFY_POOL rows take part, and the bound
- * holds for them.  If k is larger than that, the remaining rows follow by relevance.  Memory: 4 * pool * pool bytes. */
+ * holds for them.  If k is larger than GP_DIVERSIFY_POOL, the other rows follow by descending relevance.  Memory: 4 *
+ * pool * pool bytes. */
 #define GP_DIVERSIFY_POOL 4096
 gp_status gp_diversify_facility(const float *vectors, size_t n, size_t d, const double *relevance, const int32_t *group,
                                 size_t k, double balance, uint32_t *chosen, size_t *count, gp_error *err);

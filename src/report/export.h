@@ -12,9 +12,9 @@ typedef struct gp_export_files gp_export_files;
 gp_status gp_export_files_open(const char *folder, gp_export_mode mode, gp_export_files **out, gp_error *err);
 void gp_export_files_close(gp_export_files *places); /* NULL allowed */
 /* Places the image `source` in the folder under its base name, if its content has this hash.  If another file has
- * that name, even in another case, the new name gets -2, -3 ... before the extension.  A file with the same content
- * stays as it is (*placed false).  Owns: *name, the name within the folder, gp_mem_free.  Errors: those of
- * original.h, UNSUPPORTED (this kind of link). */
+ * that name, or one that differs only in upper and lower case, the new name gets -2, -3 ... before the extension.  A
+ * file with the same content stays as it is (*placed false).  Owns: *name, the name within the folder, gp_mem_free.
+ * Errors: those of original.h, UNSUPPORTED (this kind of link). */
 gp_status gp_export_files_put(gp_export_files *places, const char *source, const gp_hash *hash, char **name,
                               bool *placed, gp_error *err);
 

@@ -108,8 +108,8 @@ static bool still_there(int file, const char *name)
            mine.st_ino == named.st_ino;
 }
 
-/* Creates or takes the hidden folder, locks it, and deletes what a killed run left in it.  Changes nothing before the
- * lock is held. */
+/* Creates the hidden folder, or uses the hidden folder of a killed run.  Locks the folder, and then deletes what the
+ * killed run left in it. */
 static gp_status begin(gp_site_folder *f, gp_error *err)
 {
     size_t entries = 0;

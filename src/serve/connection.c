@@ -183,7 +183,7 @@ static void set_known(gp_server *s, gp_conn_deadline *w)
     pthread_mutex_unlock(&s->watched_lock);
 }
 
-/* Lets the guard check the request. *body: the client sends a body, even if the route does not expect one. */
+/* Lets the guard check the request. Sets *body if the client sends a body, whether the route expects one or not. */
 static bool check_request(gp_request *request, const char *method, gp_refusal *no, bool *body)
 {
     gp_guard_request g = {.method = method, .uri = request->uri};

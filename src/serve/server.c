@@ -35,7 +35,7 @@ static int listen_on(uint16_t port, uint16_t *got)
     socklen_t size = sizeof address;
     int one = 1, s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (s < 0) return -1;
-    /* frees the port at once after a restart; on Linux two servers still cannot share the port */
+    /* lets a restarted server use the port at once; on Linux two servers still cannot share the port */
     (void)setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(s, (struct sockaddr *)&address, sizeof address) == 0 && listen(s, 128) == 0 &&
         getsockname(s, (struct sockaddr *)&address, &size) == 0) {
@@ -83,8 +83,8 @@ static gp_status start_daemon(gp_server *s, gp_error *err)
 
 /* ------------------------------------------------------------------ the calling thread's loop */
 
-/* Returns true if another connection has changed the catalog.  Reads the version from the handle that writes, so
- * this server's own changes do not count. */
+/* Returns true if another connection has changed the catalog.  Reads the version from the database handle that
+ * this server writes with, so the server's own changes do not count. */
 static bool catalog_changed(gp_server *s)
 {
     int64_t version = s->db_version;

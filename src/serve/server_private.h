@@ -98,7 +98,7 @@ const char *gp_request_header(const gp_request *request, const char *name);
 
 /* ------------------------------------------------------------------ snapshots (snapshot.c) */
 gp_snapshot *gp_snapshot_ref(gp_server *server); /* the current snapshot */
-/* Returns NULL if the snapshot of that revision has been freed. */
+/* Returns the snapshot of a revision, or NULL if it has been freed. */
 gp_snapshot *gp_snapshot_ref_revision(gp_server *server, uint64_t revision);
 /* Finds the row of an image; GP_ERR_NOT_FOUND if the snapshot does not have it. */
 gp_status gp_snapshot_find(const gp_snapshot *snapshot, const gp_hash *image, size_t *row, gp_error *err);
@@ -172,8 +172,9 @@ gp_status gp_generating_open(gp_server *server, gp_generating **out,
                              gp_error *err);         /* *out may be set after an error */
 void gp_generating_stop(gp_generating *generating);  /* ends the job; no job can start after that; NULL allowed */
 void gp_generating_close(gp_generating *generating); /* NULL allowed */
-/* The folder for generated images, and the generator that the user gave for all images, for the manifest. folder NULL:
- * the server cannot generate images. address NULL: each image has the generator of the catalog. */
+/* Gets what the manifest says about generation: the folder for generated images, and the address of the generator that
+ * the user gave for all images. *folder NULL: the server cannot generate images. *address NULL: the user gave none, so
+ * each image uses the generator that the catalog records. */
 gp_status gp_generating_describe(const gp_generating *generating, const char **folder, const char **address,
                                  gp_error *err);
 void gp_generating_tick(gp_generating *generating, gp_events *events); /* reports the progress and the end of a job */

@@ -33,8 +33,9 @@
 
 #define FILE_LIMIT  ((uint64_t)1 << 30)
 #define FOUND_AHEAD 1024 /* maximum number of files that the walk has found and no worker has read yet */
-/* Minimum number of files and seconds per commit. Hashes are random, so each file changes another page of the index of
- * hashes. A commit writes each changed page once, so larger transactions write fewer pages per file. */
+/* A transaction is committed when it has at least this many files and is at least this many seconds old. Hashes are
+ * random, so each file changes another page of the index of hashes. A commit writes each changed page once, so larger
+ * transactions write fewer pages per file. */
 #define FILES_PER_COMMIT 256
 #define COMMIT_SECONDS   0.5
 
@@ -181,7 +182,7 @@ static const char *extra_cell(const add_run *r, size_t row, size_t column)
     return cell && *cell ? cell : NULL;
 }
 
-/* Appends the row's other columns as members of an object. */
+/* Appends the cells of the row, except image and prompt, as members of an object. */
 static void put_extras(const add_run *r, size_t row, gp_str *s)
 {
     if (r->table && row != SIZE_MAX) gp_table_put_extras(r->table, row, r->image_column, r->prompt_column, s);
@@ -494,8 +495,8 @@ static gp_status check_rivals(add_run *r, const file_job *job, int64_t image, bo
     return GP_OK;
 }
 
-/* Records the prompt, or that the file has no prompt, because an older version of goldpan may have found a prompt in
- * the same bytes. */
+/* Records the prompt. If the file has no prompt, records this too, because an older version of goldpan may have found a
+ * prompt in the same bytes. */
 static gp_status write_prompt(add_run *r, const file_job *job, int64_t image, bool inserted, gp_error *err)
 {
     bool later = false, beside = job->strength == STRENGTH_SIDECAR || job->strength == STRENGTH_TABLE;
@@ -659,7 +660,7 @@ static bool on_table_progress(void *user)
     return report_progress(user);
 }
 
-/* Counts prompts such as "nan" as missing values, if the table has other prompts. */
+/* Sets r->has_nans if prompts such as "nan" are missing values, that is, if the table also has other prompts. */
 static gp_status find_nans(add_run *r, gp_watch *watch, gp_error *err)
 {
     uint64_t nans = 0, others = 0;

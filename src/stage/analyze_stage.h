@@ -56,7 +56,7 @@ gp_status gp_analysis_title(const gp_analysis_run *run, const bool *inside, bool
                             char **reasons_json, gp_error *err);
 /* Finds near-duplicate groups. Images with a near neighbour are opened for their perceptual hash. */
 gp_status gp_analysis_duplicates(gp_analysis_run *run, gp_error *err);
-/* Places images that have no position on the map, or computes a new map, and writes it to the catalog. */
+/* Adds to the map the images that it lacks, or computes a new map. Writes the map to the catalog. */
 gp_status gp_analysis_map(gp_analysis_run *run, gp_error *err);
 /* Makes the categories from options->category_labels (analyze_labels.c). */
 gp_status gp_analysis_label(gp_analysis_run *run, gp_error *err);

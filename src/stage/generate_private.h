@@ -31,7 +31,7 @@ typedef struct gp_subject {
     uint32_t count, capacity;
 } gp_subject;
 
-/* An image from which more are generated (regenerate_stage.h). */
+/* An image whose prompt and settings are used to generate more images (regenerate_stage.h). */
 typedef struct gp_generate_more {
     gp_hash image;
     bool new_seeds; /* false: the image's own seed */

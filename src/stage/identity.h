@@ -16,7 +16,8 @@ typedef struct gp_identity {
 } gp_identity;
 
 /* Fills everything except `before`, for a file whose bytes have this `hash`. Decodes the file only if its compressed
- * pixels differ and the hash of the earlier decoded pixels is known. Errors: MEMORY. Threads: any. */
+ * pixels differ from those of `before`, and if the catalog has the hash of the decoded pixels of `before`. Errors:
+ * MEMORY. Threads: any. */
 gp_status gp_identity_read(gp_identity *identity, const gp_hash *hash, const gp_image_info *head, const uint8_t *bytes,
                            size_t size, uint64_t max_pixels, gp_error *err);
 

@@ -8,9 +8,10 @@
 #include "base/status.h"
 
 /* Generates images with the prompt and the settings of `image`. count 0: one image with the seed of `image`. count > 0:
- * `count` images with the numbers after the largest seed of the prompt's images. So the same call after an interruption
- * generates the images that are missing. The images are written to options->folder by the generator at
- * options->backend, which must be set; the other options apply as in gp_generate. Nothing is scored.
+ * `count` images whose seeds are the numbers after the largest seed of the prompt's images. The same call after an
+ * interruption again generates `count` images, with the seeds after those of the images in the catalog. The generator
+ * at options->backend, which must be set, makes the images, and goldpan writes them to options->folder. The other
+ * options apply as in gp_generate. Nothing is scored.
  * Errors: NOT_FOUND (no such image, or its prompt is unknown), USAGE (its seed is unknown), and those of gp_generate. */
 gp_status gp_stage_regenerate(gp_catalog *cat, const gp_hash *image, uint32_t count, const gp_generate_options *options,
                               gp_generate_report *report, gp_error *err);

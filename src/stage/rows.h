@@ -9,7 +9,7 @@
 typedef struct gp_rows_of {
     char **paths; /* [n] sorted, owned */
     size_t n;
-    /* [listed_n] owned; files in the roots that the roots' lists of exported files name; used only during the walk */
+    /* [listed_n] owned; files that are named in their root's list of exported files; used only during the walk */
     char **listed;
     size_t listed_n;
     size_t *rows;  /* [n] row of each path, or SIZE_MAX */

@@ -19,8 +19,8 @@ gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, str
 gp_status gp_stage_import_marks(gp_catalog *cat, gp_note_fn note, void *user, gp_error *err);
 gp_status gp_stage_import(gp_catalog *cat, const gp_add_options *add, const gp_import_options *options,
                           gp_report *added, gp_report *report, gp_error *err);
-/* Writes the id of a model's scorer to out [size]. If the model's default scorer has scored images, or if none of the
- * model's scorers has, this is the default scorer. Otherwise it is the scorer of the model that was used last. */
+/* Writes the id of a model's scorer to out [size]: the default scorer of the model if it has scored images, or if no
+ * scorer of the model has scored images; otherwise the most recently used scorer of the model. */
 gp_status gp_stage_scorer_of(gp_catalog *cat, const gp_encoder *encoder, char *out, size_t size, gp_error *err);
 gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
                          const gp_score_options *options, gp_report *report, gp_error *err);

@@ -9,13 +9,14 @@
 
 enum { CHUNK = 1 << 20, REPLACEMENT = 0xFFFD };
 
-/* Counts for a text: of characters and invalid bytes when the text is read as UTF-8, and of zero bytes. */
+/* How often a text, read as UTF-8, has multi-byte characters and invalid bytes, and how often it has zero bytes. */
 typedef struct census {
     size_t whole, broken; /* whole: valid multi-byte UTF-8 characters; broken: bytes outside any valid character */
     size_t zeros[2];      /* zero bytes at even and at odd offsets */
 } census;
 
-/* Counts the bytes from [at] on that are ASCII and not zero, in steps of eight. */
+/* Returns the number of bytes from `at` on before the first byte that is zero or not ASCII, or before `end`, rounded
+ * down to a multiple of 8. */
 static size_t plain_bytes(const uint8_t *p, size_t at, size_t end)
 {
     size_t start = at;

@@ -57,8 +57,8 @@ static int hex4(const char *p)
     return value;
 }
 
-/* Reads the escape at c->at (after the backslash) and writes its character to *to. UTF-8 is never longer than its
- * escape. */
+/* Reads the escape at c->at (after the backslash) and writes its character to *to. The character is never longer than
+ * its escape, so the text can be unescaped in place. */
 static bool unescape(gp_scan *c, char **to)
 {
     static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";

@@ -161,7 +161,7 @@ static const char *next_string(strip *s)
     return NULL;
 }
 
-/* Moves to the last mark of the strip before the wanted cell. */
+/* Moves s to the last cell of the strip that has a mark (gp_table_mark) and does not come after the wanted cell. */
 static void jump(const gp_table *t, strip *s, size_t wanted)
 {
     size_t begin = (size_t)(s->at - t->text), end = (size_t)(s->end - t->text);

@@ -34,7 +34,8 @@ const char *gp_table_cell(const gp_table *table, size_t row, size_t column);
  * columns `but` and `and_but` (SIZE_MAX: no column). */
 void gp_table_put_extras(const gp_table *table, size_t row, size_t but, size_t and_but, gp_str *out);
 /* Returns the text of a cell.  For a list of texts (JSON, or as Python prints it) returns the first text, stored in
- * `room`. Returns NULL for an absent cell and for a list without text.  Check room->failed. */
+ * `room`. Returns NULL for an absent cell and for a list without text.  If memory runs out, sets
+ * room->failed. */
 const char *gp_table_text(const gp_table *table, size_t row, size_t column, gp_str *room);
 /* Returns true for a missing value as pandas prints it: "nan", "NaN", "None", "<NA>". */
 bool gp_table_is_nan(const char *cell);

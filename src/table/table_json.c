@@ -474,8 +474,8 @@ static gp_status read_split_row(reader *r, gp_scan *index)
     return gp_watch_work(c->table->watch, (size_t)(c->at - begin), c->err);
 }
 
-/* Finds whether the names of the rows are only 0, 1, 2 ... (*numbers), and whether the first is that of an image
- * (*image). */
+/* Sets *numbers if the names of the rows are only 0, 1, 2 ..., and *image if the first name is the name of an image
+ * file. */
 static gp_status look_at_index(gp_scan look, bool *numbers, bool *image)
 {
     bool more;

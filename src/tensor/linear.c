@@ -98,7 +98,7 @@ void gp_linear_describe(gp_engine engine, gp_precision precision, char *out, siz
         snprintf(out, size, "plain C, %s", gp_kernel_table()->name);
 }
 
-/* Rounds from [n] to bf16 values, stored as floats in to [n]. */
+/* Rounds `from` [n] to bf16 values, and stores these values as floats in `to` [n]. */
 static void round_floats(const float *from, float *to, size_t n)
 {
     const gp_kernels *kernels = gp_kernel_table();

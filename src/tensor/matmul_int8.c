@@ -20,8 +20,8 @@
 enum {
     BLOCK = 208, /* rows of a block; eight images of 50 tokens are 400 rows, which fit into two blocks */
     ROWS = 8,    /* rows multiplied at a time: a multiple of the row count of every micro-kernel */
-    /* A pair is scaled to |a| + |b| <= STEPS.  Rounding adds at most 1/2 to each of the two numbers, so the rounded
-     * pair has at most GP_INT8_PAIR_MAX. */
+    /* A pair (a, b) is scaled so that |a| + |b| <= STEPS.  Rounding adds at most 1/2 to |a| and to |b|, so their sum is
+     * then at most GP_INT8_PAIR_MAX. */
     STEPS = GP_INT8_PAIR_MAX - 1,
     COLUMN_BLOCK = 3 * GP_PANEL /* the VNNI micro-kernel multiplies three panels at a time */
 };

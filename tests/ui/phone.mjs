@@ -44,7 +44,7 @@ function catalogBefore(name) {
   };
 }
 
-/** Returns the pictures of which at least half is in the window: [{hash, y}], from top to bottom. */
+/** Returns the pictures that are at least half visible in the window: [{hash, y}], from top to bottom. */
 const inSight = (page) =>
   page.evaluate(() => {
     const main = document.querySelector('.main').getBoundingClientRect();

@@ -1,4 +1,4 @@
-// The types and calls of docs/api.md.  Every address is relative to the page.
+// The types and the calls of the server's API (docs/api.md).  Every address is relative to the page.
 
 export type ColumnType = 'f32' | 'f64' | 'u32' | 'u8' | 'i8' | 'code' | 'hash' | 'text';
 
@@ -60,8 +60,8 @@ export interface Manifest {
   higher_better: boolean;
   search: { text: boolean; image: boolean; like: boolean };
   thumbs: number[];
-  /** what the server can do with files. `generate`: the folder for generated pictures; null: it cannot generate any.
-   * `generator`: the generator for all pictures; null: each picture has its own (Detail.generator) */
+  /** what the server can do with files. `generate`: the folder for generated pictures; null: the server cannot generate
+   * pictures. `generator`: address of one generator for all pictures; null: Detail.generator of each picture is used */
   acts: { open: boolean; trash: boolean; generate: string | null; generator: string | null };
   image_ext: string | null;
   near: { k: number; file: string } | null;
@@ -228,8 +228,8 @@ export interface Generating {
   running: boolean;
   done: number;
   wanted: number;
-  /** only at the end. `got`: new files; `same`: those of `got` that the catalog already has, byte for byte; `had`:
-   * pictures that an earlier request made; `failed`: pictures that could not be made */
+  /** numbers, only at the end. `got`: files that this request made; `same`: files among `got` with exactly the bytes of
+   * a picture of the catalog; `had`: pictures that an earlier request made; `failed`: pictures that were not made */
   got?: number;
   had?: number;
   same?: number;

@@ -9,8 +9,8 @@
 
 enum { ROWS = 16, ROW_BYTES = 64, TILES = 8, SUMS = GP_PEAK_TILES };
 
-/* The operand of TILELOADCONFIG (Intel SDM vol. 1, ch. 18): palette 1, bytes of a row and number of rows of each tile.
- */
+/* The operand of LDTILECFG (Intel SDM vol. 1, ch. 18): palette 1, and for each tile the bytes of a row and the number
+ * of rows. */
 typedef struct tile_config {
     uint8_t palette, start, reserved[14];
     uint16_t row_bytes[16];

@@ -3,7 +3,7 @@
 /** The grid of densities covers a little more than the pane, so that contour lines close outside of the pane. */
 const BEYOND = 0.06;
 const COLUMNS = 168;
-/** the densities of the contour lines, as shares of the largest density (99.5th percentile) */
+/** the densities of the contour lines, as shares of the 99.5th percentile of the densities */
 const LEVELS = [0.035, 0.19, 0.42, 0.72];
 
 /** The contour lines of each level as closed polygons x, y, x, y, ... in 0..1 of the pane, with y upwards. */

@@ -16,7 +16,7 @@ export interface Bins {
   low: number;
   high: number;
   width: number;
-  /** each bar stands for one whole number */
+  /** each bar counts the rows with one whole number */
   whole: boolean;
   all: Uint32Array;
   shown: Uint32Array;

@@ -33,7 +33,7 @@ export interface MapTheme {
 }
 
 export interface MapOptions {
-  /** `area`: the user drew a lasso or box around the rows; otherwise the user pressed a picture (one row) or an empty
+  /** `area` true: the user drew a lasso or box around the rows; false: the user pressed a picture (one row) or an empty
    * place (no row) */
   onSelect(rows: Uint32Array, mode: 'replace' | 'add' | 'remove', area: boolean): void;
   onHover(row: number | null, x: number, y: number): void;

@@ -180,7 +180,8 @@ export function toggleStacks(): void {
   stacks.set(wanted);
 }
 
-/** Opens the stack of a picture in its place. If the stack is open, folds it and makes its top picture current. */
+/** Opens the stack of a picture: shows all pictures of the stack where its top picture was. If the stack is open, folds
+ * it and makes its top picture current. */
 export function toggleStack(row = selection.current): void {
   if (row < 0 || !order.stackOf(row)) return app.report(stacks.kind === 'off' ? 'Nothing is folded. S folds pictures to stacks.' : 'This picture is in no stack.');
   stacks.toggle(row);
@@ -203,7 +204,7 @@ export function resize(by: number): void {
   layout.cell = Math.round(Math.min(420, Math.max(64, layout.cell * by)));
 }
 
-/** "Show only these": the chosen pictures become a filter. */
+/** The action "Show only these": adds a filter that only the chosen pictures pass. */
 export function keepChosen(rows: Uint32Array = selection.rows(), title = 'Chosen'): void {
   filters.add({ kind: 'rows', title, rows });
 }
@@ -227,7 +228,7 @@ export function letGo(): void {
   for (const name of layout.charts) filters.removeFacet(`range:${name}`);
 }
 
-/** Turns the pictures inside the lasso into a filter. */
+/** Adds a filter that only the pictures inside the lasso pass. */
 export function showOnlyArea(): void {
   const { region } = selection;
   if (!region) return;

@@ -29,7 +29,8 @@ export interface Place {
 const MODES: Mode[] = ['browse', 'cull', 'compare', 'export'];
 const MARKS: Mark[] = ['undecided', 'picked', 'rejected', 'suggested'];
 
-/** `keep` stores the rows of a filter that lists rows, and returns a key for them. */
+/** Returns the fragment that names `place`. `keep` stores the rows of a filter that lists rows, and returns the key of
+ * these rows in the fragment. */
 export function writeAddress(place: Place, keep: (filter: Extract<Filter, { kind: 'rows' }>) => string): string {
   const params = new URLSearchParams();
   if (place.mode === 'cull' || place.mode === 'compare' || place.mode === 'export') params.set('mode', place.mode);
@@ -75,7 +76,7 @@ function writeFilter(params: URLSearchParams, filter: Filter, keep: (filter: Ext
   }
 }
 
-/** `find` returns the rows that `keep` stored under a key, or null. */
+/** Returns the place that a fragment names. `find` returns the filter whose rows `keep` stored under a key, or null. */
 export function readAddress(fragment: string, find: (key: string) => Extract<Filter, { kind: 'rows' }> | null): Place {
   const [, name = '', text = ''] = /^#?([a-z]*)\??(.*)$/s.exec(fragment) ?? [];
   const params = new URLSearchParams(text);

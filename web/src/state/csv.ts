@@ -4,7 +4,7 @@ import { numberAt, textAt, type Column } from './columns';
 
 const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
-/** Writes numbers with all their digits, and marks as words. */
+/** Returns the text of a cell, in which numbers have all their digits and marks are words. */
 function cell(column: Column, row: number): string {
   const { type, name } = column.info;
   if (type === 'text' || type === 'code') return quoted(textAt(column, row));

@@ -1,4 +1,4 @@
-// Which pictures an export takes.  The server and the command choose by the same rules (docs/api.md).
+// Which pictures an export contains.  The server and the command `goldpan export` use the same rules (docs/api.md).
 import { NONE } from './columns';
 
 export type Choice = 'mine' | 'mine+suggested' | 'stars' | 'shown' | 'chosen';

@@ -6,7 +6,7 @@ export class Family {
   readonly code: number;
   /** index of the prompt; the prompts are in the order of their first rows */
   readonly place: number;
-  /** its candidates are all[from .. to - 1], best score first; images that have no score come last */
+  /** the candidates of the prompt are all[from .. to - 1]: best score first, images without a score last */
   readonly from: number;
   readonly to: number;
   /** number of candidates that have a score; they come first */

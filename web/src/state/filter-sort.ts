@@ -11,12 +11,12 @@ export type Filter = { not?: boolean } & (
   | { kind: 'stars'; least: number }
   /** words and "phrases" that a prompt must contain; -word: a word that it must not contain */
   | { kind: 'words'; text: string }
-  /** the text of a cell is one of `values`; '' stands for no value */
+  /** the text of a cell is one of `values`; the value '' accepts a row without a value */
   | { kind: 'values'; column: string; values: string[] }
   | { kind: 'range'; column: string; low: number | null; high: number | null }
   /** the text of a cell contains `text`, ignoring case */
   | { kind: 'contains'; column: string; text: string }
-  /** at least one of the tags `values`; '' stands for no tag */
+  /** the row has at least one of the tags `values`; the value '' accepts a row without tags */
   | { kind: 'tags'; values: string[] }
   /** members of the slice with this id in the manifest */
   | { kind: 'slice'; id: number }
@@ -143,8 +143,8 @@ export function maskOf(filter: Filter, source: Source): Uint8Array | null {
 
 /**
  * Returns the mask of a filter after some marks changed: a copy of the mask `before`, with the changed rows computed
- * again. `follow` calls its argument for each changed row. It returns false if it does not know all changed rows; then
- * the result is null.
+ * again. `follow` calls its argument for each changed row, or returns false if it cannot list all changed rows. Then
+ * this function returns null.
  */
 export function followMask(filter: Filter, source: Source, before: Uint8Array, follow: (each: (row: number) => void) => boolean): Uint8Array | null {
   const test = testOf(filter, source);
@@ -223,7 +223,7 @@ export function rowsOf(mask: Uint8Array): Uint32Array {
   return rows;
 }
 
-/** Returns the rows of `order` that pass, in the same order. */
+/** Returns the rows of `order` that are in `mask`, in the same order. */
 export function keepRows(order: Uint32Array, mask: Uint8Array): Uint32Array {
   const kept = new Uint32Array(countOf(mask));
   let to = 0;

@@ -21,7 +21,7 @@ interface KeptMask {
 
 const MARK_WORDS: Record<Mark, string> = { undecided: 'undecided', picked: 'picked', rejected: 'rejected', suggested: 'suggested' };
 
-/** A new filter replaces the earlier filter of the same facet. */
+/** Returns the name of the facet to which a filter belongs. A new filter replaces the earlier filter of its facet. */
 export function facetOf(filter: Filter): string {
   return 'column' in filter ? `${filter.kind}:${filter.column}` : filter.kind;
 }

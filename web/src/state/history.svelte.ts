@@ -31,7 +31,7 @@ export interface BinStep {
   hashes: string[];
 }
 
-/** A step of undo as the session stores it: with hashes instead of rows. */
+/** A Change (ratings.ts) as the session stores it: with hashes instead of rows. */
 export interface KeptChange {
   hashes: string[];
   flags: [number[], number[]];

@@ -5,7 +5,7 @@ const SIZE = 4096;
 export class MarkLog {
   /** number of changes so far */
   version = 0;
-  /** the oldest version from which the log can be followed */
+  /** the oldest version since which the log has all changes */
   private from = 0;
   private readonly rows = new Uint32Array(SIZE);
   private readonly was = new Int8Array(SIZE);

@@ -11,8 +11,8 @@ export class Outbox<T extends { hash: string } = Rating> {
   private readonly store: Store;
   private readonly keyOf: (change: T) => string;
 
-  /** `name`: the catalog. `keyOf`: a later change with the same key replaces an earlier change. Each page has its own
-   * key in the storage, so that two pages do not overwrite each other's changes. */
+  /** `name`: the id of the catalog. `keyOf` returns the key of a change: a later change with the same key replaces an
+   * earlier change. Each page has its own entry in the storage, so that no page overwrites another page's changes. */
   constructor(name: string, store: Store, keyOf: (change: T) => string = ({ hash }) => hash) {
     this.prefix = `goldpan:outbox:${name}:`;
     this.key = this.prefix + crypto.randomUUID();

@@ -75,7 +75,8 @@ function orderedBits(rows: Uint32Array, keys: Float64Array, down: boolean): { lo
   return { low, high };
 }
 
-/** Returns the index at which the numbers with each digit begin; null: all numbers have the same digit. */
+/** Returns, for each digit, the index at which the numbers with this digit begin in the sorted order. Returns null if
+ * all numbers have the same digit. */
 function startsOf(word: Uint32Array, shift: number): Uint32Array | null {
   const counts = new Uint32Array(DIGITS);
   for (let i = 0; i < word.length; i++) counts[((word[i] as number) >>> shift) & (DIGITS - 1)]++;

@@ -55,8 +55,8 @@ export class Stacks {
     this.layout = layout;
   }
 
-  /** Folds rows, which are in order; null: nothing is folded. Marks that change no top picture give the same array of
-   * rows. */
+  /** Folds `rows`, which are in the order of the view. Returns null if the view folds nothing. If the folded rows
+   * equal `rows` or those of the last call, returns that array again, so that code that depends on it does not run. */
   fold(rows: Uint32Array): Folded | null {
     const { numbers, open } = this;
     if (!numbers) return null;

@@ -103,13 +103,15 @@ export class TagSets {
     return this.made;
   }
 
-  /** Every tag with the number of its rows, or of its rows in `mask`; the most frequent first, then by name. */
+  /** Returns every tag and the number of rows that have it; with `mask`, only rows in `mask` count. The most frequent
+   * tag comes first, and equally frequent tags are in order of name. */
   counts(mask?: Uint8Array): TagCount[] {
     const counts = mask ? this.countsIn(mask) : this.totals;
     return [...counts].map(([tag, n]) => ({ tag, n })).sort((a, b) => b.n - a.n || byText(a.tag, b.tag));
   }
 
-  /** Counts sets first, because there are usually fewer sets than rows. */
+  /** Counts the rows in `mask` of each tag. First counts the rows of each set of tags, and then adds the count of each
+   * set to its tags, because there are usually fewer sets than rows. */
   private countsIn(mask: Uint8Array): Map<string, number> {
     const rows = new Uint32Array(this.sets.count);
     const used = new Uint8Array(this.sets.count);

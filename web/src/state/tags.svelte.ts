@@ -23,9 +23,10 @@ export class Tags {
   private sets = new TagSets(0);
   private outbox: Outbox<TagChange> | null = null;
   private sender: Sender<TagChange> | null = null;
-  /** by key: the tags that changed since `beginReading`; null: the catalog is not being read */
+  /** the changes since `beginReading`, by keyOf(): the latest change of each pair of image and tag; null: the catalog
+   * is not being read */
   private sinceReading: Map<string, TagChange> | null = null;
-  /** on a site: the visitor's changes, by key */
+  /** on a site: the visitor's changes, by keyOf() */
   private visitor = new Map<string, TagChange>();
   private readonly catalog: Catalog;
   private readonly report: Report;
@@ -100,7 +101,7 @@ export class Tags {
     return this.sets.has(row, tag);
   }
 
-  /** Every tag with the number of its rows, or of its rows in `mask`. */
+  /** Returns every tag and the number of rows that have it; with `mask`, only rows in `mask` count. */
   counts(mask?: Uint8Array): TagCount[] {
     void this.tick;
     return this.sets.counts(mask);

@@ -6,15 +6,15 @@ import { withCommas } from '../state/slices';
 
 export interface Word {
   text: string;
-  /** true if the word is not in the other text */
+  /** true if the word is not in the longest common subsequence of the two texts */
   differs: boolean;
 }
 
-/** Returns the words of two texts, and marks the words that are not in the other text in the same order. */
+/** Returns the words of both texts, and marks the words in which the texts differ. */
 export function wordsOf(a: string, b: string): [Word[], Word[]] {
   const x = a.split(/\s+/).filter(Boolean);
   const y = b.split(/\s+/).filter(Boolean);
-  // same[i][j]: the largest number of words that x from i on and y from j on share in order
+  // same[i][j]: the length of the longest common subsequence of x[i ..] and y[j ..]
   const same = Array.from({ length: x.length + 1 }, () => new Uint16Array(y.length + 1));
   const at = (i: number, j: number): number => (same[i] as Uint16Array)[j] as number;
   const equal = (i: number, j: number): boolean => bare(x[i] as string) === bare(y[j] as string);

@@ -1,5 +1,5 @@
 // Positions in long lists. Browsers limit the height of an element to about 33 million pixels. If a list is higher than
-// MAX_HEIGHT, a pixel of the scroll bar stands for more than one pixel of the list.
+// MAX_HEIGHT, a pixel of scrolling moves the list by more than one pixel.
 
 export const MAX_HEIGHT = 8e6;
 
@@ -22,8 +22,8 @@ export function scrollFor({ total, tall, height }: Extent, top: number): number 
   return total > tall && tall > height ? (top * (tall - height)) / (total - height) : top;
 }
 
-/** Returns the nearest list position to `top` that the window can have at its top: it never shows space beyond the
- * end. */
+/** Returns the list position nearest to `top` at which the window shows no space before the start or after the end of
+ * the list. */
 export function clampTop({ total, height }: Extent, top: number): number {
   return Math.max(0, Math.min(top, total - height));
 }

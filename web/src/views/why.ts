@@ -16,7 +16,7 @@ export function placeName(place: number): string {
 /** A difference of two scores: "1.8", or "less than 0.1" if it would be rounded to 0.0. */
 export const pointsApart = (difference: number): string => (difference < 0.05 ? 'less than 0.1' : difference.toFixed(1));
 
-/** `reason`: the reason that goldpan stored with its pick, or null. */
+/** Returns why the picture is suggested or not. `reason`: the reason that goldpan stored with its pick, or null. */
 export function whyOf(row: number, reason: string | null): string {
   const apart = catalog.apart(row);
   if (apart) return `Set apart: ${apart}. It is not scored and never suggested.`;
