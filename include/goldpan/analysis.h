@@ -45,9 +45,9 @@ typedef struct gp_category_quality {
     /* Mean silhouette of the merged clusters, -1..1 (Rousseeuw 1987); NaN for categories by words
      * or column.  Real embeddings reach 0.1 to 0.4. */
     double cohesion;
-    /* How often two images of one prompt are in one category, corrected for chance: 1 always, 0 as
-     * by chance; NaN if no prompt has two images.  Below GP_AGREEMENT_MIN, images of one prompt
-     * are often in different categories. */
+    /* How often two images of one prompt are in one category, corrected for chance.  1: always; 0:
+     * as often as by chance; NaN: no prompt has two images.  Below GP_AGREEMENT_MIN, images of one
+     * prompt are often in different categories. */
     double agreement;
 } gp_category_quality;
 

@@ -34,7 +34,8 @@ typedef struct gp_neighbours_options {
 /* Find the k nearest rows of every query, nearest first.  Distances are ranked in double; equal
  * distances are ranked by id.  With queries NULL, the rows are the queries (m = n), and no row is
  * its own neighbour.  With recall below 1, a row is compared only with the rows of its nearest IVF
- * lists.  The number of lists is set so that 500 sample rows reach the recall.
+ * lists.  The number of these lists is chosen so that the search finds the share `recall` of the
+ * neighbours of 500 sample rows.
  * Shape: rows [n, d], queries [m, d] -> ids [m, k], distances [m, k], allocated by the caller.
  * 1 <= k <= n, or n - 1 without queries.
  * Cost: n * m * d multiplications, half of that without queries; memory 4 * n * d bytes and
@@ -302,9 +303,10 @@ typedef struct gp_slices_options {
     double min_lift; /* smallest lift of a slice */
     double alpha;    /* GOLDPAN: slices have an adjusted p below this */
     uint64_t seed;
-    /* GOLDPAN: [n] number of each row's group, such as its prompt.  Rows of a group are not
-     * independent: whole groups are shuffled, and intervals are over groups.  A row with a negative
-     * number is a group of its own.  NULL: all rows are independent. */
+    /* Profile GOLDPAN: [n] number of each row's group, such as its prompt.  Rows of a group are not
+     * independent: the permutation test shuffles whole groups, and the bootstrap of the intervals
+     * draws whole groups.  A row with a negative number is a group of its own.  NULL: all rows are
+     * independent. */
     const int32_t *group;
     gp_progress_fn progress;
     void *user;

@@ -22,8 +22,8 @@ enum {
 
 /* Open the catalog at `path`.  An older schema is migrated; a read-only catalog is migrated in a
  * temporary copy.  When goldpan opens a catalog for writing, it also compares the catalog with the
- * journal of marks beside it, and adds the entries that only the journal has to the catalog, and
- * the entries that only the catalog has to the journal (docs/catalog.md).
+ * journal of marks beside it: entries that are missing from the catalog are added to the catalog,
+ * and entries that are missing from the journal are added to the journal (docs/catalog.md).
  * flags: GP_CATALOG_... values, combined with `|`.
  * Owns: *out is owned, gp_catalog_close.
  * Errors: NOT_FOUND (missing, and CREATE is not set), CATALOG (not a catalog, damaged, or written
@@ -225,8 +225,9 @@ GP_API GP_MUST gp_status gp_catalog_find_image(gp_catalog *catalog, const char *
 enum { GP_MARK_KEEP = 9 };
 
 /* A tag is UTF-8 text of at most 100 characters, without control characters and commas.  goldpan
- * stores it in the normal form NFC, with each run of white space as one space, and none at its
- * ends.  Two tags are equal if these texts are equal: capital letters count. */
+ * stores it in the normal form NFC, with each run of white space as one space, and without white
+ * space at its ends.  Two tags are equal if the stored texts are equal; "Cat" and "cat" are
+ * different tags. */
 typedef struct gp_mark_options {
     size_t size;
     const char *const *images; /* [image_count] the images to mark: 32 hex digits of each content */

@@ -114,9 +114,9 @@ typedef struct gp_progress {
  * to stop: the call finishes the items under way, saves them and returns GP_ERR_STOPPED.  A call
  * that has finished by then returns its result.  To stop a call from another thread, let this
  * function read a flag that the other thread sets.
- * If the comment of an option promises "at least every 0.2 s", goldpan calls this function so often
- * from the start of the work on, even while no item is finished.  After the function has returned
- * false, such a call returns within a fraction of a second, and the items under way are lost. */
+ * If the comment of an option promises "at least every 0.2 s", goldpan keeps this rate from the
+ * start of the work on, even while no item is finished.  After the function has returned false,
+ * such a call returns within a fraction of a second, and the items under way are lost. */
 typedef bool (*gp_progress_fn)(void *user, const gp_progress *progress);
 
 /* A message for the user that is not an error of the call, such as skipped files, or rows of a

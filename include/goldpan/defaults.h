@@ -55,7 +55,7 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 }
 #endif
 
-/* Initialisers stay on one line each. */
+/* clang-format is off, so that each initialiser stays on a few lines. */
 /* clang-format off */
 
 #define GP_QUERY_DEFAULTS \

@@ -251,7 +251,7 @@ typedef struct gp_embed_options {
 /* Decode, preprocess and encode image files.  Calls gp_embed_sources with GP_SOURCE_PATH.
  * Shape: paths [n] -> out [n, d], dense; ok [n]; both allocated by the caller.  ok[i] tells whether
  * row i was filled; other rows are zero.
- * report: may be NULL; done, skipped (goldpan's own images), failed and seconds.
+ * report: may be NULL.  The call sets done, skipped (goldpan's own images), failed and seconds.
  * Cost: as of gp_embed_sources.
  * Errors: UNSUPPORTED (the model has no image tower), STOPPED.
  * Threads: any. */
@@ -290,7 +290,7 @@ typedef struct gp_source {
  * gp_image_decode.  USAGE: the source has no path or data, or its sizes contradict each other.
  * UNSUPPORTED: an unknown kind or number of channels, or an image that options->own left out.
  * STOPPED: the call ended before this source.
- * report: may be NULL; done, skipped (goldpan's own images), failed and seconds.
+ * report: may be NULL.  The call sets done, skipped (goldpan's own images), failed and seconds.
  * Cost: memory a thread: its batch and one decoded image, for any n.  Pixels of 3 channels without
  * a gap between rows are not copied.
  * Errors: UNSUPPORTED (the model has no image tower; an unknown field of a source), STOPPED.

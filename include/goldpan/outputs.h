@@ -120,7 +120,8 @@ typedef struct gp_tour_options {
     void *user;
 } gp_tour_options;
 
-/* Draw the slices of the last analysis: the map, with the images of each slice at its place.
+/* Draw the slices of the last analysis, one frame for each slice: the map of all images, with the
+ * best images of the slice around the slice's points.
  * report (may be NULL): done counts frames.
  * Errors: NOT_FOUND (no analysis, no slices, no map), USAGE, CATALOG, IO, STOPPED.
  * Threads: one. */

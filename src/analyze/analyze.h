@@ -45,7 +45,8 @@ typedef struct gp_slices_search {
     const double *metric; /* [n] */
     size_t n;
     const gp_hierarchy *tree;
-    /* [rows of the first search] item of each row; UINT32_MAX: no item; `item` is NULL in the first search itself */
+    /* [rows of the first search] item to which each row belongs; UINT32_MAX: none.  In the first search, `item` is
+     * NULL. */
     const uint32_t *item;
     /* weight of this search: alpha is divided among the searches in proportion to their weights */
     double share;

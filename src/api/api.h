@@ -19,7 +19,7 @@ gp_status gp_api_read(void *into, size_t size, const void *given, const char *ty
 /* Like gp_api_read, for element i of an array of structs.  All elements have the size that the first element states. */
 gp_status gp_api_read_element(void *into, size_t size, const void *given, size_t i, const char *type, gp_error *err);
 
-/* Like gp_api_read, for a whole array of structs.  Owns: *out [count], gp_mem_free. */
+/* Like gp_api_read, for a whole array of structs.  The caller frees *out [count] with gp_mem_free. */
 gp_status gp_api_read_array(void **out, size_t size, const void *given, size_t count, const char *type, gp_error *err);
 
 /* Checks that the caller has set the size of its output struct.  NULL is allowed. */

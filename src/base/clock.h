@@ -9,8 +9,8 @@ double gp_clock_now(void); /* monotonic time in seconds */
 /* Return the CPU time, in seconds, of the calling thread and of the whole process. */
 double gp_clock_thread_cpu(void);
 double gp_clock_process_cpu(void);
-/* Waits `seconds`, and calls go_on (may be NULL) at the start, ten times a second and at the end.  Returns false if
- * go_on returned false. */
+/* Waits `seconds`.  Calls go_on (may be NULL) at the start, ten times a second and at the end.  Returns false as soon
+ * as go_on returns false. */
 bool gp_clock_wait(double seconds, bool (*go_on)(void *user), void *user);
 
 /* A progress meter limits the calls of a gp_progress_fn to ten per second. */

@@ -17,9 +17,9 @@ enum {
     GP_CPU_NEON = 128
 };
 unsigned gp_cpu_features(void); /* computed once; any thread */
-/* Returns `features` limited by a GOLDPAN_CPU text.  The text is a list of words with commas: "-avx2" (removes AVX2 and
- * all features that need it), "avx2" (keeps only AVX2 and the features that it needs), "plain" (removes all).  NULL and
- * unknown words change nothing. */
+/* Returns `features` limited by a GOLDPAN_CPU text.  The text is a list of words separated by commas.  "-avx2" removes
+ * AVX2 and all features that need AVX2.  "avx2" keeps only AVX2 and the features that AVX2 needs.  "plain" removes all
+ * features.  NULL and unknown words change nothing. */
 unsigned gp_cpu_limit(unsigned features, const char *text);
 
 #endif

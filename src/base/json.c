@@ -258,7 +258,7 @@ static gp_status build(const scan *s, int max_depth, struct json_object **out)
     if (s->copy.size >= INT_MAX) return gp_fail(s->err, GP_ERR_LIMIT, "JSON: more than 2 GiB");
     struct json_tokener *tokener = json_tokener_new_ex(max_depth + 1);
     if (!tokener) return gp_fail_memory(s->err, "JSON (%zu bytes)", s->size);
-    /* the parser reads the NUL after the text: it ends a number that is the last value */
+    /* pass the NUL after the text to the parser too, because only the NUL ends a number that is the last value */
     struct json_object *value = json_tokener_parse_ex(tokener, s->copy.data, (int)s->copy.size + 1);
     enum json_tokener_error failure = json_tokener_get_error(tokener);
     json_tokener_free(tokener);

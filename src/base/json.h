@@ -46,7 +46,8 @@ void gp_json_write(gp_str *out, const gp_json *value);
 /* Appends a quoted, escaped string; invalid UTF-8 becomes U+FFFD. text NULL: appends null. */
 void gp_json_put_string(gp_str *out, const char *text);
 void gp_json_put_string_n(gp_str *out, const char *text, size_t size);
-/* Appends a number that reads back equal; a number that is not finite becomes null. */
+/* Appends a number with enough digits that a JSON reader gets exactly `value`; a number that is not finite becomes
+ * null. */
 void gp_json_put_real(gp_str *out, double value);
 /* Appends "name":. Before the name it appends a comma, unless `out` is empty or ends with '{' or '['. */
 void gp_json_put_name(gp_str *out, const char *name);

@@ -49,7 +49,7 @@ void gp_json_put_name(gp_str *out, const char *name)
     gp_str_putc(out, ':');
 }
 
-/* Writes the fewest digits that read back equal; 17 digits always do (IEEE 754). */
+/* Writes the fewest digits from which a JSON reader gets exactly `value`.  17 digits always suffice (IEEE 754). */
 void gp_json_put_real(gp_str *out, double value)
 {
     if (!isfinite(value)) {

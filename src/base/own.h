@@ -6,9 +6,10 @@
 
 #include "base/str.h"
 
-/* Name of an empty file in the top folder of a static site. */
+/* Name of an empty file in the top folder of a static site.  The file shows that goldpan wrote the site. */
 #define GP_MARK_SITE ".goldpan-site"
-/* Name of a file in a folder of exported images; the file lists the images' names, one on each line. */
+/* Name of a file in a folder of exported images.  The file lists the names of the images that goldpan exported, one on
+ * each line. */
 #define GP_MARK_EXPORT ".goldpan-export"
 /* Mark in an image that goldpan made (sheet or tour): the keyword of a PNG text chunk, the beginning of a JPEG
  * comment, or a word in the XMP of a WebP file. */

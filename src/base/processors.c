@@ -47,7 +47,8 @@ static int whole(long long quota, long long period)
     return n > INT_MAX ? INT_MAX : (int)n;
 }
 
-/* Returns the smallest CPU quota, in processors, of the group `group` ("/a/b") and its parents. */
+/* Returns the smallest CPU quota, in processors, of a control group and its parents. group: path of the control group,
+ * such as "/a/b". */
 static int quota_of(const char *mount, const char *group, size_t size, bool v2)
 {
     int best = INT_MAX;

@@ -247,7 +247,8 @@ bool gp_error_passes(const gp_error *error)
     case GP_ERR_NETWORK:
     case GP_ERR_CATALOG:
     case GP_ERR_STOPPED: return true;
-    /* damaged or unsupported bytes (FORMAT, LIMIT, UNSUPPORTED), or not a regular file (IO without errno) */
+    /* not temporary: damaged or unsupported bytes (FORMAT, LIMIT, UNSUPPORTED), or not a regular file (IO without
+     * errno) */
     default: return false;
     }
 }

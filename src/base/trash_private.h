@@ -21,18 +21,19 @@ char *gp_trash_home(void);
 int gp_trash_folder_open(const char *path, bool own, bool make, gp_trash_folder *out);
 /* Returns the mount point of `path`, an existing folder without links. Owned; NULL if memory ran out. */
 char *gp_trash_topdir(const char *path);
-/* Writes the paths of a file system's two trash folders. shared is "" if $topdir/.Trash cannot be used. */
+/* Writes the paths of the two trash folders of the file system that is mounted at `top`. *shared is "" if
+ * $topdir/.Trash cannot be used. */
 void gp_trash_names(const char *top, gp_str *shared, gp_str *own);
 
 /* Returns the path with all links of its folder resolved, as .trashinfo files record it; if the folder does not exist,
  * the path itself. Owned; NULL if memory ran out. */
 char *gp_trash_original(const char *path);
-/* Renames without replacing. Returns 0 or an errno. */
+/* Renames a file, but never replaces another file. Returns 0 or an errno. */
 int gp_trash_rename(int from, const char *old_name, int to, const char *new_name);
 
 /* Appends a path in percent-encoding, as in a URL. */
 void gp_trash_encode(gp_str *s, const char *path);
-/* Decodes in place. Returns false if the text is not valid, or contains a NUL byte. */
+/* Decodes a percent-encoded path in place. Returns false if the text is not valid, or contains a NUL byte. */
 bool gp_trash_decode(char *text);
 
 #endif

@@ -25,7 +25,8 @@ static int by_cluster_and_image(const void *a, const void *b)
     return (p->image > q->image) - (p->image < q->image);
 }
 
-/* cluster [n], NULL: all rows are in one cluster; rows [n], NULL: 0, 1, ...; members [n]. */
+/* Writes n members to `members` and sorts them by cluster and image. rows [n]: row of each member; NULL: rows
+ * 0 to n - 1. cluster [n]: cluster of each member; NULL: all members are in cluster 0. */
 static void sort_members(const gp_cat_analysis *a, const uint32_t *cluster, const uint32_t *rows, size_t n,
                          member *members)
 {

@@ -76,7 +76,8 @@ gp_status gp_cat_image_near(gp_catalog *cat, const gp_hash *hash, const char *pa
 /* Finds the image that `name` names: 32 hex digits of its content, or one of its paths, also a missing one. Relative
  * paths start at the current folder. `hash` [33] gets the 32 hex digits, or "" if there is no such image. */
 gp_status gp_cat_find_image(gp_catalog *cat, const char *name, char *hash, gp_error *err);
-/* Records that the path no longer holds an image, or that it holds the same file again. */
+/* gp_cat_path_gone records that the path no longer holds an image. gp_cat_path_back records that the path holds the
+ * same file again. */
 gp_status gp_cat_path_gone(gp_catalog *cat, const char *path, gp_error *err);
 gp_status gp_cat_path_back(gp_catalog *cat, const char *path, gp_error *err);
 /* Reads the flag of an image, and calls `visit` for each path of the image, sorted, including missing paths. The `hash`
@@ -144,19 +145,20 @@ typedef struct gp_cat_encoder {
 } gp_cat_encoder;
 gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int64_t *id, gp_error *err);
 
-/* Lists up to `limit` images with id > after, by id, that lack an embedding by this encoder. Images with a "score"
- * failure are left out unless retry_failed is set. The caller owns the arrays: gp_cat_todo_clear. */
+/* A list of images, or of prompts, that a stage must still process. */
 typedef struct gp_cat_todo {
     int64_t *ids;
     char **paths;    /* for images: the first path of each that is not marked missing; for prompts: the texts */
     gp_hash *hashes; /* hashes of the files at those paths; NULL for prompts */
     size_t count;
 } gp_cat_todo;
+/* Lists up to `limit` images with id > after, by id, that lack an embedding by this encoder. Images with a permanent
+ * "score" failure are left out unless retry_failed is set. The caller owns the arrays: gp_cat_todo_clear. */
 gp_status gp_cat_images_todo(gp_catalog *cat, int64_t encoder, int64_t after, size_t limit, bool retry_failed,
                              gp_cat_todo *out, gp_error *err);
 gp_status gp_cat_images_todo_count(gp_catalog *cat, int64_t encoder, bool retry_failed, uint64_t *todo, uint64_t *have,
                                    gp_error *err);
-/* Lists prompts of images that lack a text embedding; out->paths holds their texts. */
+/* Lists the prompts that belong to an image and lack a text embedding; out->paths holds their texts. */
 gp_status gp_cat_prompts_todo(gp_catalog *cat, int64_t encoder, int64_t after, size_t limit, gp_cat_todo *out,
                               gp_error *err);
 void gp_cat_todo_clear(gp_cat_todo *todo);
@@ -255,8 +257,8 @@ typedef struct gp_cat_rating {
     int flag;                 /* -1: rejected, 0: none, 1: picked */
     int stars;                /* 0..5 */
 } gp_cat_rating;
-/* Stores ratings in one transaction and syncs it to disk before returning. *changed: number of images found; may be
- * NULL. */
+/* Stores ratings in one transaction and syncs it to disk before returning. *changed: number of ratings whose image was
+ * found; may be NULL. */
 gp_status gp_cat_ratings_put(gp_catalog *cat, const gp_cat_rating *ratings, size_t count, size_t *changed,
                              gp_error *err);
 
@@ -271,7 +273,7 @@ enum { GP_CAT_TAG_LENGTH = 100 /* maximum characters of a tag */ };
  * empty, too long or not UTF-8, or has a control character or a comma. The caller owns *tag: gp_mem_free. */
 gp_status gp_cat_tag_clean(const char *text, size_t size, char **tag, gp_error *err);
 /* Stores ratings and tags in one transaction and syncs it to disk before returning. *changed: number of ratings whose
- * image was found, and of tags that were added or removed; may be NULL. */
+ * image was found, plus number of tags that were added or removed; may be NULL. */
 gp_status gp_cat_marks_put(gp_catalog *cat, const gp_cat_rating *ratings, size_t count, const gp_cat_tagging *tags,
                            size_t tag_count, size_t *changed, gp_error *err);
 /* Sets *known if an image has this content hash. */

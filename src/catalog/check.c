@@ -130,7 +130,8 @@ static gp_hash *pick_origins(const gp_json *line, size_t count)
     return by;
 }
 
-/* Sets *same if every pick of `a` is also a pick of `b`. `b` may have more picks: their images are not in the
+/* Compares how the picks of the catalog (`a`) and of the journal (`b`) were chosen. Sets *same if every hash in
+ * pick_origins of `a` is also in pick_origins of `b`. `b` may have further picks, of images that are not in the
  * catalog. */
 static gp_status same_picks(const gp_json *a, const gp_json *b, bool *same, gp_error *err)
 {
@@ -273,7 +274,7 @@ static gp_status check_catalog(checking *c, const char *path, bool (*go_on)(void
     if (st == GP_OK) gp_cat_watch(c->cat, go_on, user);
     if (st == GP_OK) st = check_rows(c, err);
     if (st != GP_ERR_CATALOG) return st;
-    /* remove the advice from the message, because the problem has its own: ADVICE_RESCUE */
+    /* remove the advice at the end of the message, because report_problem gets the advice ADVICE_RESCUE */
     char *end = strstr(err->message, GP_DB_RESCUE);
     if (end) *end = '\0';
     report_problem(c, 1, ADVICE_RESCUE, "%s", err->message);

@@ -9,7 +9,7 @@
 #include "catalog/marks.h"
 #include <sqlite3.h>
 
-/* "GPAN": the application id in SQLite's header, by which `file` recognises a catalog. */
+/* "GPAN": the application id in SQLite's header. The command `file` recognises a catalog by this id. */
 #define GP_DB_APPLICATION_ID 0x4750414e
 #define GP_DB_VERSION        9
 
@@ -126,7 +126,8 @@ gp_status gp_db_rules_open(gp_catalog *cat, gp_error *err);
 
 /* Removes the pick of an image that is set apart, because only candidates can be picks. */
 gp_status gp_db_unpick(gp_catalog *cat, int64_t image, gp_error *err);
-/* Stores one tag of an image, in the open transaction. *changed: the tag was added or removed. */
+/* Adds a tag to an image, or removes it if tagging->removed is set. Writes in the open transaction. *changed: false if
+ * the image already has (or lacks) the tag, or if the image is not in the catalog. */
 gp_status gp_db_tag_put(gp_catalog *cat, const gp_cat_tagging *tagging, bool *changed, gp_error *err);
 /* Cleans the tags and writes them as a JSON array. The caller owns *json: gp_mem_free. */
 gp_status gp_db_tags_json(const char *const *tags, uint64_t count, char **json, gp_error *err);

@@ -83,8 +83,9 @@ void gp_cat_todo_clear(gp_cat_todo *todo)
     *todo = (gp_cat_todo){0};
 }
 
-/* SQL: an image needs encoding if it is a candidate, has a path that is not missing, lacks the embedding, and no
- * decoding failure is recorded for it (?2 = 1: ignore such failures). */
+/* SQL: an image needs an embedding if IMAGE_PRESENT and IMAGE_LACKS hold: it is a candidate, has a path that is not
+ * missing and lacks the embedding, and no permanent "score" failure is recorded for it (?2 = 1: such failures do not
+ * count). */
 #define IMAGE_PRESENT "i.apart IS NULL AND EXISTS(SELECT 1 FROM paths p WHERE p.image = i.id AND p.missing = 0)"
 #define IMAGE_LACKS                                                                                                    \
     "NOT EXISTS(SELECT 1 FROM image_embeddings e WHERE e.encoder = ?1 AND e.image = i.id)"                             \

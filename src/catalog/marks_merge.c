@@ -26,9 +26,7 @@ static int64_t number(const gp_json *object, const char *name)
 
 /* ------------------------------------------------------------------ finding the image */
 
-/* Finds an image by the hash of its bytes. If no image has this hash, finds it by the hash of its compressed pixels,
- * provided that only one image has these pixels: another program has then changed only the file's metadata. */
-
+/* Finds an image by the hash of its compressed pixels. *image is 0 if no image, or more than one, has this hash. */
 static gp_status image_by_stream(gp_catalog *cat, const gp_hash *stream, int64_t *image, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "SELECT CASE WHEN count(*) = 1 THEN min(id) ELSE 0 END FROM images WHERE stream = ?");
@@ -36,6 +34,8 @@ static gp_status image_by_stream(gp_catalog *cat, const gp_hash *stream, int64_t
     return gp_q_one(&q, 0, image, err);
 }
 
+/* Finds an image by the hash of its bytes. If no image has this hash, finds it by the hash of its compressed pixels,
+ * because another program may have changed the file's metadata. *image is 0 if the catalog does not have the image. */
 static gp_status image_of(gp_catalog *cat, const char *hex, const char *stream_hex, int64_t *image, gp_error *err)
 {
     gp_hash hash, stream;

@@ -110,8 +110,8 @@ gp_status gp_marks_note_view(gp_catalog *cat, const char *name, gp_error *err)
 
 /* ------------------------------------------------------------------ picks */
 
-/* All picks are on one line, with the rule, time and scorer of the newest pick. A pick kept from an earlier call has
- * its own rule, time and scorer. */
+/* All picks are on one line of the journal. The line has the rule, time and scorer of the newest pick. A pick that an
+ * earlier call made has its own rule, time or scorer where they differ from those of the line. */
 
 #define NEWEST "picks ORDER BY picked_at DESC, image LIMIT 1"
 #define BY                                                                                                             \

@@ -6,7 +6,8 @@
 #include "catalog/db.h"
 
 /* SQL: the pick's folder or disk is missing. All files of the image are missing, and so are all known images in and
- * below a folder that held the image. If other images of the folder still exist, the image itself was deleted. */
+ * below a folder that held the image. The condition is false if other images of the folder still exist, because then
+ * the image itself was deleted. */
 #define PICK_IS_AWAY                                                                                                   \
     "(NOT EXISTS(SELECT 1 FROM paths p WHERE p.image = picks.image AND p.missing = 0)"                                 \
     " AND EXISTS(SELECT 1 FROM paths p WHERE p.image = picks.image AND NOT EXISTS"                                     \

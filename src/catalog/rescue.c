@@ -28,7 +28,7 @@ typedef struct rescuing {
     sqlite3 *from;
     gp_catalog *to;
     gp_rescue_report *report;
-    /* for the current table: number of rows read; number of rows or ranges that could not be read */
+    /* in the current table: number of rows that were copied; number of rows, or ranges of rows, that were lost */
     uint64_t rows, places;
     int probes;
     bool prompts_lost; /* rows with prompts could not be read */
@@ -282,7 +282,8 @@ static int watch(void *user)
 
 /* ------------------------------------------------------------------ the old file */
 
-/* Returns whether a process uses the catalog. A connection in WAL mode holds a lock on this byte of the log's index. */
+/* Returns whether a process uses the catalog. A connection in WAL mode holds a lock on the byte DEAD_MAN_SWITCH of the
+ * index of the log (-shm). */
 static bool in_use(const char *path)
 {
     enum { DEAD_MAN_SWITCH = 128 };

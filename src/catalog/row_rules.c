@@ -15,7 +15,8 @@
 #define UNIT_RULE(table, what)                                                                                         \
     RULE(table, "DELETE FROM " table, "NOT is_unit(vector)",                                                           \
          what " have a length that is not 1, or contain NaN or infinity")
-/* SQL: scores whose scorer fits `which` and needs an embedding that does not exist. */
+/* SQL condition for a row of `scores`: the scorer satisfies the condition `which`, and the embedding that the score
+ * needs does not exist. thing: "image" or "prompt". */
 #define UNEMBEDDED(table, thing, which)                                                                                \
     "EXISTS (SELECT 1 FROM scorers c WHERE c.id = scores.scorer AND " which " AND NOT EXISTS (SELECT 1 FROM " table    \
     " v WHERE v.encoder = c.encoder AND v." thing " = scores." thing "))"

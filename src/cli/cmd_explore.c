@@ -32,8 +32,8 @@ static bool has_screen(void)
     return (display && *display) || (wayland && *wayland);
 }
 
-/* Starts $BROWSER, else xdg-open, with its output discarded.  Does not wait for it, because some browsers run in the
- * foreground.  Returns its process id; 0: it did not start. */
+/* Starts a browser ($BROWSER, else xdg-open) and discards its output.  Does not wait until the browser ends, because
+ * some browsers run in the foreground.  Returns the process id; 0: the browser did not start. */
 static pid_t open_browser(const char *url)
 {
     const char *browser = getenv("BROWSER");

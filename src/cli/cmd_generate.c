@@ -158,8 +158,8 @@ static int run_again(gp_cli *cli)
     if (!cli->out) o.folder = "regenerated";
     if (!cli->backend && !cli->workflow) {
         o.backend = NULL; /* use the generator that made the picks */
-        /* The address then comes from the catalog.  The catalog may be a stranger's, so no login or key of this user's
-         * environment is sent to the address. */
+        /* Without --backend the address comes from the catalog, and another person may have made the catalog.  So no
+         * login or key from this user's environment is sent to the address. */
         if ((!cli->login && o.login) || o.token)
             gp_term_say(&cli->term, "the login and the key of the environment are sent only with --backend ADDRESS");
         o.login = cli->login, o.token = NULL;

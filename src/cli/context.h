@@ -36,7 +36,8 @@ bool gp_cli_is_folder(const char *path);
  * caller closes *rows, also after an error. */
 gp_status gp_cli_row_at(gp_catalog *catalog, const char *path, gp_rows **rows, const gp_row **row, gp_error *err);
 
-/* Checks that all arguments exist.  Called before a catalog is created, so that a misspelt path creates none. */
+/* Checks that the files and folders that the arguments name exist.  Called before a catalog is created, so that a
+ * misspelt path does not create a catalog. */
 gp_status gp_cli_check_roots(const gp_cli *cli, gp_error *err);
 
 /* Fails with USAGE if the file exists and --force is not given.  Called before the work begins. */

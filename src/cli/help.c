@@ -53,7 +53,7 @@ static void put_range(gp_str *help, const gp_cli_option *o)
     gp_str_clear(&range);
 }
 
-/* Appends the values that completions offer: "; a1111, comfyui or command". */
+/* Appends the values that shell completions offer, such as "; a1111, comfyui or command". */
 static void put_words(gp_str *help, const gp_cli_option *o)
 {
     for (const char *at = o->words; at;) {

@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-/* Reads an array and fails if a number is not finite.  Owns: *rows [n, d], gp_free. */
+/* Reads an array and fails if a number is not finite.  The caller frees *rows [n, d] with gp_free. */
 gp_status gp_npy_read_finite(const char *path, float **rows, size_t *n, size_t *d, gp_error *err);
 
 typedef struct gp_npy gp_npy;

@@ -139,8 +139,8 @@ void gp_cli_put_range(gp_str *s, const gp_cli_option *o, bool all)
     if (has_max) gp_str_printf(s, " and %s %.15g", r->below_max ? "below" : "at most", r->max);
 }
 
-/* what: the expected kind of value, such as "a whole number". all: name the maximum even if it is that of
- * GP_CLI_FROM_U32. */
+/* Fails because the option does not accept `value`. what: the expected kind of value, such as "a whole number". all:
+ * name the maximum even if it is that of GP_CLI_FROM_U32. */
 static gp_status fail_number(const gp_cli_option *o, const char *what, const char *value, bool all, gp_error *err)
 {
     gp_str s = GP_STR_INIT;

@@ -161,7 +161,9 @@ typedef struct gp_cli_option {
     const char *words;      /* GP_OPT_TEXT: values that completions offer, "a|b|c" */
 } gp_cli_option;
 
-/* Entries of a table: name, letter, (kind, value,) field of gp_cli, help; then rules as `.needs = "..."`. */
+/* GP_CLI_OPTION and GP_CLI_FLAG make an entry of a table of options.  Arguments: the name, the letter or 0, the kind
+ * and `value` (not for GP_CLI_FLAG), the field of gp_cli that gets the value, the help.  Initialisers of other fields
+ * may follow, such as .needs = "score". */
 #define GP_CLI_FIELD(f) offsetof(gp_cli, f)
 #define GP_CLI_OPTION(n, l, k, v, f, ...)                                                                              \
     {                                                                                                                  \

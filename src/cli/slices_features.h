@@ -20,11 +20,11 @@ gp_status gp_cli_feature_column(const gp_columns *table, const char *path, const
 gp_status gp_cli_feature_guess(const gp_columns *table, size_t column, gp_cli_feature *out, gp_error *err);
 /* Reads the value of --feature, "COLUMN" or "COLUMN:KIND".  KIND: number, category, vector or ordinal=LOW|...|HIGH, or
  * sliceguard's names numerical, nominal, embedding.  A comma and `unscaled` may follow for numbers, a comma and
- * `weight=W` for vectors.  A column's name may contain colons.  Owns: *out, also after an error. */
+ * `weight=W` for vectors.  A column's name may contain colons.  The caller clears *out, also after an error. */
 gp_status gp_cli_feature_read(const gp_columns *table, const char *path, const char *value, gp_cli_feature *out,
                               gp_error *err);
-/* Reads the value of --embedding, "X.npy" or "NAME=X.npy", each with an optional ":weight=W" at its end.  Owns: *out,
- * also after an error. */
+/* Reads the value of --embedding, "X.npy" or "NAME=X.npy", each with an optional ":weight=W" at its end.  The caller
+ * clears *out, also after an error. */
 gp_status gp_cli_feature_load(const char *value, size_t rows, gp_cli_feature *out, gp_error *err);
 void gp_cli_feature_clear(gp_cli_feature *feature);
 

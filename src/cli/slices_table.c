@@ -176,8 +176,8 @@ static void put_grid(const grid *g)
     putchar('\n');
 }
 
-/* Writes the grid as JSON: each row of "counts" belongs to a value of "support", and each column to a value of
- * "drop". */
+/* Writes the grid as JSON: counts[r][c] is the number of clusters in the cell that begins at the support support[r] and
+ * the lift drop[c]. */
 static void json_grid(const char *table, const grid *g, gp_str *json)
 {
     gp_str_putc(json, '{');

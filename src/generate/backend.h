@@ -55,7 +55,7 @@ void gp_gen_answer_clear(gp_gen_answer *answer);
 /* Sends a JSON request.  body NULL: GET.  path begins with a slash. */
 gp_status gp_gen_call(gp_gen_backend *b, const char *path, const char *body, gp_gen_answer *answer, gp_gen_result *out,
                       gp_error *err);
-/* Sends a GET that does not belong to an image, and waits at most `limit` seconds.  err may be NULL. */
+/* Sends a GET that is not part of a request for an image, and waits at most `limit` seconds.  err may be NULL. */
 gp_status gp_gen_get(const gp_gen_backend *b, gp_http *http, const char *path, double limit, gp_http_response *r,
                      gp_error *err);
 /* Sends a GET with a short time limit, while another request waits for its response.  Returns the response's JSON,

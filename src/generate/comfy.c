@@ -291,7 +291,7 @@ static gp_status is_queued(job *j, const char *id, bool *queued, gp_error *err)
 }
 
 /* Sets *queued if an earlier run sent the job and the job is still queued or running.  The queue is read once for all
- * jobs, since goldpan knows which jobs it sends later. */
+ * jobs: the earlier run sends no more jobs, and goldpan knows which jobs this run sends. */
 static gp_status was_queued(job *j, bool *queued, gp_error *err)
 {
     gp_gen_answer answer = {0};
@@ -451,7 +451,7 @@ static gp_status run(job *j, gp_error *err)
         } else
             GP_TRY(draw(j, j->ours, &state, err));
     } else if (state == FAILED)
-        /* send it without our id, because the failed job with this id stays in the history */
+        /* send the job again without our id, because the failed job with this id stays in the history */
         GP_TRY(draw(j, NULL, &state, err));
     if (state == OTHER) GP_TRY(draw_fresh(j, &state, err));
     if (state == OTHER) j->out->outcome = GP_GEN_RETRY;

@@ -76,7 +76,7 @@ typedef struct gp_gen_options {
     bool needs_seed;           /* images are regenerated from their seed, so no_seed is not possible */
     bool asked;                /* an earlier gp_gen_open has checked these options: skip the checks */
     bool (*go_on)(void *user); /* called repeatedly, also while waiting; false: stop; may be NULL */
-    /* Called about once a second if the back end reports progress: the finished share of the image (0 to 1), and a
+    /* Called about once a second, if the back end reports progress, with the finished share of the image (0 to 1) and a
      * preview (a file's bytes; size 0: no preview).  May be NULL. */
     void (*on_part)(void *user, double part, const gp_bytes *preview);
     /* Called repeatedly with the number of other users' jobs that the generator runs before ours.  May be NULL. */

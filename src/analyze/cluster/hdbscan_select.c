@@ -40,7 +40,8 @@ static void read_tree(selector *s)
     }
     for (size_t i = 0; i < t->edges; i++) {
         size_t c = t->edge[i].parent - n;
-        /* equal rows have infinite lambda, and inf - inf is NaN; the comparison in excess_of_mass is false for NaN */
+        /* equal rows have infinite lambda, so a stability can be inf - inf, which is NaN; the comparison in
+         * excess_of_mass is then false, and the cluster is chosen */
         s->stability[c] += (t->edge[i].lambda - s->birth[c]) * t->edge[i].size;
         if (t->edge[i].lambda > s->death[c]) s->death[c] = t->edge[i].lambda;
     }

@@ -210,7 +210,8 @@ static double load(const spanner *s, uint32_t i, float *out, size_t step)
     return sum;
 }
 
-/* Packs the rows outside the tree.  Packs them again only after a quarter of the packed rows has entered the tree. */
+/* Packs the rows outside the tree into panels, the layout that the matrix product reads.  Packs them again only after a
+ * quarter of the packed rows has entered the tree. */
 static void pack(spanner *s)
 {
     size_t width = (s->outside.count + GP_PANEL - 1) / GP_PANEL * GP_PANEL, at = 0;

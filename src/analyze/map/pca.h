@@ -8,8 +8,8 @@
 typedef struct gp_pca_fit {
     size_t d, dims;
     double *mean; /* [d] */
-    /* [d] divisor of each column: 1. With `standardise`: the column's population standard deviation, or 1 if the
-     * deviation is 0. */
+    /* [d] divisor of each column: 1 without `standardise`; with it, the column's population standard deviation, or 1 if
+     * this deviation is 0 */
     double *scale;
     double *components; /* [dims, d] unit vectors; the loading with the largest absolute value is positive */
     double *variances;  /* [dims] */

@@ -15,17 +15,18 @@ typedef struct gp_umap_graph {
 void gp_an_graph_clear(gp_umap_graph *graph);
 
 /* Finds the scale of one row. distances [k - 1]: from the row to its neighbours, ascending, without the row itself.
- * rho: the smallest distance above 0 (0 if there is none). sigma: solves sum exp(-max(0, d - rho) / sigma) = log2(k),
- * and is at least a thousandth of a mean distance.  This is the mean distance of this row if rho > 0, else that of all
- * rows (mean_all).  In each mean, a row also counts itself as a neighbour at distance 0. */
+ * rho: the smallest distance above 0 (0 if there is none). sigma: the solution of
+ * sum exp(-max(0, d - rho) / sigma) = log2(k), where the sum is over these distances d; but at least a thousandth of a
+ * mean distance.  If rho > 0, this is the mean distance to the row's neighbours, else mean_all, the mean over the
+ * neighbours of all rows.  In each mean, a row also counts itself as a neighbour at distance 0. */
 void gp_an_smooth(const float *distances, size_t k, double mean_all, double *sigma, double *rho);
-/* Joins the weighted neighbourhoods of all rows to one symmetric graph.  ids, distances [n, k - 1].  mix: 1 fuzzy
- * union, 0 fuzzy intersection, between them a mixture.  sigmas, rhos [n] may be NULL. */
+/* Joins the weighted neighbourhoods of all rows to one symmetric graph.  ids, distances [n, k - 1]. mix: 1: fuzzy
+ * union; 0: fuzzy intersection; a number between 0 and 1: a mixture of the two.  sigmas, rhos [n] may be NULL. */
 gp_status gp_an_fuzzy_graph(const uint32_t *ids, const float *distances, size_t n, size_t k, double mix, double *sigmas,
                             double *rhos, gp_umap_graph *out, gp_error *err);
 
-/* Fits a and b of the curve 1 / (1 + a d^2b), the similarity of two points at distance d on the map.  Target: 1 up to
- * min_dist, exp(-(d - min_dist) / spread) beyond. */
+/* Fits a and b of the curve 1 / (1 + a d^2b), the similarity of two points at distance d on the map.  The curve
+ * approximates a target function: 1 for d <= min_dist, and exp(-(d - min_dist) / spread) for larger d. */
 void gp_an_curve(double min_dist, double spread, double *a, double *b);
 
 /* Computes initial positions by spectral initialisation: out [n, dims] are eigenvectors 2 .. dims + 1 of the

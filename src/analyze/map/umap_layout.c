@@ -126,8 +126,8 @@ static void round_tasks(const layout *l, size_t round, size_t *from, size_t *to)
     *to = round + 1 < l->rounds ? *from + l->parts / 2 : l->tasks;
 }
 
-/* Sorts the edges by task; edges of one task keep the order of the graph.  Leaves out edges whose period is longer than
- * the number of epochs. */
+/* Sorts the edges by task; edges of one task keep the order of the graph.  Leaves out edges whose period (the number of
+ * epochs from one use to the next) is longer than the number of epochs. */
 static gp_status make_tasks(layout *l, gp_error *err)
 {
     const gp_umap_graph *g = l->graph;

@@ -27,8 +27,8 @@ enum {
     SAMPLE = 500,     /* sample rows whose exact neighbours determine nprobe */
     CHUNK = 2048      /* rows that a thread processes at a time */
 };
-/* If the probed lists hold a larger share of the rows than this, exact search is used.  Exact search computes the
- * product of each pair only once, which is half of all products, and each product costs less. */
+/* Exact search is used if the probed lists hold more than this share of the rows, because exact search is then faster:
+ * it computes one product for each pair of rows (IVF computes two), and each product costs less. */
 static const double max_share = 0.25;
 
 typedef struct ivf {
@@ -150,7 +150,8 @@ static void rank_neighbours(const ivf *v, size_t row, const uint32_t *near, cons
         if (near[j] != row) found[rank[v->of[near[j]]]]++, others++;
 }
 
-/* Sets nprobe so that the sample reaches the requested recall.  *share: share of all rows in the probed lists. */
+/* Sets nprobe, the number of lists that each row probes, so that the search finds the requested share (recall) of the
+ * sample rows' neighbours.  *share: share of all rows in the probed lists. */
 static void choose_nprobe(ivf *v, const double *found, const double *scanned, double *share)
 {
     double wanted = v->o->recall * (double)(SAMPLE * v->k), got = 0, rows = 0;

@@ -184,8 +184,8 @@ void gp_knn_begin(const gp_knn *s, gp_knn_query *q, gp_knn_hit *list, size_t i)
     bool cosine = s->metric == GP_METRIC_COSINE;
     double norm = s->self ? s->norms[i] : norm_of(s->kernels, s->queries + i * s->d, s->d);
     double length = norm * gp_knn_scale(s, norm), u = ldexp(1, -24), most = s->max_norm;
-    /* Bounds all rounding errors: d + 8 for the product and for packing both rows to float, then the offset and its
-     * addition, and 1e-14 for the computations in double. */
+    /* `margin` bounds the sum of all rounding errors.  Term with d + 8: the product, and both rows when they are packed
+     * to float.  Next term: the offset and its addition.  Term with 1e-14: the computations in double. */
     double margin =
         1.01 * u * (((double)s->d + 8) * length * most + (cosine ? 2 : 2 * most * most + 2 * length * most)) +
         1e-14 * (length + most) * (length + most);

@@ -81,7 +81,7 @@ void gp_knn_begin(const gp_knn *search, gp_knn_query *query, gp_knn_hit *list, s
 void gp_knn_load(const gp_knn *search, size_t i, float *x);
 /* Writes the products of x [count, d] with a panel to tile [count, 16], whose rows are `stride` apart. */
 void gp_knn_multiply(const gp_knn *search, const float *x, size_t count, size_t panel, float *tile, size_t stride);
-/* Inserts row `id` into the query's list. */
+/* Inserts row `id` into the query's list. likeness: the similarity of the row and the query. */
 void gp_knn_insert(const gp_knn *search, gp_knn_query *query, uint32_t id, float likeness);
 /* Inserts a panel's rows into the lists of `count` queries.  Row i of the tile begins at tile + i * stride. */
 void gp_knn_insert_panel(const gp_knn *search, const float *tile, size_t stride, gp_knn_query *const *queries,

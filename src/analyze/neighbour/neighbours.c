@@ -142,8 +142,8 @@ static void run_pair(exact *e, worker *w, size_t block, size_t other)
     pthread_mutex_unlock(&e->locks[other]);
 }
 
-/* Compares a group of blocks with itself and all later blocks.  Every second group starts from the last block, so that
- * two threads wait for the same lock at most once. */
+/* Compares a group of blocks with itself and all later blocks.  Every second group takes the blocks in reverse order,
+ * beginning with the last block, so that two threads wait for the same lock at most once. */
 static void run_rows(exact *e, worker *w, size_t group)
 {
     size_t begin = group * e->group, end = begin + e->group < e->blocks ? begin + e->group : e->blocks;

@@ -106,8 +106,9 @@ static gp_status encode_words(const gp_feature *f, size_t n, float *out, size_t 
     return st;
 }
 
-/* *out: mean distance between the centroids of HDBSCAN*'s clusters, or 1 if it is 0.  Rows are weighted by their
- * membership strength.  As in sliceguard, the mean includes the zero distances of centroids to themselves. */
+/* *out: mean distance between the centroids of HDBSCAN*'s clusters, or 1 if this mean is 0.  In a centroid, each row
+ * has its membership strength as weight.  As in sliceguard, the mean includes the zero distances of centroids to
+ * themselves. */
 static gp_status cluster_distance(const float *rows, size_t n, size_t d, int threads, double *out, gp_error *err)
 {
     gp_hdbscan_options o = GP_HDBSCAN_DEFAULTS;

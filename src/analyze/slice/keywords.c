@@ -19,7 +19,7 @@ enum { MAX_WORDS = 3, MIN_TEXTS = 2 };
 static const struct {
     double z, share, ratio;
 } requirements[] = {{1, 0.15, 2}, {1, 0.08, 1.25}};
-/* the Dirichlet prior has the weight of a tenth of all uses of phrases, but at least that of 10 uses */
+/* weight of the Dirichlet prior, in uses of phrases: prior_share of all uses, but at least min_prior */
 static const double prior_share = 0.1, min_prior = 10;
 
 void gp_an_log_odds(double y_in, double n_in, double y_out, double n_out, double alpha0, double share, double *delta,
@@ -335,8 +335,8 @@ typedef struct sides {
     size_t count;
 } sides;
 
-/* Counts the uses of phrases inside and outside.  Reads only the texts that have rows inside.  The number of uses
- * outside is the number of all uses minus the number of uses in texts without rows outside. */
+/* Counts the uses of phrases inside and outside the slice.  Reads only the texts that have rows inside.  The number of
+ * uses outside is the number of all uses minus the number of uses in texts without rows outside. */
 static gp_status find_sides(const gp_ngram_index *l, const bool *inside, sides *s, gp_error *err)
 {
     uint32_t *rows = gp_mem_zero(l->texts, sizeof *rows);
@@ -366,7 +366,7 @@ out:
     return st;
 }
 
-/* Lists the phrases that meet set `set` of the requirements.  Returns their number. */
+/* Lists the phrases that meet requirements[set].  Returns their number. */
 static size_t candidates(const gp_ngram_index *l, const sides *s, size_t set, scored *list)
 {
     size_t n = 0;

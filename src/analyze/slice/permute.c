@@ -21,7 +21,8 @@ typedef struct permutation {
     const gp_permute_input *in;
     size_t clusters;
     size_t *first; /* [spaces] index of the space's first cluster */
-    /* [spaces] weights of the space's rows (weigh_rows): [blocks->rows]; NULL: the items of the space are rows */
+    /* [spaces] weight[k]: the weights [blocks->rows] of the rows in space k (weigh_rows); NULL: the items of space k
+     * are rows */
     double **weight;
     double *observed; /* [clusters] z: (the cluster's sum - expected) * scale - penalty */
     double *expected; /* [clusters] mean of the cluster's sum over random exchanges */

@@ -61,10 +61,10 @@ typedef struct gp_permute_space {
                      * tested, or whose mean no exchange changes */
 } gp_permute_space;
 /* One permutation test of the clusters of all spaces (min p, Westfall and Young 1993).  The statistic of a cluster is
- * p / share.  Here p compares the cluster with the best cluster of its space in each random exchange; share is the
- * space's share of alpha.  The statistic of an exchange is the smallest statistic of its clusters.  The corrected p of
- * a cluster is the share of exchanges whose statistic is at most that of the cluster.  So alpha holds for the clusters
- * of all spaces together. */
+ * q / share. q: share of random exchanges in which the best cluster of the same space has at least the z of this
+ * cluster. share: the space's share of alpha.  The statistic of an exchange is the smallest statistic of its clusters.
+ * The corrected p of a cluster is the share of exchanges whose statistic is at most that of the cluster.  So alpha
+ * holds for the clusters of all spaces together. */
 typedef struct gp_permute_input {
     const gp_permute_space *spaces;
     size_t count;

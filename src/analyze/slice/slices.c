@@ -29,7 +29,8 @@
 /* MAX_SHARE: a tested cluster has at most 1 / MAX_SHARE of the scored rows.  MIN_GROUPS: a tested cluster has scored
  * rows of at least this many groups. */
 enum { MAX_SHARE = 4, MIN_GROUPS = 3 };
-/* a part counts as better if its mean exceeds the mean of the whole cluster by this many standard errors */
+/* A part of a cluster is a smaller marked cluster inside it.  A part is better than the cluster if its mean exceeds the
+ * mean of the cluster by this many standard errors. */
 static const double part_errors = 2;
 
 typedef struct finder {
@@ -159,8 +160,9 @@ static void set_thresholds(finder *f)
     }
 }
 
-/* Marks clusters by the rule of sliceguard 0.0.8, from coarse to fine.  A cluster strictly above both thresholds
- * replaces its direct parent.  Any other cluster with a parent is not marked. */
+/* Marks clusters by the rule of sliceguard 0.0.8, from coarse to fine.  If a cluster with a parent is strictly above
+ * both thresholds, it is marked instead of its direct parent; otherwise it is not marked.  A cluster without a parent
+ * is marked if it passes the thresholds. */
 static void mark_by_article(finder *f)
 {
     const gp_levels *l = &f->levels;

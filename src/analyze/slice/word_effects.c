@@ -42,7 +42,7 @@ enum {
     LEVELS = 4096,   /* distinct weights: quantiles of the exponential distribution */
     MAX_STEPS = 2000 /* maximum steps of conjugate gradients */
 };
-/* keep equal to the value in goldpan.h, in the help of the command and in docs/method.md */
+/* ridge_penalty must equal the value in goldpan/analysis.h, in the help of the command and in docs/method.md */
 static const double ridge_penalty = 4;
 static const double z_95 = 1.9599639845400545;
 
