@@ -225,6 +225,17 @@ static bool take_first(void *user, const char *path, const gp_hash *hash, bool m
     return lost->path != NULL;
 }
 
+/* Writes to `why` why the file at a path that the catalog records as missing cannot be exported.  Errors: MEMORY. */
+static gp_status explain(const lost_file *lost, gp_error *why)
+{
+    int file = -1;
+    gp_status st = gp_original_open(lost->path, &lost->hash, &file, why);
+    if (st == GP_ERR_MEMORY) return st;
+    if (file >= 0) close(file);
+    if (st == GP_OK) (void)gp_fail(why, GP_ERR_NOT_FOUND, "the catalog records this file as missing: add it again");
+    return GP_OK;
+}
+
 /* Counts a named image as failed because no row has it: all its files are missing, or the catalog has no such image.
  * For a missing file, records the failure if the catalog can be written. */
 static gp_status fail_lost(export_run *r, const gp_hash *image, gp_error *err)
@@ -232,17 +243,15 @@ static gp_status fail_lost(export_run *r, const gp_hash *image, gp_error *err)
     gp_error why = {0};
     gp_cat_content content = {0};
     lost_file lost = {0};
-    int flag = 0, file = -1;
+    int flag = 0;
     gp_status st = gp_cat_image_files(r->cat, image, &flag, take_first, &lost, &why);
     r->counts.failed++;
-    if (st == GP_OK && lost.path) st = gp_cat_content_at(r->cat, lost.path, &content, &why);
     if (st == GP_OK && lost.path) {
-        if (gp_original_open(lost.path, &lost.hash, &file, &why) == GP_OK) {
-            close(file);
-            (void)gp_fail(&why, GP_ERR_NOT_FOUND, "the catalog records this file as missing: add it again");
-        }
-        (void)gp_cat_failure_put(r->cat, lost.path, 0, 0, content.image, "export", why.message, gp_error_passes(&why),
-                                 NULL);
+        st = gp_cat_content_at(r->cat, lost.path, &content, &why);
+        if (st == GP_OK) st = explain(&lost, &why);
+        if (st == GP_OK)
+            (void)gp_cat_failure_put(r->cat, lost.path, 0, 0, content.image, "export", why.message,
+                                     gp_error_passes(&why), NULL);
     }
     gp_mem_free(lost.path);
     return st == GP_OK || st == GP_ERR_NOT_FOUND ? GP_OK : gp_fail_as(err, st, &why);

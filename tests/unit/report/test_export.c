@@ -686,6 +686,37 @@ static void test_no_memory(void **state)
     fail_msg("never enough memory");
 }
 
+static void test_no_memory_for_named(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    char hex[2][33];
+    const char *const named[] = {hex[0], hex[1]};
+    gp_export_options options = GP_EXPORT_DEFAULTS;
+    gp_catalog *cat = candidates_catalog("named.db", cats, CATS);
+    for (size_t i = 0; i < 2; i++) gp_hash_hex(file_hash(at(cats[3 * i].name)), hex[i]);
+    assert_ok(gp_cat_path_gone(cat, at(cats[3].name), &err)); /* this image is no pick, so no row has it */
+    options.images = named, options.image_count = 2, options.folder = at("named");
+    for (uint64_t n = 1; n < 5000; n++) {
+        gp_report report = GP_INIT(gp_report);
+        int64_t live = gp_mem_live();
+        gp_mem_fail_at(n);
+        gp_status st = gp_report_export(cat, &options, &report, &err);
+        bool failed = gp_mem_fail_at(0) >= n;
+        assert_int_equal(gp_mem_live(), live);
+        if (failed) {
+            assert_int_equal(st, GP_ERR_MEMORY);
+            continue;
+        }
+        assert_int_equal(st, GP_OK);
+        assert_int_equal(report.done + report.skipped, 1);
+        assert_int_equal(report.failed, 1);
+        gp_cat_close(cat);
+        return;
+    }
+    fail_msg("never enough memory");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -711,6 +742,7 @@ int main(void)
         cmocka_unit_test(test_folder_not_possible),
         cmocka_unit_test(test_list_of_copies),
         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_no_memory_for_named),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
