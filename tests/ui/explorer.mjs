@@ -113,6 +113,48 @@ describe('what is seen is what is acted on', () => {
     await notice(page).getByRole('button', { name: 'Undo' }).click();
     await until(() => sql(pictures, 'SELECT count(*) AS n FROM ratings WHERE flag <> 0')[0].n === 0, 'Undo in the notice does not undo');
   });
+  seen('a mark of several pictures says how many of them were your picks', async (page) => {
+    const picked = () => sql(pictures, 'SELECT count(*) AS n FROM ratings WHERE flag = 1')[0].n;
+    unmark();
+    await wall(page);
+    await page.keyboard.press('p');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('p');
+    await page.keyboard.press('Control+a');
+    await page.keyboard.press('x');
+    await notice(page).getByText(`${total} pictures rejected, 2 of them were your picks.`, { exact: true }).waitFor();
+    await until(() => picked() === 0, 'the picks are not rejected');
+    await notice(page).getByRole('button', { name: 'Undo' }).click();
+    await until(() => picked() === 2, 'Undo does not bring the picks back');
+    await page.keyboard.press('4');
+    await notice(page).getByText(`${total} pictures given 4 stars.`, { exact: true }).waitFor();
+    await page.keyboard.press('Control+z');
+    await until(() => sql(pictures, 'SELECT count(*) AS n FROM ratings WHERE stars > 0')[0].n === 0, 'the stars are not undone');
+    await page.keyboard.press('u');
+    await notice(page).getByText('2 pictures unmarked, 2 of them were your picks.', { exact: true }).waitFor();
+  });
+  for (const [name, by] of [['Wall', 'ArrowDown'], ['Table', 'PageDown'], ['Review', 'ArrowDown']])
+    seen(`"Show only these" lets go of the chosen pictures, and Undo returns to the same place (${name})`, async (page) => {
+      const place = () => page.locator(`.main .${name.toLowerCase()}`).evaluate((one) => one.scrollTop);
+      await view(page, name);
+      for (let i = 0; i < 3; i++) await page.keyboard.press(by);
+      await page.keyboard.press(' ');
+      for (const key of ['ArrowDown', 'ArrowDown']) await page.keyboard.press(key);
+      await page.keyboard.press(' ');
+      await until(async () => (await count(page)).endsWith('2 chosen'), () => count(page));
+      const [at, y] = [await current(page), await place()];
+      assert.ok(y > 0, 'the view is not scrolled');
+      await page.getByRole('button', { name: 'Show only these' }).click();
+      await until(async () => (await count(page)).startsWith(`2 of ${total}`), () => count(page));
+      assert.doesNotMatch(await count(page), /chosen/);
+      await page.keyboard.press('Home');
+      await until(async () => (await current(page)) !== at, 'the first picture is not current');
+      await page.keyboard.press('Control+z');
+      await until(async () => (await count(page)).startsWith(`${total} pictures`), () => count(page));
+      await settle(page, 300);
+      assert.equal(await current(page), at, 'another picture is current');
+      assert.ok(Math.abs((await place()) - y) < 3, `the view is at ${await place()} instead of ${y}`);
+    });
   seen('a mark that hides its picture leads to the next one', async (page) => {
     unmark();
     await wall(page);
@@ -276,7 +318,7 @@ describe('places', () => {
     assert.ok(y > 0);
     await page.reload();
     await cells(page).first().waitFor();
-    await until(async () => (await count(page)) === said, async () => `the page says ${await count(page)}`);
+    await until(async () => (await count(page)) === said, async () => `the page says ${await count(page)} instead of ${said}`);
     assert.equal(await current(page), at);
     assert.ok(Math.abs((await page.locator('.wall').evaluate((one) => one.scrollTop)) - y) < 3, 'the scroll position is lost');
     await page.keyboard.press('Control+z'); // the filter

@@ -121,6 +121,31 @@ describe('map', () => {
     page.wrong = page.wrong.filter((one) => !/status of 400/.test(one));
   });
 
+  seen('Review', 'after a search, and after Esc in its field, keys act on the current picture', async (page) => {
+    const field = page.getByRole('searchbox', { name: 'Search by words' });
+    const atPicture = () => page.evaluate(() => document.activeElement?.matches('.main [data-row][aria-current=true]') === true);
+    await page.keyboard.press('/');
+    await page.keyboard.type('a green rocket');
+    await page.keyboard.press('Enter');
+    await page.locator('.main[aria-label="wall"]').waitFor();
+    await until(atPicture, 'after Enter the focus is not at the current picture');
+    const best = await current(page);
+    await page.keyboard.press(' ');
+    await page.keyboard.press('ArrowRight');
+    assert.notEqual(await current(page), best, 'an arrow key does not move the current picture');
+    const next = await current(page);
+    await page.keyboard.press('/');
+    await page.keyboard.type(' at night');
+    await page.keyboard.press('Escape');
+    await until(atPicture, 'after Esc the focus is not at the current picture');
+    assert.equal(await current(page), next);
+    assert.match(await count(page), /, 1 chosen$/, 'Esc in the field lets go of the chosen picture');
+    await page.keyboard.press('/');
+    await page.keyboard.press('Enter');
+    await until(atPicture, 'after Enter in the field of the same search the focus is not at the current picture');
+    assert.ok((await field.inputValue()).startsWith('a green rocket'));
+  });
+
   seen('Map', 'fills its pane at first fit, with a label above each group and thumbnails at rest', async (page) => {
     const first = await drawn(page);
     const { width, height, places, labels, thumbs } = first;

@@ -376,6 +376,15 @@ describe('reload', () => {
     expect([app.marks.flagOf(0), app.marks.flagOf(1)]).toEqual([0, 0]);
     expect(app.catalog.score(1)).toBe(41);
   });
+  it('is no act, so that a notice keeps its button Undo', async () => {
+    const app = await start();
+    app.mark([0, 1], { flag: 1 });
+    const { acts } = app.history;
+    await app.reload();
+    expect([app.history.done.length, app.history.acts]).toEqual([1, acts]);
+    app.undo();
+    expect(app.history.acts).toBe(acts + 1);
+  });
   it('keeps a mark that was made and confirmed while the columns came', async () => {
     const app = await start();
     let send = (): void => undefined;

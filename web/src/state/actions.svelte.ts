@@ -148,6 +148,12 @@ export function keepSuggestion(row = selection.current): void {
 /** Narrow windows show the search and the facts in a sheet. */
 const narrow = (): boolean => innerWidth <= 900;
 
+/** Moves the focus to the current picture of the view, or to the view if it shows no picture. */
+export function focusCurrent(): void {
+  const place = document.querySelector<HTMLElement>('.main [aria-current="true"]') ?? document.querySelector<HTMLElement>('.main');
+  place?.focus({ preventScroll: true });
+}
+
 export function startSearch(): void {
   if (narrow()) layout.sheet = 'search';
   else document.getElementById('search')?.focus();
@@ -204,9 +210,10 @@ export function resize(by: number): void {
   layout.cell = Math.round(Math.min(420, Math.max(64, layout.cell * by)));
 }
 
-/** The action "Show only these": adds a filter that only the chosen pictures pass. */
+/** The action "Show only these": adds a filter that only the chosen pictures pass. After that, no picture is chosen. */
 export function keepChosen(rows: Uint32Array = selection.rows(), title = 'Chosen'): void {
   filters.add({ kind: 'rows', title, rows });
+  selection.clear();
 }
 
 /** The user drew a lasso or box around `rows`: these rows are chosen, and the pictures beside the map show only

@@ -10,13 +10,14 @@
 //   session    what survives a reload           views      named addresses
 //
 // App creates the stores, loads the catalog, writes and follows the address, and does what concerns several stores.
+import { tick } from 'svelte';
 import * as api from '../api';
 import { readAddress, writeAddress, type Place } from './address';
 import { Arrivals } from './arrivals.svelte';
 import { Catalog } from './catalog.svelte';
 import { Comparing } from './comparing.svelte';
 import { Filters, type FilterState } from './filters.svelte';
-import { History, type BinStep, type Step } from './history.svelte';
+import { History, type BinStep, type Step, type ViewPlace } from './history.svelte';
 import { Layout, BY_SIMILARITY, type View } from './layout.svelte';
 import { Marks } from './marks.svelte';
 import { Order } from './order.svelte';
@@ -191,7 +192,9 @@ export class App {
     const change = this.marks.set(rows, marking);
     if (!change) return null;
     const n = change.rows.length;
-    this.notice = n > 1 ? { text: `${pictures(n)} ${verb}.`, undo: true } : null;
+    const picks = change.flags[0].filter((flag, i) => flag > 0 && (change.flags[1][i] as number) <= 0).length;
+    const yours = picks > 1 ? `, ${picks.toLocaleString()} of them were your picks` : picks ? ', 1 of them was your pick' : '';
+    this.notice = n > 1 ? { text: `${pictures(n)} ${verb}${yours}.`, undo: true } : null;
     return change;
   }
 
@@ -223,7 +226,10 @@ export class App {
     }
     if (!step) return this.report(`Nothing to ${what}.`);
     this.knownFilters = { list: this.filters.list, any: this.filters.any };
-    if (step.kind === 'filters') return this.report(`Filters ${done}.`);
+    if (step.kind === 'filters') {
+      if (side === 0) this.returnTo(step.place);
+      return this.report(`Filters ${done}.`);
+    }
     if (step.kind === 'bin') return void this.moveAgain(step, side);
     const rows = step.kind === 'tags' ? Uint32Array.from(step.hashes.map((hash) => this.catalog.rowOf(hash)).filter((row) => row >= 0)) : (step.change?.rows ?? new Uint32Array(0));
     const hidden = rows.filter((row) => !this.filters.mask[row]).length;
@@ -233,6 +239,16 @@ export class App {
     const inStacks = rows.filter((row) => this.filters.mask[row] === 1 && this.order.placeOf(row) < 0).length;
     const where = [hidden ? `${hidden.toLocaleString()} of them hidden by filters` : '', inStacks ? `${inStacks.toLocaleString()} of them below the top of a stack` : ''];
     this.report([`${pictures(rows.length)} ${done}`, ...where.filter(Boolean)].join(', ') + '.');
+  }
+
+  /** After the undo of a filter: if the page shows the same view as before the filter, it shows the same picture and the
+   * same part of the list again. */
+  private returnTo({ view, current, scrolls }: ViewPlace): void {
+    if (this.layout.mode !== 'browse' || this.layout.view !== view) return;
+    const row = this.catalog.rowOf(current);
+    if (row >= 0 && this.filters.mask[row] === 1) this.selection.current = this.order.standIn(row);
+    this.session.back = scrolls;
+    void tick().then(() => (this.session.back = null));
   }
 
   /** number of marks and tags that the server has not confirmed yet */
@@ -320,7 +336,9 @@ export class App {
     const after = { list: this.filters.list, any: this.filters.any };
     if (before.list === after.list && before.any === after.any) return;
     this.knownFilters = after;
-    this.history.push({ kind: 'filters', before, after, at: Date.now() });
+    const { layout, selection, session } = this;
+    const current = selection.current >= 0 ? this.catalog.hash(selection.current) : '';
+    this.history.push({ kind: 'filters', before, after, at: Date.now(), place: { view: layout.view, current, scrolls: { ...session.scrolls } } });
   }
 
   // ---------------------------------------------------------------- search

@@ -2,6 +2,7 @@
 // and moves to the bin.
 import type { Catalog, RowMap } from './catalog.svelte';
 import { facetOf, type Filters, type FilterState } from './filters.svelte';
+import type { View } from './layout.svelte';
 import type { Marks } from './marks.svelte';
 import { joinChanges, moveChange, type Change } from './ratings';
 import type { Tagging, Tags } from './tags.svelte';
@@ -10,10 +11,27 @@ import type { Comparison } from './tournament';
 export type Step =
   | { kind: 'marks'; change: Change | null; away?: KeptChange }
   | ({ kind: 'tags' } & Tagging)
-  | { kind: 'filters'; before: FilterState; after: FilterState; at: number }
+  | FilterStep
   /** a decision in Compare: its marks, if there are any, and what is compared before and after */
   | CompareStep
   | BinStep;
+
+export interface FilterStep {
+  kind: 'filters';
+  before: FilterState;
+  after: FilterState;
+  /** time of the change, in milliseconds */
+  at: number;
+  /** what the page showed before the change */
+  place: ViewPlace;
+}
+
+/** The view, the hash of its current picture ('': none) and the scroll positions of all views. */
+export interface ViewPlace {
+  view: View;
+  current: string;
+  scrolls: Record<string, number>;
+}
 
 export interface CompareStep {
   kind: 'compare';
@@ -42,7 +60,7 @@ export type KeptStep =
   | BinStep
   | ({ kind: 'tags' } & Tagging)
   | { kind: 'compare'; change: KeptChange | null; before: Comparison; after: Comparison | null }
-  | { kind: 'filters'; before: FilterState; after: FilterState; at: number };
+  | FilterStep;
 
 /** Changes of one slider or text field within this number of milliseconds are one step of undo. */
 const TOGETHER = 1000;
@@ -53,6 +71,8 @@ const MAX_KEPT = 50000;
 export class History {
   done = $state.raw<Step[]>([]);
   undone = $state.raw<Step[]>([]);
+  /** increases with each new step, undo and redo, but not when the catalog was loaded again */
+  acts = $state(0);
   private readonly catalog: Catalog;
   private readonly marks: Marks;
   private readonly tags: Tags;
@@ -66,9 +86,10 @@ export class History {
   }
 
   push(step: Step): void {
+    this.acts++;
     const last = this.done[this.done.length - 1];
     if (step.kind === 'filters' && last?.kind === 'filters' && step.at - last.at < TOGETHER && edited(step) !== '' && edited(step) === edited(last))
-      this.done = [...this.done.slice(0, -1), { ...step, before: last.before }];
+      this.done = [...this.done.slice(0, -1), { ...step, before: last.before, place: last.place }];
     else this.done = [...this.done, step];
     this.undone = [];
   }
@@ -79,6 +100,7 @@ export class History {
     if (!step) return null;
     this.done = this.done.slice(0, -1);
     this.undone = [...this.undone, step];
+    this.acts++;
     this.apply(step, 0);
     return step;
   }
@@ -88,6 +110,7 @@ export class History {
     if (!step) return null;
     this.undone = this.undone.slice(0, -1);
     this.done = [...this.done, step];
+    this.acts++;
     this.apply(step, 1);
     return step;
   }

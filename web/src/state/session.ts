@@ -30,6 +30,9 @@ const MAX_CHOSEN = 50000;
 export class Session {
   /** scroll position of each view */
   scrolls: Record<string, number> = {};
+  /** scroll positions to which the views return when their lists change now; null: the views keep their pictures in
+   * sight */
+  back: Record<string, number> | null = null;
   /** the comparison that was open before the page was loaded again */
   compared: Comparison | null = null;
   private readonly catalog: Catalog;
