@@ -116,7 +116,7 @@ gp_status gp_gen_compare(const gp_gen_request *r, const gp_str *graph, const cha
                    .negative = r->negative && !may_be_changed(r->negative) ? r->negative : NULL,
                    .has_seed = r->has_seed,
                    .seed = r->seed};
-    if (st == GP_OK && meta.found && !meta.broken)
+    if (st == GP_OK && meta.found && !meta.broken && !meta.mark)
         st = graph ? compare_graph(graph, name, &meta, likeness, out, err) : compare(&asked, &meta, likeness, out, err);
     gp_meta_clear(&meta);
     gp_chunks_clear(&chunks);

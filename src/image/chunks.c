@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Extracts the texts of an image file as UTF-8.
- * PNG: tEXt, zTXt, iTXt, eXIf and ComfyUI's comf, anywhere before IEND. JPEG: COM, EXIF, XMP. WebP: EXIF, XMP. Broken
- * entries are skipped and counted. A text with a wrong checksum is kept and marked as damaged; the caller decides
+ * PNG: tEXt, zTXt, iTXt, eXIf and ComfyUI's comf, anywhere before IEND. JPEG: COM, EXIF, XMP. WebP: EXIF, XMP. Content
+ * Credentials (C2PA) in any of them give an empty text "c2pa", because only their presence is used. Broken entries are skipped and counted. A text with a wrong checksum is kept and marked as damaged; the caller decides
  * whether to use it. */
 #include "image/chunks.h"
 #include "base/mem.h"
@@ -134,6 +134,7 @@ static bool read_png_chunk(text_list *s, const gp_png_chunk *c)
 {
     bool exif = memcmp(c->tag, "eXIf", 4) == 0, go_on = true;
     bool text = memcmp(c->tag, "tEXt", 4) == 0 || memcmp(c->tag, "zTXt", 4) == 0 || memcmp(c->tag, "iTXt", 4) == 0;
+    if (memcmp(c->tag, "caBX", 4) == 0) return add_bytes(s, "c2pa", c->data, 0) && !s->no_memory;
     bool graph = memcmp(c->tag, "comf", 4) == 0; /* chunk of ComfyUI in animated PNG files; it has the layout of tEXt */
     if (!exif && !text && !graph) return true;
     s->damaged = !c->whole || libdeflate_crc32(0, c->tag, c->length + 4) != gp_be32(c->data + c->length);
@@ -152,6 +153,19 @@ static void read_png(text_list *s, const uint8_t *bytes, size_t size)
         if (!read_png_chunk(s, &c)) return;
 }
 
+/* Returns true if the segment is part of a JUMBF box of type C2PA (APP11: "JP", number of the box, sequence number,
+ * then the box). */
+static bool is_jumbf(const gp_jpeg_segment *g)
+{
+    return g->marker == 0xeb && g->length > 8 && memcmp(g->data, "JP", 2) == 0 &&
+           memmem(g->data, g->length, "jumb", 4) && memmem(g->data, g->length, "c2pa", 4);
+}
+
+static bool has_c2pa(const text_list *s)
+{
+    return gp_chunks_find(&s->chunks, "c2pa") != NULL;
+}
+
 /* EXIF data may be split over several APP1 segments. This function joins them, as Pillow and exiftool do. */
 static void read_jpeg(text_list *s, const uint8_t *bytes, size_t size)
 {
@@ -161,6 +175,7 @@ static void read_jpeg(text_list *s, const uint8_t *bytes, size_t size)
     bool go_on = true;
     for (size_t at = 2; go_on && gp_jpeg_next(bytes, size, &at, &g) == 1 && g.marker != 0xda;) {
         if (g.marker == 0xfe) go_on = add_bytes(s, "jpeg:comment", g.data, g.length);
+        if (is_jumbf(&g) && !has_c2pa(s)) go_on = add_bytes(s, "c2pa", g.data, 0);
         if (g.marker != 0xe1) continue;
         if (g.length > 6 && memcmp(g.data, "Exif\0\0", 6) == 0)
             gp_str_add(&exif, g.data + 6, g.length - 6);
@@ -180,6 +195,8 @@ static void read_webp(text_list *s, const uint8_t *bytes, size_t size)
         if (memcmp(tag, "EXIF", 4) == 0)
             read_exif(s, data, length);
         else if (memcmp(tag, "XMP ", 4) == 0 && !add_bytes(s, "xmp", data, length))
+            return;
+        else if (memcmp(tag, "C2PA", 4) == 0 && !has_c2pa(s) && !add_bytes(s, "c2pa", data, 0))
             return;
     }
 }

@@ -10,7 +10,7 @@
 
 typedef struct gp_chunk {
     char *key;    /* a PNG keyword, or "exif:UserComment", "exif:ImageDescription", "exif:Make", "exif:Model",
-                     "exif:Software", "jpeg:comment", "xmp" */
+                     "exif:Software", "jpeg:comment", "xmp", or "c2pa" (an empty text: the file has Content Credentials) */
     char *text;   /* UTF-8, NUL-terminated; tEXt is read as UTF-8 if valid, else as Latin-1 */
     size_t size;  /* bytes of text without the NUL */
     bool damaged; /* the checksum is wrong, or only the beginning of the text is readable */

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * Selects the reader for each chunk. A file may contain several formats, because ComfyUI nodes that save A1111 text
- * write both. They are tried in this order:
- * 1. A1111 infotext in "parameters", in EXIF UserComment, or in a JPEG comment "parameters\0...";
- * 2. a ComfyUI graph in "prompt", in EXIF as "prompt:{...}" (Make, Model or ImageDescription, depending on the saver
- *    node), or in the UserComment itself.
+ * Selects the reader for each text of a file. A file may contain several formats, because ComfyUI nodes that save A1111
+ * text write both. The table `readers` lists the readers in the order in which they are tried:
+ * 1. JSON that only one program writes (SwarmUI, Fooocus, ...), because its marks are certain;
+ * 2. A1111 infotext;
+ * 3. JSON of programs that write a graph beside it (TensorArt, InvokeAI, Civitai, ...), and NovelAI;
+ * 4. a ComfyUI graph in "prompt", in EXIF as "prompt:{...}" (Make, Model or ImageDescription, depending on the saver
+ *    node), or in the UserComment itself;
+ * 5. separate texts and descriptions (Easy Diffusion, Midjourney), then marks without a prompt.
  *
- * The infotext comes first because its writer stored the text that it used. A graph with a prompt replaces an infotext
- * without one, and any better result replaces a guess. A text with a wrong checksum is tried last, and its prompt is a
- * guess. To support a new format, add a row to the table `readers`. */
+ * A stated prompt comes before a graph because its writer stored the text that it used. A graph with a prompt replaces a
+ * text without one, and any better result replaces a guess. A text with a wrong checksum is tried last, and its prompt
+ * is a guess. To support a new format, add a row to the table `readers`. */
 #include "ingest/meta_private.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "ingest/meta_readers.h"
+#include "ingest/xmp.h"
 #include <string.h>
 
 /* ------------------------------------------------------------------ settings */
@@ -125,35 +130,75 @@ void gp_meta_loras(gp_str *out, const char *prompt)
 
 /* ------------------------------------------------------------------ readers */
 
-typedef gp_status (*parse_fn)(const char *text, size_t size, const gp_comfy_file *file, gp_meta *out, gp_error *err);
+typedef gp_status (*parse_fn)(const gp_meta_source *source, gp_meta *out, gp_error *err);
 
-static gp_status parse_a1111(const char *text, size_t size, const gp_comfy_file *file, gp_meta *out, gp_error *err)
+static gp_status parse_a1111(const gp_meta_source *s, gp_meta *out, gp_error *err)
 {
-    (void)file;
-    return gp_meta_a1111(text, size, out, err);
+    return gp_meta_a1111(s->text, s->size, out, err);
 }
 
-static gp_status parse_parameters(const char *text, size_t size, const gp_comfy_file *file, gp_meta *out, gp_error *err)
+static gp_status parse_parameters(const gp_meta_source *s, gp_meta *out, gp_error *err)
 {
-    (void)file;
-    return gp_meta_parameters(text, size, out, err);
+    return gp_meta_parameters(s->text, s->size, out, err);
+}
+
+static gp_status parse_comfy(const gp_meta_source *s, gp_meta *out, gp_error *err)
+{
+    return gp_meta_comfy(s->text, s->size, s->file, out, err);
 }
 
 static const struct reader {
-    const char *key;    /* key of the chunk */
+    const char *name;   /* name of the program or format */
+    const char *key;    /* key of the text in the file; "xmp" also stands for XMP in a PNG */
+    const char *within; /* the reader reads only this property of an XMP packet; NULL: the whole text */
     const char *prefix; /* required start of the text, compared without case and removed before parsing; or NULL */
     size_t prefix_size;
+    const char *mark; /* the text contains this; a quick test before parsing; or NULL */
     parse_fn parse;
 } readers[] = {
-    {"parameters", NULL, 0, parse_parameters},
-    {"exif:UserComment", NULL, 0, parse_a1111},
-    {"jpeg:comment", "parameters", 11, parse_parameters}, /* the size includes the NUL */
-    {"prompt", NULL, 0, gp_meta_comfy},
-    {"exif:Model", "prompt:", 7, gp_meta_comfy},
-    {"exif:Make", "prompt:", 7, gp_meta_comfy},
-    {"exif:ImageDescription", "prompt:", 7, gp_meta_comfy},
-    {"exif:UserComment", NULL, 0, gp_meta_comfy},
+    {"SwarmUI", "parameters", NULL, NULL, 0, "\"sui_image_params\"", gp_meta_swarm},
+    {"SwarmUI", "exif:UserComment", NULL, NULL, 0, "\"sui_image_params\"", gp_meta_swarm},
+    {"SwarmUI", "exif:Model", NULL, NULL, 0, "\"sui_image_params\"", gp_meta_swarm},
+    {"Ruined Fooocus", "parameters", NULL, NULL, 0, "\"RuinedFooocus\"", gp_meta_ruined_fooocus},
+    {"Ruined Fooocus", "exif:UserComment", NULL, NULL, 0, "\"RuinedFooocus\"", gp_meta_ruined_fooocus},
+    {"Fooocus", "parameters", NULL, NULL, 0, "\"base_model\"", gp_meta_fooocus},
+    {"Fooocus", "exif:UserComment", NULL, NULL, 0, "\"base_model\"", gp_meta_fooocus},
+    {"Fooocus-MRE", "Comment", NULL, NULL, 0, "\"base_model\"", gp_meta_fooocus},
+    {"Fooocus-MRE", "jpeg:comment", NULL, NULL, 0, "\"base_model\"", gp_meta_fooocus},
+    {"Hugging Face Space", "parameters", NULL, NULL, 0, "\"resolution\"", gp_meta_space},
+    {"Hugging Face Space", "exif:UserComment", NULL, NULL, 0, "\"resolution\"", gp_meta_space},
+    {"Easy Diffusion", "exif:UserComment", NULL, NULL, 0, "able", gp_meta_easy},
+    {"Easy Diffusion", "parameters", NULL, NULL, 0, "able", gp_meta_easy},
+    {"A1111", "parameters", NULL, NULL, 0, NULL, parse_parameters},
+    {"A1111", "exif:UserComment", NULL, NULL, 0, NULL, parse_a1111},
+    {"A1111", "jpeg:comment", NULL, "parameters", 11, NULL, parse_parameters}, /* the size includes the NUL */
+    {"A1111", "xmp", "sdcpp:parameters", NULL, 0, "sdcpp:parameters", parse_parameters},
+    {"Stability Matrix", "parameters-json", NULL, NULL, 0, "\"PositivePrompt\"", gp_meta_stability_matrix},
+    {"TensorArt", "generation_data", NULL, NULL, 0, NULL, gp_meta_tensorart},
+    {"InvokeAI", "invokeai_metadata", NULL, NULL, 0, NULL, gp_meta_invoke},
+    {"InvokeAI 2", "sd-metadata", NULL, NULL, 0, NULL, gp_meta_invoke_2},
+    {"InvokeAI 1", "Dream", NULL, NULL, 0, NULL, gp_meta_dream},
+    {"InvokeAI graph", "invokeai_graph", NULL, NULL, 0, "\"core_metadata\"", gp_meta_invoke_graph},
+    {"NovelAI", "Comment", NULL, NULL, 0, NULL, gp_meta_novelai},
+    {"NovelAI", "exif:UserComment", NULL, NULL, 0, NULL, gp_meta_novelai},
+    {"Civitai", "prompt", NULL, NULL, 0, "\"extraMetadata\"", gp_meta_civitai},
+    {"Civitai", "exif:UserComment", NULL, NULL, 0, "\"extraMetadata\"", gp_meta_civitai},
+    {"ComfyUI", "prompt", NULL, NULL, 0, NULL, parse_comfy},
+    {"ComfyUI", "exif:Model", NULL, "prompt:", 7, NULL, parse_comfy},
+    {"ComfyUI", "exif:Make", NULL, "prompt:", 7, NULL, parse_comfy},
+    {"ComfyUI", "exif:ImageDescription", NULL, "prompt:", 7, NULL, parse_comfy},
+    {"ComfyUI", "exif:UserComment", NULL, NULL, 0, NULL, parse_comfy},
+    {"Draw Things", "xmp", "exif:UserComment", NULL, 0, "exif:UserComment", gp_meta_draw_things},
+    {"Draw Things", "exif:UserComment", NULL, NULL, 0, "\"uc\"", gp_meta_draw_things},
+    {"Easy Diffusion", "use_stable_diffusion_model", NULL, NULL, 0, NULL, gp_meta_easy_texts},
+    {"Easy Diffusion", "Stable Diffusion model", NULL, NULL, 0, NULL, gp_meta_easy_texts},
+    {"Midjourney", "Description", NULL, NULL, 0, "--", gp_meta_midjourney},
+    {"Midjourney", "exif:ImageDescription", NULL, NULL, 0, "--", gp_meta_midjourney},
+    {"Midjourney", "xmp", "dc:description", NULL, 0, "dc:description", gp_meta_midjourney},
+    {"IPTC", "xmp", NULL, NULL, 0, "Iptc4xmpExt:", gp_meta_iptc},
+    {"C2PA", "c2pa", NULL, NULL, 0, NULL, gp_meta_c2pa},
 };
+enum { READER_COUNT = sizeof readers / sizeof *readers };
 
 const char *gp_evidence_name(gp_evidence evidence)
 {
@@ -171,8 +216,12 @@ void gp_meta_clear(gp_meta *meta)
     *meta = (gp_meta){0};
 }
 
-static bool has_prefix(const gp_chunk *chunk, const struct reader *r)
+/* Returns true if the reader may read this text. */
+static bool applies(const struct reader *r, const gp_chunk *chunk)
 {
+    bool xmp = strcmp(r->key, "xmp") == 0 && strcmp(chunk->key, "XML:com.adobe.xmp") == 0;
+    if (!xmp && strcmp(chunk->key, r->key) != 0) return false;
+    if (r->mark && !memmem(chunk->text, chunk->size, r->mark, strlen(r->mark))) return false;
     if (!r->prefix) return true;
     if (chunk->size < r->prefix_size) return false;
     for (size_t i = 0; r->prefix[i]; i++) {
@@ -208,16 +257,36 @@ static gp_status mark_damaged(gp_meta *meta, gp_error *err)
     return GP_OK;
 }
 
+/* Calls the reader's function with the text, or with the property of the XMP packet that it reads. */
+static gp_status parse_chunk(const struct reader *r, const gp_chunks *chunks, const gp_chunk *chunk,
+                             const gp_comfy_file *file, gp_meta *out, gp_error *err)
+{
+    gp_str value = GP_STR_INIT, where = GP_STR_INIT;
+    gp_meta_source s = {chunk->text + r->prefix_size, chunk->size - r->prefix_size, chunk->key, chunks, file};
+    gp_status st = GP_OK;
+    if (!r->within) return r->parse(&s, out, err);
+    gp_str_printf(&where, "xmp %s", r->within);
+    bool found = gp_xmp_get(chunk->text, chunk->size, r->within, &value) && value.size;
+    if (value.failed || where.failed)
+        st = gp_fail_memory(err, "metadata");
+    else if (found)
+        s.text = value.data, s.size = value.size, s.where = where.data, st = r->parse(&s, out, err);
+    gp_str_clear(&where);
+    gp_str_clear(&value);
+    return st;
+}
+
 /* Applies one reader to one chunk. A better result replaces *best. */
-static gp_status try_reader(const struct reader *r, const gp_chunk *chunk, const gp_comfy_file *file, gp_meta *best,
-                            gp_error *err)
+static gp_status try_reader(const struct reader *r, const gp_chunks *chunks, const gp_chunk *chunk,
+                            const gp_comfy_file *file, gp_meta *best, gp_error *err)
 {
     gp_meta one = {0};
-    gp_status st = r->parse(chunk->text + r->prefix_size, chunk->size - r->prefix_size, file, &one, err);
+    gp_status st = parse_chunk(r, chunks, chunk, file, &one, err);
     if (st != GP_OK) return st;
-    if (one.found) GP_TRY_GOTO(set_source(&one, chunk->key, err));
+    if (one.found) GP_TRY_GOTO(set_source(&one, r->within ? r->within : chunk->key, err));
     if (one.found && chunk->damaged) GP_TRY_GOTO(mark_damaged(&one, err));
-    if (one.found && (!best->found || (best->broken && !one.broken) || one.evidence > best->evidence)) {
+    bool mends = best->broken && !one.broken && !one.mark;
+    if (one.found && (!best->found || mends || one.evidence > best->evidence)) {
         gp_meta_clear(best);
         *best = one;
         one = (gp_meta){0};
@@ -235,12 +304,11 @@ gp_status gp_meta_read(const gp_chunks *chunks, const char *path, gp_meta *out, 
     gp_comfy_file file = {.path = path};
     if (workflow && !workflow->damaged) file.workflow = workflow->text, file.workflow_size = workflow->size;
     for (int damaged = 0; damaged < 2; damaged++) {
-        for (size_t r = 0; r < sizeof readers / sizeof *readers; r++) {
+        for (size_t r = 0; r < READER_COUNT; r++) {
             for (size_t i = 0; i < chunks->count; i++) {
                 const gp_chunk *chunk = &chunks->items[i];
                 if (best.evidence > GP_EVIDENCE_GUESS || chunk->damaged != (damaged != 0)) continue;
-                if (strcmp(chunk->key, readers[r].key) != 0 || !has_prefix(chunk, &readers[r])) continue;
-                GP_TRY_GOTO(try_reader(&readers[r], chunk, &file, &best, err));
+                if (applies(&readers[r], chunk)) GP_TRY_GOTO(try_reader(&readers[r], chunks, chunk, &file, &best, err));
             }
         }
     }
@@ -255,10 +323,10 @@ out:
 
 const char *gp_meta_find_graph(const gp_chunks *chunks, size_t *size)
 {
-    for (size_t r = 0; r < sizeof readers / sizeof *readers; r++) {
-        for (size_t i = 0; i < chunks->count && readers[r].parse == gp_meta_comfy; i++) {
+    for (size_t r = 0; r < READER_COUNT; r++) {
+        for (size_t i = 0; i < chunks->count && readers[r].parse == parse_comfy; i++) {
             const gp_chunk *chunk = &chunks->items[i];
-            if (chunk->damaged || strcmp(chunk->key, readers[r].key) != 0 || !has_prefix(chunk, &readers[r])) continue;
+            if (chunk->damaged || !applies(&readers[r], chunk)) continue;
             if (!memmem(chunk->text, chunk->size, "\"class_type\"", strlen("\"class_type\""))) continue;
             *size = chunk->size - readers[r].prefix_size;
             return chunk->text + readers[r].prefix_size;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Reads the prompt and settings from a file's metadata: AUTOMATIC1111 `parameters` and ComfyUI `prompt` graphs. The
- * table in meta.c lists the readers. The bytes are untrusted: nesting and recursion are limited, and cycles are
- * detected. */
+ * Reads the prompt and settings from a file's metadata: AUTOMATIC1111 text, ComfyUI graphs, and the forms of other
+ * programs. The table in meta.c lists the readers. The bytes are untrusted: nesting and recursion are limited, and
+ * cycles are detected. */
 #ifndef GP_INGEST_META_H
 #define GP_INGEST_META_H
 
@@ -21,8 +21,9 @@ const char *gp_evidence_name(gp_evidence evidence);
 typedef struct gp_meta {
     bool found;
     bool broken;          /* there is only a graph that goldpan cannot read: no prompt, no settings */
+    bool mark;            /* there is only a statement that a model or a program made the image (IPTC, C2PA) */
     gp_evidence evidence; /* NONE if and only if prompt is NULL */
-    char *tool;           /* "a1111", "comfyui" */
+    char *tool;           /* "a1111", "comfyui", "swarmui", "novelai", ...: the names in docs/formats.md */
     char *where;          /* source of the prompt: "parameters", "node 6 CLIPTextEncode 'Positive'" */
     char *prompt;         /* as written, NULL if the file has settings but no prompt */
     char *negative;       /* negative prompt, or NULL */

@@ -299,7 +299,7 @@ static gp_status find_prompt(const add_run *r, file_job *job, const gp_bytes *by
     if (!job->prompt) GP_TRY_GOTO(prompt_from_sidecar(job, &side, err));
     if (!job->prompt && meta.evidence == GP_EVIDENCE_GUESS) GP_TRY_GOTO(prompt_from_metadata(job, &meta, err));
     /* the settings may come from the file and the prompt from a sidecar file */
-    const gp_meta *from = meta.found && !(meta.broken && side.found) ? &meta : &side;
+    const gp_meta *from = meta.found && !((meta.broken || meta.mark) && side.found) ? &meta : &side;
     job->broken = !job->prompt && from->broken;
     job->unstated = !job->prompt && from->found && !from->broken;
     if (!job->prompt && from->found && !(job->source = source_of(from)))

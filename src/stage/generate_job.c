@@ -206,7 +206,7 @@ static gp_status add_metadata(gp_generate_job *p, gp_bytes *bytes, const char *s
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_image_read_chunks(bytes->data, bytes->size, &chunks, err));
     GP_TRY_GOTO(gp_meta_read(&chunks, p->path, &meta, err));
-    if ((!meta.found || meta.broken) && settings && p->head.format == GP_FORMAT_PNG) {
+    if ((!meta.found || meta.broken || meta.mark) && settings && p->head.format == GP_FORMAT_PNG) {
         gp_gen_infotext(&(gp_gen_request){.prompt = p->prompt, .negative = p->negative}, settings, &text);
         if (text.failed) GP_TRY_GOTO(gp_fail_memory(err, "an image's text"));
         GP_TRY_GOTO(gp_png_add_text(bytes, "parameters", text.data, &with, err));
