@@ -23,7 +23,7 @@ static inline gp_meta meta_of_file(const char *path)
     gp_meta meta = {0};
     assert_ok(gp_file_read(path, 1 << 28, &bytes, &err));
     assert_ok(gp_image_read_chunks(bytes.data, bytes.size, &chunks, &err));
-    assert_ok(gp_meta_read(&chunks, path, &meta, &err));
+    assert_ok(gp_meta_read_file(bytes.data, bytes.size, &chunks, path, &meta, &err));
     gp_chunks_clear(&chunks);
     gp_bytes_clear(&bytes);
     return meta;

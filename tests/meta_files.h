@@ -153,4 +153,89 @@ static inline gp_str meta_file(const meta_text *texts)
     return out;
 }
 
+/* ------------------------------------------------------------------ text hidden in pixels */
+
+typedef struct meta_hidden {
+    uint32_t width, height;
+    bool alpha, packed; /* in the alpha samples, else in R, G and B; packed: gzip */
+    uint32_t extra;     /* added to the number of bits in the head */
+} meta_hidden;
+
+static inline void meta_gzip(gp_str *out, const char *text, size_t size)
+{
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)text, .avail_in = (uInt)size};
+    Bytef room[4096];
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    z.next_out = room, z.avail_out = sizeof room;
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    gp_str_add(out, room, sizeof room - z.avail_out);
+    deflateEnd(&z);
+}
+
+/* Sets the lowest bits of the pixels [h, w, 4] to the head and the text. */
+static inline void meta_hide(const meta_hidden *h, const char *text, size_t size, uint8_t *pixels)
+{
+    gp_str data = GP_STR_INIT, body = GP_STR_INIT;
+    if (h->packed)
+        meta_gzip(&body, text, size);
+    else
+        gp_str_add(&body, text, size);
+    gp_str_printf(&data, "stealth_%s%s", h->alpha ? "png" : "rgb", h->packed ? "comp" : "info");
+    png_be32(&data, (uint32_t)body.size * 8 + h->extra);
+    gp_str_add(&data, body.data, body.size);
+    for (size_t i = 0; i < 8 * data.size; i++) {
+        size_t pixel = h->alpha ? i : i / 3, sample = h->alpha ? 3 : i % 3;
+        assert_true(pixel < (size_t)h->width * h->height);
+        uint8_t *p = pixels + 4 * (pixel % h->height * h->width + pixel / h->height) + sample;
+        *p = (uint8_t)((*p & 0xfe) | (data.data[i / 8] >> (7 - i % 8) & 1));
+    }
+    gp_str_clear(&body);
+    gp_str_clear(&data);
+}
+
+/* Appends a filtered row; each row uses another of the five filters. */
+static inline void meta_filter(gp_str *out, const uint8_t *row, const uint8_t *above, size_t size, size_t bpp, int type)
+{
+    gp_str_putc(out, (char)type);
+    for (size_t i = 0; i < size; i++) {
+        int a = i < bpp ? 0 : row[i - bpp], b = above ? above[i] : 0, c = i < bpp || !above ? 0 : above[i - bpp];
+        int pa = abs(b - c), pb = abs(a - c), pc = abs(a + b - 2 * c);
+        int paeth = pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
+        int base[5] = {0, a, b, (a + b) / 2, paeth};
+        gp_str_putc(out, (char)(row[i] - base[type]));
+    }
+}
+
+/* Returns a PNG with the text in its pixels: RGBA if the text is in alpha, else RGB. */
+static inline gp_str meta_hidden_file(const meta_hidden *h, const char *text, size_t size)
+{
+    size_t bpp = h->alpha ? 4 : 3, row = h->width * bpp, count = (size_t)h->width * h->height;
+    uint8_t *pixels = malloc(4 * count), *plain = malloc(bpp * count);
+    gp_str raw = GP_STR_INIT, out = GP_STR_INIT, head = GP_STR_INIT;
+    assert_true(pixels && plain);
+    for (size_t i = 0; i < 4 * count; i++) pixels[i] = (uint8_t)(i * 2654435761u >> 13);
+    meta_hide(h, text, size, pixels);
+    for (size_t i = 0; i < count; i++) memcpy(plain + bpp * i, pixels + 4 * i, bpp);
+    for (uint32_t y = 0; y < h->height; y++)
+        meta_filter(&raw, plain + y * row, y ? plain + (y - 1) * row : NULL, row, bpp, (int)(y % 5));
+    uLongf packed = compressBound(raw.size);
+    Bytef *room = malloc(packed);
+    assert_int_equal(compress(room, &packed, (const Bytef *)raw.data, raw.size), Z_OK);
+    gp_str_add(&out, "\x89PNG\r\n\x1a\n", 8);
+    png_be32(&head, h->width);
+    png_be32(&head, h->height);
+    gp_str_add(&head, h->alpha ? "\10\6\0\0\0" : "\10\2\0\0\0", 5);
+    png_chunk(&out, "IHDR", head.data, head.size);
+    png_chunk(&out, "IDAT", room, packed / 2);
+    png_chunk(&out, "IDAT", room + packed / 2, packed - packed / 2);
+    png_chunk(&out, "IEND", "", 0);
+    assert_false(out.failed || raw.failed || head.failed);
+    gp_str_clear(&head);
+    gp_str_clear(&raw);
+    free(room);
+    free(plain);
+    free(pixels);
+    return out;
+}
+
 #endif

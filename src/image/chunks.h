@@ -10,7 +10,8 @@
 
 typedef struct gp_chunk {
     char *key;    /* a PNG keyword, or "exif:UserComment", "exif:ImageDescription", "exif:Make", "exif:Model",
-                     "exif:Software", "jpeg:comment", "xmp", or "c2pa" (an empty text: the file has Content Credentials) */
+                     "exif:Software", "jpeg:comment", "xmp", "c2pa" (an empty text: the file has Content Credentials),
+                     or "stealth" (gp_chunks_add_hidden) */
     char *text;   /* UTF-8, NUL-terminated; tEXt is read as UTF-8 if valid, else as Latin-1 */
     size_t size;  /* bytes of text without the NUL */
     bool damaged; /* the checksum is wrong, or only the beginning of the text is readable */
@@ -23,6 +24,9 @@ typedef struct gp_chunks {
 } gp_chunks;
 /* Reads the metadata texts of a file. The caller frees *out with gp_chunks_clear. */
 gp_status gp_image_read_chunks(const uint8_t *bytes, size_t size, gp_chunks *out, gp_error *err);
+/* Appends the text that is hidden in the pixels of a PNG ("stealth PNG info"), with the key "stealth", if there is one.
+ * A damaged text is counted in chunks->damaged. Errors: MEMORY only. */
+gp_status gp_chunks_add_hidden(const uint8_t *bytes, size_t size, gp_chunks *chunks, gp_error *err);
 void gp_chunks_clear(gp_chunks *chunks);
 /* Returns the first chunk with this key, or NULL. */
 const gp_chunk *gp_chunks_find(const gp_chunks *chunks, const char *key);

@@ -6,7 +6,8 @@
  * 3. JSON of programs that write a graph beside it (TensorArt, InvokeAI, Civitai, ...), and NovelAI;
  * 4. a ComfyUI graph in "prompt", in EXIF as "prompt:{...}" (Make, Model or ImageDescription, depending on the saver
  *    node), or in the UserComment itself;
- * 5. separate texts and descriptions (Easy Diffusion, Midjourney), then marks without a prompt.
+ * 5. separate texts and descriptions (Easy Diffusion, Midjourney);
+ * 6. a text hidden in the pixels, then marks without a prompt.
  *
  * A stated prompt comes before a graph because its writer stored the text that it used. A graph with a prompt replaces a
  * text without one, and any better result replaces a guess. A text with a wrong checksum is tried last, and its prompt
@@ -195,6 +196,10 @@ static const struct reader {
     {"Midjourney", "Description", NULL, NULL, 0, "--", gp_meta_midjourney},
     {"Midjourney", "exif:ImageDescription", NULL, NULL, 0, "--", gp_meta_midjourney},
     {"Midjourney", "xmp", "dc:description", NULL, 0, "dc:description", gp_meta_midjourney},
+    {"SwarmUI", "stealth", NULL, NULL, 0, "\"sui_image_params\"", gp_meta_swarm},
+    {"NovelAI", "stealth", NULL, NULL, 0, NULL, gp_meta_novelai},
+    {"A1111", "stealth", NULL, NULL, 0, NULL, parse_a1111},
+    {"ComfyUI", "stealth", NULL, NULL, 0, NULL, parse_comfy},
     {"IPTC", "xmp", NULL, NULL, 0, "Iptc4xmpExt:", gp_meta_iptc},
     {"C2PA", "c2pa", NULL, NULL, 0, NULL, gp_meta_c2pa},
 };
@@ -318,6 +323,24 @@ gp_status gp_meta_read(const gp_chunks *chunks, const char *path, gp_meta *out, 
     return GP_OK;
 out:
     gp_meta_clear(&best);
+    return st;
+}
+
+gp_status gp_meta_read_file(const uint8_t *bytes, size_t size, gp_chunks *chunks, const char *path, gp_meta *out,
+                            gp_error *err)
+{
+    gp_meta meta = {0};
+    size_t count = chunks->count;
+    GP_TRY(gp_meta_read(chunks, path, &meta, err));
+    gp_status st = meta.evidence > GP_EVIDENCE_GUESS ? GP_OK : gp_chunks_add_hidden(bytes, size, chunks, err);
+    if (st == GP_OK && chunks->count > count) {
+        gp_meta_clear(&meta);
+        st = gp_meta_read(chunks, path, &meta, err);
+    }
+    if (st == GP_OK)
+        *out = meta;
+    else
+        gp_meta_clear(&meta);
     return st;
 }
 

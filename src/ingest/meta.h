@@ -33,6 +33,10 @@ typedef struct gp_meta {
 /* Reads metadata. If it is damaged, out->found is false. Errors: MEMORY only. The caller owns *out: gp_meta_clear. */
 /* path: path of the file, or NULL. Its name may show which of several savers in a graph wrote the file. */
 gp_status gp_meta_read(const gp_chunks *chunks, const char *path, gp_meta *out, gp_error *err);
+/* Like gp_meta_read, for the file from which the chunks were read. If no text states a prompt, also reads the text that
+ * is hidden in the pixels of a PNG, and appends it to the chunks. */
+gp_status gp_meta_read_file(const uint8_t *bytes, size_t size, gp_chunks *chunks, const char *path, gp_meta *out,
+                            gp_error *err);
 void gp_meta_clear(gp_meta *meta);
 /* Returns the text of the ComfyUI graph that a file holds, borrowed from its chunks, or NULL. */
 const char *gp_meta_find_graph(const gp_chunks *chunks, size_t *size);

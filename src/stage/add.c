@@ -292,7 +292,7 @@ static gp_status find_prompt(const add_run *r, file_job *job, const gp_bytes *by
     GP_TRY_GOTO(gp_image_read_chunks(bytes->data, bytes->size, &chunks, err));
     job->own = gp_image_is_own(&chunks);
     if (job->own) goto out;
-    GP_TRY_GOTO(gp_meta_read(&chunks, job->path, &meta, err));
+    GP_TRY_GOTO(gp_meta_read_file(bytes->data, bytes->size, &chunks, job->path, &meta, err));
     job->damaged = chunks.damaged > 0;
     if (job->row != SIZE_MAX) GP_TRY_GOTO(prompt_from_table(r, job, err));
     if (!job->prompt && meta.evidence > GP_EVIDENCE_GUESS) GP_TRY_GOTO(prompt_from_metadata(job, &meta, err));

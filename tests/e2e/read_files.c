@@ -45,7 +45,7 @@ static gp_status read_texts(const gp_bytes *file, const char *path, bool prompt,
     for (size_t i = 0; !prompt && st == GP_OK && i < chunks.count; i++)
         printf("%s %zu %08lx\n", chunks.items[i].key, chunks.items[i].size,
                crc_of(chunks.items[i].text, chunks.items[i].size));
-    if (prompt && st == GP_OK) st = gp_meta_read(&chunks, path, &meta, err);
+    if (prompt && st == GP_OK) st = gp_meta_read_file(file->data, file->size, &chunks, path, &meta, err);
     if (prompt && st == GP_OK)
         printf("%s %s %08lx %08lx %s\n", meta.found ? meta.tool : "none", gp_evidence_name(meta.evidence),
                crc_of_text(meta.prompt), crc_of_text(meta.negative), meta.found ? meta.settings_json : "{}");

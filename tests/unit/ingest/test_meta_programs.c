@@ -412,7 +412,7 @@ static gp_status read_file(const gp_str *file, gp_meta *meta, gp_error *err)
 {
     gp_chunks chunks = {0};
     gp_status st = gp_image_read_chunks((const uint8_t *)file->data, file->size, &chunks, err);
-    if (st == GP_OK) st = gp_meta_read(&chunks, NULL, meta, err);
+    if (st == GP_OK) st = gp_meta_read_file((const uint8_t *)file->data, file->size, &chunks, NULL, meta, err);
     gp_chunks_clear(&chunks);
     return st;
 }
@@ -445,6 +445,68 @@ static void test_forms(void **state)
     }
     assert_int_equal(wrong, 0);
 }
+
+/* ------------------------------------------------------------------ text in pixels */
+
+#define HIDDEN_NOVELAI                                                                                                 \
+    "{\"Software\": \"NovelAI\", \"Comment\": \"{\\\"prompt\\\": \\\"a castle\\\", \\\"steps\\\": 4}\"}"
+
+static const struct hidden {
+    const char *name;
+    meta_hidden form;
+    const char *text, *tool;
+} hidden[] = {
+    {"alpha.png", {40, 60, true, false, 0}, INFOTEXT, "a1111"},
+    {"alpha-packed.png", {9, 200, true, true, 0}, INFOTEXT, "a1111"},
+    {"rgb.png", {30, 20, false, false, 0}, INFOTEXT, "a1111"},
+    {"rgb-packed.png", {200, 7, false, true, 0}, INFOTEXT, "a1111"},
+    {"alpha-novelai.png", {64, 64, true, true, 0}, HIDDEN_NOVELAI, "novelai"},
+    {"alpha-swarm.png", {64, 80, true, false, 0}, SWARM("a castle"), "swarmui"},
+    {"alpha-too-long.png", {40, 60, true, false, 8000}, INFOTEXT, NULL},    /* longer than the image */
+    {"alpha-odd.png", {40, 60, true, false, 3}, INFOTEXT, NULL},            /* not whole bytes */
+    {"alpha-cut.png", {40, 60, true, true, (uint32_t)-80}, INFOTEXT, NULL}, /* the gzip stream is not complete */
+};
+enum { HIDDEN_COUNT = sizeof hidden / sizeof *hidden };
+
+static void test_hidden(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < HIDDEN_COUNT; i++) {
+        const struct hidden *h = &hidden[i];
+        gp_str file = meta_hidden_file(&h->form, h->text, strlen(h->text));
+        for (uint64_t n = 0;; n++) { /* without a failed allocation, then with each one failing */
+            gp_error err = {0};
+            gp_meta meta = {0};
+            int64_t before = gp_mem_live();
+            if (n) gp_mem_fail_at(n);
+            gp_status st = read_file(&file, &meta, &err);
+            uint64_t seen = gp_mem_fail_at(0);
+            size_t wrong = st == GP_OK ? compare(h->name, "tool", meta.tool, h->tool) : 0;
+            if (st == GP_OK) wrong += compare(h->name, "prompt", meta.prompt, h->tool ? "a castle" : NULL);
+            if (st == GP_OK && h->tool) wrong += compare(h->name, "where", meta.where, "stealth");
+            assert_int_equal(wrong, 0);
+            if (st != GP_OK) assert_int_equal(st, GP_ERR_MEMORY);
+            gp_meta_clear(&meta);
+            assert_int_equal(gp_mem_live(), before);
+            if (n && seen < n) break;
+            assert_true(n < 10000);
+        }
+        /* a file that is cut at any place is no error, and gives no other text */
+        for (size_t size = 0; size < file.size; size += 61) {
+            gp_str cut = {.data = malloc(size + 1), .size = size};
+            gp_error err = {0};
+            gp_meta meta = {0};
+            memcpy(cut.data, file.data, size);
+            assert_ok(read_file(&cut, &meta, &err));
+            if (meta.prompt) assert_string_equal(meta.prompt, "a castle");
+            gp_meta_clear(&meta);
+            free(cut.data);
+        }
+        gp_str_clear(&file);
+    }
+}
+
+/* ------------------------------------------------------------------ limits */
 
 /* A failed allocation is an error, loses no memory, and is never taken for a file without metadata. */
 static void test_memory(void **state)
@@ -497,12 +559,18 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_hidden),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_swarm_bomb),
     };
     for (size_t i = 0; argc == 2 && i < FORM_COUNT; i++) {
         gp_str file = meta_file(forms[i].texts);
         put_file(argv[1], forms[i].name, file.data, file.size);
+        gp_str_clear(&file);
+    }
+    for (size_t i = 0; argc == 2 && i < HIDDEN_COUNT; i++) {
+        gp_str file = meta_hidden_file(&hidden[i].form, hidden[i].text, strlen(hidden[i].text));
+        put_file(argv[1], hidden[i].name, file.data, file.size);
         gp_str_clear(&file);
     }
     return argc == 2 ? 0 : cmocka_run_group_tests(tests, NULL, NULL);

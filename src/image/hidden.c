@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ * Text hidden in the lowest bits of a PNG's samples ("stealth PNG info"): in the alpha samples, 1 bit per pixel, or in
+ * R, G and B, 3 bits per pixel. The bits run down the columns, from left to right, most significant bit first:
+ *   15 bytes  "stealth_pnginfo" (alpha, plain), "stealth_pngcomp" (alpha, gzip), "stealth_rgbinfo", "stealth_rgbcomp"
+ *    4 bytes  number of bits of the text, big-endian
+ *   the text
+ *
+ * Most images contain no such text, so only the rows of the first 152 bits are unpacked at first. The size of the text
+ * is compared with the number of pixels before the text is read. */
+#include "image/chunks.h"
+
+#include "base/mem.h"
+#include "image/bytes.h"
+#include "image/exif.h"
+#include "image/png_chunk.h"
+#include "image/png_scan.h"
+#include "kernel/kernel.h"
+
+#include <string.h>
+#include <zlib.h>
+
+enum { MAGIC_BYTES = 15, HEAD_BITS = (MAGIC_BYTES + 4) * 8, MAX_TEXT = 64 << 20 };
+#define MAX_PIXELS  178956970u
+#define MAX_INFLATE 1032u /* zlib never unpacks one byte to more bytes than this */
+
+/* Bits first..first+count-1 of the samples. channel: the first of `channels` samples per pixel. */
+typedef struct bits {
+    size_t first, count;
+    unsigned channel, channels;
+    uint8_t *out; /* [ceil(count / 8)], zeroed */
+} bits;
+
+/* Rows of the image, from the first one on. */
+typedef struct rows {
+    const uint8_t *bytes;
+    size_t size, at; /* at: the next chunk */
+    z_stream z;
+    bool open;
+    uint8_t *block; /* [1 + r] the filtered row, [r] the row, [r] the row above; r is the size of a row */
+    size_t row_bytes, bpp;
+} rows;
+
+static gp_status rows_open(rows *s, const gp_png_info *info, const uint8_t *bytes, size_t size, gp_error *err)
+{
+    *s = (rows){.bytes = bytes, .size = size, .at = info->idat, .row_bytes = info->row_bytes};
+    s->bpp = info->color == 6 ? 4 : 3;
+    s->block = gp_mem_zero(3 * info->row_bytes + 1, 1);
+    if (!s->block || inflateInit(&s->z) != Z_OK) {
+        gp_mem_free(s->block);
+        return gp_fail_memory(err, "metadata");
+    }
+    s->open = true;
+    return GP_OK;
+}
+
+static void rows_close(rows *s)
+{
+    if (s->open) inflateEnd(&s->z);
+    gp_mem_free(s->block);
+    s->open = false, s->block = NULL;
+}
+
+/* Returns the next row, or NULL if the data ends or is damaged. */
+static const uint8_t *rows_next(rows *s)
+{
+    uint8_t *filtered = s->block, *row = filtered + 1 + s->row_bytes, *above = row + s->row_bytes;
+    memcpy(above, row, s->row_bytes);
+    s->z.next_out = filtered, s->z.avail_out = (uInt)(s->row_bytes + 1);
+    while (s->z.avail_out) {
+        gp_png_chunk c;
+        if (!s->z.avail_in) {
+            if (!gp_png_next(s->bytes, s->size, &s->at, &c) || memcmp(c.tag, "IDAT", 4) != 0) return NULL;
+            s->z.next_in = (Bytef *)(uintptr_t)c.data, s->z.avail_in = (uInt)c.length;
+        }
+        int rc = inflate(&s->z, Z_NO_FLUSH);
+        if (rc != Z_OK && rc != Z_BUF_ERROR && !(rc == Z_STREAM_END && !s->z.avail_out)) return NULL;
+    }
+    if (*filtered > 4) return NULL;
+    gp_kernel_table()->unfilter(filtered + 1, row, above, s->row_bytes, s->bpp, *filtered);
+    return row;
+}
+
+/* Stores the bits of one row. */
+static void take_row(const gp_png_info *info, const uint8_t *row, uint32_t y, bits *b)
+{
+    size_t bpp = info->color == 6 ? 4 : 3, end = b->first + b->count;
+    for (size_t x = 0; x < info->width; x++) {
+        size_t index = (x * info->height + y) * b->channels;
+        if (index >= end) return;
+        for (unsigned c = 0; c < b->channels; c++, index++) {
+            if (index < b->first || index >= end) continue;
+            size_t at = index - b->first;
+            b->out[at / 8] |= (uint8_t)((row[x * bpp + b->channel + c] & 1) << (7 - at % 8));
+        }
+    }
+}
+
+/* Reads the bits of `count` sets in one pass. Sets *whole if all rows that contain such bits could be unpacked. */
+static gp_status read_bits(const gp_png_info *info, const uint8_t *bytes, size_t size, bits *sets, size_t count,
+                           bool *whole, gp_error *err)
+{
+    rows s;
+    size_t last = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t pixels = (sets[i].first + sets[i].count + sets[i].channels - 1) / sets[i].channels;
+        if (pixels > last) last = pixels;
+    }
+    GP_TRY(rows_open(&s, info, bytes, size, err));
+    *whole = true;
+    for (uint32_t y = 0; y < info->height && y < last && *whole; y++) {
+        const uint8_t *row = rows_next(&s);
+        *whole = row != NULL;
+        for (size_t i = 0; i < count && row; i++) take_row(info, row, y, &sets[i]);
+    }
+    rows_close(&s);
+    return GP_OK;
+}
+
+/* Unpacks a gzip stream. Returns false if it is damaged or too large, or if memory runs out (out->failed). */
+static bool unpack(const uint8_t *bytes, size_t size, gp_str *out)
+{
+    uint8_t part[16384];
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)bytes, .avail_in = (uInt)size};
+    if (inflateInit2(&z, 15 + 32) != Z_OK) return out->failed = true, false; /* 32: accepts gzip and zlib */
+    int rc = Z_OK;
+    while (rc == Z_OK && out->size <= MAX_TEXT && !out->failed) {
+        z.next_out = part, z.avail_out = sizeof part;
+        rc = inflate(&z, Z_NO_FLUSH);
+        if (rc == Z_OK || rc == Z_STREAM_END) gp_str_add(out, part, sizeof part - z.avail_out);
+    }
+    inflateEnd(&z);
+    if (rc == Z_MEM_ERROR) out->failed = true;
+    return rc == Z_STREAM_END && !out->failed && out->size <= MAX_TEXT;
+}
+
+static gp_status add_text(gp_chunks *chunks, const uint8_t *bytes, size_t size, bool packed, gp_error *err)
+{
+    gp_str raw = GP_STR_INIT, text = GP_STR_INIT;
+    bool whole = !packed || unpack(bytes, size, &raw);
+    if (whole && packed)
+        gp_exif_add_text(&text, (const uint8_t *)raw.data, raw.size);
+    else if (whole)
+        gp_exif_add_text(&text, bytes, size);
+    bool failed = raw.failed || text.failed;
+    gp_str_clear(&raw);
+    if (!failed && !text.size) {
+        chunks->damaged += !whole;
+        gp_str_clear(&text);
+        return GP_OK;
+    }
+    gp_chunk *items = failed ? NULL : gp_mem_resize(chunks->items, chunks->count + 1, sizeof *items);
+    if (items) {
+        chunks->items = items;
+        gp_chunk one = {.size = text.size, .key = gp_str_dup("stealth")};
+        one.text = gp_str_take(&text);
+        if (one.key && one.text) {
+            items[chunks->count++] = one;
+            return GP_OK;
+        }
+        gp_mem_free(one.key);
+        gp_mem_free(one.text);
+    }
+    gp_str_clear(&text);
+    return gp_fail_memory(err, "metadata");
+}
+
+/* Reads the text of `size` bytes that follows the head. */
+static gp_status read_text(const gp_png_info *info, const uint8_t *bytes, size_t file_size, const bits *head,
+                           size_t size, gp_chunks *chunks, gp_error *err)
+{
+    bits b = {.first = HEAD_BITS, .count = 8 * size, .channel = head->channel, .channels = head->channels};
+    bool whole = false;
+    b.out = gp_mem_zero(size, 1);
+    if (!b.out) return gp_fail_memory(err, "metadata");
+    gp_status st = read_bits(info, bytes, file_size, &b, 1, &whole, err);
+    bool packed = memcmp(head->out + MAGIC_BYTES - 4, "comp", 4) == 0;
+    if (st == GP_OK && whole)
+        st = add_text(chunks, b.out, size, packed, err);
+    else if (st == GP_OK)
+        chunks->damaged++;
+    gp_mem_free(b.out);
+    return st;
+}
+
+/* Returns true if the first bits are the head of a hidden text. */
+static bool is_head(const bits *head)
+{
+    const char *magic = (const char *)head->out;
+    if (memcmp(magic, head->channels == 1 ? "stealth_png" : "stealth_rgb", 11) != 0) return false;
+    return memcmp(magic + 11, "info", 4) == 0 || memcmp(magic + 11, "comp", 4) == 0;
+}
+
+/* Returns true if the file may contain a hidden text: it has the right pixels, and enough data for them. */
+static bool may_hide(const gp_png_info *info, size_t size)
+{
+    if (info->depth != 8 || info->interlaced || (info->color != 2 && info->color != 6)) return false;
+    uint64_t pixels = (uint64_t)info->width * info->height, raw = ((uint64_t)info->row_bytes + 1) * info->height;
+    return pixels * 3 > HEAD_BITS && raw / MAX_INFLATE <= size && info->row_bytes < UINT32_MAX;
+}
+
+gp_status gp_chunks_add_hidden(const uint8_t *bytes, size_t size, gp_chunks *chunks, gp_error *err)
+{
+    uint8_t first[2][HEAD_BITS / 8] = {{0}};
+    gp_png_info info;
+    gp_error ignored = {0};
+    bool whole;
+    if (gp_png_scan(bytes, size, MAX_PIXELS, true, &info, &ignored) != GP_OK || !may_hide(&info, size)) return GP_OK;
+    bits heads[2] = {{0, HEAD_BITS, 0, 3, first[0]}, {0, HEAD_BITS, 3, 1, first[1]}};
+    size_t count = info.color == 6 ? 2 : 1;
+    GP_TRY(read_bits(&info, bytes, size, heads, count, &whole, err));
+    for (size_t i = count; i-- > 0 && whole;) {
+        if (!is_head(&heads[i])) continue;
+        uint64_t room = (uint64_t)info.width * info.height * heads[i].channels;
+        uint32_t length = gp_be32(heads[i].out + MAGIC_BYTES);
+        if (length && length % 8 == 0 && HEAD_BITS + (uint64_t)length <= room && length / 8 <= MAX_TEXT)
+            return read_text(&info, bytes, size, &heads[i], length / 8, chunks, err);
+        chunks->damaged++;
+    }
+    return GP_OK;
+}
