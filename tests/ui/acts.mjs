@@ -5,8 +5,8 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { count, current, env, explore, folder, hashOf, keepScreenshot, makeCatalog, openBrowser, openPage, ratingOf, goldpan, source, sql, until, view } from './support.mjs';
+import { after, before } from 'node:test';
+import { count, current, env, explore, folder, hashOf, it, keepScreenshot, makeCatalog, openBrowser, openPage, ratingOf, goldpan, source, sql, until, view } from './support.mjs';
 
 let browser;
 let pictures;
@@ -31,7 +31,7 @@ async function exploreWith(variables, ...options) {
   }
 }
 
-test('opens the folder of the current picture', async () => {
+it('opens the folder of the current picture', async () => {
   const programs = join(folder, 'programs');
   const said = join(folder, 'opened');
   mkdirSync(programs);
@@ -53,7 +53,7 @@ test('opens the folder of the current picture', async () => {
   }
 });
 
-test('offers no folder without a desktop session', async () => {
+it('offers no folder without a desktop session', async () => {
   const server = await exploreWith({});
   const page = await openPage(browser, server.url);
   await view(page, 'Wall');
@@ -80,7 +80,7 @@ async function rejectSome(page, wanted) {
   return chosen;
 }
 
-test('moves rejected pictures to the bin after a look, and Undo brings them back after a reload', async () => {
+it('moves rejected pictures to the bin after a look, and Undo brings them back after a reload', async () => {
   const bin = join(folder, 'data/Trash');
   const server = await exploreWith({ XDG_DATA_HOME: dirname(bin) });
   const page = await openPage(browser, server.url);
@@ -137,7 +137,7 @@ test('moves rejected pictures to the bin after a look, and Undo brings them back
   }
 });
 
-test('says what was not moved, and offers no bin to a reader', async () => {
+it('says what was not moved, and offers no bin to a reader', async () => {
   const data = join(folder, 'unwritable');
   mkdirSync(data);
   writeFileSync(join(data, 'Trash'), 'no folder');
@@ -160,9 +160,11 @@ test('says what was not moved, and offers no bin to a reader', async () => {
   await reader.stop();
 });
 
-test('makes more pictures like one, and the same picture again', async () => {
+it('makes more pictures like one, and the same picture again', async () => {
   const generator = spawn('python3', [join(source, 'tools/generator.py'), 'serve', '--port', '0', '--latency', '0.2'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const address = String((await once(generator.stdout, 'data'))[0]).trim();
+  const ended = once(generator, 'exit').then(([code]) => Promise.reject(new Error(`tools/generator.py ended with ${code}`)));
+  ended.catch(() => undefined); // at the end of the test it ends too
+  const address = String((await Promise.race([once(generator.stdout, 'data'), ended]))[0]).trim();
   const made = join(folder, 'made');
   writeFileSync(join(folder, 'made.txt'), 'a red cat on a beach\ntwo blue cars in the snow\n');
   execFileSync(goldpan, ['generate', join(folder, 'made.txt'), '-n', '2', '-b', address, '--protocol', 'a1111', '-W', '64', '-H', '64', '-o', made, '-q'], { env });
