@@ -93,7 +93,7 @@ static void put_lines(const char *path, const gp_counts *c)
     line("image embeddings", c->image_embeddings);
     line("prompt embeddings", c->prompt_embeddings);
     line("scores", c->scores);
-    line("picks", c->picks);
+    line("picked by goldpan", c->picks);
     line("failures", c->failures);
     put_requests(c);
 }
@@ -161,8 +161,9 @@ static bool put_missing(void *user, const gp_missing *m)
             gp_term_say(&l->cli->term, "  ...");
             return false;
         }
-        gp_term_say(&l->cli->term, "missing: %llu %s, %llu of them picked, in '%s'", (unsigned long long)m->images,
-                    gp_plural(m->images, "image", "images"), (unsigned long long)m->picks, m->folder);
+        gp_term_say(&l->cli->term, "missing: %llu %s, %llu of them picked by goldpan, in '%s'",
+                    (unsigned long long)m->images, gp_plural(m->images, "image", "images"),
+                    (unsigned long long)m->picks, m->folder);
         return true;
     }
     gp_cli_json_object(l->json);
@@ -229,7 +230,8 @@ const gp_cli_command gp_cmd_status = {
     .name = "status",
     .arguments = "[DIR]",
     .summary = "Print what the catalog contains and what failed",
-    .about = "Prints the number of images, prompts, embeddings, scores and picks.  For each model that scored, prints "
+    .about = "Prints the number of images, prompts, embeddings, scores and goldpan's picks.  For each model that "
+             "scored, prints "
              "its precision, the number of images with its scores, and the time of its last use.  Without --scorer or "
              "--model, other commands use the model that was used last.",
     .examples = "goldpan status pictures\ngoldpan status pictures --failures",
