@@ -99,6 +99,13 @@ it('moves rejected pictures to the bin after a look, and Undo brings them back a
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
     assert.equal(inBin(), 0, 'a dialog that was left moves nothing');
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.getByRole('banner').getByRole('button', { name: 'Move 3 to the bin' }).click();
+    await dialog.getByText('Move these 3 pictures to the bin?').waitFor();
+    await keepScreenshot(page, 'bin on a phone');
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    await page.setViewportSize({ width: 1366, height: 768 });
     await page.getByRole('button', { name: 'Move 3 to the bin' }).click();
     await dialog.getByRole('button', { name: 'Move to the bin' }).click();
     const notice = page.locator('.notice');

@@ -398,6 +398,58 @@ describe('table', () => {
     const names = await page.getByRole('group', { name: 'Columns to show' }).locator('label').allInnerTexts();
     assert.equal(new Set(names.map((name) => name.trim().toLowerCase())).size, names.length, `a column is offered twice: ${names}`);
   });
+  seen('Table', 'no control covers a heading, also while the menu of columns is open', async (page) => {
+    const covered = () =>
+      page.evaluate(() => {
+        const table = document.querySelector('.table').getBoundingClientRect();
+        return [...document.querySelectorAll('[data-head]')].flatMap((one) => {
+          const box = one.getBoundingClientRect();
+          const from = Math.max(box.left, table.left) + 1;
+          const to = Math.min(box.right, table.right - 12) - 1; // without the scroll bar
+          const points = to > from ? [from, (from + to) / 2, to] : [];
+          return points.every((x) => document.elementFromPoint(x, box.top + 4)?.closest('[data-head]')) ? [] : [one.dataset.head];
+        });
+      });
+    await head(page, 'score').waitFor();
+    for (const width of [1280, 1366, 1440, 1920]) {
+      await page.setViewportSize({ width, height: 800 });
+      await settle(page, 200);
+      assert.deepEqual(await covered(), [], `${width} wide`);
+      await page.getByRole('button', { name: 'Columns…' }).click();
+      await page.getByRole('dialog', { name: 'Columns' }).waitFor();
+      assert.deepEqual(await covered(), [], `${width} wide, the menu is open`);
+      await page.keyboard.press('Escape');
+    }
+    await view(page, 'Map');
+    await page.getByRole('button', { name: /^Panes/ }).click();
+    await page.getByRole('checkbox', { name: 'Charts' }).uncheck();
+    await page.getByRole('checkbox', { name: 'Table' }).check();
+    await page.keyboard.press('Escape');
+    await pane(page, 'Table').getByRole('button', { name: 'Columns…' }).click();
+    await page.getByRole('group', { name: 'Columns to show' }).getByLabel('Score', { exact: true }).uncheck();
+    await until(async () => !(await heads(page)).includes('score'), 'the column is not hidden');
+  });
+  seen('Table', 'a category that is cut is whole in a tooltip, and in the list of categories also by the keyboard', async (page) => {
+    const cells = page.locator('.row').first().locator('.cell');
+    await page.locator('.row').nth(2).waitFor();
+    const cell = cells.nth((await heads(page)).indexOf('category') + 1);
+    await until(async () => ((await cell.innerText()) || '…') !== '…', 'no category');
+    assert.equal(await cell.getAttribute('title'), await cell.innerText());
+    await page.getByRole('group', { name: 'Filters', exact: true }).getByRole('button', { name: 'Category', exact: true }).press('Enter');
+    const names = page.getByRole('dialog', { name: 'Category' }).locator('.choices label');
+    await names.first().waitFor();
+    const cut = (label) => label.locator('.cut').evaluate((one) => one.scrollWidth > one.clientWidth);
+    let some = 0;
+    for (const label of await names.all()) {
+      const name = await label.locator('.cut').innerText();
+      assert.equal(await label.getAttribute('title'), name);
+      if (!(await cut(label))) continue;
+      some++;
+      while (!(await label.getByRole('checkbox').evaluate((box) => box === document.activeElement))) await page.keyboard.press('Tab');
+      assert.ok(!(await cut(label)), `“${name}” is cut where the focus is`);
+    }
+    assert.ok(some, 'no name is cut');
+  });
   seen('Table', 'is copied as it is shown, as CSV', async (page) => {
     await head(page, 'score').getByRole('button', { name: 'Score', exact: true }).click();
     await page.getByRole('button', { name: 'Copy as CSV' }).click();

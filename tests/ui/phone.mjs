@@ -194,6 +194,38 @@ describe('sheets', () => {
       { colorScheme },
     );
 
+  onPhone('have large controls in the bar of filters, in popovers and in menus', async (page) => {
+    const group = page.getByRole('group', { name: 'Filters', exact: true });
+    const dialog = page.locator('.pop');
+    const isLarge = async (name, opener) => {
+      await opener.click();
+      await dialog.waitFor();
+      await settle(page, 300);
+      assert.deepEqual(await tooSmall(page, '.pop'), [], name);
+      await keepScreenshot(page, `phone popover ${name}`);
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'detached' });
+    };
+    assert.deepEqual(await tooSmall(page, '.filters'), []);
+    for (const name of ['Prompt', 'Category', 'Slice', 'Score', 'More']) await isLarge(name, group.getByRole('button', { name: new RegExp(`^${name}`) }));
+    await group.getByRole('button', { name: 'Category', exact: true }).click();
+    await dialog.getByRole('checkbox').first().check();
+    await page.keyboard.press('Escape');
+    await group.getByRole('button', { name: 'Take away the filter Category' }).waitFor();
+    assert.deepEqual(await tooSmall(page, '.filters'), [], 'with a filter');
+    await keepScreenshot(page, 'phone filters');
+    await isLarge('catalog', page.locator('.brand'));
+    await tab(page, 'Map');
+    await isLarge('map', page.getByRole('button', { name: 'How the map is drawn' }));
+    await more(page).click();
+    await isLarge('panes', sheet(page, 'What is shown').getByRole('button', { name: /^Panes/ }));
+    await page.keyboard.press('Escape');
+    await tab(page, 'Table');
+    await isLarge('heading', page.getByRole('button', { name: 'Menu of Prompt' }));
+    await more(page).click();
+    await isLarge('columns', sheet(page, 'What is shown').getByRole('button', { name: 'Columns…' }));
+  });
+
   onPhone('change order, stacks, size and filters, search, and cull', async (page) => {
     await tab(page, 'Wall');
     const across = () => page.evaluate(() => new Set([...document.querySelectorAll('.wall [data-row]')].map((one) => Math.round(one.getBoundingClientRect().left))).size);

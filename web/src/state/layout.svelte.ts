@@ -144,6 +144,12 @@ export class Layout implements LayoutSettings {
     saveSetting(STORED, Object.fromEntries(KEYS.map((key) => [key, this[key]])));
   }
 
+  /** Shows or hides a column of the table. A column that is shown now comes last. */
+  showColumn(name: string, on: boolean): void {
+    const others = this.tableColumns.filter((one) => one !== name);
+    this.tableColumns = on ? [...others, name] : others;
+  }
+
   private set(settings: LayoutSettings): void {
     for (const key of KEYS) Object.assign(this, { [key]: structuredClone(settings[key]) });
   }
