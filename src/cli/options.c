@@ -140,7 +140,7 @@ void gp_cli_put_range(gp_str *s, const gp_cli_option *o, bool all)
 }
 
 /* Fails because the option does not accept `value`. what: the expected kind of value, such as "a whole number". all:
- * name the maximum even if it is that of GP_CLI_FROM_U32. */
+ * true: the message also names the maximum UINT32_MAX of a range GP_CLI_FROM_U32, which the help omits. */
 static gp_status fail_number(const gp_cli_option *o, const char *what, const char *value, bool all, gp_error *err)
 {
     gp_str s = GP_STR_INIT;

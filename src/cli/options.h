@@ -211,7 +211,7 @@ void gp_cli_put_excludes(gp_str *s, const gp_cli_command *command, const gp_cli_
 /* Returns true if the command always needs this option: a group of the command's `needs` names only this option. */
 bool gp_cli_required(const gp_cli_command *command, const gp_cli_option *option);
 /* Appends the range in words, such as "from 1 to 64"; appends nothing if the option has no limits of its own. all:
- * append the maximum even if it is that of GP_CLI_FROM_U32. */
+ * true: also append the maximum UINT32_MAX of a range GP_CLI_FROM_U32. */
 void gp_cli_put_range(gp_str *s, const gp_cli_option *option, bool all);
 
 /* Convert between a word of the list "A|B|C" and its index.  The index is -1 if the list lacks the word.  *length:

@@ -5,10 +5,10 @@
  * reads the inputs j with |j + 0.5 - c| < support * f. The weight of input j is k((j + 0.5 - c) / f), divided by the
  * sum of the weights (so an edge needs no padding), and rounded to an integer with 22 fractional bits.
  *
- * The horizontal pass comes first, and its result is rounded to bytes before the vertical pass. A pass is skipped if
- * its size does not change. Only the requested window is computed: its columns, in the rows that the vertical pass
- * reads. The rules were measured on Pillow (Image.resize without reducing_gap or box); golden values are in
- * tests/golden/images. */
+ * The horizontal pass comes first, except for tall images (see both_passes). The result of the first pass is rounded
+ * to bytes before the second pass. A pass is skipped if its size does not change. Only the requested window is
+ * computed, and of the first pass only the pixels that the second pass reads. The rules were measured on Pillow
+ * (Image.resize without reducing_gap or box); golden values are in tests/golden/images. */
 #include "image/resize.h"
 #include "base/mem.h"
 #include "kernel/kernel.h"

@@ -117,7 +117,7 @@ static gp_status check_input(const gp_strategy_input *in, const gp_pick_options 
             return gp_fail(err, GP_ERR_USAGE, "candidate %zu has category %d, but there are %zu categories", i,
                            c->category, in->categories);
         if (c->group >= 0 && (size_t)c->group >= in->n)
-            return gp_fail(err, GP_ERR_USAGE, "candidate %zu has group %d, but there are at most %zu groups", i,
+            return gp_fail(err, GP_ERR_USAGE, "candidate %zu has group %d, but groups are numbered below %zu", i,
                            c->group, in->n);
     }
     for (size_t s = 0; s < in->slice_count; s++) {

@@ -144,7 +144,7 @@ static gp_status move_image(run *r, const gp_hash *image, gp_error *err)
     }
     if (!any) {
         failed = true;
-        gp_fail(&why, GP_ERR_NOT_FOUND, "an image has no file any more");
+        gp_fail(&why, GP_ERR_NOT_FOUND, "an image cannot be moved: all its files are missing");
     }
     if (failed) snprintf(r->counts->why, sizeof r->counts->why, "%.399s", why.message);
     r->counts->failed += failed, r->counts->images += !failed;

@@ -124,7 +124,8 @@ gp_status gp_table_roles(const gp_table *table, const char *image_column, const 
     if (i == SIZE_MAX) return missing(table, image_column, "image", !image_column && p != SIZE_MAX, err);
     if (p == SIZE_MAX) return missing(table, prompt_column, "prompt", false, err);
     if (i == p)
-        return gp_fail_path(err, GP_ERR_USAGE, "'%s': column '%s' cannot be both image and prompt", table->label,
+        return gp_fail_path(err, GP_ERR_USAGE,
+                            "'%s': column '%s' cannot be both the image column and the prompt column", table->label,
                             table->names[i]);
     *image = i, *prompt = p;
     return GP_OK;

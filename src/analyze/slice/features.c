@@ -143,7 +143,8 @@ out:
     return st;
 }
 
-/* Returns the number of columns of an encoded embedding. all: all features are embeddings. */
+/* Returns the number of columns that an embedding has after the reduction: all its columns if `reduce` is off. all: all
+ * features are embeddings. */
 static size_t reduced_width(const gp_feature *f, size_t n, bool all, const gp_slices_options *o)
 {
     if (!o->reduce) return f->d;

@@ -316,7 +316,7 @@ static bool overlaps(const gp_ngram_index *l, uint32_t p, uint32_t q)
     return false;
 }
 
-/* A phrase in a text that has rows inside the slice. */
+/* A phrase that occurs in a text. At least one row inside the slice has this text. */
 typedef struct use_inside {
     uint32_t phrase;
     bool whole; /* no row outside the slice has the text */

@@ -186,8 +186,9 @@ static void spread_in_trial(permutation *p, const gp_permute_space *s, size_t c,
     if (variance > 1e-18 * sd * sd * m * m) s->spread[c] = sqrt(variance) / m;
 }
 
-/* Sets `expected` and `spread` if rows have groups, from a trial of 500 exchanges.  The test draws other exchanges, so
- * it stays valid. */
+/* Sets `expected` and `spread` of each cluster if rows have groups.  Draws 500 (TRIAL) random exchanges for this, and
+ * measures the mean of the cluster's sum and the standard deviation of the cluster's mean over these exchanges.  The
+ * permutation test itself draws other exchanges, so the test stays valid. */
 static gp_status spread_of_groups(permutation *p, gp_error *err)
 {
     size_t pieces = TRIAL / PIECE;
