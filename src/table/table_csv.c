@@ -15,7 +15,9 @@
  *   because a log that gained columns keeps its old header.  But if an unquoted cell begins with a blank (", "), a
  *   delimiter inside a sentence has split the row.  In the last column the sentence is joined again; elsewhere the
  *   row is left out.
- * - A quote that never closes is a letter; in the last line it shows that the file was truncated. */
+ * - A quote that never closes is a letter; in the last line it shows that the file was truncated.
+ * - In goldpan's own picks.csv and metadata.csv, one apostrophe is removed from a guarded text (csv_cell.h). */
+#include "table/csv_cell.h"
 #include "table/table_private.h"
 #include <string.h>
 
@@ -27,6 +29,7 @@ typedef struct csv {
     bool literal; /* quotes are letters */
     bool old_mac; /* CR ends lines */
     bool spaced;  /* the header has blanks after its delimiters */
+    bool ours;    /* goldpan wrote the file, and guarded its texts by an apostrophe (csv_cell.h) */
     gp_error *err;
 } csv;
 
@@ -200,6 +203,7 @@ static void skip_blank_lines(csv *c)
 static gp_status read_header(csv *c)
 {
     c->table->headed = true;
+    c->ours = gp_csv_is_ours(c->at, (size_t)(c->end - c->at));
     field f = {0};
     while (!f.last) {
         read_field(c, &f);
@@ -226,6 +230,7 @@ static gp_status read_cells(csv *c, surplus *s, size_t *count, bool *cut)
     *s = (surplus){.joinable = true};
     for (*count = 0; !f.last; ++*count, before = f) {
         read_field(c, &f);
+        if (c->ours && gp_csv_is_guarded(f.text, f.size)) f.text++, f.size--;
         *cut |= f.cut;
         bool blank = *count && f.size && *f.text == ' ' && !f.quoted && !before.quoted && !c->spaced;
         s->sentence |= blank;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * The tables of an export, one row for each image: picks.csv (RFC 4180), picks.jsonl, and metadata.csv, which
- * Hugging Face datasets read as an "imagefolder".  Numbers are written with enough digits to read back equal. */
+ * Hugging Face datasets read as an "imagefolder".  Numbers are written with enough digits to read back equal.  Texts
+ * are written so that no spreadsheet runs them (csv_cell.h). */
 #include "table/table_write.h"
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "table/csv_cell.h"
 
 #include <assert.h>
 #include <math.h>
@@ -20,25 +22,7 @@ struct gp_table_writer {
     gp_str line;
 };
 
-static const char csv_begin[] =
-    "file,score,rank,candidates,prompt,negative,path,hash,width,height,prompt_source,prompt_raw";
-static const char jsonl_begin[] = "{\"score\":", metadata_begin[] = "file_name,text,score,rank,negative\r\n";
-
-/* Appends a CSV field, with quotes if needed. */
-static void put_field(gp_str *s, const char *text)
-{
-    if (!text) return;
-    if (!strpbrk(text, ",\"\r\n")) {
-        gp_str_puts(s, text);
-        return;
-    }
-    gp_str_putc(s, '"');
-    for (; *text; text++) {
-        if (*text == '"') gp_str_putc(s, '"');
-        gp_str_putc(s, *text);
-    }
-    gp_str_putc(s, '"');
-}
+static const char jsonl_begin[] = "{\"score\":";
 
 static gp_status flush(gp_atomic_file *file, gp_str *line, gp_error *err)
 {
@@ -84,13 +68,13 @@ static gp_status put_heads(gp_table_writer *t, gp_error *err)
 {
     if (t->csv) {
         /* check_ours recognises goldpan's tables by this start, so add new columns after it */
-        gp_str_puts(&t->line, csv_begin);
+        gp_str_puts(&t->line, gp_csv_picks_begin);
         gp_str_puts(&t->line, ",flag,stars,evidence,tags");
         for (size_t i = 0; i < t->count; i++) {
             gp_str field = GP_STR_INIT;
             gp_str_printf(&field, "settings.%s", t->columns[i]);
             gp_str_putc(&t->line, ',');
-            put_field(&t->line, field.data);
+            gp_csv_put(&t->line, field.data);
             t->line.failed |= field.failed;
             gp_str_clear(&field);
         }
@@ -98,7 +82,7 @@ static gp_status put_heads(gp_table_writer *t, gp_error *err)
         GP_TRY(flush(t->csv, &t->line, err));
     }
     if (!t->metadata) return GP_OK;
-    gp_str_puts(&t->line, metadata_begin);
+    gp_str_puts(&t->line, gp_csv_metadata_begin);
     return flush(t->metadata, &t->line, err);
 }
 
@@ -110,9 +94,10 @@ gp_status gp_table_writer_open(const gp_export_options *options, char *const *co
     gp_status st = GP_OK;
     t->columns = columns;
     t->count = count;
-    GP_TRY_GOTO(open_one(options->folder, "picks.csv", csv_begin, options->csv, &t->csv, err));
+    GP_TRY_GOTO(open_one(options->folder, "picks.csv", gp_csv_picks_begin, options->csv, &t->csv, err));
     GP_TRY_GOTO(open_one(options->folder, "picks.jsonl", jsonl_begin, options->jsonl, &t->jsonl, err));
-    GP_TRY_GOTO(open_one(options->folder, "metadata.csv", metadata_begin, options->imagefolder, &t->metadata, err));
+    GP_TRY_GOTO(
+        open_one(options->folder, "metadata.csv", gp_csv_metadata_begin, options->imagefolder, &t->metadata, err));
     GP_TRY_GOTO(put_heads(t, err));
     *out = t;
     return GP_OK;
@@ -127,9 +112,9 @@ static void put_value(gp_str *s, const gp_json *value)
     const char *text = gp_json_text(value, NULL);
     gp_str written = GP_STR_INIT;
     if (text)
-        put_field(s, text);
+        gp_csv_put(s, text);
     else if (value)
-        gp_json_write(&written, value), put_field(s, written.data);
+        gp_json_write(&written, value), gp_csv_put(s, written.data);
     s->failed |= written.failed;
     gp_str_clear(&written);
 }
@@ -140,21 +125,21 @@ static gp_status put_csv(gp_table_writer *t, const gp_row *row, const char *file
     gp_str *s = &t->line;
     if (row->settings_json)
         GP_TRY(gp_json_parse(row->settings_json, strlen(row->settings_json), false, 64, &settings, err));
-    put_field(s, file);
+    gp_csv_put_file(s, file);
     gp_str_putc(s, ',');
     if (row->has_score) gp_json_put_real(s, row->score);
     gp_str_printf(s, ",%u,%u,", row->rank, row->candidates);
-    put_field(s, row->prompt);
+    gp_csv_put(s, row->prompt);
     gp_str_putc(s, ',');
-    put_field(s, row->negative);
+    gp_csv_put(s, row->negative);
     gp_str_putc(s, ',');
-    put_field(s, row->path);
+    gp_csv_put(s, row->path);
     gp_str_printf(s, ",%s,%u,%u,", row->hash, row->width, row->height);
-    put_field(s, row->prompt_source);
+    gp_csv_put(s, row->prompt_source);
     gp_str_putc(s, ',');
-    put_field(s, row->prompt_raw);
+    gp_csv_put(s, row->prompt_raw);
     gp_str_printf(s, ",%d,%u,%s,", row->flag, row->stars, row->evidence);
-    put_field(s, row->tags);
+    gp_csv_put(s, row->tags);
     for (size_t i = 0; i < t->count; i++) {
         gp_str_putc(s, ',');
         put_value(s, gp_json_get(settings, t->columns[i]));
@@ -187,13 +172,13 @@ static gp_status put_jsonl(gp_table_writer *t, const gp_row *row, const char *fi
 static gp_status put_metadata(gp_table_writer *t, const gp_row *row, const char *file, gp_error *err)
 {
     gp_str *s = &t->line;
-    put_field(s, file);
+    gp_csv_put_file(s, file);
     gp_str_putc(s, ',');
-    put_field(s, row->prompt);
+    gp_csv_put(s, row->prompt);
     gp_str_putc(s, ',');
     if (row->has_score) gp_json_put_real(s, row->score);
     gp_str_printf(s, ",%u,", row->rank);
-    put_field(s, row->negative);
+    gp_csv_put(s, row->negative);
     gp_str_puts(s, "\r\n");
     return flush(t->metadata, s, err);
 }

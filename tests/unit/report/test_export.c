@@ -280,6 +280,30 @@ static void test_csv(void **state)
     gp_cat_close(cat);
 }
 
+/* A spreadsheet runs neither a prompt nor a file name; goldpan reads both back. */
+static void test_formulas(void **state)
+{
+    (void)state;
+    static const candidate risky[] = {{.name = "f/=x.png", .prompt = "=cmd|x", .score = 20, .picked = true}};
+    gp_error err = {0};
+    gp_catalog *cat = candidates_catalog("formulas.db", risky, 1);
+    static const char *const names[] = {"formulas/picks.csv", "formulas/metadata.csv"};
+    export_to(cat, at("formulas"), GP_EXPORT_COPY);
+    for (size_t i = 0; i < 2; i++) {
+        gp_table *t = NULL;
+        gp_bytes bytes = content_of(at(names[i]));
+        assert_non_null(memmem(bytes.data, bytes.size, "\r\n./=x.png,", 11));
+        assert_non_null(memmem(bytes.data, bytes.size, ",'=cmd|x,", 9));
+        assert_null(memmem(bytes.data, bytes.size, ",=", 2));
+        gp_bytes_clear(&bytes);
+        assert_ok(gp_table_open(at(names[i]), &t, &err));
+        assert_string_equal(cell(t, 0, i ? "text" : "prompt"), "=cmd|x");
+        assert_string_equal(cell(t, 0, i ? "file_name" : "file"), "./=x.png");
+        gp_table_close(t);
+    }
+    gp_cat_close(cat);
+}
+
 static void test_jsonl(void **state)
 {
     (void)state;
@@ -728,6 +752,7 @@ int main(void)
         cmocka_unit_test(test_missing_and_changed),
         cmocka_unit_test(test_no_image),
         cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_formulas),
         cmocka_unit_test(test_jsonl),
         cmocka_unit_test(test_imagefolder_and_all),
         cmocka_unit_test(test_scores_of_the_pick),

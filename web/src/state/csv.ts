@@ -1,13 +1,19 @@
-// Comma-separated values (RFC 4180).
+// Comma-separated values (RFC 4180). A spreadsheet runs a cell that begins with "=", "+", "-", "@", a tab or a line end
+// as a formula. Such a text gets an apostrophe first, by the rule of src/table/csv_cell.h. Numbers have none.
 import type { ColumnInfo } from '../api';
 import { numberAt, textAt, type Column } from './columns';
 
+const runs = /^'*[=+\-@\t\r\n]/;
+const isNumber = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+const guarded = (text: string): string => (runs.test(text) && !isNumber.test(text) ? `'${text}` : text);
 const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+const textCell = (text: string): string => quoted(guarded(text));
 
 /** Returns the text of a cell, in which numbers have all their digits and marks are words. */
 function cell(column: Column, row: number): string {
   const { type, name } = column.info;
-  if (type === 'text' || type === 'code') return quoted(textAt(column, row));
+  if (type === 'text' || type === 'code') return textCell(textAt(column, row));
   const value = numberAt(column, row);
   if (Number.isNaN(value)) return '';
   if (name === 'flag') return value > 0 ? 'picked' : value < 0 ? 'rejected' : '';
@@ -20,7 +26,7 @@ function cell(column: Column, row: number): string {
 }
 
 export function csv(columns: readonly Column[], rows: Uint32Array, titleOf: (info: ColumnInfo) => string): string {
-  const lines = [columns.map((column) => quoted(titleOf(column.info))).join(',')];
+  const lines = [columns.map((column) => textCell(titleOf(column.info))).join(',')];
   for (const row of rows) lines.push(columns.map((column) => cell(column, row)).join(','));
   return `${lines.join('\r\n')}\r\n`;
 }

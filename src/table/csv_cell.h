@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * Cells of the CSV files that goldpan writes.
+ *
+ * A spreadsheet runs a cell that begins with "=", "+", "-", "@", a tab or a line end as a formula.  goldpan therefore
+ * writes an apostrophe before such a text, as OWASP advises ("CSV injection").  Numbers such as -1.5 have none.  A text
+ * that already has apostrophes before such a character also gets one more, so that the reader can remove exactly one.
+ * The file web/src/state/csv.ts has the same rule. */
+#ifndef GP_TABLE_CSV_CELL_H
+#define GP_TABLE_CSV_CELL_H
+
+#include "base/str.h"
+
+/* The first bytes of goldpan's picks.csv and metadata.csv. */
+extern const char gp_csv_picks_begin[], gp_csv_metadata_begin[];
+
+/* Appends a text as a cell: with an apostrophe and with quotes if needed.  NULL: an empty cell. */
+void gp_csv_put(gp_str *s, const char *text);
+/* Appends the name of a file as a cell.  "./" instead of an apostrophe guards it, so that the name still finds the
+ * file.  NULL: an empty cell. */
+void gp_csv_put_file(gp_str *s, const char *name);
+
+/* Returns true if the bytes [size] begin as picks.csv or metadata.csv of goldpan does. */
+bool gp_csv_is_ours(const char *bytes, size_t size);
+/* Returns true if goldpan writes this text [size] only with the first character, an apostrophe, as a guard. */
+bool gp_csv_is_guarded(const char *text, size_t size);
+
+#endif
