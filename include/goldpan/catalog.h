@@ -219,6 +219,30 @@ GP_API void gp_rows_close(gp_rows *rows);
 GP_API GP_MUST gp_status gp_catalog_find_image(gp_catalog *catalog, const char *name, char *hash,
                                                gp_error *err);
 
+/* ------------------------------------------------------------------ files without a catalog */
+
+/* One text in the metadata of an image file, and what one reader of goldpan made of it.  Strings
+ * are borrowed until the callback returns. */
+typedef struct gp_metadata_text {
+    const char *text; /* name of the text: "parameters", "exif:UserComment", "xmp", "stealth" ... */
+    uint64_t bytes;   /* size of the text in UTF-8 */
+    bool damaged;     /* its checksum is wrong, or only its beginning could be read */
+    const char *reader;   /* program whose form was tried; NULL: goldpan does not read this text */
+    bool found;           /* the text has this form */
+    const char *evidence; /* "stated", "derived", "guess" or "none": the prompt in this text */
+    bool used;            /* goldpan uses the prompt and the settings of this text */
+    const char *summary;  /* "parameters (409 bytes) by SwarmUI: used, evidence stated" */
+} gp_metadata_text;
+
+/* Read what an image file itself states: its prompt and settings, but no table, sidecar file or
+ * catalog.  `visit` gets one row without score and marks.  After that, `visit_text` gets each text
+ * with each reader that may read it, in the order of the file.  `visit_text` may be NULL.
+ * visit_text returns false to end its visits; the result of visit is ignored.
+ * Errors: IO, FORMAT, UNSUPPORTED (not an image of a known format), MEMORY. */
+GP_API GP_MUST gp_status gp_read_metadata(
+    const char *path, bool (*visit)(void *user, const gp_row *image),
+    bool (*visit_text)(void *user, const gp_metadata_text *text), void *user, gp_error *err);
+
 /* ------------------------------------------------------------------ marks */
 
 /* A field of gp_mark_options with this value leaves the marks as they are. */

@@ -59,7 +59,7 @@ _goldpan_options() {
         status)
             echo --catalog --failures --json --quiet --verbose --help ;;
         show)
-            echo --catalog --json --quiet --verbose --help ;;
+            echo --explain --catalog --json --quiet --verbose --help ;;
         check)
             echo --catalog --json --quiet --verbose --help ;;
         rescue)

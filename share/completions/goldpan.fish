@@ -385,8 +385,9 @@ complete -c goldpan -n '__goldpan_is status' -l quiet -s q -d 'print no progress
 complete -c goldpan -n '__goldpan_is status' -l verbose -s v -d 'print more details on standard error'
 complete -c goldpan -n '__goldpan_is status' -l help -s h -d 'print this help'
 complete -c goldpan -n '__goldpan_is status' -a '(__fish_complete_directories)'
-complete -c goldpan -n '__goldpan_is ""' -a show -d 'Print what the catalog knows about an image'
+complete -c goldpan -n '__goldpan_is ""' -a show -d 'Print what the catalog or the file states about an image'
 complete -c goldpan -n '__goldpan_is help' -a show
+complete -c goldpan -n '__goldpan_is show' -l explain -d 'read the files without a catalog, and print which texts were read by which reader'
 complete -c goldpan -n '__goldpan_is show' -l catalog -x -a '(__goldpan_catalogs)' -d 'catalog file, or the folder of its images'
 complete -c goldpan -n '__goldpan_is show' -l json -d 'print one JSON object on standard output'
 complete -c goldpan -n '__goldpan_is show' -l quiet -s q -d 'print no progress and no notes'

@@ -3,6 +3,7 @@
  * goldpan embed: writes embeddings to a file, without a catalog.
  * images or lines of text --> batches --> X.npy (float32 [n, d], L2-normalised) and X.rows.jsonl (what each row is).
  * Memory: one batch.  Files that fail have no row; they are in X.rows.jsonl with "row": null and their error. */
+#include "base/npy_write.h"
 #include "base/json.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -10,7 +11,6 @@
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/context.h"
-#include "cli/npy.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan show: prints what the catalog knows about an image. */
+ * goldpan show: prints what the catalog knows about an image, or what the image file states. */
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -32,7 +32,8 @@ static void put_marks(const gp_row *r)
     field("tags", r->tags);
 }
 
-static void put_lines(const char *path, const gp_row *r)
+/* in_catalog: false: prints no quality measures and no score, because the row was read from the file alone. */
+static void put_lines(const char *path, const gp_row *r, bool in_catalog)
 {
     gp_cli_put_field(path, '\n');
     if (r->path_count > 1) printf("  %-10s %llu paths with this content\n", "also", (unsigned long long)r->path_count);
@@ -51,7 +52,7 @@ static void put_lines(const char *path, const gp_row *r)
     field("set apart", r->apart);
     if (r->has_quality)
         put_quality(&r->quality);
-    else if (!r->failure)
+    else if (!r->failure && in_catalog)
         field("quality", "not measured");
     field("negative", r->negative);
     if (r->settings_json && strcmp(r->settings_json, "{}") != 0) field("settings", r->settings_json);
@@ -61,7 +62,7 @@ static void put_lines(const char *path, const gp_row *r)
             printf("%u of %u%s\n", r->rank, r->candidates, r->picked ? ", picked" : "");
         else
             printf("no rank%s\n", r->picked ? ", picked" : "");
-    } else
+    } else if (in_catalog)
         printf("  %-10s none\n", "score");
     put_marks(r);
     field("failure", r->failure);
@@ -147,6 +148,16 @@ static bool is_this(void *user, const gp_failure *f)
     return false;
 }
 
+/* Prints the error of a file, and appends the file to `missing`, the elements of a JSON array. */
+static void say_missing(gp_cli *cli, const char *typed, const char *message, gp_str *missing)
+{
+    gp_term_error(&cli->term, "%s", message);
+    gp_cli_json_object(missing);
+    gp_cli_json_text(missing, "path", typed);
+    gp_cli_json_text(missing, "message", message);
+    gp_str_putc(missing, '}');
+}
+
 /* Reports a file that is not in the catalog.  If a failure of the file is recorded, reports the failure. */
 static void say_unknown(gp_cli *cli, gp_catalog *catalog, const char *typed, const char *path, gp_str *missing)
 {
@@ -159,11 +170,7 @@ static void say_unknown(gp_cli *cli, gp_catalog *catalog, const char *typed, con
         gp_fail(&why, GP_ERR_NOT_FOUND, "'%s' is a folder: give the paths of files in it", typed);
     else
         gp_fail(&why, GP_ERR_NOT_FOUND, "'%s' is not in the catalog '%s'", typed, gp_catalog_path(catalog));
-    gp_term_error(&cli->term, "%s", why.message);
-    gp_cli_json_object(missing);
-    gp_cli_json_text(missing, "path", typed);
-    gp_cli_json_text(missing, "message", why.message);
-    gp_str_putc(missing, '}');
+    say_missing(cli, typed, why.message, missing);
     gp_mem_free((void *)search.message);
 }
 
@@ -181,7 +188,7 @@ static gp_status show(gp_cli *cli, gp_catalog *catalog, const char *typed, gp_st
     if (*found && json)
         put_json(json, path, row);
     else if (*found)
-        put_lines(path, row);
+        put_lines(path, row, true);
     else if (st == GP_OK)
         say_unknown(cli, catalog, typed, path, missing);
     gp_rows_close(rows);
@@ -189,20 +196,79 @@ static gp_status show(gp_cli *cli, gp_catalog *catalog, const char *typed, gp_st
     return st;
 }
 
+/* ------------------------------------------------------------------ files without a catalog */
+
+/* Output for one file that is read without a catalog. json: NULL: print lines. */
+typedef struct reading {
+    const char *path;
+    gp_str *json;
+    bool explain;
+} reading;
+
+static bool put_row(void *user, const gp_row *row)
+{
+    reading *r = user;
+    if (!r->json)
+        put_lines(r->path, row, false);
+    else
+        put_json(r->json, r->path, row);
+    if (r->json && r->explain && !r->json->failed) {
+        r->json->size--; /* the closing brace; show_file writes it again */
+        gp_str_puts(r->json, ",\"texts\":[");
+    }
+    return true;
+}
+
+static bool put_text(void *user, const gp_metadata_text *t)
+{
+    reading *r = user;
+    if (!r->json) {
+        field(t->reader ? "read" : "ignored", t->summary);
+        return true;
+    }
+    gp_cli_json_object(r->json);
+    gp_cli_json_text(r->json, "text", t->text);
+    gp_cli_json_count(r->json, "bytes", t->bytes);
+    gp_cli_json_bool(r->json, "damaged", t->damaged);
+    gp_cli_json_text(r->json, "reader", t->reader);
+    gp_cli_json_bool(r->json, "found", t->found);
+    gp_cli_json_text(r->json, "evidence", t->evidence);
+    gp_cli_json_bool(r->json, "used", t->used);
+    gp_str_putc(r->json, '}');
+    return true;
+}
+
+/* Prints what one file states. *found: false if the file cannot be read; then its error has been printed. */
+static gp_status show_file(gp_cli *cli, const char *typed, gp_str *json, gp_str *missing, bool *found, gp_error *err)
+{
+    char *path = gp_path_absolute(typed);
+    reading r = {path, json, cli->explain};
+    gp_error why = {0};
+    if (!path) return gp_fail_memory(err, "a path");
+    gp_status st = gp_read_metadata(typed, put_row, r.explain ? put_text : NULL, &r, &why);
+    *found = st == GP_OK;
+    if (*found && json && r.explain) gp_str_puts(json, "]}");
+    if (st != GP_OK && st != GP_ERR_MEMORY) say_missing(cli, typed, why.message, missing);
+    gp_mem_free(path);
+    return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &why) : GP_OK;
+}
+
 static int run(gp_cli *cli)
 {
+    const unsigned flags = GP_CATALOG_READONLY | GP_CLI_GONE | GP_CLI_NONE;
     gp_error err = {0};
     gp_catalog *catalog = NULL;
-    gp_str json = GP_STR_INIT, missing = GP_STR_INIT;
+    gp_str json = GP_STR_INIT, missing = GP_STR_INIT, *out = cli->json ? &json : NULL;
     size_t shown = 0;
     int code;
-    if (gp_cli_catalog_open_for(cli, cli->args, cli->arg_count, GP_CATALOG_READONLY | GP_CLI_GONE, &catalog, &err) !=
-        GP_OK)
+    if (!cli->explain && gp_cli_catalog_open_for(cli, cli->args, cli->arg_count, flags, &catalog, &err) != GP_OK)
         return gp_cli_fail(cli, &err);
-    if (cli->json) gp_str_puts(&json, "{\"images\":[");
+    if (out) gp_str_puts(out, "{\"images\":[");
     for (size_t i = 0; i < cli->arg_count; i++) {
         bool found = false;
-        if (show(cli, catalog, cli->args[i], cli->json ? &json : NULL, &missing, &found, &err) != GP_OK) {
+        gp_status st = catalog ? show(cli, catalog, cli->args[i], out, &missing, &found, &err)
+                               : show_file(cli, cli->args[i], out, &missing, &found, &err);
+        if (st != GP_OK) {
             gp_str_clear(&json);
             code = gp_cli_fail(cli, &err);
             goto out;
@@ -210,11 +276,11 @@ static int run(gp_cli *cli)
         shown += found;
     }
     code = shown == cli->arg_count ? GP_EXIT_OK : shown > 0 ? GP_EXIT_PARTIAL : GP_EXIT_FAILURE;
-    if (cli->json) {
-        gp_str_putc(&json, ']');
-        gp_cli_json_array(&json, "missing", &missing);
-        gp_str_putc(&json, '}');
-        code = gp_cli_json_print(cli, &json, code);
+    if (out) {
+        gp_str_putc(out, ']');
+        gp_cli_json_array(out, "missing", &missing);
+        gp_str_putc(out, '}');
+        code = gp_cli_json_print(cli, out, code);
     }
 out:
     gp_str_clear(&missing);
@@ -222,15 +288,21 @@ out:
     return code;
 }
 
-static const gp_cli_option options[] = {GP_CLI_CATALOG, GP_CLI_COMMON};
+static const gp_cli_option options[] = {
+    GP_CLI_FLAG("explain", 0, explain,
+                "read the files without a catalog, and print which texts were read by which reader",
+                .excludes = "catalog"),
+    GP_CLI_CATALOG, GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_show = {
     .name = "show",
     .arguments = "FILE...",
-    .summary = "Print what the catalog knows about an image",
+    .summary = "Print what the catalog or the file states about an image",
     .about = "Prints the prompt, its source, the quality measures, the score and its rank among the images of the "
-             "prompt.",
-    .examples = "goldpan show pictures/00042.png --catalog pictures",
+             "prompt. If there is no catalog, reads the image file and prints the prompt and the settings in its "
+             "metadata.",
+    .examples = "goldpan show pictures/00042.png --catalog pictures\n"
+                "goldpan show --explain 00042.png",
     .options = options,
     .least = 1,
     .most = SIZE_MAX,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * goldpan neighbours, cluster and map: parts of the analysis on the user's own vectors, without a catalog. */
+#include "base/npy_write.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/context.h"
-#include "cli/npy.h"
+#include "cli/slices_features.h"
 
 #include <stdio.h>
 #include <string.h>

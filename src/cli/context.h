@@ -18,7 +18,8 @@ int gp_cli_usage(gp_cli *cli, const char *format, ...) __attribute__((format(pri
  * `path`.  Errors: NOT_FOUND (no catalog, or a path does not exist), USAGE (the paths belong to several catalogs). */
 enum {
     GP_CLI_GONE = 1 << 16, /* flag: the paths need not exist any more */
-    GP_CLI_OWN = 1 << 17   /* flag: use the first folder's own .goldpan if it exists, even if its catalog is lost */
+    GP_CLI_OWN = 1 << 17,  /* flag: use the first folder's own .goldpan if it exists, even if its catalog is lost */
+    GP_CLI_NONE = 1 << 18  /* flag: without a catalog and a journal of marks, *path or *catalog is NULL: no error */
 };
 gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t count, unsigned flags, char **path,
                               gp_error *err);

@@ -2,10 +2,11 @@
  * Reads the features of --feature and --embedding: columns of the table, and arrays in files of their own. */
 #include "cli/slices_features.h"
 
+#include "base/npy_write.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "cli/npy.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------ a column as one kind of feature */
@@ -270,4 +271,17 @@ void gp_cli_feature_clear(gp_cli_feature *f)
     gp_mem_free(f->order);
     gp_mem_free(f->text);
     memset(f, 0, sizeof *f);
+}
+
+gp_status gp_npy_read_finite(const char *path, float **rows, size_t *n, size_t *d, gp_error *err)
+{
+    GP_TRY(gp_npy_read(path, rows, n, d, err));
+    for (size_t i = 0; i < *n * *d; i++) {
+        if (isfinite((*rows)[i])) continue;
+        gp_free(*rows);
+        *rows = NULL;
+        return gp_fail(err, GP_ERR_FORMAT, "row %zu of '%s' has a number that is not finite (NaN or infinite)",
+                       i / *d + 1, path);
+    }
+    return GP_OK;
 }

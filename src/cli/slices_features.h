@@ -28,4 +28,7 @@ gp_status gp_cli_feature_read(const gp_columns *table, const char *path, const c
 gp_status gp_cli_feature_load(const char *value, size_t rows, gp_cli_feature *out, gp_error *err);
 void gp_cli_feature_clear(gp_cli_feature *feature);
 
+/* Reads a NumPy array and fails if a number is not finite.  The caller frees *rows [n, d] with gp_free. */
+gp_status gp_npy_read_finite(const char *path, float **rows, size_t *n, size_t *d, gp_error *err);
+
 #endif

@@ -251,7 +251,7 @@ static gp_status only_marks(const char *journal, const char *catalog, gp_error *
     return st;
 }
 
-static gp_status no_catalog(const char *const *paths, size_t count, gp_error *err)
+static gp_status no_catalog(const char *const *paths, size_t count, unsigned flags, gp_error *err)
 {
     found marks;
     GP_TRY(search_path(count ? paths[0] : ".", false, MARKS, &marks, err));
@@ -260,6 +260,7 @@ static gp_status no_catalog(const char *const *paths, size_t count, gp_error *er
         gp_mem_free(marks.path);
         return st;
     }
+    if (flags & GP_CLI_NONE) return GP_OK;
     if (!count)
         return gp_fail(
             err, GP_ERR_NOT_FOUND,
@@ -360,7 +361,8 @@ gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t coun
     /* a user in the catalog's folder may name files on other disks, so search from the current folder too */
     if (!f.path && (!count || (flags & GP_CLI_GONE))) GP_TRY(search(NULL, NULL, CATALOG, &f, err));
     if (f.path && f.above && count && (create || gp_cli_is_folder(paths[0]))) say_above(cli, f.path, create);
-    if (!f.path && !create) return no_catalog(paths, count, err);
+    *path = NULL;
+    if (!f.path && !create) return no_catalog(paths, count, flags, err);
     if (!f.path) f.path = new_catalog(paths, count);
     *path = f.path;
     return f.path ? GP_OK : gp_fail_memory(err, "a path");
@@ -368,7 +370,7 @@ gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t coun
 
 gp_status gp_cli_catalog_open_at(const char *path, unsigned flags, gp_catalog **catalog, gp_error *err)
 {
-    GP_TRY(gp_catalog_open(path, flags & ~(unsigned)(GP_CLI_GONE | GP_CLI_OWN), catalog, err));
+    GP_TRY(gp_catalog_open(path, flags & ~(unsigned)(GP_CLI_GONE | GP_CLI_OWN | GP_CLI_NONE), catalog, err));
     if (gp_catalog_readonly(*catalog)) gp_catalog_watch(*catalog, gp_term_go_on, NULL);
     return GP_OK;
 }
@@ -378,7 +380,7 @@ gp_status gp_cli_catalog_open_for(gp_cli *cli, const char *const *paths, size_t 
 {
     char *path = NULL;
     GP_TRY(gp_cli_catalog_path(cli, paths, count, flags, &path, err));
-    gp_status st = gp_cli_catalog_open_at(path, flags, catalog, err);
+    gp_status st = path ? gp_cli_catalog_open_at(path, flags, catalog, err) : GP_OK;
     gp_mem_free(path);
     return st;
 }

@@ -281,49 +281,111 @@ static gp_status parse_chunk(const struct reader *r, const gp_chunks *chunks, co
     return st;
 }
 
-/* Applies one reader to one chunk. A better result replaces *best. */
-static gp_status try_reader(const struct reader *r, const gp_chunks *chunks, const gp_chunk *chunk,
-                            const gp_comfy_file *file, gp_meta *best, gp_error *err)
+/* The best result so far, and where it comes from. */
+typedef struct choice {
+    gp_meta meta;
+    size_t reader, chunk;
+} choice;
+
+/* Applies one reader to one chunk. */
+static gp_status read_one(const struct reader *r, const gp_chunks *chunks, const gp_chunk *chunk,
+                          const gp_comfy_file *file, gp_meta *out, gp_error *err)
+{
+    gp_status st = parse_chunk(r, chunks, chunk, file, out, err);
+    if (st == GP_OK && out->found) st = set_source(out, r->within ? r->within : chunk->key, err);
+    if (st == GP_OK && out->found && chunk->damaged) st = mark_damaged(out, err);
+    if (st != GP_OK) gp_meta_clear(out);
+    return st;
+}
+
+/* Applies reader r to chunk i. A better result replaces the best one. */
+static gp_status try_reader(size_t r, const gp_chunks *chunks, size_t i, const gp_comfy_file *file, choice *best,
+                            gp_error *err)
 {
     gp_meta one = {0};
-    gp_status st = parse_chunk(r, chunks, chunk, file, &one, err);
-    if (st != GP_OK) return st;
-    if (one.found) GP_TRY_GOTO(set_source(&one, r->within ? r->within : chunk->key, err));
-    if (one.found && chunk->damaged) GP_TRY_GOTO(mark_damaged(&one, err));
-    bool mends = best->broken && !one.broken && !one.mark;
-    if (one.found && (!best->found || mends || one.evidence > best->evidence)) {
-        gp_meta_clear(best);
-        *best = one;
+    GP_TRY(read_one(&readers[r], chunks, &chunks->items[i], file, &one, err));
+    bool mends = best->meta.broken && !one.broken && !one.mark;
+    if (one.found && (!best->meta.found || mends || one.evidence > best->meta.evidence)) {
+        gp_meta_clear(&best->meta);
+        *best = (choice){one, r, i};
         one = (gp_meta){0};
     }
-out:
     gp_meta_clear(&one);
+    return GP_OK;
+}
+
+static gp_comfy_file file_of(const gp_chunks *chunks, const char *path)
+{
+    const gp_chunk *workflow = gp_chunks_find(chunks, "workflow");
+    gp_comfy_file file = {.path = path};
+    if (workflow && !workflow->damaged) file.workflow = workflow->text, file.workflow_size = workflow->size;
+    return file;
+}
+
+/* Chooses the result of the file. best->meta is cleared after an error. */
+static gp_status choose(const gp_chunks *chunks, const gp_comfy_file *file, choice *best, gp_error *err)
+{
+    gp_status st = GP_OK;
+    *best = (choice){.reader = READER_COUNT};
+    for (int damaged = 0; damaged < 2; damaged++) {
+        for (size_t r = 0; r < READER_COUNT; r++) {
+            for (size_t i = 0; i < chunks->count; i++) {
+                const gp_chunk *chunk = &chunks->items[i];
+                if (best->meta.evidence > GP_EVIDENCE_GUESS || chunk->damaged != (damaged != 0)) continue;
+                if (applies(&readers[r], chunk)) GP_TRY_GOTO(try_reader(r, chunks, i, file, best, err));
+            }
+        }
+    }
+out:
+    if (st != GP_OK) gp_meta_clear(&best->meta);
     return st;
 }
 
 gp_status gp_meta_read(const gp_chunks *chunks, const char *path, gp_meta *out, gp_error *err)
 {
-    gp_status st = GP_OK;
-    gp_meta best = {0};
-    const gp_chunk *workflow = gp_chunks_find(chunks, "workflow");
-    gp_comfy_file file = {.path = path};
-    if (workflow && !workflow->damaged) file.workflow = workflow->text, file.workflow_size = workflow->size;
-    for (int damaged = 0; damaged < 2; damaged++) {
-        for (size_t r = 0; r < READER_COUNT; r++) {
-            for (size_t i = 0; i < chunks->count; i++) {
-                const gp_chunk *chunk = &chunks->items[i];
-                if (best.evidence > GP_EVIDENCE_GUESS || chunk->damaged != (damaged != 0)) continue;
-                if (applies(&readers[r], chunk)) GP_TRY_GOTO(try_reader(&readers[r], chunks, chunk, &file, &best, err));
-            }
-        }
-    }
-    if (!best.found && file.workflow && memmem(file.workflow, file.workflow_size, "\"nodes\"", strlen("\"nodes\"")))
+    choice best;
+    gp_comfy_file file = file_of(chunks, path);
+    GP_TRY(choose(chunks, &file, &best, err));
+    if (!best.meta.found && file.workflow &&
+        memmem(file.workflow, file.workflow_size, "\"nodes\"", strlen("\"nodes\"")))
         return gp_meta_without_graph("the file has only the editor's graph, not the graph that was run", out, err);
-    *out = best;
+    *out = best.meta;
     return GP_OK;
-out:
-    gp_meta_clear(&best);
-    return st;
+}
+
+/* Returns true if the reader also uses the text with this key, as a part of what it reads. */
+static bool is_part(const struct reader *r, const char *key)
+{
+    if (r->parse == gp_meta_novelai && strcmp(r->key, "Comment") == 0)
+        return strcmp(key, "Software") == 0 || strcmp(key, "Source") == 0 || strcmp(key, "Description") == 0;
+    return r->parse == gp_meta_easy_texts && gp_meta_easy_has(key);
+}
+
+gp_status gp_meta_explain(const gp_chunks *chunks, const char *path,
+                          bool (*visit)(void *user, const gp_meta_finding *finding), void *user, gp_error *err)
+{
+    choice best;
+    bool go_on = true;
+    gp_comfy_file file = file_of(chunks, path);
+    GP_TRY(choose(chunks, &file, &best, err));
+    gp_meta_clear(&best.meta);
+    for (size_t i = 0; i < chunks->count && go_on; i++) {
+        gp_meta_finding f = {.chunk = &chunks->items[i]};
+        for (size_t r = 0; r < READER_COUNT && go_on; r++) {
+            gp_meta one = {0};
+            if (!applies(&readers[r], f.chunk)) continue;
+            GP_TRY(read_one(&readers[r], chunks, f.chunk, &file, &one, err));
+            f.reader = readers[r].name, f.found = one.found, f.evidence = one.evidence;
+            f.used = r == best.reader && i == best.chunk;
+            gp_meta_clear(&one);
+            go_on = visit(user, &f);
+        }
+        bool part = i != best.chunk && best.reader < READER_COUNT && is_part(&readers[best.reader], f.chunk->key);
+        gp_meta_finding rest = {.chunk = f.chunk, .reader = part ? readers[best.reader].name : NULL};
+        rest.found = rest.used = part;
+        if (go_on && (part || !f.reader)) go_on = visit(user, &rest);
+    }
+    return GP_OK;
 }
 
 gp_status gp_meta_read_file(const uint8_t *bytes, size_t size, gp_chunks *chunks, const char *path, gp_meta *out,

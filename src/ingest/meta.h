@@ -37,6 +37,17 @@ gp_status gp_meta_read(const gp_chunks *chunks, const char *path, gp_meta *out, 
  * is hidden in the pixels of a PNG, and appends it to the chunks. */
 gp_status gp_meta_read_file(const uint8_t *bytes, size_t size, gp_chunks *chunks, const char *path, gp_meta *out,
                             gp_error *err);
+/* What a reader made of one text of a file. Strings are borrowed until the callback returns. */
+typedef struct gp_meta_finding {
+    const gp_chunk *chunk;
+    const char *reader;   /* program whose form the reader knows; NULL: no reader reads this text */
+    bool found;           /* the text has the reader's form */
+    gp_evidence evidence; /* of the prompt in this text */
+    bool used;            /* gp_meta_read returns this result */
+} gp_meta_finding;
+/* Applies all readers to all texts, in file order, and passes each result to `visit`. Errors: MEMORY only. */
+gp_status gp_meta_explain(const gp_chunks *chunks, const char *path,
+                          bool (*visit)(void *user, const gp_meta_finding *finding), void *user, gp_error *err);
 void gp_meta_clear(gp_meta *meta);
 /* Returns the text of the ComfyUI graph that a file holds, borrowed from its chunks, or NULL. */
 const char *gp_meta_find_graph(const gp_chunks *chunks, size_t *size);

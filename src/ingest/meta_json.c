@@ -205,6 +205,13 @@ static const gp_field easy_fields[] = {
     {"Prompt Strength", GP_FIELD_NUMBER, "denoising_strength"},
 };
 
+bool gp_meta_easy_has(const char *key)
+{
+    for (size_t i = 0; i < sizeof easy_fields / sizeof *easy_fields; i++)
+        if (strcmp(easy_fields[i].path, key) == 0) return true;
+    return false;
+}
+
 gp_status gp_meta_easy(const gp_meta_source *s, gp_meta *out, gp_error *err)
 {
     gp_record r = GP_RECORD_INIT;

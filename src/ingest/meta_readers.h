@@ -36,6 +36,8 @@ gp_status gp_meta_novelai(const gp_meta_source *s, gp_meta *out, gp_error *err);
 /* Easy Diffusion: one JSON object, or one text of a PNG for each setting. */
 gp_status gp_meta_easy(const gp_meta_source *s, gp_meta *out, gp_error *err);
 gp_status gp_meta_easy_texts(const gp_meta_source *s, gp_meta *out, gp_error *err);
+/* Returns true if Easy Diffusion stores a setting in a PNG text with this key. */
+bool gp_meta_easy_has(const char *key);
 gp_status gp_meta_draw_things(const gp_meta_source *s, gp_meta *out, gp_error *err);
 gp_status gp_meta_midjourney(const gp_meta_source *s, gp_meta *out, gp_error *err);
 /* IPTC fields and C2PA say that a model made the image. They are reported, without a prompt. */

@@ -50,6 +50,8 @@ static void test_null(void **state)
     WRONG(gp_catalog_counts(NULL, &counts, &err));
     WRONG(gp_catalog_failures(NULL, NULL, NULL, &err));
     WRONG(gp_catalog_find_image(NULL, "x", hash, &err));
+    WRONG(gp_read_metadata(NULL, NULL, NULL, NULL, &err));
+    WRONG(gp_read_metadata("x.png", NULL, NULL, NULL, &err));
     WRONG(gp_rows_open(NULL, NULL, &rows, &err));
     WRONG(gp_rows_next(NULL, &row, &err));
     WRONG(gp_mark(NULL, NULL, &err));

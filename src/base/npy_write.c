@@ -3,12 +3,11 @@
  * Format: numpy.lib.format, version 1.0: "\x93NUMPY" 1 0, u16 length of what follows, a Python dict padded with blanks
  * so that the data begins at a multiple of 64, a newline.  The header has the same size (128) for every number of rows.
  * It is written again at the end, when the number of rows is known, so the rows need not stay in memory. */
-#include "cli/npy.h"
+#include "base/npy_write.h"
 
 #include "base/file.h"
 #include "base/mem.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,17 +91,4 @@ gp_status gp_npy_write(const char *path, char kind, const void *rows, size_t n, 
         return st;
     }
     return gp_npy_commit(file, err);
-}
-
-gp_status gp_npy_read_finite(const char *path, float **rows, size_t *n, size_t *d, gp_error *err)
-{
-    GP_TRY(gp_npy_read(path, rows, n, d, err));
-    for (size_t i = 0; i < *n * *d; i++) {
-        if (isfinite((*rows)[i])) continue;
-        gp_free(*rows);
-        *rows = NULL;
-        return gp_fail(err, GP_ERR_FORMAT, "row %zu of '%s' has a number that is not finite (NaN or infinite)",
-                       i / *d + 1, path);
-    }
-    return GP_OK;
 }

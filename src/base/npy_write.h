@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Writes a NumPy array file, version 1.0, float32 or int32, C order.  Rows are written one by one to a temporary file,
  * which is renamed at the end. Shape: [rows, width]; the number of rows is written last. */
-#ifndef GP_CLI_NPY_H
-#define GP_CLI_NPY_H
+#ifndef GP_BASE_NPY_WRITE_H
+#define GP_BASE_NPY_WRITE_H
 
 #include "base/status.h"
-
-/* Reads an array and fails if a number is not finite.  The caller frees *rows [n, d] with gp_free. */
-gp_status gp_npy_read_finite(const char *path, float **rows, size_t *n, size_t *d, gp_error *err);
 
 typedef struct gp_npy gp_npy;
 /* kind 'f': float32, 'i': int32. */
