@@ -4,6 +4,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Counts the texts whose prompt goldpan uses. */
+static bool count(void *user, const gp_meta_finding *f)
+{
+    *(size_t *)user += f->used && f->evidence > GP_EVIDENCE_NONE;
+    return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     gp_chunks chunks = {0};
@@ -11,6 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (gp_image_read_chunks(data, size, &chunks, NULL) != GP_OK) abort();
     gp_status st = gp_meta_read_file(data, size, &chunks, NULL, &meta, NULL);
     check_meta(st, &meta);
+    size_t used = 0;
+    if (gp_meta_explain(&chunks, NULL, count, &used, NULL) != GP_OK || used > 1) abort();
     gp_chunks_clear(&chunks);
     return 0;
 }

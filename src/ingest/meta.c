@@ -168,8 +168,9 @@ static const struct reader {
     {"Fooocus-MRE", "jpeg:comment", NULL, NULL, 0, "\"base_model\"", gp_meta_fooocus},
     {"Hugging Face Space", "parameters", NULL, NULL, 0, "\"resolution\"", gp_meta_space},
     {"Hugging Face Space", "exif:UserComment", NULL, NULL, 0, "\"resolution\"", gp_meta_space},
-    {"Easy Diffusion", "exif:UserComment", NULL, NULL, 0, "able", gp_meta_easy},
-    {"Easy Diffusion", "parameters", NULL, NULL, 0, "able", gp_meta_easy},
+    /* "use_stable_diffusion_model" or "Stable Diffusion model" */
+    {"Easy Diffusion", "exif:UserComment", NULL, NULL, 0, "iffusion", gp_meta_easy},
+    {"Easy Diffusion", "parameters", NULL, NULL, 0, "iffusion", gp_meta_easy},
     {"A1111", "parameters", NULL, NULL, 0, NULL, parse_parameters},
     {"A1111", "exif:UserComment", NULL, NULL, 0, NULL, parse_a1111},
     {"A1111", "jpeg:comment", NULL, "parameters", 11, NULL, parse_parameters}, /* the size includes the NUL */

@@ -534,6 +534,40 @@ static void test_memory(void **state)
     }
 }
 
+static bool count_finding(void *user, const gp_meta_finding *f)
+{
+    size_t *used = user;
+    if (f->used) assert_true(f->reader && f->found);
+    *used += f->used && f->evidence > GP_EVIDENCE_NONE;
+    return true;
+}
+
+/* The explanation names the text that gp_meta_read uses, exactly once, and reports failed allocations. */
+static void test_explain(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < FORM_COUNT; i++) {
+        gp_str file = meta_file(forms[i].texts);
+        gp_error err = {0};
+        gp_chunks chunks = {0};
+        assert_ok(gp_image_read_chunks((const uint8_t *)file.data, file.size, &chunks, &err));
+        for (uint64_t n = 0;; n++) { /* without a failed allocation, then with each one failing */
+            size_t used = 0;
+            int64_t before = gp_mem_live();
+            if (n) gp_mem_fail_at(n);
+            gp_status st = gp_meta_explain(&chunks, NULL, count_finding, &used, &err);
+            uint64_t seen = gp_mem_fail_at(0);
+            if (st == GP_OK && used != (forms[i].prompt != NULL))
+                fail_msg("%s: %zu texts are used", forms[i].name, used);
+            if (st != GP_OK) assert_int_equal(st, GP_ERR_MEMORY);
+            assert_int_equal(gp_mem_live(), before);
+            if (n && seen < n) break;
+        }
+        gp_chunks_clear(&chunks);
+        gp_str_clear(&file);
+    }
+}
+
 /* SwarmUI's variables may contain variables: the work and the result stay small. */
 static void test_swarm_bomb(void **state)
 {
@@ -558,10 +592,8 @@ static void test_swarm_bomb(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_hidden),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_swarm_bomb),
+        cmocka_unit_test(test_forms),   cmocka_unit_test(test_hidden),     cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_explain), cmocka_unit_test(test_swarm_bomb),
     };
     for (size_t i = 0; argc == 2 && i < FORM_COUNT; i++) {
         gp_str file = meta_file(forms[i].texts);
