@@ -21,7 +21,7 @@ class Error(Structure):
 class AddOptions(Structure):
     _fields_ = [("size", c_size_t), ("roots", POINTER(c_char_p)), ("root_count", c_size_t), ("prompts", c_char_p), ("image_column", c_char_p),
                 ("prompt_column", c_char_p), ("max_pixels", c_uint64), ("threads", c_int), ("progress", c_void_p), ("user", c_void_p),
-                ("note", c_void_p), ("note_user", c_void_p)]
+                ("note", c_void_p), ("note_user", c_void_p), ("prompt_from", c_char_p)]
 
 
 class Row(Structure):

@@ -105,7 +105,8 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 #define GP_DUPLICATES_DEFAULTS {sizeof(gp_duplicates_options), 0.97, 10, 0, NULL, NULL}
 
 #define GP_ADD_DEFAULTS \
-    {sizeof(gp_add_options), NULL, 0, NULL, NULL, NULL, GP_MAX_PIXELS, 0, NULL, NULL, NULL, NULL}
+    {sizeof(gp_add_options), NULL, 0, NULL, NULL, NULL, GP_MAX_PIXELS, 0, NULL, NULL, NULL, NULL, \
+     NULL}
 
 #define GP_IMPORT_DEFAULTS {sizeof(gp_import_options), NULL, NULL, false, NULL}
 

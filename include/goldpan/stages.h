@@ -29,15 +29,17 @@ typedef struct gp_add_options {
     void *user;
     gp_note_fn note; /* which files were skipped, and why; may be NULL */
     void *note_user;
+    const char *prompt_from; /* pattern of paths that contain the prompt, such as
+                              * "{prompt}_{seed}"; NULL: none */
 } gp_add_options;
 
 /* Find images, read their content hash, header and prompt, and add them to the catalog.  A file
  * with unchanged size and time is skipped, unless its row of the table or its sidecar file has
  * changed.  A moved file keeps its results.  A prompt comes from the table, else from metadata in
- * the file, else from a sidecar file, else from a guess.
+ * the file, else from a sidecar file, else from the path by prompt_from, else from a guess.
  * report: may be NULL.
  * Errors: NOT_FOUND (a root or the table), FORMAT (the table), USAGE (a column that does not
- * exist), CATALOG, IO, STOPPED.
+ * exist, a wrong pattern), CATALOG, IO, STOPPED.
  * Threads: one. */
 GP_API GP_MUST gp_status gp_add(gp_catalog *catalog, const gp_add_options *options,
                                 gp_report *report, gp_error *err);

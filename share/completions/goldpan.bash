@@ -24,8 +24,8 @@ _goldpan_options() {
             --max-candidates --scorer --keep-frames --guesses --retry-failed --max-pixels --threads --batch --json \
             --quiet --verbose --help ;;
         add)
-            echo --catalog --prompts --image-column --prompt-column --embeddings --score-column --max-pixels \
-            --threads --json --quiet --verbose --help ;;
+            echo --catalog --prompts --image-column --prompt-column --embeddings --score-column --prompt-from \
+            --max-pixels --threads --json --quiet --verbose --help ;;
         score)
             echo --catalog --model --revision --precision --engine --fast-decode --scorer --keep-frames --guesses \
             --retry-failed --max-pixels --threads --batch --json --quiet --verbose --help ;;
@@ -110,19 +110,20 @@ _goldpan_value() {
         'run --top-per-slice' | 'run --balance' | 'run --min-support' | 'run --min-lift' | 'run --lift-factor' | \
         'run --categories' | 'run --category-column' | 'run --thumb' | 'run --max-prompts' | \
         'run --max-candidates' | 'run --scorer' | 'run --max-pixels' | 'run --threads' | 'run -j' | 'run --batch' | \
-        'add --image-column' | 'add --prompt-column' | 'add --score-column' | 'add --max-pixels' | 'add --threads' | \
-        'add -j' | 'score --revision' | 'score --scorer' | 'score --max-pixels' | 'score --threads' | 'score -j' | \
-        'score --batch' | 'slices --min-support' | 'slices --min-lift' | 'slices --n-slices' | 'slices --alpha' | \
-        'slices --resamples' | 'slices --categories' | 'slices --category-column' | 'slices --min-cosine' | \
-        'slices --seed' | 'slices --metric' | 'slices --feature' | 'slices --embedding' | 'slices --group' | \
-        'slices --revision' | 'slices --threads' | 'slices -j' | 'words --top' | 'words --min-support' | \
-        'words --seed' | 'words --threads' | 'words -j' | 'pick --per-prompt' | 'pick -k' | 'pick --top' | \
-        'pick --min-score' | 'pick --where' | 'pick --top-per-category' | 'pick --top-per-slice' | \
-        'pick --balance' | 'pick --min-support' | 'pick --min-lift' | 'pick --lift-factor' | 'pick --revision' | \
-        'explore --port' | 'explore -p' | 'explore --backend' | 'explore -b' | 'explore --revision' | \
-        'mark --stars' | 'mark --tag' | 'mark --untag' | 'export --stars' | 'export --tag' | 'export --threads' | \
-        'export -j' | 'sheet --thumb' | 'sheet --max-prompts' | 'sheet --max-candidates' | 'tour --seconds' | \
-        'tour --n-slices' | 'rescue --threads' | 'rescue -j' | 'rescue --max-pixels' | 'model get --revision' | \
+        'add --image-column' | 'add --prompt-column' | 'add --score-column' | 'add --prompt-from' | \
+        'add --max-pixels' | 'add --threads' | 'add -j' | 'score --revision' | 'score --scorer' | \
+        'score --max-pixels' | 'score --threads' | 'score -j' | 'score --batch' | 'slices --min-support' | \
+        'slices --min-lift' | 'slices --n-slices' | 'slices --alpha' | 'slices --resamples' | \
+        'slices --categories' | 'slices --category-column' | 'slices --min-cosine' | 'slices --seed' | \
+        'slices --metric' | 'slices --feature' | 'slices --embedding' | 'slices --group' | 'slices --revision' | \
+        'slices --threads' | 'slices -j' | 'words --top' | 'words --min-support' | 'words --seed' | \
+        'words --threads' | 'words -j' | 'pick --per-prompt' | 'pick -k' | 'pick --top' | 'pick --min-score' | \
+        'pick --where' | 'pick --top-per-category' | 'pick --top-per-slice' | 'pick --balance' | \
+        'pick --min-support' | 'pick --min-lift' | 'pick --lift-factor' | 'pick --revision' | 'explore --port' | \
+        'explore -p' | 'explore --backend' | 'explore -b' | 'explore --revision' | 'mark --stars' | 'mark --tag' | \
+        'mark --untag' | 'export --stars' | 'export --tag' | 'export --threads' | 'export -j' | 'sheet --thumb' | \
+        'sheet --max-prompts' | 'sheet --max-candidates' | 'tour --seconds' | 'tour --n-slices' | \
+        'rescue --threads' | 'rescue -j' | 'rescue --max-pixels' | 'model get --revision' | \
         'model info --revision' | 'bench --revision' | 'bench --max-pixels' | 'bench --threads' | 'bench -j' | \
         'bench --batch' | 'bench --sample' | 'bench --seconds' | 'embed --revision' | 'embed --max-pixels' | \
         'embed --threads' | 'embed -j' | 'embed --batch' | 'neighbours --neighbours' | 'neighbours -k' | \

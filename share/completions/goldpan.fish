@@ -166,6 +166,7 @@ complete -c goldpan -n '__goldpan_is add' -l image-column -x -d 'column of the t
 complete -c goldpan -n '__goldpan_is add' -l prompt-column -x -d 'column of the table with the prompts'
 complete -c goldpan -n '__goldpan_is add' -l embeddings -r -F -d 'NumPy file of embeddings from another program: row i belongs to row i of the table'
 complete -c goldpan -n '__goldpan_is add' -l score-column -x -d 'column of the table with scores from another program'
+complete -c goldpan -n '__goldpan_is add' -l prompt-from -x -d 'read prompts from file names or folders, such as \'{prompt}_{seed}\' or \'{prompt}/{*}\''
 complete -c goldpan -n '__goldpan_is add' -l max-pixels -x -d 'reject images with more than N pixels, at least 1'
 complete -c goldpan -n '__goldpan_is add' -l threads -s j -x -d 'number of threads, at least 1'
 complete -c goldpan -n '__goldpan_is add' -l json -d 'print one JSON object on standard output'

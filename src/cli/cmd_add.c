@@ -57,6 +57,10 @@ static const gp_cli_option options[] = {
                   .needs = "prompts"),
     GP_CLI_OPTION("score-column", 0, GP_OPT_TEXT, "NAME", value,
                   "column of the table with scores from another program (default: no scores)", .needs = "embeddings"),
+    GP_CLI_OPTION("prompt-from", 0, GP_OPT_TEXT, "PATTERN", prompt_from,
+                  "read prompts from file names or folders, such as '{prompt}_{seed}' or '{prompt}/{*}'; fields: "
+                  "prompt, negative, seed, steps, cfg, model, sampler and *; underscores are kept",
+                  .needs = NULL),
     GP_CLI_MAX_PIXELS,
     GP_CLI_THREADS,
     GP_CLI_COMMON};
@@ -67,7 +71,8 @@ const gp_cli_command gp_cmd_add = {
     .summary = "Add images and their prompts to the catalog",
     .about = "Searches folders for PNG, JPEG and WebP files, but follows no links to folders.  The prompt of an image "
              "comes from the table of --prompts, else from the metadata in the image (AUTOMATIC1111, ComfyUI and "
-             "others), else from a text file beside it.  The catalog is the nearest one at or above the given paths.  "
+             "others), else from a text file beside it, else from its path by --prompt-from.  The catalog is the "
+             "nearest one at or above the given paths.  "
              "If there is none, the command creates DIR/.goldpan/catalog.db for the first DIR.\n\n"
              "Skips files that have not changed since the last time.  One line reports each kind of file that is not "
              "an input: other formats, links to folders, images that goldpan drew.\n\n"
@@ -75,6 +80,7 @@ const gp_cli_command gp_cmd_add = {
              "these vectors and the scores of --score-column.",
     .examples = "goldpan add pictures\n"
                 "goldpan add pictures --prompts prompts.csv --prompt-column caption\n"
+                "goldpan add pictures --prompt-from '{prompt}_{seed}'\n"
                 "goldpan add pictures --prompts made.csv --embeddings vectors.npy --score-column aesthetic",
     .options = options,
     .least = 1,

@@ -237,6 +237,7 @@ void gp_cli_add_options(gp_cli *cli, gp_add_options *options)
     options->prompts = cli->prompts;
     options->image_column = cli->image_column;
     options->prompt_column = cli->prompt_column;
+    options->prompt_from = cli->prompt_from;
     if (cli->max_pixels.set) options->max_pixels = cli->max_pixels.value;
     options->threads = gp_cli_threads(cli);
     options->progress = gp_term_progress;

@@ -58,7 +58,7 @@ typedef struct gp_cli {
     bool fast_decode;
     int precision, engine; /* index of the chosen word: a gp_precision, a gp_engine */
     gp_cli_count threads, batch, max_pixels;
-    const char *prompts, *image_column, *prompt_column;
+    const char *prompts, *image_column, *prompt_column, *prompt_from;
     bool retry_failed, guesses, keep_frames;
     gp_cli_count per_prompt, top, stars;
     gp_cli_real min_score;

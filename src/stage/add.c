@@ -3,7 +3,7 @@
  *
  * One thread walks. Worker threads read and parse. The calling thread asks the catalog which files are new, and writes.
  * A known file (same path, size and time) is read again only if its table row or its sidecar file has changed. Priority
- * of prompts: table, then metadata inside the file, then sidecar file, then a guess from metadata. */
+ * of prompts: table, then metadata inside the file, then sidecar file, then the path, then a guess from metadata. */
 #include "stage/stage.h"
 
 #include "base/clock.h"
@@ -20,6 +20,8 @@
 #include "ingest/clean_prompt.h"
 #include "table/table.h"
 #include "ingest/walk.h"
+#include "ingest/name_pattern.h"
+#include "stage/add_notes.h"
 #include "stage/apart.h"
 #include "stage/identity.h"
 #include "stage/passed.h"
@@ -27,6 +29,7 @@
 #include "stage/rows.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -71,6 +74,8 @@ typedef struct add_run {
     gp_catalog *cat;
     const gp_add_options *options;
     uint64_t max_pixels;
+    gp_name_pattern names; /* of --prompt-from; no parts: none */
+    uint64_t unnamed;      /* files that do not match `names` */
     gp_table *table;
     size_t image_column, prompt_column;
     bool has_nans;   /* prompt cells such as "nan" count as missing */
@@ -284,6 +289,19 @@ static gp_status prompt_from_sidecar(file_job *job, gp_meta *meta, gp_error *err
     return st;
 }
 
+/* Reads the prompt from the path. The strength is that of a sidecar file, which is tried first. */
+static gp_status prompt_from_path(const add_run *r, file_job *job, gp_meta *meta, gp_error *err)
+{
+    gp_meta read = {0};
+    char source[GP_NAME_LONGEST + 8];
+    GP_TRY(gp_name_read(&r->names, job->path, &read, err));
+    if (!read.prompt) return GP_OK;
+    gp_meta_clear(meta);
+    *meta = read;
+    snprintf(source, sizeof source, "name: %s", r->options->prompt_from);
+    return set_prompt(job, meta->prompt, false, STRENGTH_SIDECAR, GP_EVIDENCE_DERIVED, source, err);
+}
+
 static gp_status find_prompt(const add_run *r, file_job *job, const gp_bytes *bytes, gp_error *err)
 {
     gp_chunks chunks = {0};
@@ -297,6 +315,7 @@ static gp_status find_prompt(const add_run *r, file_job *job, const gp_bytes *by
     if (job->row != SIZE_MAX) GP_TRY_GOTO(prompt_from_table(r, job, err));
     if (!job->prompt && meta.evidence > GP_EVIDENCE_GUESS) GP_TRY_GOTO(prompt_from_metadata(job, &meta, err));
     if (!job->prompt) GP_TRY_GOTO(prompt_from_sidecar(job, &side, err));
+    if (!job->prompt) GP_TRY_GOTO(prompt_from_path(r, job, &side, err));
     if (!job->prompt && meta.evidence == GP_EVIDENCE_GUESS) GP_TRY_GOTO(prompt_from_metadata(job, &meta, err));
     /* the settings may come from the file and the prompt from a sidecar file */
     const gp_meta *from = meta.found && !((meta.broken || meta.mark) && side.found) ? &meta : &side;
@@ -371,12 +390,14 @@ static gp_status row_is_kept(const add_run *r, const file_job *job, const gp_cat
     return failed ? gp_fail_memory_path(err, "the settings of '%s'", job->path) : GP_OK;
 }
 
-/* Sets *same if there is no sidecar file, or if the catalog already has the prompt in the sidecar file. */
-static gp_status sidecar_is_kept(const file_job *job, const gp_cat_kept_prompt *kept, bool *same, gp_error *err)
+/* Sets *same if neither a sidecar file nor the path has a prompt, or if the catalog already has that prompt. */
+static gp_status sidecar_is_kept(const add_run *r, const file_job *job, const gp_cat_kept_prompt *kept, bool *same,
+                                 gp_error *err)
 {
     file_job probe = {.path = job->path};
     gp_meta meta = {0};
     gp_status st = prompt_from_sidecar(&probe, &meta, err);
+    if (st == GP_OK && !probe.prompt) st = prompt_from_path(r, &probe, &meta, err);
     *same = st == GP_OK && (!probe.raw || (kept->paths == 1 && kept->raw && strcmp(probe.raw, kept->raw) == 0 &&
                                            strcmp(probe.source, kept->source) == 0));
     gp_meta_clear(&meta);
@@ -401,7 +422,7 @@ static gp_status is_known(add_run *r, const file_job *job, bool *known, gp_error
     else if (job->row == SIZE_MAX && kept.strength >= STRENGTH_METADATA)
         *known = true;
     else if (job->row == SIZE_MAX)
-        st = sidecar_is_kept(job, &kept, known, err);
+        st = sidecar_is_kept(r, job, &kept, known, err);
     if (*known && !kept.raw) r->report->without_prompt++;
     if (*known && kept.guess) r->report->guesses++;
     gp_cat_kept_prompt_clear(&kept);
@@ -421,6 +442,8 @@ static gp_status next_file(void *user, void **out, gp_error *err)
     while (!r->ticker.stopped && gp_queue_get(r->found, &item)) {
         file_job *job = item;
         bool known = false;
+        gp_name_values values;
+        r->unnamed += r->names.count && !job->problem && !gp_name_match(&r->names, job->path, &values);
         job->row = r->table ? gp_rows_find(&r->rows, job->path) : SIZE_MAX;
         gp_status st = is_known(r, job, &known, err);
         if (st == GP_OK && !known) st = gp_cat_content_at(r->cat, job->path, &job->identity.before, err);
@@ -466,7 +489,8 @@ static bool check_rival(void *user, const char *path)
         if (room.failed) v->status = GP_ERR_MEMORY;
     } else {
         gp_status st = gp_prompt_sidecar(path, &text, &refused, NULL);
-        has = st == GP_OK && text && *text;
+        gp_name_values values;
+        has = (st == GP_OK && text && *text) || (v->r->names.count && gp_name_match(&v->r->names, path, &values));
         if (st == GP_ERR_MEMORY) v->status = st;
     }
     gp_str_clear(&room);
@@ -615,42 +639,24 @@ static gp_status forget_failures(const add_run *r, gp_error *err)
     return st;
 }
 
-static void note_images(const add_run *r, const char *code, uint64_t count, const char *one, const char *many)
-{
-    if (count)
-        gp_note_say(r->options->note, r->options->note_user, code, count, "%llu %s %s", (unsigned long long)count,
-                    gp_plural(count, "image", "images"), gp_plural(count, one, many));
-}
-
-static void note_refused(const add_run *r)
-{
-    const gp_add_options *o = r->options;
-    if (r->refused_count > 1)
-        gp_note_say(o->note, o->note_user, "sidecar-refused", r->refused_count, "%s (and %llu more)", r->refused,
-                    (unsigned long long)r->refused_count - 1);
-    else if (r->refused)
-        gp_note_say(o->note, o->note_user, "sidecar-refused", r->refused_count, "%s", r->refused);
-}
-
 static void note_metadata(const add_run *r)
 {
-    note_refused(r);
-    note_images(r, "guesses", r->report->guesses,
-                "has only a guessed prompt: score it with --guesses ('goldpan show' prints the reason)",
-                "have only guessed prompts: score them with --guesses ('goldpan show' prints the reason)");
-    note_images(r, "broken-graphs", r->broken,
-                "contains a ComfyUI graph that goldpan cannot read, and has no other prompt",
-                "contain a ComfyUI graph that goldpan cannot read, and have no other prompt");
-    note_images(r, "unstated-prompts", r->unstated,
-                "has metadata without a clear prompt ('goldpan show' prints the reason)",
-                "have metadata without a clear prompt ('goldpan show' prints the reason)");
-    if (r->rivals)
-        gp_note_say(r->options->note, r->options->note_user, "rival-prompts", r->rivals,
-                    "%llu %s a prompt that differs from the prompt of another path of the same image: goldpan uses the "
-                    "prompt of the first path",
-                    (unsigned long long)r->rivals, gp_plural(r->rivals, "path has", "paths have"));
-    note_images(
-        r, "damaged-metadata", r->damaged,
+    gp_add_note_refused(r->options, r->refused_count, r->refused);
+    gp_add_note_images(r->options, "unnamed", r->unnamed,
+                       "has a path that does not match --prompt-from: only its other sources of prompts count",
+                       "have paths that do not match --prompt-from: only their other sources of prompts count");
+    gp_add_note_images(r->options, "guesses", r->report->guesses,
+                       "has only a guessed prompt: score it with --guesses ('goldpan show' prints the reason)",
+                       "have only guessed prompts: score them with --guesses ('goldpan show' prints the reason)");
+    gp_add_note_images(r->options, "broken-graphs", r->broken,
+                       "contains a ComfyUI graph that goldpan cannot read, and has no other prompt",
+                       "contain a ComfyUI graph that goldpan cannot read, and have no other prompt");
+    gp_add_note_images(r->options, "unstated-prompts", r->unstated,
+                       "has metadata without a clear prompt ('goldpan show' prints the reason)",
+                       "have metadata without a clear prompt ('goldpan show' prints the reason)");
+    gp_add_note_rivals(r->options, r->rivals);
+    gp_add_note_images(
+        r->options, "damaged-metadata", r->damaged,
         "has damaged metadata (a wrong checksum or broken text): the image was added, the damaged text was ignored",
         "have damaged metadata (a wrong checksum or broken text): the images were added, the damaged text was ignored");
 }
@@ -697,17 +703,6 @@ static gp_status open_table(add_run *r, gp_error *err)
     return GP_OK;
 }
 
-static void note_no_prompts(const gp_add_options *o, uint64_t images)
-{
-    static const char how[] = "name a table of prompts with --prompts FILE, or put the prompt of a.png into a text file"
-                              " a.txt beside it";
-    if (images == 1)
-        gp_note_say(o->note, o->note_user, "no-prompts", 1, "the image has no prompt: %s", how);
-    else
-        gp_note_say(o->note, o->note_user, "no-prompts", images, "none of the %llu images has a prompt: %s",
-                    (unsigned long long)images, how);
-}
-
 /* Sends the notes about skipped, missing and unexpected files. */
 static void send_notes(const add_run *r)
 {
@@ -735,7 +730,7 @@ static void send_notes(const add_run *r)
         gp_note_say(o->note, o->note_user, "no-images", 0,
                     "there are no PNG, JPEG or WebP images in '%s'%s: name the folder of the images", root, more);
     else if (images && n->without_prompt == images)
-        note_no_prompts(o, images);
+        gp_add_note_no_prompts(o, images);
 }
 
 gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, gp_table *table, gp_rows_of *rows,
@@ -756,6 +751,7 @@ gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, gp_
                         .drop = drop_file};
     gp_passed_init(&r.passed);
     gp_progress_meter_init(&r.ticker, "add", 0, options->progress, options->user);
+    if (options->prompt_from) GP_TRY_GOTO(gp_name_pattern_read(options->prompt_from, &r.names, err));
     GP_TRY_GOTO(open_table(&r, err));
     GP_TRY_GOTO(forget_failures(&r, err));
     GP_TRY_GOTO(gp_queue_new(FOUND_AHEAD, &r.found, err));

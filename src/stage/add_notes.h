@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ * Notes of the stage add. */
+#ifndef GP_STAGE_ADD_NOTES_H
+#define GP_STAGE_ADD_NOTES_H
+
+#include "base/status.h"
+
+/* Sends "N images MANY", or "1 image ONE", if count is above 0. */
+void gp_add_note_images(const gp_add_options *o, const char *code, uint64_t count, const char *one, const char *many);
+/* Sends the note that none of the images has a prompt. */
+void gp_add_note_no_prompts(const gp_add_options *o, uint64_t images);
+/* Sends why sidecar files were not used; first: the reason of the first one. */
+void gp_add_note_refused(const gp_add_options *o, uint64_t count, const char *first);
+/* Sends how many paths have a prompt that differs from that of another path of the same image. */
+void gp_add_note_rivals(const gp_add_options *o, uint64_t count);
+
+#endif
