@@ -29,6 +29,8 @@ static void test_names(void **state)
          "{\"steps\": 20, \"cfg_scale\": 7.5, \"model\": \"sd 1.5\", \"sampler\": \"euler-a\"}"},
         {"{prompt}-c{cfg}", "/a/cat-c7..5.png", NULL, NULL, NULL},
         {"{model}_{prompt}_{seed}", "/a/m_a_b_1.png", "a_b", NULL, "{\"seed\": 1, \"model\": \"m\"}"},
+        {"{prompt}_{sampler}", "/a/a_b_euler.png", "a_b", NULL, "{\"sampler\": \"euler\"}"},
+        {"{sampler}_{*}_{prompt}", "/a/euler_x_a_b.png", "a_b", NULL, "{\"sampler\": \"euler\"}"},
         {"{prompt} NOT {negative}", "/a/cat NOT dog.png", "cat", "dog", "{}"},
         {"img-{prompt}", "/a/pic-cat.png", NULL, NULL, NULL},
         {"img-{prompt}", "/a/my img-cat.png", NULL, NULL, NULL},
