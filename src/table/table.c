@@ -369,6 +369,10 @@ static gp_status read_bytes(const char *name, gp_bytes *bytes, const char *kind,
     absolute = gp_path_absolute(name);
     table->folder = absolute ? gp_path_folder(absolute) : NULL;
     if (!table->label || !table->folder) GP_TRY_GOTO(gp_fail_memory(err, "a prompt table"));
+    if (bytes->size >= 2 && memcmp(bytes->data, "\x1F\x8B", 2) == 0)
+        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s' is compressed: unpack it with gunzip first", name));
+    if (bytes->size >= 4 && memcmp(bytes->data, "\x28\xB5\x2F\xFD", 4) == 0)
+        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s' is compressed: unpack it with unzstd first", name));
     if (bytes->size >= 4 && memcmp(bytes->data, "PAR1", 4) == 0)
         GP_TRY_GOTO(gp_table_read_parquet(table, bytes->data, bytes->size, err));
     else

@@ -475,6 +475,8 @@ static void test_bad(void **state)
         {"a,b\n1,\0\n", 8, "csv", GP_ERR_FORMAT, "line 2: a NUL byte"},
         {"a,\"b", 0, "csv", GP_ERR_FORMAT, "line 1: the header ends inside quotes"},
         {"sep=;\n", 0, "csv", GP_ERR_FORMAT, "is empty"},
+        {"\x1F\x8B\x08\0\0\0", 6, "csv", GP_ERR_UNSUPPORTED, "is compressed: unpack it with gunzip"},
+        {"\x28\xB5\x2F\xFD\x04", 0, "json", GP_ERR_UNSUPPORTED, "is compressed: unpack it with unzstd"},
         {"PAR1xxxxxxxx", 0, "csv", GP_ERR_FORMAT, "damaged Parquet"},
         {"[\n{\"a\":}]", 0, "json", GP_ERR_FORMAT, "line 2: a value was expected"},
         {"[{\"a\":1", 0, "json", GP_ERR_FORMAT, "line 1: ',' or '}' was expected (the file ends here)"},
