@@ -96,7 +96,7 @@ class CatalogPage(unittest.TestCase):
 
     def test_version(self):
         self.assertEqual(self.db.execute("PRAGMA application_id").fetchone()[0], 0x4750414E)
-        said = int(re.search(r"version of this schema: (\d+)", self.page).group(1))
+        said = int(re.search(r"`PRAGMA user_version` is (\d+), the version", self.page).group(1))
         self.assertEqual(self.db.execute("PRAGMA user_version").fetchone()[0], said)
 
 

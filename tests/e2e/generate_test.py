@@ -570,7 +570,7 @@ class GenerateTest(unittest.TestCase):
             catalog.execute("UPDATE generations SET settings = json_set(settings, '$.backend', ?)", (f"touch {marker} {{out}} {{prompt}} {{seed}}",))
         refused = subprocess.run([GOLDPAN, "regenerate", out, "-o", self.home / "never"], capture_output=True, text=True)
         self.assertEqual(refused.returncode, 2, refused.stderr)
-        self.assertIn("is no http address: give --backend", refused.stderr)
+        self.assertIn("which is not an http or https address: give --backend", refused.stderr)
         self.assertFalse(marker.exists())
         # goldpan does not send the user's login to an address that is stored in a catalog.
         with Server(self.home, "--auth", "me:pw") as server:
