@@ -89,6 +89,8 @@ def main():
     if options.depfile:
         here = os.path.dirname(os.path.abspath(__file__))
         needs = sources(options.web) + [os.path.join(here, "page.sh")]
+        if files is None and options.mode == "auto":
+            needs.append(os.path.join(options.web, "dist", ".key"))  # does not exist: the next build tries again
         with open(options.depfile, "w", encoding="utf-8") as file:
             file.write("%s: %s\n" % (options.out, " ".join(n.replace(" ", "\\ ") for n in needs)))
 

@@ -214,7 +214,8 @@ async function open(page, view) {
  * have rejected. */
 async function toSuggestion(page) {
   const button = page.locator('.prow.now').getByRole('button', { name: 'Keep it' });
-  while ((await button.count()) === 0) {
+  for (let i = 0; (await button.count()) === 0; i++) {
+    if (i === 200) throw new Error('no prompt has a suggestion that can be kept');
     await page.keyboard.press('n');
     await rest(page);
   }

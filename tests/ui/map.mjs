@@ -143,7 +143,44 @@ describe('map', () => {
     await page.keyboard.press('/');
     await page.keyboard.press('Enter');
     await until(atPicture, 'after Enter in the field of the same search the focus is not at the current picture');
-    assert.ok((await field.inputValue()).startsWith('a green rocket'));
+    assert.equal(await field.inputValue(), 'a green rocket');
+  });
+
+  seen('Wall', 'words typed while the server searches stay in the field', async (page) => {
+    const field = page.getByRole('searchbox', { name: 'Search by words' });
+    let go;
+    const held = new Promise((done) => (go = done));
+    await page.route('**/api/search', (route) => held.then(() => route.continue()));
+    await page.keyboard.press('/');
+    await page.keyboard.type('a green');
+    const answer = page.waitForResponse('**/api/search');
+    await page.keyboard.press('Enter');
+    await page.keyboard.type(' box');
+    go();
+    await answer;
+    await until(() => /green/.test(page.url()), page.url);
+    await settle(page, 300);
+    assert.equal(await field.inputValue(), 'a green box');
+    assert.ok(await field.evaluate((element) => element === document.activeElement), 'the field has lost the focus');
+    assert.ok((await count(page)).startsWith(`${total}`), 'the letters have marked pictures');
+  });
+
+  seen('Wall', 'Undo of a mark shows the pictures that come back', async (page) => {
+    await page.locator('[data-filters]').getByRole('button', { name: /^Undecided/ }).click();
+    const cells = page.locator('.wall [data-row]');
+    const shown = await count(page);
+    await cells.nth(0).click();
+    await cells.nth(20).click({ modifiers: ['Shift'] });
+    await page.keyboard.press('x');
+    await until(async () => (await count(page)) !== shown, 'the pictures are still undecided');
+    await page.keyboard.press('Control+z');
+    await until(async () => (await count(page)).split(',')[0] === shown.split(',')[0], () => count(page));
+    await settle(page, 200);
+    const inSight = await page.locator('.wall').evaluate((wall) => {
+      const [frame, box] = [wall, wall.querySelector('[aria-current=true]')].map((element) => element.getBoundingClientRect());
+      return box.top >= frame.top - 1 && box.bottom <= frame.bottom + 1;
+    });
+    assert.ok(inSight, 'the current picture is out of sight');
   });
 
   seen('Map', 'fills its pane at first fit, with a label above each group and thumbnails at rest', async (page) => {

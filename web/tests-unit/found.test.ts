@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Reason, Slice } from '../src/api';
 import { copyGroups, outcome, planOf, type CopyFacts } from '../src/state/copies';
-import { commandOf, lineOf, quoted, rowsOfChoice } from '../src/state/export-choice';
+import { commandOf, lineOf, listOf, quoted, rowsOfChoice } from '../src/state/export-choice';
 import { aboutChance, aboutSlice, beyondChance, odds, reasonsOf, sliceTitle } from '../src/state/slices';
 import { NONE } from '../src/state/columns';
 
@@ -68,10 +68,11 @@ test('an export takes what the server takes for the same words', () => {
 });
 
 test('the command can be pasted into a shell', () => {
-  expect(commandOf('mine+suggested', 3, '~/my best', 'hardlink', '/a/it’s.db')).toBe("goldpan export ~/'my best' --mine --suggested --hardlink --catalog '/a/it’s.db'");
-  expect(commandOf('stars', 4, '~/best', 'copy', '/a/c.db')).toBe('goldpan export ~/best --stars 4 --catalog /a/c.db');
-  expect(commandOf('shown', 3, '~/best', 'copy', '/a/c.db')).toBe('goldpan export ~/best --list shown.txt --catalog /a/c.db');
-  expect(commandOf('chosen', 3, '~/best', 'symlink', '/a/c.db')).toBe('goldpan export ~/best --list chosen.txt --symlink --catalog /a/c.db');
+  expect(commandOf('mine+suggested', 3, '~/my best', 'hardlink', '/a/it’s.db', '')).toBe("goldpan export ~/'my best' --mine --suggested --hardlink --catalog '/a/it’s.db'");
+  expect(commandOf('stars', 4, '~/best', 'copy', '/a/c.db', '')).toBe('goldpan export ~/best --stars 4 --catalog /a/c.db');
+  expect(listOf('shown', new Date(2026, 0, 5, 9, 8, 7))).toBe('shown-20260105-090807.txt');
+  expect(commandOf('shown', 3, '~/best', 'copy', '/a/c.db', 'shown.txt')).toBe('goldpan export ~/best --list shown.txt --catalog /a/c.db');
+  expect(commandOf('chosen', 3, '~/best', 'symlink', '/a/c.db', 'chosen.txt')).toBe('goldpan export ~/best --list chosen.txt --symlink --catalog /a/c.db');
   expect(['/a/b c.png', '', '/a\nb.png', '/a\rb.png', '/a\ufffd.png'].map((path) => lineOf(path, 'hash'))).toEqual(['/a/b c.png', 'hash', 'hash', 'hash', 'hash']);
   expect(quoted("a'b")).toBe("'a'\\''b'");
 });

@@ -109,10 +109,10 @@ describe('csv', () => {
   });
 
   it('writes texts so that no spreadsheet runs them', () => {
-    const texts = ['=1+1', '+a, b', '-cat', '@x', '\t=1', "'=1", "'-1.5", '-1.5', '+2e3', "'tis", 'a=b'];
+    const texts = ['=1+1', '+a, b', '-cat', '@x', '\t=1', "'=1", "'-1.5", '-1.5', '+2e3', "'tis", 'a=b', 'a\n=1'];
     const prompts = { info: { name: 'prompt', title: '=title', type: 'text', about: '', file: '' }, data: Uint32Array.from(texts.keys()), words: { count: texts.length, at: (i: number) => texts[i] ?? '' } } as unknown as Column;
     const lift = { info: { name: 'lift', title: 'lift', type: 'f64', about: '', file: '' }, data: new Float64Array(texts.length).fill(-1.5) } as unknown as Column;
     const lines = csv([prompts, lift], Uint32Array.from(texts.keys()), (info) => info.title).split('\r\n');
-    expect(lines).toEqual(["'=title,lift", "'=1+1,-1.5", '"\'+a, b",-1.5', "'-cat,-1.5", "'@x,-1.5", "'\t=1,-1.5", "''=1,-1.5", "''-1.5,-1.5", '-1.5,-1.5', '+2e3,-1.5', "'tis,-1.5", 'a=b,-1.5', '']);
+    expect(lines).toEqual(["'=title,lift", "'=1+1,-1.5", '"\'+a, b",-1.5', "'-cat,-1.5", "'@x,-1.5", "'\t'=1,-1.5", "''=1,-1.5", "''-1.5,-1.5", '-1.5,-1.5', '+2e3,-1.5', "'tis,-1.5", 'a=b,-1.5', '"a\n\'=1",-1.5', '']);
   });
 });

@@ -227,7 +227,7 @@ export class App {
     if (!step) return this.report(`Nothing to ${what}.`);
     this.knownFilters = { list: this.filters.list, any: this.filters.any };
     if (step.kind === 'filters') {
-      if (side === 0) this.returnTo(step.place);
+      if (side === 0 && step.place) this.returnTo(step.place);
       return this.report(`Filters ${done}.`);
     }
     if (step.kind === 'bin') return void this.moveAgain(step, side);
@@ -349,8 +349,10 @@ export class App {
       const search = (): Promise<void> => this.search.run({ ...this.search.query, text }, (message) => (this.search.wrong = message));
       if (text) return this.searchThenShow(search);
       await search();
-    } else if (text) this.filters.add({ kind: 'words', text });
-    else this.filters.removeFacet('words');
+    } else if (text) {
+      this.filters.add({ kind: 'words', text });
+      this.noteFilters(); // before showBest() changes the view and the current picture, which Undo restores
+    } else this.filters.removeFacet('words');
     if (text) this.showBest();
     else if (!this.search.similarity) this.filters.removeFacet('like');
   }

@@ -6,7 +6,8 @@ import { numberAt, textAt, type Column } from './columns';
 const runs = /^'*[=+\-@\t\r\n]/;
 const isNumber = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
-const guarded = (text: string): string => (runs.test(text) && !isNumber.test(text) ? `'${text}` : text);
+/** A spreadsheet begins a new cell at each tab and line end of pasted text, so the text behind them is guarded too. */
+const guarded = (text: string): string => (runs.test(text) && !isNumber.test(text) ? `'${text}` : text).replace(/[\t\r\n]+(?=[=+\-@])/g, "$&'");
 const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 const textCell = (text: string): string => quoted(guarded(text));
 

@@ -46,8 +46,14 @@ export function quoted(word: string): string {
   return `${home}'${rest.replaceAll("'", "'\\''")}'`;
 }
 
-/** Name of the file in which the dialog saves the list of the pictures. */
-export const listOf = (choice: Choice): string => `${choice === 'mine+suggested' ? 'mine-and-suggested' : choice}.txt`;
+/** Name of the file in which the dialog saves the list of the pictures. The time makes it unique, so that the command
+ * never reads an older list. */
+export function listOf(choice: Choice, opened: Date): string {
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const day = `${opened.getFullYear()}${two(opened.getMonth() + 1)}${two(opened.getDate())}`;
+  const time = `${two(opened.getHours())}${two(opened.getMinutes())}${two(opened.getSeconds())}`;
+  return `${choice === 'mine+suggested' ? 'mine-and-suggested' : choice}-${day}-${time}.txt`;
+}
 
 /** The line that names a picture in this list: its path, or the hash of its content if the path is not one line of
  * valid text. */
@@ -56,10 +62,10 @@ export const lineOf = (path: string, hash: string): string => (!path || /[\r\n\u
 /** Only the page knows these pictures: their command reads the list that the dialog saves. */
 export const needsList = (choice: Choice): choice is 'shown' | 'chosen' => choice === 'shown' || choice === 'chosen';
 
-/** The command that exports the same pictures. */
-export function commandOf(choice: Choice, least: number, folder: string, mode: string, catalog: string): string {
-  const list = `--list ${listOf(choice)}`;
-  const what: Record<Choice, string> = { mine: '--mine', 'mine+suggested': '--mine --suggested', stars: `--stars ${least}`, shown: list, chosen: list };
+/** The command that exports the same pictures. `list`: name of the saved list. */
+export function commandOf(choice: Choice, least: number, folder: string, mode: string, catalog: string, list: string): string {
+  const listed = `--list ${list}`;
+  const what: Record<Choice, string> = { mine: '--mine', 'mine+suggested': '--mine --suggested', stars: `--stars ${least}`, shown: listed, chosen: listed };
   const how = mode === 'copy' ? '' : ` --${mode}`;
   return `goldpan export ${quoted(folder)} ${what[choice]}${how} --catalog ${quoted(catalog)}`;
 }

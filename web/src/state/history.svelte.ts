@@ -23,7 +23,7 @@ export interface FilterStep {
   /** time of the change, in milliseconds */
   at: number;
   /** what the page showed before the change */
-  place: ViewPlace;
+  place?: ViewPlace;
 }
 
 /** The view, the hash of its current picture ('': none) and the scroll positions of all views. */
