@@ -13,7 +13,8 @@ struct gp_model {
 /* Copies the caller's struct over `into` [size], which already has the defaults.  The caller's struct begins with its
  * own size.  If it is older (shorter), the missing fields keep their defaults.  If it is newer (longer), the additional
  * bytes must be 0.  If it is NULL, the defaults stay.
- * Errors: USAGE (the size is not set), UNSUPPORTED (an unknown field is set); both name `type`. */
+ * Errors: USAGE (the size is not set), UNSUPPORTED (an unknown field is set).  The messages of both errors name
+ * `type`. */
 gp_status gp_api_read(void *into, size_t size, const void *given, const char *type, gp_error *err);
 
 /* Like gp_api_read, for element i of an array of structs.  All elements have the size that the first element states. */

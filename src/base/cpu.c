@@ -23,7 +23,8 @@ static uint64_t xcr0(void)
     return (uint64_t)high << 32 | low;
 }
 
-/* Since Linux 5.16 a process must request the 8 KiB of tile data; the kernel may deny the request. */
+/* Since Linux 5.16 a process must request permission to use the tile data of AMX (8 KiB).  The kernel may deny the
+ * request. */
 static bool amx_permitted(void)
 {
 #if defined(__linux__)

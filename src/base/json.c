@@ -366,7 +366,8 @@ bool gp_json_bool(const gp_json *value, bool fallback)
     return gp_json_kind_of(value) == GP_JSON_BOOL ? json_object_get_boolean(inner(value)) : fallback;
 }
 
-/* json-c clamps: a large value read as signed is INT64_MAX, a negative value read as unsigned is 0. */
+/* json-c clamps a number that does not fit the requested type: to INT64_MAX if it is too large for int64_t, to 0 if it
+ * is negative and read as unsigned.  So gp_json_u64 and gp_json_i64 check the range first. */
 bool gp_json_u64(const gp_json *value, uint64_t *out)
 {
     gp_json_kind kind = gp_json_kind_of(value);

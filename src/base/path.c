@@ -53,7 +53,7 @@ char *gp_path_absolute(const char *path)
     }
     gp_str_puts(&s, path);
     if (s.failed) return gp_str_take(&s);
-    /* the result is written over s.data, because it is never longer than the text already read */
+    /* the loop overwrites s.data with the result, which is never longer than the text that the loop has already read */
     size_t used = 0;
     for (const char *p = s.data; *p;) {
         while (*p == '/') p++;

@@ -37,8 +37,8 @@ static void *run(void *argument)
     return NULL;
 }
 
-/* Blocks signals such as Ctrl-C in new threads, which inherit the mask; the program's own thread handles them.
- * Signals of faults stay unblocked. */
+/* Blocks signals such as Ctrl-C for the threads that are created next: new threads inherit the mask.  The thread that
+ * starts them handles these signals.  Signals of faults stay unblocked. */
 static void mask_signals(sigset_t *before)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF};

@@ -110,7 +110,8 @@ static dev_t device_above(const char *path)
     return device;
 }
 
-/* Opens or creates the home trash if it is on this device. *tried: its path, owned; NULL: it is not on the device. */
+/* Opens or creates the home trash if it is on this device. *tried: path of the home trash, owned; not set if the home
+ * trash is not on the device. */
 static int open_home(dev_t device, char **tried, gp_trash_folder *out)
 {
     char *home = gp_trash_home();

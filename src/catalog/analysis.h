@@ -30,7 +30,8 @@ typedef struct gp_cat_matrix {
 /* Columns that need much memory and are read only on request. If a column was not requested, it is NULL for every
  * row. */
 enum { GP_MATRIX_TEXTS = 1, GP_MATRIX_SETTINGS = 2, GP_MATRIX_VECTORS = 4, GP_MATRIX_ALL = 7 };
-/* scorer: its key. columns: GP_MATRIX_... bits. The caller owns *out: gp_cat_matrix_clear. */
+/* Reads the matrix with the requested columns. scorer: the scorer's key. columns: GP_MATRIX_... bits. The caller owns
+ * *out: gp_cat_matrix_clear. */
 gp_status gp_cat_matrix_columns(gp_catalog *cat, const char *scorer, unsigned columns, gp_cat_matrix *out,
                                 gp_error *err);
 /* Reads all columns. */

@@ -66,8 +66,8 @@ gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, in
  * new image was inserted. Deletes the recorded failures of the path. */
 gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const char *path, uint64_t size,
                            int64_t mtime_ns, int64_t *id, bool *inserted, gp_error *err);
-/* Calls `each` for the paths of the image other than `path` that are not marked missing, sorted, at most 64. Stops when
- * `each` returns false. */
+/* Calls `each` for at most 64 paths of the image, sorted. Leaves out `path` itself and paths that are marked missing.
+ * Stops when `each` returns false. */
 gp_status gp_cat_other_paths(gp_catalog *cat, int64_t image, const char *path,
                              bool (*each)(void *user, const char *path), void *user, gp_error *err);
 /* Sets *near if the image with this content has another path that is not marked missing, in or below the folder of
@@ -80,9 +80,9 @@ gp_status gp_cat_find_image(gp_catalog *cat, const char *name, char *hash, gp_er
  * same file again. */
 gp_status gp_cat_path_gone(gp_catalog *cat, const char *path, gp_error *err);
 gp_status gp_cat_path_back(gp_catalog *cat, const char *path, gp_error *err);
-/* Reads the flag of an image, and calls `visit` for each path of the image, sorted, including missing paths. The `hash`
- * that `visit` gets is that of the file at the path when it was last read. `visit` returns false if memory ran out.
- * NOT_FOUND if there is no such image. */
+/* Reads the flag of an image, and calls `visit` for each path of the image, sorted, including missing paths. `visit`
+ * gets the hash that the file at the path had when it was last read. `visit` returns false if memory ran out. NOT_FOUND
+ * if there is no such image. */
 gp_status gp_cat_image_files(gp_catalog *cat, const gp_hash *image, int *flag,
                              bool (*visit)(void *user, const char *path, const gp_hash *hash, bool missing), void *user,
                              gp_error *err);
@@ -182,7 +182,8 @@ gp_status gp_cat_quality_put(gp_catalog *cat, int64_t image, const gp_quality *q
 /* Calls visit for every image that has measures, by id. */
 gp_status gp_cat_quality_visit(gp_catalog *cat, void (*visit)(void *user, int64_t image, const gp_quality *quality),
                                void *user, gp_error *err);
-/* Makes all images that were set apart as black or noise candidates again. *images: their number. */
+/* Restores all images that were set apart because they are black or noise: they are candidates again. *images: number
+ * of these images. */
 gp_status gp_cat_frames_keep(gp_catalog *cat, uint64_t *images, gp_error *err);
 
 /* ------------------------------------------------------------------ scores */
@@ -228,8 +229,8 @@ gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, bool guesses,
 gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const char *scorer, double value,
                            gp_error *err);
 
-/* Calls visit for the scores of images on disk for their current prompts, by prompt and image. `text` is borrowed until
- * visit returns; visit returns false to stop. */
+/* Calls visit for each score that an image on disk has for its current prompt, in order of prompt and image. `text` is
+ * borrowed until visit returns; visit returns false to stop. */
 gp_status gp_cat_scores_visit(gp_catalog *cat, const char *scorer, bool *higher_better,
                               bool (*visit)(void *user, int64_t prompt, const char *text, double score), void *user,
                               gp_error *err);

@@ -274,7 +274,7 @@ static gp_status check_catalog(checking *c, const char *path, bool (*go_on)(void
     if (st == GP_OK) gp_cat_watch(c->cat, go_on, user);
     if (st == GP_OK) st = check_rows(c, err);
     if (st != GP_ERR_CATALOG) return st;
-    /* remove the advice at the end of the message, because report_problem gets the advice ADVICE_RESCUE */
+    /* remove the advice at the end of the message, because the argument ADVICE_RESCUE gives the same advice */
     char *end = strstr(err->message, GP_DB_RESCUE);
     if (end) *end = '\0';
     report_problem(c, 1, ADVICE_RESCUE, "%s", err->message);

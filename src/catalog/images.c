@@ -94,7 +94,7 @@ gp_status gp_db_unpick(gp_catalog *cat, int64_t image, gp_error *err)
  * pixels. */
 static gp_status image_update(gp_catalog *cat, int64_t id, const gp_cat_image *image, gp_error *err)
 {
-    /* An image that was set apart as black or noise stays so, because its pixels are the same. */
+    /* An image that was set apart as black or noise stays set apart, because its pixels are the same. */
     gp_q q =
         gp_q_open(cat, "UPDATE images SET stream = coalesce(?2, stream), pixels = coalesce(?3, pixels),"
                        " apart = coalesce(?4, " GP_DB_APART_FRAME ")"

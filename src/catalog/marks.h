@@ -96,7 +96,8 @@ gp_status gp_marks_entry_json(const gp_marks_file *file, const gp_marks_entry *e
 void gp_marks_line(gp_str *out, const gp_str *body);
 /* Appends the first line of a journal. */
 void gp_marks_header(gp_str *out, const char *id);
-/* Reads only the id and the size of a journal. id is "" without a valid header; size is 0 without a file. */
+/* Reads only the id and the size of a journal. id is "" if the journal has no valid header. size is 0 if the file does
+ * not exist. */
 void gp_marks_peek(const char *path, char id[33], int64_t *size);
 
 /* ------------------------------------------------------------------ agreement of catalog and journal (marks.c) */

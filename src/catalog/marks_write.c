@@ -110,8 +110,8 @@ gp_status gp_marks_note_view(gp_catalog *cat, const char *name, gp_error *err)
 
 /* ------------------------------------------------------------------ picks */
 
-/* All picks are on one line of the journal. The line has the rule, time and scorer of the newest pick. A pick that an
- * earlier call made has its own rule, time or scorer where they differ from those of the line. */
+/* All picks are on one line of the journal. The line has the rule, time and scorer of the newest pick. If the rule,
+ * time or scorer of an older pick differs from that of the line, the pick has its own value. */
 
 #define NEWEST "picks ORDER BY picked_at DESC, image LIMIT 1"
 #define BY                                                                                                             \

@@ -21,8 +21,8 @@ const char gp_db_version_8[] =
 " used_at INTEGER NOT NULL DEFAULT 0,"                   /* Unix time of the last use; 0: unknown */
 " CHECK(encoder IS NOT NULL OR needs = 'pixels')"
 ") STRICT;"
-/* Before this version, the CLIP score of a pair was goldpan's own; all other scores were computed from image
- * embeddings.  The rule is a frozen copy of GP_MARKS_NEEDS (marks.h). */
+/* Before this version, only goldpan's CLIP scorers (keys "clip/...") scored a pair of image and prompt.  All other
+ * scorers used only image embeddings.  The rule below is a frozen copy of GP_MARKS_NEEDS (marks.h). */
 "INSERT INTO scorers_8 SELECT id, key, name, scale, encoder, NULL,"
 " CASE WHEN key LIKE 'clip/%' THEN 'pair' ELSE 'image' END, higher_better, used, used_at FROM scorers;"
 "DROP TABLE scorers;"

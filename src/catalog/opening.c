@@ -68,8 +68,8 @@ static gp_status check_file(const char *path, bool create, gp_error *err)
     return make_folder_of(path, err);
 }
 
-/* Returns "file:" and the absolute path. Special characters are escaped, so that SQLite takes no part of a name for an
- * option. */
+/* Returns "file:" and the absolute path. Special characters are escaped, so that SQLite does not read a part of a name
+ * as an option. */
 static char *uri_of(const char *path, access_way way)
 {
     gp_str s = GP_STR_INIT;

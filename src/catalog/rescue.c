@@ -345,7 +345,7 @@ out:
 
 /* ------------------------------------------------------------------ files */
 
-/* Removes the index of a log, which SQLite rebuilds from the log, and a log that is empty. */
+/* Removes the index of the log, because SQLite rebuilds it from the log. Removes the log too if it is empty. */
 static gp_status remove_index(const char *path, gp_error *err)
 {
     struct stat info;

@@ -54,7 +54,8 @@ static void disconnect(gp_rescue_source *s)
     s->version = 0;
 }
 
-/* Returns SQLITE_ROW for a goldpan catalog, SQLITE_DONE for another program's file. */
+/* Opens the catalog or its copy, if necessary without file locks ("unix-none"). Returns SQLITE_ROW for a goldpan
+ * catalog, SQLITE_DONE for another program's file. */
 static int connect_any(gp_rescue_source *s)
 {
     static const char *const ways[] = {NULL, "unix-none"};
@@ -184,7 +185,8 @@ static const root *find_root(const root *roots, size_t count, const char *name)
     return NULL;
 }
 
-/* Counts the root pages of `made`, the bytes of an empty catalog, that have the same kind in the damaged file. */
+/* Compares root pages of `made`, the bytes of an empty catalog, with the same pages of the damaged file. Returns how
+ * many of them have the same kind in both. */
 static size_t count_same_kind(const char *path, const root *roots, size_t count, const uint8_t *made, size_t size)
 {
     size_t same = 0;

@@ -211,9 +211,9 @@ static gp_status pragma_int(gp_catalog *cat, const char *sql, int64_t *value, gp
     return rc == SQLITE_ROW ? GP_OK : gp_db_fail(cat, rc, err);
 }
 
-/* Reads which program and which version the file belongs to. *version 0: an empty database. All three values are read
- * in one savepoint. Otherwise a catalog that another process is just creating could show tables without an
- * application_id and would look like another program's file. */
+/* Reads which program and which version the file belongs to. *version 0: an empty database. One savepoint covers the
+ * reads of application_id, of the version and of the number of schema objects. Otherwise, while another process creates
+ * the catalog, this function could see its tables but no application_id, and would report another program's file. */
 static gp_status read_version(gp_catalog *cat, int newest, int64_t *version, gp_error *err)
 {
     gp_status st;

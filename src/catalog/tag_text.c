@@ -5,8 +5,9 @@
 
 #include <utf8proc.h>
 
-/* MOST_BYTES: longer texts are rejected first, because the time to normalise a text grows with the square of the length
- * of a run of combining marks. A code point decomposes into at most 4 code points (canonical decomposition). */
+/* MOST_BYTES: maximum bytes of a text that is normalised. Longer texts are rejected first, because the time to
+ * normalise a text grows with the square of the length of a run of combining marks. MOST_PARTS: maximum code points
+ * after decomposition, because a code point decomposes into at most 4 code points (canonical decomposition). */
 enum { MOST_BYTES = 1024, MOST_PARTS = 4 * MOST_BYTES, BYTE_ORDER_MARK = 0xFEFF };
 
 /* White space as in ECMAScript, so that the page and the catalog trim alike. */

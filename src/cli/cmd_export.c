@@ -60,7 +60,7 @@ static void read_options(gp_cli *cli, gp_export_options *o)
     o->user = &cli->term;
 }
 
-/* Prints what was exported, or why nothing was, and the lines of --list that name no image. */
+/* Prints what was exported, or why nothing was exported.  Also reports the lines of --list that name no image. */
 static void say(gp_cli *cli, gp_catalog *catalog, const gp_report *report, const gp_cli_image_list *list, int code)
 {
     if (list->unknown)

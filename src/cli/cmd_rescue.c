@@ -142,8 +142,8 @@ static int run_rescue(gp_cli *cli)
     options.go_on = gp_term_go_on;
     options.note = gp_cli_note, options.note_user = cli;
     gp_status st = gp_cli_check_roots(cli, &err);
-    /* use the folder's own .goldpan even if its catalog is lost, because the catalog of a parent folder is not the one
-     * to rescue */
+    /* use the folder's own .goldpan even if its catalog is lost, because otherwise the catalog of a parent folder would
+     * be rescued instead */
     if (st == GP_OK)
         st = gp_cli_catalog_path(cli, cli->args, cli->arg_count, GP_CATALOG_CREATE | GP_CLI_OWN, &path, &err);
     if (st == GP_OK) st = gp_catalog_rescue(path, &options, &report, &err);

@@ -141,7 +141,7 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const
     return gp_cli_json_print(cli, &json, code);
 }
 
-/* Returns true if `run` may choose the strategy: no option selects what to pick. */
+/* Returns true if no option says which images to pick, so that `run` may choose the strategy. */
 static bool may_fit(const gp_cli *cli)
 {
     bool all = cli->per_prompt.set && !cli->per_prompt.value;

@@ -32,7 +32,8 @@ static void put_marks(const gp_row *r)
     field("tags", r->tags);
 }
 
-/* in_catalog: false: prints no quality measures and no score, because the row was read from the file alone. */
+/* Prints the lines of one image.  If in_catalog is false, the row was read from the file alone, so there are no lines
+ * about quality and score. */
 static void put_lines(const char *path, const gp_row *r, bool in_catalog)
 {
     gp_cli_put_field(path, '\n');
@@ -68,7 +69,7 @@ static void put_lines(const char *path, const gp_row *r, bool in_catalog)
     field("failure", r->failure);
 }
 
-/* Writes the settings again, because some generators write NaN, which most JSON readers reject. */
+/* Parses the settings and writes them as valid JSON.  Some generators write NaN, which most JSON readers reject. */
 static void put_settings(gp_str *json, const char *settings)
 {
     gp_json *root = NULL;

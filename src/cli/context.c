@@ -155,8 +155,8 @@ static gp_precision precision_of(const char *name)
     return (gp_precision)(index < 0 ? 0 : index);
 }
 
-/* Opens the model that made the last scores.  Fails if the model of this name now has other weights: the scorer's id
- * contains the hash of the weights. */
+/* Opens the model that made the last scores.  Fails if the model of this name now has other weights.  The check
+ * compares the hash of the weights with the hash in the scorer's id. */
 static gp_status open_last(const last_used *last, gp_model_options *options, gp_model **model, gp_error *err)
 {
     gp_error why = {0};

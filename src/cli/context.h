@@ -69,7 +69,8 @@ void gp_cli_pick_options(gp_cli *cli, gp_pick_options *options);
 void gp_cli_sheet_options(gp_cli *cli, gp_sheet_options *options);
 
 /* ------------------------------------------------------------------ results */
-/* Appends a member such as ,"name":"text" (null if NULL).  The comma is left out after '{' and '['. */
+/* Appends a member such as ,"name":"text", or ,"name":null if `text` is NULL.  The comma is left out after '{' and
+ * '['. */
 void gp_cli_json_text(gp_str *out, const char *name, const char *text);
 void gp_cli_json_count(gp_str *out, const char *name, uint64_t value);
 void gp_cli_json_real(gp_str *out, const char *name, double value);

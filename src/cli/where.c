@@ -304,7 +304,8 @@ gp_status gp_cli_row_at(gp_catalog *catalog, const char *path, gp_rows **rows, c
     return st;
 }
 
-/* Sets *path to the catalog that --catalog names: its file, the folder that the catalog belongs to, or .goldpan. */
+/* Sets *path to the file of the catalog that --catalog names.  The user may name this file, the folder that the catalog
+ * belongs to, or the folder .goldpan. */
 static gp_status named_catalog(const char *name, bool create, char **path, gp_error *err)
 {
     char *folder = gp_cli_is_folder(name) ? folder_of(name, create) : NULL;

@@ -43,8 +43,7 @@ typedef struct gp_encode_item {
     gp_hash hash;
     bool leave_own; /* input: do not encode an image that goldpan made; sets `own` instead of `ok` */
     bool ok, own;   /* output: the image was encoded; goldpan made the image */
-    /* output: `pixels` is set.  It is set only without fast decoding, and only for an image without alpha or
-     * animation */
+    /* output: whether `pixels` is set.  False with fast decoding, and for an image that has alpha or animation */
     bool has_pixels;
     gp_hash pixels; /* hash of the decoded pixels */
     bool measured;  /* output: whether `quality` is set; not for a JPEG with fast decoding */

@@ -133,8 +133,8 @@ static gp_status no_tokenizer(const gp_encoder *encoder, gp_error *err)
     return gp_fail_path(err, GP_ERR_NOT_FOUND, "the model folder '%s' has no tokenizer (%s)", folder, files);
 }
 
-/* Tokenises the texts.  Keeps of each text only the tokens up to the pooled token, from whose output the embedding is
- * computed. */
+/* Tokenises the texts.  Keeps only the tokens of each text up to the pooled token, because the embedding is computed
+ * from the output of this token. */
 static gp_status tokenise(const gp_encode_pool *pool, const char *const *texts, size_t n, size_t context, tokens *out,
                           gp_error *err)
 {

@@ -290,8 +290,8 @@ static gp_status is_queued(job *j, const char *id, bool *queued, gp_error *err)
     return GP_OK;
 }
 
-/* Sets *queued if an earlier run sent the job and the job is still queued or running.  The queue is read once for all
- * jobs: the earlier run sends no more jobs, and goldpan knows which jobs this run sends. */
+/* Sets *queued if an earlier run sent the job and the job is still queued or running.  It is enough to read the queue
+ * once for all jobs, because the earlier run sends no more jobs, and goldpan knows which jobs this run sends. */
 static gp_status was_queued(job *j, bool *queued, gp_error *err)
 {
     gp_gen_answer answer = {0};

@@ -162,7 +162,8 @@ static void put_candidate(gp_str *s, const gp_comfy_graph_node *node, const gp_c
     }
 }
 
-/* Returns true if, by its name, the input could take a value of this kind. */
+/* Returns true if the input could take a value of this kind.  For a seed, the input's name decides.  For a text, the
+ * name and the present value decide. */
 static bool is_candidate(const gp_comfy_graph_node *node, const gp_comfy_graph_input *input, gp_place_kind kind)
 {
     static const char *const words[] = {"text", "prompt", "string", "clip_l", "clip_g", "t5xxl", "caption", "value"};

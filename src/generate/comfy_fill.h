@@ -11,8 +11,8 @@ gp_status gp_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const char *
 /* Appends the body of a request: the filled-in graph, the name of the connection that gets the events, and the job's id;
  * id NULL: the server chooses. */
 void gp_comfy_put_body(const gp_str *graph, const char *client, const char *id, gp_str *s);
-/* Returns the request without those values for which the graph that was filled in last has no input, because they had
- * no effect. */
+/* Returns a copy of the request.  Unsets each value that had no effect, because the graph that was filled in last has
+ * no input for it. */
 gp_gen_request gp_comfy_used(const gp_gen_backend *b, const gp_gen_request *r);
 /* Checks the user's graph and settings before the first request. */
 gp_status gp_comfy_check(gp_gen_backend *b, gp_error *err);

@@ -22,9 +22,10 @@ gp_comfy_said gp_comfy_read_message(const char *text, size_t size, const char *i
 /* Returns the client name with which jobs are sent.  Connects first if there is no connection, but not more often than
  * every 10 seconds.  In names, `bell` stands for the WebSocket. */
 const char *gp_comfy_bell_client(gp_gen_backend *b);
-/* Waits `seconds`, or until a message reports the end of the job.  While messages are reliable, waits for 2 seconds if
- * `seconds` is less, because a message ends the wait in time.  *rang: set to true if a message reports the end of the
- * job.  If *rang is true already, such a message does not end the wait.  Returns false if a stop was requested. */
+/* Waits `seconds`, or until a message reports the end of the job.  While messages are reliable, a wait of less than 2
+ * seconds becomes 2 seconds, because a message ends the wait in time.  *rang: set to true if a message reports the end
+ * of the job.  If *rang is true already, such a message does not end the wait.  Returns false if a stop was
+ * requested. */
 bool gp_comfy_bell_wait(gp_gen_backend *b, const char *id, double seconds, bool *rang);
 /* Reports that a job ended without a message.  Later waits then no longer rely on messages. */
 void gp_comfy_bell_missed(gp_gen_backend *b);

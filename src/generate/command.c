@@ -125,8 +125,8 @@ static bool wait_for(gp_gen_backend *b, pid_t child, int *status, bool *late)
     return true;
 }
 
-/* Returns the request without those values for which the command has no placeholder.  The program does not get these
- * values, and goldpan does not know which values the program uses instead. */
+/* Returns a copy of the request.  Unsets each value for which the command has no placeholder.  The program does not get
+ * such a value, and goldpan does not know which value the program uses instead. */
 static gp_gen_request without_rest(const gp_gen_backend *b, const gp_gen_request *r)
 {
     gp_gen_request kept = *r;

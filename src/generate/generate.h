@@ -112,8 +112,8 @@ bool gp_gen_can(const gp_gen_backend *backend, unsigned what);
 /* Generates an image.  Errors: STOPPED, MEMORY; every other failure is in the result. */
 gp_status gp_gen_make(gp_gen_backend *backend, const gp_gen_request *request, gp_gen_result *result, gp_error *err);
 
-/* Waits before the next request: `seconds`, or as long as the last response requests (at most
- * GP_GEN_MOST_WAIT).  False: go_on returned false. */
+/* Waits before the next request: `seconds`, or longer if the last response requests a longer wait (at most
+ * GP_GEN_MOST_WAIT).  Returns false if go_on returned false. */
 bool gp_gen_wait(const gp_gen_backend *backend, double seconds, const gp_gen_result *last);
 
 /* Writes the values that are common to all images (steps, sampler, model, size ...) as members of a JSON object.

@@ -20,7 +20,7 @@ static bool is_refusal(const gp_json *wrong)
     return false;
 }
 
-/* Returns true if a 429 means that the account has no credit, so that waiting does not help. */
+/* Returns true if an error with HTTP status 429 means that the account has no credit, so that waiting does not help. */
 static bool is_without_money(const gp_json *wrong)
 {
     static const char *const signs[] = {"insufficient_quota", "billing"};

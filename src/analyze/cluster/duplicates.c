@@ -78,8 +78,8 @@ static size_t gather(const finder *f, uint32_t best, int32_t g, gp_duplicates *o
 {
     const uint32_t *ids = f->ids + best * f->k;
     size_t joined = 0;
-    /* If even the k-th neighbour may be a near-duplicate, so may rows beyond the k neighbours: then all rows are
-     * compared. 1e-6 allows for the rounding of float distances. */
+    /* If even the k-th neighbour may be a near-duplicate, rows beyond the k neighbours may be near-duplicates too.  In
+     * this case `best` is compared with all rows.  1e-6 allows for the rounding of float distances. */
     bool all = f->k < f->n - 1 && (double)f->distances[best * f->k + f->k - 1] <= 1 - f->o->min_cosine + 1e-6;
     for (size_t i = 0; i < (all ? f->n : f->k); i++) {
         uint32_t row = all ? (uint32_t)i : ids[i];

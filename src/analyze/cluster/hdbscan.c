@@ -89,7 +89,8 @@ static size_t list_nodes(const condenser *c, uint32_t root, uint32_t *out)
     return tail;
 }
 
-/* Removes one side of a split, which has too few rows: its rows leave cluster `parent` at density `lambda`. */
+/* Removes `side`, the side of a split that has too few rows.  The rows of this side leave cluster `parent` at density
+ * `lambda`. */
 static void remove_side(condenser *c, uint32_t side, uint32_t parent, double lambda, uint32_t *scratch)
 {
     size_t count = list_nodes(c, side, scratch);

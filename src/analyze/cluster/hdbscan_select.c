@@ -17,7 +17,8 @@ typedef struct selector {
     size_t clusters;  /* clusters of the tree, including the root */
     uint32_t *parent; /* [clusters] */
     double *birth;    /* [clusters] lambda at which the cluster splits from its parent */
-    /* [clusters] excess of mass: sum over rows of (lambda at which the row leaves - birth) */
+    /* [clusters] excess of mass: for each row of the cluster, the lambda at which the row leaves minus `birth`; the sum
+     * over all rows */
     double *stability;
     double *death;               /* [clusters] largest lambda at which a row or child leaves the cluster */
     bool *has_children, *chosen; /* [clusters] */
@@ -48,8 +49,8 @@ static void read_tree(selector *s)
 }
 
 /* Chooses the disjoint clusters with the largest sum of stabilities.  Goes from the leaves to the root, and chooses a
- * cluster unless the best choice among its descendants has a larger sum.  Scratch: below [clusters] is the best sum
- * among the descendants of a cluster, best [clusters] the best sum of the cluster and its descendants. */
+ * cluster unless the best choice among its descendants has a larger sum.  Two scratch arrays [clusters]: `below` holds
+ * the best sum among the descendants of each cluster, `best` the best sum among the cluster and its descendants. */
 static void excess_of_mass(selector *s, double *best, double *below)
 {
     size_t first = s->o->allow_single ? 0 : 1;
@@ -61,7 +62,7 @@ static void excess_of_mass(selector *s, double *best, double *below)
         }
         if (c) below[s->parent[c]] += best[c];
     }
-    /* a cluster with a chosen ancestor is not chosen; parents are visited before their children */
+    /* drop each chosen cluster that has a chosen ancestor; the loop visits parents before their children */
     for (size_t c = 1; c < s->clusters; c++) {
         size_t above = s->parent[c];
         while (above && !s->chosen[above]) above = s->parent[above];

@@ -17,8 +17,9 @@
 
 #include <string.h>
 
-/* MIN_CLUSTERS: minimum clusters of a level; coarser levels are left out.  MAX_LEVELS: never reached, because each
- * level has at most half as many clusters as the one before, and there are fewer than 2^32 rows. */
+/* MIN_CLUSTERS: minimum clusters of a level; levels with fewer clusters are left out.  MAX_LEVELS: maximum number of
+ * levels.  It is never reached, because each level has at most half as many clusters as the one before, and there are
+ * fewer than 2^32 rows. */
 enum { MIN_CLUSTERS = 3, MAX_LEVELS = 40 };
 
 /* ------------------------------------------------------------------ components */

@@ -178,7 +178,8 @@ out:
 
 /* ------------------------------------------------------------------ packing */
 
-/* Computes the mean and the scale of the rows; cosine needs neither. */
+/* Computes the mean and the scale by which `load` centres and scales the rows.  For the cosine metric the mean stays 0
+ * and the scale 1. */
 static void find_frame(spanner *s)
 {
     double most = 0;
@@ -229,7 +230,8 @@ static void pack(spanner *s)
     s->packed = width;
 }
 
-/* Returns the number that is added to a product before the comparison with a threshold. */
+/* Returns the offset of a lane of a panel.  The offset is added to each product of the lane's row before the comparison
+ * with a threshold.  A lane without a row outside the tree has -INFINITY, so it never reaches a threshold. */
 static float offset_of(const spanner *s, size_t lane)
 {
     uint32_t i = s->lane[lane];

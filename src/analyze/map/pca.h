@@ -8,8 +8,8 @@
 typedef struct gp_pca_fit {
     size_t d, dims;
     double *mean; /* [d] */
-    /* [d] divisor of each column: 1 without `standardise`; with it, the column's population standard deviation, or 1 if
-     * this deviation is 0 */
+    /* [d] divisor of each column.  If the fit was made with `standardise`, the divisor is the column's population
+     * standard deviation, or 1 if this deviation is 0.  Otherwise the divisor is 1 */
     double *scale;
     double *components; /* [dims, d] unit vectors; the loading with the largest absolute value is positive */
     double *variances;  /* [dims] */

@@ -44,8 +44,9 @@ static void scale_start(double *start, size_t n, size_t dims, uint64_t seed, flo
     }
 }
 
-/* Initial positions by principal components, from at most PCA_ROWS rows.  Used for a graph with several connected
- * components: its leading eigenvectors only tell these components apart. */
+/* Computes initial positions by principal components, from at most PCA_ROWS rows.  Used for a graph with several
+ * connected components, because the leading eigenvectors of such a graph show only to which component a point
+ * belongs. */
 static gp_status start_from_components(const float *rows, size_t n, size_t d, size_t dims, double *start, gp_error *err)
 {
     size_t columns = dims < d ? dims : d, m = n < PCA_ROWS ? n : PCA_ROWS;

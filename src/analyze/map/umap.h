@@ -17,8 +17,8 @@ void gp_an_graph_clear(gp_umap_graph *graph);
 /* Finds the scale of one row. distances [k - 1]: from the row to its neighbours, ascending, without the row itself.
  * rho: the smallest distance above 0 (0 if there is none). sigma: the solution of
  * sum exp(-max(0, d - rho) / sigma) = log2(k), where the sum is over these distances d; but at least a thousandth of a
- * mean distance.  If rho > 0, this is the mean distance to the row's neighbours, else mean_all, the mean over the
- * neighbours of all rows.  In each mean, a row also counts itself as a neighbour at distance 0. */
+ * mean distance.  This mean distance is the mean over the row's own neighbours if rho > 0, else mean_all, the mean over
+ * the neighbours of all rows.  In each mean, a row also counts itself as a neighbour at distance 0. */
 void gp_an_smooth(const float *distances, size_t k, double mean_all, double *sigma, double *rho);
 /* Joins the weighted neighbourhoods of all rows to one symmetric graph.  ids, distances [n, k - 1]. mix: 1: fuzzy
  * union; 0: fuzzy intersection; a number between 0 and 1: a mixture of the two.  sigmas, rhos [n] may be NULL. */

@@ -68,7 +68,8 @@ static gp_status directed_init(directed *s, size_t n, size_t edges, gp_error *er
     return gp_alloc((void **)&s->weight, edges, sizeof *s->weight, "the map", err);
 }
 
-/* Transposes `in` to `out`.  The rows of `out` are ascending, because the rows of `in` are read in order. */
+/* Transposes `in` to `out`.  The numbers in each row of `out` are ascending, because the rows of `in` are read in
+ * order. */
 static void transpose(const directed *in, directed *out, size_t n)
 {
     memset(out->first, 0, (n + 1) * sizeof *out->first);

@@ -44,7 +44,7 @@ static size_t buffers_size(const gp_layout_options *o)
 static buffers buffers_at(const gp_layout_options *o, float *memory)
 {
     size_t each = o->dims * EDGES;
-    /* zeros: lanes without an edge are computed too, and need finite numbers */
+    /* clear the memory, because the kernel also computes lanes without an edge, and they must hold finite numbers */
     memset(memory, 0, buffers_size(o) * sizeof *memory);
     return (buffers){memory, memory + each, memory + 2 * each, memory + 3 * each, memory + 4 * each};
 }

@@ -15,7 +15,7 @@ typedef struct gp_layout_options {
     void *user;
 } gp_layout_options;
 
-/* at [graph->n, dims]: initial positions on entry, the map on return. */
+/* Computes the map. at [graph->n, dims]: initial positions on entry, the map on return. */
 gp_status gp_an_layout(const gp_umap_graph *graph, const gp_layout_options *options, float *at, gp_error *err);
 
 /* Moves one new point x [dims] on a fixed map [n, dims] in epoch t of options->epochs.  The edges of the new point lead

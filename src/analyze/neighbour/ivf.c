@@ -51,7 +51,7 @@ typedef struct ivf {
     gp_progress_meter ticker;
 } ivf;
 
-/* Finds the lists of the k nearest centroids of each row of x [m, d]. */
+/* For each row of x [m, d], finds the lists whose centroids are the k nearest. */
 static gp_status find_lists(const ivf *v, const float *x, size_t m, size_t k, int threads, uint32_t *ids, gp_error *err)
 {
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
@@ -73,7 +73,7 @@ static void copy_row(const ivf *v, size_t row, float *to)
     for (size_t j = 0; j < v->d; j++) to[j] = (float)(norm > 0 ? (double)from[j] / norm : 0);
 }
 
-/* Moves each centroid to the mean of its rows.  A centroid without rows stays. */
+/* Moves each centroid to the mean of its rows.  A centroid without rows does not move. */
 static void move_centroids(ivf *v, const float *x, const uint32_t *of, size_t m, double *sums, uint32_t *counts)
 {
     memset(sums, 0, v->nlist * v->d * sizeof *sums);
@@ -144,8 +144,8 @@ static void rank_neighbours(const ivf *v, size_t row, const uint32_t *near, cons
         rank[near_lists[r]] = r;
         scanned[r] += (double)(v->first[near_lists[r] + 1] - v->first[near_lists[r]]);
     }
-    /* `near` has k + 1 rows, usually including the row itself.  If many rows equal this row, `near` may lack it; then
-     * only the first k rows of `near` count. */
+    /* `near` has k + 1 rows, and usually `row` is one of them.  If many rows equal `row`, `near` may not contain `row`;
+     * then only the first k rows of `near` count. */
     for (size_t j = 0, others = 0; j < v->k + 1 && others < v->k; j++)
         if (near[j] != row) found[rank[v->of[near[j]]]]++, others++;
 }
@@ -231,7 +231,7 @@ static gp_status worker_init(worker *w, const ivf *v)
     return gp_alloc_aligned((void **)&w->tile, GP_QUERIES * GP_PANEL, sizeof(float), "neighbours", NULL);
 }
 
-/* Sorts the rows of the chunk by the lists that they probe: for each row, the lists of ranks from..to - 1. */
+/* Sorts the rows of the chunk by the lists that they probe.  Each row probes its lists of ranks from..to - 1. */
 static void sort_by_list(const ivf *v, worker *w, size_t count, size_t from, size_t to)
 {
     memset(w->start, 0, (v->nlist + 2) * sizeof *w->start);

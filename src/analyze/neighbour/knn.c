@@ -184,8 +184,9 @@ void gp_knn_begin(const gp_knn *s, gp_knn_query *q, gp_knn_hit *list, size_t i)
     bool cosine = s->metric == GP_METRIC_COSINE;
     double norm = s->self ? s->norms[i] : norm_of(s->kernels, s->queries + i * s->d, s->d);
     double length = norm * gp_knn_scale(s, norm), u = ldexp(1, -24), most = s->max_norm;
-    /* `margin` bounds the sum of all rounding errors.  Term with d + 8: the product, and both rows when they are packed
-     * to float.  Next term: the offset and its addition.  Term with 1e-14: the computations in double. */
+    /* `margin` bounds the sum of all rounding errors.  The term with d + 8 bounds the errors of the product and of
+     * packing both rows to float.  The next term bounds the errors of the offset and of its addition.  The term with
+     * 1e-14 bounds the errors of the computations in double. */
     double margin =
         1.01 * u * (((double)s->d + 8) * length * most + (cosine ? 2 : 2 * most * most + 2 * length * most)) +
         1e-14 * (length + most) * (length + most);

@@ -106,7 +106,7 @@ static void run_queries(exact *e, worker *w, size_t block)
     end_block(e, w->q, first, count);
 }
 
-/* Multiplies the block in w by panels of another block.  The queries are the rows. */
+/* Multiplies the block in w by panels of another block.  Used only if the queries are the rows. */
 static void multiply_pair(const exact *e, worker *w, size_t first, size_t count, size_t panel, size_t panels)
 {
     if (e->sq8)
@@ -116,8 +116,8 @@ static void multiply_pair(const exact *e, worker *w, size_t first, size_t count,
             gp_knn_multiply(&e->s, w->x, count, panel + p, w->tile + p * GP_PANEL, QUERIES);
 }
 
-/* Compares the block in w with another block, or with itself, and updates the lists of both.  The queries are the
- * rows. */
+/* Compares the block in w with another block, or with itself, and updates the lists of both.  Used only if the queries
+ * are the rows. */
 static void run_pair(exact *e, worker *w, size_t block, size_t other)
 {
     size_t first = block * QUERIES, count = block_rows(e, block), panel = other * PANELS;
@@ -256,8 +256,9 @@ static gp_status make_lists(exact *e, gp_error *err)
     return GP_OK;
 }
 
-/* Packs the rows in int8 if the CPU has int8 instructions and the int8 bounds exclude enough pairs, else in float.
- * Without int8 instructions, the int8 kernels are no faster than float. */
+/* Packs the rows in int8 if `way` permits int8, the queries are the rows, and the int8 bounds exclude enough pairs;
+ * else in float.  GP_KNN_AUTO permits int8 only if the CPU has int8 instructions.  Without these instructions, the int8
+ * kernels are no faster than float. */
 static gp_status pack(exact *e, int threads, gp_knn_way way, gp_error *err)
 {
     const gp_knn *s = &e->s;

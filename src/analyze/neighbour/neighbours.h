@@ -12,7 +12,7 @@ gp_status gp_an_nearest(const double *rows, size_t n, size_t d, const gp_neighbo
 
 /* The number type in which gp_an_neighbours multiplies; the result does not depend on it.  GP_KNN_INT8: in int8 (sq8.h)
  * if the queries are the rows and few candidates remain, else in float.  GP_KNN_AUTO: as GP_KNN_INT8 if int8 products
- * are faster on this CPU. */
+ * are faster on this CPU, else as GP_KNN_FLOATS. */
 typedef enum gp_knn_way { GP_KNN_AUTO, GP_KNN_FLOATS, GP_KNN_INT8 } gp_knn_way;
 gp_status gp_an_neighbours_by(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
                               const gp_neighbours_options *options, gp_knn_way way, uint32_t *ids, float *distances,

@@ -186,8 +186,8 @@ static void finish(gp_sq8 *c, gp_knn *s, const measures *m)
     bool cosine = s->metric == GP_METRIC_COSINE;
     double mean2 = 0, most = m->far[0], usual = s->n > 4 * FAR ? m->far[FAR] : most;
     for (size_t j = 0; j < s->d; j++) mean2 += m->mean[j] * m->mean[j];
-    /* `slop` bounds the errors of rounding to float: of the sums, of their scaling, of the added offset, of the shifted
-     * threshold, and of x' */
+    /* `slop` bounds the errors of rounding these numbers to float: the sums, the scaled sums, the added offset, the
+     * shifted threshold, and x' (sq8.h) */
     double u = ldexp(1, -24), slop = u * (32 * most * most + 32 * mean2 + 16) + 1e-12;
     for (size_t i = 0; i < s->slots; i++) {
         if (i >= s->n) {
@@ -263,9 +263,10 @@ static size_t count_candidates(const gp_sq8 *c, const gp_knn *s, size_t i, float
     return count;
 }
 
-/* Decides from the mean number of candidates of a few rows.  Each candidate is multiplied in float on its own, which
- * costs as much as 50 pairs in a float matrix product.  So the int8 filter saves time only if a row has at most about
- * n / 50 candidates.  8 * k + 64 candidates more are accepted, because each row has at least k. */
+/* Decides whether the int8 filter saves time, from the mean number of candidates of a few rows.  Each candidate is
+ * multiplied in float on its own, which costs as much as 50 pairs in a float matrix product.  So the filter saves time
+ * only if a row has at most about n / 50 candidates.  8 * k + 64 candidates more are accepted, because each row has at
+ * least k. */
 static gp_status is_selective(const gp_sq8 *c, const gp_knn *s, bool *selective, gp_error *err)
 {
     float *likeness = NULL;

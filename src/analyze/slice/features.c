@@ -24,7 +24,8 @@ static int by_word(const void *a, const void *b)
     return order ? order : (p->row > q->row) - (p->row < q->row);
 }
 
-/* code [n]: index of the row's word in the sorted list of distinct words; -1 for a row without a word. */
+/* Codes the categories of a feature.  code[i]: index of row i's word in the sorted list of distinct words; -1 if the
+ * row has no word.  *different: number of distinct words. */
 static gp_status code_words(const gp_feature *f, size_t n, int32_t *code, uint32_t *different, gp_error *err)
 {
     worded *list;
@@ -106,9 +107,9 @@ static gp_status encode_words(const gp_feature *f, size_t n, float *out, size_t 
     return st;
 }
 
-/* *out: mean distance between the centroids of HDBSCAN*'s clusters, or 1 if this mean is 0.  In a centroid, each row
- * has its membership strength as weight.  As in sliceguard, the mean includes the zero distances of centroids to
- * themselves. */
+/* Computes *out: the mean distance between the centroids of HDBSCAN*'s clusters, or 1 if this mean is 0.  A centroid is
+ * the mean of its rows, weighted by their membership strength.  As in sliceguard, the mean distance includes the zero
+ * distances of centroids to themselves. */
 static gp_status cluster_distance(const float *rows, size_t n, size_t d, int threads, double *out, gp_error *err)
 {
     gp_hdbscan_options o = GP_HDBSCAN_DEFAULTS;
@@ -143,8 +144,8 @@ out:
     return st;
 }
 
-/* Returns the number of columns that an embedding has after the reduction: all its columns if `reduce` is off. all: all
- * features are embeddings. */
+/* Returns the number of columns that an embedding has after the reduction.  If `reduce` is off, the embedding keeps all
+ * its columns.  `all` is true if all features are embeddings. */
 static size_t reduced_width(const gp_feature *f, size_t n, bool all, const gp_slices_options *o)
 {
     if (!o->reduce) return f->d;
@@ -282,8 +283,8 @@ static int by_support(const void *a, const void *b)
                                     : (p->row > q->row) - (p->row < q->row);
 }
 
-/* Makes one level from the pairs of two categories that occur, numbered by descending frequency.  Rows that lack a
- * category form cluster 0. */
+/* Makes one level with a cluster for each pair of two categories that occurs in a row.  Clusters are numbered by
+ * descending frequency of their pair.  Rows that lack a category form cluster 0. */
 static gp_status level_of_pairs(const gp_feature *f, size_t n, gp_levels *l, gp_error *err)
 {
     int32_t *a = NULL, *b = NULL, *code = NULL;
@@ -310,7 +311,7 @@ static gp_status level_of_pairs(const gp_feature *f, size_t n, gp_levels *l, gp_
         groups[count - 1].support++;
     }
     qsort(groups, count, sizeof *groups, by_support);
-    /* from here on, `support` is used for the number of the group's cluster */
+    /* from here on, `support` holds the number of the pair's cluster */
     for (uint32_t g = 0; g < count; g++) groups[g].support = g + missing;
     qsort(groups, count, sizeof *groups, by_code);
     for (size_t i = 0, g = 0; i < n; i++) {

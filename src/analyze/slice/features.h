@@ -20,10 +20,10 @@ void gp_an_levels_clear(gp_levels *levels);
 /* For qsort: ascending doubles. */
 int gp_an_by_number(const void *a, const void *b);
 
-/* Computes the levels in which slices are searched, by the rules of sliceguard (docs/method.md).  With `tree`: its
- * levels.  Else with only one or two categorical features: one level of categories, or of pairs of categories.  Else
- * the levels of the hierarchy of the encoded features; if they have no hierarchy, one level with the clusters of
- * HDBSCAN*. */
+/* Computes the levels in which slices are searched, by the rules of sliceguard (docs/method.md).  If `tree` is given,
+ * these are its levels.  Else, if the only features are one or two categories, there is one level of categories, or of
+ * pairs of categories.  Else the levels are those of the hierarchy of the encoded features.  If the encoded features
+ * have no hierarchy, there is one level with the clusters of HDBSCAN*. */
 gp_status gp_an_levels(const gp_feature *features, size_t count, size_t n, const gp_hierarchy *tree,
                        const gp_slices_options *options, gp_levels *out, gp_error *err);
 

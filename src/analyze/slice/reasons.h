@@ -8,8 +8,8 @@
 #include "base/task.h"
 
 /* Log-odds ratio of a word with an informative Dirichlet prior (Monroe, Colaresi, Quinn 2008, equations 16, 19, 22).
- * Inside the slice, y_in of n_in words are this word; outside, y_out of n_out.  share: share of the word inside and
- * outside together.  The prior adds alpha0 words to each side, of which a = alpha0 * share are this word.
+ * Inside the slice, y_in of n_in words are this word; outside, y_out of n_out.  share: share of this word among all
+ * words, inside and outside.  The prior adds alpha0 words to each side; a = alpha0 * share of them are this word.
  * z = delta / sqrt(1 / (y_in + a) + 1 / (y_out + a)). */
 void gp_an_log_odds(double y_in, double n_in, double y_out, double n_out, double alpha0, double share, double *delta,
                     double *z);

@@ -133,7 +133,7 @@ static bool passes_thresholds(const finder *f, size_t c)
     return f->used_support[c] >= f->min_support && (isnan(f->min_lift) || f->used_lift[c] >= f->min_lift);
 }
 
-/* Rounds to the nearest integer, and halves to the even one, like Python's round(). */
+/* Rounds to the nearest integer.  If two integers are equally near, takes the even one, like Python's round(). */
 static uint32_t round_half_even(double x)
 {
     double down = floor(x), rest = x - down;
@@ -180,7 +180,7 @@ static double criterion_value(const finder *f, size_t c)
 {
     switch (f->o->criterion) {
     case GP_SLICE_SUPPORT: return f->support[c];
-    /* used_lift and used_support are without outliers, as in sliceguard */
+    /* used_lift and used_support are computed without outliers, as in sliceguard */
     case GP_SLICE_LIFT_SUPPORT: return f->used_lift[c] * f->used_support[c];
     default: return f->lift[c];
     }
@@ -250,7 +250,7 @@ static void merge_nested(finder *f)
     }
 }
 
-/* groups [clusters]: number of groups that have scored rows in the cluster.  last [clusters]: scratch. */
+/* Counts for each cluster the groups that have scored rows in it: groups [clusters].  last [clusters] is scratch. */
 static void count_groups(const finder *f, uint32_t *groups, uint32_t *last)
 {
     const gp_levels *l = &f->levels;
@@ -319,7 +319,8 @@ static gp_status test_together(finder *f, size_t count, gp_error *err)
 static gp_status mark_significant(finder *f, size_t count, gp_error *err)
 {
     for (size_t k = 0; k < count; k++) {
-        /* A single level without HDBSCAN* clusters has categories.  Categories have no maximum size. */
+        /* A single level is treated as a level of categories, unless it holds the clusters of HDBSCAN* (`fallback`).
+         * Categories have no maximum size. */
         bool categories = f[k].levels.count == 1 && !f[k].levels.fallback;
         GP_TRY(mark_eligible(&f[k], categories ? f[k].scores.scored : f[k].scores.scored / MAX_SHARE, err));
     }
@@ -351,7 +352,8 @@ static gp_status choose(finder *f, size_t count, gp_error *err)
 
 /* ------------------------------------------------------------------ result */
 
-/* Sums the scores of a slice by group.  units [groups] out, place [groups] scratch.  Returns the number of groups. */
+/* Sums the scores of a slice by group, and writes the sums to units [groups].  place [groups] is scratch.  Returns the
+ * number of groups. */
 static size_t units_of(const finder *f, const gp_slice *s, gp_unit *units, uint32_t *place)
 {
     size_t m = 0;

@@ -286,8 +286,8 @@ typedef struct bootstrap {
     double weight[LEVELS];       /* equally likely quantiles of the exponential distribution */
     double total_sum[ROUNDS];    /* sum of weight * mean over all prompts, in each round */
     double total_weight[ROUNDS]; /* sum of the weights of all prompts, in each round */
-    /* [prompts] A side is the prompts with a word, or the prompts without it. widening[i]: factor that widens the
-     * deviations of a side of i prompts; 0: no side has i prompts. */
+    /* [prompts] A side of a word is the set of prompts with the word, or the set of prompts without it. widening[i]:
+     * factor that widens the deviations of a side of i prompts; 0: no side has i prompts. */
     double *widening;
     atomic_size_t next;
     atomic_int status;
