@@ -47,7 +47,8 @@ static void unpack_clear(packed *p)
     libdeflate_free_decompressor(p->inflate);
 }
 
-/* decoded: the pixels of the file, for MEASURE, which times only the quality measures. */
+/* decoded: the pixels of the file. Only the way `MEASURE` uses them, because it does not decode the file and times only
+ * the quality measures. */
 static bool run(int way, bool png, const gp_bytes *file, const gp_pixels *decoded, packed *p)
 {
     gp_pixels pixels = GP_INIT(gp_pixels);

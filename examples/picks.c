@@ -11,7 +11,8 @@
 
 #include <stdio.h>
 
-/* Called about ten times a second.  Returning false stops the call; the next run continues. */
+/* goldpan calls this about ten times a second.  If it returned false, the running call would stop, and the next run of
+ * this program would do the rest of the work. */
 static bool show_progress(void *user, const gp_progress *progress)
 {
     (void)user;

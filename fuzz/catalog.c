@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Opens an untrusted catalog: it is rejected, or every function that reads it returns. */
+ * Opens and checks an untrusted catalog.  If goldpan accepts the catalog, the target also reads it.  Every call must
+ * return, with or without an error. */
 #include "base/mem.h"
 #include "catalog/db.h"
 #include "catalog/analysis.h"

@@ -31,7 +31,7 @@ static void check(bool holds)
     if (!holds) abort();
 }
 
-/* Returns the text of the next response and removes it from the input, or NULL after the last. */
+/* Removes the next response from the input and returns its text. Returns NULL if no response is left. */
 static char *next_answer(long *code)
 {
     char *begin = input.at;

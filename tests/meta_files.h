@@ -38,7 +38,7 @@ static inline void meta_le32(gp_str *s, size_t v)
     for (int i = 0; i < 32; i += 8) gp_str_putc(s, (char)(v >> i & 255));
 }
 
-/* Appends ASCII text or UTF-8 of at most two bytes per character as UTF-16. */
+/* Converts UTF-8 text to UTF-16 and appends it. The text may have only characters up to U+FFFF. */
 static inline void meta_utf16(gp_str *s, const char *text, size_t size, bool big)
 {
     while (size) {
@@ -124,7 +124,8 @@ static inline void meta_webp_text(gp_str *webp, const meta_text *t, size_t size)
     gp_str_clear(&data);
 }
 
-/* Returns a file of one pixel with the texts, which end with META_END. All texts need the same format. */
+/* Returns an image file of one pixel that contains all `texts`. The array ends with META_END, and all of its texts must
+ * belong to the same file format. */
 static inline gp_str meta_file(const meta_text *texts)
 {
     static const uint8_t pixel[3] = {1, 2, 3};
@@ -193,7 +194,7 @@ static inline void meta_hide(const meta_hidden *h, const char *text, size_t size
     gp_str_clear(&data);
 }
 
-/* Appends a filtered row; each row uses another of the five filters. */
+/* Appends the row, filtered with the PNG filter `type` (0 to 4). */
 static inline void meta_filter(gp_str *out, const uint8_t *row, const uint8_t *above, size_t size, size_t bpp, int type)
 {
     gp_str_putc(out, (char)type);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Shared by the tests: cmocka, the place of the sources, and of the third-party test data that only some machines have.
- */
+ * Shared by the tests: cmocka, and the paths of the sources and of the third-party test data that only some machines
+ * have. */
 #ifndef GP_TESTS_SUPPORT_H
 #define GP_TESTS_SUPPORT_H
 

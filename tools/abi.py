@@ -192,9 +192,9 @@ def compare(old, new):
         whole = subprocess.run(ABIDIFF + ["old.xml", "new.xml"], cwd=folder, capture_output=True, text=True)
         if not whole.returncode:
             return ""
-        # abidiff is run without --leaf-changes-only. With this option, the report would name a changed struct only
-        # once, and not for each function that uses it. But the shorter report lacks changes such as a removed
-        # `const`.
+        # With --leaf-changes-only, the report names a changed struct only once, and not for each function that uses it.
+        # But this shorter report lacks changes such as a removed `const`. If it finds no change, the longer report is
+        # returned.
         brief = subprocess.run(ABIDIFF + ["--leaf-changes-only", "old.xml", "new.xml"], cwd=folder, capture_output=True, text=True)
     return (brief if brief.returncode else whole).stdout.strip() or "abidiff: " + whole.stderr.strip()
 

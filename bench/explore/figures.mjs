@@ -116,9 +116,9 @@ async function serve(program, catalog) {
 
 // ------------------------------------------------------------------ measuring in the page
 
-/** Runs in the page before its own scripts. */
+/** Playwright runs this function in the page before the scripts of the page. */
 function install() {
-  // Without a request for a frame, Chromium sometimes draws none, and a click by Playwright waits without end.
+  // If nothing requests a frame, Chromium sometimes draws no frame, and then a click by Playwright waits without end.
   setInterval(() => requestAnimationFrame(() => undefined), 500);
   const afterFrame = (done) => {
     const channel = new MessageChannel();
@@ -135,8 +135,8 @@ function install() {
   };
   const states = { current, cells, large: () => `${current()} ${largeReady()}` };
   globalThis.measuring = {
-    /** Sets `result` to a promise of a time in milliseconds: from the next event of `type` to the frame that shows the
-     * change of the state `what` (a name in `states`). */
+    /** Sets `result` to a promise of a number of milliseconds: the time from the next event of `type` until the frame
+     * that shows the change of the state `what` (a name in `states`). */
     next: (type, what) => {
       globalThis.measuring.result = new Promise((done) =>
         addEventListener(
@@ -210,8 +210,8 @@ async function open(page, view) {
   await rest(page, 400);
 }
 
-/** Goes to the next prompt with the button "Keep it". The page does not offer it for suggestions that earlier rounds
- * have rejected. */
+/** Presses N (next undecided prompt) until the current prompt has the button "Keep it". A prompt does not have this
+ * button if an earlier round has rejected the suggestion for it. */
 async function toSuggestion(page) {
   const button = page.locator('.prow.now').getByRole('button', { name: 'Keep it' });
   for (let i = 0; (await button.count()) === 0; i++) {

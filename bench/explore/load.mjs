@@ -15,8 +15,8 @@ import { env, explore, openBrowser } from '../../tests/ui/support.mjs';
 const folders = process.argv.slice(3).map((folder) => resolve(folder));
 
 /** Counts the page's frames while `move` is called once per frame for some seconds. Also measures the share of the time
- * in which the page's main thread works. In the rest of a slow frame the page is drawn, which a graphics card would do
- * faster. */
+ * in which the page's main thread works. In the rest of a slow frame's time the browser draws the page. A graphics card
+ * would draw the page faster. */
 async function frames(page, seconds, move) {
   const busy = async () => Object.fromEntries((await (page.cdp ??= await begun(page)).send('Performance.getMetrics')).metrics.map((m) => [m.name, m.value]));
   const before = await busy();

@@ -20,7 +20,7 @@ GOLDPAN = os.path.abspath(sys.argv.pop(1))
 MODEL = ["--model", "drawn-world-mini", "--precision", "fp32"]
 WRONG = ["--no-such-option"]
 
-# {n} is a new number in each run, so that no run finds the output of an earlier run.
+# For {n}, each call of goldpan gets a new number, so that no call finds the output of an earlier call.
 SITUATIONS = {
     "generate": [["prompts.txt", "-n", "1", "-o", "made{n}", "-b", "cp spare.png {out}", "--protocol", "command"],
                  ["missing.txt"], WRONG],

@@ -33,7 +33,7 @@ static const char *golden_path(const char *name, const char *rest)
     return source_path(relative);
 }
 
-/* Compares the first values of some tensors with those computed by Python. */
+/* Compares the first values of some tensors with the values that Python computed. */
 static void check_weights(const char *name)
 {
     gp_error err = {0};

@@ -13,7 +13,7 @@ import unittest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TOOLS = "sh awk cat cut dirname env find grep head id ls mktemp rm sed sha256sum sort tail tr xargs echo".split()
 STUBS = {
-    # the simulated apt reads two files: `known` lists the packages that exist, `installed` the installed packages
+    # the simulated apt reads two files: `known` lists all packages that exist, and `installed` lists the installed ones
     "dpkg-query": 'for name; do :; done; grep -qx "$name" "$SYSTEM/installed" && echo "install ok installed"',
     "apt-cache": 'case $1 in policy) grep -qx "$2" "$SYSTEM/known" && echo "  Candidate: 1" || echo "  Candidate: (none)" ;;\n'
                  'depends) echo "  Depends: clang-$(cat "$SYSTEM/clang")" ;; esac',

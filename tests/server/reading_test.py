@@ -178,7 +178,7 @@ class Thumbnails(unittest.TestCase):
             self.assertEqual((os.stat(path).st_ino, os.stat(path).st_mtime_ns), (made.st_ino, made.st_mtime_ns))
             with open(path, "rb") as file:
                 self.assertEqual(file.read(), first.body)
-        # the next server finds the thumbnail in the cache, because it uses the same file name
+        # the next server finds the thumbnail in the cache, because both servers use the same file name for it
         with Server(served.pictures, XDG_CACHE_HOME=self.cache("kept")) as server:
             self.assertEqual(server.get("thumb/256/%s.jpg" % hashes[0]).body, first.body)
             self.assertEqual(os.stat(path).st_ino, made.st_ino)

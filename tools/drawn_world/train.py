@@ -30,7 +30,7 @@ HARD_WORDS = ("smiling", "sad", "above", "below", "left of", "right of")
 GROUP = 4
 # An extra loss teaches the names of the kinds, and separates the kinds from each other. A model that is trained on
 # real captions learns both without this loss, because most captions only name what an image shows. KIND_SCALE is
-# small, so that a kind is certain only if the cosines differ by about half.
+# small, so that a kind is certain only if the cosines differ by about 0.5.
 KIND_WEIGHT, KIND_SCALE = 3.0, 10.0
 KINDS = {"animals": "an animal", "vehicles": "a vehicle", "food": "something to eat", "buildings": "a building",
          "plants": "a plant", "shapes": "a shape", "people": "a person", "landscapes": "a landscape"}

@@ -34,8 +34,8 @@ CUSTOM = ("TestFresh", "TestFail")  # imitate custom nodes: TestFresh is never c
 LATENT = ({"width": SIDE, "height": SIDE, "batch_size": ("INT", 1, 64)}, ["LATENT"])
 SAMPLER = {"model": "MODEL", "steps": ("INT", 1, 10000), "cfg": ("FLOAT", 0, 100), "sampler_name": SAMPLERS,
            "scheduler": SCHEDULERS, "positive": "CONDITIONING", "negative": "CONDITIONING", "latent_image": "LATENT"}
-# class -> (inputs, outputs); an input is a type that only a link can give, a list of words, or (INT or FLOAT, lowest,
-# highest)
+# class -> (inputs, outputs).  Each output is a type.  Each input is one of these: a list of the allowed words; (INT or
+# FLOAT, lowest value, highest value); "STRING"; any other type, whose value must be a link.
 NODES = {
     "CheckpointLoaderSimple": ({"ckpt_name": CHECKPOINTS}, ["MODEL", "CLIP", "VAE"]),
     "LoraLoader": ({"model": "MODEL", "clip": "CLIP", "lora_name": "STRING", "strength_model": ("FLOAT", -100, 100),

@@ -41,8 +41,9 @@ static void test_strata(void **state)
     assert_int_equal(b.rows, n - 1);
     assert_int_equal(b.count, 36);
     assert_int_equal(b.largest, 60);
-    /* Four strata: the group of 60 rows; the groups of 8, 7 and 4 rows, because 4 is half of 8; the groups of 3 rows;
-     * the rows without a group. One group has 7 rows instead of 8, because its first row has no score. */
+    /* Four strata: the group of 60 rows; the groups of 8, 7 and 4 rows; the groups of 3 rows; the rows without a group.
+     * The groups of 7 and 4 rows join the few groups of 8 rows, because they have at least half of 8 rows. One group
+     * has 7 rows instead of 8, because its first row has no score. */
     assert_int_equal(b.strata, 4);
     const uint32_t first[] = {0, 1, 9, 11, 36};
     for (size_t s = 0; s <= 4; s++) assert_int_equal(b.first[s], first[s]);

@@ -164,7 +164,7 @@ static void test_two_rows(void **state)
 
 /* ------------------------------------------------------------------ clusters */
 
-/* With min_samples 1 no two edges are equal, so rows in another order give the same clusters. */
+/* With min_samples 1 no two edges have the same length, so rows in another order give the same clusters. */
 static void test_order_and_threads_do_not_matter(void **state)
 {
     (void)state;

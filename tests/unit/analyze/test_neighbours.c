@@ -7,7 +7,8 @@
 #include "base/mem.h"
 #include "npy.h"
 
-/* Checks that every distance is right for its rank, that no id occurs twice, and that no row is its own neighbour. */
+/* Checks that the neighbour at index j has the right distance, and that at most j rows are nearer. Also checks that no
+ * id occurs twice, and that no row is its own neighbour. */
 static void check_rows(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
                        gp_metric metric, int threads)
 {
@@ -264,8 +265,9 @@ static void test_bounds_of_eight_bits_hold(void **state)
                         least = fmin(least, over_i), sum += over_i, pairs++;
                     }
             }
-        /* over_i and over_j are upper bounds of a similarity minus the similarity. If the bounds were too large to
-         * exclude rows, the smallest of these differences would be nearly the mean. Measured: 0.6 of the mean. */
+        /* over_i and over_j are differences: the upper bound of a similarity minus this similarity. If the bounds were
+         * too large to exclude rows, the smallest difference would be nearly the mean of all differences. Measured: 0.6
+         * of the mean. */
         assert_true(least < 0.8 * sum / pairs);
         gp_sq8_clear(&c);
         gp_knn_clear(&s);

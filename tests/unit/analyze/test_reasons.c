@@ -177,7 +177,7 @@ static void test_a_title_is_never_empty(void **state)
 
 /* ------------------------------------------------------------------ duplicates */
 
-/* Computes the groups by their definition, without optimisations. */
+/* Computes the groups of near-duplicates by their definition, without optimisations. */
 static void plain_groups(const float *rows, size_t n, size_t d, const double *worth, const uint64_t *phashes,
                          double least, unsigned bits, int32_t *group)
 {

@@ -65,7 +65,7 @@ static void add(kind *k, const set *s, const char *what)
         f->kind = GP_FEATURE_CATEGORY, f->words = *what == 'c' ? s->category : *what == 's' ? s->style : s->grade;
 }
 
-/* Adds an embedding feature. Its vectors come from a golden file, already reduced by sliceguard with UMAP, so that the
+/* Adds an embedding feature. Its vectors come from a golden file, for which sliceguard reduced them with UMAP. So the
  * test does not depend on goldpan's UMAP. */
 static void add_vectors(kind *k, const char *name, int place, double weight)
 {

@@ -294,7 +294,7 @@ static void test_shuffled_scores_show_little(void **state)
     assert_true(false_ones <= 20); /* at most 10 are expected */
 }
 
-/* The interval contains the true difference (here 0) about 95 times of 100, also for rare words. */
+/* In about 95 of 100 cases, the interval contains the true difference (here 0), also for rare words. */
 static void test_intervals_cover(void **state)
 {
     (void)state;

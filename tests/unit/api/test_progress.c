@@ -28,7 +28,7 @@ typedef struct other_thread {
 
 typedef struct watcher {
     pthread_t thread;
-    other_thread *other; /* decides when the call stops; NULL: nobody does */
+    other_thread *other; /* the thread that decides when the call stops; NULL: no such thread */
     int calls, stop_at;
     uint64_t done, total;
     double longest; /* the largest step of `done` between two callbacks, as a share of `total` */
@@ -63,8 +63,8 @@ static void *stop_when_asked(void *p)
 
 /* ------------------------------------------------------------------ the calls */
 
-/* An options struct of any of the tested functions; each begins with its size. The union is larger, so that a test
- * can add a field that goldpan does not know. */
+/* An options struct of any of the tested functions; each struct begins with its size. The union is larger than every
+ * struct, so that a test can add a field that goldpan does not know. */
 typedef union any_options {
     size_t size;
     gp_encode_options encode;

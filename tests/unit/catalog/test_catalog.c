@@ -530,7 +530,8 @@ static void test_scorer_again(void **state)
     gp_cat_close(cat);
 }
 
-/* The message about an unknown scorer contains its name, unless the name has the form of a key. */
+/* The message about an unknown scorer contains the name that the caller gave, unless this name has the form of the
+ * key of a scorer. */
 static void test_scorer_unknown(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Finding an image by hash or path.  Tags: their text, giving and taking away, the journal of marks, merging of two copies, an older schema, rescue. */
+ * Finding an image by hash or path.  Tags: their text, adding and removing them, the journal of marks,
+ * merging of two copies, an older schema, rescue. */
 #include "analysis_support.h"
 #include <signal.h>
 #include <sys/wait.h>
@@ -312,7 +313,7 @@ static void test_catalog_lost(void **state)
     cat = with_images("lost.db", 2);
     assert_ok(gp_cat_marks_bring(cat, &brought, &err));
     assert_int_equal(brought.marks, 2);
-    assert_int_equal(brought.waiting, 1); /* a tag that was taken away waits for no image */
+    assert_int_equal(brought.waiting, 1); /* only the tag of image 3 waits for its image; a removed tag does not wait */
     assert_tags(cat, 1, "at night, quo\"ted\\");
     assert_tags(cat, 2, NULL);
     put_image(cat, 3, "/x/3.png");
@@ -425,7 +426,7 @@ static void test_killed(void **state)
         assert_true(WIFSIGNALED(status));
         gp_catalog *cat = catalog_open(at("killed.db"), 0);
         int64_t stars = ask(cat, "SELECT coalesce(max(stars), 0) FROM ratings");
-        assert_tags(cat, 1, i ? "journal" : NULL); /* with the rating or not at all */
+        assert_tags(cat, 1, i ? "journal" : NULL); /* the tag is stored together with the rating, or not at all */
         assert_int_equal(stars, i ? 3 : 0);
         assert_invariants(cat);
         gp_cat_close(cat);

@@ -98,7 +98,8 @@ static int encoder(building *g, const char *old, bool joins)
     }
 }
 
-/* Adds up to two nodes after node `at` that pass its conditioning on.  Returns the number of the last node. */
+/* Adds up to two nodes after node `at`.  The new nodes pass on the conditioning of node `at`.  Returns the number of
+ * the last node. */
 static int pass_on(building *g, int at)
 {
     char text[300];

@@ -47,7 +47,7 @@ static void test_base64(void **state)
     check_base64("\xff\xff", NULL);
 }
 
-/* Tests that long base64 texts that arrive in pieces of any size are decoded to the original bytes. */
+/* Decodes long base64 texts that arrive in pieces of any size. The result must be the original bytes. */
 static void test_base64_of_any_length(void **state)
 {
     (void)state;

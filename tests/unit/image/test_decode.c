@@ -290,7 +290,8 @@ static void test_prefixes(void **state)
 
 /* ------------------------------------------------------------------ decoding at reduced size */
 
-/* Each value of `small` represents a block of values of `whole`.  Returns the mean of |value - mean of its block|. */
+/* Each value of `small` represents a block of by x by values of `whole`.  Returns the mean of |value - mean of its
+ * block|. */
 static double away(const gp_pixels *whole, const gp_pixels *small, uint32_t by)
 {
     double sum = 0;

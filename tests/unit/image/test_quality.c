@@ -219,7 +219,8 @@ static void test_black_frames(void **state)
     assert_int_equal(square(512, 0, 1, 255), GP_FRAME_NORMAL); /* a single star */
 }
 
-/* Black lines on a transparent ground are content, although the colour of the transparent pixels is black too. */
+/* An image with transparency may have black lines on a transparent ground. All its pixels are black, but it is not a
+ * black frame. */
 static void test_transparent_images_are_not_judged(void **state)
 {
     (void)state;

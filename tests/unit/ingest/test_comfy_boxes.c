@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * ComfyUI graphs whose prompt stands in a text box or in an encoder with an unusual input: which text is the prompt. */
+ * ComfyUI graphs whose prompt is in a text box or in an encoder with an unusual input: which text is the prompt. */
 #include "comfy_variants.h"
 
 #define WRITES(type, input, text) FROM_40(type, "'" input "':'" text "'")

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Rows to images: exact paths before common ends before weaker names; an ambiguous row is given to no image. */
+ * Matches rows with images: first by exact paths, then by common ends of paths, then by similar names. An ambiguous row
+ * is given to no image. */
 #include "ingest_support.h"
 
 #include "base/clock.h"

@@ -104,7 +104,7 @@ static const infotext infotexts[] = {
      "three, "
      "b: c\\n{a fox\\n|an owl\\n|a hare\\n|a deer\\n|a wolf\\n|a lynx\\n|a crow\\n|a stoat\\n|a mole\\n|a newt\\n}\", "
      "\"Negative Template\": \"mud\\n{or\\n|nothing}\"}"},
-    /* a last line that has only known settings, and at least one number among them */
+    /* the last line counts as settings if it has only known settings, at least one of them with a number */
     {"a fox\nSeed: 901", "a fox", NULL, "{\"seed\": 901}"},
     {"a fox\nNegative prompt: mud\nSeed: 901, Size: 64x32", "a fox", "mud",
      "{\"seed\": 901, \"width\": 64, \"height\": 32}"},
@@ -190,7 +190,7 @@ static const graph_case graphs[] = {
     {"{\"prompt\":\"{\\\"1\\\":{\\\"class_type\\\":\\\"CLIPTextEncode\\\",\\\"inputs\\\":{\\\"text\\\":\\\"a "
      "cat\\\"}}}\"}",
      "a cat", "unsorted: node 1 CLIPTextEncode"},
-    /* conditioning through a control net; if a node's title equals its class, the source names it only once */
+    /* conditioning through a control net; if a node's title equals its class, the source has this name only once */
     {GRAPH(
          "{\"class_type\":\"ControlNetApply\",\"inputs\":{\"strength\":1,\"conditioning\":[\"20\",0],\"control_net\":["
          "\"33\",0],\"image\":[\"21\",0]}},\"20\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a "
@@ -420,7 +420,7 @@ static void test_chunks(void **state)
     assert_int_equal(damaged.evidence, GP_EVIDENCE_GUESS);
     expect_read(damaged, "a1111", "parameters (its checksum is wrong)", "said");
     expect_read(READ({"parameters", INFO, 0, true}, {"prompt", graph, 0, false}), "comfyui", six, "a cat");
-    /* in a text chunk with the key "parameters", one setting is enough */
+    /* in a text chunk with the key "parameters", a text with one setting counts as infotext; in EXIF it does not */
     expect_read(READ({"parameters", "said\nModel: sd15", 0, false}), "a1111", "parameters", "said");
     expect_read(READ({"exif:UserComment", "said\nModel: sd15", 0, false}), NULL, NULL, NULL);
     /* a NUL ends a text */

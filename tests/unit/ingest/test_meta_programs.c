@@ -380,7 +380,7 @@ static const struct form {
      NULL,
      NULL,
      "{}"},
-    /* texts that resemble a form, but are none */
+    /* texts that resemble the metadata of a known program, but are no such metadata */
     {"camera.jpg",
      {{META_JPEG_XMP, NULL, XMP("dc:description=\"a kite -- by hand\"/>"), 0}},
      NULL,
@@ -474,7 +474,7 @@ static void test_hidden(void **state)
     for (size_t i = 0; i < HIDDEN_COUNT; i++) {
         const struct hidden *h = &hidden[i];
         gp_str file = meta_hidden_file(&h->form, h->text, strlen(h->text));
-        for (uint64_t n = 0;; n++) { /* without a failed allocation, then with each one failing */
+        for (uint64_t n = 0;; n++) { /* n 0: no allocation fails; otherwise, allocation n fails */
             gp_error err = {0};
             gp_meta meta = {0};
             int64_t before = gp_mem_live();
@@ -491,7 +491,7 @@ static void test_hidden(void **state)
             if (n && seen < n) break;
             assert_true(n < 10000);
         }
-        /* a file that is cut at any place is no error, and gives no other text */
+        /* a truncated file, whatever its length, is no error; it gives the whole prompt or no prompt */
         for (size_t size = 0; size < file.size; size += 61) {
             gp_str cut = {.data = malloc(size + 1), .size = size};
             gp_error err = {0};
@@ -508,7 +508,8 @@ static void test_hidden(void **state)
 
 /* ------------------------------------------------------------------ limits */
 
-/* A failed allocation is an error, loses no memory, and is never taken for a file without metadata. */
+/* If an allocation fails, reading returns an error and leaks no memory. It must not report that the file has no
+ * metadata. */
 static void test_memory(void **state)
 {
     (void)state;
@@ -542,7 +543,8 @@ static bool count_finding(void *user, const gp_meta_finding *f)
     return true;
 }
 
-/* The explanation names the text that gp_meta_read uses, exactly once, and reports failed allocations. */
+/* gp_meta_explain marks exactly one text of a file with a prompt as used. If an allocation fails, it returns an
+ * error. */
 static void test_explain(void **state)
 {
     (void)state;
@@ -551,7 +553,7 @@ static void test_explain(void **state)
         gp_error err = {0};
         gp_chunks chunks = {0};
         assert_ok(gp_image_read_chunks((const uint8_t *)file.data, file.size, &chunks, &err));
-        for (uint64_t n = 0;; n++) { /* without a failed allocation, then with each one failing */
+        for (uint64_t n = 0;; n++) { /* n 0: no allocation fails; otherwise, allocation n fails */
             size_t used = 0;
             int64_t before = gp_mem_live();
             if (n) gp_mem_fail_at(n);
@@ -568,7 +570,8 @@ static void test_explain(void **state)
     }
 }
 
-/* SwarmUI's variables may contain variables: the work and the result stay small. */
+/* SwarmUI's variables may contain other variables. Here, replacing all of them would give a text of 20^29 characters.
+ * goldpan must end quickly with a small result. */
 static void test_swarm_bomb(void **state)
 {
     (void)state;

@@ -304,7 +304,8 @@ static gp_hash hash_of(const char *header, size_t bytes, int flip)
     return hash;
 }
 
-/* The hash depends on names, types, shapes and bytes, but not on the order in the file or the metadata. */
+/* The hash depends on the names, types, shapes and bytes of the tensors. It does not depend on the metadata, or on the
+ * order of the tensors in the file. */
 static void test_hash(void **state)
 {
     (void)state;

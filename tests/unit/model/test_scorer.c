@@ -258,7 +258,7 @@ static void test_linear_direction(void **state)
     for (size_t i = 0; i < D; i++) values[i] = weight_at(i);
     values[D] = 3.5f;
     gp_hash_hex(gp_hash_of(values, sizeof values), hex);
-    /* the hash of a head without a direction is unchanged, because catalogs contain ids with it */
+    /* the hash of a head without a direction must never change, because catalogs contain ids with this hash */
     assert_string_equal(usual->parameters, hex);
     assert_string_equal(higher->id, usual->id);
     assert_string_not_equal(lower->id, usual->id);

@@ -210,7 +210,7 @@ static void test_corrected_in_small_groups(void **state)
     for (int i = 0; i < N; i++) group[i] = i < 200 ? i % 2 : 2, score[i] = 20 + i / 2 * 0.1;
     score[200] = 24.9, score[201] = 25, score[202] = 25.1;
     assert_ok(corrected_of(score, group, N, 3, got, &err));
-    /* the percentile within the group alone would give a corrected score of 6.7 */
+    /* with only the percentiles within the group, this difference would be 6.7 */
     assert_true(got[202] - got[200] > 0.2 && got[202] - got[200] < 3.5);
 }
 

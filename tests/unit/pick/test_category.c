@@ -58,7 +58,7 @@ static void test_labels(void **state)
 
 /* ------------------------------------------------------------------ levels */
 
-/* Rows on a line. In each level of the hierarchy, every cluster has the same number of neighbouring rows. */
+/* Rows on a line. The clusters of a level consist of consecutive rows, and all have the same number of rows. */
 enum { N = 60 };
 static float place[N];
 static uint32_t labels[8 * N], sizes[8];

@@ -428,7 +428,7 @@ static void test_the_article_by_hand(void **state)
                 "category 'people'), score 27.00");
 }
 
-/* The best images of two prompts are near-duplicates, so the second prompt gets its next image. */
+/* The best images of two prompts are near-duplicates, so the pick for the second prompt is its second-best image. */
 static void test_a_refused_place_stays_free(void **state)
 {
     (void)state;
@@ -591,8 +591,8 @@ static void add_slice(collection *a, int32_t category, const uint32_t *rows, uin
     a->block_used += support;
 }
 
-/* Adds every cluster of the category's own tree that is below the limits of a slice; the strategy must use none of
- * them. */
+/* Adds, as slices, the clusters of the category's own tree that have too few rows or too low a mean for a slice. The
+ * strategy must use none of them. */
 static void add_others(collection *a, const char *root, const char *profile, int32_t category, double limit)
 {
     char path[1200];

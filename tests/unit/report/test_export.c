@@ -419,7 +419,8 @@ static void test_stopped(void **state)
     gp_cat_close(cat);
 }
 
-/* On another disk a copy works, and the message for a hard link says what to do. */
+/* Exports to another disk: copies work; hard links are not possible, and the message says what to use in place of
+ * them. */
 static void test_other_disk(void **state)
 {
     (void)state;
@@ -511,9 +512,9 @@ static uint64_t count_of(gp_catalog *cat, gp_export_options options)
     return report.done;
 }
 
-/* Four ways to select images: the user's picks, these and goldpan's suggestions, the default, and named images. The
- * catalog has four images: goldpan suggests 0, 1 and 2; the user rejects 1, and picks 3, which has the prompt of image
- * 0. */
+/* Four ways to select images: only the user's picks; the user's picks and goldpan's suggestions; the default; named
+ * images. The catalog has four images: goldpan suggests 0, 1 and 2; the user rejects 1, and picks 3, which has the
+ * prompt of image 0. */
 static void test_choices(void **state)
 {
     (void)state;
@@ -573,7 +574,7 @@ static bool message_of_copy(void *user, const gp_failure *failure)
     return true;
 }
 
-/* Named images that no row of the catalog has count as failed: an image without a file, and an unknown hash. */
+/* A named image counts as failed if its file is missing, or if the catalog does not have its hash. */
 static void test_named_but_lost(void **state)
 {
     (void)state;
@@ -602,7 +603,7 @@ static void test_named_but_lost(void **state)
     gp_cat_close(cat);
 }
 
-/* Sparse files are larger in all than the free space of the disk, but use no space themselves. */
+/* The sum of the file sizes is larger than the free space of the disk. The files are sparse, so they use no space. */
 static void test_no_space(void **state)
 {
     (void)state;
@@ -626,7 +627,7 @@ static void test_no_space(void **state)
     gp_report report = GP_INIT(gp_report);
     assert_ok(gp_report_export(cat, &options, &report, &err));
     assert_counts(report, 0, 0, 3);
-    /* a file in the folder may be a copy of an earlier export, so it counts as space */
+    /* a file in the export folder may be a copy of an earlier export, so its size counts as available space */
     assert_int_equal(rename(at(cats[0].name), at("space/x.png")), 0);
     assert_ok(gp_export_check_space(at("space"), room + 1, &err));
     for (size_t i = 1; i < CATS; i++) assert_int_equal(unlink(at(cats[i].name)), 0);
@@ -719,7 +720,7 @@ static void test_no_memory_for_named(void **state)
     gp_export_options options = GP_EXPORT_DEFAULTS;
     gp_catalog *cat = candidates_catalog("named.db", cats, CATS);
     for (size_t i = 0; i < 2; i++) gp_hash_hex(file_hash(at(cats[3 * i].name)), hex[i]);
-    assert_ok(gp_cat_path_gone(cat, at(cats[3].name), &err)); /* this image is no pick, so no row has it */
+    assert_ok(gp_cat_path_gone(cat, at(cats[3].name), &err)); /* this image is not a pick, so it gets no row */
     options.images = named, options.image_count = 2, options.folder = at("named");
     for (uint64_t n = 1; n < 5000; n++) {
         gp_report report = GP_INIT(gp_report);

@@ -91,7 +91,7 @@ static void hosts(void **state)
         "evil.example:7860", "127.0.0.1.nip.io:7860", "localhost.evil.example:7860", "localhost.:7860",
         "evil.example:7860#127.0.0.1:7860", "127.0.0.1:7860.evil.example", "user@127.0.0.1:7860",
         "evil.example,127.0.0.1:7860",
-        /* other spellings of the address, which no browser uses for it */
+        /* other names of this machine: a browser that opens the URL of the server sends none of them */
         "127.1:7860", "2130706433:7860", "0x7f.1:7860", "0.0.0.0:7860", "127.0.0.2:7860", "[::]:7860",
         "[::ffff:127.0.0.1]:7860", "::1:7860", "[0:0:0:0:0:0:0:1]:7860", "http://127.0.0.1:7860"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) assert_int_equal(with_host(own[i]), 0);

@@ -186,7 +186,8 @@ static void hear(void *user, const gp_note *note)
     snprintf(t->message, sizeof t->message, "%s", note->message);
 }
 
-/* Picks by difficulty, from the embeddings of the prompts, with and without an analysis. */
+/* Picks by scores that are corrected for the difficulty of prompts. The correction needs the embeddings of the prompts,
+ * but no analysis. */
 static void test_pick_by_difficulty(void **state)
 {
     (void)state;

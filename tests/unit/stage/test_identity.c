@@ -318,9 +318,9 @@ static void merge(world *w, int from, int into)
 }
 
 /* Changes the model as `add` should change the catalog. A content that the catalog knows belongs to the same image as
- * before. A new content with the same pixels as the earlier image at its path belongs to this earlier image. If a known
- * content has the same pixels as the earlier image at its path, its image is merged into the earlier image, unless its
- * image has stars. */
+ * before. A new content with the same pixels as the earlier image at its path belongs to this earlier image. A known
+ * content may belong to an image K, but have the same pixels as the earlier image E at its path. Then K is merged into
+ * E, unless K has stars. */
 static void add_to_model(world *w)
 {
     for (int i = 0; i < NAMES; i++) {

@@ -64,8 +64,8 @@ static bool see_scorer(void *user, const gp_scorer_facts *s)
     return true;
 }
 
-/* Both scorers are listed. A scorer is named by its id, its model, or its model and precision. A pick call without
- * results keeps the earlier picks. The last call makes the picks that the catalog had before by_name. */
+/* Both scorers are listed. A scorer is named by its id, its model, or its model and precision. A call of gp_pick that
+ * picks no image keeps the earlier picks. The last call makes the picks that the catalog had before by_name. */
 static void by_name(gp_catalog *cat)
 {
     seen_scorers seen = {0};
@@ -164,7 +164,7 @@ static void write_head(const char *folder, char *out, size_t size)
     fclose(file);
 }
 
-/* A second scorer uses the existing embeddings, and picks by its scores work. */
+/* A second scorer uses the existing embeddings, and gp_pick can choose picks by the scores of this scorer. */
 static void test_linear_head(void **state)
 {
     (void)state;

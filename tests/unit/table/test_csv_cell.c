@@ -63,7 +63,8 @@ static void test_written(void **state)
     gp_str_clear(&s);
 }
 
-/* Returns a table with the header, whose prompts are the cells as gp_csv_put writes them. */
+/* Writes a CSV table and parses it. Each row has one text of `cells`, written by gp_csv_put, between the texts `before`
+ * and `after`. */
 static gp_table *written_table(const char *header, const char *before, const char *after)
 {
     gp_error err = {0};

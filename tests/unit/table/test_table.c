@@ -176,7 +176,7 @@ static void test_json(void **state)
         {"{\"a.png\":\"a fox\"}", "json", "file_name|prompt/a.png|a fox"},
         {"{\"a.png\":\"a fox\",\"seed\":\"b\"}", "json", "a.png|seed/a fox|b"}, /* one record */
         {"{\"a.png\":\"a fox\",\"b.png\":7}", "json", "a.png|b.png/a fox|7"},
-        /* of a COCO file, the first caption of each image is used */
+        /* from a COCO file, goldpan uses the first caption of each image */
         {"{\"info\":{\"year\":2014},\"licenses\":[{\"id\":1}],\"images\":[{\"id\":7,\"file_name\":\"b\\/7.jpg\"},"
          "{\"file_name\":\"5.jpg\",\"id\":5,\"height\":4},{\"id\":9,\"file_name\":\"9.jpg\"}],\"annotations\":["
          "{\"image_id\":5,\"id\":1,\"caption\":\"a fox\"},{\"caption\":\"a cat\",\"image_id\":7},{\"image_id\":5,"
@@ -237,8 +237,8 @@ static void test_left_out(void **state)
          "left "
          "out (the first in line 6)\n"},
         {"a\tb\n1\t2\t3\n", "tsv", "a|b/1|2", "table-long-rows 1"},
-        /* an unquoted sentence with commas is joined if it is in the last column; in other columns the row is left
-         * out */
+        /* an unquoted sentence with commas: in the last column, its parts are joined; in another column, the row is
+         * left out */
         {"f,p\nx,a fox, in snow, night\n", "csv", "f|p/x|a fox, in snow, night", "table-joined-rows 1"},
         {"f,p,s\nx,a fox, in snow,1\ny,a cat,2\n", "csv", "f|p|s/y|a cat|2", "table-split-rows 1"},
         /* the header also has blanks after its delimiters, so a comma with a blank is a delimiter in the rows too */

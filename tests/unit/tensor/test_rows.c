@@ -8,8 +8,8 @@
 
 enum { MOST = 420, KINDS = 16 }; /* MOST: maximum rows of a call; KINDS: number of different rows */
 
-/* Runs the layer on a random number m of rows, each of which is one of the KINDS rows, and on padding of NaN after row
- * m.  Each result must equal the result of the same row in `alone` [KINDS, out]. */
+/* Runs the layer on a random number m of rows, followed by padding of NaN.  Each row is a copy of one of the `KINDS`
+ * rows.  The result of each row must equal the result of this kind in `alone` [KINDS, out]. */
 static void one_call(const gp_linear *linear, const float *kinds, const float *alone, size_t out, size_t in,
                      uint64_t seed)
 {
