@@ -134,8 +134,8 @@ it('moves rejected pictures to the bin after a look, and Undo brings them back a
     await page.keyboard.press('Control+z');
     await until(() => ratingOf(pictures, chosen[2].hash).flag === 0, 'the rejection was not undone');
     assert.equal(ratingOf(pictures, chosen[1].hash).flag, -1);
-    // Before the page has heard of the move, it may request the similar pictures of a picture that is in the bin, and
-    // gets 404.
+    // Until an event tells the page that a picture is in the bin, the page may request the pictures that are similar to
+    // this picture. The server answers this request with 404.
     assert.deepEqual(page.wrong.filter((one) => !one.includes('404')), []);
   } finally {
     await keepScreenshot(page, 'bin left');
@@ -170,7 +170,7 @@ it('says what was not moved, and offers no bin to a reader', async () => {
 it('makes more pictures like one, and the same picture again', async () => {
   const generator = spawn('python3', [join(source, 'tools/generator.py'), 'serve', '--port', '0', '--latency', '0.2'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(generator, 'exit').then(([code]) => Promise.reject(new Error(`tools/generator.py ended with ${code}`)));
-  ended.catch(() => undefined); // at the end of the test it ends too
+  ended.catch(() => undefined); // the test itself stops the generator, which is no error
   const address = String((await Promise.race([once(generator.stdout, 'data'), ended]))[0]).trim();
   const made = join(folder, 'made');
   writeFileSync(join(folder, 'made.txt'), 'a red cat on a beach\ntwo blue cars in the snow\n');

@@ -532,8 +532,8 @@ describe('table and charts', () => {
     await page.getByRole('button', { name: 'Columns…' }).click();
     const offered = await page.getByRole('group', { name: 'Columns to show' }).getByRole('checkbox').count();
     const columns = await page.evaluate(async () => (await (await fetch('data/catalog.json')).json()).columns.length);
-    // The table does not offer the columns `id` and `hash`, nor the setting `size`, which equals the size of the
-    // picture. It offers the tags, which are in a file of their own.
+    // The table does not offer four columns: `id`, `hash`, and the settings `width` and `height`, which equal the width
+    // and height of the picture. It offers the tags, which the manifest does not list as a column.
     assert.equal(offered, columns - 4 + 1);
     await page.getByRole('group', { name: 'Columns to show' }).getByLabel('seed', { exact: false }).check();
     await page.getByRole('columnheader', { name: 'seed' }).waitFor();

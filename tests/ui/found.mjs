@@ -135,7 +135,7 @@ describe('slices', () => {
     await last.getByRole('button', { name: `Show the ${none}` }).click();
     await status(page).getByText(`${none} of`).waitFor();
     await page.getByRole('group', { name: 'Filters', exact: true }).getByText('in no slice').waitFor();
-    // The section for pictures in no slice is the last section of slices.
+    // The section "In no slice" follows the two sections that list slices.
     await page.goBack();
     const order = await page.locator('.main h2').allInnerTexts();
     assert.deepEqual(order, ['Better than chance explains', 'Not shown to be more than chance', 'In no slice', 'Categories', 'Near copies']);

@@ -22,8 +22,8 @@ after(async () => {
 
 const NEW = 12;
 
-/** Makes a copy of the catalog without the NEW pictures with the best scores. `come` puts these pictures back and runs
- * goldpan. */
+/** Copies the pictures to another folder, except the `NEW` pictures that have the best scores, and makes a catalog of
+ * the copies. `come` adds these best pictures to the folder and updates the catalog. */
 function catalogBefore(name) {
   const best = sql(pictures, `SELECT p.path, lower(hex(i.hash)) AS hash FROM scores s JOIN images i ON i.id = s.image JOIN paths p ON p.image = i.id ORDER BY s.value DESC LIMIT ${NEW}`);
   const copy = join(folder, name);
@@ -115,7 +115,7 @@ const sheet = (page, name) => page.getByRole('dialog', { name, exact: true });
 const more = (page) => page.getByRole('button', { name: 'Order, stacks and more' });
 const focusIn = (page, selector) => page.evaluate((where) => document.activeElement?.closest(where) !== null, selector);
 
-/** Removes the marks of earlier tests and opens the page on a phone. The page must report no error. */
+/** Defines a case on a page as narrow as a phone, in a catalog without marks. The page must report no error. */
 const onPhone = (name, run, options = {}) =>
   it(name, async () => {
     execFileSync('sqlite3', [join(pictures, '.goldpan/catalog.db'), 'PRAGMA busy_timeout = 5000; DELETE FROM ratings'], { stdio: ['ignore', 'ignore', 'inherit'] });

@@ -32,7 +32,8 @@ const model = {
   chosen: new Set(),
   filter: { mark: 'all', category: null, any: false },
   view: 'Review',
-  /** what is folded to stacks, what the key S folds, and the hash of one picture of each opened stack */
+  /** `stacks`: the kind of stacks that is folded now; `lastStacks`: the kind of stacks that the key S folds; `opened`:
+   * the hash of one picture of each opened stack */
   stacks: 'off',
   lastStacks: 'near',
   opened: new Set(),
@@ -154,7 +155,7 @@ async function pressMark(key, change) {
   detail = `${key} on ${target.length > 3 ? `${target.length} pictures` : target.map((hash) => hash.slice(0, 6))}`;
 }
 
-/** Opens the field for tags, and adds `tag` or (`removed`) removes it. */
+/** Opens the field for tags and adds `tag`, or removes `tag` if `removed` is true. */
 async function changeTag(tag, removed) {
   const target = model.chosen.size ? [...model.chosen] : [await currentHash()].filter(Boolean);
   if (!target.length) return;
@@ -292,7 +293,7 @@ const acts = {
     await settled();
     await server.stop(pick(['SIGINT', 'SIGKILL']));
     const hash = model.chosen.size ? null : await currentHash();
-    if (hash) await pressMark('4', { stars: 4 }); // while nobody listens
+    if (hash) await pressMark('4', { stars: 4 }); // while the server is stopped
     if (hash) await changeTag('night', model.tags.has(`${hash} night`));
     server = await explore(pictures, '--port', PORT);
     if (!page.url().startsWith(server.url)) {
@@ -303,8 +304,8 @@ const acts = {
     }
   },
   other: async () => {
-    // Another program marks a picture, which is not a step of undo on this page. The mark is newer than those in the
-    // journal of the server.
+    // Another program marks a picture, which is not a step of undo on this page. The time of this mark is later than
+    // the time of every mark in the catalog's journal.
     const { hash } = pick(model.images);
     await settled();
     execFileSync('sqlite3', [
@@ -312,7 +313,7 @@ const acts = {
       `PRAGMA busy_timeout=10000; INSERT INTO ratings(image, flag, stars, at) SELECT id, ${markOf(hash).flag}, 5, unixepoch() + 1 FROM images WHERE hash = x'${hash}' ON CONFLICT(image) DO UPDATE SET stars = 5, at = unixepoch() + 1`,
     ], { stdio: 'pipe' });
     model.marks.set(hash, { ...markOf(hash), stars: 5 });
-    // An undo of an older step also restores the picture's earlier stars, on the page and in the model.
+    // A later undo of an older step replaces these stars by the picture's earlier stars, on the page and in the model.
     await settle(page, 1500);
     narrow();
   },
@@ -333,7 +334,7 @@ async function settled() {
       const rows = sql(pictures, 'SELECT lower(hex(i.hash)) AS hash, ifnull(r.flag, 0) AS flag, ifnull(r.stars, 0) AS stars, (SELECT group_concat(tag) FROM (SELECT tag FROM tags WHERE image = i.id AND removed = 0 ORDER BY tag)) AS tags FROM images i LEFT JOIN ratings r ON r.image = i.id ORDER BY i.id');
       have = rows.map(({ hash, flag, stars, tags }) => `${hash} ${flag} ${stars} ${tags ?? ''}`).join('\n');
     } catch (error) {
-      have = String(error.stderr ?? error); // locked for a moment
+      have = String(error.stderr ?? error); // the catalog is locked for a moment
       return false;
     }
     return have === wanted;

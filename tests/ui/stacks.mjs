@@ -8,7 +8,7 @@ import { after, before } from 'node:test';
 import { axeSource, cellsInOrder, count, current, explore, hashOf, it, keepScreenshot, makeCatalog, openBrowser, openPage, sql, until, view } from './support.mjs';
 
 let pictures, catalog, server, browser;
-/** rows of a group of three near copies, and of a pair */
+/** `three`: rows of a group of three near copies; `pair`: rows of a group of two */
 let three, pair;
 const marks = () => sql(pictures, 'SELECT i.id - 1 AS row, r.flag, r.stars FROM ratings r JOIN images i ON i.id = r.image WHERE r.flag <> 0 OR r.stars > 0 ORDER BY 1');
 const one = (query) => sql(pictures, query)[0];
@@ -135,7 +135,7 @@ stacked('a press of the count and O open the stack in its place', async (page) =
   assert.equal(rows.indexOf(top), at);
   assert.deepEqual(rows.slice(at, at + 3).sort((a, b) => a - b), three);
   assert.equal(await current(page), String(top));
-  // The arrow keys go through the opened stack. O folds it and makes its top picture current again.
+  // The arrow keys go through the opened stack. The key O folds the stack and makes its top picture current again.
   await page.keyboard.press('ArrowRight');
   await page.keyboard.press('ArrowRight');
   assert.equal(await current(page), String(rows[at + 2]));

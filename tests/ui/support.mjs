@@ -23,7 +23,7 @@ let failures = 0;
  */
 const patience = () => (6000 * Number(process.env.GOLDPAN_SLOW ?? 20)) / (failures < 3 ? 1 : 10);
 
-/** Defines a case, which ends as failed after `waits` times the time-out, whatever it waits for. */
+/** Defines a test case. A case that takes longer than `waits` times the time-out fails. */
 export const it = (name, run, waits = 5) =>
   runner.it(name, { timeout: waits * patience() }, async () => {
     try {
@@ -71,8 +71,8 @@ export function makeCatalog(name) {
   mkdirSync(join(pictures, 'txt2img-grids'));
   cpSync(join(source, 'tests/golden/images/in/edges-225x224.png'), join(pictures, 'txt2img-grids/grid-0001.png'));
   execFileSync(goldpan, ['run', pictures, '--model', 'drawn-world-mini'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  // No slice of the sample is significant, so the test accepts slices that are not significant, to have slices to
-  // show.
+  // With the default --alpha, goldpan finds no significant slice in the sample. With --alpha 0.9 the catalog contains
+  // slices that the tests can show.
   execFileSync(goldpan, ['slices', pictures, '--alpha', '0.9', '--quiet'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   return pictures;
 }
@@ -88,7 +88,8 @@ export function moreCopies(pictures) {
   ]);
 }
 
-/** Starts goldpan explore, which runs until stop() is called. Returns when the server listens. `url`: its address. */
+/** Starts goldpan explore, which runs until stop() is called. Returns when the server listens. `url`: the address of
+ * the page. */
 export async function explore(pictures, ...options) {
   const child = spawn(goldpan, ['explore', pictures, '--no-open', ...options], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve(signal ?? code)));

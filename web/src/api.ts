@@ -228,8 +228,9 @@ export interface Generating {
   running: boolean;
   done: number;
   wanted: number;
-  /** numbers, only at the end. `got`: files that this request made; `same`: files among `got` with exactly the bytes of
-   * a picture of the catalog; `had`: pictures that an earlier request made; `failed`: pictures that were not made */
+  /** counts, which only the result contains. `got`: files that this request made; `same`: files among `got` with
+   * exactly the bytes of a picture of the catalog; `had`: pictures that an earlier request made; `failed`: pictures
+   * that were not made */
   got?: number;
   had?: number;
   same?: number;

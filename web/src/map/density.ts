@@ -68,8 +68,8 @@ const JOINS: readonly (readonly [number, number])[][] = [
 
 /** Marching squares: the closed lines on which the field has the value `level`. */
 function loops(field: Float32Array, columns: number, lines: number, level: number): number[][] {
-  // The number of a grid edge: 2 * node for the edge to the right of a node, 2 * node + 1 for the edge above the
-  // node.
+  // Grid edges are numbered: the edge to the right of a node has the number 2 * node, the edge above the node has the
+  // number 2 * node + 1.
   const next = new Int32Array(2 * columns * lines).fill(-1);
   const edge = (node: number, side: number): number =>
     side === 0 ? 2 * node : side === 1 ? 2 * (node + 1) + 1 : side === 2 ? 2 * (node + columns) : 2 * node + 1;

@@ -105,8 +105,8 @@ export class GlPoints implements Points {
     if (states) this.setStates(states);
   }
 
-  /** Makes the attributes read every stride-th point. WebGL allows a distance of 255 bytes between points; the largest
-   * distance here is 16 times 8 bytes. */
+  /** Makes the attributes read every stride-th point. WebGL allows a distance of at most 255 bytes between points;
+   * the largest distance here is 16 times 8 bytes. */
   private setStride(stride: number): void {
     if (stride === this.stride) return;
     this.stride = stride;

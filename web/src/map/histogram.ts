@@ -16,7 +16,7 @@ export interface Bins {
   low: number;
   high: number;
   width: number;
-  /** each bar counts the rows with one whole number */
+  /** true: each bar counts the rows of one whole number; false: the rows of a range */
   whole: boolean;
   all: Uint32Array;
   shown: Uint32Array;

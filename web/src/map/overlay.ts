@@ -3,8 +3,8 @@ import type { MapTheme } from './point-map';
 import { ticks } from './ticks';
 
 export interface MapLabel {
-  /** position in 0..1 of the pane, with y upwards: the middle of the upper edge of a group, or the middle of the points
-   * of a category */
+  /** position in 0..1 of the pane, with y upwards. For a group: the middle of its upper edge. For a category: the
+   * middle of its points. */
   x: number;
   y: number;
   /** lower edge of the group */

@@ -76,8 +76,8 @@ function middle(rows: Uint32Array, x: ArrayLike<number>, y: ArrayLike<number>): 
   return { cx: quantile(sorted(rows, x), 0.5), cy: quantile(sorted(rows, y), 0.5) };
 }
 
-/** Splits the rows into groups of neighbours: connected cells of a grid. Grids of suitable size find the same number
-    of groups, so the function uses the number of groups that most grids find. */
+/** Splits the rows into groups of neighbours. A group is a set of connected cells of a grid. The function tries grids
+    with cells of several sizes, and uses the number of groups that most grids find. */
 function split(rows: Uint32Array, x: ArrayLike<number>, y: ArrayLike<number>): Uint32Array[] {
   let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
   for (const row of rows) {
@@ -111,7 +111,7 @@ function split(rows: Uint32Array, x: ArrayLike<number>, y: ArrayLike<number>): U
   return groups.filter((group) => group.length).map((group) => Uint32Array.from(group));
 }
 
-/** Returns the sets of connected cells in which each cell is dense and each set has at least `least` rows. */
+/** Returns the sets of connected dense cells, without the sets that have fewer than `least` rows. */
 function connect(rows: Uint32Array, side: number, cellOf: (row: number, side: number) => number, least: number): Cells {
   const counts = new Uint32Array(side * side);
   for (const row of rows) counts[cellOf(row, side)]!++;

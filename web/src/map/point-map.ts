@@ -44,7 +44,7 @@ export interface MapOptions {
   /** called in each frame in which the view has changed */
   onView?(view: MapView): void;
   thumb(row: number): string | null;
-  /** titles of numeric axes; each axis then has its own scale */
+  /** titles of the axes of a plot of two numeric columns, in which each axis has its own scale; undefined: no axes */
   axes?: { x: string; y: string; wholeX?: boolean; wholeY?: boolean };
   label?: string;
   /** do not use WebGL2 */
@@ -62,7 +62,7 @@ export interface MapView {
 const FEW = 400;
 const MARGIN = 0.06;
 const THUMB = 34;
-/** size of a thumbnail at the largest zoom, at which it fits beside its nearest neighbour */
+/** size in pixels of a thumbnail at the largest zoom (see largestZoom) */
 const THUMB_LARGE = 64;
 const MAX_ZOOM = 2000;
 const REST_MS = 160; // milliseconds without movement after which all points are drawn
@@ -175,7 +175,7 @@ export class PointMap {
     const n = x.length;
     this.raw = { x, y };
     if (n !== this.n) {
-      // Masks of this length may have been set before the points.
+      // If the caller has set a mask for the new points before the points themselves, the mask stays.
       if (this.visible?.length !== n) this.visible = null;
       if (this.selected?.length !== n) this.selected = null;
       this.points?.setColours(new Uint32Array(n).fill(this.plain));

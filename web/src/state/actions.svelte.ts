@@ -15,7 +15,7 @@ export const navigation: { key: ((event: KeyboardEvent) => boolean) | null; mode
 
 const VERBS: Record<string, string> = { '1': 'picked', '-1': 'rejected', '0': 'unmarked' };
 
-/** In a mode (Cull, Compare) an action applies to the large picture. */
+/** Returns the rows to which an action applies: in a mode (Cull, Compare) only the current picture. */
 function target(): Uint32Array {
   if (layout.mode !== 'browse') return selection.current >= 0 ? Uint32Array.of(selection.current) : new Uint32Array(0);
   return selection.target();
@@ -243,7 +243,7 @@ export function showOnlyArea(): void {
   keepChosen(region.filter((row) => filters.mask[row] === 1), 'Lasso');
 }
 
-/** Copies the rows and columns that the table shows to the clipboard as CSV, in the order of the table. */
+/** Copies the table as CSV to the clipboard: the rows and columns that the table shows, in the order of the table. */
 export async function copyTable(): Promise<void> {
   const offered = tableColumns(catalog);
   const infos = tableOrder(layout).flatMap((name) => offered.filter((info) => info.name === name));

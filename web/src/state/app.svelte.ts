@@ -256,8 +256,8 @@ export class App {
     return this.marks.unsent + this.tags.unsent;
   }
 
-  /** Waits until the server has confirmed all marks and tags. Throws an error after five seconds. `nothing`: the last
-   * sentence of the error message, which says what was not done. */
+  /** Waits until the server has confirmed all marks and tags. Throws an error if the server has not confirmed them
+   * after five seconds. `nothing`: the last sentence of the error message, which says what was not done. */
   async confirmed(nothing: string): Promise<void> {
     for (let i = 0; this.unsent > 0; i++) {
       const n = this.unsent;
@@ -307,7 +307,7 @@ export class App {
   generating = $state.raw<api.Generating | null>(null);
 
   /** Makes a picture again (`more` 0), or `more` pictures with its prompt and settings. Throws an error if the server
-   * does not start this. */
+   * does not accept the request. */
   async generate(hash: string, more: number, address: string): Promise<void> {
     await api.generate(hash, more, address);
     this.generating ??= { running: true, done: 0, wanted: more || 1 };
@@ -326,8 +326,8 @@ export class App {
     if (!state.running) this.report(generated(state, this.catalog.manifest?.scorer != null));
   }
 
-  /** The filters that the undo steps account for. If the current filters differ from these, `noteFilters` adds the
-   * difference as a new step. Undo, Back and links set these filters too, so that they add no step. */
+  /** The filters when `noteFilters` last ran. If the current filters differ from these, `noteFilters` adds the
+   * difference as a step of undo. Undo, redo, Back and links also store the filters here, so that they add no step. */
   private knownFilters: FilterState = { list: [], any: false };
 
   noteFilters(): void {

@@ -4,7 +4,7 @@ import type { RowMap } from './catalog.svelte';
 export class Arrivals {
   rows = $state.raw<ReadonlySet<number>>(new Set());
 
-  /** The catalog was loaded again. `before` and `now`: number of images before and after the load. */
+  /** Call this after the catalog was loaded again. `before` and `now`: number of images before and after the load. */
   move(to: RowMap, before: number, now: number): void {
     if (before === 0) return;
     const rows = new Set([...this.rows].map(to).filter((row) => row >= 0));

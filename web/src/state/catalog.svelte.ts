@@ -48,8 +48,8 @@ export class Catalog {
 
   // ---------------------------------------------------------------- loading
 
-  /** Reads the data that `replace` needs, all at once: also the columns that are already loaded, and the columns
-   * `also`. Only this step can fail, so a failed load changes nothing. */
+  /** Reads all data that `replace` needs, including the columns that are loaded now and the columns named in `also`.
+   * Reading can fail, but `replace` cannot, so a failed load changes nothing. */
   async read(also: string[] = []): Promise<Loaded> {
     const given = await api.readManifest();
     const manifest = { ...given, columns: [...given.columns, TAGS], slices: given.slices.map((slice) => ({ ...slice, title: sliceTitle(slice) })) };

@@ -71,8 +71,8 @@ export class Comparing {
     this.show(compareChosen(Array.from(rows, (row) => this.catalog.hash(row))));
   }
 
-  /** Compares in rounds the candidates of a prompt that the filters show. Rejected candidates do not take part if at
-   * least two other candidates are left. */
+  /** Returns the first round of a comparison of those candidates of a prompt that pass the filters. Rejected candidates
+   * do not take part if at least two other candidates are left. Returns null if there are fewer than two candidates. */
   ofPrompt(family: Family, first: string[] = []): Comparison | null {
     const rows = Array.from(family.rows).filter((row) => this.filters.mask[row] && !this.catalog.apart(row));
     if (rows.length < 2 || family.code === NONE) return null;
@@ -87,8 +87,8 @@ export class Comparing {
     return this.now?.round && row !== undefined ? this.prompts.of(row) : undefined;
   }
 
-  /** The next undecided prompt in the order of Review, after the current picture's prompt; after the last prompt
-   * comes the first. */
+  /** Returns the comparison of the next undecided prompt in the order of Review, after the prompt that is compared now.
+   * After the last prompt, continues with the first prompt. Returns null if no other prompt is undecided. */
   private nextPrompt(): Comparison | null {
     const list = this.order.families;
     const [row] = this.rowsOf(this.now?.all ?? []);
@@ -109,7 +109,8 @@ export class Comparing {
     else this.report('No other prompt here is undecided.');
   }
 
-  /** Restores the comparison that an address names. `known`: the comparison as the session stored it. */
+  /** Restores the comparison that an address names. `known`: the comparison as the session stored it. Returns false
+   * if there is nothing to compare. */
   restore(hashes: string[], inRounds: boolean, known: Comparison | null): boolean {
     const here = hashes.filter((hash) => this.catalog.rowOf(hash) >= 0).slice(0, 8);
     const same = (one: Comparison | null): boolean => one !== null && one.round > 0 === inRounds && String(one.large) === String(here);
@@ -185,7 +186,7 @@ export class Comparing {
     else this.end([...now.kept, winner], this.layout.rejectOthers, 'marked');
   }
 
-  /** Picks the image at `side` and rejects all other images. */
+  /** Picks the image at `side` and rejects all other images of the comparison. */
   only(side: number): void {
     const { now } = this;
     const winner = now?.large[side];
@@ -219,8 +220,8 @@ export class Comparing {
     return new Map(this.rowsOf(hashes).map((row) => [row, { flag }]));
   }
 
-  /** After the last round, picks the winner and goes to the next undecided prompt. Candidates that lost are no longer
-   * picks. */
+  /** Ends the comparison: picks the images `picked`, and rejects all others (`rejectOthers`) or only `rejected`. An
+   * image that is neither picked nor rejected is no longer a pick. Goes to the next undecided prompt. */
   private end(picked: string[], rejectOthers: boolean, verb: string, rejected: string[] = []): void {
     const { now } = this;
     if (!now) return;

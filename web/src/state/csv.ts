@@ -1,5 +1,5 @@
 // Comma-separated values (RFC 4180). A spreadsheet runs a cell that begins with "=", "+", "-", "@", a tab or a line end
-// as a formula. Such a text gets an apostrophe first, by the rule of src/table/csv_cell.h. Numbers have none.
+// as a formula. Such a text gets an apostrophe in front, by the rule of src/table/csv_cell.h. Numbers get none.
 import type { ColumnInfo } from '../api';
 import { numberAt, textAt, type Column } from './columns';
 

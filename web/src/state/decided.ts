@@ -40,7 +40,7 @@ export class DecidedCounter {
   private decisions: Decisions | null = null;
   private version = 0;
 
-  /** Returns a new object after each change. Its arrays are changed in place. */
+  /** Returns the counts in a new object. Its arrays may be the arrays of the previous result, updated in place. */
   count(list: readonly Family[], of: Uint32Array, flags: Int8Array, log: MarkLog): Decisions {
     const before = this.of === of && this.flags === flags ? this.decisions : null;
     const next = before && follow(before, list, of, log, this.version);

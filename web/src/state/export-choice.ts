@@ -59,10 +59,11 @@ export function listOf(choice: Choice, opened: Date): string {
  * valid text. */
 export const lineOf = (path: string, hash: string): string => (!path || /[\r\n\ufffd]/.test(path) ? hash : path);
 
-/** Only the page knows these pictures: their command reads the list that the dialog saves. */
+/** True if only the page can tell which pictures these are. The command of such a choice reads the list that the dialog
+ * saves. */
 export const needsList = (choice: Choice): choice is 'shown' | 'chosen' => choice === 'shown' || choice === 'chosen';
 
-/** The command that exports the same pictures. `list`: name of the saved list. */
+/** Returns the command line that exports the pictures of `choice` as the dialog does. `list`: name of the saved list. */
 export function commandOf(choice: Choice, least: number, folder: string, mode: string, catalog: string, list: string): string {
   const listed = `--list ${list}`;
   const what: Record<Choice, string> = { mine: '--mine', 'mine+suggested': '--mine --suggested', stars: `--stars ${least}`, shown: listed, chosen: listed };

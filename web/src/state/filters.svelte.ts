@@ -131,8 +131,8 @@ export class Filters {
     return { list: this.list, any: this.any };
   }
 
-  /** Adds a filter, which replaces a filter of the same facet; several filters that list rows may exist. Adding an
-   * equal filter changes nothing and is no step of undo. */
+  /** Adds a filter. A filter that lists rows replaces no filter. Any other filter replaces the earlier filter of its
+   * facet; if the two are equal, nothing changes and no step of undo is added. */
   add(filter: Filter): void {
     const facet = facetOf(filter);
     const at = filter.kind === 'rows' ? -1 : this.list.findIndex((old) => facetOf(old) === facet);

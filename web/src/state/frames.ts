@@ -1,6 +1,6 @@
 // Delays work until after the next frame, so that the work does not delay the frame.
 
-/** maximum delay in milliseconds, because a page in the background draws no frames */
+/** maximum delay in milliseconds, for a page in the background, which draws no frames */
 const LATEST = 100;
 
 /** Resolves after the next frame, or at once outside a browser. */

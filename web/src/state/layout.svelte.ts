@@ -59,7 +59,7 @@ export interface LayoutSettings {
   panes: Pane[];
   /** the panes are above each other, not side by side */
   panesStacked: boolean;
-  /** [share of the first pane, share of the second pane of the remaining space]; null: the default share */
+  /** [the share of the first pane; the share that the second pane has in the remaining space]; null: the default */
   paneShares: [number | null, number | null];
   tableColumns: string[];
   /** widths in pixels, only of columns whose width the user changed */

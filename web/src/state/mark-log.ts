@@ -11,7 +11,7 @@ export class MarkLog {
   private readonly was = new Int8Array(SIZE);
   private readonly now = new Int8Array(SIZE);
 
-  /** The flag or the stars of a row changed. `was` and `now`: the row's flag before and after. */
+  /** Adds a change of a row's flag or stars. `was` and `now`: the row's flag before and after the change. */
   add(row: number, was: number, now: number): void {
     const at = this.version++ % SIZE;
     this.rows[at] = row;

@@ -72,7 +72,7 @@ export class Marks {
     return this.ratings?.stars ?? new Uint8Array(0);
   }
 
-  /** The latest changes of marks. It is not reactive: reactive callers also read `flags` or `tick`. */
+  /** The latest changes of marks. It is not reactive, so a reactive caller must also read `flags` or `tick`. */
   get log(): MarkLog {
     return this.ratings?.log ?? this.noLog;
   }
@@ -98,8 +98,8 @@ export class Marks {
     return this.outbox?.size ?? 0;
   }
 
-  /** The connection to the server broke: marks are sent again only when `verify` has confirmed that the server has
-   * the same catalog. */
+  /** Call this when the connection to the server broke. Marks are then sent only after `verify` has confirmed that the
+   * server has the same catalog. */
   suspect(verify: () => Promise<void>): void {
     this.ratings?.sender?.doubt(verify);
   }

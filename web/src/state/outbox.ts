@@ -29,18 +29,19 @@ export class Outbox<T extends { hash: string } = Rating> {
     this.keep();
   }
 
-  /** Removes `ratings`, which the server has confirmed. Ratings that have changed since they were sent stay. */
+  /** Removes changes that the server has confirmed. A change that was replaced after it was sent stays. */
   done(ratings: T[]): void {
     for (const rating of ratings) if (this.waiting.get(this.keyOf(rating)) === rating) this.waiting.delete(this.keyOf(rating));
     this.keep();
   }
 
-  /** Returns all ratings of this page that the server has not confirmed. */
+  /** Returns all changes of this page that the server has not confirmed. */
   all(): T[] {
     return [...this.waiting.values()];
   }
 
-  /** Takes over the ratings that earlier pages left, for images that `known` accepts. */
+  /** Moves the changes that earlier pages could not send into this outbox, and returns them. Changes of images that
+   * `known` does not accept stay where they are. */
   takeOver(known: (hash: string) => boolean): T[] {
     const keys: string[] = [];
     for (let i = 0; i < this.store.length; i++) {
@@ -63,7 +64,7 @@ export class Outbox<T extends { hash: string } = Rating> {
       if (this.waiting.size) this.store.setItem(this.key, JSON.stringify(this.all()));
       else this.store.removeItem(this.key);
     } catch {
-      // the storage is full, but this page still has the ratings in memory and sends them
+      // the storage is full, but this page still has the changes in memory and sends them
     }
   }
 }

@@ -21,8 +21,8 @@ export class Ratings {
   flag: Int8Array;
   stars: Uint8Array;
   readonly log = new MarkLog();
-  /** by hash: the marks that changed since `beginReading`, because the columns that are being read may be older; null:
-   * nothing is being read */
+  /** the marks that changed since `beginReading`, by hash: the columns that are being read may lack these changes;
+   * null: nothing is being read */
   private sinceReading: Map<string, Rating> | null = null;
   private readonly hash: (row: number) => string;
   private readonly rowOf: (hash: string) => number;

@@ -32,7 +32,7 @@ export const withCommas = (name: string): string => name.replaceAll(' · ', ', '
 /** True if the corrected p of the slice is at most 0.05. */
 export const beyondChance = (slice: Slice): boolean => slice.p !== null && slice.p <= 0.05;
 
-/** "1 time in 650" */
+/** Returns a probability in words, such as "1 time in 650". */
 export function odds(p: number): string {
   if (p < 1e-4) return 'less than 1 time in 10,000';
   return `1 time in ${Math.round(+(1 / p).toPrecision(2)).toLocaleString('en')}`;

@@ -8,7 +8,7 @@ export function numbersTo(count: number): Uint32Array<ArrayBuffer> {
   return numbers;
 }
 
-/** fewer rows than this are sorted by comparing, because each pass of the radix sort needs DIGITS counts */
+/** fewer rows than this are sorted by comparing, because each pass of the radix sort must go over `DIGITS` counts */
 const FEW = 4096;
 const DIGITS = 65536;
 

@@ -55,8 +55,9 @@ export class Stacks {
     this.layout = layout;
   }
 
-  /** Folds `rows`, which are in the order of the view. Returns null if the view folds nothing. If the folded rows
-   * equal `rows` or those of the last call, returns that array again, so that code that depends on it does not run. */
+  /** Folds `rows`, which are in the order of the view. Returns null if the view folds nothing. If the folded rows equal
+   * `rows` or the folded rows of the last call, the result contains that same array, so that code that depends on the
+   * array does not run again. */
   fold(rows: Uint32Array): Folded | null {
     const { numbers, open } = this;
     if (!numbers) return null;

@@ -53,7 +53,7 @@ class Sets implements Texts {
     return this.places.get(text) ?? -1;
   }
 
-  /** Returns the number of a set, which is new if no row has had this set before. */
+  /** Returns the number of a set. If the list does not contain the set yet, adds it. */
   place(joined: string): number {
     let at = this.places.get(joined);
     if (at === undefined) {

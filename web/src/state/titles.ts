@@ -21,8 +21,8 @@ export const headingOf = (info: ColumnInfo): string => HEADINGS[info.name] ?? ti
 
 export const chartable = (info: ColumnInfo): boolean => isNumeric(info) || (isCode(info) && info.name !== 'prompt' && info.name !== 'negative');
 
-/** The columns that the table offers: one for each fact. A setting is left out if it has the same name and values as
- * another column. */
+/** Returns the columns that the table offers. A setting is left out if another column has the same name and the same
+ * values. */
 export function tableColumns(catalog: Catalog): ColumnInfo[] {
   const infos = (catalog.manifest?.columns ?? []).filter((c) => c.type !== 'hash' && c.name !== 'id');
   const names = new Map(infos.map((info) => [info.name, info]));

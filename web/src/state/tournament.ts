@@ -5,7 +5,7 @@
 // catalog, and undo can go back to it.
 
 export interface Comparison {
-  /** the large images: A, B, and so on; one alone: nothing is left to compare it with */
+  /** the large images: A, B, and so on; a single image: no other image is left to compare it with */
   large: string[];
   /** all images that take part, best score first */
   all: string[];
@@ -55,8 +55,8 @@ export function rejectBoth(now: Comparison): Comparison | null {
   return next.length ? { ...now, large: next, out: [...now.out, ...now.large], round: now.round + 1 } : null;
 }
 
-/** Returns the comparison with candidates that arrived during the rounds; they wait for their round. `order`: all
- * candidates of the prompt, best score first. */
+/** Adds the candidates `arrived`, which came during the rounds and wait for their round. `order`: all candidates of the
+ * prompt, best score first. */
 export function join(now: Comparison, arrived: string[], order: string[]): Comparison {
   const more = arrived.filter((hash) => order.includes(hash) && !now.all.includes(hash));
   if (now.round === 0 || more.length === 0) return now;

@@ -1,5 +1,5 @@
-// A named view is an address of the page with a name. The catalog stores the views. On an exported site, which has no
-// server, the browser stores them.
+// A named view is an address of the page that is stored under a name. The catalog stores the views. On an exported
+// site, which has no server, the browser stores them.
 import * as api from '../api';
 import { writeAddress } from './address';
 import type { Catalog, Report } from './catalog.svelte';

@@ -69,7 +69,7 @@ export function compareFacts(a: number, b: number, details: [Detail | null, Deta
     const same = short(name, x) === short(name, y) && x !== y;
     add(title, same ? x.toFixed(2) : short(name, x), same ? y.toFixed(2) : short(name, y), x === y || Number.isNaN(x) || Number.isNaN(y) ? -1 : x > y === higher ? 0 : 1);
   }
-  // The setting `size` is left out, because the size of the file is listed below.
+  // The settings `width`, `height` and `size` are left out, because the size of the picture is listed below.
   const settings = details.map((detail) => new Map((detail?.settings ?? []).filter(([name]) => !/^(width|height|size)$/i.test(name)).map(([name, value]) => [settingName(name), value])));
   const [first, second] = settings as [Map<string, string>, Map<string, string>];
   const names = [...new Set([...first.keys(), ...second.keys()])].sort((x, y) => Number(y === 'Seed') - Number(x === 'Seed'));

@@ -69,7 +69,7 @@ export function swipe(node: HTMLElement, options: SwipeOptions): { update: (to: 
     if (last?.counts && event.type === 'pointerup') setTimeout(() => done(last.direction));
   }
 
-  // Prevents the browser from scrolling or flinging, because a fling would swallow the next tap.
+  // Prevents the browser from scrolling or flinging, because the page would not receive a tap during a fling.
   const own = (event: TouchEvent): void => event.preventDefault();
   node.addEventListener('touchmove', own, { passive: false });
   node.addEventListener('pointerdown', down);
