@@ -199,7 +199,8 @@ static void exported_images_at_the_limit(void **state)
     (void)state;
     static const char item[] = "\"" HASH "\",";
     char *body = malloc((GP_MAX_EXPORTED + 1) * (sizeof item - 1) + 100);
-    if (!body) fail_msg("out of memory");
+    assert_non_null(body);
+    if (!body) return; /* gcc does not know that the line before ends the test */
     for (size_t n = GP_MAX_EXPORTED; n <= GP_MAX_EXPORTED + 1; n++) {
         size_t at = (size_t)sprintf(body, "{\"folder\":\"~\",\"what\":\"images\",\"images\":[");
         for (size_t i = 0; i < n; i++, at += sizeof item - 1) memcpy(body + at, item, sizeof item);
