@@ -333,7 +333,7 @@ class Site(unittest.TestCase):
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(0.04 * part)
             run.send_signal(signal.SIGINT)
-            # the signal may arrive before or after goldpan sets its handler, or in between
+            # -SIGINT: the signal arrives before goldpan sets its handler; 130: during the export; 0: after the export
             self.assertIn(run.wait(), (0, 130, -signal.SIGINT))
             self.assertEqual(self.beside(), [])
 

@@ -241,12 +241,19 @@ export class App {
     this.report([`${pictures(rows.length)} ${done}`, ...where.filter(Boolean)].join(', ') + '.');
   }
 
+  /** Everything that determines where a list shows a picture, except the filters. */
+  private get shape(): string {
+    const { sort, promptOrder, stacks, cell, facts, panes, panesStacked, paneShares } = this.layout;
+    return JSON.stringify([sort, promptOrder, stacks, cell, facts, panes, panesStacked, paneShares, innerWidth, innerHeight, this.catalog.count]);
+  }
+
   /** After the undo of a filter: if the page shows the same view as before the filter, it shows the same picture and the
    * same part of the list again. */
-  private returnTo({ view, current, scrolls }: ViewPlace): void {
+  private returnTo({ view, current, scrolls, shape }: ViewPlace): void {
     if (this.layout.mode !== 'browse' || this.layout.view !== view) return;
     const row = this.catalog.rowOf(current);
     if (row >= 0 && this.filters.mask[row] === 1) this.selection.current = this.order.standIn(row);
+    if (shape !== this.shape) return;
     this.session.back = scrolls;
     void tick().then(() => (this.session.back = null));
   }
@@ -338,7 +345,7 @@ export class App {
     this.knownFilters = after;
     const { layout, selection, session } = this;
     const current = selection.current >= 0 ? this.catalog.hash(selection.current) : '';
-    this.history.push({ kind: 'filters', before, after, at: Date.now(), place: { view: layout.view, current, scrolls: { ...session.scrolls } } });
+    this.history.push({ kind: 'filters', before, after, at: Date.now(), place: { view: layout.view, current, scrolls: { ...session.scrolls }, shape: this.shape } });
   }
 
   // ---------------------------------------------------------------- search

@@ -26,11 +26,13 @@ export interface FilterStep {
   place?: ViewPlace;
 }
 
-/** The view, the hash of its current picture ('': none) and the scroll positions of all views. */
+/** The view, the hash of its current picture ('': none) and the scroll positions of all views. `shape`: everything
+ * that determines where a list shows a picture. With another shape the scroll positions mean nothing. */
 export interface ViewPlace {
   view: View;
   current: string;
   scrolls: Record<string, number>;
+  shape: string;
 }
 
 export interface CompareStep {
