@@ -365,7 +365,7 @@ describe('export', () => {
       assert.deepEqual(copied, sql(pictures, 'SELECT path FROM paths WHERE image IN (SELECT image FROM picks) AND missing = 0').map(base).sort());
       const download = page.waitForEvent('download');
       await dialog(page).getByRole('button', { name: 'Save them as a file' }).click();
-      assert.equal((await download).suggestedFilename(), 'mine-and-suggested.txt');
+      assert.match((await download).suggestedFilename(), /^mine-and-suggested-\d{8}-\d{6}\.txt$/);
       assert.deepEqual(page.wrong, []);
     } finally {
       await keepScreenshot(page, 'found site');
