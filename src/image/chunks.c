@@ -22,6 +22,7 @@ typedef struct text_list {
     size_t capacity, inflated; /* inflated: bytes of the inflated texts in the list */
     size_t tried;              /* bytes inflated so far, with the texts that were damaged or too large */
     bool no_memory, damaged;   /* damaged: the current chunk has a wrong checksum */
+    bool c2pa;                 /* the list has the text "c2pa" */
 } text_list;
 
 /* Appends the text to the list, which then owns it. Returns false if the list is full or if memory ran out. */
@@ -52,6 +53,18 @@ static bool add_bytes(text_list *s, const char *key, const uint8_t *bytes, size_
     gp_str text = GP_STR_INIT;
     gp_exif_add_text(&text, bytes, size);
     bool go_on = add(s, key, &text);
+    gp_str_clear(&text);
+    return go_on;
+}
+
+/* Adds the empty text "c2pa" once. */
+static bool add_c2pa(text_list *s)
+{
+    gp_str text = GP_STR_INIT;
+    if (s->c2pa) return true;
+    s->c2pa = true;
+    s->damaged = false; /* the content is not read, so its checksum does not matter */
+    bool go_on = add(s, "c2pa", &text);
     gp_str_clear(&text);
     return go_on;
 }
@@ -134,7 +147,7 @@ static bool read_png_chunk(text_list *s, const gp_png_chunk *c)
 {
     bool exif = memcmp(c->tag, "eXIf", 4) == 0, go_on = true;
     bool text = memcmp(c->tag, "tEXt", 4) == 0 || memcmp(c->tag, "zTXt", 4) == 0 || memcmp(c->tag, "iTXt", 4) == 0;
-    if (memcmp(c->tag, "caBX", 4) == 0) return add_bytes(s, "c2pa", c->data, 0) && !s->no_memory;
+    if (memcmp(c->tag, "caBX", 4) == 0) return add_c2pa(s) && !s->no_memory;
     bool graph = memcmp(c->tag, "comf", 4) == 0; /* chunk of ComfyUI in animated PNG files; it has the layout of tEXt */
     if (!exif && !text && !graph) return true;
     s->damaged = !c->whole || libdeflate_crc32(0, c->tag, c->length + 4) != gp_be32(c->data + c->length);
@@ -161,11 +174,6 @@ static bool is_jumbf(const gp_jpeg_segment *g)
            memmem(g->data, g->length, "jumb", 4) && memmem(g->data, g->length, "c2pa", 4);
 }
 
-static bool has_c2pa(const text_list *s)
-{
-    return gp_chunks_find(&s->chunks, "c2pa") != NULL;
-}
-
 /* EXIF data may be split over several APP1 segments. This function joins them, as Pillow and exiftool do. */
 static void read_jpeg(text_list *s, const uint8_t *bytes, size_t size)
 {
@@ -175,7 +183,7 @@ static void read_jpeg(text_list *s, const uint8_t *bytes, size_t size)
     bool go_on = true;
     for (size_t at = 2; go_on && gp_jpeg_next(bytes, size, &at, &g) == 1 && g.marker != 0xda;) {
         if (g.marker == 0xfe) go_on = add_bytes(s, "jpeg:comment", g.data, g.length);
-        if (is_jumbf(&g) && !has_c2pa(s)) go_on = add_bytes(s, "c2pa", g.data, 0);
+        if (go_on && is_jumbf(&g)) go_on = add_c2pa(s);
         if (g.marker != 0xe1) continue;
         if (g.length > 6 && memcmp(g.data, "Exif\0\0", 6) == 0)
             gp_str_add(&exif, g.data + 6, g.length - 6);
@@ -196,7 +204,7 @@ static void read_webp(text_list *s, const uint8_t *bytes, size_t size)
             read_exif(s, data, length);
         else if (memcmp(tag, "XMP ", 4) == 0 && !add_bytes(s, "xmp", data, length))
             return;
-        else if (memcmp(tag, "C2PA", 4) == 0 && !has_c2pa(s) && !add_bytes(s, "c2pa", data, 0))
+        else if (memcmp(tag, "C2PA", 4) == 0 && !add_c2pa(s))
             return;
     }
 }

@@ -36,15 +36,19 @@ typedef struct rows {
     size_t size, at; /* at: the next chunk */
     z_stream z;
     bool open;
-    uint8_t *block; /* [1 + r] the filtered row, [r] the row, [r] the row above; r is the size of a row */
-    size_t row_bytes, bpp;
+    uint8_t *block;              /* [1 + k] the filtered row, [k] the row, [k] the row above; k = kept */
+    size_t row_bytes, kept, bpp; /* kept: bytes at the start of each row that the caller reads */
 } rows;
 
-static gp_status rows_open(rows *s, const gp_png_info *info, const uint8_t *bytes, size_t size, gp_error *err)
+/* pixels: number of pixels at the start of each row that the caller reads. Only these are kept, because the width is
+ * only what the header says. */
+static gp_status rows_open(rows *s, const gp_png_info *info, const uint8_t *bytes, size_t size, size_t pixels,
+                           gp_error *err)
 {
     *s = (rows){.bytes = bytes, .size = size, .at = info->idat, .row_bytes = info->row_bytes};
     s->bpp = info->color == 6 ? 4 : 3;
-    s->block = gp_mem_zero(3 * info->row_bytes + 1, 1);
+    s->kept = pixels < info->width ? pixels * s->bpp : info->row_bytes;
+    s->block = gp_mem_zero(3 * s->kept + 1, 1);
     if (!s->block || inflateInit(&s->z) != Z_OK) {
         gp_mem_free(s->block);
         return gp_fail_memory(err, "metadata");
@@ -60,23 +64,34 @@ static void rows_close(rows *s)
     s->open = false, s->block = NULL;
 }
 
-/* Returns the next row, or NULL if the data ends or is damaged. */
-static const uint8_t *rows_next(rows *s)
+/* Unpacks the next bytes. Returns false if the data ends or is damaged. */
+static bool inflate_next(rows *s, uint8_t *out, size_t size)
 {
-    uint8_t *filtered = s->block, *row = filtered + 1 + s->row_bytes, *above = row + s->row_bytes;
-    memcpy(above, row, s->row_bytes);
-    s->z.next_out = filtered, s->z.avail_out = (uInt)(s->row_bytes + 1);
+    s->z.next_out = out, s->z.avail_out = (uInt)size;
     while (s->z.avail_out) {
         gp_png_chunk c;
         if (!s->z.avail_in) {
-            if (!gp_png_next(s->bytes, s->size, &s->at, &c) || memcmp(c.tag, "IDAT", 4) != 0) return NULL;
+            if (!gp_png_next(s->bytes, s->size, &s->at, &c) || memcmp(c.tag, "IDAT", 4) != 0) return false;
             s->z.next_in = (Bytef *)(uintptr_t)c.data, s->z.avail_in = (uInt)c.length;
         }
         int rc = inflate(&s->z, Z_NO_FLUSH);
-        if (rc != Z_OK && rc != Z_BUF_ERROR && !(rc == Z_STREAM_END && !s->z.avail_out)) return NULL;
+        if (rc != Z_OK && rc != Z_BUF_ERROR && !(rc == Z_STREAM_END && !s->z.avail_out)) return false;
+    }
+    return true;
+}
+
+/* Returns the start of the next row, or NULL if the data ends or is damaged. */
+static const uint8_t *rows_next(rows *s)
+{
+    uint8_t *filtered = s->block, *row = filtered + 1 + s->kept, *above = row + s->kept, unused[16384];
+    memcpy(above, row, s->kept);
+    if (!inflate_next(s, filtered, s->kept + 1)) return NULL;
+    for (size_t left = s->row_bytes - s->kept, n; left; left -= n) {
+        n = left < sizeof unused ? left : sizeof unused;
+        if (!inflate_next(s, unused, n)) return NULL;
     }
     if (*filtered > 4) return NULL;
-    gp_kernel_table()->unfilter(filtered + 1, row, above, s->row_bytes, s->bpp, *filtered);
+    gp_kernel_table()->unfilter(filtered + 1, row, above, s->kept, s->bpp, *filtered);
     return row;
 }
 
@@ -105,7 +120,7 @@ static gp_status read_bits(const gp_png_info *info, const uint8_t *bytes, size_t
         size_t pixels = (sets[i].first + sets[i].count + sets[i].channels - 1) / sets[i].channels;
         if (pixels > last) last = pixels;
     }
-    GP_TRY(rows_open(&s, info, bytes, size, err));
+    GP_TRY(rows_open(&s, info, bytes, size, (last + info->height - 1) / info->height, err));
     *whole = true;
     for (uint32_t y = 0; y < info->height && y < last && *whole; y++) {
         const uint8_t *row = rows_next(&s);

@@ -51,6 +51,16 @@ void gp_settings_text(gp_settings *settings, const char *key, const char *text, 
     if (begin(settings, key, size)) gp_json_put_string_n(&settings->json, text, size);
 }
 
+/* Returns the number of leading zeros that a number of digits only does not need: 2 of "007". */
+static size_t needless_zeros(const char *text, size_t size)
+{
+    size_t zeros = 0;
+    for (size_t i = 0; i < size; i++)
+        if (text[i] < '0' || text[i] > '9') return 0;
+    while (zeros + 1 < size && text[zeros] == '0') zeros++;
+    return zeros;
+}
+
 /* Returns true for a JSON integer of at most 64 bits, so that seeds stay exact. */
 static bool is_integer(const char *text)
 {
@@ -65,6 +75,8 @@ void gp_settings_number(gp_settings *settings, const char *key, const char *text
 {
     char copy[64];
     double value = 0;
+    size_t zeros = needless_zeros(text, size);
+    text += zeros, size -= zeros;
     bool fits = size && size < sizeof copy && !memchr(text, 0, size);
     if (fits) memcpy(copy, text, size), copy[size] = 0;
     bool whole = fits && is_integer(copy);
@@ -194,8 +206,9 @@ static const struct reader {
     {"Draw Things", "exif:UserComment", NULL, NULL, 0, "\"uc\"", gp_meta_draw_things},
     {"Easy Diffusion", "use_stable_diffusion_model", NULL, NULL, 0, NULL, gp_meta_easy_texts},
     {"Easy Diffusion", "Stable Diffusion model", NULL, NULL, 0, NULL, gp_meta_easy_texts},
-    {"Midjourney", "Description", NULL, NULL, 0, "--", gp_meta_midjourney},
-    {"Midjourney", "exif:ImageDescription", NULL, NULL, 0, "--", gp_meta_midjourney},
+    /* the mark is in each flag and in each job ID */
+    {"Midjourney", "Description", NULL, NULL, 0, "-", gp_meta_midjourney},
+    {"Midjourney", "exif:ImageDescription", NULL, NULL, 0, "-", gp_meta_midjourney},
     {"Midjourney", "xmp", "dc:description", NULL, 0, "dc:description", gp_meta_midjourney},
     {"SwarmUI", "stealth", NULL, NULL, 0, "\"sui_image_params\"", gp_meta_swarm},
     {"NovelAI", "stealth", NULL, NULL, 0, NULL, gp_meta_novelai},
@@ -323,17 +336,31 @@ static gp_comfy_file file_of(const gp_chunks *chunks, const char *path)
     return file;
 }
 
+/* How often each reader was applied: to whole texts, and to damaged texts. */
+typedef struct tries {
+    unsigned count[2][READER_COUNT];
+} tries;
+
+/* Returns true if reader r is applied to this chunk. A reader is applied only to the first of many texts, because some
+ * readers join all texts of the file each time. */
+static bool may_try(tries *t, size_t r, const gp_chunk *chunk)
+{
+    enum { MAX_TRIES = 8 };
+    return applies(&readers[r], chunk) && t->count[chunk->damaged][r]++ < MAX_TRIES;
+}
+
 /* Chooses the result of the file. best->meta is cleared after an error. */
 static gp_status choose(const gp_chunks *chunks, const gp_comfy_file *file, choice *best, gp_error *err)
 {
     gp_status st = GP_OK;
+    tries t = {0};
     *best = (choice){.reader = READER_COUNT};
     for (int damaged = 0; damaged < 2; damaged++) {
         for (size_t r = 0; r < READER_COUNT; r++) {
             for (size_t i = 0; i < chunks->count; i++) {
                 const gp_chunk *chunk = &chunks->items[i];
                 if (best->meta.evidence > GP_EVIDENCE_GUESS || chunk->damaged != (damaged != 0)) continue;
-                if (applies(&readers[r], chunk)) GP_TRY_GOTO(try_reader(r, chunks, i, file, best, err));
+                if (may_try(&t, r, chunk)) GP_TRY_GOTO(try_reader(r, chunks, i, file, best, err));
             }
         }
     }
@@ -366,6 +393,7 @@ gp_status gp_meta_explain(const gp_chunks *chunks, const char *path,
                           bool (*visit)(void *user, const gp_meta_finding *finding), void *user, gp_error *err)
 {
     choice best;
+    tries t = {0};
     bool go_on = true;
     gp_comfy_file file = file_of(chunks, path);
     GP_TRY(choose(chunks, &file, &best, err));
@@ -374,7 +402,7 @@ gp_status gp_meta_explain(const gp_chunks *chunks, const char *path,
         gp_meta_finding f = {.chunk = &chunks->items[i]};
         for (size_t r = 0; r < READER_COUNT && go_on; r++) {
             gp_meta one = {0};
-            if (!applies(&readers[r], f.chunk)) continue;
+            if (!may_try(&t, r, f.chunk)) continue;
             GP_TRY(read_one(&readers[r], chunks, f.chunk, &file, &one, err));
             f.reader = readers[r].name, f.found = one.found, f.evidence = one.evidence;
             f.used = r == best.reader && i == best.chunk;
@@ -412,7 +440,7 @@ const char *gp_meta_find_graph(const gp_chunks *chunks, size_t *size)
     for (size_t r = 0; r < READER_COUNT; r++) {
         for (size_t i = 0; i < chunks->count && readers[r].parse == parse_comfy; i++) {
             const gp_chunk *chunk = &chunks->items[i];
-            if (chunk->damaged || !applies(&readers[r], chunk)) continue;
+            if (chunk->damaged || chunk->size > GP_META_MAX_JSON || !applies(&readers[r], chunk)) continue;
             if (!memmem(chunk->text, chunk->size, "\"class_type\"", strlen("\"class_type\""))) continue;
             *size = chunk->size - readers[r].prefix_size;
             return chunk->text + readers[r].prefix_size;

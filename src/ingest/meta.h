@@ -8,6 +8,9 @@
 #include "base/status.h"
 #include "image/chunks.h"
 
+/* Longer JSON texts are not parsed: a parsed text needs many times its size, so this limit bounds the memory. */
+enum { GP_META_MAX_JSON = 8 << 20 };
+
 /* How certain a prompt is. Weaker evidence never replaces stronger evidence of the same file. */
 typedef enum gp_evidence {
     GP_EVIDENCE_NONE,    /* there is no prompt */

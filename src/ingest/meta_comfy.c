@@ -381,6 +381,7 @@ static gp_status read_workflow(const gp_comfy_graph *g, const gp_comfy_file *fil
     gp_error ignored = {0};
     *out = NULL;
     if (!file || !file->workflow || !gp_comfy_graph_reads_workflow(g)) return GP_OK;
+    if (file->workflow_size > GP_META_MAX_JSON) return GP_OK;
     if (gp_json_parse(file->workflow, file->workflow_size, false, MAX_JSON_DEPTH, out, &ignored) == GP_ERR_MEMORY)
         return gp_fail_memory(err, "metadata");
     return GP_OK;
@@ -399,6 +400,10 @@ gp_status gp_meta_comfy(const char *text, size_t size, const gp_comfy_file *file
         blank++;
     if (blank == size || text[blank] != '{')
         return GP_OK; /* quick test, because most texts that are not a graph do not begin with '{' */
+    bool large = size > GP_META_MAX_JSON;
+    if (large && memmem(text, size, "\"class_type\"", strlen("\"class_type\"")))
+        return gp_meta_without_graph("the graph is larger than 8 MiB", out, err);
+    if (large) return GP_OK;
     GP_TRY(gp_comfy_graph_open(text, size, &g, &found, &fault, err));
     if (!found) return fault ? gp_meta_without_graph(fault, out, err) : GP_OK;
     gp_status st = read_workflow(&g, file, &workflow, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * InvokeAI. Version 3 and later: "invokeai_metadata", a flat JSON object; images whose metadata is only in the graph
- * have its node "core_metadata". Version 2: "sd-metadata", a JSON object. Version 1: "Dream", a command line:
+ * have its node "core_metadata". If the graph has several such nodes, or computes the prompt of the node, the prompt
+ * is a guess. Version 2: "sd-metadata", a JSON object. Version 1: "Dream", a command line:
  *   "a castle [blurry]" -s 50 -S 42 -W 512 -H 768 -C 7.5 -A k_lms
  * Before version 3, text in square brackets is the negative prompt. */
 #include "ingest/meta_readers.h"
@@ -44,12 +45,31 @@ gp_status gp_meta_invoke(const gp_meta_source *s, gp_meta *out, gp_error *err)
     return gp_record_finish(&r, "invokeai", s->where, GP_EVIDENCE_STATED, out, err);
 }
 
+typedef struct core_nodes {
+    gp_record *record;
+    const char *id; /* of the first node */
+    size_t count;
+} core_nodes;
+
 static bool read_node(void *user, const char *key, const gp_json *node)
 {
-    (void)key;
+    core_nodes *nodes = user;
     const char *type = gp_json_path_text(node, "type", NULL);
     if (!type || strcmp(type, "core_metadata") != 0) return true;
-    GP_RECORD_FIELDS((gp_record *)user, node, fields_3);
+    if (nodes->count++) return false;
+    nodes->id = key;
+    GP_RECORD_FIELDS(nodes->record, node, fields_3);
+    return true;
+}
+
+/* Returns true if an edge ends at the node's prompt: while the graph ran, the edge replaced the stored prompt. */
+static bool has_linked_prompt(const gp_json *edges, const char *id)
+{
+    for (size_t i = 0, n = gp_json_kind_of(edges) == GP_JSON_ARRAY ? gp_json_count(edges) : 0; i < n; i++) {
+        const char *node = gp_json_path_text(gp_json_at(edges, i), "destination.node_id", NULL);
+        const char *field = gp_json_path_text(gp_json_at(edges, i), "destination.field", NULL);
+        if (node && field && strcmp(node, id) == 0 && strcmp(field, "positive_prompt") == 0) return true;
+    }
     return false;
 }
 
@@ -59,10 +79,12 @@ gp_status gp_meta_invoke_graph(const gp_meta_source *s, gp_meta *out, gp_error *
     gp_json *root = NULL;
     *out = (gp_meta){0};
     GP_TRY(gp_record_open(s->text, s->size, &root, err));
+    core_nodes nodes = {.record = &r};
     if (gp_json_kind_of(gp_json_get(root, "nodes")) == GP_JSON_OBJECT)
-        gp_json_each(gp_json_get(root, "nodes"), read_node, &r);
+        gp_json_each(gp_json_get(root, "nodes"), read_node, &nodes);
+    bool open = nodes.count > 1 || (nodes.id && has_linked_prompt(gp_json_get(root, "edges"), nodes.id));
     gp_json_free(root);
-    return gp_record_finish(&r, "invokeai", s->where, GP_EVIDENCE_STATED, out, err);
+    return gp_record_finish(&r, "invokeai", s->where, open ? GP_EVIDENCE_GUESS : GP_EVIDENCE_STATED, out, err);
 }
 
 /* Adds a prompt of the versions 1 and 2. Unbalanced brackets belong to the prompt. */

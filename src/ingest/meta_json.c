@@ -233,7 +233,7 @@ gp_status gp_meta_easy_texts(const gp_meta_source *s, gp_meta *out, gp_error *er
     gp_str_putc(&json, '{');
     for (size_t i = 0; i < sizeof easy_fields / sizeof *easy_fields; i++) {
         const gp_chunk *chunk = gp_chunks_find(s->chunks, easy_fields[i].path);
-        if (!chunk || chunk->damaged) continue;
+        if (!chunk || chunk->damaged || chunk->size > GP_META_MAX_JSON) continue;
         gp_json_put_name(&json, easy_fields[i].path);
         gp_json_put_string_n(&json, chunk->text, chunk->size);
         if (easy_fields[i].kind == GP_FIELD_PROMPT) where = easy_fields[i].path;

@@ -28,45 +28,62 @@ static const char *find(const char *text, const char *end, const char *word)
     return text < end ? memmem(text, (size_t)(end - text), word, strlen(word)) : NULL;
 }
 
-/* Adds the flag "--name value". Returns true if Midjourney has such a flag. */
-static bool add_flag(gp_record *r, const char *name, size_t name_size, const char *value, size_t size)
+typedef struct flag {
+    const char *name, *key; /* key: name of the setting; NULL: the flag is not stored as a setting */
+} flag;
+
+/* Returns Midjourney's flag of this name, or NULL. */
+static const flag *find_flag(const char *name, size_t size)
 {
-    static const struct {
-        const char *name, *key;
-    } flags[] = {{"v", "version"},   {"version", "version"}, {"niji", "niji"},
-                 {"seed", "seed"},   {"ar", "aspect_ratio"}, {"aspect", "aspect_ratio"},
-                 {"s", "stylize"},   {"stylize", "stylize"}, {"c", "chaos"},
-                 {"chaos", "chaos"}, {"q", "quality"},       {"quality", "quality"},
-                 {"style", "style"}, {"iw", "image_weight"}, {"w", "weird"},
-                 {"weird", "weird"}, {"no", NULL},           {"raw", NULL},
-                 {"tile", NULL},     {"profile", NULL},      {"sref", NULL},
-                 {"cref", NULL},     {"stop", NULL},         {"fast", NULL},
-                 {"relax", NULL},    {"turbo", NULL},        {"p", NULL},
-                 {"sw", NULL}};
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
-        if (strlen(flags[i].name) != name_size || memcmp(flags[i].name, name, name_size) != 0) continue;
-        if (strcmp(flags[i].name, "no") == 0) gp_record_negative(r, value, size);
-        if (flags[i].key) gp_settings_number(&r->settings, flags[i].key, value, size);
-        return true;
-    }
-    return false;
+    static const flag flags[] = {{"v", "version"},   {"version", "version"}, {"niji", "niji"},
+                                 {"seed", "seed"},   {"ar", "aspect_ratio"}, {"aspect", "aspect_ratio"},
+                                 {"s", "stylize"},   {"stylize", "stylize"}, {"c", "chaos"},
+                                 {"chaos", "chaos"}, {"q", "quality"},       {"quality", "quality"},
+                                 {"style", "style"}, {"iw", "image_weight"}, {"w", "weird"},
+                                 {"weird", "weird"}, {"no", NULL},           {"raw", NULL},
+                                 {"tile", NULL},     {"profile", NULL},      {"sref", NULL},
+                                 {"cref", NULL},     {"stop", NULL},         {"fast", NULL},
+                                 {"relax", NULL},    {"turbo", NULL},        {"p", NULL},
+                                 {"sw", NULL}};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (strlen(flags[i].name) == size && memcmp(flags[i].name, name, size) == 0) return &flags[i];
+    return NULL;
 }
 
-/* Adds the flags of the text, which begins with "--". Returns the number of known flags. */
-static size_t add_flags(gp_record *r, const char *p, const char *end)
+static size_t word_size(const char *p, const char *end)
 {
-    size_t known = 0;
+    const char *start = p;
+    while (p < end && *p != ' ') p++;
+    return (size_t)(p - start);
+}
+
+/* Returns the " --" of the first flag that Midjourney has, or NULL. *unknown: another word with "--" comes before. */
+static const char *first_flag(const char *text, const char *end, bool *unknown)
+{
+    *unknown = false;
+    for (const char *p = text; (p = find(p, end, " --")) != NULL; p += 3) {
+        size_t size = word_size(p + 3, end);
+        if (find_flag(p + 3, size)) return p;
+        *unknown |= size > 0;
+    }
+    return NULL;
+}
+
+/* Adds the flags of the text, which begins with "--". */
+static void add_flags(gp_record *r, const char *p, const char *end)
+{
     while (p < end) {
         const char *name = p + 2, *next = find(name, end, " --");
-        const char *stop = next ? next : end, *name_end = name;
-        while (name_end < stop && *name_end != ' ') name_end++;
-        const char *value = name_end;
+        const char *stop = next ? next : end;
+        size_t name_size = word_size(name, stop);
+        const flag *known = find_flag(name, name_size);
+        const char *value = name + name_size;
         while (value < stop && *value == ' ') value++;
         while (stop > value && stop[-1] == ' ') stop--;
-        known += add_flag(r, name, (size_t)(name_end - name), value, (size_t)(stop - value));
+        if (known && strcmp(known->name, "no") == 0) gp_record_negative(r, value, (size_t)(stop - value));
+        if (known && known->key) gp_settings_number(&r->settings, known->key, value, (size_t)(stop - value));
         p = next ? next + 1 : end;
     }
-    return known;
 }
 
 gp_status gp_meta_midjourney(const gp_meta_source *s, gp_meta *out, gp_error *err)
@@ -76,13 +93,16 @@ gp_status gp_meta_midjourney(const gp_meta_source *s, gp_meta *out, gp_error *er
     *out = (gp_meta){0};
     const char *job = find(text, end, "Job ID: ");
     bool stated = job && is_uuid(job + strlen("Job ID: "), end);
-    const char *stop = stated ? job : end, *flags = find(text, stop, " --");
-    size_t known = flags ? add_flags(&r, flags + 1, stop) : 0;
-    if (stated || known) {
+    const char *stop = stated ? job : end;
+    bool unknown;
+    const char *flags = first_flag(text, stop, &unknown);
+    if (flags) add_flags(&r, flags + 1, stop);
+    if (stated || flags) {
+        gp_evidence evidence = stated && !unknown ? GP_EVIDENCE_STATED : GP_EVIDENCE_GUESS;
         const char *prompt_end = flags ? flags : stop;
         while (prompt_end > text && strchr(" \n", prompt_end[-1]) && prompt_end[-1]) prompt_end--;
         gp_record_prompt(&r, text, (size_t)(prompt_end - text));
-        return gp_record_finish(&r, "midjourney", s->where, stated ? GP_EVIDENCE_STATED : GP_EVIDENCE_GUESS, out, err);
+        return gp_record_finish(&r, "midjourney", s->where, evidence, out, err);
     }
     gp_record_clear(&r);
     return GP_OK;

@@ -146,7 +146,7 @@ gp_status gp_record_open(const char *text, size_t size, gp_json **root, gp_error
     *root = NULL;
     while (size && (text[size - 1] == 0 || strchr(" \t\n\r", text[size - 1]))) size--;
     while (size && strchr(" \t\n\r", *text) && *text) text++, size--;
-    if (!size || *text != '{') return GP_OK; /* quick test, because most texts are not JSON */
+    if (!size || *text != '{' || size > GP_META_MAX_JSON) return GP_OK; /* most texts are not JSON */
     gp_status st = gp_json_parse(text, size, false, MAX_JSON_DEPTH, root, &ignored);
     if (st == GP_ERR_MEMORY) return gp_fail_memory(err, "metadata");
     if (st != GP_OK) *root = NULL;

@@ -52,8 +52,9 @@ void gp_record_fields(gp_record *r, const gp_json *root, const gp_field *fields,
 /* Adds one value as if it were a field. */
 void gp_record_value(gp_record *r, const gp_json *value, gp_field_kind kind, const char *key);
 
-/* Parses the text as a JSON object. *root is NULL if the text is anything else. Zero bytes at the end are accepted
- * (TensorArt writes them). Errors: MEMORY only. The caller frees *root with gp_json_free. */
+/* Parses the text as a JSON object. *root is NULL if the text is anything else, or if it is longer than
+ * GP_META_MAX_JSON. Zero bytes at the end are accepted (TensorArt writes them). Errors: MEMORY only. The caller frees
+ * *root with gp_json_free. */
 gp_status gp_record_open(const char *text, size_t size, gp_json **root, gp_error *err);
 
 /* Moves the record to *out. evidence: that of the prompt, if there is one. A record without prompts and settings is

@@ -3,15 +3,16 @@
  * "sui_models": [{"name", "param", "hash"}]}, in the PNG text "parameters" or in EXIF UserComment.
  *
  * The prompt may contain SwarmUI's own syntax. Tags whose result is fixed are replaced: <setvar[x]:text> and <var:x>
- * by the text, <comment:...> and <break> by nothing. <segment:...>, <object:...>, <refiner> and similar tags begin the
- * prompt of a later pass, so the prompt ends there. A tag with a random result (<random:...>, <wildcard:...>,
- * <setmacro[x]:...>, <macro:x>) does not state which text was used; then the prompt is a guess. */
+ * by the text, <comment:...>, <break> and <base> by nothing. <segment:...>, <object:...>, <refiner> and similar tags
+ * begin the prompt of a later pass, so the prompt ends there. A tag with a random result (<random:...>, <wildcard:...>,
+ * <setmacro[x]:...>, <macro:x>) does not state which text was used; then the prompt is a guess. The same applies to
+ * <trigger>, which stands for a phrase that the model's file contains. */
 #include "ingest/meta_readers.h"
 #include "ingest/meta_record.h"
 
 #include <string.h>
 
-enum { MAX_DEPTH = 8, MAX_VARS = 32, MAX_TAGS = 10000 };
+enum { MAX_DEPTH = 8, MAX_VARS = 32, MAX_TAGS = 10000, MAX_PASSES = 16 };
 
 typedef struct span {
     const char *at, *end;
@@ -25,6 +26,8 @@ typedef struct expansion {
     size_t var_count;
     size_t limit; /* bytes of *out; repeated variables cannot make it larger */
     size_t tags;  /* number of tags that were read; a variable may contain other variables many times */
+    size_t read;  /* bytes that were read; a long text in a variable may be read many times */
+    size_t most;  /* limit of `read` */
     bool open;    /* the text depends on a random choice, or on something that is not in the file */
 } expansion;
 
@@ -90,11 +93,11 @@ static void use_variable(expansion *e, span name, int depth, bool *ends)
 /* Handles one tag. Returns false if the tag stays in the text. */
 static bool expand_tag(expansion *e, const tag *t, int depth, bool *ends)
 {
-    static const char *const random[] = {"random", "r",      "wildcard", "wc", "setmacro", "macro",        "alternate",
-                                         "alt",    "fromto", "preset",   "p",  "repeat",   "alternateonce"};
+    static const char *const random[] = {"random", "r",      "wildcard", "wc", "setmacro", "macro",         "alternate",
+                                         "alt",    "fromto", "preset",   "p",  "repeat",   "alternateonce", "trigger"};
     static const char *const later[] = {"segment", "object", "region",    "refiner",
                                         "extend",  "video",  "videoswap", "clear"};
-    static const char *const nothing[] = {"comment", "break", "base", "trigger"};
+    static const char *const nothing[] = {"comment", "break", "base"};
     if (IS_ANY(t->name, later)) return *ends = true;
     if (IS_ANY(t->name, random)) return e->open = true, false;
     if (IS_ANY(t->name, nothing)) return gp_str_putc(e->out, ' '), true;
@@ -105,7 +108,8 @@ static bool expand_tag(expansion *e, const tag *t, int depth, bool *ends)
     if (e->var_count < MAX_VARS) {
         e->vars[e->var_count].name = (span){t->option.at, comma ? comma : t->option.end};
         e->vars[e->var_count++].value = t->value;
-    }
+    } else
+        e->open = true;
     if (!silent) expand(e, t->value, depth + 1, ends);
     return true;
 }
@@ -118,13 +122,14 @@ static void expand(expansion *e, span text, int depth, bool *ends)
     }
     const char *p = text.at;
     while (p < text.end && !*ends) {
-        const char *open = memchr(p, '<', (size_t)(text.end - p));
-        const char *after = open ? tag_end(open, text.end) : NULL;
-        if (!after) open = text.end;
-        if (e->out->size > e->limit || e->tags++ > MAX_TAGS) {
+        if (e->out->size > e->limit || e->tags++ > MAX_TAGS || e->read > e->most) {
             e->open = true;
             return;
         }
+        const char *open = memchr(p, '<', (size_t)(text.end - p));
+        const char *after = open ? tag_end(open, text.end) : NULL;
+        e->read += (size_t)((after ? after : text.end) - p);
+        if (!after) open = text.end;
         gp_str_add(e->out, p, (size_t)(open - p));
         p = open;
         if (!after) return;
@@ -139,7 +144,7 @@ static bool add_prompt(gp_record *r, const char *text, size_t size, bool negativ
 {
     gp_str out = GP_STR_INIT;
     bool ends = false;
-    expansion e = {.out = &out, .limit = 4 * size};
+    expansion e = {.out = &out, .limit = 4 * size, .most = MAX_PASSES * size};
     if (!text) return false;
     expand(&e, (span){text, text + size}, 0, &ends);
     r->failed |= out.failed;

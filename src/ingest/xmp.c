@@ -68,11 +68,19 @@ static bool attribute(const char *p, const char *end, span *value)
     return true;
 }
 
+/* Returns the '>' that ends the tag whose name ends at p, or NULL if another tag begins first. The search ends at that
+ * tag, so that many tags without an end do not make each search read the rest of the packet. */
+static const char *tag_end(const char *p, const char *end)
+{
+    const char *next = memchr(p, '<', (size_t)(end - p));
+    return memchr(p, '>', (size_t)((next ? next : end) - p));
+}
+
 /* Finds the first text inside the element whose name ends at p. The text may be inside elements of a list. */
 static bool element(const char *p, const char *end, const char *property, span *value)
 {
     size_t size = strlen(property);
-    const char *tag = memchr(p, '>', (size_t)(end - p));
+    const char *tag = tag_end(p, end);
     while (tag && tag[-1] != '/') {
         const char *text = tag + 1, *open = memchr(text, '<', (size_t)(end - text));
         if (!open) return false;
@@ -82,7 +90,7 @@ static bool element(const char *p, const char *end, const char *property, span *
         bool closing = end - open >= 2 && open[1] == '/';
         if (!blank || closing) return !blank; /* an empty element has no value */
         if ((size_t)(end - open) > size && memcmp(open + 1, property, size) == 0) return false;
-        tag = memchr(open, '>', (size_t)(end - open));
+        tag = tag_end(open + 1, end);
     }
     return false;
 }

@@ -182,6 +182,24 @@ static void test_damage(void **state)
     }
 }
 
+/* Content Credentials are reported once. A damaged text before them does not make them damaged. */
+static void test_credentials(void **state)
+{
+    (void)state;
+    gp_str s = GP_STR_INIT;
+    start_png(&s);
+    PNG_CHUNK(&s, "tEXt", "parameters\0a cat");
+    s.data[s.size - 1] ^= 1;
+    for (int i = 0; i < 3; i++) PNG_CHUNK(&s, "caBX", "jumb");
+    gp_chunks c = read_all(&s);
+    assert_int_equal(c.count, 2);
+    expect(&c, 1, "c2pa", "");
+    assert_true(c.items[0].damaged);
+    assert_false(c.items[1].damaged);
+    gp_chunks_clear(&c);
+    gp_str_clear(&s);
+}
+
 static void test_bounds(void **state)
 {
     (void)state;
@@ -460,10 +478,10 @@ static void test_shared_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_png),          cmocka_unit_test(test_bounds),    cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_user_comment), cmocka_unit_test(test_jpeg),      cmocka_unit_test(test_webp),
-        cmocka_unit_test(test_damaged_exif), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_real),
-        cmocka_unit_test(test_shared_bytes),
+        cmocka_unit_test(test_png),    cmocka_unit_test(test_credentials),  cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_damage), cmocka_unit_test(test_user_comment), cmocka_unit_test(test_jpeg),
+        cmocka_unit_test(test_webp),   cmocka_unit_test(test_damaged_exif), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_real),   cmocka_unit_test(test_shared_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,8 @@
 #include "ingest_support.h"
 #include "meta_files.h"
 
+#include "ingest/xmp.h"
+
 #define XMP(inside)                                                                                                    \
     "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF><rdf:Description rdf:about=\"\" " inside "</rdf:RDF></x:xmpmeta>"
 #define SWARM(prompt)                                                                                                  \
@@ -345,6 +347,61 @@ static const struct form {
      "a red kite, wide",
      "birds, trees",
      "{\"aspect_ratio\": \"16:9\", \"version\": 6.1, \"seed\": 12}"},
+    {"midjourney-plain.png",
+     {{META_TEXT, "Description", "a red kite, wide Job ID: " UUID, 0}},
+     "midjourney",
+     "Description",
+     GP_EVIDENCE_STATED,
+     "a red kite, wide",
+     NULL,
+     "{}"},
+    {"midjourney-unknown.png",
+     {{META_TEXT, "Description", "a kite -- red --wings two --v 5 Job ID: " UUID, 0}},
+     "midjourney",
+     "Description",
+     GP_EVIDENCE_GUESS,
+     "a kite -- red --wings two",
+     NULL,
+     "{\"version\": 5}"},
+    {"swarm-trigger.png",
+     {{META_TEXT, "parameters", "{\"sui_image_params\": {\"prompt\": \"a <trigger> fox\"}}", 0}},
+     "swarmui",
+     "parameters",
+     GP_EVIDENCE_GUESS,
+     "a <trigger> fox",
+     NULL,
+     "{}"},
+    {"invoke-two-nodes.png",
+     {{META_TEXT, "invokeai_graph",
+       "{\"nodes\": {\"a\": {\"type\": \"core_metadata\", \"positive_prompt\": \"a mill\"}, \"b\": {\"type\": "
+       "\"core_metadata\", \"positive_prompt\": \"a barn\"}}}",
+       0}},
+     "invokeai",
+     "invokeai_graph",
+     GP_EVIDENCE_GUESS,
+     "a mill",
+     NULL,
+     "{}"},
+    {"invoke-linked-prompt.png",
+     {{META_TEXT, "invokeai_graph",
+       "{\"nodes\": {\"a\": {\"type\": \"core_metadata\", \"positive_prompt\": \"a mill\"}}, \"edges\": "
+       "[{\"source\": {\"node_id\": \"c\", \"field\": \"value\"}, \"destination\": {\"node_id\": \"a\", "
+       "\"field\": \"positive_prompt\"}}]}",
+       0}},
+     "invokeai",
+     "invokeai_graph",
+     GP_EVIDENCE_GUESS,
+     "a mill",
+     NULL,
+     "{}"},
+    {"seed-zeros.png",
+     {{META_TEXT, "parameters", "a castle\nSteps: 020, Sampler: Euler, Seed: 09223372036854775809", 0}},
+     "a1111",
+     "parameters",
+     GP_EVIDENCE_STATED,
+     "a castle",
+     NULL,
+     "{\"steps\": 20, \"sampler\": \"Euler\", \"seed\": 9223372036854775809}"},
     {"midjourney-cut.jpg",
      {{META_JPEG_XMP, NULL, XMP("dc:description='a kite --v 5'/>"), 0}},
      "midjourney",
@@ -460,6 +517,7 @@ static const struct hidden {
     {"alpha-packed.png", {9, 200, true, true, 0}, INFOTEXT, "a1111"},
     {"rgb.png", {30, 20, false, false, 0}, INFOTEXT, "a1111"},
     {"rgb-packed.png", {200, 7, false, true, 0}, INFOTEXT, "a1111"},
+    {"rgb-wide.png", {20000, 1, false, false, 0}, INFOTEXT, "a1111"},
     {"alpha-novelai.png", {64, 64, true, true, 0}, HIDDEN_NOVELAI, "novelai"},
     {"alpha-swarm.png", {64, 80, true, false, 0}, SWARM("a castle"), "swarmui"},
     {"alpha-too-long.png", {40, 60, true, false, 8000}, INFOTEXT, NULL},    /* longer than the image */
@@ -592,11 +650,124 @@ static void test_swarm_bomb(void **state)
     gp_str_clear(&s);
 }
 
+/* Reads one text. The caller clears the result. */
+static gp_meta read_text(const char *key, const gp_str *text)
+{
+    gp_error err = {0};
+    gp_meta meta = {0};
+    gp_chunk chunk = {.key = (char *)(uintptr_t)key, .text = text->data, .size = text->size};
+    assert_ok(gp_meta_read(&(gp_chunks){&chunk, 1, 0}, NULL, &meta, &err));
+    return meta;
+}
+
+static void expect_guess(const gp_str *text)
+{
+    gp_meta meta = read_text("parameters", text);
+    assert_int_equal(meta.evidence, GP_EVIDENCE_GUESS);
+    gp_meta_clear(&meta);
+}
+
+/* A long text in a variable is not read again and again, and a variable that is not stored is not replaced by another
+ * one of the same name. */
+static void test_swarm_limits(void **state)
+{
+    (void)state;
+    gp_str s = GP_STR_INIT;
+    gp_str_puts(&s, "{\"sui_image_params\": {\"prompt\": \"a fox <setvar[v,false]:<comment:");
+    for (int i = 0; i < 2000; i++) gp_str_putc(&s, 'x');
+    gp_str_puts(&s, ">>");
+    for (int i = 0; i < 100; i++) gp_str_puts(&s, "<var:v>");
+    gp_str_puts(&s, "\"}}");
+    expect_guess(&s);
+    gp_str_clear(&s);
+    gp_str_puts(&s, "{\"sui_image_params\": {\"prompt\": \"");
+    for (int i = 0; i < 33; i++) gp_str_printf(&s, "<setvar[v%d,false]:w%d>", i % 32, i);
+    gp_str_puts(&s, "a <var:v0> fox\"}}");
+    expect_guess(&s);
+    gp_str_clear(&s);
+}
+
+/* A JSON text of more than 8 MiB is not parsed. */
+static void test_long_json(void **state)
+{
+    (void)state;
+    static const char *const starts[] = {"{\"sui_image_params\": {\"prompt\": \"a fox\"}, \"x\": \"",
+                                         GRAPH ",\"x\": \""};
+    for (int i = 0; i < 2; i++) {
+        for (int longer = 0; longer < 2; longer++) {
+            gp_str s = GP_STR_INIT;
+            size_t pad = GP_META_MAX_JSON - strlen(starts[i]) - 2 + (size_t)longer;
+            char *xs = malloc(pad);
+            assert_non_null(xs);
+            memset(xs, 'x', pad);
+            gp_str_puts(&s, starts[i]);
+            gp_str_add(&s, xs, pad);
+            gp_str_puts(&s, "\"}");
+            free(xs);
+            gp_meta meta = read_text(i ? "prompt" : "parameters", &s);
+            assert_int_equal(meta.prompt == NULL, longer);
+            if (i && longer) assert_string_equal(meta.where, "no prompt: the graph is larger than 8 MiB");
+            gp_meta_clear(&meta);
+            gp_str_clear(&s);
+        }
+    }
+}
+
+static bool ignore_finding(void *user, const gp_meta_finding *f)
+{
+    (void)user;
+    (void)f;
+    return true;
+}
+
+/* A reader that joins all texts of a file is not called for each of many equal texts. */
+static void test_repeated_texts(void **state)
+{
+    (void)state;
+    enum { COUNT = 4096 };
+    gp_error err = {0};
+    gp_chunk *chunks = calloc(COUNT, sizeof *chunks);
+    assert_non_null(chunks);
+    for (int i = 0; i < COUNT; i++)
+        chunks[i] = (gp_chunk){
+            .key = (char *)(uintptr_t) "use_stable_diffusion_model", .text = (char *)(uintptr_t) "x", .size = 1};
+    for (int explain = 0; explain < 2; explain++) {
+        gp_meta meta = {0};
+        gp_chunks all = {chunks, COUNT, 0};
+        gp_mem_fail_at(0);
+        if (explain)
+            assert_ok(gp_meta_explain(&all, NULL, ignore_finding, NULL, &err));
+        else
+            assert_ok(gp_meta_read(&all, NULL, &meta, &err));
+        assert_true(gp_mem_fail_at(0) < COUNT);
+        gp_meta_clear(&meta);
+    }
+    free(chunks);
+}
+
+/* A tag without an end is no element, and does not make the search read the rest of the packet for each of many such
+ * tags. */
+static void test_open_tags(void **state)
+{
+    (void)state;
+    gp_str s = GP_STR_INIT, value = GP_STR_INIT;
+    gp_str_puts(&s, "<dc:description <b>a kite</b>");
+    assert_false(gp_xmp_get(s.data, s.size, "dc:description", &value));
+    for (int i = 0; i < 200000; i++) gp_str_puts(&s, "<dc:description ");
+    assert_false(gp_xmp_get(s.data, s.size, "dc:description", &value));
+    gp_str_puts(&s, "<dc:description>a kite</dc:description>");
+    assert_true(gp_xmp_get(s.data, s.size, "dc:description", &value));
+    assert_string_equal(value.data, "a kite");
+    gp_str_clear(&value);
+    gp_str_clear(&s);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),   cmocka_unit_test(test_hidden),     cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_explain), cmocka_unit_test(test_swarm_bomb),
+        cmocka_unit_test(test_forms),     cmocka_unit_test(test_hidden),         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_explain),   cmocka_unit_test(test_swarm_bomb),     cmocka_unit_test(test_swarm_limits),
+        cmocka_unit_test(test_long_json), cmocka_unit_test(test_repeated_texts), cmocka_unit_test(test_open_tags),
     };
     for (size_t i = 0; argc == 2 && i < FORM_COUNT; i++) {
         gp_str file = meta_file(forms[i].texts);
