@@ -31,7 +31,8 @@ static gp_status read_text(const char *path, char **out, char **refused, gp_erro
     gp_status st = gp_file_read(path, MAX_SIDECAR, &bytes, &reason);
     if (st == GP_ERR_NOT_FOUND) return GP_OK;
     if (st == GP_ERR_LIMIT) return record_skip(path, "is larger than 1 MiB", refused, err);
-    if (st != GP_OK) return gp_fail_as(err, st, &reason);
+    if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &reason);
+    if (st != GP_OK) return record_skip(path, "cannot be read", refused, err); /* a folder, or no permission */
     st = gp_text_decode(path, &bytes, NULL, NULL, err);
     size_t size = bytes.size;
     while (size && !bytes.data[size - 1]) size--; /* zero bytes after the text are harmless */

@@ -95,6 +95,12 @@ typedef struct add_run {
     bool in_transaction;
 } add_run;
 
+/* Returns true if this is the source of a prompt from a path ("name:") or from a sidecar file ("sidecar"). */
+static bool is_from(const char *kind, const char *source)
+{
+    return source && gp_str_starts(source, kind);
+}
+
 static void forget_prompt(file_job *job)
 {
     gp_mem_free(job->source);
@@ -398,11 +404,14 @@ static gp_status sidecar_is_kept(const add_run *r, const file_job *job, const gp
     gp_meta meta = {0};
     gp_status st = prompt_from_sidecar(&probe, &meta, err);
     if (st == GP_OK && !probe.prompt) st = prompt_from_path(r, &probe, &meta, err);
-    *same = st == GP_OK && (!probe.raw || (kept->paths == 1 && kept->raw && strcmp(probe.raw, kept->raw) == 0 &&
-                                           strcmp(probe.source, kept->source) == 0));
+    bool weaker = is_from("name:", probe.source) && is_from("sidecar", kept->source);
+    *same = st == GP_OK && (!probe.raw || weaker ||
+                            (kept->paths == 1 && kept->raw && strcmp(probe.raw, kept->raw) == 0 &&
+                             strcmp(probe.source, kept->source) == 0));
     gp_meta_clear(&meta);
+    gp_mem_free(probe.refused);
     forget_prompt(&probe);
-    return st == GP_ERR_MEMORY ? st : GP_OK; /* an unreadable sidecar file is reported when its image is read */
+    return st;
 }
 
 /* Sets *known if the catalog already has everything about this file. If an image has several paths, a file with a
@@ -490,7 +499,8 @@ static bool check_rival(void *user, const char *path)
     } else {
         gp_status st = gp_prompt_sidecar(path, &text, &refused, NULL);
         gp_name_values values;
-        has = (st == GP_OK && text && *text) || (v->r->names.count && gp_name_match(&v->r->names, path, &values));
+        has = (st == GP_OK && text && *text) ||
+              (is_from("name:", v->job->source) && gp_name_match(&v->r->names, path, &values));
         if (st == GP_ERR_MEMORY) v->status = st;
     }
     gp_str_clear(&room);
@@ -502,7 +512,7 @@ static bool check_rival(void *user, const char *path)
 }
 
 /* If an image has several paths with different prompts, the prompt of the first path is used. *later: this is not the
- * first path. */
+ * first path, or the job's prompt is from the path and the image has a prompt from a sidecar file. */
 static gp_status check_rivals(add_run *r, const file_job *job, int64_t image, bool *later, gp_error *err)
 {
     gp_cat_kept_prompt kept = {0};
@@ -510,8 +520,9 @@ static gp_status check_rivals(add_run *r, const file_job *job, int64_t image, bo
     *later = false;
     GP_TRY(gp_cat_prompt_get(r->cat, image, &kept, err));
     bool differs = kept.paths > 1 && kept.strength == job->strength && kept.raw && strcmp(kept.raw, job->raw) != 0;
+    *later = is_from("name:", job->source) && kept.strength == job->strength && is_from("sidecar", kept.source);
     gp_cat_kept_prompt_clear(&kept);
-    if (!differs) return GP_OK;
+    if (!differs || *later) return GP_OK;
     GP_TRY(gp_cat_other_paths(r->cat, image, job->path, check_rival, &v, err));
     if (v.status != GP_OK) return gp_fail_memory_path(err, "the prompt of '%s'", job->path);
     *later = v.earlier;
@@ -645,20 +656,9 @@ static void note_metadata(const add_run *r)
     gp_add_note_images(r->options, "unnamed", r->unnamed,
                        "has a path that does not match --prompt-from: only its other sources of prompts count",
                        "have paths that do not match --prompt-from: only their other sources of prompts count");
-    gp_add_note_images(r->options, "guesses", r->report->guesses,
-                       "has only a guessed prompt: score it with --guesses ('goldpan show' prints the reason)",
-                       "have only guessed prompts: score them with --guesses ('goldpan show' prints the reason)");
-    gp_add_note_images(r->options, "broken-graphs", r->broken,
-                       "contains a ComfyUI graph that goldpan cannot read, and has no other prompt",
-                       "contain a ComfyUI graph that goldpan cannot read, and have no other prompt");
-    gp_add_note_images(r->options, "unstated-prompts", r->unstated,
-                       "has metadata without a clear prompt ('goldpan show' prints the reason)",
-                       "have metadata without a clear prompt ('goldpan show' prints the reason)");
+    gp_add_note_unsure(r->options, r->report->guesses, r->broken, r->unstated);
     gp_add_note_rivals(r->options, r->rivals);
-    gp_add_note_images(
-        r->options, "damaged-metadata", r->damaged,
-        "has damaged metadata (a wrong checksum or broken text): the image was added, the damaged text was ignored",
-        "have damaged metadata (a wrong checksum or broken text): the images were added, the damaged text was ignored");
+    gp_add_note_damaged(r->options, r->damaged);
 }
 
 static bool on_table_progress(void *user)

@@ -31,6 +31,28 @@ void gp_add_note_refused(const gp_add_options *o, uint64_t count, const char *fi
         gp_note_say(o->note, o->note_user, "sidecar-refused", count, "%s", first);
 }
 
+void gp_add_note_unsure(const gp_add_options *o, uint64_t guesses, uint64_t broken, uint64_t unstated)
+{
+    gp_add_note_images(o, "guesses", guesses,
+                       "has only a guessed prompt: score it with --guesses ('goldpan show' prints the reason)",
+                       "have only guessed prompts: score them with --guesses ('goldpan show' prints the reason)");
+    gp_add_note_images(o, "broken-graphs", broken,
+                       "contains a ComfyUI graph that goldpan cannot read, and has no other prompt",
+                       "contain a ComfyUI graph that goldpan cannot read, and have no other prompt");
+    gp_add_note_images(o, "unstated-prompts", unstated,
+                       "has metadata without a clear prompt ('goldpan show' prints the reason)",
+                       "have metadata without a clear prompt ('goldpan show' prints the reason)");
+}
+
+void gp_add_note_damaged(const gp_add_options *o, uint64_t count)
+{
+    gp_add_note_images(
+        o, "damaged-metadata", count,
+        "has damaged metadata (a wrong checksum or broken text): a prompt in damaged text is only a guess",
+        "have damaged metadata (a wrong checksum or broken text): a prompt in damaged text is only a "
+        "guess");
+}
+
 void gp_add_note_rivals(const gp_add_options *o, uint64_t count)
 {
     if (count)

@@ -11,6 +11,10 @@ void gp_add_note_images(const gp_add_options *o, const char *code, uint64_t coun
 void gp_add_note_no_prompts(const gp_add_options *o, uint64_t images);
 /* Sends why sidecar files were not used; first: the reason of the first one. */
 void gp_add_note_refused(const gp_add_options *o, uint64_t count, const char *first);
+/* Sends how many images have only a guess, a graph that cannot be read, or metadata without a prompt. */
+void gp_add_note_unsure(const gp_add_options *o, uint64_t guesses, uint64_t broken, uint64_t unstated);
+/* Sends how many images have damaged metadata. */
+void gp_add_note_damaged(const gp_add_options *o, uint64_t count);
 /* Sends how many paths have a prompt that differs from that of another path of the same image. */
 void gp_add_note_rivals(const gp_add_options *o, uint64_t count);
 

@@ -239,6 +239,70 @@ static void test_prompts_of_paths(void **state)
     place_remove(&p);
 }
 
+static void add_by_names(const place *p, notes *told, gp_report *report)
+{
+    gp_catalog *cat = NULL;
+    gp_error err = {0};
+    gp_add_options o = GP_ADD_DEFAULTS;
+    const char *roots[] = {p->pictures};
+    *told = (notes){0};
+    o.roots = roots, o.root_count = 1, o.threads = 1, o.note = keep_note, o.note_user = told;
+    o.prompt_from = "{prompt}_{seed}";
+    assert_ok(gp_catalog_open(p->catalog, GP_CATALOG_CREATE, &cat, &err));
+    assert_ok(gp_add(cat, &o, report, &err));
+    gp_catalog_close(cat);
+}
+
+/* If an image has several paths, a sidecar file of any path comes before the name of another path, in any order. */
+static void test_names_and_sidecars(void **state)
+{
+    (void)state;
+    place p;
+    notes told;
+    gp_report report = GP_INIT(gp_report);
+    place_make(&p);
+    put_picture(&p, "a dog_1.png", 1, NULL);
+    add_by_names(&p, &told, &report);
+    assert_string_equal(record(&p, "a dog_1.png"), "a dog|name: {prompt}_{seed}|{\"seed\":1}");
+    put_picture(&p, "b.png", 1, "from the side-car");
+    add_by_names(&p, &told, &report);
+    assert_non_null(strstr(record(&p, "b.png"), "from the side-car|sidecar|"));
+    put_picture(&p, "0 cats_2.png", 1, NULL);
+    for (int again = 0; again < 2; again++) {
+        add_by_names(&p, &told, &report);
+        assert_non_null(strstr(record(&p, "b.png"), "from the side-car|sidecar|"));
+        assert_null(strstr(told.text, "rival"));
+    }
+    /* between names, the first path counts */
+    put_picture(&p, "e owl_3.png", 2, NULL);
+    add_by_names(&p, &told, &report);
+    put_picture(&p, "d owl_3.png", 2, NULL);
+    add_by_names(&p, &told, &report);
+    assert_non_null(strstr(record(&p, "e owl_3.png"), "d owl|name: "));
+    place_remove(&p);
+}
+
+/* A sidecar file that cannot be read is no failure of its image. */
+static void test_unreadable_sidecar(void **state)
+{
+    (void)state;
+    place p;
+    notes told;
+    gp_report report = GP_INIT(gp_report);
+    place_make(&p);
+    put_picture(&p, "a.png", 1, NULL);
+    assert_int_equal(mkdir(in(&p, "a.txt"), 0755), 0);
+    for (int again = 0; again < 2; again++) {
+        int64_t before = gp_mem_live();
+        gp_counts counts = evidence(&p, &told, &report);
+        assert_int_equal(counts.images, 1);
+        assert_int_equal(report.failed, 0);
+        assert_int_equal(gp_mem_live(), before);
+        assert_true(again || strstr(told.text, "sidecar-refused 1;"));
+    }
+    place_remove(&p);
+}
+
 /* The files are read again, and have no prompt. An earlier prompt from metadata is removed, but a prompt from a table
  * stays. */
 static void test_metadata_gives_way(void **state)
@@ -423,7 +487,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_precedence),           cmocka_unit_test(test_evidence),
-        cmocka_unit_test(test_prompts_of_paths),     cmocka_unit_test(test_metadata_gives_way),
+        cmocka_unit_test(test_prompts_of_paths),     cmocka_unit_test(test_names_and_sidecars),
+        cmocka_unit_test(test_unreadable_sidecar),   cmocka_unit_test(test_metadata_gives_way),
         cmocka_unit_test(test_what_is_read_again),   cmocka_unit_test(test_one_line_a_bad_file),
         cmocka_unit_test(test_progress_ends_at_all), cmocka_unit_test(test_no_memory),
     };
