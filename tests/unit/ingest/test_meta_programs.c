@@ -430,7 +430,7 @@ static const struct form {
      NULL,
      "{}"},
     {"c2pa.jpg",
-     {{META_JPEG_JUMBF, NULL, "JP\0\1\0\0\0\1\0\0\0\40jumb....c2pa", 27}},
+     {{META_JPEG_JUMBF, NULL, "JP\0\1\0\0\0\1\0\0\0\40jumb....c2pa", 24}},
      "c2pa",
      "no prompt: the file has Content Credentials (C2PA), which goldpan does not read",
      GP_EVIDENCE_NONE,
