@@ -115,8 +115,9 @@ GP_API GP_MUST gp_status gp_catalog_scorers(gp_catalog *catalog,
 
 /* ------------------------------------------------------------------ rows */
 
-/* Kind of image content, defined in docs/method.md.  A BLACK image (such as a safety filter writes)
- * and a NOISE image show no subject. */
+/* Kind of image content, defined in docs/method.md.  GP_FRAME_BLACK: a black image, such as a
+ * safety filter writes.  GP_FRAME_NOISE: an image of noise.  Images of these two kinds show no
+ * subject. */
 typedef enum gp_frame {
     GP_FRAME_NORMAL,
     GP_FRAME_BLACK,
@@ -221,8 +222,8 @@ GP_API GP_MUST gp_status gp_catalog_find_image(gp_catalog *catalog, const char *
 
 /* ------------------------------------------------------------------ files without a catalog */
 
-/* One text in the metadata of an image file, and what one reader of goldpan made of it.  Strings
- * are borrowed until the callback returns. */
+/* One text in the metadata of an image file, and what one of goldpan's readers found in it.
+ * Strings are borrowed until the callback returns. */
 typedef struct gp_metadata_text {
     const char *text; /* name of the text: "parameters", "exif:UserComment", "xmp", "stealth" ... */
     uint64_t bytes;   /* size of the text in UTF-8 */

@@ -19,7 +19,7 @@ typedef struct gp_chunk {
 typedef struct gp_chunks {
     gp_chunk *items; /* in file order; [count] */
     size_t count;
-    /* number of metadata entries that have a wrong checksum or cannot be read, whether kept or skipped */
+    /* number of metadata entries that have a wrong checksum or cannot be read; some of them are in `items` */
     size_t damaged;
 } gp_chunks;
 /* Reads the metadata texts of a file. The caller frees *out with gp_chunks_clear. */

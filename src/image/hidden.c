@@ -23,14 +23,15 @@ enum { MAGIC_BYTES = 15, HEAD_BITS = (MAGIC_BYTES + 4) * 8, MAX_TEXT = 64 << 20 
 #define MAX_PIXELS  178956970u
 #define MAX_INFLATE 1032u /* zlib never unpacks one byte to more bytes than this */
 
-/* Bits first..first+count-1 of the samples. channel: the first of `channels` samples per pixel. */
+/* A set of bits: bits first..first+count-1 of the hidden data. Each pixel has `channels` of these bits, one in each of
+ * the samples from number `channel` on. */
 typedef struct bits {
     size_t first, count;
     unsigned channel, channels;
     uint8_t *out; /* [ceil(count / 8)], zeroed */
 } bits;
 
-/* Rows of the image, from the first one on. */
+/* The state of unpacking the rows of the image one after another, from the first row on. */
 typedef struct rows {
     const uint8_t *bytes;
     size_t size, at; /* at: the next chunk */
@@ -95,7 +96,7 @@ static const uint8_t *rows_next(rows *s)
     return row;
 }
 
-/* Stores the bits of one row. */
+/* Stores those bits of the set `b` that are in row y. */
 static void take_row(const gp_png_info *info, const uint8_t *row, uint32_t y, bits *b)
 {
     size_t bpp = info->color == 6 ? 4 : 3, end = b->first + b->count;
@@ -110,7 +111,7 @@ static void take_row(const gp_png_info *info, const uint8_t *row, uint32_t y, bi
     }
 }
 
-/* Reads the bits of `count` sets in one pass. Sets *whole if all rows that contain such bits could be unpacked. */
+/* Reads the bits of `count` sets in one pass. Sets *whole if all rows with bits of these sets could be unpacked. */
 static gp_status read_bits(const gp_png_info *info, const uint8_t *bytes, size_t size, bits *sets, size_t count,
                            bool *whole, gp_error *err)
 {
@@ -205,7 +206,8 @@ static bool is_head(const bits *head)
     return memcmp(magic + 11, "info", 4) == 0 || memcmp(magic + 11, "comp", 4) == 0;
 }
 
-/* Returns true if the file may contain a hidden text: it has the right pixels, and enough data for them. */
+/* Returns true if the file may contain a hidden text: RGB or RGBA with 8 bits per sample, not interlaced, with enough
+ * pixels for the head of a text, and with enough compressed data for all pixels. */
 static bool may_hide(const gp_png_info *info, size_t size)
 {
     if (info->depth != 8 || info->interlaced || (info->color != 2 && info->color != 6)) return false;

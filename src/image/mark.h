@@ -7,8 +7,8 @@
 #include "base/str.h"
 #include "image/chunks.h"
 
-/* Inserts goldpan's mark and `what`, a name of the image such as "contact sheet", into the bytes of a JPEG. Error:
- * MEMORY. */
+/* Inserts goldpan's mark and `what` into the bytes of a JPEG. `what` names the kind of image, such as "contact sheet".
+ * Error: MEMORY. */
 gp_status gp_jpeg_mark(gp_str *jpeg, const char *what, gp_error *err);
 /* Writes RGB pixels [h, w, 3] and goldpan's mark to a file, atomically. quality: 0 writes PNG, 1..100 writes JPEG. */
 gp_status gp_image_write_marked(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height, int quality,

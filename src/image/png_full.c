@@ -19,8 +19,8 @@
 typedef struct job {
     const gp_png_info *header;
     const uint8_t *bytes;
-    /* cut_size: bytes of data in the last IDAT if the file ends inside it; at: read position in the reduced
-     * file that on_read gives to libpng, with only the chunks that libpng needs */
+    /* on_read gives libpng a reduced file, which has only the chunks that libpng needs; at: read position in the
+     * reduced file; cut_size: bytes of data in the last IDAT if the file ends inside that IDAT, else 0 */
     size_t head_size, cut_size, at;
     uint8_t head[8 + 25 + 12 + 768], cut_head[8];
     png_structp png;
@@ -143,8 +143,8 @@ static void convert_row(job *j, uint32_t y)
                     p->depth, p->palette);
 }
 
-/* Returns true if libpng has read all rows. An error after the last row, in the end of the compressed data, is then
- * ignored. */
+/* Returns true if libpng has read all rows. The caller then ignores an error in the compressed data after the last
+ * row. */
 static bool all_rows_read(const job *j)
 {
     if (!j->pixels.rgb) return false;

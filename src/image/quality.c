@@ -68,8 +68,8 @@ static void add_histogram(const uint8_t *luma, size_t n, sums *s)
     s->pixels += n;
 }
 
-/* Adds the results of both filters for a row [n] to the sums, given the rows above and below. Leaves out the first and
- * the last pixel, which have a neighbour on one side only. */
+/* Applies the Laplacian and Immerkaer's filter to a row [n], given the rows above and below. Adds the results to the
+ * sums. Leaves out the first and the last pixel, which have a neighbour on one side only. */
 static void filter_row(const uint8_t *restrict up, const uint8_t *restrict at, const uint8_t *restrict down, size_t n,
                        sums *s)
 {
@@ -218,7 +218,7 @@ static bool is_noise(const gp_pixels *p)
     return true;
 }
 
-/* Finds the darkest and the brightest luma of the sample. */
+/* Finds the darkest and the brightest luma in s->histogram, which counts only a sample of the pixels. */
 static void range_of(const sums *s, int *low, int *high)
 {
     for (*low = 0; *low < LEVELS - 1 && !s->histogram[*low]; ++*low) {

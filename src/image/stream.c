@@ -23,7 +23,7 @@ static bool png_makes_pixels(const uint8_t *tag)
            is(tag, "fdAT");
 }
 
-/* How the data is split into IDAT chunks does not change the pixels, so all IDAT data is hashed as one chunk. */
+/* All IDAT data is hashed as one chunk, because the pixels do not depend on how the data is split into IDAT chunks. */
 static bool png_stream(const uint8_t *bytes, size_t size, gp_hasher *h)
 {
     size_t at = 8;

@@ -91,7 +91,8 @@ gp_cell_kind gp_cell_path(const char *cell, gp_str *path)
 
 /* ------------------------------------------------------------------ paths */
 
-/* Appends `path` without "//", "." and "..", with '\' as '/'. */
+/* Appends the normal form of `path`: every '\' becomes '/', "//" becomes '/'. Resolves "." and,
+ * where possible, "..". */
 static void put_normal(gp_str *s, const char *path)
 {
     size_t start = s->size;

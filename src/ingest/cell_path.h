@@ -11,7 +11,8 @@ typedef enum gp_cell_kind {
     GP_CELL_FOREIGN /* path of another machine (C:\..., \\server\..., https://...): only its end can be compared */
 } gp_cell_kind;
 
-/* Sets `path` to the path in a cell: %XX in addresses decoded, drive letters, hosts and queries removed, '\' as '/'. */
+/* Sets `path` to the path in a cell. Removes drive letters, hosts and queries, decodes %XX in addresses, and replaces
+ * each '\' by '/'. */
 gp_cell_kind gp_cell_path(const char *cell, gp_str *path);
 
 typedef enum gp_name_form {

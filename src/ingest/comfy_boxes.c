@@ -65,7 +65,8 @@ static bool is_false(const gp_comfy_graph_input *input)
     return gp_json_kind_of(input->value) == GP_JSON_BOOL && !gp_json_bool(input->value, true);
 }
 
-/* Returns true if the option is off, or if an option is off whose name has a word in common with this name. */
+/* Returns true if the option `input` is off. Also returns true if another option of the node is false and its name has
+ * a word in common with the name of `input`. */
 static bool is_off(const gp_comfy_graph_node *node, const gp_comfy_graph_input *input)
 {
     static const char *const offs[] = {"none", "off", "no", "disable", "disabled", "false", "choose"};
@@ -110,7 +111,7 @@ static effect effect_of(const gp_comfy_graph_node *node, const gp_comfy_graph_in
 
 /* ------------------------------------------------------------------ the text of a box */
 
-/* Returns the number of the output, from 0 on, that returns the text of this input: 1 for "text_b" or "text_2". */
+/* Returns the index of the output that returns the text of this input: 0 for "text_a", 1 for "text_b" or "text_2". */
 static uint64_t output_of(const char *name)
 {
     size_t size = strlen(name);

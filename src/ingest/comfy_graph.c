@@ -28,8 +28,8 @@ bool gp_comfy_graph_is_data(const char *name)
     return !GP_GRAPH_HAS_WORD(name, other);
 }
 
-/* Returns true for an input such as "source" or "reference". The node puts the image of such an input onto its main
- * image. */
+/* Returns true if the name, such as "source" or "reference", indicates an input for a second image. Such a node usually
+ * has another input for its main image. */
 static bool is_second(const char *name)
 {
     static const char *const words[] = {"source", "ref", "overlay", "layer", "style", "face_image", "pose", "depth"};

@@ -74,7 +74,7 @@ bool gp_comfy_is_sampler(const gp_comfy_graph_node *node)
     if (count < 3) return false;
     bool has_prompt = gp_comfy_has_link(node, "positive") || gp_comfy_has_link(node, "guider");
     return (has_prompt || count >= 5) &&
-           /* a node without an input that sampling can start from is no sampler: it only prepares another sampler */
+           /* a sampler has an input that sampling can start from; other nodes only prepare a sampler */
            has_canvas(node);
 }
 

@@ -110,8 +110,8 @@ static bool is_jps(const gp_comfy_graph_node *node)
     return strstr(node->type, "(JPS)") != NULL;
 }
 
-/* Returns the delimiter as the node uses it, or NULL if that is unknown: only some nodes read "\n" as a line break, and
- * some let the user choose a delimiter by name. */
+/* Returns the text that the node puts between the texts that it joins; NULL: unknown. This text can differ from the
+ * stored delimiter: some nodes read "\n" as a line break, and some let the user choose a delimiter by name. */
 static const char *delimiter_of(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node, const gp_text_parts *parts)
 {
     static const struct {
@@ -143,7 +143,7 @@ static int join_by(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node, gp_
     qsort(parts->texts, parts->text_count, sizeof *parts->texts, compare_names);
     for (size_t i = 0; i < parts->text_count; i++) {
         gp_str part = GP_STR_INIT;
-        /* skip an input that the node no longer uses, because its `inputcount` was larger before */
+        /* the node ignores inputs with a number above `inputcount`, which remain from a larger `inputcount` */
         if (gp_comfy_graph_end_number(parts->texts[i]->name) > max_number) continue;
         bool known = gp_comfy_graph_text(t, parts->texts[i], depth + 1, &part) && out->size + part.size <= GP_TEXT_MAX;
         if (strip) trim(&part, true, true);

@@ -74,8 +74,8 @@ static bool carries_data(const gp_comfy_graph_input *input)
     return input->carries;
 }
 
-/* Adds all samplers that the links for images and latents lead back to, also samplers whose image goes through another
- * sampler. */
+/* Follows the links for images and latents back from `output`, and adds all samplers on these paths. If a sampler
+ * reworks the image of another sampler, both are added. */
 static void add_behind(placing *p, size_t output)
 {
     size_t count = gp_comfy_graph_reach(p->g, output, carries_data);
@@ -206,8 +206,8 @@ static void keep_text(gp_places *p, const gp_comfy_graph_input *input)
     if (p->kept_count < GP_MAX_PLACES && input && *text_of(input)) p->kept[p->kept_count++] = input;
 }
 
-/* Returns true if the texts differ from those of the places found before. Then each sampler may make its own image with
- * its own prompt. */
+/* Returns true if the texts differ from the texts of the places found so far. In that case the graph may make several
+ * images, each with another prompt. */
 static bool differs(const gp_places *p, gp_place_kind kind, const texts *t)
 {
     bool any = false;

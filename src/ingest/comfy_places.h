@@ -21,7 +21,8 @@ typedef enum gp_place_kind {
     GP_PLACE_KINDS
 } gp_place_kind;
 
-/* An input for a value of this kind. If the input is a link, the value replaces the link. */
+/* A place is an input of the graph into which a value of this kind can be written. If the input is a link, the value
+ * replaces the link. */
 typedef struct gp_place {
     gp_place_kind kind;
     const gp_comfy_graph_input *input;
@@ -36,7 +37,8 @@ typedef struct gp_places {
     bool unclear[GP_PLACE_KINDS]; /* not all places of this kind were found: several inputs are possible, or a node on
                                      the path is unknown */
 } gp_places;
-/* Finds the places of all samplers behind the graph's savers.  Errors: MEMORY. */
+/* Finds the places of the samplers that made or reworked the images of the graph's savers (nodes that save an image).
+ * Errors: MEMORY. */
 gp_status gp_comfy_find_places(gp_comfy_graph *graph, gp_places *out, gp_error *err);
 /* Returns the node that has the input. */
 size_t gp_comfy_node_of(const gp_comfy_graph *graph, const gp_comfy_graph_input *input);

@@ -81,7 +81,8 @@ typedef struct gp_comfy_words {
     }
 /* Collects the positive or negative texts of a sampler. role: "positive" or "negative". */
 void gp_comfy_collect(gp_comfy *comfy, size_t sampler, const char *role, gp_comfy_words *words);
-/* For a graph without samplers: collects the text of its only encoder that no negative input links to. */
+/* For a graph without samplers: collects the text of the encoder that is not for the negative prompt, as the links to
+ * its output and its title show. If there are several such encoders, the prompt is unknown. */
 void gp_comfy_collect_unsorted(gp_comfy *comfy, gp_comfy_words *words);
 
 /* ------------------------------------------------------------------ settings */

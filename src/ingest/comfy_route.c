@@ -28,7 +28,7 @@ static bool is_scalar(const gp_json *value)
 
 /* ------------------------------------------------------------------ values */
 
-/* Returns true if the node only holds or passes on a value, as far as its class name shows. */
+/* Returns true if the class name indicates that the node only holds a value, or only passes a value on. */
 static bool holds_value(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"primitive", "reroute", "constant", "boolean", "bool", "int", "number",
@@ -140,7 +140,7 @@ int gp_comfy_graph_end_number(const char *name)
     return (int)strtol(name + digits, NULL, 10);
 }
 
-/* Returns 'a' for "text_a" and "textA"; returns 0 for a name that does not end so. */
+/* Returns 'a' for "text_a" and "textA", 'b' for "text_b" and "textB", and 0 for other names. */
 static char branch_letter(const char *name)
 {
     size_t size = strlen(name);
@@ -226,9 +226,10 @@ static bool is_lettered(const gp_comfy_graph_input *input)
     return is_branch(input) && branch_letter(input->name);
 }
 
-/* Returns the letter that the selector of a switch with lettered branches selects, or 0 if that is unknown. A number 2
- * selects the second of two branches. For 0 and 1 the result is unknown, because the node may count from 0 or from 1,
- * unless the selector's name shows that it is a flag. */
+/* Returns the letter that the selector of a switch with lettered branches selects, or 0 if that is unknown. A flag
+ * selects 'a' if it is true, and 'b' if it is false. A number is a flag if the selector's name contains "bool". If it
+ * is no flag, 2 selects the second of two branches. For 0 and 1 the result is unknown, because the node may count from
+ * 0 or from 1. */
 static char wanted_letter(const gp_comfy_graph_input *selector, const gp_json *value, size_t branches)
 {
     int64_t number;

@@ -160,7 +160,8 @@ static int kind_of(const gp_comfy_graph_node *node)
     return images ? TAKES : SHOWS;
 }
 
-/* Appends the text of the first input whose name is in the list. Returns false if there is none. Check out->failed. */
+/* Appends the text of the first name in the list for which the node has an input with a known text. Returns false if
+ * there is none. If memory ran out, out->failed is set. */
 static bool text_of(const gp_comfy *c, const gp_comfy_graph_node *node, const char *const *names, size_t count,
                     gp_str *out)
 {

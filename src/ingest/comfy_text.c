@@ -171,8 +171,9 @@ static const char *only_text(const gp_json *values, size_t *size)
     return gp_json_text(values, size);
 }
 
-/* Finds the text that a display node showed in this run (from the editor's graph) or in an earlier run (from its
- * inputs). */
+/* Finds the text that a display node showed. Some classes of display nodes write this text into the editor's graph when
+ * they run. Otherwise, uses the text stored in an input of the node. That text may be from an earlier run, so the
+ * function sets t->guess. */
 static bool shown_text(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node, gp_str *out)
 {
     static const char *const kept[] = {"text", "result", "display", "output", "preview", "shown", "anything"};
@@ -216,8 +217,8 @@ static bool names_wildcard(const char *text)
     return false;
 }
 
-/* Returns true if nodes of this class may take their text from a file, a list or another source, or change it, although
- * they also have a text of their own. */
+/* Returns true if the text in an input of the node may not be its result. Nodes of such classes may change the text, or
+ * may take another text from a file, a list or another source. */
 static bool reads_elsewhere(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"load",  "file",      "read",   "list",   "csv",    "generat", "fetch",

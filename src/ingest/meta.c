@@ -180,7 +180,7 @@ static const struct reader {
     {"Fooocus-MRE", "jpeg:comment", NULL, NULL, 0, "\"base_model\"", gp_meta_fooocus},
     {"Hugging Face Space", "parameters", NULL, NULL, 0, "\"resolution\"", gp_meta_space},
     {"Hugging Face Space", "exif:UserComment", NULL, NULL, 0, "\"resolution\"", gp_meta_space},
-    /* "use_stable_diffusion_model" or "Stable Diffusion model" */
+    /* "iffusion" occurs in the keys "use_stable_diffusion_model" and "Stable Diffusion model" */
     {"Easy Diffusion", "exif:UserComment", NULL, NULL, 0, "iffusion", gp_meta_easy},
     {"Easy Diffusion", "parameters", NULL, NULL, 0, "iffusion", gp_meta_easy},
     {"A1111", "parameters", NULL, NULL, 0, NULL, parse_parameters},
@@ -276,7 +276,8 @@ static gp_status mark_damaged(gp_meta *meta, gp_error *err)
     return GP_OK;
 }
 
-/* Calls the reader's function with the text, or with the property of the XMP packet that it reads. */
+/* Calls the reader's function with the text of the chunk. If the reader reads an XMP property (r->within), calls the
+ * function with the value of that property. */
 static gp_status parse_chunk(const struct reader *r, const gp_chunks *chunks, const gp_chunk *chunk,
                              const gp_comfy_file *file, gp_meta *out, gp_error *err)
 {
@@ -381,7 +382,7 @@ gp_status gp_meta_read(const gp_chunks *chunks, const char *path, gp_meta *out, 
     return GP_OK;
 }
 
-/* Returns true if the reader also uses the text with this key, as a part of what it reads. */
+/* Returns true if the reader, besides the text with its own key, also reads the text with this key. */
 static bool is_part(const struct reader *r, const char *key)
 {
     if (r->parse == gp_meta_novelai && strcmp(r->key, "Comment") == 0)

@@ -33,14 +33,15 @@ typedef struct gp_meta {
     char *settings_json;  /* one JSON object of text values and numbers: "steps", "sampler", "cfg_scale", "seed",
                              "model", "model_hash", "width", "height", ... (see docs); never NULL when found */
 } gp_meta;
-/* Reads metadata. If it is damaged, out->found is false. Errors: MEMORY only. The caller owns *out: gp_meta_clear. */
-/* path: path of the file, or NULL. Its name may show which of several savers in a graph wrote the file. */
+/* Reads metadata. If the metadata is damaged, out->found is false. Errors: MEMORY only. The caller owns *out:
+ * gp_meta_clear. path: path of the file, or NULL. If a ComfyUI graph has several savers (nodes that save an image), the
+ * name of the file may show which saver wrote it. */
 gp_status gp_meta_read(const gp_chunks *chunks, const char *path, gp_meta *out, gp_error *err);
 /* Like gp_meta_read, for the file from which the chunks were read. If no text states a prompt, also reads the text that
  * is hidden in the pixels of a PNG, and appends it to the chunks. */
 gp_status gp_meta_read_file(const uint8_t *bytes, size_t size, gp_chunks *chunks, const char *path, gp_meta *out,
                             gp_error *err);
-/* What a reader made of one text of a file. Strings are borrowed until the callback returns. */
+/* The result of one reader for one text of a file. Strings are borrowed until the callback returns. */
 typedef struct gp_meta_finding {
     const gp_chunk *chunk;
     const char *reader;   /* program whose form the reader knows; NULL: no reader reads this text */

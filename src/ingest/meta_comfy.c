@@ -15,7 +15,8 @@
 
 enum { MAX_JSON_DEPTH = 100 };
 
-/* The result of one saver or one sampler. */
+/* The prompts and settings of the image that one saver saved or that one sampler made. A saver is a node that saves an
+ * image. */
 typedef struct answer {
     gp_evidence evidence;
     char *where, *prompt, *negative; /* owned; `where` is never NULL in a complete answer */
@@ -106,7 +107,7 @@ static gp_status find_prompts(gp_comfy *c, size_t sampler, answer *out, size_t *
     return st;
 }
 
-/* Finds the result of one sampler. */
+/* Finds the prompts and settings of the image that one sampler made. */
 static gp_status answer_for_sampler(gp_comfy *c, size_t output, size_t sampler, answer *out, gp_error *err)
 {
     gp_settings settings = GP_SETTINGS_INIT;
@@ -228,7 +229,7 @@ static size_t find_loader(gp_comfy_graph *g, size_t output)
     return at;
 }
 
-/* Sets the result for an output if no sampler is on its path. */
+/* Sets the result if no sampler is on a path to the node `output`. */
 static gp_status answer_without_sampler(gp_comfy *c, size_t output, answer *out, gp_error *err)
 {
     gp_str why = GP_STR_INIT;
@@ -275,7 +276,7 @@ static gp_status check_later_passes(gp_comfy *c, const gp_comfy_makers *m, answe
     return GP_OK;
 }
 
-/* Finds the result of one saver. */
+/* Finds the prompts and settings of the image that one saver saved. */
 static gp_status answer_for_saver(gp_comfy *c, size_t output, answer *out, gp_error *err)
 {
     gp_comfy_makers m;

@@ -151,8 +151,8 @@ gp_status gp_meta_invoke_2(const gp_meta_source *s, gp_meta *out, gp_error *err)
     return gp_record_finish(&r, "invokeai", s->where, GP_EVIDENCE_STATED, out, err);
 }
 
-/* Returns the position after the closing quote of the prompt, or NULL. A backslash takes the next character as it
- * is. */
+/* Appends the prompt, which is in quotes. The character after a backslash is literal. Returns the position after the
+ * closing quote, or NULL if there is none. */
 static const char *dream_prompt(const char *text, const char *end, gp_str *out)
 {
     const char *p = text + 1;

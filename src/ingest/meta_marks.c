@@ -11,7 +11,7 @@
 
 /* ------------------------------------------------------------------ Midjourney */
 
-/* The description has the form "prompt --flag value --flag ... Job ID: UUID". */
+/* Midjourney writes a description of the form "prompt --flag value --flag ... Job ID: UUID". */
 
 static bool is_uuid(const char *p, const char *end)
 {

@@ -57,8 +57,8 @@ void gp_record_value(gp_record *r, const gp_json *value, gp_field_kind kind, con
  * *root with gp_json_free. */
 gp_status gp_record_open(const char *text, size_t size, gp_json **root, gp_error *err);
 
-/* Moves the record to *out. evidence: that of the prompt, if there is one. A record without prompts and settings is
- * not found. Clears the record in any case. */
+/* Moves the record to *out, and clears the record. evidence: evidence of the prompt, if the record has a prompt. If the
+ * record has no prompts, settings or mark, out->found is false. */
 gp_status gp_record_finish(gp_record *r, const char *tool, const char *where, gp_evidence evidence, gp_meta *out,
                            gp_error *err);
 void gp_record_clear(gp_record *r);

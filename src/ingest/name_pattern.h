@@ -39,7 +39,7 @@ typedef struct gp_name_pattern {
     size_t count, folders; /* folders: number of '/' */
 } gp_name_pattern;
 
-/* The values in a path, each a part of it: borrowed. text NULL: the pattern has no such field. */
+/* The value of each field. text: a part of the path, borrowed; NULL: the pattern has no such field. */
 typedef struct gp_name_values {
     struct {
         const char *text;
@@ -47,11 +47,12 @@ typedef struct gp_name_values {
     } of[GP_NAME_FIELDS];
 } gp_name_values;
 
-/* Reads a pattern, which must stay as long as *out is used.  Errors: USAGE. */
+/* Reads a pattern.  The pattern must stay in memory as long as *out is used.  Errors: USAGE. */
 gp_status gp_name_pattern_read(const char *pattern, gp_name_pattern *out, gp_error *err);
-/* Returns true if the end of the path matches.  Time: at most parts * size^2 of the compared end. */
+/* Returns true if the end of the path matches.  Time: at most parts * size^2, where `size` is the size of that end. */
 bool gp_name_match(const gp_name_pattern *pattern, const char *path, gp_name_values *out);
-/* Reads the prompt, the negative prompt and the settings in a path; not found if the path does not match. */
+/* Reads the prompt, the negative prompt and the settings in a path.  If the path does not match, out->found is
+ * false. */
 gp_status gp_name_read(const gp_name_pattern *pattern, const char *path, gp_meta *out, gp_error *err);
 
 #endif

@@ -13,7 +13,8 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* Appends the character of the entity "&name;" at p. Returns the position after the entity, or NULL if it is none. */
+/* Appends the character of the entity "&name;" at p. Returns the position after the entity, or NULL if there is no
+ * entity at p. */
 static const char *put_entity(gp_str *out, const char *p, const char *end)
 {
     static const struct {

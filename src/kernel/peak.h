@@ -14,8 +14,8 @@ const char *gp_peak_kind_name(gp_peak_kind kind); /* "fp32", "bf16", "int8" */
 typedef struct gp_peak_loop {
     const char *name;  /* "AVX-512 FMA" */
     uint32_t products; /* multiply-add operations of one round */
-    /* Returns the sum of all products, rounds * products.  The sum is exact up to 2^18 rounds; with more rounds, float
-     * accumulators round it. */
+    /* Returns the sum of all products, which is rounds * `products`, because each product is 1.  The sum is exact up to
+     * 2^18 rounds; with more rounds, float accumulators round it. */
     double (*run)(uint64_t rounds);
 } gp_peak_loop;
 

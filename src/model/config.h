@@ -37,8 +37,8 @@ static inline size_t gp_clip_image_tokens(const gp_clip_config *config)
     return grid * grid + 1;
 }
 
-/* Returns the number of floating-point operations of the image tower for one image. done: only the operations that
- * goldpan executes; otherwise all operations of the tower (see gp_model_facts). */
+/* Returns the number of floating-point operations of the image tower for one image.  If `done` is true,
+ * counts only the operations that goldpan executes, otherwise all operations of the tower (see gp_model_facts). */
 double gp_clip_image_flop(const gp_clip_config *config, bool done);
 
 #endif

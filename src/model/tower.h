@@ -125,8 +125,8 @@ gp_status gp_image_tower_run(const gp_weights *weights, const float *planes, siz
  * text i, only the first used[i] tokens are computed; the last of these is pooled. */
 gp_status gp_text_tower_run(const gp_weights *weights, const int32_t *ids, const size_t *counts, const size_t *used,
                             size_t n, gp_workspace *pass, gp_error *err);
-/* Normalises x [n,d] by the post-norm. pooled: writes the result to out [n,d].  Otherwise projects and L2-normalises
- * the result to out [n,e]. */
+/* Normalises x [n,d] by the post-norm.  If `pooled` is true, writes the result to out [n,d].  Otherwise projects and
+ * L2-normalises the result, and writes it to out [n,e]. */
 gp_status gp_projection_run(const gp_tower *tower, size_t embedding, size_t n, bool pooled, gp_workspace *pass,
                             float *out, gp_error *err);
 

@@ -56,8 +56,8 @@ bool gp_hub_lacks_tokenizer(const gp_hub_repo *repo, const char *commit);
  * tokenizer.  Files that the hub does not have may be missing. */
 bool gp_hub_complete(const gp_hub_repo *repo, const char *commit);
 
-/* Creates the snapshot's entry for a blob.  `fresh`: no other entry refers to the blob yet.  If links are not possible,
- * the function then moves the blob to the entry instead of copying it. */
+/* Creates the snapshot's entry for a blob, as a link to the blob.  If links are not possible, copies the blob to the
+ * entry or, with `fresh`, moves it there.  `fresh`: no other entry refers to the blob yet. */
 gp_status gp_hub_link(const gp_hub_repo *repo, const char *commit, const char *file, const char *etag, bool fresh,
                       gp_error *err);
 

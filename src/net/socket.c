@@ -48,7 +48,7 @@ void gp_socket_close(gp_socket *socket)
     gp_mem_free(socket);
 }
 
-/* Performs the handshake.  The multi interface allows a stop at any time. */
+/* Performs the handshake.  Uses libcurl's multi interface, so that `limit` and `go_on` can end it at any time. */
 static bool shake_hands(gp_socket *s, double limit, bool (*go_on)(void *user), void *user)
 {
     double end = gp_clock_now() + limit;

@@ -185,8 +185,7 @@ typedef struct matching {
     double *residual; /* [n] shrunken residual */
     double *all;      /* [n] percentile of the residual among all rows */
     double *sorted;   /* scores of the rows with a group, ascending */
-    /* [n] joins all groups into group 0, for the percentile among all rows.  -1: the row is in no group, or its score
-     * is not finite */
+    /* [n] groups for the percentile among all rows: 0 for a row that has a group and a finite score, else -1 */
     int32_t *one;
     double *factor; /* [groups] f_g */
 } matching;

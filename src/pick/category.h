@@ -52,14 +52,15 @@ gp_status gp_categories_from_levels(const uint32_t *labels, const uint32_t *size
 gp_status gp_categories_from_clusters(const uint32_t *labels, const uint32_t *sizes, size_t levels, size_t n,
                                       const float *vectors, size_t d, size_t least, size_t most, gp_categories *out,
                                       gp_error *err);
-/* Merges the clusters for gp_categories_from_clusters. labels [n]: cluster of each row, below `clusters`. merged [n]:
- * category of each row. */
+/* Facts about the categories that gp_categories_by_merging makes. */
 typedef struct gp_category_cut {
     size_t count;
     double silhouette, largest; /* largest: share of all rows in the largest category, 0..1 */
 } gp_category_cut;
 enum { GP_CATEGORY_MIN = 8 };  /* preferred minimum of rows in a category */
 #define GP_CATEGORY_SHARE 0.35 /* preferred maximum share of all rows in a category */
+/* Merges the clusters for gp_categories_from_clusters. labels [n]: cluster of each row, below `clusters`. merged [n]:
+ * category of each row. */
 gp_status gp_categories_by_merging(const uint32_t *labels, size_t clusters, size_t n, const float *vectors, size_t d,
                                    size_t least, size_t most, uint32_t *merged, gp_category_cut *out, gp_error *err);
 /* Zero-shot classification: each row gets the label with the largest cosine (ties: the earlier label; a row of zeros

@@ -182,8 +182,8 @@ static double silhouette(const kinds *k, const uint32_t *label, size_t count, do
     return total / (double)k->n;
 }
 
-/* The quality of a cut.  Cuts are compared by tier first; in tier 0 by the largest cluster, which should be small; then
- * by silhouette. */
+/* The quality of a cut.  A cut with a higher tier is better.  Of two cuts in tier 0, the cut whose largest cluster is
+ * smaller is better.  Otherwise, the cut with the larger silhouette is better. */
 typedef struct cut_quality {
     /* 2: no cluster is too large or too small; 1: some are too small, but none is too large; 0: some are too large */
     int tier;

@@ -428,8 +428,9 @@ static bool duplicate_picked(const run *r, uint32_t i, const tally *copies)
     return true;
 }
 
-/* Counts candidate i towards the limit of its prompt if the candidate is in no slice.  So an image of a slice is picked
- * only if it is one of the best K images of its prompt. */
+/* Counts the rejected candidate i towards the limit of its prompt if it was rejected because it is in no slice that
+ * qualifies.  An image of a slice is then picked only if it is one of the best K images of its prompt, where images
+ * outside of the slices count too. */
 static void count_for_prompt(const run *r, uint32_t i, const tally *copies)
 {
     int32_t group = r->in->candidates[i].group;

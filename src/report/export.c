@@ -225,7 +225,8 @@ static bool take_first(void *user, const char *path, const gp_hash *hash, bool m
     return lost->path != NULL;
 }
 
-/* Writes to `why` why the file at a path that the catalog records as missing cannot be exported.  Errors: MEMORY. */
+/* Sets `why` to the reason why a file cannot be exported.  The catalog records the file as missing, but it may exist
+ * again.  Errors: MEMORY. */
 static gp_status explain(const lost_file *lost, gp_error *why)
 {
     int file = -1;

@@ -111,7 +111,8 @@ static int by_image(const void *a, const void *b)
     return p->image != q->image ? (p->image > q->image) - (p->image < q->image) : (p->row > q->row) - (p->row < q->row);
 }
 
-/* Returns the index of the first member with this image; `count`: there is none. */
+/* Returns the index of the first member whose image has this id or a larger id; c->count: there is no such member.  The
+ * members are sorted by image. */
 static size_t first_member(const collector *c, int64_t image)
 {
     size_t low = 0, high = c->count;

@@ -43,8 +43,8 @@ static bool has_mark(const char *folder)
     return has;
 }
 
-/* Removes the site's own entries except the mark.  If this is interrupted, the mark still shows that goldpan made the
- * folder. */
+/* Removes the site's own entries except the mark.  If the removal is interrupted, the mark still shows that goldpan
+ * made the folder. */
 static void remove_parts(const char *folder)
 {
     for (size_t i = 1; i < sizeof own / sizeof *own; i++) {

@@ -119,9 +119,9 @@ static void free_listener(void *user)
     gp_mem_free(l);
 }
 
-/* Sends the first event: the wait before a reconnection, and the number of the last event. Also sends the present
- * revision if the page missed a revision between reading the manifest (events?r=17) and listening, or if another server
- * sent that manifest. */
+/* Sends the first event: the wait before a reconnection, and the number of the last event. The page states the revision
+ * of the manifest that it has read, as in "events?r=17". Also sends the present revision if the revision changed before
+ * the page connected for the first time, or if another server sent that manifest. */
 static void send_first_event(gp_request *request, listener *l)
 {
     gp_events *events = l->events;

@@ -34,8 +34,8 @@ static bool read_key(const char *path, char token[GP_TOKEN + 1])
 }
 
 /* Writes the key under a temporary name and renames the file, so that no other user can read the key at any moment.
- * gp_file_replace is not used: it would follow a symbolic link, which the catalog of a stranger may contain, and would
- * keep the permissions of an existing file. */
+ * gp_file_replace is not used: it would keep the permissions of an existing file.  It would also follow a symbolic
+ * link.  If a stranger made the folder of the catalog, the file may be such a link. */
 static void keep_key(const char *path, const char token[GP_TOKEN + 1])
 {
     char line[LINE + 1], temporary[4096];

@@ -36,8 +36,8 @@ static gp_status check_known(gp_server *s, const gp_hash *first, size_t stride, 
     return st;
 }
 
-/* Sends the event with this number.  The response to the page that made the change contains the same number.  So that
- * page knows which events are older than its own change. */
+/* Sends the event with this number.  The response to the page that made the change contains the same number, from which
+ * the page can tell which events are older than its change. */
 static void send_ratings(gp_server *s, const gp_rated *rated, size_t count, uint64_t number)
 {
     gp_str json = GP_STR_INIT;

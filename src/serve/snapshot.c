@@ -55,7 +55,8 @@ static void apply(gp_view *view, const gp_cat_rating *changes, size_t count, gp_
     }
 }
 
-/* Stores ratings made while a snapshot is being built, because that snapshot may have read the catalog before them. */
+/* Stores ratings that are made while a snapshot is being built.  That snapshot may lack them, because it may have read
+ * the catalog before the ratings were written. */
 static void remember(gp_server *s, const gp_cat_rating *changes, size_t count)
 {
     if (s->since_count + count > s->since_capacity) {

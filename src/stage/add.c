@@ -232,8 +232,8 @@ static gp_status merge_settings(const add_run *r, const file_job *job, const cha
     return *out ? GP_OK : gp_fail_memory_path(err, "the settings of '%s'", job->path);
 }
 
-/* Sets the prompt of a job. If cleaning removes the whole text, as of "<lora:x:1>", the job has no prompt yet, and the
- * caller tries the next source. */
+/* Sets the prompt of a job. If cleaning removes the whole text, as it does with "<lora:x:1>", the job has no prompt
+ * yet, and the caller tries the next source. */
 static gp_status set_prompt(file_job *job, const char *raw, bool webui_syntax, int strength, gp_evidence evidence,
                             const char *source, gp_error *err)
 {
@@ -295,7 +295,8 @@ static gp_status prompt_from_sidecar(file_job *job, gp_meta *meta, gp_error *err
     return st;
 }
 
-/* Reads the prompt from the path. The strength is that of a sidecar file, which is tried first. */
+/* Reads the prompt from the path. This prompt has the same strength as a prompt from a sidecar file; the caller tries
+ * the sidecar file first. */
 static gp_status prompt_from_path(const add_run *r, file_job *job, gp_meta *meta, gp_error *err)
 {
     gp_meta read = {0};
@@ -587,7 +588,7 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
     r->unstated += job->unstated;
     r->refused_count += job->refused != NULL;
     if (job->refused && !r->refused && !(r->refused = gp_str_dup(job->refused))) return gp_fail_memory(err, "a note");
-    /* The path already belonged to this image, so only the metadata in the file may have changed. */
+    /* true: the path already belonged to this image, so at most the metadata in the file has changed */
     bool stayed = id == identity->before.image;
     if (!stayed && !inserted) r->report->duplicates++;
     if (stayed)

@@ -5,17 +5,18 @@
 
 #include "base/status.h"
 
-/* Sends "N images MANY", or "1 image ONE", if count is above 0. */
+/* Sends a note: "1 image" and then `one`, or, for a larger count, "COUNT images" and then `many`. Sends nothing if
+ * `count` is 0. */
 void gp_add_note_images(const gp_add_options *o, const char *code, uint64_t count, const char *one, const char *many);
 /* Sends the note that none of the images has a prompt. */
 void gp_add_note_no_prompts(const gp_add_options *o, uint64_t images);
-/* Sends why sidecar files were not used; first: the reason of the first one. */
+/* Sends the note that `count` sidecar files were not used; first: why the first of them was not used. */
 void gp_add_note_refused(const gp_add_options *o, uint64_t count, const char *first);
 /* Sends how many images have only a guess, a graph that cannot be read, or metadata without a prompt. */
 void gp_add_note_unsure(const gp_add_options *o, uint64_t guesses, uint64_t broken, uint64_t unstated);
 /* Sends how many images have damaged metadata. */
 void gp_add_note_damaged(const gp_add_options *o, uint64_t count);
-/* Sends how many paths have a prompt that differs from that of another path of the same image. */
+/* Sends the note that `count` paths have a prompt that differs from the prompt of another path of the same image. */
 void gp_add_note_rivals(const gp_add_options *o, uint64_t count);
 
 #endif

@@ -80,7 +80,7 @@ gp_status gp_stage_generate_check(const gp_generate_options *options, gp_error *
     gp_generation m = {.o = options, .counts = &counts, .quiet = true};
     begin(&m);
     gp_status st = prepare(&m, err);
-    /* after an error send the notes here, because gp_stage_generate, which sends them otherwise, is not called */
+    /* after an error the caller does not call gp_stage_generate, which sends the notes, so send them here */
     if (st != GP_OK) gp_generation_tell_table(&m);
     clear(&m);
     return st;

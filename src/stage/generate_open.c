@@ -35,14 +35,14 @@ static void on_part(void *user, double part, const gp_bytes *preview)
     pthread_mutex_unlock(&m->report_mutex);
 }
 
-/* Called by a waiting thread with the number of other users' jobs before its own. The time that the generator spends on
- * those jobs is excluded from the rate. */
+/* Called by a waiting thread. jobs: number of other users' jobs that come before the thread's job in the generator's
+ * queue. The time that the generator spends on those jobs is excluded from the rate. */
 static void on_ahead(void *user, uint32_t jobs)
 {
     gp_generation *m = user;
     double now = gp_clock_now();
     pthread_mutex_lock(&m->report_mutex);
-    /* no image of this run was finished since then, so the generator worked on other users' jobs the whole time */
+    /* no image of this run was finished after `since`, so until now the generator worked on other users' jobs */
     double since = m->ticker.state.ahead ? m->ahead_since : fmax(m->last_finish, m->ticker.started);
     if (jobs) m->ticker.state.waiting += now - since;
     m->ticker.state.ahead = jobs;
@@ -50,7 +50,7 @@ static void on_ahead(void *user, uint32_t jobs)
     pthread_mutex_unlock(&m->report_mutex);
 }
 
-/* Called by a thread that must wait because the generator asked for it.  Sends a note, at most once a minute. */
+/* Called by a thread that waits because the generator requested a pause.  Sends a note, at most once a minute. */
 static void on_wait(void *user, double asked, double seconds)
 {
     gp_generation *m = user;
@@ -159,7 +159,8 @@ static void set_like(gp_generation *m)
     for (size_t i = 0; i < m->subject_count && !m->like.negative; i++) m->like.negative = m->subjects[i].negative;
 }
 
-/* Finds the address of the generator that made the picks, for regenerating without --backend. */
+/* Finds the address of the generator that made the picked images. Called if images are generated again and the user
+ * gave no --backend. */
 static gp_status find_address(gp_generation *m, gp_error *err)
 {
     const char *protocol = m->o->protocol;

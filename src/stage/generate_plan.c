@@ -6,8 +6,9 @@
 
 #include <string.h>
 
-/* Computes the key of an image from everything that goldpan requests. Requests with the same key give the same image
- * with the same models and protocol. The server's address and its loaded models may change between runs. */
+/* Computes the key of an image from the protocol and from everything that goldpan requests. Requests with the same key
+ * give the same image if the server uses the same models. The server's address and the models that it has loaded are
+ * not part of the key, because they may change between runs. */
 static void make_key(const gp_generation *m, const gp_subject *s, uint32_t number, uint64_t seed, bool has_seed,
                      gp_str *text, char hex[33])
 {

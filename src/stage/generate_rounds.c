@@ -176,7 +176,7 @@ static gp_status take_job(void *user, void *job, gp_error *err)
     gp_generate_job *p = job;
     gp_status st = GP_OK;
     if (p->error.status == GP_ERR_STOPPED) {
-        /* report the image's last error, because the user may have stopped the run for that error */
+        /* report the image's last error, because the user may have stopped the run because of it */
         if (*p->message) snprintf(m->counts->why, sizeof m->counts->why, "%s", p->message);
         GP_TRY_GOTO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
     }

@@ -143,7 +143,7 @@ typedef struct merging {
     const gp_json *other; /* a value of `other` replaces a value of the same name */
 } merging;
 
-/* Keeps the settings of an image that a request can contain, except those given on the command line. */
+/* Copies a setting of an image if a request can contain it and the user did not give it on the command line. */
 static bool keep_setting(void *user, const char *name, const gp_json *value)
 {
     static const char *const names[] = {"width",     "height", "steps",   "cfg_scale",        "sampler",

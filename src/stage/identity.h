@@ -15,7 +15,7 @@ typedef struct gp_identity {
     int64_t same_as; /* before.image if the pixels are equal, else 0 */
 } gp_identity;
 
-/* Fills everything except `before`, for a file whose bytes have this `hash`. Decodes the file only if its compressed
+/* Fills all fields except `before`, for a file whose bytes have this `hash`. Decodes the file only if its compressed
  * pixels differ from those of `before`, and if the catalog has the hash of the decoded pixels of `before`. Errors:
  * MEMORY. Threads: any. */
 gp_status gp_identity_read(gp_identity *identity, const gp_hash *hash, const gp_image_info *head, const uint8_t *bytes,

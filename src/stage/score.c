@@ -290,7 +290,7 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char 
     if (scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY_GOTO(note_truncated(&r, options, err));
     gp_frames_tell(&r.frames, options);
     st = images;
-    /* with_failed - todo images failed in an earlier run and were not tried again */
+    /* the difference is the number of images that failed in an earlier run and were not tried again */
     counts.failed += with_failed - todo;
     (void)gp_cat_without_prompt(cat, &counts.without_prompt, NULL);
 out:

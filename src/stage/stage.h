@@ -14,13 +14,14 @@ struct gp_table;
 struct gp_rows_of;
 gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, struct gp_table *table,
                              struct gp_rows_of *rows, gp_report *report, gp_error *err);
-/* Merges marks of the journal whose images were missing from the catalog before and are in the catalog now. Sends the
- * notes "marks-brought" and "marks-waiting". */
+/* Copies marks from the journal to the catalog: the marks of images that were missing from the catalog before and are
+ * in the catalog now. Sends the notes "marks-brought" and "marks-waiting". */
 gp_status gp_stage_import_marks(gp_catalog *cat, gp_note_fn note, void *user, gp_error *err);
 gp_status gp_stage_import(gp_catalog *cat, const gp_add_options *add, const gp_import_options *options,
                           gp_report *added, gp_report *report, gp_error *err);
-/* Writes the id of a model's scorer to out [size]: the default scorer of the model if it has scored images, or if no
- * scorer of the model has scored images; otherwise the most recently used scorer of the model. */
+/* Writes the id of a model's scorer to out [size]: the default scorer of the model if the catalog records it, else the
+ * scorer of the model that was used last. If the catalog records no scorer of the model, writes the id of the default
+ * scorer. */
 gp_status gp_stage_scorer_of(gp_catalog *cat, const gp_encoder *encoder, char *out, size_t size, gp_error *err);
 gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
                          const gp_score_options *options, gp_report *report, gp_error *err);

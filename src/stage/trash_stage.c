@@ -76,7 +76,7 @@ static gp_status note_moved(run *r, const char *path, gp_error *err)
     return GP_OK;
 }
 
-/* Writes to the catalog what was moved, in one transaction. */
+/* Records the moved files in the catalog, in one transaction. */
 static gp_status record(run *r, gp_error *err)
 {
     gp_status st = GP_OK;

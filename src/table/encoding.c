@@ -9,14 +9,14 @@
 
 enum { CHUNK = 1 << 20, REPLACEMENT = 0xFFFD };
 
-/* How often a text, read as UTF-8, has multi-byte characters and invalid bytes, and how often it has zero bytes. */
+/* Counts in a text that is read as UTF-8: multi-byte characters, invalid bytes and zero bytes. */
 typedef struct census {
     size_t whole, broken; /* whole: valid multi-byte UTF-8 characters; broken: bytes outside any valid character */
     size_t zeros[2];      /* zero bytes at even and at odd offsets */
 } census;
 
-/* Returns the number of bytes from `at` on before the first byte that is zero or not ASCII, or before `end`, rounded
- * down to a multiple of 8. */
+/* Returns how many bytes from `at` on, up to `end`, are ASCII and not zero.  Rounds this number down to a multiple of
+ * 8. */
 static size_t plain_bytes(const uint8_t *p, size_t at, size_t end)
 {
     size_t start = at;

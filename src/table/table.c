@@ -355,7 +355,7 @@ static gp_status read_text(gp_table *table, gp_bytes *bytes, const char *kind, g
     return gp_table_read_csv(table, strcmp(kind, "tsv") == 0, err);
 }
 
-/* Reads `bytes`. On success they are freed or belong to the table. */
+/* Reads a table from `bytes`. On success the function has freed the bytes, or they belong to the table. */
 static gp_status read_bytes(const char *name, gp_bytes *bytes, const char *kind, gp_watch *watch, gp_table **out,
                             gp_error *err)
 {

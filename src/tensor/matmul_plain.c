@@ -92,7 +92,7 @@ static void store_rows(const panel_job *s, size_t row, size_t some)
 }
 
 /* Adds the product of x and a part of the panel to `sums`; the part begins at column `at` of x. Also prefetches the
- * next `after` cache lines of weights, which follow this part: a few lines before each group of rows. */
+ * `after` cache lines of weights that follow this part: a few of these lines before each group of rows. */
 static void panel_part(const gp_kernels *kernels, const panel_job *s, size_t at, size_t depth, size_t after)
 {
     const plain *p = s->p;

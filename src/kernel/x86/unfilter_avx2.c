@@ -118,8 +118,8 @@ static inline size_t average(const uint8_t *row, uint8_t *out, const uint8_t *pr
  * of 16 bits. */
 enum { CHUNK = 16, LANES = 4 * CHUNK };
 typedef struct known {
-    /* The range of values of a for which b or c, and not a, is the nearest.  Both numbers are offset by 2^15, because
-     * AVX2 compares only signed numbers. */
+    /* The interval of values of a for which b or c, and not a, is the nearest.  `start` and `length` are offset by
+     * 2^15, because AVX2 compares only signed numbers. */
     int16_t start[LANES], length[LANES];
     int16_t middle[LANES]; /* largest a in the left half of this interval */
     /* the output pixel if a is in the left or in the right half of the interval: x + b or x + c */
