@@ -117,7 +117,7 @@ static gp_status check_order(const gp_columns *table, size_t column, const gp_fe
     if (bad == gp_columns_rows(table)) return GP_OK;
     for (size_t k = 0; k < f->order_count; k++) gp_str_printf(&all, "%s%s", k ? "|" : "", f->order[k]);
     if (f->words[bad])
-        gp_fail(err, GP_ERR_USAGE, "row %zu: '%.100s' in column '%s' is not one of its ordered values %.600s", bad + 1,
+        gp_fail(err, GP_ERR_USAGE, "row %zu: '%.100s' is not one of the ordered values of column '%s': %.600s", bad + 1,
                 f->words[bad], gp_columns_name(table, column), all.data ? all.data : "");
     else
         gp_fail(err, GP_ERR_USAGE, "row %zu has no value in column '%s', which needs one of its ordered values %.600s",

@@ -147,7 +147,7 @@ class Words(unittest.TestCase):
         self.assertIn("has no column 'colour'", done.stderr)
 
     def test_refuses(self):
-        self.refuses("row 3: 'thirties' in column 'age' is not one of its ordered values teens|twenties",
+        self.refuses("row 3: 'thirties' is not one of the ordered values of column 'age': teens|twenties",
                      "--feature", "age:ordinal=teens|twenties")
         self.refuses("an ordinal feature needs its order, from low to high: 'age:ordinal=LOW|...|HIGH'", "--feature", "age:ordinal")
         self.refuses("the order of 'age' has 'teens' twice", "--feature", "age:ordinal=teens|twenties|teens")
