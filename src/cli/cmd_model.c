@@ -39,8 +39,7 @@ static bool put_model(void *user, const gp_cached_model *m)
                               m->bundled ? ", bundled for the sample" : "");
         return !l->table.cells.failed;
     }
-    if (l->count > 1) gp_str_putc(l->json, ',');
-    gp_str_putc(l->json, '{');
+    gp_cli_json_object(l->json);
     gp_cli_json_text(l->json, "name", m->name);
     gp_cli_json_text(l->json, "revision", m->revision);
     gp_cli_json_text(l->json, "folder", m->folder);

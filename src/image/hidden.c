@@ -9,6 +9,7 @@
  * is compared with the number of pixels before the text is read. */
 #include "image/chunks.h"
 
+#include "base/gzip.h"
 #include "base/mem.h"
 #include "image/bytes.h"
 #include "image/exif.h"
@@ -20,7 +21,6 @@
 #include <zlib.h>
 
 enum { MAGIC_BYTES = 15, HEAD_BITS = (MAGIC_BYTES + 4) * 8, MAX_TEXT = 64 << 20 };
-#define MAX_PIXELS  178956970u
 #define MAX_INFLATE 1032u /* zlib never unpacks one byte to more bytes than this */
 
 /* A set of bits: bits first..first+count-1 of the hidden data. Each pixel has `channels` of these bits, one in each of
@@ -132,27 +132,12 @@ static gp_status read_bits(const gp_png_info *info, const uint8_t *bytes, size_t
     return GP_OK;
 }
 
-/* Unpacks a gzip stream. Returns false if it is damaged or too large, or if memory runs out (out->failed). */
-static bool unpack(const uint8_t *bytes, size_t size, gp_str *out)
-{
-    uint8_t part[16384];
-    z_stream z = {.next_in = (Bytef *)(uintptr_t)bytes, .avail_in = (uInt)size};
-    if (inflateInit2(&z, 15 + 32) != Z_OK) return out->failed = true, false; /* 32: accepts gzip and zlib */
-    int rc = Z_OK;
-    while (rc == Z_OK && out->size <= MAX_TEXT && !out->failed) {
-        z.next_out = part, z.avail_out = sizeof part;
-        rc = inflate(&z, Z_NO_FLUSH);
-        if (rc == Z_OK || rc == Z_STREAM_END) gp_str_add(out, part, sizeof part - z.avail_out);
-    }
-    inflateEnd(&z);
-    if (rc == Z_MEM_ERROR) out->failed = true;
-    return rc == Z_STREAM_END && !out->failed && out->size <= MAX_TEXT;
-}
-
 static gp_status add_text(gp_chunks *chunks, const uint8_t *bytes, size_t size, bool packed, gp_error *err)
 {
     gp_str raw = GP_STR_INIT, text = GP_STR_INIT;
-    bool whole = !packed || unpack(bytes, size, &raw);
+    gp_error ignored = {0};
+    bool whole = !packed || gp_gzip_or_zlib_expand(bytes, size, MAX_TEXT, &raw, &ignored) == GP_OK;
+    raw.failed |= ignored.status == GP_ERR_MEMORY;
     if (whole && packed)
         gp_exif_add_text(&text, (const uint8_t *)raw.data, raw.size);
     else if (whole)
@@ -221,7 +206,7 @@ gp_status gp_chunks_add_hidden(const uint8_t *bytes, size_t size, gp_chunks *chu
     gp_png_info info;
     gp_error ignored = {0};
     bool whole;
-    if (gp_png_scan(bytes, size, MAX_PIXELS, true, &info, &ignored) != GP_OK || !may_hide(&info, size)) return GP_OK;
+    if (gp_png_scan(bytes, size, GP_MAX_PIXELS, true, &info, &ignored) != GP_OK || !may_hide(&info, size)) return GP_OK;
     bits heads[2] = {{0, HEAD_BITS, 0, 3, first[0]}, {0, HEAD_BITS, 3, 1, first[1]}};
     size_t count = info.color == 6 ? 2 : 1;
     GP_TRY(read_bits(&info, bytes, size, heads, count, &whole, err));

@@ -8,6 +8,21 @@
 
 #include <string.h>
 
+/* Reads a text that is one JSON object. is_ours: recognises the program by its fields; NULL: accepts every object. */
+static gp_status read_object(const gp_meta_source *s, const char *tool, bool (*is_ours)(const gp_json *root),
+                             const gp_field *fields, size_t count, gp_meta *out, gp_error *err)
+{
+    gp_record r = GP_RECORD_INIT;
+    gp_json *root = NULL;
+    *out = (gp_meta){0};
+    GP_TRY(gp_record_open(s->text, s->size, &root, err));
+    if (!is_ours || is_ours(root)) gp_record_fields(&r, root, fields, count);
+    gp_json_free(root);
+    return gp_record_finish(&r, tool, s->where, GP_EVIDENCE_STATED, out, err);
+}
+#define READ_OBJECT(tool, is_ours, fields)                                                                             \
+    read_object(s, tool, is_ours, fields, sizeof(fields) / sizeof *(fields), out, err)
+
 /* ------------------------------------------------------------------ Fooocus */
 
 static const gp_field fooocus_fields[] = {
@@ -35,16 +50,20 @@ static const gp_field fooocus_fields[] = {
     {"software", GP_FIELD_TEXT, "version"},
 };
 
+static bool is_fooocus(const gp_json *root)
+{
+    return gp_json_path_text(root, "base_model", NULL) && gp_json_path_text(root, "prompt", NULL);
+}
+
 gp_status gp_meta_fooocus(const gp_meta_source *s, gp_meta *out, gp_error *err)
 {
-    gp_record r = GP_RECORD_INIT;
-    gp_json *root = NULL;
-    *out = (gp_meta){0};
-    GP_TRY(gp_record_open(s->text, s->size, &root, err));
-    if (gp_json_path_text(root, "base_model", NULL) && gp_json_path_text(root, "prompt", NULL))
-        GP_RECORD_FIELDS(&r, root, fooocus_fields);
-    gp_json_free(root);
-    return gp_record_finish(&r, "fooocus", s->where, GP_EVIDENCE_STATED, out, err);
+    return READ_OBJECT("fooocus", is_fooocus, fooocus_fields);
+}
+
+static bool is_ruined_fooocus(const gp_json *root)
+{
+    const char *software = gp_json_path_text(root, "software", NULL);
+    return software && strcmp(software, "RuinedFooocus") == 0;
 }
 
 gp_status gp_meta_ruined_fooocus(const gp_meta_source *s, gp_meta *out, gp_error *err)
@@ -65,17 +84,15 @@ gp_status gp_meta_ruined_fooocus(const gp_meta_source *s, gp_meta *out, gp_error
         {"denoise", GP_FIELD_NUMBER, "denoising_strength"},
         {"loras", GP_FIELD_LORAS, NULL},
     };
-    gp_record r = GP_RECORD_INIT;
-    gp_json *root = NULL;
-    *out = (gp_meta){0};
-    GP_TRY(gp_record_open(s->text, s->size, &root, err));
-    const char *software = gp_json_path_text(root, "software", NULL);
-    if (software && strcmp(software, "RuinedFooocus") == 0) GP_RECORD_FIELDS(&r, root, fields);
-    gp_json_free(root);
-    return gp_record_finish(&r, "ruined-fooocus", s->where, GP_EVIDENCE_STATED, out, err);
+    return READ_OBJECT("ruined-fooocus", is_ruined_fooocus, fields);
 }
 
 /* ------------------------------------------------------------------ web applications */
+
+static bool is_space(const gp_json *root)
+{
+    return gp_json_path_text(root, "Model", NULL) && gp_json_path_text(root, "resolution", NULL);
+}
 
 gp_status gp_meta_space(const gp_meta_source *s, gp_meta *out, gp_error *err)
 {
@@ -94,14 +111,7 @@ gp_status gp_meta_space(const gp_meta_source *s, gp_meta *out, gp_error *err)
         {"use_upscaler.upscale_steps", GP_FIELD_NUMBER, "hires_steps"},
         {"use_upscaler.upscaler_strength", GP_FIELD_NUMBER, "hires_denoising_strength"},
     };
-    gp_record r = GP_RECORD_INIT;
-    gp_json *root = NULL;
-    *out = (gp_meta){0};
-    GP_TRY(gp_record_open(s->text, s->size, &root, err));
-    if (gp_json_path_text(root, "Model", NULL) && gp_json_path_text(root, "resolution", NULL))
-        GP_RECORD_FIELDS(&r, root, fields);
-    gp_json_free(root);
-    return gp_record_finish(&r, "hugging-face-space", s->where, GP_EVIDENCE_STATED, out, err);
+    return READ_OBJECT("hugging-face-space", is_space, fields);
 }
 
 gp_status gp_meta_tensorart(const gp_meta_source *s, gp_meta *out, gp_error *err)
@@ -123,13 +133,7 @@ gp_status gp_meta_tensorart(const gp_meta_source *s, gp_meta *out, gp_error *err
         {"clipSkip", GP_FIELD_NUMBER, "clip_skip"},
         {"models", GP_FIELD_LORAS, NULL},
     };
-    gp_record r = GP_RECORD_INIT;
-    gp_json *root = NULL;
-    *out = (gp_meta){0};
-    GP_TRY(gp_record_open(s->text, s->size, &root, err));
-    GP_RECORD_FIELDS(&r, root, fields);
-    gp_json_free(root);
-    return gp_record_finish(&r, "tensorart", s->where, GP_EVIDENCE_STATED, out, err);
+    return READ_OBJECT("tensorart", NULL, fields);
 }
 
 gp_status gp_meta_civitai(const gp_meta_source *s, gp_meta *out, gp_error *err)
@@ -166,13 +170,7 @@ gp_status gp_meta_stability_matrix(const gp_meta_source *s, gp_meta *out, gp_err
         {"Width", GP_FIELD_NUMBER, "width"},        {"Height", GP_FIELD_NUMBER, "height"},
         {"ModelName", GP_FIELD_TEXT, "model"},      {"ModelHash", GP_FIELD_TEXT, "model_hash"},
     };
-    gp_record r = GP_RECORD_INIT;
-    gp_json *root = NULL;
-    *out = (gp_meta){0};
-    GP_TRY(gp_record_open(s->text, s->size, &root, err));
-    GP_RECORD_FIELDS(&r, root, fields);
-    gp_json_free(root);
-    return gp_record_finish(&r, "stability-matrix", s->where, GP_EVIDENCE_STATED, out, err);
+    return READ_OBJECT("stability-matrix", NULL, fields);
 }
 
 /* ------------------------------------------------------------------ desktop applications */
@@ -212,17 +210,15 @@ bool gp_meta_easy_has(const char *key)
     return false;
 }
 
+static bool is_easy(const gp_json *root)
+{
+    return gp_json_path_text(root, "use_stable_diffusion_model", NULL) ||
+           gp_json_path_text(root, "Stable Diffusion model", NULL);
+}
+
 gp_status gp_meta_easy(const gp_meta_source *s, gp_meta *out, gp_error *err)
 {
-    gp_record r = GP_RECORD_INIT;
-    gp_json *root = NULL;
-    *out = (gp_meta){0};
-    GP_TRY(gp_record_open(s->text, s->size, &root, err));
-    if (gp_json_path_text(root, "use_stable_diffusion_model", NULL) ||
-        gp_json_path_text(root, "Stable Diffusion model", NULL))
-        GP_RECORD_FIELDS(&r, root, easy_fields);
-    gp_json_free(root);
-    return gp_record_finish(&r, "easy-diffusion", s->where, GP_EVIDENCE_STATED, out, err);
+    return READ_OBJECT("easy-diffusion", is_easy, easy_fields);
 }
 
 /* Joins the texts of a PNG into one JSON object, and reads that. */
@@ -247,6 +243,11 @@ gp_status gp_meta_easy_texts(const gp_meta_source *s, gp_meta *out, gp_error *er
     return st;
 }
 
+static bool is_draw_things(const gp_json *root)
+{
+    return gp_json_path_text(root, "c", NULL) && gp_json_path_text(root, "model", NULL) && gp_json_get(root, "steps");
+}
+
 gp_status gp_meta_draw_things(const gp_meta_source *s, gp_meta *out, gp_error *err)
 {
     static const gp_field fields[] = {
@@ -261,12 +262,5 @@ gp_status gp_meta_draw_things(const gp_meta_source *s, gp_meta *out, gp_error *e
         {"strength", GP_FIELD_NUMBER, "denoising_strength"},
         {"lora", GP_FIELD_LORAS, NULL},
     };
-    gp_record r = GP_RECORD_INIT;
-    gp_json *root = NULL;
-    *out = (gp_meta){0};
-    GP_TRY(gp_record_open(s->text, s->size, &root, err));
-    if (gp_json_path_text(root, "c", NULL) && gp_json_path_text(root, "model", NULL) && gp_json_get(root, "steps"))
-        GP_RECORD_FIELDS(&r, root, fields);
-    gp_json_free(root);
-    return gp_record_finish(&r, "draw-things", s->where, GP_EVIDENCE_STATED, out, err);
+    return READ_OBJECT("draw-things", is_draw_things, fields);
 }
