@@ -37,6 +37,8 @@ beforeEach(() => {
   vi.stubGlobal('localStorage', storage);
   vi.stubGlobal('sessionStorage', new Storage());
   vi.stubGlobal('EventSource', Events);
+  vi.stubGlobal('innerWidth', 1440);
+  vi.stubGlobal('innerHeight', 900);
   server = new FakeServer([
     { id: 1, score: 10, prompt: 0 },
     { id: 2, score: 20, prompt: 1 },
