@@ -6,8 +6,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "ingest/meta.h"
-#include "ingest/clean_prompt.h"
+#include "metadata/meta.h"
+#include "metadata/clean_prompt.h"
 
 #include <stdlib.h>
 #include <string.h>

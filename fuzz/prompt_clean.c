@@ -2,7 +2,7 @@
  * Cleans a prompt twice: the second pass changes nothing.  No bracket is left, and valid UTF-8 stays valid. */
 #include "base/mem.h"
 #include "base/str.h"
-#include "ingest/clean_prompt.h"
+#include "metadata/clean_prompt.h"
 
 #include <stdlib.h>
 #include <string.h>

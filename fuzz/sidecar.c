@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "table/encoding.h"
-#include "ingest/meta.h"
+#include "metadata/meta.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "ingest/meta.h"
+#include "metadata/meta.h"
 
 #include <ftw.h>
 #include <sys/stat.h>

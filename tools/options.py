@@ -14,7 +14,7 @@ import sys
 import textwrap
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-MADE = "Made by tools/options.py from the tables in src/cli; `make options` writes it again"
+MADE = "Made by tools/options.py from the tables of options; `make options` writes it again"
 # The kind of a value or an argument, by its name in the help.  Values of other names have no completion.
 FILES = {"FILE", "FILE.npy", "X.npy", "Q.npy", "FILE.webp", "DIR|FILE...", "FILE...", "PROMPTS", "FILE.jpg|FILE.png"}
 FOLDERS = {"DIR", "(DIR | --site DIR)"}

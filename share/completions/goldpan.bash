@@ -1,5 +1,5 @@
 # Completion of goldpan for bash.
-# Made by tools/options.py from the tables in src/cli; `make options` writes it again
+# Made by tools/options.py from the tables of options; `make options` writes it again
 
 _goldpan_models() { goldpan model list 2>/dev/null | tail -n +2 | cut -f 1; }
 

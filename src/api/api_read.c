@@ -8,8 +8,8 @@
 #include "base/str.h"
 #include "image/chunks.h"
 #include "image/image.h"
-#include "ingest/clean_prompt.h"
-#include "ingest/meta.h"
+#include "metadata/clean_prompt.h"
+#include "metadata/meta.h"
 
 #define FILE_LIMIT ((uint64_t)1 << 30)
 

@@ -4,7 +4,7 @@
 #define GP_CLI_ANALYSIS_OPTIONS_H
 
 #include "base/str.h"
-#include "cli/options.h"
+#include "options/options.h"
 
 /* A list such as "people, landscapes,animals", split into words.  The words point into `text`, which the struct
  * owns. */

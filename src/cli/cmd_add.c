@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * goldpan add: adds images and their prompts to the catalog. */
 #include "cli/commands.h"
-#include "cli/common_options.h"
+#include "options/common_options.h"
 #include "cli/context.h"
 
 /* Adds the images.  With --embeddings, also imports embeddings that another program computed. */

@@ -2,7 +2,7 @@
  * goldpan bench: measures the speed of this machine with a model, and estimates the time for a folder. */
 #include "base/clock.h"
 #include "cli/commands.h"
-#include "cli/common_options.h"
+#include "options/common_options.h"
 #include "cli/context.h"
 
 #include <stdio.h>

@@ -2,10 +2,10 @@
  * goldpan categories and goldpan duplicates: print results of the last analysis. */
 #include "base/json.h"
 #include "cli/commands.h"
-#include "cli/common_options.h"
+#include "options/common_options.h"
 #include "cli/context.h"
 #include "cli/analysis_options.h"
-#include "cli/listing.h"
+#include "options/listing.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * goldpan explore: serves the explorer's page until Ctrl-C, and opens it in a browser. */
 #include "base/str.h"
 #include "cli/commands.h"
-#include "cli/common_options.h"
+#include "options/common_options.h"
 #include "cli/context.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * goldpan export: writes the picked files and tables of them to a folder. */
 #include "cli/commands.h"
-#include "cli/common_options.h"
+#include "options/common_options.h"
 #include "cli/context.h"
 #include "cli/image_list.h"
 

@@ -2,7 +2,7 @@
  * goldpan mark: sets flags, stars and tags of images, as the explorer does. */
 #include "base/mem.h"
 #include "cli/commands.h"
-#include "cli/common_options.h"
+#include "options/common_options.h"
 #include "cli/context.h"
 
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * goldpan model list, get and info: list the models in the cache, download a model, describe a model. */
 #include "cli/commands.h"
-#include "cli/common_options.h"
+#include "options/common_options.h"
 #include "cli/context.h"
-#include "cli/listing.h"
+#include "options/listing.h"
 
 #include <stdio.h>
 #include <string.h>

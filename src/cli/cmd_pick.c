@@ -2,7 +2,7 @@
  * goldpan pick: picks images, stores the picks in the catalog, and prints them. */
 #include "base/json.h"
 #include "cli/commands.h"
-#include "cli/common_options.h"
+#include "options/common_options.h"
 #include "cli/context.h"
 
 typedef struct reasons {

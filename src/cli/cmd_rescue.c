@@ -3,7 +3,7 @@
  * that can be read, and from the journal of marks. */
 #include "base/mem.h"
 #include "cli/commands.h"
-#include "cli/common_options.h"
+#include "options/common_options.h"
 #include "cli/context.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * goldpan score: embeds images that have no embedding, and scores every image against its prompt. */
 #include "cli/commands.h"
-#include "cli/common_options.h"
+#include "options/common_options.h"
 #include "cli/context.h"
 
 static int run(gp_cli *cli)

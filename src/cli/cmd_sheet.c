@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * goldpan sheet: draws a contact sheet with the picks marked. */
 #include "cli/commands.h"
-#include "cli/common_options.h"
+#include "options/common_options.h"
 #include "cli/context.h"
 
 static int run(gp_cli *cli)

@@ -2,11 +2,11 @@
  * goldpan slices: analyses a catalog (or a table, see slices_table.c) and prints the significant slices. */
 #include "base/json.h"
 #include "cli/commands.h"
-#include "cli/common_options.h"
+#include "options/common_options.h"
 #include "cli/context.h"
 #include "cli/analysis_options.h"
 #include "cli/slices_table.h"
-#include "cli/listing.h"
+#include "options/listing.h"
 
 #include <stdio.h>
 #include <string.h>

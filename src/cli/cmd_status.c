@@ -2,7 +2,7 @@
  * goldpan status: prints what the catalog contains, what failed, and which command to run next. */
 #include "base/json.h"
 #include "cli/commands.h"
-#include "cli/common_options.h"
+#include "options/common_options.h"
 #include "cli/context.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * goldpan tokens: prints the tokens of texts. */
 #include "base/json.h"
 #include "cli/commands.h"
-#include "cli/common_options.h"
+#include "options/common_options.h"
 #include "cli/context.h"
 
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * goldpan words: prints which words and phrases of prompts go with higher or lower scores. */
 #include "cli/commands.h"
-#include "cli/common_options.h"
+#include "options/common_options.h"
 #include "cli/context.h"
-#include "cli/listing.h"
+#include "options/listing.h"
 
 static const char *const heads[] = {"word", "prompts", "images", "mean", "difference", "low..high", "adjusted", "p"};
 

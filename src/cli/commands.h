@@ -3,7 +3,7 @@
 #ifndef GP_CLI_COMMANDS_H
 #define GP_CLI_COMMANDS_H
 
-#include "cli/options.h"
+#include "options/options.h"
 
 extern const gp_cli_command gp_cmd_run, gp_cmd_add, gp_cmd_score, gp_cmd_pick, gp_cmd_explore, gp_cmd_export,
     gp_cmd_sheet, gp_cmd_slices, gp_cmd_words, gp_cmd_tour, gp_cmd_neighbours, gp_cmd_cluster, gp_cmd_map,

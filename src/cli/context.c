@@ -4,7 +4,7 @@
 #include "cli/context.h"
 
 #include "base/mem.h"
-#include "cli/common_options.h"
+#include "options/common_options.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #define GP_CLI_CONTEXT_H
 
 #include "base/str.h"
-#include "cli/options.h"
+#include "options/options.h"
 
 /* Prints the error on standard error (and, after a stop, the command that continues).  With --json also on stdout:
  * {"error":{"status":"not found","message":"...","exit":1}}.  Returns the exit code. */

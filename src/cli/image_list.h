@@ -4,7 +4,7 @@
 #define GP_CLI_IMAGE_LIST_H
 
 #include "base/str.h"
-#include "cli/options.h"
+#include "options/options.h"
 
 typedef struct gp_cli_image_list {
     const char *name;    /* of the file, for messages; borrowed */

@@ -2,7 +2,7 @@
  *
  * Prints results: lines with fields separated by tabs, or one JSON object with --json.  The first few failed files are
  * listed on stderr. */
-#include "cli/common_options.h"
+#include "options/common_options.h"
 #include "cli/context.h"
 
 #include "base/file.h"

@@ -3,7 +3,7 @@
  * The other columns of the table explain the slices. */
 #include "base/json.h"
 #include "cli/slices_table.h"
-#include "cli/listing.h"
+#include "options/listing.h"
 
 #include "base/mem.h"
 #include "cli/context.h"

@@ -3,7 +3,7 @@
 #ifndef GP_CLI_SLICES_TABLE_H
 #define GP_CLI_SLICES_TABLE_H
 
-#include "cli/options.h"
+#include "options/options.h"
 
 /* Returns the exit code. */
 int gp_cli_slices_table(gp_cli *cli);

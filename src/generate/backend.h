@@ -4,7 +4,7 @@
 #define GP_GENERATE_BACKEND_H
 
 #include "generate/generate.h"
-#include "ingest/meta.h"
+#include "metadata/meta.h"
 #include "net/http.h"
 
 #include <sys/types.h>

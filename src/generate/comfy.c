@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "ingest/meta.h"
+#include "metadata/meta.h"
 
 #include <math.h>
 #include <stdio.h>

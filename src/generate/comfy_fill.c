@@ -3,15 +3,15 @@
  *
  * --set NODE.INPUT=VALUE sets the input of a node.  NODE is the node's id or title.  VALUE is a variable (@prompt,
  * @negative, @seed, ...) or the value itself; it replaces the input's value or link.  Variables without a --set go to
- * the places that ingest/comfy_places.h finds.  A prompt or seed without all its places is an error; another requested
+ * the places that metadata/comfy_places.h finds.  A prompt or seed without all its places is an error; another requested
  * value without a place gives a note.  Before the filled-in graph is sent, goldpan reads the prompt and the seed back
  * from it, as it reads them from the metadata of a file. */
 #include "generate/comfy_fill.h"
 
 #include "base/hash.h"
 #include "base/mem.h"
-#include "ingest/comfy_places.h"
-#include "ingest/meta.h"
+#include "metadata/comfy_places.h"
+#include "metadata/meta.h"
 
 #include <math.h>
 #include <stdio.h>

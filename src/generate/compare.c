@@ -5,8 +5,8 @@
 #include "generate/backend.h"
 
 #include "image/chunks.h"
-#include "ingest/comfy_graph.h"
-#include "ingest/meta.h"
+#include "metadata/comfy_graph.h"
+#include "metadata/meta.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Reads the metadata texts of image files: text chunks of PNG, comments and EXIF of JPEG and WebP. The module `ingest`
+ * Reads the metadata texts of image files: text chunks of PNG, comments and EXIF of JPEG and WebP. The module `metadata`
  * decides which of them are prompts.
  * Limits: at most 64 MiB of inflated text in all, at most 4096 entries. Damaged metadata is skipped and is never an
  * error, because the pixels may still be good. */

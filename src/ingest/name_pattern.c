@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
-#include "ingest/meta_record.h"
+#include "metadata/meta_record.h"
 
 #include <string.h>
 

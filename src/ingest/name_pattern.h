@@ -10,7 +10,7 @@
 #define GP_INGEST_NAME_PATTERN_H
 
 #include "base/status.h"
-#include "ingest/meta.h"
+#include "metadata/meta.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "table/encoding.h"
-#include "ingest/clean_prompt.h"
+#include "metadata/clean_prompt.h"
 
 #include <string.h>
 

@@ -11,7 +11,7 @@
 #include "image/chunks.h"
 #include "image/png_text.h"
 #include "image/stream.h"
-#include "ingest/meta.h"
+#include "metadata/meta.h"
 
 #include <math.h>
 #include <stdio.h>

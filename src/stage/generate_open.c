@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "image/chunks.h"
-#include "ingest/meta.h"
+#include "metadata/meta.h"
 #include "stage/generate_private.h"
 
 #include <math.h>

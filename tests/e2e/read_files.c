@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "image/chunks.h"
 #include "image/image.h"
-#include "ingest/meta.h"
+#include "metadata/meta.h"
 #include "table/table.h"
 #include "text/clip_bpe.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/rng.h"
 #include "generate/comfy_fill.h"
-#include "ingest/meta.h"
+#include "metadata/meta.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #include "image/chunks.h"
 #include "image/image.h"
 #include "image/png_text.h"
-#include "ingest/meta.h"
+#include "metadata/meta.h"
 #include "net/base64.h"
 #include "stage/generate_job.h"
 
