@@ -17,10 +17,10 @@ _goldpan_options() {
             --catalog --model --revision --precision --engine --fast-decode --max-pixels --threads --json --quiet \
             --verbose --help ;;
         run)
-            echo --catalog --prompts --image-column --prompt-column --model --revision --precision --engine \
-            --fast-decode --per-prompt --top --min-score --where --strategy --by --top-per-category --top-per-slice \
-            --one-per-duplicate --diversity --balance --min-support --min-lift --lift-factor --categories \
-            --category-column --new-map --no-analysis --sheet --force --no-sheet --thumb --max-prompts \
+            echo --catalog --prompts --image-column --prompt-column --prompt-from --model --revision --precision \
+            --engine --fast-decode --per-prompt --top --min-score --where --strategy --by --top-per-category \
+            --top-per-slice --one-per-duplicate --diversity --balance --min-support --min-lift --lift-factor \
+            --categories --category-column --new-map --no-analysis --sheet --force --no-sheet --thumb --max-prompts \
             --max-candidates --scorer --keep-frames --guesses --retry-failed --max-pixels --threads --batch --json \
             --quiet --verbose --help ;;
         add)
@@ -105,25 +105,25 @@ _goldpan_value() {
         'regenerate --sampler' | 'regenerate --scheduler' | 'regenerate --checkpoint' | 'regenerate --refiner' | \
         'regenerate --refiner-at' | 'regenerate --set' | 'regenerate --jobs' | 'regenerate --tries' | \
         'regenerate --timeout' | 'regenerate --login' | 'regenerate --revision' | 'regenerate --max-pixels' | \
-        'regenerate --threads' | 'regenerate -j' | 'run --image-column' | 'run --prompt-column' | 'run --revision' | \
-        'run --per-prompt' | 'run -k' | 'run --top' | 'run --min-score' | 'run --where' | 'run --top-per-category' | \
-        'run --top-per-slice' | 'run --balance' | 'run --min-support' | 'run --min-lift' | 'run --lift-factor' | \
-        'run --categories' | 'run --category-column' | 'run --thumb' | 'run --max-prompts' | \
-        'run --max-candidates' | 'run --scorer' | 'run --max-pixels' | 'run --threads' | 'run -j' | 'run --batch' | \
-        'add --image-column' | 'add --prompt-column' | 'add --score-column' | 'add --prompt-from' | \
-        'add --max-pixels' | 'add --threads' | 'add -j' | 'score --revision' | 'score --scorer' | \
-        'score --max-pixels' | 'score --threads' | 'score -j' | 'score --batch' | 'slices --min-support' | \
-        'slices --min-lift' | 'slices --n-slices' | 'slices --alpha' | 'slices --resamples' | \
-        'slices --categories' | 'slices --category-column' | 'slices --min-cosine' | 'slices --seed' | \
-        'slices --metric' | 'slices --feature' | 'slices --embedding' | 'slices --group' | 'slices --revision' | \
-        'slices --threads' | 'slices -j' | 'words --top' | 'words --min-support' | 'words --seed' | \
-        'words --threads' | 'words -j' | 'pick --per-prompt' | 'pick -k' | 'pick --top' | 'pick --min-score' | \
-        'pick --where' | 'pick --top-per-category' | 'pick --top-per-slice' | 'pick --balance' | \
-        'pick --min-support' | 'pick --min-lift' | 'pick --lift-factor' | 'pick --revision' | 'explore --port' | \
-        'explore -p' | 'explore --backend' | 'explore -b' | 'explore --revision' | 'mark --stars' | 'mark --tag' | \
-        'mark --untag' | 'export --stars' | 'export --tag' | 'export --threads' | 'export -j' | 'sheet --thumb' | \
-        'sheet --max-prompts' | 'sheet --max-candidates' | 'tour --seconds' | 'tour --n-slices' | \
-        'rescue --threads' | 'rescue -j' | 'rescue --max-pixels' | 'model get --revision' | \
+        'regenerate --threads' | 'regenerate -j' | 'run --image-column' | 'run --prompt-column' | \
+        'run --prompt-from' | 'run --revision' | 'run --per-prompt' | 'run -k' | 'run --top' | 'run --min-score' | \
+        'run --where' | 'run --top-per-category' | 'run --top-per-slice' | 'run --balance' | 'run --min-support' | \
+        'run --min-lift' | 'run --lift-factor' | 'run --categories' | 'run --category-column' | 'run --thumb' | \
+        'run --max-prompts' | 'run --max-candidates' | 'run --scorer' | 'run --max-pixels' | 'run --threads' | \
+        'run -j' | 'run --batch' | 'add --image-column' | 'add --prompt-column' | 'add --score-column' | \
+        'add --prompt-from' | 'add --max-pixels' | 'add --threads' | 'add -j' | 'score --revision' | \
+        'score --scorer' | 'score --max-pixels' | 'score --threads' | 'score -j' | 'score --batch' | \
+        'slices --min-support' | 'slices --min-lift' | 'slices --n-slices' | 'slices --alpha' | \
+        'slices --resamples' | 'slices --categories' | 'slices --category-column' | 'slices --min-cosine' | \
+        'slices --seed' | 'slices --metric' | 'slices --feature' | 'slices --embedding' | 'slices --group' | \
+        'slices --revision' | 'slices --threads' | 'slices -j' | 'words --top' | 'words --min-support' | \
+        'words --seed' | 'words --threads' | 'words -j' | 'pick --per-prompt' | 'pick -k' | 'pick --top' | \
+        'pick --min-score' | 'pick --where' | 'pick --top-per-category' | 'pick --top-per-slice' | \
+        'pick --balance' | 'pick --min-support' | 'pick --min-lift' | 'pick --lift-factor' | 'pick --revision' | \
+        'explore --port' | 'explore -p' | 'explore --backend' | 'explore -b' | 'explore --revision' | \
+        'mark --stars' | 'mark --tag' | 'mark --untag' | 'export --stars' | 'export --tag' | 'export --threads' | \
+        'export -j' | 'sheet --thumb' | 'sheet --max-prompts' | 'sheet --max-candidates' | 'tour --seconds' | \
+        'tour --n-slices' | 'rescue --threads' | 'rescue -j' | 'rescue --max-pixels' | 'model get --revision' | \
         'model info --revision' | 'bench --revision' | 'bench --max-pixels' | 'bench --threads' | 'bench -j' | \
         'bench --batch' | 'bench --sample' | 'bench --seconds' | 'embed --revision' | 'embed --max-pixels' | \
         'embed --threads' | 'embed -j' | 'embed --batch' | 'neighbours --neighbours' | 'neighbours -k' | \

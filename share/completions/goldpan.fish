@@ -114,9 +114,10 @@ complete -c goldpan -n '__goldpan_is regenerate' -a '(__fish_complete_directorie
 complete -c goldpan -n '__goldpan_is ""' -a run -d 'Add, score, analyse and pick images, and draw a contact sheet'
 complete -c goldpan -n '__goldpan_is help' -a run
 complete -c goldpan -n '__goldpan_is run' -l catalog -x -a '(__goldpan_catalogs)' -d 'catalog file, or the folder of its images'
-complete -c goldpan -n '__goldpan_is run' -l prompts -r -F -d 'table of images and their prompts: CSV, TSV, JSON, JSONL or Parquet'
+complete -c goldpan -n '__goldpan_is run' -l prompts -r -F -d 'table of images and their prompts: CSV, TSV, JSON, JSONL or Parquet, also as .gz or .zst'
 complete -c goldpan -n '__goldpan_is run' -l image-column -x -d 'column of the table with the image files'
 complete -c goldpan -n '__goldpan_is run' -l prompt-column -x -d 'column of the table with the prompts'
+complete -c goldpan -n '__goldpan_is run' -l prompt-from -x -d 'read prompts from file names or folders, such as \'{prompt}_{seed}\' or \'{prompt}/{*}\''
 complete -c goldpan -n '__goldpan_is run' -l model -s m -x -a '(__goldpan_models) (__fish_complete_directories)' -d 'CLIP model that scores: hub name or folder'
 complete -c goldpan -n '__goldpan_is run' -l revision -x -d 'branch, tag or commit of the model on the hub'
 complete -c goldpan -n '__goldpan_is run' -l precision -x -a 'auto fp32 bf16 int8' -d 'number format of the model'
@@ -161,7 +162,7 @@ complete -c goldpan -n '__goldpan_is run' -F
 complete -c goldpan -n '__goldpan_is ""' -a add -d 'Add images and their prompts to the catalog'
 complete -c goldpan -n '__goldpan_is help' -a add
 complete -c goldpan -n '__goldpan_is add' -l catalog -x -a '(__goldpan_catalogs)' -d 'catalog file, or the folder of its images'
-complete -c goldpan -n '__goldpan_is add' -l prompts -r -F -d 'table of images and their prompts: CSV, TSV, JSON, JSONL or Parquet'
+complete -c goldpan -n '__goldpan_is add' -l prompts -r -F -d 'table of images and their prompts: CSV, TSV, JSON, JSONL or Parquet, also as .gz or .zst'
 complete -c goldpan -n '__goldpan_is add' -l image-column -x -d 'column of the table with the image files'
 complete -c goldpan -n '__goldpan_is add' -l prompt-column -x -d 'column of the table with the prompts'
 complete -c goldpan -n '__goldpan_is add' -l embeddings -r -F -d 'NumPy file of embeddings from another program: row i belongs to row i of the table'

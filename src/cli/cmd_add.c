@@ -57,10 +57,7 @@ static const gp_cli_option options[] = {
                   .needs = "prompts"),
     GP_CLI_OPTION("score-column", 0, GP_OPT_TEXT, "NAME", value,
                   "column of the table with scores from another program (default: no scores)", .needs = "embeddings"),
-    GP_CLI_OPTION("prompt-from", 0, GP_OPT_TEXT, "PATTERN", prompt_from,
-                  "read prompts from file names or folders, such as '{prompt}_{seed}' or '{prompt}/{*}'; fields: "
-                  "prompt, negative, seed, steps, cfg, model, sampler and *; underscores are kept",
-                  .needs = NULL),
+    GP_CLI_PROMPT_FROM,
     GP_CLI_MAX_PIXELS,
     GP_CLI_THREADS,
     GP_CLI_COMMON};

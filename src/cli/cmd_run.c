@@ -209,6 +209,7 @@ out:
 static const gp_cli_option options[] = {
     GP_CLI_CATALOG,
     GP_CLI_TABLE,
+    GP_CLI_PROMPT_FROM,
     GP_CLI_MODEL(GP_CLI_MODEL_SCORING),
     GP_CLI_LOADING(.needs = NULL),
     GP_CLI_FAST_DECODE(.needs = NULL),
@@ -237,7 +238,8 @@ const gp_cli_command gp_cmd_run = {
              "an interrupted run.\n\n"
              "If no prompt has two images, the command picks the best of each category instead of each prompt.",
     .examples = "goldpan run pictures --model openai/clip-vit-base-patch32\n"
-                "goldpan run pictures --prompts prompts.csv --per-prompt 2",
+                "goldpan run pictures --prompts prompts.csv --per-prompt 2\n"
+                "goldpan run pictures --prompt-from '{prompt}_{seed}'",
     .options = options,
     .least = 1,
     .most = SIZE_MAX,

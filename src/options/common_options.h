@@ -63,12 +63,19 @@
 
 #define GP_CLI_TABLE_AS(...)                                                                                           \
     GP_CLI_OPTION("prompts", 0, GP_OPT_TEXT, "FILE", prompts,                                                          \
-                  "table of images and their prompts: CSV, TSV, JSON, JSONL or Parquet", __VA_ARGS__),                 \
+                  "table of images and their prompts: CSV, TSV, JSON, JSONL or Parquet, also as .gz or .zst",          \
+                  __VA_ARGS__),                                                                                        \
         GP_CLI_OPTION("image-column", 0, GP_OPT_TEXT, "NAME", image_column,                                            \
                       "column of the table with the image files (default: found by its name)", .needs = "prompts"),    \
         GP_CLI_OPTION("prompt-column", 0, GP_OPT_TEXT, "NAME", prompt_column,                                          \
                       "column of the table with the prompts (default: found by its name)", .needs = "prompts")
 #define GP_CLI_TABLE GP_CLI_TABLE_AS(.needs = NULL)
+
+#define GP_CLI_PROMPT_FROM                                                                                             \
+    GP_CLI_OPTION("prompt-from", 0, GP_OPT_TEXT, "PATTERN", prompt_from,                                               \
+                  "read prompts from file names or folders, such as '{prompt}_{seed}' or '{prompt}/{*}'; fields: "     \
+                  "prompt, negative, seed, steps, cfg, model, sampler and *; underscores are kept",                    \
+                  .needs = NULL)
 
 /* Options for the categories and the map of an analysis; `rule` names the options that switch the analysis off. */
 #define GP_CLI_ANALYSIS(rule)                                                                                          \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Prompt tables: chooses the reader, stores the cells and reports what was left out. */
+#include "archive/unpack.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -10,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { MAX_FILE = 1 << 30, MARK_EVERY = 256, GAP = 0xFF, GAP_BASE = 127 };
 
@@ -355,6 +357,18 @@ static gp_status read_text(gp_table *table, gp_bytes *bytes, const char *kind, g
     return gp_table_read_csv(table, strcmp(kind, "tsv") == 0, err);
 }
 
+/* Unpacks a table that is compressed with gzip or zstd. */
+static gp_status unpack(const char *name, gp_bytes *bytes, gp_watch *watch, gp_error *err)
+{
+    gp_bytes plain = {0};
+    if (!gp_stream_packing(bytes->data, bytes->size)) return GP_OK;
+    GP_TRY(gp_stream_unpack(name, bytes->data, bytes->size, MAX_FILE, watch, &plain, err));
+    gp_bytes_clear(bytes);
+    *bytes = plain;
+    if (!gp_stream_packing(bytes->data, bytes->size)) return GP_OK;
+    return gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s' is compressed twice: unpack it once", name);
+}
+
 /* Reads a table from `bytes`. On success the function has freed the bytes, or they belong to the table. */
 static gp_status read_bytes(const char *name, gp_bytes *bytes, const char *kind, gp_watch *watch, gp_table **out,
                             gp_error *err)
@@ -369,10 +383,7 @@ static gp_status read_bytes(const char *name, gp_bytes *bytes, const char *kind,
     absolute = gp_path_absolute(name);
     table->folder = absolute ? gp_path_folder(absolute) : NULL;
     if (!table->label || !table->folder) GP_TRY_GOTO(gp_fail_memory(err, "a prompt table"));
-    if (bytes->size >= 2 && memcmp(bytes->data, "\x1F\x8B", 2) == 0)
-        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s' is compressed: unpack it with gunzip first", name));
-    if (bytes->size >= 4 && memcmp(bytes->data, "\x28\xB5\x2F\xFD", 4) == 0)
-        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s' is compressed: unpack it with unzstd first", name));
+    GP_TRY_GOTO(unpack(name, bytes, watch, err));
     if (bytes->size >= 4 && memcmp(bytes->data, "PAR1", 4) == 0)
         GP_TRY_GOTO(gp_table_read_parquet(table, bytes->data, bytes->size, err));
     else
@@ -399,18 +410,29 @@ gp_status gp_table_parse(const char *name, const void *bytes, size_t size, const
     return st;
 }
 
-gp_status gp_table_read(const char *path, gp_watch *watch, gp_table **out, gp_error *err)
+/* Returns the kind that the extension of a file tells, or NULL. "a.csv.gz" has the kind of "a.csv". */
+static const char *kind_of_name(const char *path)
 {
     static const struct {
         const char *extension, *kind;
-    } known[] = {
-        {".csv", "csv"}, {".tsv", "tsv"}, {".tab", "tsv"}, {".json", "json"}, {".jsonl", "jsonl"}, {".ndjson", "jsonl"},
-    };
-    const char *kind = NULL, *extension = gp_path_extension(path);
-    gp_bytes bytes = {0};
+    } known[] = {{".csv", "csv"},   {".tsv", "tsv"},     {".tab", "tsv"},
+                 {".json", "json"}, {".jsonl", "jsonl"}, {".ndjson", "jsonl"}};
+    static const char *const packed[] = {"", ".gz", ".zst", ".zstd"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (gp_str_equal_nocase(extension, known[i].extension)) kind = known[i].kind;
-    if (gp_str_equal_nocase(extension, ".xlsx"))
+        for (size_t k = 0; k < sizeof packed / sizeof *packed; k++) {
+            size_t inner = strlen(known[i].extension), whole = inner + strlen(packed[k]), size = strlen(path);
+            if (size >= whole && strncasecmp(path + size - whole, known[i].extension, inner) == 0 &&
+                gp_str_equal_nocase(path + size - whole + inner, packed[k]))
+                return known[i].kind;
+        }
+    return NULL;
+}
+
+gp_status gp_table_read(const char *path, gp_watch *watch, gp_table **out, gp_error *err)
+{
+    const char *kind = kind_of_name(path);
+    gp_bytes bytes = {0};
+    if (gp_str_equal_nocase(gp_path_extension(path), ".xlsx"))
         return gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s' is an Excel workbook (.xlsx): save it as CSV", path);
     GP_TRY(gp_file_read(path, MAX_FILE, &bytes, err));
     gp_status st = read_bytes(path, &bytes, kind, watch, out, err);

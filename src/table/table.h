@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Prompt tables: CSV, TSV (quotes literal unless the file quotes by RFC 4180: see table_csv.c), JSON (all forms of
  * pandas), JSONL, Parquet.  Text in any encoding of encoding.h; limit 1 GiB.
+ * Each form may be compressed with gzip or zstd (archive/unpack.h); the limit also holds for the unpacked bytes.
  *
  * Rows and columns that cannot be read are left out and counted; gp_table_notes reports them.
  *
