@@ -345,7 +345,7 @@ class House:
         text = self.text("docs/design.md")
         kinds = {}
         for kind in ("Pure", "No files"):
-            match = re.search(r"\*\*%s\*\*: `([\w ]+)`" % kind, text)
+            match = re.search(r"\*\*%s\*\*: `([\w\s]+)`" % kind, text)
             kinds[kind] = match.group(1).split() if match else []
             if not match:
                 self.say("docs/design.md", "no list of modules after '**%s**'" % kind)
