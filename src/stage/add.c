@@ -8,25 +8,18 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
 #include "catalog/catalog.h"
-#include "image/chunks.h"
 #include "image/image.h"
-#include "image/mark.h"
 #include "metadata/meta.h"
 #include "metadata/clean_prompt.h"
-#include "table/table.h"
 #include "ingest/walk.h"
-#include "ingest/name_pattern.h"
 #include "stage/add_notes.h"
+#include "stage/add_private.h"
 #include "stage/apart.h"
-#include "stage/identity.h"
-#include "stage/passed.h"
 #include "encode/pipeline.h"
-#include "stage/rows.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,79 +35,10 @@
 #define FILES_PER_COMMIT 256
 #define COMMIT_SECONDS   0.5
 
-enum { STRENGTH_GUESS = 0, STRENGTH_SIDECAR = 1, STRENGTH_METADATA = 2, STRENGTH_TABLE = 3 };
-
-/* A file in the pipeline. */
-typedef struct file_job {
-    char *path;
-    uint64_t size;
-    int64_t mtime_ns;
-    char *problem;      /* error of the walk, such as a folder that cannot be read; else NULL */
-    int problem_number; /* errno of `problem` */
-    bool listed;        /* an export lists this file */
-    size_t row;         /* table row, or SIZE_MAX */
-    /* results of reading */
-    bool ok;
-    gp_error error;
-    gp_hash hash;
-    gp_image_info head;
-    gp_identity identity;
-    /* own: goldpan made the image; grid: the image is a grid of other images */
-    bool own, grid;
-    char *prompt, *raw, *negative, *source, *settings; /* owned; each may be NULL */
-    int strength;
-    gp_evidence evidence;
-    char *refused; /* owned: why the sidecar file was not used; or NULL */
-    bool damaged;  /* some metadata has a wrong checksum or cannot be read */
-    bool broken;   /* there is no prompt, and a graph that cannot be read */
-    bool unstated; /* there is no prompt, although there is metadata */
-} file_job;
-
-typedef struct add_run {
-    gp_catalog *cat;
-    const gp_add_options *options;
-    uint64_t max_pixels;
-    gp_name_pattern names; /* of --prompt-from; no parts: none */
-    uint64_t unnamed;      /* files that do not match `names` */
-    gp_table *table;
-    size_t image_column, prompt_column;
-    bool has_nans;   /* prompt cells such as "nan" count as missing */
-    gp_rows_of rows; /* the image's rows in the table */
-    gp_queue *found; /* queue of file_job, filled by the walking thread */
-    gp_passed passed;
-    gp_gone gone;  /* missing images */
-    uint64_t lost; /* images that went missing during this call */
-    uint64_t grids;
-    gp_status walk_status;
-    gp_error walk_error;
-    gp_report *report;
-    gp_progress_meter ticker;
-    uint64_t uncommitted, damaged, broken, unstated, rivals, refused_count;
-    char *refused; /* owned: the first reason why a sidecar file was not used */
-    double begun;  /* time at which the open transaction began */
-    bool in_transaction;
-} add_run;
-
-/* Returns true if this is the source of a prompt from a path ("name:") or from a sidecar file ("sidecar"). */
-static bool is_from(const char *kind, const char *source)
-{
-    return source && gp_str_starts(source, kind);
-}
-
-static void forget_prompt(file_job *job)
-{
-    gp_mem_free(job->source);
-    gp_mem_free(job->raw);
-    gp_mem_free(job->prompt);
-    job->source = job->raw = job->prompt = NULL;
-    job->evidence = GP_EVIDENCE_NONE;
-    job->strength = 0;
-}
-
-static void job_free(file_job *job)
+static void job_free(gp_add_job *job)
 {
     if (!job) return;
-    forget_prompt(job);
+    gp_add_forget_prompt(job);
     gp_mem_free(job->refused);
     gp_mem_free(job->settings);
     gp_mem_free(job->negative);
@@ -125,9 +49,9 @@ static void job_free(file_job *job)
 
 /* ------------------------------------------------------------------ the walking thread */
 
-static bool enqueue(add_run *r, const gp_walk_entry *found, const gp_walk_problem *problem)
+static bool enqueue(gp_add_run *r, const gp_walk_entry *found, const gp_walk_problem *problem)
 {
-    file_job *job = gp_mem_zero(1, sizeof *job);
+    gp_add_job *job = gp_mem_zero(1, sizeof *job);
     if (job) {
         job->path = gp_str_dup(found->path);
         job->problem = problem ? gp_str_dup(problem->message) : NULL;
@@ -158,13 +82,13 @@ static void on_problem(void *user, const gp_walk_problem *problem)
 
 static void on_passed(void *user, const gp_walk_passed *one)
 {
-    gp_passed_add(&((add_run *)user)->passed, one);
+    gp_passed_add(&((gp_add_run *)user)->passed, one);
 }
 
 static void walk_thread(void *user, int index)
 {
     (void)index;
-    add_run *r = user;
+    gp_add_run *r = user;
     gp_error err = {0};
     gp_walk_calls calls = {on_found, on_problem, on_passed, r};
     gp_status st = gp_walk_all(r->options->roots, r->options->root_count, &calls, &err);
@@ -177,170 +101,7 @@ static void walk_thread(void *user, int index)
 
 /* ------------------------------------------------------------------ reading a file (workers) */
 
-/* Returns the prompt of a row, or NULL if it has none. If memory ran out, room->failed is set. */
-static const char *prompt_cell(const add_run *r, size_t row, gp_str *room)
-{
-    const char *cell = gp_table_text(r->table, row, r->prompt_column, room);
-    return cell && r->has_nans && gp_table_is_nan(cell) ? NULL : cell;
-}
-
-/* Returns the cell if it is stored as a setting; NULL if it is empty, or if its column is that of the image or the
- * prompt. */
-static const char *extra_cell(const add_run *r, size_t row, size_t column)
-{
-    if (row == SIZE_MAX || column == r->image_column || column == r->prompt_column) return NULL;
-    const char *cell = gp_table_cell(r->table, row, column);
-    return cell && *cell ? cell : NULL;
-}
-
-/* Appends the cells of the row, except image and prompt, as members of an object. */
-static void put_extras(const add_run *r, size_t row, gp_str *s)
-{
-    if (r->table && row != SIZE_MAX) gp_table_put_extras(r->table, row, r->image_column, r->prompt_column, s);
-}
-
-typedef struct own_settings {
-    const add_run *r;
-    size_t row;
-    gp_str *out;
-} own_settings;
-
-/* Appends a setting of the file, unless the table has a column of that name. */
-static bool put_own_setting(void *user, const char *key, const gp_json *value)
-{
-    own_settings *o = user;
-    for (size_t c = 0; o->r->table && c < gp_table_columns(o->r->table); c++)
-        if (extra_cell(o->r, o->row, c) && strcmp(key, gp_table_column(o->r->table, c)) == 0) return true;
-    gp_json_put_name(o->out, key);
-    gp_json_write(o->out, value);
-    return true;
-}
-
-/* Merges the settings of the file and the table's columns into one flat object. If a name occurs in both, the table's
- * value is used. */
-static gp_status merge_settings(const add_run *r, const file_job *job, const char *from_file, char **out, gp_error *err)
-{
-    gp_str s = GP_STR_INIT;
-    gp_json *own = NULL;
-    if (from_file) GP_TRY(gp_json_parse(from_file, strlen(from_file), false, 64, &own, err));
-    gp_str_putc(&s, '{');
-    gp_json_each(own, put_own_setting, &(own_settings){r, job->row, &s});
-    put_extras(r, job->row, &s);
-    gp_str_putc(&s, '}');
-    gp_json_free(own);
-    *out = gp_str_take(&s);
-    return *out ? GP_OK : gp_fail_memory_path(err, "the settings of '%s'", job->path);
-}
-
-/* Sets the prompt of a job. If cleaning removes the whole text, as it does with "<lora:x:1>", the job has no prompt
- * yet, and the caller tries the next source. */
-static gp_status set_prompt(file_job *job, const char *raw, bool webui_syntax, int strength, gp_evidence evidence,
-                            const char *source, gp_error *err)
-{
-    job->raw = gp_str_dup(raw);
-    job->source = gp_str_dup(source);
-    job->strength = strength;
-    job->evidence = evidence;
-    if (!job->raw || !job->source) return gp_fail_memory_path(err, "the prompt of '%s'", job->path);
-    GP_TRY(gp_prompt_clean(raw, webui_syntax, &job->prompt, err));
-    if (!*job->prompt) forget_prompt(job);
-    return GP_OK;
-}
-
-static gp_status prompt_from_table(const add_run *r, file_job *job, gp_error *err)
-{
-    gp_str room = GP_STR_INIT, source = GP_STR_INIT;
-    const char *cell = prompt_cell(r, job->row, &room);
-    gp_status st = GP_OK;
-    gp_str_printf(&source, "table:%s", gp_table_name(r->table));
-    if (source.failed || room.failed)
-        st = gp_fail_memory_path(err, "the prompt of '%s'", job->path);
-    else if (cell && *cell)
-        st = set_prompt(job, cell, false, STRENGTH_TABLE, GP_EVIDENCE_STATED, source.data, err);
-    gp_str_clear(&source);
-    gp_str_clear(&room);
-    return st;
-}
-
-/* Returns the source of a prompt, such as "comfyui: node 6 TextEncode". Owned; NULL if memory ran out. */
-static char *source_of(const gp_meta *meta)
-{
-    gp_str source = GP_STR_INIT;
-    gp_str_printf(&source, "%s: %s", meta->tool, meta->where ? meta->where : "metadata");
-    return gp_str_take(&source);
-}
-
-static gp_status prompt_from_metadata(file_job *job, const gp_meta *meta, gp_error *err)
-{
-    int strength = meta->evidence == GP_EVIDENCE_GUESS ? STRENGTH_GUESS : STRENGTH_METADATA;
-    char *text = source_of(meta);
-    if (!text) return gp_fail_memory_path(err, "the prompt of '%s'", job->path);
-    gp_status st = set_prompt(job, meta->prompt, true, strength, meta->evidence, text, err);
-    gp_mem_free(text);
-    return st;
-}
-
-/* Reads a sidecar file, which contains plain text or AUTOMATIC1111's infotext. */
-static gp_status prompt_from_sidecar(file_job *job, gp_meta *meta, gp_error *err)
-{
-    char *text = NULL;
-    GP_TRY(gp_prompt_sidecar(job->path, &text, &job->refused, err));
-    if (!text) return GP_OK;
-    gp_status st = gp_meta_a1111(text, strlen(text), meta, err);
-    if (st == GP_OK && meta->found && meta->prompt)
-        st = set_prompt(job, meta->prompt, true, STRENGTH_SIDECAR, GP_EVIDENCE_STATED, "sidecar: infotext", err);
-    else if (st == GP_OK && *text)
-        st = set_prompt(job, text, false, STRENGTH_SIDECAR, GP_EVIDENCE_STATED, "sidecar", err);
-    gp_mem_free(text);
-    return st;
-}
-
-/* Reads the prompt from the path. This prompt has the same strength as a prompt from a sidecar file; the caller tries
- * the sidecar file first. */
-static gp_status prompt_from_path(const add_run *r, file_job *job, gp_meta *meta, gp_error *err)
-{
-    gp_meta read = {0};
-    char source[GP_NAME_LONGEST + 8];
-    GP_TRY(gp_name_read(&r->names, job->path, &read, err));
-    if (!read.prompt) return GP_OK;
-    gp_meta_clear(meta);
-    *meta = read;
-    snprintf(source, sizeof source, "name: %s", r->options->prompt_from);
-    return set_prompt(job, meta->prompt, false, STRENGTH_SIDECAR, GP_EVIDENCE_DERIVED, source, err);
-}
-
-static gp_status find_prompt(const add_run *r, file_job *job, const gp_bytes *bytes, gp_error *err)
-{
-    gp_chunks chunks = {0};
-    gp_meta meta = {0}, side = {0};
-    gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_image_read_chunks(bytes->data, bytes->size, &chunks, err));
-    job->own = gp_image_is_own(&chunks);
-    if (job->own) goto out;
-    GP_TRY_GOTO(gp_meta_read_file(bytes->data, bytes->size, &chunks, job->path, &meta, err));
-    job->damaged = chunks.damaged > 0;
-    if (job->row != SIZE_MAX) GP_TRY_GOTO(prompt_from_table(r, job, err));
-    if (!job->prompt && meta.evidence > GP_EVIDENCE_GUESS) GP_TRY_GOTO(prompt_from_metadata(job, &meta, err));
-    if (!job->prompt) GP_TRY_GOTO(prompt_from_sidecar(job, &side, err));
-    if (!job->prompt) GP_TRY_GOTO(prompt_from_path(r, job, &side, err));
-    if (!job->prompt && meta.evidence == GP_EVIDENCE_GUESS) GP_TRY_GOTO(prompt_from_metadata(job, &meta, err));
-    /* the settings may come from the file and the prompt from a sidecar file */
-    const gp_meta *from = meta.found && !((meta.broken || meta.mark) && side.found) ? &meta : &side;
-    job->broken = !job->prompt && from->broken;
-    job->unstated = !job->prompt && from->found && !from->broken;
-    if (!job->prompt && from->found && !(job->source = source_of(from)))
-        GP_TRY_GOTO(gp_fail_memory_path(err, "the prompt of '%s'", job->path));
-    if (from->negative && !(job->negative = gp_str_dup(from->negative)))
-        GP_TRY_GOTO(gp_fail_memory_path(err, "the prompt of '%s'", job->path));
-    GP_TRY_GOTO(merge_settings(r, job, from->settings_json, &job->settings, err));
-out:
-    gp_meta_clear(&side);
-    gp_meta_clear(&meta);
-    gp_chunks_clear(&chunks);
-    return st;
-}
-
-static gp_status read_file(const add_run *r, file_job *job, gp_error *err)
+static gp_status read_file(const gp_add_run *r, gp_add_job *job, gp_error *err)
 {
     gp_bytes bytes = {0};
     gp_status st = GP_OK;
@@ -353,7 +114,7 @@ static gp_status read_file(const add_run *r, file_job *job, gp_error *err)
     job->hash = gp_hash_of(bytes.data, bytes.size);
     job->size = bytes.size;
     GP_TRY_GOTO(gp_identity_read(&job->identity, &job->hash, &job->head, bytes.data, bytes.size, r->max_pixels, err));
-    GP_TRY_GOTO(find_prompt(r, job, &bytes, err));
+    GP_TRY_GOTO(gp_add_find_prompt(r, job, &bytes, err));
     GP_TRY_GOTO(
         gp_apart_is_grid(job->path, &job->head, job->settings, bytes.data, bytes.size, r->max_pixels, &job->grid, err));
 out:
@@ -364,7 +125,7 @@ out:
 static void work_file(void *user, int thread, void *data)
 {
     (void)thread;
-    file_job *job = data;
+    gp_add_job *job = data;
     if (job->problem) {
         gp_fail(&job->error, GP_ERR_IO, "%s", job->problem);
         job->error.number = job->problem_number;
@@ -375,20 +136,20 @@ static void work_file(void *user, int thread, void *data)
 /* ------------------------------------------------------------------ the calling thread */
 
 /* Sets *same if the catalog already has the prompt and the settings of the file's table row. */
-static gp_status row_is_kept(const add_run *r, const file_job *job, const gp_cat_kept_prompt *kept, bool *same,
+static gp_status row_is_kept(const gp_add_run *r, const gp_add_job *job, const gp_cat_kept_prompt *kept, bool *same,
                              gp_error *err)
 {
     const char *source = kept->source;
     gp_str room = GP_STR_INIT;
     *same = false;
-    if (kept->strength != STRENGTH_TABLE) return GP_OK;
-    const char *cell = prompt_cell(r, job->row, &room);
+    if (kept->strength != GP_STRENGTH_TABLE) return GP_OK;
+    const char *cell = gp_add_prompt_cell(r, job->row, &room);
     bool said = cell && strcmp(cell, kept->raw) == 0;
     gp_str_clear(&room);
     if (!said) return GP_OK;
     if (strncmp(source, "table:", 6) != 0 || strcmp(source + 6, gp_table_name(r->table)) != 0) return GP_OK;
     gp_str extras = GP_STR_INIT;
-    put_extras(r, job->row, &extras);
+    gp_add_put_extras(r, job->row, &extras);
     gp_str_putc(&extras, '}'); /* stored settings end with the table's columns, and with the closing brace */
     size_t size = kept->settings_json ? strlen(kept->settings_json) : 0;
     *same = !extras.failed && size > extras.size && strcmp(kept->settings_json + size - extras.size, extras.data) == 0;
@@ -398,26 +159,26 @@ static gp_status row_is_kept(const add_run *r, const file_job *job, const gp_cat
 }
 
 /* Sets *same if neither a sidecar file nor the path has a prompt, or if the catalog already has that prompt. */
-static gp_status sidecar_is_kept(const add_run *r, const file_job *job, const gp_cat_kept_prompt *kept, bool *same,
+static gp_status sidecar_is_kept(const gp_add_run *r, const gp_add_job *job, const gp_cat_kept_prompt *kept, bool *same,
                                  gp_error *err)
 {
-    file_job probe = {.path = job->path};
+    gp_add_job probe = {.path = job->path};
     gp_meta meta = {0};
-    gp_status st = prompt_from_sidecar(&probe, &meta, err);
-    if (st == GP_OK && !probe.prompt) st = prompt_from_path(r, &probe, &meta, err);
-    bool weaker = is_from("name:", probe.source) && is_from("sidecar", kept->source);
+    gp_status st = gp_add_prompt_beside(&probe, &meta, err);
+    if (st == GP_OK && !probe.prompt) st = gp_add_prompt_from_path(r, &probe, &meta, err);
+    bool weaker = gp_add_is_from("name:", probe.source) && gp_add_is_from("sidecar", kept->source);
     *same = st == GP_OK && (!probe.raw || weaker ||
                             (kept->paths == 1 && kept->raw && strcmp(probe.raw, kept->raw) == 0 &&
                              strcmp(probe.source, kept->source) == 0));
     gp_meta_clear(&meta);
     gp_mem_free(probe.refused);
-    forget_prompt(&probe);
+    gp_add_forget_prompt(&probe);
     return st;
 }
 
 /* Sets *known if the catalog already has everything about this file. If an image has several paths, a file with a
  * sidecar file or table row is read again, because the first path with a prompt counts. */
-static gp_status is_known(add_run *r, const file_job *job, bool *known, gp_error *err)
+static gp_status is_known(gp_add_run *r, const gp_add_job *job, bool *known, gp_error *err)
 {
     int64_t image = 0;
     gp_cat_kept_prompt kept = {0};
@@ -429,7 +190,7 @@ static gp_status is_known(add_run *r, const file_job *job, bool *known, gp_error
     GP_TRY(gp_cat_prompt_get(r->cat, image, &kept, err));
     if (job->row != SIZE_MAX && kept.paths == 1)
         st = row_is_kept(r, job, &kept, known, err);
-    else if (job->row == SIZE_MAX && kept.strength >= STRENGTH_METADATA)
+    else if (job->row == SIZE_MAX && kept.strength >= GP_STRENGTH_METADATA)
         *known = true;
     else if (job->row == SIZE_MAX)
         st = sidecar_is_kept(r, job, &kept, known, err);
@@ -439,7 +200,7 @@ static gp_status is_known(add_run *r, const file_job *job, bool *known, gp_error
     return st;
 }
 
-static bool report_progress(add_run *r)
+static bool report_progress(gp_add_run *r)
 {
     const gp_report *n = r->report;
     return gp_progress_meter_update(&r->ticker, n->done + n->skipped + n->failed, n->failed);
@@ -447,10 +208,10 @@ static bool report_progress(add_run *r)
 
 static gp_status next_file(void *user, void **out, gp_error *err)
 {
-    add_run *r = user;
+    gp_add_run *r = user;
     void *item;
     while (!r->ticker.stopped && gp_queue_get(r->found, &item)) {
-        file_job *job = item;
+        gp_add_job *job = item;
         bool known = false;
         gp_name_values values;
         r->unnamed += r->names.count && !job->problem && !gp_name_match(&r->names, job->path, &values);
@@ -469,7 +230,7 @@ static gp_status next_file(void *user, void **out, gp_error *err)
     return r->ticker.stopped ? gp_fail(err, GP_ERR_STOPPED, "stopped") : GP_OK;
 }
 
-static gp_status commit(add_run *r, gp_error *err)
+static gp_status commit(gp_add_run *r, gp_error *err)
 {
     if (!r->in_transaction) return GP_OK;
     r->in_transaction = false;
@@ -479,8 +240,8 @@ static gp_status commit(add_run *r, gp_error *err)
 
 /* A search for other paths of the same image that have their own prompt. */
 typedef struct rivals {
-    const add_run *r;
-    const file_job *job;
+    const gp_add_run *r;
+    const gp_add_job *job;
     bool any, earlier; /* any: such a path exists; earlier: such a path sorts before the job's path */
     gp_status status;
 } rivals;
@@ -492,16 +253,16 @@ static bool check_rival(void *user, const char *path)
     char *text = NULL, *refused = NULL;
     bool has = false;
     if (access(path, F_OK) != 0) return true;
-    if (v->job->strength == STRENGTH_TABLE) {
+    if (v->job->strength == GP_STRENGTH_TABLE) {
         size_t row = gp_rows_find(&v->r->rows, path);
-        const char *cell = row == SIZE_MAX ? NULL : prompt_cell(v->r, row, &room);
+        const char *cell = row == SIZE_MAX ? NULL : gp_add_prompt_cell(v->r, row, &room);
         has = cell && *cell;
         if (room.failed) v->status = GP_ERR_MEMORY;
     } else {
         gp_status st = gp_prompt_sidecar(path, &text, &refused, NULL);
         gp_name_values values;
         has = (st == GP_OK && text && *text) ||
-              (is_from("name:", v->job->source) && gp_name_match(&v->r->names, path, &values));
+              (gp_add_is_from("name:", v->job->source) && gp_name_match(&v->r->names, path, &values));
         if (st == GP_ERR_MEMORY) v->status = st;
     }
     gp_str_clear(&room);
@@ -514,14 +275,15 @@ static bool check_rival(void *user, const char *path)
 
 /* If an image has several paths with different prompts, the prompt of the first path is used. *later: this is not the
  * first path, or the job's prompt is from the path and the image has a prompt from a sidecar file. */
-static gp_status check_rivals(add_run *r, const file_job *job, int64_t image, bool *later, gp_error *err)
+static gp_status check_rivals(gp_add_run *r, const gp_add_job *job, int64_t image, bool *later, gp_error *err)
 {
     gp_cat_kept_prompt kept = {0};
     rivals v = {.r = r, .job = job};
     *later = false;
     GP_TRY(gp_cat_prompt_get(r->cat, image, &kept, err));
     bool differs = kept.paths > 1 && kept.strength == job->strength && kept.raw && strcmp(kept.raw, job->raw) != 0;
-    *later = is_from("name:", job->source) && kept.strength == job->strength && is_from("sidecar", kept.source);
+    *later = gp_add_is_from("name:", job->source) && kept.strength == job->strength &&
+             gp_add_is_from("sidecar", kept.source);
     gp_cat_kept_prompt_clear(&kept);
     if (!differs || *later) return GP_OK;
     GP_TRY(gp_cat_other_paths(r->cat, image, job->path, check_rival, &v, err));
@@ -533,9 +295,9 @@ static gp_status check_rivals(add_run *r, const file_job *job, int64_t image, bo
 
 /* Records the prompt. If the file has no prompt, records this too, because an older version of goldpan may have found a
  * prompt in the same bytes. */
-static gp_status write_prompt(add_run *r, const file_job *job, int64_t image, bool inserted, gp_error *err)
+static gp_status write_prompt(gp_add_run *r, const gp_add_job *job, int64_t image, bool inserted, gp_error *err)
 {
-    bool later = false, beside = job->strength == STRENGTH_SIDECAR || job->strength == STRENGTH_TABLE;
+    bool later = false, beside = job->strength == GP_STRENGTH_SIDECAR || job->strength == GP_STRENGTH_TABLE;
     if (!inserted && job->prompt && beside) GP_TRY(check_rivals(r, job, image, &later, err));
     if (later) return GP_OK;
     bool settings = job->settings && strcmp(job->settings, "{}") != 0, has_prompt = job->prompt != NULL;
@@ -554,7 +316,7 @@ static gp_status write_prompt(add_run *r, const file_job *job, int64_t image, bo
     return GP_OK;
 }
 
-static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
+static gp_status write_file(gp_add_run *r, const gp_add_job *job, gp_error *err)
 {
     if (!job->ok) {
         r->report->failed++;
@@ -600,8 +362,8 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
 
 static gp_status take_file(void *user, void *data, gp_error *err)
 {
-    add_run *r = user;
-    file_job *job = data;
+    gp_add_run *r = user;
+    gp_add_job *job = data;
     gp_status st = GP_OK;
     if (job->error.status == GP_ERR_MEMORY) GP_TRY_GOTO(gp_fail_as(err, GP_ERR_MEMORY, &job->error));
     if (!r->in_transaction) {
@@ -639,7 +401,7 @@ static bool name_exists(void *user, const char *path)
     return lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
-static gp_status forget_failures(const add_run *r, gp_error *err)
+static gp_status forget_failures(const gp_add_run *r, gp_error *err)
 {
     gp_status st = GP_OK;
     for (size_t i = 0; i < r->options->root_count && st == GP_OK; i++) {
@@ -651,7 +413,7 @@ static gp_status forget_failures(const add_run *r, gp_error *err)
     return st;
 }
 
-static void note_metadata(const add_run *r)
+static void note_metadata(const gp_add_run *r)
 {
     gp_add_note_refused(r->options, r->refused_count, r->refused);
     gp_add_note_images(r->options, "unnamed", r->unnamed,
@@ -668,7 +430,7 @@ static bool on_table_progress(void *user)
 }
 
 /* Sets r->has_nans if prompts such as "nan" are missing values, that is, if the table also has other prompts. */
-static gp_status find_nans(add_run *r, gp_watch *watch, gp_error *err)
+static gp_status find_nans(gp_add_run *r, gp_watch *watch, gp_error *err)
 {
     uint64_t nans = 0, others = 0;
     const char *first = "", *name = gp_table_column(r->table, r->prompt_column);
@@ -690,7 +452,7 @@ static gp_status find_nans(add_run *r, gp_watch *watch, gp_error *err)
 }
 
 /* Reads the table and matches its rows to images. */
-static gp_status open_table(add_run *r, gp_error *err)
+static gp_status open_table(gp_add_run *r, gp_error *err)
 {
     const gp_add_options *o = r->options;
     gp_watch watch = {.go_on = on_table_progress, .user = r};
@@ -705,7 +467,7 @@ static gp_status open_table(add_run *r, gp_error *err)
 }
 
 /* Sends the notes about skipped, missing and unexpected files. */
-static void send_notes(const add_run *r)
+static void send_notes(const gp_add_run *r)
 {
     const gp_add_options *o = r->options;
     const gp_report *n = r->report;
@@ -739,7 +501,7 @@ gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, gp_
 {
     double start = gp_clock_now();
     gp_report counts = {0};
-    add_run r = {.cat = cat, .options = options, .table = table, .report = &counts};
+    gp_add_run r = {.cat = cat, .options = options, .table = table, .report = &counts};
     gp_threads *walker = NULL;
     gp_status st = GP_OK;
     r.max_pixels = options->max_pixels ? options->max_pixels : GP_MAX_PIXELS;

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT
+ * The prompt of a file that is added: from the table, its metadata, a sidecar file or its path. */
+#include "base/json.h"
+#include "base/mem.h"
+#include "image/chunks.h"
+#include "image/mark.h"
+#include "metadata/clean_prompt.h"
+#include "stage/add_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool gp_add_is_from(const char *kind, const char *source)
+{
+    return source && gp_str_starts(source, kind);
+}
+
+void gp_add_forget_prompt(gp_add_job *job)
+{
+    gp_mem_free(job->source);
+    gp_mem_free(job->raw);
+    gp_mem_free(job->prompt);
+    job->source = job->raw = job->prompt = NULL;
+    job->evidence = GP_EVIDENCE_NONE;
+    job->strength = 0;
+}
+
+const char *gp_add_prompt_cell(const gp_add_run *r, size_t row, gp_str *room)
+{
+    const char *cell = gp_table_text(r->table, row, r->prompt_column, room);
+    return cell && r->has_nans && gp_table_is_nan(cell) ? NULL : cell;
+}
+
+/* Returns the cell if it is stored as a setting; NULL if it is empty, or if its column is that of the image or the
+ * prompt. */
+static const char *extra_cell(const gp_add_run *r, size_t row, size_t column)
+{
+    if (row == SIZE_MAX || column == r->image_column || column == r->prompt_column) return NULL;
+    const char *cell = gp_table_cell(r->table, row, column);
+    return cell && *cell ? cell : NULL;
+}
+
+void gp_add_put_extras(const gp_add_run *r, size_t row, gp_str *s)
+{
+    if (r->table && row != SIZE_MAX) gp_table_put_extras(r->table, row, r->image_column, r->prompt_column, s);
+}
+
+typedef struct own_settings {
+    const gp_add_run *r;
+    size_t row;
+    gp_str *out;
+} own_settings;
+
+/* Appends a setting of the file, unless the table has a column of that name. */
+static bool put_own_setting(void *user, const char *key, const gp_json *value)
+{
+    own_settings *o = user;
+    for (size_t c = 0; o->r->table && c < gp_table_columns(o->r->table); c++)
+        if (extra_cell(o->r, o->row, c) && strcmp(key, gp_table_column(o->r->table, c)) == 0) return true;
+    gp_json_put_name(o->out, key);
+    gp_json_write(o->out, value);
+    return true;
+}
+
+/* Merges the settings of the file and the table's columns into one flat object. If a name occurs in both, the table's
+ * value is used. */
+static gp_status merge_settings(const gp_add_run *r, const gp_add_job *job, const char *from_file, char **out,
+                                gp_error *err)
+{
+    gp_str s = GP_STR_INIT;
+    gp_json *own = NULL;
+    if (from_file) GP_TRY(gp_json_parse(from_file, strlen(from_file), false, 64, &own, err));
+    gp_str_putc(&s, '{');
+    gp_json_each(own, put_own_setting, &(own_settings){r, job->row, &s});
+    gp_add_put_extras(r, job->row, &s);
+    gp_str_putc(&s, '}');
+    gp_json_free(own);
+    *out = gp_str_take(&s);
+    return *out ? GP_OK : gp_fail_memory_path(err, "the settings of '%s'", job->path);
+}
+
+/* Sets the prompt of a job. If cleaning removes the whole text, as it does with "<lora:x:1>", the job has no prompt
+ * yet, and the caller tries the next source. */
+static gp_status set_prompt(gp_add_job *job, const char *raw, bool webui_syntax, int strength, gp_evidence evidence,
+                            const char *source, gp_error *err)
+{
+    job->raw = gp_str_dup(raw);
+    job->source = gp_str_dup(source);
+    job->strength = strength;
+    job->evidence = evidence;
+    if (!job->raw || !job->source) return gp_fail_memory_path(err, "the prompt of '%s'", job->path);
+    GP_TRY(gp_prompt_clean(raw, webui_syntax, &job->prompt, err));
+    if (!*job->prompt) gp_add_forget_prompt(job);
+    return GP_OK;
+}
+
+static gp_status prompt_from_table(const gp_add_run *r, gp_add_job *job, gp_error *err)
+{
+    gp_str room = GP_STR_INIT, source = GP_STR_INIT;
+    const char *cell = gp_add_prompt_cell(r, job->row, &room);
+    gp_status st = GP_OK;
+    gp_str_printf(&source, "table:%s", gp_table_name(r->table));
+    if (source.failed || room.failed)
+        st = gp_fail_memory_path(err, "the prompt of '%s'", job->path);
+    else if (cell && *cell)
+        st = set_prompt(job, cell, false, GP_STRENGTH_TABLE, GP_EVIDENCE_STATED, source.data, err);
+    gp_str_clear(&source);
+    gp_str_clear(&room);
+    return st;
+}
+
+/* Returns the source of a prompt, such as "comfyui: node 6 TextEncode". Owned; NULL if memory ran out. */
+static char *source_of(const gp_meta *meta)
+{
+    gp_str source = GP_STR_INIT;
+    gp_str_printf(&source, "%s: %s", meta->tool, meta->where ? meta->where : "metadata");
+    return gp_str_take(&source);
+}
+
+static gp_status prompt_from_metadata(gp_add_job *job, const gp_meta *meta, gp_error *err)
+{
+    int strength = meta->evidence == GP_EVIDENCE_GUESS ? GP_STRENGTH_GUESS : GP_STRENGTH_METADATA;
+    char *text = source_of(meta);
+    if (!text) return gp_fail_memory_path(err, "the prompt of '%s'", job->path);
+    gp_status st = set_prompt(job, meta->prompt, true, strength, meta->evidence, text, err);
+    gp_mem_free(text);
+    return st;
+}
+
+gp_status gp_add_prompt_beside(gp_add_job *job, gp_meta *meta, gp_error *err)
+{
+    char *text = NULL;
+    GP_TRY(gp_prompt_sidecar(job->path, &text, &job->refused, err));
+    if (!text) return GP_OK;
+    gp_status st = gp_meta_a1111(text, strlen(text), meta, err);
+    if (st == GP_OK && meta->found && meta->prompt)
+        st = set_prompt(job, meta->prompt, true, GP_STRENGTH_SIDECAR, GP_EVIDENCE_STATED, "sidecar: infotext", err);
+    else if (st == GP_OK && *text)
+        st = set_prompt(job, text, false, GP_STRENGTH_SIDECAR, GP_EVIDENCE_STATED, "sidecar", err);
+    gp_mem_free(text);
+    return st;
+}
+
+gp_status gp_add_prompt_from_path(const gp_add_run *r, gp_add_job *job, gp_meta *meta, gp_error *err)
+{
+    gp_meta read = {0};
+    char source[GP_NAME_LONGEST + 8];
+    GP_TRY(gp_name_read(&r->names, job->path, &read, err));
+    if (!read.prompt) return GP_OK;
+    gp_meta_clear(meta);
+    *meta = read;
+    snprintf(source, sizeof source, "name: %s", r->options->prompt_from);
+    return set_prompt(job, meta->prompt, false, GP_STRENGTH_SIDECAR, GP_EVIDENCE_DERIVED, source, err);
+}
+
+gp_status gp_add_find_prompt(const gp_add_run *r, gp_add_job *job, const gp_bytes *bytes, gp_error *err)
+{
+    gp_chunks chunks = {0};
+    gp_meta meta = {0}, side = {0};
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(gp_image_read_chunks(bytes->data, bytes->size, &chunks, err));
+    job->own = gp_image_is_own(&chunks);
+    if (job->own) goto out;
+    GP_TRY_GOTO(gp_meta_read_file(bytes->data, bytes->size, &chunks, job->path, &meta, err));
+    job->damaged = chunks.damaged > 0;
+    if (job->row != SIZE_MAX) GP_TRY_GOTO(prompt_from_table(r, job, err));
+    if (!job->prompt && meta.evidence > GP_EVIDENCE_GUESS) GP_TRY_GOTO(prompt_from_metadata(job, &meta, err));
+    if (!job->prompt) GP_TRY_GOTO(gp_add_prompt_beside(job, &side, err));
+    if (!job->prompt) GP_TRY_GOTO(gp_add_prompt_from_path(r, job, &side, err));
+    if (!job->prompt && meta.evidence == GP_EVIDENCE_GUESS) GP_TRY_GOTO(prompt_from_metadata(job, &meta, err));
+    /* the settings may come from the file and the prompt from a sidecar file */
+    const gp_meta *from = meta.found && !((meta.broken || meta.mark) && side.found) ? &meta : &side;
+    job->broken = !job->prompt && from->broken;
+    job->unstated = !job->prompt && from->found && !from->broken;
+    if (!job->prompt && from->found && !(job->source = source_of(from)))
+        GP_TRY_GOTO(gp_fail_memory_path(err, "the prompt of '%s'", job->path));
+    if (from->negative && !(job->negative = gp_str_dup(from->negative)))
+        GP_TRY_GOTO(gp_fail_memory_path(err, "the prompt of '%s'", job->path));
+    GP_TRY_GOTO(merge_settings(r, job, from->settings_json, &job->settings, err));
+out:
+    gp_meta_clear(&side);
+    gp_meta_clear(&meta);
+    gp_chunks_clear(&chunks);
+    return st;
+}
