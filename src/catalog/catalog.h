@@ -226,6 +226,9 @@ typedef struct gp_cat_pairs {
  * prompts are included only if `guesses` is true. visit may write and commit; it returns false to stop. */
 gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, bool guesses,
                             bool (*visit)(void *user, const gp_cat_pairs *pairs), void *user, gp_error *err);
+/* Like gp_cat_pairs_todo, only for images with after < id <= upto. */
+gp_status gp_cat_pairs_todo_of(gp_catalog *cat, const char *scorer, bool guesses, int64_t after, int64_t upto,
+                               bool (*visit)(void *user, const gp_cat_pairs *pairs), void *user, gp_error *err);
 gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const char *scorer, double value,
                            gp_error *err);
 

@@ -217,13 +217,15 @@ static gp_status copy_vector(gp_q *q, int column, float *out, uint32_t dims, gp_
     "SELECT ip.image, ip.prompt, v.vector" columns " FROM image_prompts ip"                                            \
     " CROSS JOIN images i ON i.id = ip.image AND i.apart IS NULL"                                                      \
     " CROSS JOIN image_embeddings v ON v.encoder = ?2 AND v.image = ip.image" join                                     \
-    " WHERE (ip.prompt, ip.image) > (?3, ?4) AND (?6 OR ip.evidence <> 'guess') AND NOT "                              \
+    " WHERE (ip.prompt, ip.image) > (?3, ?4) AND ip.image > ?7 AND ip.image <= ?8 AND (?6 OR ip.evidence <> 'guess') " \
+    "AND NOT "                                                                                                         \
     "EXISTS(SELECT 1 FROM scores s WHERE s.scorer = ?1"                                                                \
     " AND s.prompt = ip.prompt AND s.image = ip.image) ORDER BY ip.prompt, ip.image LIMIT ?5"
 
 typedef struct pair_scorer {
     int64_t id, encoder, dims;
     bool needs_text;
+    int64_t after, upto; /* only images with after < id <= upto */
 } pair_scorer;
 
 /* Reads the next pairs after (prompt, image). */
@@ -241,6 +243,8 @@ static gp_status pair_page_read(gp_catalog *cat, const pair_scorer *s, bool gues
     gp_q_int(&q, 4, image);
     gp_q_int(&q, 5, GP_CAT_PAIR_PAGE);
     gp_q_int(&q, 6, guesses);
+    gp_q_int(&q, 7, s->after);
+    gp_q_int(&q, 8, s->upto);
     for (page->count = 0; page->count < GP_CAT_PAIR_PAGE; page->count++) {
         GP_TRY_GOTO(gp_q_step(&q, &row, err));
         if (!row) break;
@@ -264,7 +268,8 @@ static gp_status pair_scorer_read(gp_catalog *cat, const char *scorer, pair_scor
     gp_q_text(&q, 1, scorer);
     GP_TRY(gp_q_step(&q, &row, err));
     if (!row) return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' has no scorer '%s'", cat->path, scorer);
-    *out = (pair_scorer){gp_q_col_int(&q, 0), gp_q_col_int(&q, 1), gp_q_col_int(&q, 2), gp_q_col_int(&q, 3) != 0};
+    out->id = gp_q_col_int(&q, 0), out->encoder = gp_q_col_int(&q, 1), out->dims = gp_q_col_int(&q, 2);
+    out->needs_text = gp_q_col_int(&q, 3) != 0;
     gp_q_end(&q);
     if (out->dims < 1 || out->dims > 65536)
         return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s': scorer '%s' has no encoder, so it has no embeddings",
@@ -275,9 +280,15 @@ static gp_status pair_scorer_read(gp_catalog *cat, const char *scorer, pair_scor
 gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, bool guesses,
                             bool (*visit)(void *user, const gp_cat_pairs *pairs), void *user, gp_error *err)
 {
+    return gp_cat_pairs_todo_of(cat, scorer, guesses, 0, INT64_MAX, visit, user, err);
+}
+
+gp_status gp_cat_pairs_todo_of(gp_catalog *cat, const char *scorer, bool guesses, int64_t after, int64_t upto,
+                               bool (*visit)(void *user, const gp_cat_pairs *pairs), void *user, gp_error *err)
+{
     gp_status st;
     pair_page *page = NULL;
-    pair_scorer s = {0};
+    pair_scorer s = {.after = after, .upto = upto};
     int64_t prompt = INT64_MIN, image = INT64_MIN;
     GP_TRY(pair_scorer_read(cat, scorer, &s, err));
     const size_t floats = GP_CAT_PAIR_PAGE * (size_t)s.dims;

@@ -151,7 +151,7 @@ static gp_status read_marks(const walker *w, bool *site, gp_own_names *exported)
     *site = false;
     if (gp_own_names_read(w->path.data, exported, NULL) == GP_ERR_MEMORY)
         return gp_fail_memory(w->err, "the list of folders");
-    if (w->depth == 0) return GP_OK;
+    if (w->depth == 0 && !w->calls->inner) return GP_OK;
     char *mark = gp_path_join(w->path.data, GP_MARK_SITE);
     if (!mark) return gp_fail_memory(w->err, "the list of folders");
     *site = lstat(mark, &st) == 0 && S_ISREG(st.st_mode);
@@ -169,6 +169,7 @@ static gp_status read_folder(walker *w, frame *out)
     size_t count = 0, folder_size = w->path.size;
     char **order = NULL;
     *out = (frame){.path_size = folder_size};
+    if (w->calls->folder) w->calls->folder(w->calls->user, w->path.data);
     GP_TRY(read_marks(w, &site, &exported));
     DIR *folder = opendir(w->path.data);
     if (!folder) {
@@ -186,7 +187,7 @@ static gp_status read_folder(walker *w, frame *out)
         char kind = kind_of(w, entry->d_name, entry->d_type);
         if (!kind) continue;
         bool own = is_own(entry->d_name, kind, site, &exported);
-        if (own && w->depth) {
+        if (own && (w->depth || w->calls->inner)) {
             report_skipped(w, GP_PASSED_OWN, NULL);
             continue;
         }

@@ -41,6 +41,9 @@ typedef struct gp_walk_calls {
     void (*problem)(void *user, const gp_walk_problem *problem); /* may be NULL */
     void (*passed)(void *user, const gp_walk_passed *passed);    /* may be NULL; called in no particular order within a
                                                                     folder */
+    void (*folder)(void *user, const char *path); /* may be NULL; called for each folder before the folder is read */
+    bool inner;                                   /* the roots are folders that a walk found, not folders that the user
+                                                     named: sites and exported files are skipped in the roots too */
     void *user;
 } gp_walk_calls;
 /* Walks all roots. A root that is a file is visited whatever its name. A missing root is an error (NOT_FOUND). A folder

@@ -35,71 +35,19 @@
 #define FILES_PER_COMMIT 256
 #define COMMIT_SECONDS   0.5
 
-static void job_free(gp_add_job *job)
-{
-    if (!job) return;
-    gp_add_forget_prompt(job);
-    gp_mem_free(job->refused);
-    gp_mem_free(job->settings);
-    gp_mem_free(job->negative);
-    gp_mem_free(job->problem);
-    gp_mem_free(job->path);
-    gp_mem_free(job);
-}
-
-/* ------------------------------------------------------------------ the walking thread */
-
-static bool enqueue(gp_add_run *r, const gp_walk_entry *found, const gp_walk_problem *problem)
-{
-    gp_add_job *job = gp_mem_zero(1, sizeof *job);
-    if (job) {
-        job->path = gp_str_dup(found->path);
-        job->problem = problem ? gp_str_dup(problem->message) : NULL;
-        job->problem_number = problem ? problem->number : 0;
-        job->size = found->size;
-        job->mtime_ns = found->mtime_ns;
-        job->listed = found->listed;
-    }
-    if (!job || !job->path || (problem && !job->problem)) {
-        job_free(job);
-        r->walk_status = gp_fail_memory(&r->walk_error, "the list of files");
-        return false;
-    }
-    if (gp_queue_put(r->found, job)) return true;
-    job_free(job); /* the thread that called gp_stage_add has closed the queue */
-    return false;
-}
-
-static bool on_found(void *user, const gp_walk_entry *found)
-{
-    return enqueue(user, found, NULL);
-}
-
-static void on_problem(void *user, const gp_walk_problem *problem)
-{
-    enqueue(user, &(gp_walk_entry){.path = problem->path}, problem);
-}
-
-static void on_passed(void *user, const gp_walk_passed *one)
-{
-    gp_passed_add(&((gp_add_run *)user)->passed, one);
-}
-
-static void walk_thread(void *user, int index)
-{
-    (void)index;
-    gp_add_run *r = user;
-    gp_error err = {0};
-    gp_walk_calls calls = {on_found, on_problem, on_passed, r};
-    gp_status st = gp_walk_all(r->options->roots, r->options->root_count, &calls, &err);
-    if (r->walk_status == GP_OK && st != GP_OK && st != GP_ERR_STOPPED) {
-        r->walk_status = st;
-        r->walk_error = err;
-    }
-    gp_queue_close(r->found);
-}
-
 /* ------------------------------------------------------------------ reading a file (workers) */
+
+/* Sets job->partial if the end of the file is missing: the data of the pixels has no end, and decoding fails too. */
+static gp_status check_end(const gp_add_run *r, gp_add_job *job, const gp_bytes *bytes, gp_error *err)
+{
+    gp_pixels pixels = {0};
+    gp_error why = {0};
+    if (!r->how->partial || job->identity.has_stream) return GP_OK;
+    gp_status st = gp_image_decode_bytes(bytes->data, bytes->size, r->max_pixels, &pixels, &why);
+    gp_pixels_clear(&pixels);
+    job->partial = st == GP_ERR_FORMAT;
+    return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &why) : GP_OK;
+}
 
 static gp_status read_file(const gp_add_run *r, gp_add_job *job, gp_error *err)
 {
@@ -114,6 +62,7 @@ static gp_status read_file(const gp_add_run *r, gp_add_job *job, gp_error *err)
     job->hash = gp_hash_of(bytes.data, bytes.size);
     job->size = bytes.size;
     GP_TRY_GOTO(gp_identity_read(&job->identity, &job->hash, &job->head, bytes.data, bytes.size, r->max_pixels, err));
+    GP_TRY_GOTO(check_end(r, job, &bytes, err));
     GP_TRY_GOTO(gp_add_find_prompt(r, job, &bytes, err));
     GP_TRY_GOTO(
         gp_apart_is_grid(job->path, &job->head, job->settings, bytes.data, bytes.size, r->max_pixels, &job->grid, err));
@@ -218,7 +167,7 @@ static gp_status next_file(void *user, void **out, gp_error *err)
         job->row = r->table ? gp_rows_find(&r->rows, job->path) : SIZE_MAX;
         gp_status st = is_known(r, job, &known, err);
         if (st == GP_OK && !known) st = gp_cat_content_at(r->cat, job->path, &job->identity.before, err);
-        if (st != GP_OK || known) job_free(job);
+        if (st != GP_OK || known) gp_add_job_free(job);
         if (st != GP_OK) return st;
         if (!known) {
             *out = job;
@@ -316,10 +265,21 @@ static gp_status write_prompt(gp_add_run *r, const gp_add_job *job, int64_t imag
     return GP_OK;
 }
 
+/* Returns true if the file is left out because another program may still be writing it. */
+static bool is_unfinished(const gp_add_run *r, const gp_add_job *job)
+{
+    const gp_add_how *how = r->how;
+    const bool unreadable = !job->ok && !job->problem && job->error.status == GP_ERR_FORMAT;
+    gp_walk_entry file = {job->path, job->size, job->mtime_ns, job->listed};
+    return how->partial && (job->partial || unreadable) && how->partial(how->user, &file, unreadable);
+}
+
 static gp_status write_file(gp_add_run *r, const gp_add_job *job, gp_error *err)
 {
+    if (is_unfinished(r, job)) return GP_OK;
     if (!job->ok) {
         r->report->failed++;
+        if (r->how->failed) r->how->failed(r->how->user, job->path);
         return gp_cat_failure_put(r->cat, job->path, job->size, job->mtime_ns, 0, "add",
                                   gp_error_beside(&job->error, job->path), gp_error_passes(&job->error), err);
     }
@@ -357,6 +317,7 @@ static gp_status write_file(gp_add_run *r, const gp_add_job *job, gp_error *err)
         r->report->skipped++;
     else
         r->report->done++;
+    if (r->how->added) r->how->added(r->how->user, job->path, id);
     return GP_OK;
 }
 
@@ -376,14 +337,14 @@ static gp_status take_file(void *user, void *data, gp_error *err)
         GP_TRY_GOTO(commit(r, err));
     if (!report_progress(r)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
 out:
-    job_free(job);
+    gp_add_job_free(job);
     return st;
 }
 
 static void drop_file(void *user, void *job)
 {
     (void)user;
-    job_free(job);
+    gp_add_job_free(job);
 }
 
 /* Returns false only if the file certainly does not exist. If the folder or the disk cannot be read, returns true. */
@@ -496,12 +457,23 @@ static void send_notes(const gp_add_run *r)
         gp_add_note_no_prompts(o, images);
 }
 
-gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, gp_table *table, gp_rows_of *rows,
-                             gp_report *report, gp_error *err)
+/* Searches the catalog for paths whose files no longer exist, and brings back marks of images that are there again. */
+static gp_status sweep(gp_add_run *r, gp_error *err)
+{
+    const gp_add_options *o = r->options;
+    if (r->how->files) return GP_OK;
+    GP_TRY(gp_cat_paths_mark_missing(r->cat, path_exists, NULL, &r->lost, err));
+    GP_TRY(gp_cat_failures_sweep(r->cat, name_exists, NULL, err));
+    GP_TRY(gp_gone_read(r->cat, &r->gone, err));
+    return gp_stage_import_marks(r->cat, o->note, o->note_user, err);
+}
+
+static gp_status add_table(gp_catalog *cat, const gp_add_options *options, const gp_add_how *how, gp_table *table,
+                           gp_rows_of *rows, gp_report *report, gp_error *err)
 {
     double start = gp_clock_now();
     gp_report counts = {0};
-    gp_add_run r = {.cat = cat, .options = options, .table = table, .report = &counts};
+    gp_add_run r = {.cat = cat, .options = options, .how = how, .table = table, .report = &counts};
     gp_threads *walker = NULL;
     gp_status st = GP_OK;
     r.max_pixels = options->max_pixels ? options->max_pixels : GP_MAX_PIXELS;
@@ -516,9 +488,9 @@ gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, gp_
     gp_progress_meter_init(&r.ticker, "add", 0, options->progress, options->user);
     if (options->prompt_from) GP_TRY_GOTO(gp_name_pattern_read(options->prompt_from, &r.names, err));
     GP_TRY_GOTO(open_table(&r, err));
-    GP_TRY_GOTO(forget_failures(&r, err));
+    if (!how->files) GP_TRY_GOTO(forget_failures(&r, err));
     GP_TRY_GOTO(gp_queue_new(FOUND_AHEAD, &r.found, err));
-    GP_TRY_GOTO(gp_threads_start(1, walk_thread, &r, &walker, err));
+    GP_TRY_GOTO(gp_threads_start(1, gp_add_walk_thread, &r, &walker, err));
     st = gp_pipeline_run(&pipe, &r, err);
     if (st == GP_OK || st == GP_ERR_STOPPED) {
         gp_status saved = commit(&r, err);
@@ -528,15 +500,13 @@ gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, gp_
     }
 out:
     if (r.found) gp_queue_close(r.found);
-    for (void *item; r.found && gp_queue_get(r.found, &item);) job_free(item);
+    for (void *item; r.found && gp_queue_get(r.found, &item);) gp_add_job_free(item);
     gp_threads_join(walker);
     if (st == GP_OK && r.walk_status != GP_OK) st = gp_fail_as(err, r.walk_status, &r.walk_error);
-    if (st == GP_OK) st = gp_cat_paths_mark_missing(cat, path_exists, NULL, &r.lost, err);
-    if (st == GP_OK) st = gp_cat_failures_sweep(cat, name_exists, NULL, err);
-    if (st == GP_OK) st = gp_gone_read(cat, &r.gone, err);
-    if (st == GP_OK) st = gp_stage_import_marks(cat, options->note, options->note_user, err);
+    if (st == GP_OK) st = sweep(&r, err);
     if (st == GP_OK) gp_progress_meter_finish(&r.ticker);
-    if (st == GP_OK) send_notes(&r), note_metadata(&r);
+    if (st == GP_OK && !how->files) send_notes(&r);
+    if (st == GP_OK) note_metadata(&r);
     gp_passed_clear(&r.passed);
     gp_mem_free(r.refused);
     for (size_t i = 0; st == GP_OK && r.table && i < gp_table_rows(r.table); i++)
@@ -550,10 +520,24 @@ out:
     return st;
 }
 
-gp_status gp_stage_add(gp_catalog *cat, const gp_add_options *options, gp_report *report, gp_error *err)
+static const gp_add_how usual;
+
+gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, gp_table *table, gp_rows_of *rows,
+                             gp_report *report, gp_error *err)
+{
+    return add_table(cat, options, &usual, table, rows, report, err);
+}
+
+gp_status gp_stage_add_how(gp_catalog *cat, const gp_add_options *options, const gp_add_how *how, gp_report *report,
+                           gp_error *err)
 {
     gp_rows_of rows = {0};
-    gp_status st = gp_stage_add_table(cat, options, NULL, &rows, report, err);
+    gp_status st = add_table(cat, options, how, NULL, &rows, report, err);
     gp_rows_clear(&rows);
     return st;
+}
+
+gp_status gp_stage_add(gp_catalog *cat, const gp_add_options *options, gp_report *report, gp_error *err)
+{
+    return gp_stage_add_how(cat, options, &usual, report, err);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Private to stage add: the state of a run, and the prompt of a file (add_prompt.c). */
+ * Private to stage add: the state of a run, the search for files (add_walk.c), and the prompt of a file
+ * (add_prompt.c). */
 #ifndef GP_STAGE_ADD_PRIVATE_H
 #define GP_STAGE_ADD_PRIVATE_H
 
@@ -11,6 +12,7 @@
 #include "image/image.h"
 #include "ingest/name_pattern.h"
 #include "metadata/meta.h"
+#include "stage/add_how.h"
 #include "stage/identity.h"
 #include "stage/passed.h"
 #include "stage/rows.h"
@@ -29,6 +31,7 @@ typedef struct gp_add_job {
     size_t row;         /* table row, or SIZE_MAX */
     /* results of reading */
     bool ok;
+    bool partial; /* the end of the file is missing */
     gp_error error;
     gp_hash hash;
     gp_image_info head;
@@ -47,6 +50,7 @@ typedef struct gp_add_job {
 typedef struct gp_add_run {
     gp_catalog *cat;
     const gp_add_options *options;
+    const gp_add_how *how;
     uint64_t max_pixels;
     gp_name_pattern names; /* of --prompt-from; no parts: none */
     uint64_t unnamed;      /* files that do not match `names` */
@@ -72,6 +76,9 @@ typedef struct gp_add_run {
 /* Returns true if this is the source of a prompt from a path ("name:") or from a sidecar file ("sidecar"). */
 bool gp_add_is_from(const char *kind, const char *source);
 void gp_add_forget_prompt(gp_add_job *job);
+void gp_add_job_free(gp_add_job *job); /* NULL allowed */
+/* Finds the files and puts them into r->found, which it closes at the end. Runs on its own thread. */
+void gp_add_walk_thread(void *user, int index);
 /* Returns the prompt of a row, or NULL if it has none. If memory ran out, room->failed is set. */
 const char *gp_add_prompt_cell(const gp_add_run *r, size_t row, gp_str *room);
 /* Appends the cells of the row, except image and prompt, as members of an object. */

@@ -5,7 +5,7 @@
  *   pairs without score       -> scorer                -> catalog
  * A scorer that needs only images skips the prompts. If the process is killed, only the batches in progress are lost;
  * the next call reads what is still missing. */
-#include "stage/stage.h"
+#include "stage/scoring.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -17,6 +17,7 @@
 #include "encode/pipeline.h"
 #include "stage/encoder_row.h"
 #include "stage/frames.h"
+#include "stage/stage.h"
 
 #define PAGE 4096 /* number of images without an embedding that are read from the catalog at a time */
 /* TEXTS_PER_COMMIT: many texts, so that texts of similar length can be encoded together; not too many, so that a killed
@@ -29,6 +30,8 @@ typedef struct score_run {
     gp_encode_pool *pool;
     int64_t encoder_id;
     bool retry_failed, keep_frames;
+    int64_t upto;  /* id of the last image to score */
+    uint64_t most; /* number of images to score that are left */
     gp_frames_found frames;
     gp_report *report;
     gp_progress_meter ticker;
@@ -78,6 +81,15 @@ static gp_status score_prompts(score_run *r, gp_error *err)
 
 /* ------------------------------------------------------------------ images */
 
+/* Returns the number of images of the page that are left to score. */
+static size_t in_range(const score_run *r)
+{
+    size_t end = r->page_at;
+    while (end < r->page.count && r->page.ids[end] <= r->upto) end++;
+    size_t left = end - r->page_at;
+    return left < r->most ? left : (size_t)r->most;
+}
+
 static gp_status next_batch(void *user, void **out, gp_error *err)
 {
     score_run *r = user;
@@ -89,7 +101,7 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
         r->pages_ended = r->page.count == 0;
         if (r->page.count) r->after = r->page.ids[r->page.count - 1];
     }
-    size_t left = r->page.count - r->page_at;
+    size_t left = in_range(r);
     if (left == 0) return GP_OK;
     gp_encode_job *job;
     GP_TRY(gp_encode_job_new(r->pool, gp_encode_pool_next(r->pool, left), &job, err));
@@ -103,6 +115,7 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
         job->pictures[i].hash = r->page.hashes[r->page_at + i];
     }
     r->page_at += job->count;
+    r->most -= job->count;
     *out = job;
     return GP_OK;
 }
@@ -179,6 +192,7 @@ static gp_status score_images(score_run *r, gp_error *err)
                         .drop = drop_batch};
     gp_status st = gp_pipeline_run(&pipe, r, err);
     gp_cat_todo_clear(&r->page);
+    r->page_at = 0;
     return st;
 }
 
@@ -187,6 +201,7 @@ static gp_status score_images(score_run *r, gp_error *err)
 typedef struct pair_run {
     gp_catalog *cat;
     const gp_scorer *scorer;
+    const gp_score_part *part;
     uint64_t count;
     gp_status status;
     gp_error error;
@@ -197,8 +212,10 @@ static gp_status put_scores(pair_run *p, const gp_cat_pairs *pairs, gp_error *er
     double scores[GP_CAT_PAIR_PAGE];
     gp_scorer_batch batch = {.n = pairs->count, .images = pairs->image_vectors, .texts = pairs->prompt_vectors};
     gp_scorer_run(p->scorer, &batch, scores);
-    for (size_t i = 0; i < pairs->count; i++)
+    for (size_t i = 0; i < pairs->count; i++) {
         GP_TRY(gp_cat_score_put(p->cat, pairs->images[i], pairs->prompts[i], p->scorer->id, scores[i], err));
+        if (p->part->scored) p->part->scored(p->part->user, pairs->images[i]);
+    }
     p->count += pairs->count;
     if (p->count < SCORES_PER_COMMIT) return GP_OK;
     p->count = 0;
@@ -213,12 +230,13 @@ static bool score_page(void *user, const gp_cat_pairs *pairs)
     return p->status == GP_OK;
 }
 
-static gp_status score_pairs(gp_catalog *cat, const gp_scorer *scorer, bool guesses, gp_error *err)
+static gp_status score_pairs(gp_catalog *cat, const gp_scorer *scorer, bool guesses, const gp_score_part *part,
+                             gp_error *err)
 {
-    pair_run p = {.cat = cat, .scorer = scorer};
+    pair_run p = {.cat = cat, .scorer = scorer, .part = part};
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_cat_begin(cat, err));
-    GP_TRY_GOTO(gp_cat_pairs_todo(cat, scorer->id, guesses, score_page, &p, err));
+    GP_TRY_GOTO(gp_cat_pairs_todo_of(cat, scorer->id, guesses, part->after, part->upto, score_page, &p, err));
     if (p.status != GP_OK) GP_TRY_GOTO(gp_fail_as(err, p.status, &p.error));
     GP_TRY_GOTO(gp_cat_commit(cat, err));
 out:
@@ -261,41 +279,96 @@ static gp_status note_truncated(const score_run *r, const gp_score_options *opti
     return GP_OK;
 }
 
+struct gp_scoring {
+    score_run run;
+    const gp_encoder *encoder;
+    const gp_score_options *options;
+    gp_scorer *scorer;
+};
+
+gp_status gp_scoring_open(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
+                          const gp_score_options *options, gp_scoring **out, gp_error *err)
+{
+    gp_status st = GP_OK;
+    gp_scoring *s = gp_mem_zero(1, sizeof *s);
+    if (!s) return gp_fail_memory(err, "the scorer");
+    s->encoder = encoder, s->options = options;
+    s->run = (score_run){.cat = cat, .retry_failed = options->retry_failed, .keep_frames = options->keep_frames};
+    GP_TRY_GOTO(gp_scorer_open(options->scorer, encoder, model_name, &s->scorer, err));
+    GP_TRY_GOTO(record_scorer(&s->run, encoder, model_name, s->scorer, err));
+    GP_TRY_GOTO(gp_encode_pool_open(encoder, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
+                                    options->max_pixels, &s->run.pool, err));
+    *out = s;
+    return GP_OK;
+out:
+    gp_scoring_close(s);
+    return st;
+}
+
+void gp_scoring_close(gp_scoring *s)
+{
+    if (!s) return;
+    gp_encode_pool_close(s->run.pool);
+    gp_scorer_close(s->scorer);
+    gp_mem_free(s);
+}
+
+const char *gp_scoring_id(const gp_scoring *s)
+{
+    return s->scorer->id;
+}
+
+int gp_scoring_batch(const gp_scoring *s)
+{
+    return (int)gp_encode_pool_next(s->run.pool, 4096) * gp_encode_pool_threads(s->run.pool);
+}
+
+gp_status gp_scoring_run(gp_scoring *s, const gp_score_part *part, uint64_t todo, gp_report *report, gp_error *err)
+{
+    score_run *r = &s->run;
+    r->after = part->after, r->upto = part->upto, r->most = part->most, r->pages_ended = false;
+    r->report = report;
+    gp_progress_meter_init(&r->ticker, "score", todo, s->options->progress, s->options->user);
+    if (s->scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY(score_prompts(r, err));
+    /* after a stop, first score the images that have been encoded so far */
+    gp_status images = score_images(r, err);
+    gp_progress_meter_finish(&r->ticker);
+    if (images == GP_OK && part->measure && !gp_encoder_preprocess(s->encoder)->fast_decode)
+        images = gp_stage_measure(r->cat, s->options, &r->frames, err);
+    if (images != GP_OK && images != GP_ERR_STOPPED) return images;
+    GP_TRY(score_pairs(r->cat, s->scorer, s->options->guesses, part, err));
+    return images;
+}
+
+gp_status gp_scoring_tell(const gp_scoring *s, gp_error *err)
+{
+    if (s->scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY(note_truncated(&s->run, s->options, err));
+    gp_frames_tell(&s->run.frames, s->options);
+    return GP_OK;
+}
+
 gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
                          const gp_score_options *options, gp_report *report, gp_error *err)
 {
     double start = gp_clock_now();
     gp_report counts = {0};
-    score_run r = {
-        .cat = cat, .retry_failed = options->retry_failed, .keep_frames = options->keep_frames, .report = &counts};
-    gp_scorer *scorer = NULL;
+    gp_scoring *s = NULL;
+    const gp_score_part all = {.after = 0, .upto = INT64_MAX, .most = UINT64_MAX, .measure = true};
     uint64_t todo = 0, with_failed = 0;
     gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_scorer_open(options->scorer, encoder, model_name, &scorer, err));
-    GP_TRY_GOTO(record_scorer(&r, encoder, model_name, scorer, err));
-    if (options->keep_frames) GP_TRY_GOTO(gp_cat_frames_keep(cat, &r.frames.kept, err));
-    GP_TRY_GOTO(gp_cat_images_todo_count(cat, r.encoder_id, r.retry_failed, &todo, &counts.skipped, err));
-    GP_TRY_GOTO(gp_cat_images_todo_count(cat, r.encoder_id, true, &with_failed, &counts.skipped, err));
-    gp_progress_meter_init(&r.ticker, "score", todo, options->progress, options->user);
-    GP_TRY_GOTO(gp_encode_pool_open(encoder, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
-                                    options->max_pixels, &r.pool, err));
-    if (scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY_GOTO(score_prompts(&r, err));
-    /* after a stop, first score the images that have been encoded so far */
-    gp_status images = score_images(&r, err);
-    gp_progress_meter_finish(&r.ticker);
-    if (images == GP_OK && !gp_encoder_preprocess(encoder)->fast_decode)
-        images = gp_stage_measure(cat, options, &r.frames, err);
+    GP_TRY_GOTO(gp_scoring_open(cat, encoder, model_name, options, &s, err));
+    if (options->keep_frames) GP_TRY_GOTO(gp_cat_frames_keep(cat, &s->run.frames.kept, err));
+    GP_TRY_GOTO(gp_cat_images_todo_count(cat, s->run.encoder_id, options->retry_failed, &todo, &counts.skipped, err));
+    GP_TRY_GOTO(gp_cat_images_todo_count(cat, s->run.encoder_id, true, &with_failed, &counts.skipped, err));
+    gp_status images = gp_scoring_run(s, &all, todo, &counts, err);
     if (images != GP_OK && images != GP_ERR_STOPPED) GP_TRY_GOTO(images);
-    GP_TRY_GOTO(score_pairs(cat, scorer, options->guesses, err));
-    if (scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY_GOTO(note_truncated(&r, options, err));
-    gp_frames_tell(&r.frames, options);
+    GP_TRY_GOTO(gp_scoring_tell(s, err));
     st = images;
     /* the difference is the number of images that failed in an earlier run and were not tried again */
     counts.failed += with_failed - todo;
     (void)gp_cat_without_prompt(cat, &counts.without_prompt, NULL);
 out:
-    gp_encode_pool_close(r.pool);
-    gp_scorer_close(scorer);
+    gp_scoring_close(s);
     counts.seconds = gp_clock_now() - start;
     *report = counts;
     return st;
