@@ -86,17 +86,17 @@ typedef struct search {
     uint8_t failed[GP_NAME_PARTS][GP_NAME_LONGEST / 8 + 1]; /* bit i: the parts from here on do not match at i */
 } search;
 
-/* Returns true if the text may be the value of the field. */
-static bool fits(gp_name_field field, const char *text, size_t size)
+/* Returns the size of the longest prefix that consists of characters which a value of the field may have. */
+static size_t longest_value(gp_name_field field, const char *text, size_t size)
 {
-    size_t digits = 0, points = 0;
-    if (field != GP_NAME_SEED && field != GP_NAME_STEPS && field != GP_NAME_CFG) return true;
-    for (size_t i = 0; i < size; i++) {
-        points += text[i] == '.';
-        digits += text[i] >= '0' && text[i] <= '9';
+    bool whole = field == GP_NAME_SEED || field == GP_NAME_STEPS, number = whole || field == GP_NAME_CFG;
+    size_t n = 0, points = 0;
+    for (; n < size && text[n] != '/'; n++) {
+        bool digit = text[n] >= '0' && text[n] <= '9', point = field == GP_NAME_CFG && text[n] == '.' && !points;
+        if (number && !digit && !point) break;
+        points += point;
     }
-    if (digits + points != size || !digits) return false;
-    return field == GP_NAME_CFG ? points <= 1 && text[0] != '.' && text[size - 1] != '.' : !points;
+    return n;
 }
 
 static bool match_from(search *s, size_t part, size_t at);
@@ -104,20 +104,23 @@ static bool match_from(search *s, size_t part, size_t at);
 static bool try_field(search *s, size_t part, size_t at, size_t size)
 {
     gp_name_field field = s->pattern->parts[part].field;
-    if (!fits(field, s->text + at, size) || !match_from(s, part + 1, at + size)) return false;
-    if (field < GP_NAME_FIELDS) s->out->of[field].text = s->text + at, s->out->of[field].size = size;
+    const char *text = s->text + at;
+    if (field == GP_NAME_CFG && (text[0] == '.' || text[size - 1] == '.')) return false;
+    if (!match_from(s, part + 1, at + size)) return false;
+    if (field < GP_NAME_FIELDS) s->out->of[field].text = text, s->out->of[field].size = size;
     return true;
 }
 
 static bool match_part(search *s, size_t part, size_t at)
 {
     const char *text = s->pattern->parts[part].text;
-    size_t size = s->pattern->parts[part].size, most = 0;
-    if (s->pattern->parts[part].field == GP_NAME_LITERAL)
+    size_t size = s->pattern->parts[part].size;
+    gp_name_field field = s->pattern->parts[part].field;
+    if (field == GP_NAME_LITERAL)
         return s->size - at >= size && memcmp(s->text + at, text, size) == 0 && match_from(s, part + 1, at + size);
-    while (at + most < s->size && s->text[at + most] != '/') most++;
+    size_t most = longest_value(field, s->text + at, s->size - at);
     for (size_t i = 1; i <= most; i++)
-        if (try_field(s, part, at, s->pattern->parts[part].field == GP_NAME_PROMPT ? most + 1 - i : i)) return true;
+        if (try_field(s, part, at, field == GP_NAME_PROMPT ? most + 1 - i : i)) return true;
     return false;
 }
 
