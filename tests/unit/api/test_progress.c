@@ -3,18 +3,15 @@
  * thread decides so, has the same result for any number of threads, and checks its options struct. */
 #include "base/clock.h"
 #include "model_support.h"
+#include "sanitized.h"
 
 #include <goldpan.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* Under ThreadSanitizer the work takes about ten times as long. The tests therefore do a tenth of it. */
-#if defined(__SANITIZE_THREAD__)
-enum { SLOWER = 10 };
-#else
-enum { SLOWER = 1 };
-#endif
+/* Under sanitizers the work takes about ten times as long. The tests therefore do a tenth of it. */
+enum { SLOWER = SANITIZED ? 10 : 1 };
 enum { D = 128, MIN_FLOATS = 400000 /* of two images and more */ };
 static gp_error err;
 

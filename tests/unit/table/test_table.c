@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Prompt tables: every file format, and errors with their line. */
 #include "ingest_support.h"
+#include "sanitized.h"
 
 #include "table/table.h"
 
 #include <zlib.h>
-
-/* Sanitizers need additional memory, so the memory limit is not tested with them. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
 
 static gp_table *parse_n(const char *bytes, size_t size, const char *kind)
 {
@@ -404,6 +393,7 @@ static void test_bound(void **state)
         double times = (double)(peak - before) / (double)SIZE;
         print_message("%-14s %.2f times its bytes, %zu rows\n", all[i].name, times, gp_table_rows(t));
         gp_table_close(t);
+        /* sanitizers need additional memory */
         if (!SANITIZED && times > 4) fail_msg("%s: %.2f times its bytes", all[i].name, times);
     }
     folder_free(folder);
