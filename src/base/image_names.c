@@ -8,14 +8,20 @@
 #include <string.h>
 #include <strings.h>
 
+static const char *const known[] = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"};
+
 bool gp_name_is_image_sized(const char *name, size_t size)
 {
-    static const char *const known[] = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         size_t n = strlen(known[i]);
         if (size > n && strncasecmp(name + size - n, known[i], n) == 0) return name[size - n - 1] != '/';
     }
     return false;
+}
+
+const char *gp_name_image_ending(size_t i)
+{
+    return i < sizeof known / sizeof *known ? known[i] : NULL;
 }
 
 bool gp_name_is_image(const char *name)

@@ -8,6 +8,8 @@
 /* Returns true if the name has the extension of an image format that goldpan reads. */
 bool gp_name_is_image(const char *name);
 bool gp_name_is_image_sized(const char *name, size_t size); /* as gp_name_is_image, for a name [size] without a NUL */
+/* Returns the extension number `i` of these formats, such as ".png"; NULL: there are no more. */
+const char *gp_name_image_ending(size_t i);
 /* Returns the format that the extension of a name stands for, if goldpan recognises this format but does not read it:
  * "GIF", "video" ...; else NULL. */
 const char *gp_name_other_format(const char *name);
