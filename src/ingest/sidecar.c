@@ -5,11 +5,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "table/encoding.h"
-#include "metadata/clean_prompt.h"
+#include "base/json.h"
+#include "ingest/sidecar.h"
 
 #include <string.h>
 
-enum { MAX_SIDECAR = 1 << 20, MAX_NAME = 255 /* bytes; the limit of common file systems */ };
+enum { MAX_SETTINGS = 256, MAX_SIDECAR = 1 << 20, MAX_NAME = 255 /* bytes; the limit of common file systems */ };
 
 /* Records why a file was skipped. Records only the first skipped file. */
 static gp_status record_skip(const char *path, const char *why, char **refused, gp_error *err)
@@ -64,5 +65,98 @@ gp_status gp_prompt_sidecar(const char *image_path, char **out, char **refused, 
     gp_str_clear(&path);
     if (st == GP_OK) *out = text;
     if (st != GP_OK) gp_mem_free(*refused), *refused = NULL;
+    return st;
+}
+
+/* ------------------------------------------------------------------ JSON */
+
+typedef struct settings {
+    gp_str text;
+    const char *prompt, *negative; /* names of the members that are no settings */
+    size_t count;
+} settings;
+
+static const char *usual_setting(const char *name)
+{
+    static const char *const known[][2] = {
+        {"guidance_scale", "cfg_scale"}, {"cfg", "cfg_scale"}, {"num_inference_steps", "steps"}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(name, known[i][0]) == 0) return known[i][1];
+    return name;
+}
+
+static bool put_setting(void *user, const char *name, const gp_json *value)
+{
+    settings *s = user;
+    gp_json_kind kind = gp_json_kind_of(value);
+    const char *text = gp_json_text(value, NULL);
+    bool plain = text ? *text != 0 : kind == GP_JSON_INT || kind == GP_JSON_REAL || kind == GP_JSON_BOOL;
+    if (!plain || strcmp(name, s->prompt) == 0 || (s->negative && strcmp(name, s->negative) == 0)) return true;
+    gp_json_put_name(&s->text, usual_setting(name));
+    gp_json_write(&s->text, value);
+    return ++s->count < MAX_SETTINGS && !s->text.failed;
+}
+
+/* Returns the first of the names whose member is a text or a list that begins with one. *text: that text. */
+static const char *find_text(const gp_json *object, const char *const *names, const char **text)
+{
+    for (; *names; names++) {
+        const gp_json *value = gp_json_get(object, *names);
+        if (gp_json_kind_of(value) == GP_JSON_ARRAY) value = gp_json_at(value, 0);
+        *text = gp_json_text(value, NULL);
+        if (*text && **text) return *names;
+    }
+    *text = NULL;
+    return NULL;
+}
+
+/* Reads the prompt, the negative prompt and the settings of an object. An object without a prompt gives nothing. */
+static gp_status read_object(const gp_json *object, gp_meta *out, gp_error *err)
+{
+    static const char *const prompts[] = {"prompt", "caption", "text", "captions", "positive_prompt", NULL};
+    static const char *const negatives[] = {"negative_prompt", "negative", NULL};
+    const char *prompt, *negative;
+    settings s = {.text = GP_STR_INIT, .prompt = find_text(object, prompts, &prompt)};
+    if (!s.prompt) return GP_OK;
+    s.negative = find_text(object, negatives, &negative);
+    gp_str_putc(&s.text, '{');
+    gp_json_each(object, put_setting, &s);
+    gp_str_putc(&s.text, '}');
+    out->prompt = gp_str_dup(prompt);
+    out->negative = negative ? gp_str_dup(negative) : NULL;
+    out->settings_json = gp_str_take(&s.text);
+    out->found = true, out->evidence = GP_EVIDENCE_STATED;
+    if (out->prompt && out->settings_json && (out->negative || !negative)) return GP_OK;
+    gp_meta_clear(out);
+    return gp_fail_memory(err, "a sidecar file");
+}
+
+gp_status gp_sidecar_parse_json(const char *text, gp_meta *out, gp_error *err)
+{
+    gp_json *root = NULL;
+    gp_status st = gp_json_parse(text, strlen(text), false, 16, &root, NULL);
+    if (st == GP_ERR_MEMORY) return gp_fail_memory(err, "a sidecar file");
+    if (st == GP_OK && gp_json_kind_of(root) == GP_JSON_OBJECT) st = read_object(root, out, err);
+    gp_json_free(root);
+    return st == GP_ERR_MEMORY ? st : GP_OK;
+}
+
+gp_status gp_sidecar_json(const char *image_path, gp_meta *out, gp_error *err)
+{
+    size_t whole = strlen(image_path), stem = whole - strlen(gp_path_extension(image_path));
+    gp_str path = GP_STR_INIT;
+    gp_status st = GP_OK;
+    for (int i = 0; i < 2 && st == GP_OK && !out->found; i++) {
+        char *text = NULL, *refused = NULL;
+        if (i && stem == whole) break;
+        gp_str_reset(&path);
+        gp_str_add(&path, image_path, i ? whole : stem);
+        gp_str_puts(&path, ".json");
+        st = path.failed ? gp_fail_memory(err, "a sidecar file") : read_text(path.data, &text, &refused, err);
+        if (st == GP_OK && text) st = gp_sidecar_parse_json(text, out, err);
+        gp_mem_free(refused); /* a large JSON file beside an image is seldom about its prompt: it is passed over */
+        gp_mem_free(text);
+    }
+    gp_str_clear(&path);
     return st;
 }

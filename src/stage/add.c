@@ -108,18 +108,20 @@ static gp_status row_is_kept(const gp_add_run *r, const gp_add_job *job, const g
 }
 
 /* Sets *same if neither a sidecar file nor the path has a prompt, or if the catalog already has that prompt. */
-static gp_status sidecar_is_kept(const gp_add_run *r, const gp_add_job *job, const gp_cat_kept_prompt *kept, bool *same,
+static gp_status sidecar_is_kept(gp_add_run *r, const gp_add_job *job, const gp_cat_kept_prompt *kept, bool *same,
                                  gp_error *err)
 {
     gp_add_job probe = {.path = job->path};
     gp_meta meta = {0};
-    gp_status st = gp_add_prompt_beside(&probe, &meta, err);
+    gp_status st = gp_add_find_beside(r, job->path, &probe.beside, err);
+    if (st == GP_OK) st = gp_add_prompt_beside(&probe, &meta, err);
     if (st == GP_OK && !probe.prompt) st = gp_add_prompt_from_path(r, &probe, &meta, err);
     bool weaker = gp_add_is_from("name:", probe.source) && gp_add_is_from("sidecar", kept->source);
     *same = st == GP_OK && (!probe.raw || weaker ||
                             (kept->paths == 1 && kept->raw && strcmp(probe.raw, kept->raw) == 0 &&
                              strcmp(probe.source, kept->source) == 0));
     gp_meta_clear(&meta);
+    gp_meta_clear(&probe.beside);
     gp_mem_free(probe.refused);
     gp_add_forget_prompt(&probe);
     return st;
@@ -166,6 +168,7 @@ static gp_status next_file(void *user, void **out, gp_error *err)
         r->unnamed += r->names.count && !job->problem && !gp_name_match(&r->names, job->path, &values);
         job->row = r->table ? gp_rows_find(&r->rows, job->path) : SIZE_MAX;
         gp_status st = is_known(r, job, &known, err);
+        if (st == GP_OK && !known && !job->problem) st = gp_add_find_beside(r, job->path, &job->beside, err);
         if (st == GP_OK && !known) st = gp_cat_content_at(r->cat, job->path, &job->identity.before, err);
         if (st != GP_OK || known) gp_add_job_free(job);
         if (st != GP_OK) return st;
@@ -189,7 +192,7 @@ static gp_status commit(gp_add_run *r, gp_error *err)
 
 /* A search for other paths of the same image that have their own prompt. */
 typedef struct rivals {
-    const gp_add_run *r;
+    gp_add_run *r;
     const gp_add_job *job;
     bool any, earlier; /* any: such a path exists; earlier: such a path sorts before the job's path */
     gp_status status;
@@ -199,7 +202,6 @@ static bool check_rival(void *user, const char *path)
 {
     rivals *v = user;
     gp_str room = GP_STR_INIT;
-    char *text = NULL, *refused = NULL;
     bool has = false;
     if (access(path, F_OK) != 0) return true;
     if (v->job->strength == GP_STRENGTH_TABLE) {
@@ -208,15 +210,20 @@ static bool check_rival(void *user, const char *path)
         has = cell && *cell;
         if (room.failed) v->status = GP_ERR_MEMORY;
     } else {
-        gp_status st = gp_prompt_sidecar(path, &text, &refused, NULL);
+        gp_add_job probe = {.path = (char *)(uintptr_t)path};
+        gp_meta meta = {0};
         gp_name_values values;
-        has = (st == GP_OK && text && *text) ||
+        gp_status st = gp_add_find_beside(v->r, path, &probe.beside, NULL);
+        if (st == GP_OK) st = gp_add_prompt_beside(&probe, &meta, NULL);
+        has = (st == GP_OK && probe.prompt) ||
               (gp_add_is_from("name:", v->job->source) && gp_name_match(&v->r->names, path, &values));
         if (st == GP_ERR_MEMORY) v->status = st;
+        gp_meta_clear(&meta);
+        gp_meta_clear(&probe.beside);
+        gp_mem_free(probe.refused);
+        gp_add_forget_prompt(&probe);
     }
     gp_str_clear(&room);
-    gp_mem_free(refused);
-    gp_mem_free(text);
     v->any |= has;
     v->earlier |= has && strcmp(path, v->job->path) < 0;
     return !v->earlier && v->status == GP_OK;
@@ -305,6 +312,7 @@ static gp_status write_file(gp_add_run *r, const gp_add_job *job, gp_error *err)
     bool inserted = false;
     GP_TRY(gp_cat_image_put(r->cat, &image, job->path, job->size, job->mtime_ns, &id, &inserted, err));
     GP_TRY(write_prompt(r, job, id, inserted, err));
+    r->from_beside += job->from_beside;
     r->damaged += job->damaged;
     r->broken += job->broken;
     r->unstated += job->unstated;
@@ -488,6 +496,7 @@ static gp_status add_table(gp_catalog *cat, const gp_add_options *options, const
     gp_progress_meter_init(&r.ticker, "add", 0, options->progress, options->user);
     if (options->prompt_from) GP_TRY_GOTO(gp_name_pattern_read(options->prompt_from, &r.names, err));
     GP_TRY_GOTO(open_table(&r, err));
+    GP_TRY_GOTO(gp_beside_new(options->prompts, &r.beside, err));
     if (!how->files) GP_TRY_GOTO(forget_failures(&r, err));
     GP_TRY_GOTO(gp_queue_new(FOUND_AHEAD, &r.found, err));
     GP_TRY_GOTO(gp_threads_start(1, gp_add_walk_thread, &r, &walker, err));
@@ -505,8 +514,10 @@ out:
     if (st == GP_OK && r.walk_status != GP_OK) st = gp_fail_as(err, r.walk_status, &r.walk_error);
     if (st == GP_OK) st = sweep(&r, err);
     if (st == GP_OK) gp_progress_meter_finish(&r.ticker);
+    if (st == GP_OK) gp_beside_notes(r.beside, r.from_beside, options->note, options->note_user);
     if (st == GP_OK && !how->files) send_notes(&r);
     if (st == GP_OK) note_metadata(&r);
+    gp_beside_free(r.beside);
     gp_passed_clear(&r.passed);
     gp_mem_free(r.refused);
     for (size_t i = 0; st == GP_OK && r.table && i < gp_table_rows(r.table); i++)

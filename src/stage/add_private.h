@@ -10,6 +10,7 @@
 #include "base/thread.h"
 #include "catalog/catalog.h"
 #include "image/image.h"
+#include "ingest/beside.h"
 #include "ingest/name_pattern.h"
 #include "metadata/meta.h"
 #include "stage/add_how.h"
@@ -29,6 +30,7 @@ typedef struct gp_add_job {
     int problem_number; /* errno of `problem` */
     bool listed;        /* an export lists this file */
     size_t row;         /* table row, or SIZE_MAX */
+    gp_meta beside;     /* the image's row in a table that a program wrote beside it; not found: there is none */
     /* results of reading */
     bool ok;
     bool partial; /* the end of the file is missing */
@@ -41,10 +43,11 @@ typedef struct gp_add_job {
     char *prompt, *raw, *negative, *source, *settings; /* owned; each may be NULL */
     int strength;
     gp_evidence evidence;
-    char *refused; /* owned: why the sidecar file was not used; or NULL */
-    bool damaged;  /* some metadata has a wrong checksum or cannot be read */
-    bool broken;   /* there is no prompt, and a graph that cannot be read */
-    bool unstated; /* there is no prompt, although there is metadata */
+    bool from_beside; /* the prompt is that of `beside` */
+    char *refused;    /* owned: why the sidecar file was not used; or NULL */
+    bool damaged;     /* some metadata has a wrong checksum or cannot be read */
+    bool broken;      /* there is no prompt, and a graph that cannot be read */
+    bool unstated;    /* there is no prompt, although there is metadata */
 } gp_add_job;
 
 typedef struct gp_add_run {
@@ -58,6 +61,7 @@ typedef struct gp_add_run {
     size_t image_column, prompt_column;
     bool has_nans;   /* prompt cells such as "nan" count as missing */
     gp_rows_of rows; /* the image's rows in the table */
+    gp_beside *beside;
     gp_queue *found; /* queue of gp_add_job, filled by the walking thread */
     gp_passed passed;
     gp_gone gone;  /* missing images */
@@ -67,7 +71,7 @@ typedef struct gp_add_run {
     gp_error walk_error;
     gp_report *report;
     gp_progress_meter ticker;
-    uint64_t uncommitted, damaged, broken, unstated, rivals, refused_count;
+    uint64_t uncommitted, damaged, broken, unstated, rivals, refused_count, from_beside;
     char *refused; /* owned: the first reason why a sidecar file was not used */
     double begun;  /* time at which the open transaction began */
     bool in_transaction;
@@ -83,11 +87,13 @@ void gp_add_walk_thread(void *user, int index);
 const char *gp_add_prompt_cell(const gp_add_run *r, size_t row, gp_str *room);
 /* Appends the cells of the row, except image and prompt, as members of an object. */
 void gp_add_put_extras(const gp_add_run *r, size_t row, gp_str *s);
-/* Reads the prompt of the sidecar file: plain text, or AUTOMATIC1111's infotext. */
+/* Reads the prompt of a sidecar file (plain text, AUTOMATIC1111's infotext, JSON), else takes that of job->beside. */
 gp_status gp_add_prompt_beside(gp_add_job *job, gp_meta *meta, gp_error *err);
 /* Reads the prompt from the path. This prompt has the same strength as a prompt from a sidecar file; the caller tries
  * the sidecar file first. */
 gp_status gp_add_prompt_from_path(const gp_add_run *r, gp_add_job *job, gp_meta *meta, gp_error *err);
+/* Finds the image's row in a table beside it, on the calling thread. */
+gp_status gp_add_find_beside(gp_add_run *r, const char *path, gp_meta *out, gp_error *err);
 /* Finds the prompt, the negative prompt and the settings of a file with these bytes. */
 gp_status gp_add_find_prompt(const gp_add_run *r, gp_add_job *job, const gp_bytes *bytes, gp_error *err);
 

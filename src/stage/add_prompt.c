@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "image/chunks.h"
 #include "image/mark.h"
+#include "ingest/sidecar.h"
 #include "metadata/clean_prompt.h"
 #include "stage/add_private.h"
 
@@ -127,7 +128,7 @@ static gp_status prompt_from_metadata(gp_add_job *job, const gp_meta *meta, gp_e
     return st;
 }
 
-gp_status gp_add_prompt_beside(gp_add_job *job, gp_meta *meta, gp_error *err)
+static gp_status prompt_from_sidecar(gp_add_job *job, gp_meta *meta, gp_error *err)
 {
     char *text = NULL;
     GP_TRY(gp_prompt_sidecar(job->path, &text, &job->refused, err));
@@ -141,6 +142,68 @@ gp_status gp_add_prompt_beside(gp_add_job *job, gp_meta *meta, gp_error *err)
     return st;
 }
 
+gp_status gp_add_prompt_beside(gp_add_job *job, gp_meta *meta, gp_error *err)
+{
+    gp_str source = GP_STR_INIT;
+    GP_TRY(prompt_from_sidecar(job, meta, err));
+    if (job->prompt || meta->found) return GP_OK;
+    GP_TRY(gp_sidecar_json(job->path, meta, err));
+    bool webui = false; /* logs of web interfaces contain the prompt with its syntax */
+    gp_str_puts(&source, "sidecar: ");
+    if (!meta->found) {
+        *meta = job->beside;
+        job->beside = (gp_meta){0};
+        job->from_beside = meta->found;
+        gp_str_puts(&source, meta->where ? meta->where : "");
+        webui = meta->where && gp_str_starts(meta->where, "log.");
+    } else {
+        gp_str_puts(&source, "json");
+    }
+    gp_status st = source.failed ? gp_fail_memory_path(err, "the prompt of '%s'", job->path) : GP_OK;
+    if (st == GP_OK && meta->found && meta->prompt)
+        st = set_prompt(job, meta->prompt, webui, GP_STRENGTH_SIDECAR, GP_EVIDENCE_STATED, source.data, err);
+    gp_str_clear(&source);
+    return st;
+}
+
+/* Copies a row of a table beside an image. */
+static gp_status copy_row(const gp_beside_row *row, const char *prompt, gp_meta *out, gp_error *err)
+{
+    gp_str settings = GP_STR_INIT;
+    size_t column = gp_table_negative_column(row->table);
+    const char *negative = column == SIZE_MAX ? NULL : gp_table_cell(row->table, row->row, column);
+    gp_str_putc(&settings, '{');
+    gp_table_put_extras(row->table, row->row, row->image_column, row->prompt_column, &settings);
+    gp_str_putc(&settings, '}');
+    *out = (gp_meta){.found = true,
+                     .evidence = GP_EVIDENCE_STATED,
+                     .tool = gp_str_dup("table"),
+                     .where = gp_str_dup(gp_table_name(row->table)),
+                     .prompt = gp_str_dup(prompt),
+                     .negative = negative && *negative ? gp_str_dup(negative) : NULL,
+                     .settings_json = gp_str_take(&settings)};
+    if (out->tool && out->where && out->prompt && out->settings_json && (out->negative || !(negative && *negative)))
+        return GP_OK;
+    gp_meta_clear(out);
+    return gp_fail_memory(err, "a prompt table");
+}
+
+gp_status gp_add_find_beside(gp_add_run *r, const char *path, gp_meta *out, gp_error *err)
+{
+    gp_beside_row row;
+    gp_str room = GP_STR_INIT;
+    gp_status st = GP_OK;
+    GP_TRY(gp_beside_find(r->beside, path, &row, err));
+    if (!row.table) return GP_OK;
+    const char *prompt = gp_table_text(row.table, row.row, row.prompt_column, &room);
+    if (room.failed)
+        st = gp_fail_memory(err, "a prompt table");
+    else if (prompt && *prompt && !gp_table_is_nan(prompt))
+        st = copy_row(&row, prompt, out, err);
+    gp_str_clear(&room);
+    return st;
+}
+
 gp_status gp_add_prompt_from_path(const gp_add_run *r, gp_add_job *job, gp_meta *meta, gp_error *err)
 {
     gp_meta read = {0};
@@ -151,6 +214,14 @@ gp_status gp_add_prompt_from_path(const gp_add_run *r, gp_add_job *job, gp_meta 
     *meta = read;
     snprintf(source, sizeof source, "name: %s", r->options->prompt_from);
     return set_prompt(job, meta->prompt, false, GP_STRENGTH_SIDECAR, GP_EVIDENCE_DERIVED, source, err);
+}
+
+/* Returns the negative prompt of a row of the table that the user named, or NULL. */
+static const char *negative_cell(const gp_add_run *r, size_t row)
+{
+    size_t column = r->table && row != SIZE_MAX ? gp_table_negative_column(r->table) : SIZE_MAX;
+    const char *cell = column == SIZE_MAX ? NULL : gp_table_cell(r->table, row, column);
+    return cell && *cell ? cell : NULL;
 }
 
 gp_status gp_add_find_prompt(const gp_add_run *r, gp_add_job *job, const gp_bytes *bytes, gp_error *err)
@@ -174,7 +245,9 @@ gp_status gp_add_find_prompt(const gp_add_run *r, gp_add_job *job, const gp_byte
     job->unstated = !job->prompt && from->found && !from->broken;
     if (!job->prompt && from->found && !(job->source = source_of(from)))
         GP_TRY_GOTO(gp_fail_memory_path(err, "the prompt of '%s'", job->path));
-    if (from->negative && !(job->negative = gp_str_dup(from->negative)))
+    const char *negative = negative_cell(r, job->row);
+    if (!negative) negative = from->negative;
+    if (negative && !(job->negative = gp_str_dup(negative)))
         GP_TRY_GOTO(gp_fail_memory_path(err, "the prompt of '%s'", job->path));
     GP_TRY_GOTO(merge_settings(r, job, from->settings_json, &job->settings, err));
 out:

@@ -15,6 +15,7 @@ void gp_add_job_free(gp_add_job *job)
 {
     if (!job) return;
     gp_add_forget_prompt(job);
+    gp_meta_clear(&job->beside);
     gp_mem_free(job->refused);
     gp_mem_free(job->settings);
     gp_mem_free(job->negative);

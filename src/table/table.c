@@ -348,6 +348,8 @@ static gp_status read_text(gp_table *table, gp_bytes *bytes, const char *kind, g
     GP_TRY(take_text(table, bytes, err));
     if (bytes->size == strspn((char *)bytes->data, " \t\r\n"))
         return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is empty", table->label);
+    if (!kind && gp_table_is_html_log((char *)bytes->data))
+        return gp_table_read_html(table, (char *)bytes->data, bytes->size, err);
     if (!kind) kind = kind_of_text((char *)bytes->data);
     if (strcmp(kind, "json") == 0 || strcmp(kind, "jsonl") == 0)
         return gp_table_read_json(table, (char *)bytes->data, bytes->size, strcmp(kind, "jsonl") == 0, err);
@@ -390,6 +392,7 @@ static gp_status read_bytes(const char *name, gp_bytes *bytes, const char *kind,
         GP_TRY_GOTO(read_text(table, bytes, kind, err));
     gp_bytes_clear(bytes);
     GP_TRY_GOTO(finish(table, err));
+    GP_TRY_GOTO(gp_table_rename_known(table, err));
     table->watch = NULL;
     *out = table;
     table = NULL;
@@ -494,7 +497,10 @@ static void put_extra(const gp_table *table, size_t column, const char *cell, gp
 {
     if (!cell || !*cell) return;
     gp_json_put_name(out, table->names[column]);
-    gp_json_put_string(out, cell);
+    if (gp_table_is_number(table->names[column], cell))
+        gp_str_puts(out, cell);
+    else
+        gp_json_put_string(out, cell);
 }
 
 void gp_table_put_extras(const gp_table *table, size_t row, size_t but, size_t and_but, gp_str *out)

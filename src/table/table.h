@@ -31,8 +31,8 @@ size_t gp_table_columns(const gp_table *table);
 const char *gp_table_column(const gp_table *table, size_t column);
 /* Returns a cell as text (numbers as written, nested JSON compact); NULL: an absent or null cell.  Borrowed. */
 const char *gp_table_cell(const gp_table *table, size_t row, size_t column);
-/* Appends the cells "column":"cell",... of a row as members of a JSON object.  Leaves out empty cells and the
- * columns `but` and `and_but` (SIZE_MAX: no column). */
+/* Appends the cells "column":"cell",... of a row as members of a JSON object; numbers of known settings (seed,
+ * steps ...) as numbers.  Leaves out empty cells and the columns `but` and `and_but` (SIZE_MAX: no column). */
 void gp_table_put_extras(const gp_table *table, size_t row, size_t but, size_t and_but, gp_str *out);
 /* Returns the text of a cell.  For a list of texts (JSON, or as Python prints it) returns the first text, stored in
  * `room`. Returns NULL for an absent cell and for a list without text.  If memory runs out, sets
@@ -49,6 +49,8 @@ gp_status gp_table_roles(const gp_table *table, const char *image_column, const 
                          size_t *prompt, gp_error *err);
 /* Finds only the prompt column, as gp_table_roles does. */
 gp_status gp_table_prompt_column(const gp_table *table, const char *wanted, size_t *prompt, gp_error *err);
+/* Returns the column of negative prompts, found by its name, or SIZE_MAX. */
+size_t gp_table_negative_column(const gp_table *table);
 /* Reports what was left out, one note for each kind. `note` may be NULL. */
 void gp_table_notes(const gp_table *table, gp_note_fn note, void *user);
 

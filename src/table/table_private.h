@@ -78,6 +78,12 @@ gp_status gp_table_remark_text(gp_table *table, gp_remark kind, size_t line, con
 gp_status gp_table_wrong(const gp_table *table, size_t line, gp_error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Renames the short columns of known programs: DiffusionDB's p, se, c, st and sa, and those of A1111's log.csv. */
+gp_status gp_table_rename_known(gp_table *table, gp_error *err);
+
+/* Returns true if the column is a setting whose value is a number (seed, steps ...) and the cell is one. */
+bool gp_table_is_number(const char *column, const char *cell);
+
 /* Returns true for a usual name of an image or prompt column. */
 bool gp_table_usual_name(const char *name, size_t size);
 
@@ -85,6 +91,9 @@ bool gp_table_usual_name(const char *name, size_t size);
  * table's own text. */
 gp_status gp_table_read_csv(gp_table *table, bool tabs, gp_error *err);
 gp_status gp_table_read_json(gp_table *table, char *text, size_t size, bool lines, gp_error *err);
+/* The log.html of Fooocus; the text ends with a NUL. */
+bool gp_table_is_html_log(const char *text);
+gp_status gp_table_read_html(gp_table *table, const char *text, size_t size, gp_error *err);
 /* bytes [size] are borrowed for the call. */
 gp_status gp_table_read_parquet(gp_table *table, const void *bytes, size_t size, gp_error *err);
 

@@ -8,9 +8,9 @@
 #include <string.h>
 
 /* Usual names, best first; "image file" and "image-file" count as "image_file", and case does not matter. */
-static const char *const image_names[] = {"file_name", "image",     "image_path",     "image_file", "image_name",
-                                          "img_path",  "img",       "path",           "file",       "filename",
-                                          "filepath",  "file_path", "image_filename", "image_id",   NULL};
+static const char *const image_names[] = {
+    "file_name", "image",    "image_path", "image_file",     "image_name",      "img_path", "img", "path", "file",
+    "filename",  "filepath", "file_path",  "image_filename", "image_file_name", "image_id", "key", NULL};
 static const char *const prompt_names[] = {
     "prompt", "text", "caption", "positive_prompt", "positive", "prompt_text", "captions", "description", "p", NULL};
 
@@ -106,6 +106,12 @@ static gp_status nothing_named(const gp_table *table, gp_error *err)
     gp_fail(err, GP_ERR_USAGE, "%s", s.failed || !s.data ? "the prompt table lacks usual column names" : s.data);
     gp_str_clear(&s);
     return GP_ERR_USAGE;
+}
+
+size_t gp_table_negative_column(const gp_table *table)
+{
+    static const char *const names[] = {"negative_prompt", "negative", "negprompt", "neg_prompt", NULL};
+    return find_usual(table, names);
 }
 
 gp_status gp_table_prompt_column(const gp_table *table, const char *wanted, size_t *prompt, gp_error *err)

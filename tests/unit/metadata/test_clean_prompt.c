@@ -3,6 +3,7 @@
 #include "ingest_support.h"
 
 #include "base/rng.h"
+#include "ingest/sidecar.h"
 #include "metadata/clean_prompt.h"
 #include "table/table.h"
 

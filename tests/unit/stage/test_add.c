@@ -107,7 +107,7 @@ static void test_precedence(void **state)
     assert_ok(add(&p, table, &report, &err));
     assert_string_equal(
         record(&p, "meta.png"),
-        "from the table|table:t.csv|{\"steps\":20,\"sampler\":\"Euler a\",\"category\":\"animals\",\"seed\":\"8\"}");
+        "from the table|table:t.csv|{\"steps\":20,\"sampler\":\"Euler a\",\"category\":\"animals\",\"seed\":8}");
     assert_string_equal(record(&p, "side.png"), "from the side-car|sidecar|{\"category\":\"food\"}");
     place_remove(&p);
 }

@@ -182,6 +182,38 @@ static void test_json(void **state)
     expect_forms(forms, sizeof forms / sizeof *forms);
 }
 
+#define FOOOCUS "<html><head></head><body><p>Fooocus Log 2024-01-01 (private)</p>\n<!--fooocus-log-split-->\n"
+#define IMAGE(name)                                                                                                    \
+    "<div id=\"x\" class=\"image-container\"><hr><table><tr><td><img src='" name "' loading='lazy'/></td>"
+#define VALUES(rows)      "<td><table class='metadata'>" rows "</table>"
+#define VALUE(key, value) "<tr><td class='label'>" key "</td><td class='value'>" value "</td></tr>\n"
+
+static void test_html(void **state)
+{
+    (void)state;
+    static const form forms[] = {
+        {FOOOCUS IMAGE("a.png") VALUES(VALUE("Prompt", "a <lora:x:1> fox </br> two") VALUE("Guidance Scale", "4")),
+         NULL, "file_name|prompt|cfg_scale/a.png|a <lora:x:1> fox\ntwo|4"},
+        /* the first version; a block without an image; a block that is cut off */
+        {FOOOCUS IMAGE(
+             "a.png") "<td><table class='metadata'><tr><td class='key'>Prompt</td><td class='value'>a mill</td>"
+                      "</tr><tr><td class='key'>Resolution</td><td class='value'>(1152, 896)</td></tr></table>"
+                      "<div class=\"image-container\"></div>" IMAGE("b.png") "<td><table class='metadata'><tr>"
+                                                                             "<td class='key'>Prompt</td><td",
+         NULL, "file_name|prompt|width|height/a.png|a mill|1152|896/b.png|-|-|-"},
+        /* the button has the prompt as it was typed */
+        {FOOOCUS IMAGE("a.png") VALUES(VALUE("Prompt", "a  </br> b &amp;c") VALUE(
+             "Resolution", "big")) "</br><button "
+                                   "onclick=\"to_clipboard('%7B%22prompt%22%3A%20%22a%5Cn%3C/td%3E%22%7D')\">",
+         NULL, "file_name|prompt|resolution/a.png|a\n</td>|big"},
+    };
+    expect_forms(forms, sizeof forms / sizeof *forms);
+    gp_error err = {0};
+    gp_table *table = NULL;
+    assert_int_equal(gp_table_parse("/x/log.html", FOOOCUS, sizeof FOOOCUS - 1, NULL, &table, &err), GP_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "without images"));
+}
+
 static void test_encodings(void **state)
 {
     (void)state;
@@ -684,11 +716,11 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_csv),         cmocka_unit_test(test_tsv),      cmocka_unit_test(test_json),
-        cmocka_unit_test(test_encodings),   cmocka_unit_test(test_left_out), cmocka_unit_test(test_wide),
-        cmocka_unit_test(test_bound),       cmocka_unit_test(test_stop),     cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_limits),      cmocka_unit_test(test_open),     cmocka_unit_test(test_parti),
-        cmocka_unit_test(test_real_tables), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_csv),   cmocka_unit_test(test_tsv),         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_html),  cmocka_unit_test(test_encodings),   cmocka_unit_test(test_left_out),
+        cmocka_unit_test(test_wide),  cmocka_unit_test(test_bound),       cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_bad),   cmocka_unit_test(test_limits),      cmocka_unit_test(test_open),
+        cmocka_unit_test(test_parti), cmocka_unit_test(test_real_tables), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
