@@ -128,7 +128,7 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 
 #define GP_EXPORT_DEFAULTS \
     {sizeof(gp_export_options), NULL, GP_EXPORT_COPY, true, false, false, false, 0, NULL, NULL, \
-     false, false, NULL, 0, NULL, 0}
+     false, false, NULL, 0, NULL, 0, 0, false, 0, NULL, NULL}
 
 #define GP_SITE_DEFAULTS {sizeof(gp_site_options), NULL, GP_SITE_ORIGINALS, 0, NULL, NULL}
 

@@ -20,6 +20,19 @@ typedef enum gp_export_mode {
     GP_EXPORT_NONE /* tables only */
 } gp_export_mode;
 
+/* Data sets for other programs (docs/formats.md), as bits of gp_export_options.formats. */
+typedef enum gp_export_format {
+    GP_EXPORT_RECORDS = 1,         /* picks.json: an array of objects */
+    GP_EXPORT_PARQUET = 2,         /* picks.parquet */
+    GP_EXPORT_HF_PARQUET = 4,      /* data/train-00000-of-00001.parquet ..., with the images */
+    GP_EXPORT_WEBDATASET = 8,      /* 00000.tar ..., with the images */
+    GP_EXPORT_NPY = 16,            /* embeddings.npy, and embeddings.jsonl in the same order */
+    GP_EXPORT_CLIP_RETRIEVAL = 32, /* img_emb/, text_emb/, metadata/ */
+    GP_EXPORT_FIFTYONE = 64,       /* samples.json, metadata.json */
+    GP_EXPORT_LABEL_STUDIO = 128,  /* tasks.json */
+    GP_EXPORT_HTML = 256           /* report.html: a page with thumbnails */
+} gp_export_format;
+
 typedef struct gp_export_options {
     size_t size;
     const char *folder;  /* created if missing; goldpan overwrites no file in the folder */
@@ -39,12 +52,21 @@ typedef struct gp_export_options {
     const char *const *tags; /* images with at least one of these tags instead of the picks; NULL:
                                 the picks */
     uint64_t tag_count;
+    uint64_t formats;     /* data sets to write: GP_EXPORT_RECORDS | ...; 0: none */
+    bool embeddings;      /* add columns with the embeddings; needs PARQUET or HF_PARQUET */
+    uint64_t shard_bytes; /* maximum size of a shard of HF_PARQUET and WEBDATASET; a larger image
+                           * has its own shard; 0: 500,000,000 */
+    /* Called for each finished file of a data set, with its path and its size in bytes; may be
+     * NULL. */
+    void (*written)(void *user, const char *path, uint64_t bytes);
+    void *written_user;
 } gp_export_options;
 
 /* Export the picks: image files and tables.  Your own decisions count: an image that you rejected
  * is left out, and an image that you picked is exported.  `all`, `min_stars`, `tags`, `mine` and
  * `images` replace this choice.  `mine` and `images` exclude each other, and each of them excludes
  * `all`, `min_stars` and `tags`.  With `tags` and `min_stars` an image must meet both.
+ * A data set replaces the files of an earlier export, unless they were changed since.
  * report: may be NULL.
  * Errors: USAGE, NOT_FOUND, CATALOG, IO, STOPPED.
  * Threads: one. */

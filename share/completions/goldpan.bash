@@ -50,8 +50,9 @@ _goldpan_options() {
         mark)
             echo --catalog --pick --reject --unmark --stars --tag --untag --json --quiet --verbose --help ;;
         export)
-            echo --catalog --copy --hardlink --symlink --no-files --csv --jsonl --imagefolder --all --stars --tag \
-            --list --mine --suggested --site --site-images --threads --json --quiet --verbose --help ;;
+            echo --catalog --copy --hardlink --symlink --no-files --csv --jsonl --imagefolder --format --embeddings \
+            --shard-size --all --stars --tag --list --mine --suggested --site --site-images --threads --json --quiet \
+            --verbose --help ;;
         sheet)
             echo --by --catalog --thumb --max-prompts --max-candidates --force --json --quiet --verbose --help ;;
         tour)
@@ -121,16 +122,16 @@ _goldpan_value() {
         'pick --min-score' | 'pick --where' | 'pick --top-per-category' | 'pick --top-per-slice' | \
         'pick --balance' | 'pick --min-support' | 'pick --min-lift' | 'pick --lift-factor' | 'pick --revision' | \
         'explore --port' | 'explore -p' | 'explore --backend' | 'explore -b' | 'explore --revision' | \
-        'mark --stars' | 'mark --tag' | 'mark --untag' | 'export --stars' | 'export --tag' | 'export --threads' | \
-        'export -j' | 'sheet --thumb' | 'sheet --max-prompts' | 'sheet --max-candidates' | 'tour --seconds' | \
-        'tour --n-slices' | 'rescue --threads' | 'rescue -j' | 'rescue --max-pixels' | 'model get --revision' | \
-        'model info --revision' | 'bench --revision' | 'bench --max-pixels' | 'bench --threads' | 'bench -j' | \
-        'bench --batch' | 'bench --sample' | 'bench --seconds' | 'embed --revision' | 'embed --max-pixels' | \
-        'embed --threads' | 'embed -j' | 'embed --batch' | 'neighbours --neighbours' | 'neighbours -k' | \
-        'neighbours --recall' | 'neighbours --threads' | 'neighbours -j' | 'cluster --level' | \
-        'cluster --clusters' | 'cluster --min-cluster-size' | 'cluster --min-samples' | 'cluster --epsilon' | \
-        'cluster --threads' | 'cluster -j' | 'map --neighbours' | 'map -k' | 'map --min-dist' | 'map --dims' | \
-        'map --seed' | 'map --recall' | 'map --threads' | 'map -j')
+        'mark --stars' | 'mark --tag' | 'mark --untag' | 'export --shard-size' | 'export --stars' | 'export --tag' | \
+        'export --threads' | 'export -j' | 'sheet --thumb' | 'sheet --max-prompts' | 'sheet --max-candidates' | \
+        'tour --seconds' | 'tour --n-slices' | 'rescue --threads' | 'rescue -j' | 'rescue --max-pixels' | \
+        'model get --revision' | 'model info --revision' | 'bench --revision' | 'bench --max-pixels' | \
+        'bench --threads' | 'bench -j' | 'bench --batch' | 'bench --sample' | 'bench --seconds' | \
+        'embed --revision' | 'embed --max-pixels' | 'embed --threads' | 'embed -j' | 'embed --batch' | \
+        'neighbours --neighbours' | 'neighbours -k' | 'neighbours --recall' | 'neighbours --threads' | \
+        'neighbours -j' | 'cluster --level' | 'cluster --clusters' | 'cluster --min-cluster-size' | \
+        'cluster --min-samples' | 'cluster --epsilon' | 'cluster --threads' | 'cluster -j' | 'map --neighbours' | \
+        'map -k' | 'map --min-dist' | 'map --dims' | 'map --seed' | 'map --recall' | 'map --threads' | 'map -j')
             echo none ;;
         'generate --protocol')
             echo "words a1111 comfyui sdcpp swarmui openai command" ;;
@@ -179,6 +180,8 @@ _goldpan_value() {
             echo "words euclidean cosine" ;;
         'words --sort')
             echo "words effect support word" ;;
+        'export --format')
+            echo "words csv jsonl json parquet imagefolder hf-parquet webdataset npy clip-retrieval fiftyone label-studio html" ;;
         'export --site-images')
             echo "words originals resized none" ;;
         'sheet --by')

@@ -61,6 +61,11 @@ size_t gp_npy_rows(const gp_npy *f)
     return f->rows;
 }
 
+uint64_t gp_npy_bytes(size_t rows, size_t width)
+{
+    return HEADER + (uint64_t)rows * width * 4;
+}
+
 gp_status gp_npy_commit(gp_npy *f, gp_error *err)
 {
     char header[HEADER + 1];

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "options/common_options.h"
 #include "cli/context.h"
+#include "cli/export_formats.h"
 #include "cli/image_list.h"
 
 #define SITE_IMAGES "originals|resized|none" /* values of --images, in the order of the enum gp_site_images */
@@ -88,14 +89,17 @@ static int run(gp_cli *cli)
     gp_export_options options = GP_EXPORT_DEFAULTS;
     gp_cli_image_list list = {0};
     gp_report report = GP_INIT(gp_report);
-    gp_str json = GP_STR_INIT;
+    gp_str json = GP_STR_INIT, files = GP_STR_INIT;
     if (cli->site) return run_site(cli);
     read_options(cli, &options);
-    gp_status st = gp_cli_catalog_open(cli, NULL, GP_CATALOG_READ_IF_MUST, &catalog, &err);
+    options.written = gp_cli_export_written, options.written_user = &files;
+    gp_status st = gp_cli_export_formats(cli, &options, &err);
+    if (st == GP_OK) st = gp_cli_catalog_open(cli, NULL, GP_CATALOG_READ_IF_MUST, &catalog, &err);
     if (st == GP_OK && cli->list) st = gp_cli_image_list_read(cli, catalog, cli->list, &list, &err);
     options.images = list.images, options.image_count = list.count;
     if (st == GP_OK) st = gp_export(catalog, &options, &report, &err);
     if (st != GP_OK) {
+        gp_str_clear(&files);
         gp_cli_image_list_clear(&list);
         gp_catalog_close(catalog);
         return gp_cli_fail(cli, &err);
@@ -109,10 +113,12 @@ static int run(gp_cli *cli)
         gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
         gp_cli_json_text(&json, "folder", options.folder);
         if (cli->list) gp_cli_json_array(&json, "missing", &list.missing);
+        if (cli->format) gp_cli_json_array(&json, "files", &files);
         gp_cli_json_report(&json, "export", &report);
         gp_str_putc(&json, '}');
         code = gp_cli_json_print(cli, &json, code);
     }
+    gp_str_clear(&files);
     gp_cli_image_list_clear(&list);
     gp_catalog_close(catalog);
     return code;
@@ -131,6 +137,16 @@ static const gp_cli_option options[] = {
     GP_CLI_FLAG("jsonl", 0, jsonl, "write picks.jsonl", .excludes = NOT_SITE),
     GP_CLI_FLAG("imagefolder", 0, imagefolder, "write metadata.csv, as Hugging Face datasets reads it",
                 .excludes = NOT_SITE),
+    GP_CLI_OPTION("format", 0, GP_OPT_TEXT, "LIST", format,
+                  "write these formats, separated by commas: csv, jsonl, json, parquet, imagefolder, hf-parquet, "
+                  "webdataset, npy, clip-retrieval, fiftyone, label-studio, html (default: csv)",
+                  .words = GP_CLI_EXPORT_FORMATS, .excludes = NOT_SITE),
+    GP_CLI_FLAG("embeddings", 0, with_embeddings,
+                "add the embeddings of the images and prompts to the formats parquet and hf-parquet",
+                .needs = "format"),
+    GP_CLI_OPTION("shard-size", 0, GP_OPT_COUNT, "MB", shard_size,
+                  "start a new file of hf-parquet or webdataset before it is larger than MB megabytes (default: 500)",
+                  .range = GP_CLI_FROM_TO(1, 1000000), .needs = "format"),
     GP_CLI_FLAG("all", 0, all, "export every scored image, not only the picks", .excludes = "stars tag mine " NOT_SITE),
     GP_CLI_OPTION("stars", 0, GP_OPT_COUNT, "N", stars, "export images with at least N stars instead of the picks",
                   .range = GP_CLI_FROM_TO(1, 5), .excludes = "mine " NOT_SITE),
@@ -166,10 +182,14 @@ const gp_cli_command gp_cmd_export = {
              "the copies in it.\n\n"
              "Also exports the images that you picked in the explorer, and leaves out the images that you "
              "rejected.\n\n"
+             "The formats of --format are for other programs: docs/formats.md says what each contains and which "
+             "program reads it.  The formats hf-parquet, webdataset, npy, clip-retrieval and html need no copies of "
+             "the files, so --format copies files only if another format is in its list, or with --copy.\n\n"
              "A site is a folder for any web host.  It shows all images of the catalog, with file names but without "
              "folder paths.",
     .examples = "goldpan export best --catalog pictures\n"
                 "goldpan export best --hardlink --csv --jsonl\n"
+                "goldpan export set --all --format webdataset,html --catalog pictures\n"
                 "goldpan export best --mine --suggested --catalog pictures\n"
                 "goldpan export castles --tag castle --tag fortress --catalog pictures\n"
                 "goldpan export chosen --list chosen.txt --catalog pictures\n"

@@ -196,10 +196,11 @@ static void put_value(const gp_set_column *column, const gp_set_value *v, gp_str
     }
 }
 
-void gp_set_record_put_json(const gp_set_record *r, gp_str *out)
+void gp_set_record_put_json(const gp_set_record *r, unsigned flags, gp_str *out)
 {
     for (int i = 0; i < GP_RECORD_COLUMNS; i++) {
         const gp_set_value *v = &r->values[i];
+        if (i == GP_RECORD_SEED && (flags & GP_RECORD_NO_SEED)) continue;
         if (i == GP_RECORD_TAGS) {
             gp_json_put_parts(out, "tags", v->size ? v->text : NULL, ", ");
             continue;
@@ -207,7 +208,7 @@ void gp_set_record_put_json(const gp_set_record *r, gp_str *out)
         gp_json_put_name(out, gp_record_columns[i].name);
         if (!v->present)
             gp_str_puts(out, "null");
-        else if (i == GP_RECORD_SETTINGS)
+        else if (i == GP_RECORD_SETTINGS && !(flags & GP_RECORD_SETTINGS_TEXT))
             gp_json_write(out, r->settings);
         else
             put_value(&gp_record_columns[i], v, out);

@@ -61,9 +61,10 @@ typedef struct gp_set_record {
 gp_status gp_set_record_fill(const gp_row *row, const gp_record_extra *extra, gp_set_record *out, gp_error *err);
 void gp_set_record_clear(gp_set_record *record);
 
+enum { GP_RECORD_NO_SEED = 1, GP_RECORD_SETTINGS_TEXT = 2 };
 /* Appends the members of the record's JSON object, without braces.  Absent values are null; tags are an array, and the
- * settings an object. */
-void gp_set_record_put_json(const gp_set_record *record, gp_str *out);
+ * settings an object.  NO_SEED: without the seed.  SETTINGS_TEXT: the settings are a text. */
+void gp_set_record_put_json(const gp_set_record *record, unsigned flags, gp_str *out);
 /* Returns the text of a column of kind TEXT, or NULL. */
 const char *gp_set_record_text(const gp_set_record *record, int column);
 

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,7 +130,6 @@ gp_status gp_set_files_check(const gp_set_files *f, const char *name, gp_error *
     return st;
 }
 
-/* Writes the record.  only_fresh: without the files of earlier exports that are gone. */
 static gp_status write_record(const gp_set_files *f, gp_error *err)
 {
     gp_str text = GP_STR_INIT;
@@ -157,12 +157,12 @@ static bool is_fresh(const gp_set_files *f, const char *name)
 }
 
 /* Deletes an earlier file unless it has changed.  Returns true if its entry in the record is no longer needed. */
-static bool delete_surplus(const gp_set_files *f, const entry *old, const char *const *prefixes, size_t count)
+static bool delete_surplus(const gp_set_files *f, const entry *old, const char *const *patterns, size_t count)
 {
     struct stat about;
     bool surplus = false;
     if (is_fresh(f, old->name)) return true;
-    for (size_t i = 0; i < count; i++) surplus |= gp_str_starts(old->name, prefixes[i]);
+    for (size_t i = 0; i < count; i++) surplus |= fnmatch(patterns[i], old->name, 0) == 0;
     if (!surplus || strstr(old->name, "../")) return false;
     char *path = gp_set_files_path(f, old->name);
     bool gone = path && lstat(path, &about) == 0 && S_ISREG(about.st_mode) && (uint64_t)about.st_size == old->bytes &&
@@ -171,12 +171,12 @@ static bool delete_surplus(const gp_set_files *f, const entry *old, const char *
     return gone;
 }
 
-gp_status gp_set_files_end(gp_set_files *f, const char *const *prefixes, size_t count, gp_error *err)
+gp_status gp_set_files_end(gp_set_files *f, const char *const *patterns, size_t count, gp_error *err)
 {
     size_t kept = 0;
     for (size_t i = 0; i < f->count; i++) {
         entry *e = &f->entries[i];
-        if (!e->fresh && delete_surplus(f, e, prefixes, count)) gp_mem_free(e->name), e->name = NULL;
+        if (!e->fresh && delete_surplus(f, e, patterns, count)) gp_mem_free(e->name), e->name = NULL;
     }
     for (size_t i = 0; i < f->count; i++)
         if (f->entries[i].name) f->entries[kept++] = f->entries[i];
@@ -224,18 +224,24 @@ uint64_t gp_set_file_bytes(const gp_set_file *file)
     return file->bytes;
 }
 
+gp_status gp_set_files_say(const gp_set_files *files, const char *name, uint64_t bytes, gp_error *err)
+{
+    if (!files->file) return GP_OK;
+    char *path = gp_set_files_path(files, name);
+    if (!path) return gp_fail_memory_path(err, "'%s'", name);
+    files->file(files->user, path, bytes);
+    gp_mem_free(path);
+    return GP_OK;
+}
+
 gp_status gp_set_file_commit(gp_set_file *file, gp_error *err)
 {
-    gp_set_files *files = file->files;
-    char *path = gp_set_files_path(files, file->name);
-    gp_status st =
-        path ? gp_set_files_record(files, file->name, file->bytes, err) : gp_fail_memory_path(err, "'%s'", file->name);
+    gp_status st = gp_set_files_record(file->files, file->name, file->bytes, err);
     if (st == GP_OK) {
         st = gp_atomic_file_commit(file->file, err);
         file->file = NULL;
     }
-    if (st == GP_OK && files->file) files->file(files->user, path, file->bytes);
-    gp_mem_free(path);
+    if (st == GP_OK) st = gp_set_files_say(file->files, file->name, file->bytes, err);
     gp_set_file_abort(file);
     return st;
 }

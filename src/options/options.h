@@ -81,6 +81,9 @@ typedef struct gp_cli {
     bool leaf, allow_single;
     bool remove_outliers, no_map, no_duplicates, new_map, no_analysis;
     bool copy, hardlink, symlink, no_files, csv, jsonl, imagefolder, all, mine, suggested;
+    const char *format;
+    bool with_embeddings;
+    gp_cli_count shard_size;
     bool pick, reject, unmark;
     gp_cli_texts tag, untag;
     const char *list;

@@ -14,6 +14,7 @@
 #include "catalog/catalog.h"
 #include "report/export.h"
 #include "report/original.h"
+#include "report/sets.h"
 #include "table/table_write.h"
 
 #include <stdlib.h>
@@ -66,6 +67,7 @@ typedef struct export_run {
     const gp_export_options *options;
     column_set columns;
     gp_table_writer *tables;
+    gp_export_sets *sets; /* NULL: no data sets */
     gp_export_files *places;
     struct stat folder; /* status of the export's folder; zero if it cannot be read */
     gp_report counts;
@@ -157,6 +159,21 @@ static gp_status list_name(export_run *r, const char *path, const char *name, gp
     return r->names.failed ? gp_fail_memory_path(err, "'%s'", path) : GP_OK;
 }
 
+/* Writes the row's data sets.  If they need the image and it cannot be output, the row counts as failed; with files,
+ * place_row has counted that failure already. */
+static gp_status put_sets(export_run *r, const gp_row *row, const char *name, gp_error *err)
+{
+    bool unread = false;
+    gp_error why = {0};
+    GP_TRY(gp_export_sets_row(r->sets, row, name, &unread, &why, err));
+    if (!unread || (r->options->mode != GP_EXPORT_NONE && !name)) return GP_OK;
+    r->counts.failed++;
+    (void)gp_cat_failure_put(r->cat, row->path ? row->path : "", 0, 0, row->image, "export", why.message,
+                             gp_error_passes(&why), NULL);
+    if (r->options->mode == GP_EXPORT_NONE) r->counts.done--;
+    return GP_OK;
+}
+
 static gp_status on_row(export_run *r, const gp_row *row, gp_error *err)
 {
     char *name = NULL;
@@ -166,6 +183,7 @@ static gp_status on_row(export_run *r, const gp_row *row, gp_error *err)
         GP_TRY(place_row(r, row, &name, err));
     gp_status st = name ? list_name(r, row->path, name, err) : GP_OK;
     if (st == GP_OK) st = gp_table_writer_row(r->tables, row, name, err);
+    if (st == GP_OK && r->sets) st = put_sets(r, row, name, err);
     gp_mem_free(name);
     if (st != GP_OK) return st;
     uint64_t seen = r->counts.done + r->counts.skipped + r->counts.failed;
@@ -180,6 +198,7 @@ static gp_status plan_row(export_run *r, const gp_row *row, gp_error *err)
     r->total++;
     if (r->options->mode == GP_EXPORT_COPY && row->path && stat(row->path, &info) == 0 && S_ISREG(info.st_mode))
         r->bytes += (uint64_t)info.st_size;
+    if (r->sets) GP_TRY(gp_export_sets_plan(r->sets, row, &r->bytes, err));
     return row_columns(row, &r->columns, err);
 }
 
@@ -276,7 +295,9 @@ static gp_status export_rows(export_run *r, gp_error *err)
     if (stat(o->folder, &r->folder) != 0) r->folder = (struct stat){0};
     GP_TRY(gp_export_files_open(o->folder, o->mode, &r->places, err));
     GP_TRY(gp_table_writer_open(o, r->columns.names, r->columns.count, &r->tables, err));
+    if (r->sets) GP_TRY(gp_export_sets_begin(r->sets, err));
     GP_TRY(each_row(r, err));
+    if (r->sets) GP_TRY(gp_export_sets_commit(r->sets, err));
     gp_table_writer *tables = r->tables;
     r->tables = NULL;
     GP_TRY(gp_table_writer_commit(tables, err));
@@ -293,6 +314,7 @@ gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp
         return gp_fail(err, GP_ERR_USAGE,
                        "--imagefolder cannot be combined with --no-files: it needs copies or links of the files");
     GP_TRY_GOTO(read_choice(&r, err));
+    GP_TRY_GOTO(gp_export_sets_new(cat, options, &r.sets, err));
     GP_TRY_GOTO(gp_alloc((void **)&r.columns.names, COLUMNS_MAX, sizeof *r.columns.names, "the tables", err));
     GP_TRY_GOTO(each_row(&r, err));
     gp_progress_meter_init(&r.ticker, "export", r.total, options->progress, options->user);
@@ -300,6 +322,7 @@ gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp
     st = fail_all_lost(&r, err);
 out:
     gp_table_writer_abort(r.tables);
+    gp_export_sets_free(r.sets);
     if (r.names.size) { /* also write the list of exported files after a stop or an error */
         gp_status listed = gp_own_names_add(options->folder, &r.names, st == GP_OK ? err : NULL);
         if (st == GP_OK) st = listed;

@@ -168,7 +168,7 @@ static void test_tar(void **state)
 
 /* ------------------------------------------------------------------ files */
 
-static gp_status write_file(const char *name, const char *text, const char *const *prefixes, size_t count,
+static gp_status write_file(const char *name, const char *text, const char *const *patterns, size_t count,
                             gp_error *why)
 {
     gp_error err = {0};
@@ -182,7 +182,7 @@ static gp_status write_file(const char *name, const char *text, const char *cons
     assert_ok(gp_set_file_write(file, text, strlen(text), &err));
     assert_int_equal(gp_set_file_bytes(file), strlen(text));
     assert_ok(gp_set_file_commit(file, &err));
-    return gp_set_files_end(files, prefixes, count, why);
+    return gp_set_files_end(files, patterns, count, why);
 }
 
 static bool exists(const char *name)
@@ -194,7 +194,7 @@ static void test_files_of_others_stay(void **state)
 {
     (void)state;
     gp_error err = {0};
-    static const char *const prefix[] = {"data/"};
+    static const char *const pattern[] = {"data/*"};
     assert_ok(gp_file_replace(at("mine.json"), "my own", 6, &err));
     assert_int_equal(write_file("mine.json", "other", NULL, 0, &err), GP_ERR_USAGE);
     assert_non_null(strstr(err.message, "mine.json"));
@@ -202,12 +202,12 @@ static void test_files_of_others_stay(void **state)
     assert_ok(write_file("data/1", "second", NULL, 0, &err));
     assert_ok(write_file("data/2", "third", NULL, 0, &err));
     assert_ok(gp_file_replace(at("data/2"), "changed by the user", 19, &err));
-    assert_ok(write_file("data/0", "again, longer", prefix, 1, &err));
+    assert_ok(write_file("data/0", "again, longer", pattern, 1, &err));
     assert_true(exists("data/0"));
     assert_false(exists("data/1")); /* surplus */
     assert_true(exists("data/2"));  /* changed since */
     assert_int_equal(write_file("data/2", "x", NULL, 0, &err), GP_ERR_USAGE);
-    assert_ok(write_file("data/0", "short", prefix, 1, &err));
+    assert_ok(write_file("data/0", "short", pattern, 1, &err));
 }
 
 /* ------------------------------------------------------------------ records */
@@ -236,7 +236,7 @@ static void test_record(void **state)
     assert_string_equal(gp_set_record_text(&r, GP_RECORD_GENERATOR), "a1111");
     assert_null(gp_set_record_text(&r, GP_RECORD_NEGATIVE));
     assert_false(r.values[GP_RECORD_SCORE].present);
-    gp_set_record_put_json(&r, &json);
+    gp_set_record_put_json(&r, 0, &json);
     assert_non_null(strstr(json.data, "\"seed\":18446744073709551615,"));
     assert_non_null(strstr(json.data, "\"tags\":[\"cat\",\"two words\"]"));
     assert_non_null(strstr(json.data, "\"score\":null,"));
