@@ -165,6 +165,41 @@ describe('map', () => {
     assert.ok((await count(page)).startsWith(`${total}`), 'the letters have marked pictures');
   });
 
+  seen('Review', 'Back and Forward go over one search at a time, and add no entries', async (page) => {
+    const field = page.getByRole('searchbox', { name: 'Search by words' });
+    const find = async (text) => {
+      await field.fill(text);
+      await field.press('Enter');
+      await until(() => page.url().includes(`#wall?find=${text}&`), () => page.url());
+    };
+    const length = () => page.evaluate(() => history.length);
+    /** Goes one step, and waits until the page has followed the address: an answer of the server changes nothing more. */
+    const go = async (by, address, words) => {
+      await page.evaluate((n) => history.go(n), by);
+      await until(async () => new URL(page.url()).hash.startsWith(address) && (await field.inputValue()) === words, () => page.url());
+      await settle(page, 500);
+      assert.ok(new URL(page.url()).hash.startsWith(address), page.url());
+    };
+    const before = await length();
+    await find('cat');
+    await find('dog');
+    assert.equal(await length(), before + 2, 'a search is one entry');
+    await go(-1, '#wall?find=cat&', 'cat');
+    await go(-1, '#review?', '');
+    await go(1, '#wall?find=cat&', 'cat');
+    await go(1, '#wall?find=dog&', 'dog');
+    await field.fill('');
+    await field.press('Enter');
+    await until(() => !page.url().includes('find='), () => page.url());
+    await go(-1, '#wall?find=dog&', 'dog');
+    assert.equal(await length(), before + 3, 'Back or Forward adds entries');
+    // An address by hand is written in full, also as the same entry.
+    await page.evaluate(() => (location.hash = '#wall?mark=undecided'));
+    await until(() => page.url().includes('mark=undecided&'), () => page.url());
+    await go(-1, '#wall?find=dog&', 'dog');
+    assert.equal(await length(), before + 3);
+  });
+
   seen('Wall', 'Undo of a mark shows the pictures that come back', async (page) => {
     await page.locator('[data-filters]').getByRole('button', { name: /^Undecided/ }).click();
     const cells = page.locator('.wall [data-row]');

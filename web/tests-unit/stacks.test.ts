@@ -117,7 +117,7 @@ describe('stacks of prompts', () => {
     await again.start();
     expect(again.stacks.kind).toBe('prompt');
     expect(list(again.order.rows)).toHaveLength(4);
-    again.goTo('#wall');
+    void again.goTo('#wall');
     expect(again.stacks.kind).toBe('off');
   });
   it('are undone to the picture of the stack that is shown', async () => {

@@ -273,7 +273,7 @@ describe('views', () => {
     vi.stubGlobal('sessionStorage', new Storage());
     const next = await start();
     await settled();
-    next.goTo(next.views.byName.mine as string);
+    void next.goTo(next.views.byName.mine as string);
     expect(next.filters.list).toEqual([{ kind: 'rows', title: 'two', rows: Uint32Array.of(1, 2) }, { kind: 'words', text: 'fox -"blue boat"' }]);
     expect(next.layout.view).toBe('wall');
     await next.views.remove('mine');
@@ -284,7 +284,7 @@ describe('views', () => {
     storage.setItem('goldpan:views:/:c', JSON.stringify({ old }));
     const app = await start((s) => (s.live = false));
     await settled();
-    app.goTo(app.views.byName.old as string);
+    void app.goTo(app.views.byName.old as string);
     expect(app.filters.list).toEqual([{ kind: 'values', column: 'prompt', values: ['a blue boat'] }, { kind: 'range', column: 'score', low: 5, high: null }]);
   });
 });
@@ -302,7 +302,7 @@ describe('address', () => {
     app.selection.current = 2;
     const { address } = app;
     const next = await start();
-    next.goTo(address);
+    void next.goTo(address);
     await settled();
     expect(next.address).toBe(address);
     expect([next.filters.list, next.filters.any, next.selection.current, next.search.query.text]).toEqual([app.filters.list, true, 2, 'a fox']);
@@ -314,18 +314,18 @@ describe('address', () => {
     const { address } = app;
     expect(address).toContain('map=0.25+0.5+4');
     const next = await start();
-    next.goTo(address);
+    void next.goTo(address);
     expect(next.layout.mapView).toEqual({ cx: 0.25, cy: 0.5, zoom: 4 });
-    next.goTo('#wall');
+    void next.goTo('#wall');
     expect(next.layout.mapView).not.toBeNull();
     for (const wrong of ['#map', '#map?map=1+2', '#map?map=a+b+c', '#map?map=0.5+0.5+1']) {
-      next.goTo(wrong);
+      void next.goTo(wrong);
       expect(next.layout.mapView).toBeNull();
     }
   });
   it('ignores what it does not know', async () => {
     const app = await start();
-    app.goTo('#nowhere?mark=liked&stars=x&what=1&at=ff&order=x&mode=cull&slice=');
+    void app.goTo('#nowhere?mark=liked&stars=x&what=1&at=ff&order=x&mode=cull&slice=');
     expect([app.layout.view, app.filters.list, app.selection.current]).toEqual(['review', [], -1]);
     expect(app.layout.mode).toBe('cull');
   });

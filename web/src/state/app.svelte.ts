@@ -84,7 +84,7 @@ export class App {
       return;
     }
     this.session.restore();
-    this.goTo(address);
+    void this.goTo(address);
     this.ready = true;
     if (this.catalog.manifest?.live) this.reconnect();
     void this.views.load();
@@ -350,40 +350,34 @@ export class App {
 
   // ---------------------------------------------------------------- search
 
-  /** Searches by words. If the server has no model for this, the words filter the prompts instead. */
+  /** Searches by words. If the server has no model for this, the words filter the prompts instead. If the server rejects
+   * a search, the view does not change. A search changes everything in one step, so that Back undoes it in one step. */
   async find(text: string): Promise<void> {
-    if (this.catalog.manifest?.search.text) {
-      const search = (): Promise<void> => this.search.run({ ...this.search.query, text }, (message) => (this.search.wrong = message));
-      if (text) return this.searchThenShow(search);
-      await search();
-    } else if (text) {
-      this.filters.add({ kind: 'words', text });
+    const { search, filters } = this;
+    if (!this.catalog.manifest?.search.text) {
+      if (!text) return filters.removeFacet('words');
+      filters.add({ kind: 'words', text });
       this.noteFilters(); // before showBest() changes the view and the current picture, which Undo restores
-    } else this.filters.removeFacet('words');
-    if (text) this.showBest();
-    else if (!this.search.similarity) this.filters.removeFacet('like');
+      return this.showBest();
+    }
+    const query = { ...search.query, text };
+    if (!text && !query.more?.length && !query.less?.length) return this.clearSearch();
+    await search.run(query, (message) => (search.wrong = message), text ? () => this.showBest() : undefined);
   }
 
   async clearSearch(): Promise<void> {
-    await this.search.clear();
     this.filters.removeFacet('like');
+    await this.search.clear();
   }
 
   /** Searches for images that are similar to those in `rows`, or dissimilar from them. */
   async findLike(rows: Iterable<number>, less = false): Promise<void> {
     if (!this.catalog.manifest?.search.like) return this.report('Search by picture needs goldpan explore and a catalog with embeddings.');
-    await this.searchThenShow(() => this.search.byImages(rows, less));
+    await this.search.byImages(rows, less, () => this.showBest());
   }
 
   async findFile(file: File): Promise<void> {
-    await this.searchThenShow(() => this.search.byFile(file));
-  }
-
-  /** If the server rejects a search, the view does not change. */
-  private async searchThenShow(search: () => Promise<void>): Promise<void> {
-    const { similarity } = this.search;
-    await search();
-    if (this.search.similarity !== similarity) this.showBest();
+    await this.search.byFile(file, () => this.showBest());
   }
 
   /** Shows the wall with its first picture as the current one. After a search, this is the most similar picture. */
@@ -423,9 +417,24 @@ export class App {
     );
   }
 
-  /** Shows the view, filters and picture that an address names. Settings that the address does not name stay as they
-   * are. */
-  goTo(address: string): void {
+  /** The page is changing to what an address names. The address is written again only after that. */
+  following = $state(false);
+  private lastAddress = 0;
+
+  /** Shows the view, filters, search and picture that an address names. Settings that the address does not name stay as
+   * they are. */
+  async goTo(address: string): Promise<void> {
+    const serial = ++this.lastAddress;
+    this.following = true;
+    const search = this.follow(address);
+    try {
+      await Promise.all([search, tick()]);
+    } finally {
+      if (serial === this.lastAddress) this.following = false;
+    }
+  }
+
+  private follow(address: string): Promise<void> {
     const place: Place = readAddress(address, (key) => this.session.findRows(key));
     const { layout, selection, catalog } = this;
     layout.view = place.view;
@@ -440,7 +449,7 @@ export class App {
     if (place.mode === 'cull') selection.cullRows = cullRowsOf(selection, this.order);
     const empty = place.mode === 'compare' ? !compared : place.mode === 'cull' && selection.cullRows.length === 0;
     layout.mode = empty ? 'browse' : place.mode;
-    void this.restoreSearch(place.search);
+    return this.restoreSearch(place);
   }
 
   private setFilters(state: FilterState): void {
@@ -449,13 +458,16 @@ export class App {
     this.knownFilters = state;
   }
 
-  private async restoreSearch(wanted: Place['search']): Promise<void> {
+  private async restoreSearch({ search: wanted, sort }: Place): Promise<void> {
     const { query, similarity } = this.search;
+    this.search.cancel();
     const same = (query.text ?? '') === (wanted.text ?? '') && String(query.more ?? []) === String(wanted.more) && String(query.less ?? []) === String(wanted.less);
     if (same && (similarity || !wanted.text)) return;
     const { search } = this.catalog.manifest ?? {};
     if ((wanted.text && !search?.text) || ((wanted.more.length || wanted.less.length) && !search?.like)) return;
-    await this.search.run(wanted);
+    await this.search.run(wanted, this.report, () => {
+      if (sort && this.catalog.has(sort.column)) this.layout.sort = sort;
+    });
   }
 }
 

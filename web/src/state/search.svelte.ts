@@ -16,6 +16,8 @@ export class Search {
   wrong = $state('');
   /** [count]; NaN: the image has no embedding to compare; null: no search */
   similarity = $state.raw<Float32Array | null>(null);
+  /** increases with each search; the answer to an earlier search is ignored */
+  private serial = 0;
   /** the order to return to after the search */
   private before: Sort = { column: 'score', down: true };
   private readonly catalog: Catalog;
@@ -28,47 +30,61 @@ export class Search {
     this.report = report;
   }
 
-  /** Searches by `query` and sorts by similarity. If the server rejects the query, the previous search stays. */
-  async run(query: SearchQuery = this.query, failed: Report = this.report): Promise<void> {
+  /** Forgets the search that the server has not answered yet: its answer will change nothing. */
+  cancel(): void {
+    this.serial++;
+    this.searching = false;
+  }
+
+  /** Searches by `query` and sorts by similarity. If the server rejects the query, the previous search stays. `found`
+   * runs in the same step as the new order, so that no view shows one without the other. A search that begins later
+   * replaces a search that the server has not answered yet. */
+  async run(query: SearchQuery = this.query, failed: Report = this.report, found: () => void = () => undefined): Promise<void> {
+    const serial = ++this.serial;
     this.wrong = '';
     const { text, more, less } = query;
     if (!text && !more?.length && !less?.length) {
       this.query = query;
       this.similarity = null;
       if (this.layout.sort.column === BY_SIMILARITY) this.layout.sort = this.before;
+      this.searching = false;
       return;
     }
     this.searching = true;
     try {
-      this.similarity = await api.search({ text: text || undefined, more: more ?? [], less: less ?? [] });
+      const similarity = await api.search({ text: text || undefined, more: more ?? [], less: less ?? [] });
+      if (serial !== this.serial) return;
+      this.similarity = similarity;
       this.query = query;
       if (this.layout.sort.column !== BY_SIMILARITY) this.before = this.layout.sort;
       this.layout.sort = { column: BY_SIMILARITY, down: true };
+      found();
     } catch (error) {
-      failed((error as Error).message);
+      if (serial === this.serial) failed((error as Error).message);
     } finally {
-      this.searching = false;
+      if (serial === this.serial) this.searching = false;
     }
   }
 
   /** Adds images to the query: as examples of wanted images, or (`less`) of unwanted images. */
-  async byImages(rows: Iterable<number>, less = false): Promise<void> {
+  async byImages(rows: Iterable<number>, less = false, found: () => void = () => undefined): Promise<void> {
     const hashes = Array.from(rows, (row) => this.catalog.hash(row));
     const others = (list: string[] | undefined): string[] => (list ?? []).filter((hash) => !hashes.includes(hash));
     const query = { ...this.query, more: others(this.query.more), less: others(this.query.less) };
     query[less ? 'less' : 'more'].push(...hashes);
-    await this.run(query);
+    await this.run(query, this.report, found);
   }
 
-  async byFile(file: File): Promise<void> {
+  async byFile(file: File, found: () => void): Promise<void> {
     this.searching = true;
     try {
       const key = await api.upload(file);
-      await this.run({
+      const query = {
         ...this.query,
         more: [...(this.query.more ?? []), key],
         images: [...(this.query.images ?? []), { key, name: file.name }],
-      });
+      };
+      await this.run(query, this.report, found);
     } catch (error) {
       this.report((error as Error).message);
     } finally {
