@@ -200,6 +200,39 @@ describe('map', () => {
     assert.equal(await length(), before + 3);
   });
 
+  seen('Wall', 'controls that do not fit in the bar are in a menu; no control is cut off, and the pictures stay in place', async (page) => {
+    const { prompt } = sql(pictures, 'SELECT text AS prompt FROM prompts LIMIT 1')[0];
+    const cut = () =>
+      page.locator('.status').evaluate((bar) => {
+        const frame = bar.getBoundingClientRect();
+        const parts = [...bar.querySelectorAll('button, select, input, .count')].filter((one) => one.getClientRects().length > 0);
+        const outside = parts.filter((one) => one.getBoundingClientRect().right > frame.right || one.getBoundingClientRect().width < 20);
+        return { outside: outside.map((one) => one.getAttribute('aria-label') ?? one.innerText), left: bar.scrollLeft, height: frame.height };
+      });
+    const top = () => page.locator('.main').evaluate((main) => main.getBoundingClientRect().top);
+    const before = await top();
+    await page.locator('.wall [data-row]').first().click();
+    await page.keyboard.press('x');
+    await page.evaluate((words) => (location.hash = `#wall?mark=rejected&prompt=${encodeURIComponent(words)}&stars=0`), prompt.split(' ')[0]);
+    await page.keyboard.press('Control+a');
+    for (const [width, height] of [[1440, 900], [1280, 720], [1024, 700], [901, 700]])
+      for (const name of ['Wall', 'Review', 'Table']) {
+        await page.setViewportSize({ width, height });
+        await view(page, name);
+        await settle(page, 100);
+        assert.deepEqual(await cut(), { outside: [], left: 0, height: 40 }, `${name} ${width}`);
+        assert.equal(await top(), before, `the pictures have moved: ${name} ${width}`);
+        if (name !== 'Table') assert.ok(await page.locator('.status').getByRole('button', { name: 'Facts of the picture' }).isVisible());
+      }
+    await page.getByRole('button', { name: 'More controls' }).click();
+    const menu = page.getByRole('dialog', { name: 'More controls' });
+    await menu.getByRole('combobox', { name: 'Order' }).selectOption('score');
+    await until(() => page.url().includes('sort=-score'), () => page.url());
+    await menu.getByRole('button', { name: 'Done' }).click();
+    await page.setViewportSize({ width: 1366, height: 768 });
+    await page.keyboard.press('Control+z');
+  });
+
   seen('Wall', 'Undo of a mark shows the pictures that come back', async (page) => {
     await page.locator('[data-filters]').getByRole('button', { name: /^Undecided/ }).click();
     const cells = page.locator('.wall [data-row]');
