@@ -143,7 +143,7 @@ typedef struct gp_pixels {
     uint8_t *rgb; /* [height, width, 3] */
 } gp_pixels;
 
-/* Decode a PNG, JPEG or WebP file to RGB as Pillow's Image.convert("RGB") does: alpha is dropped,
+/* Decode an image file to RGB as Pillow's Image.convert("RGB") does: alpha is dropped,
  * the orientation is not applied, and an animation gives its first frame.
  * max_pixels: 0 means GP_MAX_PIXELS.
  * Owns: *out is owned, gp_pixels_clear.
@@ -260,7 +260,7 @@ GP_API GP_MUST gp_status gp_embed_files(const gp_model *model, const char *const
                                         gp_report *report, gp_error *err);
 
 typedef enum gp_source_kind {
-    GP_SOURCE_PATH,  /* a PNG, JPEG or WebP file */
+    GP_SOURCE_PATH,  /* an image file */
     GP_SOURCE_BYTES, /* the bytes of such a file */
     GP_SOURCE_PIXELS /* decoded pixels, 8 bits a channel */
 } gp_source_kind;

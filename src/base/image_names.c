@@ -8,7 +8,15 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const known[] = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"};
+static const char *const known[] = {
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib",
+#ifdef GP_HAVE_GIF
+    ".gif",
+#endif
+#ifdef GP_HAVE_TIFF
+    ".tif", ".tiff",
+#endif
+};
 
 bool gp_name_is_image_sized(const char *name, size_t size)
 {
@@ -24,6 +32,26 @@ const char *gp_name_image_ending(size_t i)
     return i < sizeof known / sizeof *known ? known[i] : NULL;
 }
 
+const char *gp_name_unbuilt_format(const char *name)
+{
+    static const struct {
+        const char *ending, *format;
+    } unbuilt[] = {
+#ifndef GP_HAVE_GIF
+        {".gif", "GIF"},
+#endif
+#ifndef GP_HAVE_TIFF
+        {".tif", "TIFF"},
+        {".tiff", "TIFF"},
+#endif
+        {NULL, NULL},
+    };
+    const char *ending = gp_path_extension(name);
+    for (size_t i = 0; unbuilt[i].ending; i++)
+        if (strcasecmp(ending, unbuilt[i].ending) == 0) return unbuilt[i].format;
+    return NULL;
+}
+
 bool gp_name_is_image(const char *name)
 {
     return gp_name_is_image_sized(name, strlen(name));
@@ -34,9 +62,6 @@ const char *gp_name_other_format(const char *name)
     static const struct {
         const char *word, *endings;
     } formats[] = {
-        {"GIF", ".gif"},
-        {"BMP", ".bmp .dib"},
-        {"TIFF", ".tif .tiff"},
         {"AVIF", ".avif .avifs"},
         {"HEIC", ".heic .heif .hif .heics"},
         {"JPEG XL", ".jxl"},

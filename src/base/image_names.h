@@ -10,8 +10,11 @@ bool gp_name_is_image(const char *name);
 bool gp_name_is_image_sized(const char *name, size_t size); /* as gp_name_is_image, for a name [size] without a NUL */
 /* Returns the extension number `i` of these formats, such as ".png"; NULL: there are no more. */
 const char *gp_name_image_ending(size_t i);
+/* Returns the format that the extension of a name stands for, if goldpan reads this format but was built without the
+ * format's library: "AVIF"; else NULL. */
+const char *gp_name_unbuilt_format(const char *name);
 /* Returns the format that the extension of a name stands for, if goldpan recognises this format but does not read it:
- * "GIF", "video" ...; else NULL. */
+ * "HEIC", "video" ...; else NULL. */
 const char *gp_name_other_format(const char *name);
 
 #endif

@@ -66,7 +66,7 @@ const gp_cli_command gp_cmd_add = {
     .name = "add",
     .arguments = "DIR|FILE...",
     .summary = "Add images and their prompts to the catalog",
-    .about = "Searches folders for PNG, JPEG and WebP files, but follows no links to folders.  The prompt of an image "
+    .about = "Searches folders for image files, but follows no links to folders.  The prompt of an image "
              "comes from the table of --prompts, else from the metadata in the image (AUTOMATIC1111, ComfyUI and "
              "others), else from a text file beside it, else from its path by --prompt-from.  The catalog is the "
              "nearest one at or above the given paths.  "

@@ -125,7 +125,8 @@ static gp_status embed_images(struct embedding *e, gp_error *err)
     size_t count = 0;
     GP_TRY(gp_find_images(e->cli->args, e->cli->arg_count, &paths, &count, err));
     gp_status st =
-        count ? GP_OK : gp_fail(err, GP_ERR_NOT_FOUND, "the paths of --images contain no PNG, JPEG or WebP file");
+        count ? GP_OK
+              : gp_fail(err, GP_ERR_NOT_FOUND, "the paths of --images contain no image file that goldpan reads");
     e->total = count;
     for (size_t at = 0; st == GP_OK && at < count; at += BATCH) {
         e->base = at;

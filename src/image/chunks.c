@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Extracts the texts of an image file as UTF-8.
  * PNG: tEXt, zTXt, iTXt, eXIf and ComfyUI's comf, anywhere before IEND. JPEG: COM, EXIF, XMP. WebP: EXIF, XMP. Content
- * Credentials (C2PA) in any of them give an empty text "c2pa", because only their presence is used. Broken entries are skipped and counted. A text with a wrong checksum is kept and marked as damaged; the caller decides
- * whether to use it. */
+ * Credentials (C2PA) in any of them give an empty text "c2pa", because only their presence is used. Other formats: see
+ * codec.h. Broken entries are skipped and counted. A text with a wrong checksum is kept and marked as damaged; the
+ * caller decides whether to use it. */
 #include "image/chunks.h"
 #include "base/mem.h"
+#include "image/codec.h"
 #include "image/exif.h"
 #include "image/image.h"
 #include "image/jpeg_scan.h"
@@ -209,14 +211,35 @@ static void read_webp(text_list *s, const uint8_t *bytes, size_t size)
     }
 }
 
+/* ------------------------------------------------------------------ formats of codec.h */
+
+static bool sink_text(void *user, const char *key, const uint8_t *bytes, size_t size)
+{
+    text_list *s = user;
+    return strcmp(key, "c2pa") == 0 ? add_c2pa(s) : add_bytes(s, key, bytes, size);
+}
+
+static void sink_exif(void *user, const uint8_t *bytes, size_t size)
+{
+    read_exif(user, bytes, size);
+}
+
+static void read_codec(text_list *s, gp_format format, const uint8_t *bytes, size_t size)
+{
+    const gp_codec *codec = gp_codec_of(format);
+    const gp_text_sink sink = {s, sink_text, sink_exif};
+    if (codec && codec->texts) codec->texts(bytes, size, &sink);
+}
+
 gp_status gp_image_read_chunks(const uint8_t *bytes, size_t size, gp_chunks *out, gp_error *err)
 {
     text_list s = {0};
-    switch (gp_image_sniff(bytes, size, NULL)) {
+    const gp_format format = gp_image_sniff(bytes, size, NULL);
+    switch (format) {
     case GP_FORMAT_PNG: read_png(&s, bytes, size); break;
     case GP_FORMAT_JPEG: read_jpeg(&s, bytes, size); break;
     case GP_FORMAT_WEBP: read_webp(&s, bytes, size); break;
-    case GP_FORMAT_UNKNOWN: break;
+    default: read_codec(&s, format, bytes, size); break;
     }
     if (s.no_memory) {
         gp_chunks_clear(&s.chunks);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Reads the header or the pixels of an image file. The first bytes decide the format, never the file's name. */
 #include "base/mem.h"
+#include "image/codec.h"
 #include "image/image.h"
 #include "image/jpeg_scan.h"
 #include "image/png_scan.h"
@@ -24,6 +25,16 @@ static gp_status reject(const gp_image_guess *seems, gp_error *err)
     return gp_fail(err, seems->status, "is %s", seems->what);
 }
 
+/* Returns the functions of a format that is not decoded here, or an error if goldpan was built without them. */
+static gp_status find_codec(gp_format format, const gp_codec **out, gp_error *err)
+{
+    *out = gp_codec_of(format);
+    if (*out && (*out)->decode) return GP_OK;
+    const char *name = *out ? (*out)->name : "?";
+    return gp_fail(err, GP_ERR_UNSUPPORTED, "is %s %s image, and this goldpan was built without %s",
+                   strchr("AEIOU", *name) ? "an" : "a", name, name);
+}
+
 static gp_status png(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
 {
     gp_status st = gp_image_png_fast(bytes, size, max_pixels, out, err);
@@ -34,13 +45,17 @@ gp_status gp_image_decode_reduced(const uint8_t *bytes, size_t size, uint64_t ma
                                   gp_pixels *out, gp_error *err)
 {
     gp_image_guess seems;
-    switch (gp_image_sniff(bytes, size, &seems)) {
+    const gp_codec *codec;
+    const gp_format format = gp_image_sniff(bytes, size, &seems);
+    switch (format) {
     case GP_FORMAT_PNG: return png(bytes, size, max_pixels, out, err);
     case GP_FORMAT_JPEG: return gp_image_jpeg(bytes, size, max_pixels, reduce, out, err);
     case GP_FORMAT_WEBP: return gp_image_webp(bytes, size, max_pixels, out, err);
-    case GP_FORMAT_UNKNOWN: break;
+    case GP_FORMAT_UNKNOWN: return reject(&seems, err);
+    default: break;
     }
-    return reject(&seems, err);
+    GP_TRY(find_codec(format, &codec, err));
+    return codec->decode(bytes, size, max_pixels, out, err);
 }
 
 gp_status gp_image_decode_bytes(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
@@ -68,11 +83,15 @@ static gp_status jpeg_info(const uint8_t *bytes, size_t size, gp_image_info *out
 gp_status gp_image_read_info(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err)
 {
     gp_image_guess seems;
-    switch (gp_image_sniff(bytes, size, &seems)) {
+    const gp_codec *codec;
+    const gp_format format = gp_image_sniff(bytes, size, &seems);
+    switch (format) {
     case GP_FORMAT_PNG: return png_info(bytes, size, out, err);
     case GP_FORMAT_JPEG: return jpeg_info(bytes, size, out, err);
     case GP_FORMAT_WEBP: return gp_webp_read_info(bytes, size, out, err);
-    case GP_FORMAT_UNKNOWN: break;
+    case GP_FORMAT_UNKNOWN: return reject(&seems, err);
+    default: break;
     }
-    return reject(&seems, err);
+    GP_TRY(find_codec(format, &codec, err));
+    return codec->info(bytes, size, out, err);
 }

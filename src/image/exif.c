@@ -20,6 +20,7 @@ enum {
     MODEL = 0x0110,
     ORIENTATION = 0x0112,
     SOFTWARE = 0x0131,
+    XMP = 0x02bc,
     EXIF_IFD = 0x8769,
     USER_COMMENT = 0x9286,
     BYTE = 1,
@@ -165,6 +166,7 @@ static const char *key_of(unsigned tag)
     case MAKE: return "exif:Make";
     case MODEL: return "exif:Model";
     case SOFTWARE: return "exif:Software";
+    case XMP: return "xmp";
     case USER_COMMENT: return "exif:UserComment";
     default: return NULL;
     }

@@ -13,7 +13,17 @@
 #include "base/status.h"
 #include "base/str.h"
 
-typedef enum gp_format { GP_FORMAT_UNKNOWN, GP_FORMAT_PNG, GP_FORMAT_JPEG, GP_FORMAT_WEBP } gp_format;
+typedef enum gp_format {
+    GP_FORMAT_UNKNOWN,
+    GP_FORMAT_PNG,
+    GP_FORMAT_JPEG,
+    GP_FORMAT_WEBP,
+    GP_FORMAT_BMP,
+    GP_FORMAT_GIF,
+    GP_FORMAT_TIFF,
+    GP_FORMAT_AVIF,
+    GP_FORMAT_JXL
+} gp_format;
 const char *gp_image_format_name(gp_format format); /* "png" ... "unknown" */
 
 /* What a file of unknown format probably is. */

@@ -9,8 +9,8 @@
 
 const char *gp_image_format_name(gp_format format)
 {
-    static const char *const names[] = {"unknown", "png", "jpeg", "webp"};
-    return names[(unsigned)format <= GP_FORMAT_WEBP ? format : GP_FORMAT_UNKNOWN];
+    static const char *const names[] = {"unknown", "png", "jpeg", "webp", "bmp", "gif", "tiff", "avif", "jxl"};
+    return names[(unsigned)format <= GP_FORMAT_JXL ? format : GP_FORMAT_UNKNOWN];
 }
 
 static bool at(const uint8_t *bytes, size_t size, size_t offset, const char *magic, size_t length)
@@ -49,9 +49,6 @@ static const char *media_kind(const uint8_t *bytes, size_t size)
         size_t offset, length;
         const char *magic, *name;
     } kinds[] = {
-        {0, 4, "GIF8", "a GIF image"},
-        {0, 4, "II*\0", "a TIFF image"},
-        {0, 4, "MM\0*", "a TIFF image"},
         {0, 12, "\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image"},
         {0, 2, "\xff\x0a", "a JPEG XL image"},
         {0, 12, "\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 image"},
@@ -79,7 +76,6 @@ static const char *media_kind(const uint8_t *bytes, size_t size)
     };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (at(bytes, size, kinds[i].offset, kinds[i].magic, kinds[i].length)) return kinds[i].name;
-    if (at(bytes, size, 0, "BM", 2) && at(bytes, size, 6, "\0\0\0\0", 4)) return "a BMP image";
     if (size > 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '7' && (bytes[2] == '\n' || bytes[2] == ' '))
         return "a PNM image";
     return NULL;
@@ -98,11 +94,25 @@ static gp_image_guess guess(const uint8_t *bytes, size_t size)
     return (gp_image_guess){"not an image", GP_ERR_FORMAT};
 }
 
+static bool is_bmp(const uint8_t *bytes, size_t size)
+{
+    return at(bytes, size, 0, "BM", 2) && (at(bytes, size, 6, "\0\0\0\0", 4) || at(bytes, size, 15, "\0\0\0", 3));
+}
+
+static bool is_tiff(const uint8_t *bytes, size_t size)
+{
+    return at(bytes, size, 0, "II*\0", 4) || at(bytes, size, 0, "MM\0*", 4) || at(bytes, size, 0, "II+\0", 4) ||
+           at(bytes, size, 0, "MM\0+", 4);
+}
+
 gp_format gp_image_sniff(const uint8_t *bytes, size_t size, gp_image_guess *seems)
 {
     if (at(bytes, size, 0, "\x89PNG\r\n\x1a\n", 8)) return GP_FORMAT_PNG;
     if (at(bytes, size, 0, "\xff\xd8\xff", 3)) return GP_FORMAT_JPEG;
     if (at(bytes, size, 0, "RIFF", 4) && at(bytes, size, 8, "WEBP", 4)) return GP_FORMAT_WEBP;
+    if (at(bytes, size, 0, "GIF87a", 6) || at(bytes, size, 0, "GIF89a", 6)) return GP_FORMAT_GIF;
+    if (is_bmp(bytes, size)) return GP_FORMAT_BMP;
+    if (is_tiff(bytes, size)) return GP_FORMAT_TIFF;
     if (seems) *seems = guess(bytes, size);
     return GP_FORMAT_UNKNOWN;
 }

@@ -3,6 +3,7 @@
  * the file's size. */
 #include "image/stream.h"
 
+#include "image/codec.h"
 #include "image/image.h"
 #include "image/jpeg_scan.h"
 #include "image/png_chunk.h"
@@ -147,13 +148,14 @@ gp_status gp_image_stream(const uint8_t *bytes, size_t size, gp_hash *out, bool 
     gp_hasher *h = NULL;
     gp_format format = gp_image_sniff(bytes, size, NULL);
     uint8_t first = (uint8_t)format;
+    const gp_codec *codec = gp_codec_of(format);
     GP_TRY(gp_hasher_new(&h, err));
     gp_hasher_add(h, &first, 1);
     switch (format) {
     case GP_FORMAT_PNG: *known = png_stream(bytes, size, h); break;
     case GP_FORMAT_JPEG: *known = jpeg_stream(bytes, size, h); break;
     case GP_FORMAT_WEBP: *known = webp_stream(bytes, size, h); break;
-    case GP_FORMAT_UNKNOWN: *known = false; break;
+    default: *known = codec && codec->stream && codec->stream(bytes, size, h); break;
     }
     *out = gp_hasher_end(h);
     gp_hasher_free(h);
@@ -162,13 +164,14 @@ gp_status gp_image_stream(const uint8_t *bytes, size_t size, gp_hash *out, bool 
 
 bool gp_image_is_plain(const uint8_t *bytes, size_t size)
 {
-    switch (gp_image_sniff(bytes, size, NULL)) {
+    const gp_format format = gp_image_sniff(bytes, size, NULL);
+    const gp_codec *codec = gp_codec_of(format);
+    switch (format) {
     case GP_FORMAT_PNG: return png_is_plain(bytes, size);
     case GP_FORMAT_JPEG: return true;
     case GP_FORMAT_WEBP: return webp_is_plain(bytes, size);
-    case GP_FORMAT_UNKNOWN: break;
+    default: return codec && codec->plain && codec->plain(bytes, size);
     }
-    return false;
 }
 
 gp_status gp_pixels_hash(const gp_pixels *pixels, gp_hash *out, gp_error *err)

@@ -93,8 +93,19 @@ static void skip_folder_link(walker *w)
     report_skipped(w, inside ? GP_PASSED_INSIDE : GP_PASSED_LINK, NULL);
 }
 
+/* Reports a regular file that is not an image that goldpan reads. */
+static void skip_file(walker *w, const char *name)
+{
+    const char *unbuilt = gp_name_unbuilt_format(name), *other = gp_name_other_format(name);
+    report_skipped(w,
+                   unbuilt ? GP_PASSED_UNBUILT
+                   : other ? GP_PASSED_FORMAT
+                           : GP_PASSED_OTHER,
+                   unbuilt ? unbuilt : other);
+}
+
 /* Reports a link whose name is not that of an image. */
-static void skip_link(walker *w, const char *word)
+static void skip_link(walker *w, const char *name)
 {
     struct stat st;
     if (stat(w->path.data, &st) != 0)
@@ -102,7 +113,7 @@ static void skip_link(walker *w, const char *word)
     else if (S_ISDIR(st.st_mode))
         skip_folder_link(w);
     else if (S_ISREG(st.st_mode))
-        report_skipped(w, word ? GP_PASSED_FORMAT : GP_PASSED_OTHER, word);
+        skip_file(w, name);
 }
 
 static void skip_hidden(walker *w, const char *name, bool folder)
@@ -117,7 +128,6 @@ static char kind_of(walker *w, const char *name, unsigned char type)
 {
     struct stat st;
     const bool image = gp_name_is_image(name);
-    const char *word = gp_name_other_format(name);
     if (type == DT_UNKNOWN) { /* the file system does not provide the type */
         if (lstat(w->path.data, &st) != 0) return 0;
         type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISLNK(st.st_mode) ? DT_LNK : S_ISREG(st.st_mode) ? DT_REG : DT_FIFO;
@@ -126,9 +136,9 @@ static char kind_of(walker *w, const char *name, unsigned char type)
     if (type == DT_DIR) return 'd';
     if (image && (type == DT_REG || type == DT_LNK)) return 'f';
     if (type == DT_LNK)
-        skip_link(w, word);
+        skip_link(w, name);
     else if (type == DT_REG)
-        report_skipped(w, word ? GP_PASSED_FORMAT : GP_PASSED_OTHER, word);
+        skip_file(w, name);
     else
         report_skipped(w, image ? GP_PASSED_SPECIAL : GP_PASSED_OTHER, NULL);
     return 0;

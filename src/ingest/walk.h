@@ -21,6 +21,7 @@ typedef struct gp_walk_problem {
 /* Why an entry is skipped. */
 typedef enum gp_passed_kind {
     GP_PASSED_FORMAT,      /* an image in another format, or a video; `word` names it */
+    GP_PASSED_UNBUILT,     /* an image in a format that goldpan was built without; `word` names it */
     GP_PASSED_LINK,        /* a link to a folder that the walk does not reach otherwise */
     GP_PASSED_INSIDE,      /* a link to a folder that the walk reaches otherwise */
     GP_PASSED_BROKEN_LINK, /* a link to a missing target, which may have been a folder or an image */
@@ -33,7 +34,7 @@ typedef enum gp_passed_kind {
 typedef struct gp_walk_passed {
     const char *path; /* borrowed until the callback returns */
     gp_passed_kind kind;
-    const char *word; /* for FORMAT: "GIF", "video" ..., a static string; else NULL */
+    const char *word; /* for FORMAT and UNBUILT: "HEIC", "video" ..., a static string; else NULL */
 } gp_walk_passed;
 
 typedef struct gp_walk_calls {

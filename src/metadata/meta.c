@@ -171,6 +171,7 @@ static const struct reader {
 } readers[] = {
     {"SwarmUI", "parameters", NULL, NULL, 0, "\"sui_image_params\"", gp_meta_swarm},
     {"SwarmUI", "exif:UserComment", NULL, NULL, 0, "\"sui_image_params\"", gp_meta_swarm},
+    {"SwarmUI", "gif:comment", NULL, NULL, 0, "\"sui_image_params\"", gp_meta_swarm},
     {"SwarmUI", "exif:Model", NULL, NULL, 0, "\"sui_image_params\"", gp_meta_swarm},
     {"Ruined Fooocus", "parameters", NULL, NULL, 0, "\"RuinedFooocus\"", gp_meta_ruined_fooocus},
     {"Ruined Fooocus", "exif:UserComment", NULL, NULL, 0, "\"RuinedFooocus\"", gp_meta_ruined_fooocus},
@@ -185,6 +186,8 @@ static const struct reader {
     {"Easy Diffusion", "parameters", NULL, NULL, 0, "iffusion", gp_meta_easy},
     {"A1111", "parameters", NULL, NULL, 0, NULL, parse_parameters},
     {"A1111", "exif:UserComment", NULL, NULL, 0, NULL, parse_a1111},
+    {"A1111", "exif:ImageDescription", NULL, NULL, 0, "Steps: ", parse_a1111},
+    {"A1111", "gif:comment", NULL, NULL, 0, "Steps: ", parse_a1111},
     {"A1111", "jpeg:comment", NULL, "parameters", 11, NULL, parse_parameters}, /* the size includes the NUL */
     {"A1111", "xmp", "sdcpp:parameters", NULL, 0, "sdcpp:parameters", parse_parameters},
     {"Stability Matrix", "parameters-json", NULL, NULL, 0, "\"PositivePrompt\"", gp_meta_stability_matrix},
@@ -201,6 +204,7 @@ static const struct reader {
     {"ComfyUI", "exif:Model", NULL, "prompt:", 7, NULL, parse_comfy},
     {"ComfyUI", "exif:Make", NULL, "prompt:", 7, NULL, parse_comfy},
     {"ComfyUI", "exif:ImageDescription", NULL, "prompt:", 7, NULL, parse_comfy},
+    {"ComfyUI", "gif:comment", NULL, NULL, 0, "\"class_type\"", parse_comfy},
     {"ComfyUI", "exif:UserComment", NULL, NULL, 0, NULL, parse_comfy},
     {"Draw Things", "xmp", "exif:UserComment", NULL, 0, "exif:UserComment", gp_meta_draw_things},
     {"Draw Things", "exif:UserComment", NULL, NULL, 0, "\"uc\"", gp_meta_draw_things},

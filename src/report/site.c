@@ -10,7 +10,9 @@
 #include "base/thread.h"
 #include "catalog/catalog.h"
 #include "image/image.h"
+#include "base/own.h"
 #include "image/mark.h"
+#include "image/png_text.h"
 #include "report/original.h"
 #include "report/page.h"
 #include "report/thumb.h"
@@ -222,6 +224,22 @@ static gp_status put_small(picture *p, uint32_t side, int quality, const char *n
     return st;
 }
 
+/* Writes an image that browsers cannot draw as a PNG of full size. */
+static gp_status put_converted(picture *p, gp_error *err)
+{
+    char name[64];
+    gp_str png = GP_STR_INIT;
+    gp_bytes marked = {0};
+    snprintf(name, sizeof name, "image/%s.png", p->hex);
+    gp_status st = gp_shown_png(p->bytes.data, p->bytes.size, gp_view_orientation(p->site->view, p->row), &png, err);
+    const gp_bytes bytes = {(uint8_t *)png.data, png.size};
+    if (st == GP_OK) st = gp_png_add_text(&bytes, GP_MARK_IMAGE, "site", &marked, err);
+    if (st == GP_OK) st = put_bytes(p, name, marked.data, marked.size, err);
+    gp_bytes_clear(&marked);
+    gp_str_clear(&png);
+    return st;
+}
+
 static gp_status put_image(picture *p, gp_error *err)
 {
     char name[64];
@@ -229,6 +247,7 @@ static gp_status put_image(picture *p, gp_error *err)
     gp_site_images images = p->site->options->images;
     bool original = images == GP_SITE_ORIGINALS;
     if (images == GP_SITE_THUMBNAILS) return GP_OK;
+    if (original && gp_format_needs_converting(format)) return put_converted(p, err);
     snprintf(name, sizeof name, "image/%s.%s", p->hex, original && strcmp(format, "jpeg") != 0 ? format : "jpg");
     if (original) return put_bytes(p, name, p->bytes.data, p->bytes.size, err);
     return put_small(p, IMAGE_SIDE, IMAGE_QUALITY, name, err);

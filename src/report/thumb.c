@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "image/image.h"
 #include "image/resize.h"
+#include "image/turn.h"
 #include "report/original.h"
 #include "report/sheet.h"
 #include <math.h>
@@ -23,20 +24,6 @@ void gp_sheet_picture_size(const gp_sheet_cell *cell, uint32_t thumb, uint32_t *
     double fw = nearbyint(cw * f), fh = nearbyint(ch * f);
     *w = fw < 1 ? 1 : (uint32_t)fw;
     *h = fh < 1 ? 1 : (uint32_t)fh;
-}
-
-/* Turns pixels by the EXIF orientation. in [h, w, 3]; out [w, h, 3] for the orientations 5 to 8, else [h, w, 3]. */
-static void turn(const uint8_t *in, uint32_t w, uint32_t h, uint32_t orientation, uint8_t *out)
-{
-    bool swap = orientation >= 5;
-    uint32_t ow = swap ? h : w, oh = swap ? w : h;
-    for (uint32_t y = 0; y < oh; y++)
-        for (uint32_t x = 0; x < ow; x++) {
-            uint32_t sx = swap ? y : x, sy = swap ? x : y;
-            if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8) sx = w - 1 - sx;
-            if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7) sy = h - 1 - sy;
-            memcpy(out + ((size_t)y * ow + x) * 3, in + ((size_t)sy * w + sx) * 3, 3);
-        }
 }
 
 /* Large reductions take two steps: a fast box filter to twice the size, then Lanczos. */
@@ -74,7 +61,7 @@ gp_status gp_thumb_shape(const gp_pixels *pixels, uint32_t orientation, uint32_t
     GP_TRY_GOTO(shrink(pixels, lies ? h : w, lies ? w : h, small, err));
     if (o >= 2 && o <= 8) {
         GP_TRY_GOTO(gp_alloc((void **)&upright, (size_t)w * h, 3, "a thumbnail", err));
-        turn(small, lies ? h : w, lies ? w : h, o, upright);
+        gp_rgb_turn(small, lies ? h : w, lies ? w : h, o, upright);
         gp_mem_free(small);
         small = upright;
     }
@@ -108,4 +95,28 @@ gp_status gp_sheet_picture(const gp_sheet_cell *cell, uint32_t thumb, uint8_t **
     if (st != GP_OK) return st;
     *out = small.rgb, *width = w, *height = h;
     return GP_OK;
+}
+
+bool gp_format_needs_converting(const char *format)
+{
+    return strcmp(format, "jxl") == 0 || strcmp(format, "tiff") == 0;
+}
+
+gp_status gp_shown_png(const uint8_t *bytes, size_t size, uint32_t orientation, gp_str *png, gp_error *err)
+{
+    gp_pixels pixels = {0};
+    uint8_t *upright = NULL;
+    gp_status st;
+    const bool turns = orientation >= 2 && orientation <= 8, lies = orientation >= 5 && orientation <= 8;
+    GP_TRY(gp_image_decode_bytes(bytes, size, GP_MAX_PIXELS, &pixels, err));
+    if (turns) {
+        GP_TRY_GOTO(gp_alloc((void **)&upright, (size_t)pixels.width * pixels.height, 3, "an image", err));
+        gp_rgb_turn(pixels.rgb, pixels.width, pixels.height, orientation, upright);
+    }
+    st = gp_image_png_bytes(turns ? upright : pixels.rgb, lies ? pixels.height : pixels.width,
+                            lies ? pixels.width : pixels.height, png, err);
+out:
+    gp_mem_free(upright);
+    gp_pixels_clear(&pixels);
+    return st;
 }

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "report/original.h"
+#include "report/thumb.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -109,9 +110,12 @@ static void send_file(gp_request *request, int file, uint64_t size, const gp_has
 
 typedef struct format_words {
     const char *format, *extension, *type;
+    bool converted; /* most browsers cannot draw this format, so the server sends the image as PNG */
 } format_words;
-static const format_words formats[] = {
-    {"png", "png", "image/png"}, {"jpeg", "jpg", "image/jpeg"}, {"webp", "webp", "image/webp"}};
+static const format_words formats[] = {{"png", "png", "image/png", false},    {"jpeg", "jpg", "image/jpeg", false},
+                                       {"webp", "webp", "image/webp", false}, {"bmp", "bmp", "image/bmp", false},
+                                       {"gif", "gif", "image/gif", false},    {"tiff", "png", "image/png", true},
+                                       {"avif", "avif", "image/avif", false}, {"jxl", "png", "image/png", true}};
 
 static const format_words *words_of_format(const char *format)
 {
@@ -142,8 +146,37 @@ static bool send_checked(gp_request *request, int file, const gp_hash *hash, con
     return true;
 }
 
-/* Responds with the image file. If its content must be checked and `patient` is false, does nothing and returns
- * false. */
+/* Decodes the file at `path`, if it may be output, and appends it to `png`. */
+static gp_status convert(gp_request *request, const char *path, const gp_hash *hash, uint32_t orientation, gp_str *png,
+                         gp_error *err)
+{
+    gp_bytes bytes = {0};
+    uint64_t admitted = 0;
+    GP_TRY(gp_original_read(path, hash, &bytes, err));
+    gp_status st = gp_gate_admit(request->server->gate, bytes.data, bytes.size, &admitted, err);
+    if (st == GP_OK) st = gp_shown_png(bytes.data, bytes.size, orientation, png, err);
+    gp_gate_leave(request->server->gate, admitted);
+    gp_bytes_clear(&bytes);
+    return st;
+}
+
+static void send_converted(gp_request *request, const char *path, const gp_hash *hash, uint32_t orientation)
+{
+    gp_str png = GP_STR_INIT;
+    gp_error err = {0};
+    err.status = convert(request, path, hash, orientation, &png, &err);
+    if (err.status == GP_OK)
+        gp_respond(request, 200, MHD_create_response_from_buffer(png.size, png.data, MHD_RESPMEM_MUST_COPY),
+                   "image/png", GP_CACHE_FOREVER);
+    else if (err.status == GP_ERR_FORMAT || err.status == GP_ERR_IO)
+        gp_respond_error(request, 404, "%s", err.message);
+    else
+        gp_respond_failure(request, &err);
+    gp_str_clear(&png);
+}
+
+/* Responds with the image file. If its content must be checked or converted and `patient` is false, does
+ * nothing and returns false. */
 static bool try_to_send(gp_request *request, bool patient)
 {
     gp_snapshot *snapshot = gp_snapshot_ref(request->server);
@@ -155,6 +188,10 @@ static bool try_to_send(gp_request *request, bool patient)
     int file = -1;
     if (!words || !path || strcmp(words->extension, request->route.format) != 0)
         gp_respond_error(request, 404, "the image does not exist");
+    else if (words->converted && !patient)
+        done = false;
+    else if (words->converted)
+        send_converted(request, path, gp_view_file_hash(snapshot->view, row), gp_view_orientation(snapshot->view, row));
     else if (gp_original_open_unchecked(path, &file, NULL) != GP_OK)
         gp_respond_error(request, 404, "the image's file no longer exists");
     else

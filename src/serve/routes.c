@@ -68,7 +68,7 @@ static bool take_hash(const char **at, gp_hash *out)
 
 static bool take_extension(const char **at, gp_route *out)
 {
-    static const char *const known[] = {"png", "jpg", "webp"};
+    static const char *const known[] = {"png", "jpg", "webp", "bmp", "gif", "avif"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcmp(*at, known[i])) continue;
         memcpy(out->format, known[i], strlen(known[i]) + 1);

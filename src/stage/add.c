@@ -296,7 +296,7 @@ static gp_status write_file(gp_add_run *r, const gp_add_job *job, gp_error *err)
         gp_passed_add(&r->passed, &(gp_walk_passed){job->path, GP_PASSED_OWN, NULL});
         return gp_cat_path_gone(r->cat, job->path, err);
     }
-    r->grids += job->grid;
+    gp_add_count_kind(&r->kinds, &job->head, job->grid);
     const gp_identity *identity = &job->identity;
     gp_cat_image image = {.hash = job->hash,
                           .bytes = job->size,
@@ -443,10 +443,7 @@ static void send_notes(const gp_add_run *r)
     uint64_t images = n->done + n->skipped;
     const char *root = o->roots[0], *more = o->root_count > 1 ? " and the other paths" : "";
     gp_passed_tell(&r->passed, o->note, o->note_user);
-    if (r->grids)
-        gp_note_say(o->note, o->note_user, "grids", r->grids,
-                    "set %llu %s apart: a grid contains other images, so it is not scored and never picked",
-                    (unsigned long long)r->grids, gp_plural(r->grids, "grid", "grids"));
+    gp_add_note_kinds(o, &r->kinds);
     if (r->lost || r->gone.picks)
         gp_note_say(o->note, o->note_user, "missing", r->gone.images,
                     "%llu known %s missing now, in '%s'%s: scores%s stay, and count again when the files"
@@ -460,7 +457,7 @@ static void send_notes(const gp_add_run *r)
                     root, more);
     else if (images == 0 && n->failed == 0)
         gp_note_say(o->note, o->note_user, "no-images", 0,
-                    "there are no PNG, JPEG or WebP images in '%s'%s: name the folder of the images", root, more);
+                    "there are no images that goldpan reads in '%s'%s: name the folder of the images", root, more);
     else if (images && n->without_prompt == images)
         gp_add_note_no_prompts(o, images);
 }

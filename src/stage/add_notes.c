@@ -61,3 +61,48 @@ void gp_add_note_rivals(const gp_add_options *o, uint64_t count)
                     "prompt of the first path",
                     (unsigned long long)count, gp_plural(count, "path has", "paths have"));
 }
+
+static const char *const format_names[GP_FORMAT_JXL + 1] = {
+    [GP_FORMAT_UNKNOWN] = "unknown", [GP_FORMAT_PNG] = "PNG",   [GP_FORMAT_JPEG] = "JPEG",
+    [GP_FORMAT_WEBP] = "WebP",       [GP_FORMAT_BMP] = "BMP",   [GP_FORMAT_GIF] = "GIF",
+    [GP_FORMAT_TIFF] = "TIFF",       [GP_FORMAT_AVIF] = "AVIF", [GP_FORMAT_JXL] = "JPEG XL"};
+
+void gp_add_count_kind(gp_add_kinds *kinds, const gp_image_info *head, bool grid)
+{
+    kinds->grids += grid;
+    kinds->formats[head->format]++;
+    kinds->animated[head->format] += head->animated;
+}
+
+/* Appends "2 GIF, 1 WebP" for the formats from `first` on. Returns the number of files. */
+static uint64_t put_formats(gp_str *s, const uint64_t *counts, gp_format first)
+{
+    uint64_t all = 0;
+    for (size_t i = first; i <= GP_FORMAT_JXL; i++) {
+        if (!counts[i]) continue;
+        gp_str_printf(s, "%s%llu %s", all ? ", " : "", (unsigned long long)counts[i], format_names[i]);
+        all += counts[i];
+    }
+    return all;
+}
+
+void gp_add_note_kinds(const gp_add_options *o, const gp_add_kinds *kinds)
+{
+    gp_str formats = GP_STR_INIT, animated = GP_STR_INIT;
+    const uint64_t others = put_formats(&formats, kinds->formats, GP_FORMAT_BMP);
+    const uint64_t moving = put_formats(&animated, kinds->animated, GP_FORMAT_PNG);
+    if (kinds->grids)
+        gp_note_say(o->note, o->note_user, "grids", kinds->grids,
+                    "set %llu %s apart: a grid contains other images, so it is not scored and never picked",
+                    (unsigned long long)kinds->grids, gp_plural(kinds->grids, "grid", "grids"));
+    if (others && !formats.failed)
+        gp_note_say(o->note, o->note_user, "formats", others, "%llu %s in %s other than PNG, JPEG and WebP: %s",
+                    (unsigned long long)others, gp_plural(others, "image is", "images are"),
+                    gp_plural(others, "a format", "formats"), formats.data);
+    if (moving && !animated.failed)
+        gp_note_say(o->note, o->note_user, "animated", moving,
+                    "%llu %s animated (%s): goldpan uses only the first frame", (unsigned long long)moving,
+                    gp_plural(moving, "image is", "images are"), animated.data);
+    gp_str_clear(&formats);
+    gp_str_clear(&animated);
+}

@@ -4,6 +4,16 @@
 #define GP_STAGE_ADD_NOTES_H
 
 #include "base/status.h"
+#include "image/image.h"
+
+/* Number of files by kind. */
+typedef struct gp_add_kinds {
+    uint64_t grids;
+    uint64_t formats[GP_FORMAT_JXL + 1], animated[GP_FORMAT_JXL + 1]; /* by gp_format */
+} gp_add_kinds;
+void gp_add_count_kind(gp_add_kinds *kinds, const gp_image_info *head, bool grid);
+/* Sends notes about grids, about formats other than PNG, JPEG and WebP, and about animations. */
+void gp_add_note_kinds(const gp_add_options *o, const gp_add_kinds *kinds);
 
 /* Sends a note: "1 image" and then `one`, or, for a larger count, "COUNT images" and then `many`. Sends nothing if
  * `count` is 0. */

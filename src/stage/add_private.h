@@ -14,6 +14,7 @@
 #include "ingest/name_pattern.h"
 #include "metadata/meta.h"
 #include "stage/add_how.h"
+#include "stage/add_notes.h"
 #include "stage/identity.h"
 #include "stage/passed.h"
 #include "stage/rows.h"
@@ -66,7 +67,7 @@ typedef struct gp_add_run {
     gp_passed passed;
     gp_gone gone;  /* missing images */
     uint64_t lost; /* images that went missing during this call */
-    uint64_t grids;
+    gp_add_kinds kinds;
     gp_status walk_status;
     gp_error walk_error;
     gp_report *report;

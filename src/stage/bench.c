@@ -72,7 +72,7 @@ static gp_status find_files(bench_run *r, gp_error *err)
     if (st == GP_OK && r->path_count == 0)
         return gp_fail(
             err, GP_ERR_NOT_FOUND,
-            "no PNG, JPEG or WebP image found: name a folder that contains some, or none to use synthetic images");
+            "no image found that goldpan reads: name a folder that contains some, or none to use synthetic images");
     return st;
 }
 

@@ -85,16 +85,37 @@ static void put_shown(gp_str *s, const gp_passed_row *row)
         gp_str_printf(s, "%s'%s'", k ? ", " : "", row->shown[k]);
 }
 
-static void note_formats(const gp_passed *p, gp_note_fn note, void *user)
+/* Appends "2 HEIC, 1 video" for all rows of a kind. Returns the number of files. */
+static uint64_t put_words(gp_str *s, const gp_passed *p, gp_passed_kind kind)
 {
-    gp_str s = GP_STR_INIT;
     uint64_t count = 0;
     for (size_t i = 0; i < p->count; i++) {
         const gp_passed_row *row = &p->rows[i];
-        if (row->kind != GP_PASSED_FORMAT) continue;
-        gp_str_printf(&s, "%s%llu %s", count ? ", " : "", (unsigned long long)row->count, row->word);
+        if (row->kind != kind) continue;
+        gp_str_printf(s, "%s%llu %s", count ? ", " : "", (unsigned long long)row->count, row->word);
         count += row->count;
     }
+    return count;
+}
+
+/* Formats that goldpan can read, but not this build of it. */
+static void note_unbuilt(const gp_passed *p, gp_note_fn note, void *user)
+{
+    gp_str s = GP_STR_INIT;
+    const uint64_t count = put_words(&s, p, GP_PASSED_UNBUILT);
+    if (count && !s.failed)
+        gp_note_say(note, user, "unbuilt-formats", count,
+                    "skipped %llu %s (%s): this goldpan was built without %s; install the libraries that the file "
+                    "docs/dependencies.md names, and build goldpan again",
+                    (unsigned long long)count, gp_plural(count, "file", "files"), s.data,
+                    gp_plural(count, "its format", "their formats"));
+    gp_str_clear(&s);
+}
+
+static void note_formats(const gp_passed *p, gp_note_fn note, void *user)
+{
+    gp_str s = GP_STR_INIT;
+    const uint64_t count = put_words(&s, p, GP_PASSED_FORMAT);
     if (count && !s.failed)
         gp_note_say(
             note, user, "other-formats", count,
@@ -135,6 +156,7 @@ void gp_passed_tell(const gp_passed *p, gp_note_fn note, void *user)
 {
     if (!note) return;
     note_formats(p, note, user);
+    note_unbuilt(p, note, user);
     for (int kind = 0; kind < GP_PASSED_KINDS; kind++)
         for (size_t i = 0; i < p->count; i++)
             if ((int)p->rows[i].kind == kind) note_row(&p->rows[i], note, user);

@@ -167,7 +167,7 @@ uint32_t gp_view_orientation(const gp_view *v, size_t row)
 
 const char *gp_view_format(const gp_view *v, size_t row)
 {
-    static const char *const names[] = {"png", "jpeg", "webp"};
+    static const char *const names[] = {"png", "jpeg", "webp", "bmp", "gif", "tiff", "avif", "jxl"};
     const gp_column *c = &v->columns[GP_VIEW_FORMAT];
     uint32_t code = ((const uint32_t *)c->data)[row], from = code ? c->words->texts.ends[code - 1] : 0;
     size_t size = c->words->texts.ends[code] - from;

@@ -158,7 +158,7 @@ static void hashes(void **state)
         snprintf(address, sizeof address, "image/%s.png", wrong[i]);
         assert_int_not_equal(kind_of(address), GP_ROUTE_IMAGE);
     }
-    static const char *const extensions[] = {"",      ".",        ".jpeg",  ".PNG",  ".gif", ".pngx",
+    static const char *const extensions[] = {"",      ".",        ".jpeg",  ".PNG",  ".tif", ".pngx",
                                              ".png.", ".jpg.png", ".webpp", ".png/", "png"};
     for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++) {
         char address[100];

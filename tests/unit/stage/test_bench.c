@@ -120,7 +120,7 @@ static void test_refusals(void **state)
     assert_int_equal(gp_bench(model, &o, &r, &err), GP_ERR_NOT_FOUND);
     assert_string_equal(
         err.message,
-        "no PNG, JPEG or WebP image found: name a folder that contains some, or none to use synthetic images");
+        "no image found that goldpan reads: name a folder that contains some, or none to use synthetic images");
     o.sample = 0;
     assert_int_equal(gp_bench(model, &o, &r, &err), GP_ERR_USAGE);
     put_many(&p, 40);

@@ -22,6 +22,9 @@ interface Loaded {
   tags: api.TagRows[];
 }
 
+/** Extensions of image addresses that differ from the format's name.  The server and sites send JPEG XL and TIFF as PNG,
+ * because most browsers cannot draw these formats. */
+const EXTENSIONS: Record<string, string> = { jpeg: 'jpg', jxl: 'png', tiff: 'png' };
 /** Columns that the page needs before it can show anything. */
 const FIRST = ['hash', 'format', 'flag', 'stars', 'score', 'prompt'];
 const MAX_SHARDS = 200;
@@ -167,7 +170,7 @@ export class Catalog {
     if (ext === 'none') return this.thumb(row, 4096);
     const format = this.columns.get('format');
     const own = format ? textAt(format, row) : 'png';
-    return `image/${this.hash(row)}.${ext ?? (own === 'jpeg' ? 'jpg' : own)}`;
+    return `image/${this.hash(row)}.${ext ?? EXTENSIONS[own] ?? own}`;
   }
 
   prompt(row: number): string {
