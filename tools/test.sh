@@ -13,6 +13,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 werror=${GOLDPAN_WERROR:-false}
 export GOLDPAN_SLOW=${GOLDPAN_SLOW:-20}
+GOLDPAN_SETS_PYTHON=$(tools/sets_python.sh)
+export GOLDPAN_SETS_PYTHON
 GOLDPAN_HF_PYTHON=$(tools/hub_python.sh)
 export GOLDPAN_HF_PYTHON
 all_parts="release asan tsan clang arm64"

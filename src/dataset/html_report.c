@@ -144,9 +144,9 @@ static void put_facts(gp_str *s, const gp_set_record *r)
     static const struct {
         const char *label;
         int column;
-    } texts[] = {{"why", GP_RECORD_REASON},  {"category", GP_RECORD_CATEGORY}, {"tags", GP_RECORD_TAGS},
-                 {"model", GP_RECORD_MODEL}, {"sampler", GP_RECORD_SAMPLER},   {"LoRAs", GP_RECORD_LORAS},
-                 {"not", GP_RECORD_NEGATIVE}};
+    } texts[] = {{"why", GP_RECORD_REASON},       {"category", GP_RECORD_CATEGORY}, {"tags", GP_RECORD_TAGS},
+                 {"model", GP_RECORD_MODEL},      {"sampler", GP_RECORD_SAMPLER},   {"LoRAs", GP_RECORD_LORAS},
+                 {"negative", GP_RECORD_NEGATIVE}};
     gp_str_puts(s, "<figcaption><p>");
     if (v[GP_RECORD_SCORE].present) gp_str_printf(s, "<b>%.2f</b>", v[GP_RECORD_SCORE].real);
     if (v[GP_RECORD_RANK].present)
@@ -179,7 +179,9 @@ gp_status gp_html_writer_row(gp_html_writer *w, const gp_set_record *r, const vo
     gp_json_put_real(s, r->values[GP_RECORD_SCORE].present ? r->values[GP_RECORD_SCORE].real : 0);
     gp_str_puts(s, "\">");
     if (jpeg) {
-        gp_str_puts(s, "<img alt=\"\" src=\"data:image/jpeg;base64,");
+        gp_str_puts(s, "<img alt=\"");
+        put_html(s, prompt);
+        gp_str_puts(s, "\" src=\"data:image/jpeg;base64,");
         put_base64(s, jpeg, size);
         gp_str_puts(s, "\">");
     } else {

@@ -185,12 +185,19 @@ void gp_set_record_clear(gp_set_record *r)
 
 /* ------------------------------------------------------------------ JSON */
 
+static void put_real(double value, gp_str *out)
+{
+    size_t before = out->size;
+    gp_json_put_real(out, value);
+    if (!out->failed && !strpbrk(out->data + before, ".en")) gp_str_puts(out, ".0");
+}
+
 static void put_value(const gp_set_column *column, const gp_set_value *v, gp_str *out)
 {
     switch (column->kind) {
     case GP_SET_U64: gp_str_printf(out, "%" PRIu64, v->u64); break;
     case GP_SET_I64: gp_str_printf(out, "%" PRId64, v->i64); break;
-    case GP_SET_REAL: gp_json_put_real(out, v->real); break;
+    case GP_SET_REAL: put_real(v->real, out); break;
     case GP_SET_BOOL: gp_str_puts(out, v->flag ? "true" : "false"); break;
     default: gp_json_put_string_n(out, v->text, v->size);
     }
@@ -200,7 +207,8 @@ void gp_set_record_put_json(const gp_set_record *r, unsigned flags, gp_str *out)
 {
     for (int i = 0; i < GP_RECORD_COLUMNS; i++) {
         const gp_set_value *v = &r->values[i];
-        if (i == GP_RECORD_SEED && (flags & GP_RECORD_NO_SEED)) continue;
+        bool empty = !v->present || (i == GP_RECORD_TAGS && !v->size);
+        if (empty && (flags & GP_RECORD_NO_NULL)) continue;
         if (i == GP_RECORD_TAGS) {
             gp_json_put_parts(out, "tags", v->size ? v->text : NULL, ", ");
             continue;
@@ -210,6 +218,8 @@ void gp_set_record_put_json(const gp_set_record *r, unsigned flags, gp_str *out)
             gp_str_puts(out, "null");
         else if (i == GP_RECORD_SETTINGS && !(flags & GP_RECORD_SETTINGS_TEXT))
             gp_json_write(out, r->settings);
+        else if (i == GP_RECORD_SEED && (flags & GP_RECORD_SEED_TEXT))
+            gp_str_printf(out, "\"%" PRIu64 "\"", v->u64);
         else
             put_value(&gp_record_columns[i], v, out);
     }

@@ -61,9 +61,12 @@ typedef struct gp_set_record {
 gp_status gp_set_record_fill(const gp_row *row, const gp_record_extra *extra, gp_set_record *out, gp_error *err);
 void gp_set_record_clear(gp_set_record *record);
 
-enum { GP_RECORD_NO_SEED = 1, GP_RECORD_SETTINGS_TEXT = 2 };
+enum { GP_RECORD_SEED_TEXT = 1, GP_RECORD_SETTINGS_TEXT = 2, GP_RECORD_NO_NULL = 4 };
 /* Appends the members of the record's JSON object, without braces.  Absent values are null; tags are an array, and the
- * settings an object.  NO_SEED: without the seed.  SETTINGS_TEXT: the settings are a text. */
+ * settings an object.  Values of kind REAL have a point or an exponent, because some readers infer the type of a column
+ * from its first value.  SEED_TEXT: the seed is a text, for readers without
+ * uint64.  SETTINGS_TEXT: the settings are a text.  NO_NULL: without the
+ * members that are absent or an empty array. */
 void gp_set_record_put_json(const gp_set_record *record, unsigned flags, gp_str *out);
 /* Returns the text of a column of kind TEXT, or NULL. */
 const char *gp_set_record_text(const gp_set_record *record, int column);

@@ -87,12 +87,7 @@ static void put_sample(const gp_set_record *record, gp_str *out)
     gp_json_put_name(out, "metadata");
     gp_str_printf(out, "{\"_cls\":\"ImageMetadata\",\"width\":%" PRId64 ",\"height\":%" PRId64 "}",
                   record->values[GP_RECORD_WIDTH].i64, record->values[GP_RECORD_HEIGHT].i64);
-    gp_set_record_put_json(record, GP_RECORD_NO_SEED | GP_RECORD_SETTINGS_TEXT, out);
-    gp_json_put_name(out, "seed");
-    if (record->values[GP_RECORD_SEED].present)
-        gp_str_printf(out, "\"%" PRIu64 "\"", record->values[GP_RECORD_SEED].u64);
-    else
-        gp_str_puts(out, "null");
+    gp_set_record_put_json(record, GP_RECORD_SEED_TEXT | GP_RECORD_SETTINGS_TEXT, out);
     gp_str_putc(out, '}');
 }
 

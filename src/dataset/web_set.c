@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * See web_set.h. */
+ * See web_set.h.  Hugging Face datasets infer the types of the members of KEY.json from the first samples, so absent
+ * members are left out, and the settings are a text.  They have no uint64 there, so the seed is a text too. */
 #include "dataset/web_set.h"
 
 #include "base/mem.h"
@@ -71,7 +72,7 @@ gp_status gp_web_writer_row(gp_web_writer *w, const gp_set_record *record, const
     size_t length = prompt ? strlen(prompt) : 0;
     gp_str_reset(&w->json);
     gp_str_printf(&w->json, "{\"key\":\"%09llu\"", (unsigned long long)w->rows);
-    gp_set_record_put_json(record, 0, &w->json);
+    gp_set_record_put_json(record, GP_RECORD_SEED_TEXT | GP_RECORD_SETTINGS_TEXT | GP_RECORD_NO_NULL, &w->json);
     gp_str_putc(&w->json, '}');
     if (w->json.failed) return gp_fail_memory(err, "a WebDataset");
     uint64_t more = gp_tar_member_bytes(size) + gp_tar_member_bytes(length) + gp_tar_member_bytes(w->json.size);
