@@ -73,6 +73,7 @@
 #include "goldpan/stages.h"
 #include "goldpan/analysis.h"
 #include "goldpan/outputs.h"
+#include "goldpan/ratings.h"
 #include "goldpan/bench.h"
 #include "goldpan/defaults.h"
 

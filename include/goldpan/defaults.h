@@ -10,6 +10,7 @@
 #include "catalog.h"
 #include "model.h"
 #include "outputs.h"
+#include "ratings.h"
 #include "stages.h"
 
 #ifdef __cplusplus
@@ -23,6 +24,7 @@ extern "C" {
 GP_API void gp_query_init(gp_query *options, size_t size);
 GP_API void gp_mark_options_init(gp_mark_options *options, size_t size);
 GP_API void gp_rescue_options_init(gp_rescue_options *options, size_t size);
+GP_API void gp_ratings_options_init(gp_ratings_options *options, size_t size);
 GP_API void gp_model_options_init(gp_model_options *options, size_t size);
 GP_API void gp_fetch_options_init(gp_fetch_options *options, size_t size);
 GP_API void gp_encode_options_init(gp_encode_options *options, size_t size);
@@ -63,6 +65,10 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 
 #define GP_MARK_DEFAULTS \
     {sizeof(gp_mark_options), NULL, 0, NULL, 0, NULL, 0, GP_MARK_KEEP, GP_MARK_KEEP}
+
+#define GP_RATINGS_DEFAULTS \
+    {sizeof(gp_ratings_options), NULL, 0, GP_RATINGS_DARKTABLE, false, false, false, NULL, NULL, \
+     NULL}
 
 #define GP_RESCUE_DEFAULTS {sizeof(gp_rescue_options), NULL, NULL, NULL, NULL, NULL}
 

@@ -49,6 +49,10 @@ _goldpan_options() {
             --engine --json --quiet --verbose --help ;;
         mark)
             echo --catalog --pick --reject --unmark --stars --tag --untag --json --quiet --verbose --help ;;
+        'ratings read')
+            echo --catalog --dry-run --replace --json --quiet --verbose --help ;;
+        'ratings write')
+            echo --catalog --dry-run --sidecar --embed --keep-time --replace --json --quiet --verbose --help ;;
         export)
             echo --catalog --copy --hardlink --symlink --no-files --csv --jsonl --imagefolder --format --embeddings \
             --shard-size --all --stars --tag --list --mine --suggested --site --site-images --threads --json --quiet \
@@ -145,8 +149,9 @@ _goldpan_value() {
             echo files ;;
         'generate --catalog' | 'regenerate --catalog' | 'run --catalog' | 'add --catalog' | 'score --catalog' | \
         'slices --catalog' | 'categories --catalog' | 'words --catalog' | 'duplicates --catalog' | \
-        'pick --catalog' | 'explore --catalog' | 'mark --catalog' | 'export --catalog' | 'sheet --catalog' | \
-        'tour --catalog' | 'status --catalog' | 'show --catalog' | 'check --catalog' | 'rescue --catalog')
+        'pick --catalog' | 'explore --catalog' | 'mark --catalog' | 'ratings read --catalog' | \
+        'ratings write --catalog' | 'export --catalog' | 'sheet --catalog' | 'tour --catalog' | 'status --catalog' | \
+        'show --catalog' | 'check --catalog' | 'rescue --catalog')
             echo catalogs ;;
         'generate --model' | 'generate -m' | 'regenerate --model' | 'regenerate -m' | 'run --model' | 'run -m' | \
         'score --model' | 'score -m' | 'slices --model' | 'slices -m' | 'words --scorer' | 'pick --scorer' | \
@@ -180,6 +185,8 @@ _goldpan_value() {
             echo "words euclidean cosine" ;;
         'words --sort')
             echo "words effect support word" ;;
+        'ratings write --sidecar')
+            echo "words darktable adobe" ;;
         'export --format')
             echo "words csv jsonl json parquet imagefolder hf-parquet webdataset npy clip-retrieval fiftyone label-studio html" ;;
         'export --site-images')
@@ -198,7 +205,7 @@ _goldpan_value() {
 # Prints the kind of the arguments of a command. Prints nothing if there is no completion for them.
 _goldpan_argument() {
     case $1 in
-        generate | run | add | mark | sheet | show | rescue | bench) echo files ;;
+        generate | run | add | mark | 'ratings read' | 'ratings write' | sheet | show | rescue | bench) echo files ;;
         regenerate | score | slices | categories | words | duplicates | pick | explore | export | tour | status) echo folders ;;
         check) echo catalogs ;;
         'model get' | 'model info') echo models ;;
@@ -230,7 +237,7 @@ _goldpan() {
     fi
     if [[ $command == model ]]; then
         if ((COMP_CWORD == first)); then
-            _goldpan_complete "words list get info" "$word"
+            _goldpan_complete "words read write list get info" "$word"
             return
         fi
         command="model ${COMP_WORDS[first]}"

@@ -328,6 +328,27 @@ complete -c goldpan -n '__goldpan_is mark' -l quiet -s q -d 'print no progress a
 complete -c goldpan -n '__goldpan_is mark' -l verbose -s v -d 'print more details on standard error'
 complete -c goldpan -n '__goldpan_is mark' -l help -s h -d 'print this help'
 complete -c goldpan -n '__goldpan_is mark' -F
+complete -c goldpan -n '__goldpan_is ratings' -a read -d 'Take ratings, flags and keywords of other programs over'
+complete -c goldpan -n '__goldpan_is ratings read' -l catalog -x -a '(__goldpan_catalogs)' -d 'catalog file, or the folder of its images'
+complete -c goldpan -n '__goldpan_is ratings read' -l dry-run -s n -d 'count what would change, and change nothing'
+complete -c goldpan -n '__goldpan_is ratings read' -l replace -d 'replace your marks in goldpan by other ratings, flags and labels of the files'
+complete -c goldpan -n '__goldpan_is ratings read' -l json -d 'print one JSON object on standard output'
+complete -c goldpan -n '__goldpan_is ratings read' -l quiet -s q -d 'print no progress and no notes'
+complete -c goldpan -n '__goldpan_is ratings read' -l verbose -s v -d 'print more details on standard error'
+complete -c goldpan -n '__goldpan_is ratings read' -l help -s h -d 'print this help'
+complete -c goldpan -n '__goldpan_is ratings read' -F
+complete -c goldpan -n '__goldpan_is ratings' -a write -d 'Write your marks for darktable, digiKam, Lightroom and others'
+complete -c goldpan -n '__goldpan_is ratings write' -l catalog -x -a '(__goldpan_catalogs)' -d 'catalog file, or the folder of its images'
+complete -c goldpan -n '__goldpan_is ratings write' -l dry-run -s n -d 'count what would change, and change nothing'
+complete -c goldpan -n '__goldpan_is ratings write' -l sidecar -x -a 'darktable adobe' -d 'write files beside the images'
+complete -c goldpan -n '__goldpan_is ratings write' -l embed -d 'write into the image files'
+complete -c goldpan -n '__goldpan_is ratings write' -l keep-time -d 'keep the modification time of the image files'
+complete -c goldpan -n '__goldpan_is ratings write' -l replace -d 'replace other ratings, flags and labels in the files by your marks'
+complete -c goldpan -n '__goldpan_is ratings write' -l json -d 'print one JSON object on standard output'
+complete -c goldpan -n '__goldpan_is ratings write' -l quiet -s q -d 'print no progress and no notes'
+complete -c goldpan -n '__goldpan_is ratings write' -l verbose -s v -d 'print more details on standard error'
+complete -c goldpan -n '__goldpan_is ratings write' -l help -s h -d 'print this help'
+complete -c goldpan -n '__goldpan_is ratings write' -F
 complete -c goldpan -n '__goldpan_is ""' -a export -d 'Write the picks to a folder, or all images as a web site'
 complete -c goldpan -n '__goldpan_is help' -a export
 complete -c goldpan -n '__goldpan_is export' -l catalog -x -a '(__goldpan_catalogs)' -d 'catalog file, or the folder of its images'

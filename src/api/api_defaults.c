@@ -14,6 +14,7 @@
 INIT(gp_query, QUERY)
 INIT(gp_mark_options, MARK)
 INIT(gp_rescue_options, RESCUE)
+INIT(gp_ratings_options, RATINGS)
 INIT(gp_model_options, MODEL)
 INIT(gp_fetch_options, FETCH)
 INIT(gp_encode_options, ENCODE)

@@ -28,6 +28,8 @@ static const gp_cli_command *const commands[] = {
     &gp_cmd_pick,
     &gp_cmd_explore,
     &gp_cmd_mark,
+    &gp_cmd_ratings_read,
+    &gp_cmd_ratings_write,
     &gp_cmd_export,
     &gp_cmd_sheet,
     &gp_cmd_tour,

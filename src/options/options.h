@@ -106,6 +106,8 @@ typedef struct gp_cli {
     const char *texts, *out;
     const char *scorer;
     int sort; /* index of the chosen word: a gp_words_order */
+    bool dry_run, replace, embed, keep_time;
+    int sidecar; /* index of the chosen word: a gp_ratings_place */
 } gp_cli;
 
 typedef enum gp_cli_kind {

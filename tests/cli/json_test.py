@@ -52,6 +52,8 @@ SITUATIONS = {
     "mark": [["images/0.png", "--stars", "2", "--tag", "castle", "--catalog", "images"],
              ["images/0.png", "missing.png", "--tag", "castle", "--catalog", "images"],
              ["images/0.png", "--tag", "a,b", "--catalog", "images"], ["images/0.png"], [], WRONG],
+    "ratings read": [["images"], ["nowhere"], WRONG],
+    "ratings write": [["images", "--dry-run"], ["images/0.png"], ["nowhere"], [], WRONG],
     "model list": [[], WRONG],
     "model get": [["not/here"], ["no name"], [], WRONG],
     "model info": [["drawn-world-mini"], ["not/here"], WRONG],

@@ -108,6 +108,8 @@ CALLS = {
     "gp_pca": {**ARRAY, "dims": 2, "out": FLOATS},
     "gp_pick": {},
     "gp_preprocess": {"pixels": PIXELS, "planes": FLOATS},
+    "gp_ratings_read": {"catalog": "few", "options": {"dry_run": True}},
+    "gp_ratings_write": {"catalog": "few", "options": {"dry_run": True}},
     "gp_reasons_find": {"input": {"n": N, "texts": TEXTS, "features": {**EMBEDDING, "kind": goldpan.constants["GP_FEATURE_NUMBER"],
                                                                       "numbers": SCORES}, "feature_count": 1},
                         "inside": INSIDE},
