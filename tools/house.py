@@ -39,6 +39,8 @@ LIBRARIES = {
     "libpng": r"(.*/)?png.*\.h",
     "libjpeg-turbo": r"jpeglib\.h|jerror\.h|jmorecfg\.h|turbojpeg\.h",
     "libwebp": r"webp/.*",
+    "libavif": r"avif/.*",
+    "libjxl": r"jxl/.*",
     "giflib": r"gif_lib\.h",
     "libtiff": r"tiff(io|vers|conf)?\.h",
     "utf8proc": r"utf8proc\.h",

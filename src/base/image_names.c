@@ -9,12 +9,18 @@
 #include <strings.h>
 
 static const char *const known[] = {
-    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib",
+    ".png",  ".apng",  ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib",
 #ifdef GP_HAVE_GIF
     ".gif",
 #endif
 #ifdef GP_HAVE_TIFF
-    ".tif", ".tiff",
+    ".tif",  ".tiff",
+#endif
+#ifdef GP_HAVE_AVIF
+    ".avif", ".avifs",
+#endif
+#ifdef GP_HAVE_JXL
+    ".jxl",
 #endif
 };
 
@@ -41,8 +47,13 @@ const char *gp_name_unbuilt_format(const char *name)
         {".gif", "GIF"},
 #endif
 #ifndef GP_HAVE_TIFF
-        {".tif", "TIFF"},
-        {".tiff", "TIFF"},
+        {".tif", "TIFF"},    {".tiff", "TIFF"},
+#endif
+#ifndef GP_HAVE_AVIF
+        {".avif", "AVIF"},   {".avifs", "AVIF"},
+#endif
+#ifndef GP_HAVE_JXL
+        {".jxl", "JPEG XL"},
 #endif
         {NULL, NULL},
     };
@@ -62,9 +73,7 @@ const char *gp_name_other_format(const char *name)
     static const struct {
         const char *word, *endings;
     } formats[] = {
-        {"AVIF", ".avif .avifs"},
         {"HEIC", ".heic .heif .hif .heics"},
-        {"JPEG XL", ".jxl"},
         {"JPEG 2000", ".jp2 .j2k .j2c .jpf .jpx .jpm"},
         {"Photoshop", ".psd .psb"},
         {"icon", ".ico .cur .icns"},

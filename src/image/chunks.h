@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Reads the metadata texts of image files: text chunks of PNG, comments and EXIF of JPEG and WebP. The module `metadata`
- * decides which of them are prompts.
+ * Reads the metadata texts of image files: text chunks of PNG, comments, EXIF and XMP of the other formats. The module
+ * `metadata` decides which of them are prompts.
  * Limits: at most 64 MiB of inflated text in all, at most 4096 entries. Damaged metadata is skipped and is never an
  * error, because the pixels may still be good. */
 #ifndef GP_IMAGE_CHUNKS_H
@@ -10,7 +10,7 @@
 
 typedef struct gp_chunk {
     char *key;    /* a PNG keyword, or "exif:UserComment", "exif:ImageDescription", "exif:Make", "exif:Model",
-                     "exif:Software", "jpeg:comment", "xmp", "c2pa" (an empty text: the file has Content Credentials),
+                     "exif:Software", "jpeg:comment", "gif:comment", "xmp", "c2pa" (an empty text: the file has Content Credentials),
                      or "stealth" (gp_chunks_add_hidden) */
     char *text;   /* UTF-8, NUL-terminated; tEXt is read as UTF-8 if valid, else as Latin-1 */
     size_t size;  /* bytes of text without the NUL */

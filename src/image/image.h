@@ -2,11 +2,12 @@
  * Decodes image files to RGB pixels, with the results of Pillow's Image.convert("RGB"):
  * - alpha is dropped, not blended; palettes are looked up; gray is copied to R, G and B;
  * - 16-bit colour keeps the high byte; 16-bit gray is min(v, 255); CMYK is converted without a profile;
- * - gamma and ICC profiles are ignored; EXIF rotation is stored but not applied.
+ * - gamma and ICC profiles are ignored; EXIF rotation is stored but not applied, except in
+ *   TIFF and JPEG XL, which are turned upright (docs/formats.md).
  * The functions print nothing and use no network.
  * Memory: at most 4 bytes per pixel plus the file's size. An interlaced PNG needs up to 11, and a JPEG with many scans
- * 9, because libjpeg keeps all coefficients. Files with more than max_pixels are rejected before the pixels are
- * allocated. */
+ * 9, because libjpeg keeps all coefficients. TIFF needs up to 8, AVIF 12 and JPEG XL 40. Files with more than
+ * max_pixels are rejected before the pixels are allocated. */
 #ifndef GP_IMAGE_IMAGE_H
 #define GP_IMAGE_IMAGE_H
 

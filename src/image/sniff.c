@@ -3,6 +3,7 @@
  * error message ("is a GIF image, which goldpan does not read"). */
 #include "base/file.h"
 #include "base/str.h"
+#include "image/bytes.h"
 #include "image/image.h"
 
 #include <string.h>
@@ -49,12 +50,8 @@ static const char *media_kind(const uint8_t *bytes, size_t size)
         size_t offset, length;
         const char *magic, *name;
     } kinds[] = {
-        {0, 12, "\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image"},
-        {0, 2, "\xff\x0a", "a JPEG XL image"},
         {0, 12, "\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 image"},
         {0, 4, "\xff\x4f\xff\x51", "a JPEG 2000 image"},
-        {4, 8, "ftypavif", "an AVIF image"},
-        {4, 8, "ftypavis", "an AVIF image"},
         {4, 7, "ftyphei", "an HEIC image"},
         {4, 8, "ftypmif1", "an HEIC image"},
         {4, 4, "ftyp", "a video"},
@@ -99,6 +96,24 @@ static bool is_bmp(const uint8_t *bytes, size_t size)
     return at(bytes, size, 0, "BM", 2) && (at(bytes, size, 6, "\0\0\0\0", 4) || at(bytes, size, 15, "\0\0\0", 3));
 }
 
+static bool is_jxl(const uint8_t *bytes, size_t size)
+{
+    return at(bytes, size, 0, "\xff\x0a", 2) || at(bytes, size, 0, "\0\0\0\x0cJXL \r\n\x87\n", 12);
+}
+
+/* The first box of an AVIF file is "ftyp" with a list of brands: the main brand, a version, and compatible brands. */
+static bool is_avif(const uint8_t *bytes, size_t size)
+{
+    if (!at(bytes, size, 4, "ftyp", 4) || size < 12) return false;
+    size_t end = gp_be32(bytes);
+    if (end > size) end = size;
+    if (at(bytes, size, 8, "avif", 4) || at(bytes, size, 8, "avis", 4)) return true;
+    if (!at(bytes, size, 8, "mif1", 4) && !at(bytes, size, 8, "msf1", 4)) return false;
+    for (size_t i = 16; i + 4 <= end; i += 4)
+        if (at(bytes, size, i, "avif", 4) || at(bytes, size, i, "avis", 4)) return true;
+    return false;
+}
+
 static bool is_tiff(const uint8_t *bytes, size_t size)
 {
     return at(bytes, size, 0, "II*\0", 4) || at(bytes, size, 0, "MM\0*", 4) || at(bytes, size, 0, "II+\0", 4) ||
@@ -113,6 +128,8 @@ gp_format gp_image_sniff(const uint8_t *bytes, size_t size, gp_image_guess *seem
     if (at(bytes, size, 0, "GIF87a", 6) || at(bytes, size, 0, "GIF89a", 6)) return GP_FORMAT_GIF;
     if (is_bmp(bytes, size)) return GP_FORMAT_BMP;
     if (is_tiff(bytes, size)) return GP_FORMAT_TIFF;
+    if (is_avif(bytes, size)) return GP_FORMAT_AVIF;
+    if (is_jxl(bytes, size)) return GP_FORMAT_JXL;
     if (seems) *seems = guess(bytes, size);
     return GP_FORMAT_UNKNOWN;
 }

@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-enum { USUAL_BYTES = 4, INTERLACED_BYTES = 11, SCANS_BYTES = 9 /* bytes per pixel */ };
+enum { USUAL_BYTES = 4, TIFF_BYTES = 8, SCANS_BYTES = 9, INTERLACED_BYTES = 11, AVIF_BYTES = 12, JXL_BYTES = 40 };
 
 struct gp_gate {
     pthread_mutex_t lock;
@@ -95,7 +95,10 @@ static bool has_many_scans(const uint8_t *bytes, size_t size)
 
 uint64_t gp_gate_cost(const uint8_t *bytes, size_t size, const gp_image_info *head)
 {
-    uint64_t each = USUAL_BYTES;
+    uint64_t each = USUAL_BYTES; /* bytes per pixel */
+    if (head->format == GP_FORMAT_TIFF) each = TIFF_BYTES;
+    if (head->format == GP_FORMAT_AVIF) each = AVIF_BYTES;
+    if (head->format == GP_FORMAT_JXL) each = JXL_BYTES;
     if (head->format == GP_FORMAT_PNG && size > 28 && bytes[28]) each = INTERLACED_BYTES;
     if (head->format == GP_FORMAT_JPEG && has_many_scans(bytes, size)) each = SCANS_BYTES;
     return (uint64_t)head->width * head->height * each;

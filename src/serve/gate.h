@@ -19,8 +19,8 @@ gp_status gp_gate_admit(gp_gate *gate, const uint8_t *bytes, size_t size, uint64
 void gp_gate_leave(gp_gate *gate, uint64_t bytes);
 /* Makes all waiting and all later calls of gp_gate_enter return STOPPED.  NULL allowed. */
 void gp_gate_shut(gp_gate *gate);
-/* Returns the maximum bytes that decoding this file needs (image.h): 4 per pixel, and more for interlaced PNG and for
- * JPEG in several scans. */
+/* Returns the maximum bytes that decoding this file needs (image.h): 4 per pixel, and more for interlaced PNG, for
+ * JPEG in several scans, and for TIFF, AVIF and JPEG XL. */
 uint64_t gp_gate_cost(const uint8_t *bytes, size_t size, const gp_image_info *head);
 
 #endif

@@ -5,7 +5,7 @@ gives them in formats.tsv, for tests/unit/image/test_formats.c.
     python make_formats.py             (needs Pillow 11.3 or newer, tifffile, imagecodecs, pillow-jxl-plugin)
 
 One line per file: name, width, height, orientation, animated (0 or 1), largest difference from Pillow that is allowed
-(0 except for lossy JPEG XL and for AVIF, see docs/formats.md), CRC-32 of Pillow's pixels, and for a difference above 0
+(0 except for lossy JPEG XL, see docs/formats.md), CRC-32 of Pillow's pixels, and for a difference above 0
 the sums of Pillow's red, green and blue values.
 """
 import random
@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from PIL import Image, TiffImagePlugin
+import imagecodecs
+import pillow_jxl  # registers JPEG XL
 
 OUT = Path(__file__).parent / "formats"
 rng = np.random.default_rng(11)
@@ -149,9 +151,57 @@ def make_tiff():
     yield save("jpeg-tiles", samples(3), photometric="rgb", compression="jpeg", tile=(16, 16))
 
 
+def make_avif():
+    clear = BASE.copy()
+    clear.putalpha(Image.fromarray(samples(1)))
+    xmp, exif = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>', Image.Exif()
+    exif[270] = "a fox"
+    turned = Image.Exif()
+    turned[274] = 6
+    for name, image, options in (
+            ("420", BASE, {"subsampling": "4:2:0"}), ("422", BASE, {"subsampling": "4:2:2"}), ("444", BASE, {"subsampling": "4:4:4"}),
+            ("400", BASE.convert("L"), {"subsampling": "4:0:0"}), ("limited", BASE, {"range": "limited"}),
+            ("alpha", clear, {}), ("premultiplied", clear, {"alpha_premultiplied": True}), ("turned", BASE, {"exif": turned}),
+            ("animated", BASE, {"save_all": True, "append_images": [BASE.rotate(90)]}),
+            ("no-texts", BASE, {}), ("texts", BASE, {"exif": exif, "xmp": xmp})):
+        image.save(OUT / f"{name}.avif", **({"quality": 80, "speed": 8} | options))
+        yield f"{name}.avif", None
+    for bits, form, count in ((10, "420", 3), (10, "444", 4), (12, "422", 3), (12, "444", 4)):
+        deep = samples(count, np.uint16, (1 << bits) - 1)
+        yield f"{bits}bit-{form}-{count}.avif", imagecodecs.avif_encode(deep, bitspersample=bits, pixelformat=form, speed=8, level=80)
+
+
+def make_jxl(lossy):
+    xmp, exif = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>', Image.Exif()
+    exif[270] = "a fox"
+    clear = BASE.copy()
+    clear.putalpha(Image.fromarray(samples(1)))
+    if lossy:
+        for name, image in (("lossy", BASE), ("lossy-gray", BASE.convert("L")), ("lossy-alpha", clear)):
+            image.save(OUT / f"{name}.jxl", quality=80)
+            yield f"{name}.jxl", None
+        yield "rgb16.jxl", imagecodecs.jpegxl_encode(samples(3, np.uint16, 65535), lossless=True)
+        return
+    for name, image, options in (
+            ("rgb", BASE, {}), ("alpha", clear, {}), ("gray", BASE.convert("L"), {}), ("gray-alpha", BASE.convert("LA"), {}),
+            ("no-texts", BASE, {"use_container": True}),
+            ("texts", BASE, {"use_container": True, "exif": bytes(4) + exif.tobytes()[6:], "xmp": xmp}),
+            ("packed-texts", BASE, {"use_container": True, "exif": exif.tobytes(), "xmp": xmp, "compress_metadata": True})):
+        image.save(OUT / f"{name}.jxl", lossless=True, **options)
+        yield f"{name}.jxl", None
+    turned = Image.Exif()
+    turned[274] = 6
+    BASE.save(OUT / "temporary.jpg", quality=80, exif=turned)
+    Image.open(OUT / "temporary.jpg").save(OUT / "jpeg.jxl")
+    (OUT / "temporary.jpg").unlink()
+    yield "jpeg.jxl", None
+    yield "gray16.jxl", imagecodecs.jpegxl_encode(samples(1, np.uint16, 700), lossless=True)
+
+
 def row(name, allowed):
     image = Image.open(OUT / name)
-    animated, orientation = int(image.format == "GIF" and image.is_animated), 0
+    animated = int(image.format in ("GIF", "AVIF") and image.is_animated)
+    orientation = image.getexif().get(274, 0) if image.format in ("AVIF", "JXL") else 0
     rgb = np.asarray(image.convert("RGB"))
     sums = "\t".join(str(v) for v in rgb.reshape(-1, 3).sum(0, dtype=np.int64))
     return f"{name}\t{rgb.shape[1]}\t{rgb.shape[0]}\t{orientation}\t{animated}\t{allowed}\t{zlib.crc32(rgb.tobytes()):08x}\t{sums}"
@@ -160,7 +210,8 @@ def row(name, allowed):
 def main():
     OUT.mkdir(exist_ok=True)
     lines = []
-    for make, allowed in ((make_bmp, 0), (make_gif, 0), (make_tiff, 0)):
+    for make, allowed in ((make_bmp, 0), (make_gif, 0), (make_tiff, 0), (make_avif, 0),
+                          (lambda: make_jxl(False), 0), (lambda: make_jxl(True), 1)):
         for name, data in make():
             if data is not None:
                 (OUT / name).write_bytes(data)

@@ -34,7 +34,7 @@ static bool is_built(const char *name, const gp_bytes *bytes)
 
 /* ------------------------------------------------------------------ golden pixels */
 
-enum { ROWS = 48 };
+enum { ROWS = 76 };
 enum { NAME, WIDTH, HEIGHT, ORIENTATION, ANIMATED, ALLOWED, CRC, RED, CELLS = RED + 3 };
 
 static void check_pixels(const char *const *cell, const gp_pixels *pixels)
@@ -98,6 +98,10 @@ static const struct {
     const char *plain, *with_texts, *key, *text, *other_key, *other_text;
 } twins[] = {
     {"no-texts.gif", "texts.gif", "gif:comment", "hello world", "xmp", "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"/>"},
+    {"no-texts.avif", "texts.avif", "exif:ImageDescription", "a fox", "xmp", "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"/>"},
+    {"no-texts.jxl", "texts.jxl", "exif:ImageDescription", "a fox", "xmp", "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"/>"},
+    {"no-texts.jxl", "packed-texts.jxl", "exif:ImageDescription", "a fox", "xmp",
+     "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"/>"},
     {"no-texts.tif", "texts.tif", "exif:ImageDescription", "a fox", "exif:UserComment", "a wolf"},
     {"no-texts.tif", "texts.tif", "xmp", "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"/>", "exif:UserComment", "a wolf"},
 };
@@ -152,7 +156,9 @@ static void test_identity(void **state)
         int from_end; /* distance of a byte of compressed pixels from the end of the file; 0: not tested */
     } files[] = {{"8bit.bmp", true, 1},      {"alpha.bmp", false, 1},      {"palette.gif", true, 40},
                  {"animated.gif", false, 3}, {"no-palette.gif", true, 40}, {"RGB.tif", true, 0},
-                 {"RGBA.tif", false, 0},     {"jpeg.tif", true, 0},        {"part-transparent.gif", false, 20}};
+                 {"RGBA.tif", false, 0},     {"jpeg.tif", true, 0},        {"part-transparent.gif", false, 20},
+                 {"444.avif", true, 9},      {"alpha.avif", false, 9},     {"rgb.jxl", true, 9},
+                 {"alpha.jxl", false, 9},    {"jpeg.jxl", true, 0}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         gp_bytes bytes = load(files[i].name);
         if (is_built(files[i].name, &bytes)) {
@@ -190,8 +196,9 @@ static void decode_exact(const uint8_t *bytes, size_t size)
 static void test_damage(void **state)
 {
     (void)state;
-    static const char *const names[] = {"4bit.bmp", "rle8.bmp",  "part.gif", "texts.gif",
-                                        "P.tif",    "tiles.tif", "jpeg.tif", "planes.tif"};
+    static const char *const names[] = {"4bit.bmp",         "rle8.bmp",  "part.gif",   "texts.gif",  "P.tif",
+                                        "tiles.tif",        "jpeg.tif",  "planes.tif", "texts.avif", "alpha.avif",
+                                        "packed-texts.jxl", "lossy.jxl", "jpeg.jxl"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         gp_bytes bytes = load(names[i]);
         const size_t step = bytes.size / 100 + 1;
@@ -208,7 +215,8 @@ static void test_damage(void **state)
 static void test_no_memory(void **state)
 {
     (void)state;
-    static const char *const names[] = {"8bit.bmp", "rle8.bmp", "part.gif", "planes.tif", "turned-6.tif"};
+    static const char *const names[] = {"8bit.bmp",   "rle8.bmp",         "part.gif", "planes.tif", "turned-6.tif",
+                                        "alpha.avif", "12bit-422-3.avif", "rgb.jxl",  "jpeg.jxl",   "gray16.jxl"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         gp_bytes bytes = load(names[i]);
         gp_status st = is_built(names[i], &bytes) ? GP_ERR_MEMORY : GP_OK;

@@ -227,7 +227,7 @@ static void test_formats(void **state)
     assert_true(gp_name_is_image("a.PNG"));
     assert_true(gp_name_is_image("a.Bmp"));
     /* a format is read, or goldpan was built without it, or goldpan never reads it */
-    static const char *const optional[] = {"a.gif", "a.tif", "a.TIFF"};
+    static const char *const optional[] = {"a.gif", "a.tif", "a.TIFF", "a.avif", "a.JXL"};
     for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
         assert_true(gp_name_is_image(optional[i]) == !gp_name_unbuilt_format(optional[i]));
     assert_false(gp_name_is_image("a.heic"));
