@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Extracts the texts of an image file as UTF-8.
- * PNG: tEXt, zTXt, iTXt, eXIf and ComfyUI's comf, anywhere before IEND. JPEG: COM, EXIF, XMP. WebP: EXIF, XMP. Content
+ * PNG: tEXt, zTXt, iTXt, eXIf and ComfyUI's comf, anywhere before IEND. JPEG: COM, EXIF, XMP with extended XMP. WebP: EXIF, XMP. Content
  * Credentials (C2PA) in any of them give an empty text "c2pa", because only their presence is used. Other formats: see
  * codec.h. Broken entries are skipped and counted. A text with a wrong checksum is kept and marked as damaged; the
  * caller decides whether to use it. */
@@ -176,11 +176,52 @@ static bool is_jumbf(const gp_jpeg_segment *g)
            memmem(g->data, g->length, "jumb", 4) && memmem(g->data, g->length, "c2pa", 4);
 }
 
+/* The part of an XMP packet that has no room in its segment ("extended XMP"), as far as it was read. Each of its
+ * segments states the GUID of the whole part, the size of the whole part, and its own offset. */
+typedef struct more_xmp {
+    uint8_t guid[32];
+    uint32_t size;
+    gp_str text;
+} more_xmp;
+
+/* Reads a segment of extended XMP, if it is one. Only parts in their order are used. */
+static void read_more_xmp(text_list *s, const gp_jpeg_segment *g, more_xmp *more)
+{
+    static const char name[] = "http://ns.adobe.com/xmp/extension/";
+    enum { HEAD = sizeof name + 40 };
+    if (g->length < HEAD || memcmp(g->data, name, sizeof name) != 0) return;
+    const uint8_t *guid = g->data + sizeof name;
+    uint32_t size = gp_be32(guid + 32), offset = gp_be32(guid + 36);
+    if (!more->size) {
+        memcpy(more->guid, guid, sizeof more->guid);
+        more->size = size;
+    }
+    bool next = memcmp(guid, more->guid, sizeof more->guid) == 0 && size == more->size && offset == more->text.size;
+    if (next && more->text.size + g->length - HEAD <= size)
+        gp_str_add(&more->text, g->data + HEAD, g->length - HEAD);
+    else
+        s->chunks.damaged++;
+}
+
+/* Adds the extended XMP as another text "xmp", if it is complete and the packet before it names its GUID. */
+static void add_more_xmp(text_list *s, const more_xmp *more)
+{
+    const gp_chunk *first = gp_chunks_find(&s->chunks, "xmp");
+    if (more->text.failed) s->no_memory = true;
+    if (!more->size || s->no_memory) return;
+    bool named = first && memmem(first->text, first->size, more->guid, sizeof more->guid);
+    if (named && more->text.size == more->size)
+        add_bytes(s, "xmp", (const uint8_t *)more->text.data, more->text.size);
+    else
+        s->chunks.damaged++;
+}
+
 /* EXIF data may be split over several APP1 segments. This function joins them, as Pillow and exiftool do. */
 static void read_jpeg(text_list *s, const uint8_t *bytes, size_t size)
 {
     static const char xmp[] = "http://ns.adobe.com/xap/1.0/";
     gp_str exif = GP_STR_INIT;
+    more_xmp more = {0};
     gp_jpeg_segment g;
     bool go_on = true;
     for (size_t at = 2; go_on && gp_jpeg_next(bytes, size, &at, &g) == 1 && g.marker != 0xda;) {
@@ -191,7 +232,11 @@ static void read_jpeg(text_list *s, const uint8_t *bytes, size_t size)
             gp_str_add(&exif, g.data + 6, g.length - 6);
         else if (g.length > sizeof xmp && memcmp(g.data, xmp, sizeof xmp) == 0)
             go_on = add_bytes(s, "xmp", g.data + sizeof xmp, g.length - sizeof xmp);
+        else
+            read_more_xmp(s, &g, &more);
     }
+    add_more_xmp(s, &more);
+    gp_str_clear(&more.text);
     if (exif.failed) s->no_memory = true;
     if (exif.size && !s->no_memory) read_exif(s, (const uint8_t *)exif.data, exif.size);
     gp_str_clear(&exif);

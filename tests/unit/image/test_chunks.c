@@ -322,6 +322,41 @@ static void test_jpeg(void **state)
     }
 }
 
+/* Appends a segment of extended XMP with a part of `text`. */
+static void more_xmp(gp_str *s, const char *guid, const char *text, size_t offset, size_t size)
+{
+    gp_str part = GP_STR_INIT;
+    gp_str_puts(&part, guid);
+    put_be(&part, (uint32_t)strlen(text), 4);
+    put_be(&part, (uint32_t)offset, 4);
+    gp_str_add(&part, text + offset, size);
+    jpeg_segment(s, 0xe1, "http://ns.adobe.com/xmp/extension/", 35, part.data, part.size);
+    gp_str_clear(&part);
+}
+
+/* Extended XMP is read if the packet names its GUID, and if it is complete. */
+static void test_more_xmp(void **state)
+{
+    (void)state;
+    static const char guid[] = "0123456789ABCDEF0123456789ABCDEF", other[] = "X123456789ABCDEF0123456789ABCDEF";
+    static const char text[] = "<x>a long text</x>";
+    for (int kind = 0; kind < 4; kind++) {
+        gp_str s = GP_STR_INIT;
+        gp_str_add(&s, "\xff\xd8", 2);
+        jpeg_segment(&s, 0xe1, "http://ns.adobe.com/xap/1.0/", 29, guid, 32);
+        more_xmp(&s, kind == 1 ? other : guid, text, 0, 5);
+        if (kind != 2) more_xmp(&s, kind == 1 ? other : guid, text, 5, kind == 3 ? 3 : sizeof text - 6);
+        jpeg_segment(&s, 0xda, NULL, 0, "scan", 4);
+        gp_chunks c = read_all(&s);
+        expect(&c, 0, "xmp", guid);
+        if (kind == 0) expect(&c, 1, "xmp", text);
+        assert_int_equal(c.count, kind == 0 ? 2 : 1);
+        assert_int_equal(c.damaged, kind != 0);
+        gp_chunks_clear(&c);
+        gp_str_clear(&s);
+    }
+}
+
 static void test_webp(void **state)
 {
     (void)state;
@@ -478,10 +513,10 @@ static void test_shared_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_png),    cmocka_unit_test(test_credentials),  cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_damage), cmocka_unit_test(test_user_comment), cmocka_unit_test(test_jpeg),
-        cmocka_unit_test(test_webp),   cmocka_unit_test(test_damaged_exif), cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_real),   cmocka_unit_test(test_shared_bytes),
+        cmocka_unit_test(test_png),       cmocka_unit_test(test_credentials),  cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_damage),    cmocka_unit_test(test_user_comment), cmocka_unit_test(test_jpeg),
+        cmocka_unit_test(test_more_xmp),  cmocka_unit_test(test_webp),         cmocka_unit_test(test_damaged_exif),
+        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_real),         cmocka_unit_test(test_shared_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
