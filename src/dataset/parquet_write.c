@@ -202,11 +202,12 @@ static gp_status end_page(gp_parquet_leaf_writer *leaf, gp_error *err)
     gp_str page = GP_STR_INIT;
     gp_status st = GP_OK;
     size_t before = leaf->pages.size, count = leaf->definitions.size;
+    if (leaf->values.failed || leaf->definitions.failed || leaf->repetitions.failed)
+        return gp_fail_memory(err, "a page of Parquet");
     if (!count) return GP_OK;
     if (leaf->most_repetition) put_runs(&page, &leaf->repetitions);
     put_runs(&page, &leaf->definitions);
     gp_str_add(&page, leaf->values.data, leaf->values.size);
-    page.failed |= leaf->values.failed | leaf->definitions.failed | leaf->repetitions.failed;
     if (page.failed) GP_TRY_GOTO(gp_fail_memory(err, "a page of Parquet"));
     size_t plain = page.size;
     if (plain > INT32_MAX) GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "a row is larger than 2 GiB, the limit of Parquet"));

@@ -73,11 +73,12 @@ gp_status gp_set_files_open(const char *folder, gp_set_file_fn file, void *user,
     if (!f) return gp_fail_memory(err, "the list of exported files");
     f->folder = folder, f->file = file, f->user = user;
     char *path = gp_set_files_path(f, RECORD_NAME);
-    gp_status st = path ? gp_file_read(path, RECORD_MAX, &bytes, err) : gp_fail_memory_path(err, "'%s'", folder);
+    gp_error why = {0};
+    gp_status st = path ? gp_file_read(path, RECORD_MAX, &bytes, &why) : gp_fail_memory_path(&why, "'%s'", folder);
     if (st == GP_OK)
         st = parse(f, (const char *)bytes.data, err);
-    else if (st == GP_ERR_NOT_FOUND)
-        st = GP_OK;
+    else
+        st = st == GP_ERR_NOT_FOUND ? GP_OK : gp_fail_as(err, st, &why);
     gp_bytes_clear(&bytes);
     gp_mem_free(path);
     if (st == GP_OK)

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "dataset/html_report.h"
 #include "dataset/parquet_write.h"
 #include "dataset/record.h"
 #include "dataset/tar_write.h"
@@ -251,9 +252,52 @@ static void test_record(void **state)
     gp_set_record_clear(&r);
 }
 
+/* ------------------------------------------------------------------ the report */
+
+static size_t count_of(const char *text, const char *part)
+{
+    size_t count = 0;
+    for (; (text = strstr(text, part)) != NULL; text++) count++;
+    return count;
+}
+
+/* The report shows a limited number of images, and says so. */
+static void test_report_is_bounded(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_set_files *files = open_files();
+    gp_html_writer *w = NULL;
+    gp_set_record r;
+    gp_bytes page = {0};
+    const gp_row row = {.path = "/p/<1>.png", .prompt = "a & \"b\" \x1b\xff"};
+    const gp_record_extra extra = {.corrected = (double)NAN};
+    const uint8_t jpeg[] = {255, 216, 255, 1};
+    assert_ok(gp_set_record_fill(&row, &extra, &r, &err));
+    assert_ok(gp_html_writer_open(files, "report.html", "t", GP_HTML_PICTURES + 5, &w, &err));
+    for (size_t i = 0; i < GP_HTML_PICTURES + 5; i++) {
+        assert_int_equal(gp_html_writer_wants(w), i < GP_HTML_PICTURES);
+        assert_ok(gp_html_writer_row(w, &r, i % 2 ? jpeg : NULL, 2 + i % 3, &err));
+    }
+    assert_ok(gp_html_writer_commit(w, &err));
+    assert_ok(gp_set_files_end(files, NULL, 0, &err));
+    gp_set_record_clear(&r);
+    assert_ok(gp_file_read(at("report.html"), 1 << 24, &page, &err));
+    const char *text = (const char *)page.data;
+    assert_int_equal(count_of(text, "<figure "), GP_HTML_PICTURES);
+    assert_int_equal(count_of(text, "<section>"), 1);
+    assert_int_equal(count_of(text, "<h2>a &amp; &quot;b&quot; \xef\xbf\xbd\xef\xbf\xbd</h2>"), 1);
+    assert_int_equal(count_of(text, "&lt;1&gt;.png"), GP_HTML_PICTURES);
+    assert_true(count_of(text, "base64,/9j/AQ==\"") > 100 && count_of(text, "base64,/9j/\"") > 100 &&
+                count_of(text, "base64,/9g=\"") > 100);
+    assert_int_equal(count_of(text, "1005 images; this report shows the first 1000"), 1);
+    gp_bytes_clear(&page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_parquet), cmocka_unit_test(test_tar),
-                                       cmocka_unit_test(test_files_of_others_stay), cmocka_unit_test(test_record)};
+                                       cmocka_unit_test(test_files_of_others_stay), cmocka_unit_test(test_record),
+                                       cmocka_unit_test(test_report_is_bounded)};
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
