@@ -151,6 +151,30 @@ def make_tiff():
     yield save("jpeg-tiles", samples(3), photometric="rgb", compression="jpeg", tile=(16, 16))
 
 
+INFO = "a red fox\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 5, Size: 34x21"
+
+
+def a1111_exif():
+    """The prompt as A1111 writes it: UserComment in UTF-16."""
+    exif = Image.Exif()
+    exif[0x8769] = {0x9286: b"UNICODE\0" + INFO.encode("utf-16-be")}
+    return exif
+
+
+def make_a1111():
+    small = BASE.crop((0, 0, 8, 8))
+    small.quantize(16).save(OUT / "a1111.gif", comment=INFO)
+    yield "a1111.gif", None
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[0x8769] = a1111_exif()[0x8769]
+    small.save(OUT / "a1111.tif", tiffinfo=tags)
+    yield "a1111.tif", None
+    small.save(OUT / "a1111.avif", exif=a1111_exif(), quality=80, speed=8)
+    yield "a1111.avif", None
+    small.save(OUT / "a1111.jxl", exif=a1111_exif().tobytes(), lossless=True, use_container=True)
+    yield "a1111.jxl", None
+
+
 def make_avif():
     clear = BASE.copy()
     clear.putalpha(Image.fromarray(samples(1)))
@@ -211,7 +235,7 @@ def main():
     OUT.mkdir(exist_ok=True)
     lines = []
     for make, allowed in ((make_bmp, 0), (make_gif, 0), (make_tiff, 0), (make_avif, 0),
-                          (lambda: make_jxl(False), 0), (lambda: make_jxl(True), 1)):
+                          (lambda: make_jxl(False), 0), (lambda: make_jxl(True), 1), (make_a1111, 0)):
         for name, data in make():
             if data is not None:
                 (OUT / name).write_bytes(data)

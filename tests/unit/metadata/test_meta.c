@@ -399,6 +399,10 @@ static void test_chunks(void **state)
     expect_read(READ({"exif:Model", prefixed.data, 0, false}), "comfyui", six, "a cat");
     expect_read(READ({"exif:Make", prefixed.data, 0, false}), "comfyui", six, "a cat");
     expect_read(READ({"exif:ImageDescription", prefixed.data, 0, false}), "comfyui", six, "a cat");
+    expect_read(READ({"exif:ImageDescription", INFO, 0, false}), "a1111", "exif:ImageDescription", "said");
+    expect_read(READ({"gif:comment", INFO, 0, false}), "a1111", "gif:comment", "said");
+    expect_read(READ({"gif:comment", graph, 0, false}), "comfyui", six, "a cat");
+    expect_read(READ({"gif:comment", "Created with GIMP", 0, false}), NULL, NULL, NULL);
     expect_read(READ({"exif:Model", graph, 0, false}), NULL, NULL,
                 NULL); /* without the prefix "prompt:", the text may be a camera's model */
     /* stable-diffusion.cpp stores the text in a JPEG comment: key, NUL byte, text */
