@@ -286,11 +286,24 @@ static gp_status fail_all_lost(export_run *r, gp_error *err)
 
 /* ------------------------------------------------------------------ the whole */
 
+/* Fails if the disk has no space for the copies and the data sets. */
+static gp_status check_space(const export_run *r, gp_error *err)
+{
+    gp_error why = {0};
+    gp_status st = r->bytes ? gp_export_check_space(r->options->folder, r->bytes, &why) : GP_OK;
+    if (st == GP_ERR_IO && r->options->mode != GP_EXPORT_COPY)
+        return gp_fail_path(err, st,
+                            "no space for the data sets in folder '%s': they need about %.3f GB; choose a folder on "
+                            "another disk",
+                            r->options->folder, (double)r->bytes / 1e9);
+    return st == GP_OK ? GP_OK : gp_fail_as(err, st, &why);
+}
+
 /* Second pass: places the files and writes the tables. */
 static gp_status export_rows(export_run *r, gp_error *err)
 {
     const gp_export_options *o = r->options;
-    if (r->bytes) GP_TRY(gp_export_check_space(o->folder, r->bytes, err));
+    GP_TRY(check_space(r, err));
     GP_TRY(gp_folder_make(o->folder, err));
     if (stat(o->folder, &r->folder) != 0) r->folder = (struct stat){0};
     GP_TRY(gp_export_files_open(o->folder, o->mode, &r->places, err));
