@@ -51,6 +51,7 @@ GP_API void gp_words_options_init(gp_words_options *options, size_t size);
 GP_API void gp_tour_options_init(gp_tour_options *options, size_t size);
 GP_API void gp_explore_options_init(gp_explore_options *options, size_t size);
 GP_API void gp_run_options_init(gp_run_options *options, size_t size);
+GP_API void gp_watch_options_init(gp_watch_options *options, size_t size);
 GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 
 #ifdef __cplusplus
@@ -156,6 +157,9 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
      false, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 
 #define GP_RUN_DEFAULTS {sizeof(gp_run_options), NULL, NULL, NULL, NULL, false, false, NULL}
+
+#define GP_WATCH_DEFAULTS \
+    {sizeof(gp_watch_options), NULL, NULL, NULL, false, 0.0, 0.0, NULL, NULL, NULL, NULL}
 
 #define GP_BENCH_DEFAULTS \
     {sizeof(gp_bench_options), NULL, 0, 2000, 10.0, GP_MAX_PIXELS, 0, 0, NULL, NULL}

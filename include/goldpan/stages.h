@@ -270,6 +270,53 @@ typedef struct gp_pick_options {
 GP_API GP_MUST gp_status gp_pick(gp_catalog *catalog, const gp_model *model,
                                  const gp_pick_options *options, gp_report *report, gp_error *err);
 
+/* ------------------------------------------------------------------ watch */
+
+typedef struct gp_watch_options {
+    size_t size;
+    const gp_add_options *add;     /* must be given; the roots are folders */
+    const gp_score_options *score; /* NULL: defaults */
+    const gp_pick_options *pick;   /* pick again after new scores; NULL: pick nothing */
+    bool new_only;                 /* leave out files that exist already */
+    double poll; /* seconds between two searches of the folders, without inotify; 0: use inotify,
+                  * and search only network folders */
+    double idle; /* end after this number of seconds without a new file; 0: never */
+    /* Called for each new score, with the rank of the image at that time.  May be NULL. */
+    void (*scored)(void *user, const gp_row *row);
+    void *scored_user;
+    gp_progress_fn progress; /* called at least every 0.2 s while no image is scored */
+    void *user;
+} gp_watch_options;
+
+typedef struct gp_watch_report {
+    size_t size;
+    uint64_t added;          /* files added, or read again because they changed */
+    uint64_t scored;         /* new scores */
+    uint64_t bests;          /* new scores that were the best of their prompt */
+    uint64_t failed;         /* files that could not be read or decoded */
+    uint64_t without_prompt; /* added images without a known prompt */
+    uint64_t incomplete;     /* files whose end was still missing when the call ended */
+    uint64_t picked;         /* picks of the last time */
+    uint64_t batches;
+    double seconds;
+    double busy_seconds; /* spent with adding and scoring */
+} gp_watch_report;
+
+/* Add and score the images in folders, and go on with new images while other programs write them.
+ * Each image is read when its writer has closed it, or has not changed it for half a second.  A
+ * file whose end is missing is read again when it grows.  An image is scored again when its prompt
+ * changes, such as by a sidecar file that arrives later.  Folders may disappear and return.  If
+ * the process is killed, at most the current batch is lost.
+ * Of add and score, `progress` is not called.  The call ends with STOPPED when `progress` returns
+ * false, and with OK after `idle` seconds.
+ * report: may be NULL.
+ * Errors: as gp_add and gp_score; USAGE also if a root is not a folder; CATALOG also if another
+ * call watches for the same catalog.
+ * Threads: one for the catalog, any for the model. */
+GP_API GP_MUST gp_status gp_watch_folders(gp_catalog *catalog, const gp_model *model,
+                                          const gp_watch_options *options, gp_watch_report *report,
+                                          gp_error *err);
+
 #ifdef __cplusplus
 }
 #endif

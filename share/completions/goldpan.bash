@@ -23,6 +23,11 @@ _goldpan_options() {
             --categories --category-column --new-map --no-analysis --sheet --force --no-sheet --thumb --max-prompts \
             --max-candidates --scorer --keep-frames --guesses --retry-failed --max-pixels --threads --batch --json \
             --quiet --verbose --help ;;
+        watch)
+            echo --catalog --prompts --image-column --prompt-column --prompt-from --new-only --best --pick \
+            --per-prompt --min-score --poll --until-idle --model --revision --precision --engine --fast-decode \
+            --scorer --keep-frames --guesses --retry-failed --max-pixels --threads --batch --json --quiet --verbose \
+            --help ;;
         add)
             echo --catalog --prompts --image-column --prompt-column --embeddings --score-column --prompt-from \
             --max-pixels --threads --json --quiet --verbose --help ;;
@@ -115,7 +120,10 @@ _goldpan_value() {
         'run --where' | 'run --top-per-category' | 'run --top-per-slice' | 'run --balance' | 'run --min-support' | \
         'run --min-lift' | 'run --lift-factor' | 'run --categories' | 'run --category-column' | 'run --thumb' | \
         'run --max-prompts' | 'run --max-candidates' | 'run --scorer' | 'run --max-pixels' | 'run --threads' | \
-        'run -j' | 'run --batch' | 'add --image-column' | 'add --prompt-column' | 'add --score-column' | \
+        'run -j' | 'run --batch' | 'watch --image-column' | 'watch --prompt-column' | 'watch --prompt-from' | \
+        'watch --per-prompt' | 'watch -k' | 'watch --min-score' | 'watch --poll' | 'watch --until-idle' | \
+        'watch --revision' | 'watch --scorer' | 'watch --max-pixels' | 'watch --threads' | 'watch -j' | \
+        'watch --batch' | 'add --image-column' | 'add --prompt-column' | 'add --score-column' | \
         'add --prompt-from' | 'add --max-pixels' | 'add --threads' | 'add -j' | 'score --revision' | \
         'score --scorer' | 'score --max-pixels' | 'score --threads' | 'score -j' | 'score --batch' | \
         'slices --min-support' | 'slices --min-lift' | 'slices --n-slices' | 'slices --alpha' | \
@@ -142,28 +150,31 @@ _goldpan_value() {
         'generate --out' | 'generate -o' | 'regenerate --out' | 'regenerate -o' | 'export --site' | 'tour --frames')
             echo folders ;;
         'generate --workflow' | 'generate --preview' | 'regenerate --workflow' | 'run --prompts' | 'run --sheet' | \
-        'add --prompts' | 'add --embeddings' | 'slices --table' | 'pick --why' | 'export --list' | 'tour --out' | \
-        'tour -o' | 'rescue --out' | 'embed --images' | 'embed --texts' | 'embed --out' | 'embed -o' | \
-        'neighbours --vectors' | 'neighbours --queries' | 'neighbours --out' | 'neighbours -o' | \
-        'cluster --vectors' | 'cluster --out' | 'cluster -o' | 'map --vectors' | 'map --out' | 'map -o')
+        'watch --prompts' | 'add --prompts' | 'add --embeddings' | 'slices --table' | 'pick --why' | \
+        'export --list' | 'tour --out' | 'tour -o' | 'rescue --out' | 'embed --images' | 'embed --texts' | \
+        'embed --out' | 'embed -o' | 'neighbours --vectors' | 'neighbours --queries' | 'neighbours --out' | \
+        'neighbours -o' | 'cluster --vectors' | 'cluster --out' | 'cluster -o' | 'map --vectors' | 'map --out' | \
+        'map -o')
             echo files ;;
-        'generate --catalog' | 'regenerate --catalog' | 'run --catalog' | 'add --catalog' | 'score --catalog' | \
-        'slices --catalog' | 'categories --catalog' | 'words --catalog' | 'duplicates --catalog' | \
-        'pick --catalog' | 'explore --catalog' | 'mark --catalog' | 'ratings read --catalog' | \
-        'ratings write --catalog' | 'export --catalog' | 'sheet --catalog' | 'tour --catalog' | 'status --catalog' | \
-        'show --catalog' | 'check --catalog' | 'rescue --catalog')
+        'generate --catalog' | 'regenerate --catalog' | 'run --catalog' | 'watch --catalog' | 'add --catalog' | \
+        'score --catalog' | 'slices --catalog' | 'categories --catalog' | 'words --catalog' | \
+        'duplicates --catalog' | 'pick --catalog' | 'explore --catalog' | 'mark --catalog' | \
+        'ratings read --catalog' | 'ratings write --catalog' | 'export --catalog' | 'sheet --catalog' | \
+        'tour --catalog' | 'status --catalog' | 'show --catalog' | 'check --catalog' | 'rescue --catalog')
             echo catalogs ;;
         'generate --model' | 'generate -m' | 'regenerate --model' | 'regenerate -m' | 'run --model' | 'run -m' | \
-        'score --model' | 'score -m' | 'slices --model' | 'slices -m' | 'words --scorer' | 'pick --scorer' | \
-        'pick --model' | 'pick -m' | 'explore --model' | 'explore -m' | 'model info --model' | 'model info -m' | \
-        'bench --model' | 'bench -m' | 'embed --model' | 'embed -m' | 'tokens --model' | 'tokens -m')
+        'watch --model' | 'watch -m' | 'score --model' | 'score -m' | 'slices --model' | 'slices -m' | \
+        'words --scorer' | 'pick --scorer' | 'pick --model' | 'pick -m' | 'explore --model' | 'explore -m' | \
+        'model info --model' | 'model info -m' | 'bench --model' | 'bench -m' | 'embed --model' | 'embed -m' | \
+        'tokens --model' | 'tokens -m')
             echo models ;;
-        'generate --precision' | 'regenerate --precision' | 'run --precision' | 'score --precision' | \
-        'slices --precision' | 'pick --precision' | 'explore --precision' | 'model info --precision' | \
-        'bench --precision' | 'embed --precision')
+        'generate --precision' | 'regenerate --precision' | 'run --precision' | 'watch --precision' | \
+        'score --precision' | 'slices --precision' | 'pick --precision' | 'explore --precision' | \
+        'model info --precision' | 'bench --precision' | 'embed --precision')
             echo "words auto fp32 bf16 int8" ;;
-        'generate --engine' | 'regenerate --engine' | 'run --engine' | 'score --engine' | 'slices --engine' | \
-        'pick --engine' | 'explore --engine' | 'model info --engine' | 'bench --engine' | 'embed --engine')
+        'generate --engine' | 'regenerate --engine' | 'run --engine' | 'watch --engine' | 'score --engine' | \
+        'slices --engine' | 'pick --engine' | 'explore --engine' | 'model info --engine' | 'bench --engine' | \
+        'embed --engine')
             echo "words auto plain onednn" ;;
         'regenerate --protocol' | 'explore --protocol')
             echo "words a1111 comfyui sdcpp swarmui command" ;;
@@ -231,8 +242,8 @@ _goldpan() {
         command=${COMP_WORDS[2]} first=3
     fi
     if ((COMP_CWORD < first)); then
-        _goldpan_complete "words generate regenerate run add score slices categories words duplicates pick explore mark export sheet tour status show check rescue bench embed tokens neighbours cluster map model help --version --help" "$word"
-        [[ $first == 3 ]] && _goldpan_complete "words generate regenerate run add score slices categories words duplicates pick explore mark export sheet tour status show check rescue bench embed tokens neighbours cluster map model" "$word"
+        _goldpan_complete "words generate regenerate run watch add score slices categories words duplicates pick explore mark export sheet tour status show check rescue bench embed tokens neighbours cluster map model help --version --help" "$word"
+        [[ $first == 3 ]] && _goldpan_complete "words generate regenerate run watch add score slices categories words duplicates pick explore mark export sheet tour status show check rescue bench embed tokens neighbours cluster map model" "$word"
         return
     fi
     if [[ $command == model ]]; then

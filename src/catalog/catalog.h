@@ -73,6 +73,9 @@ gp_status gp_cat_other_paths(gp_catalog *cat, int64_t image, const char *path,
 /* Sets *near if the image with this content has another path that is not marked missing, in or below the folder of
  * `path`. */
 gp_status gp_cat_image_near(gp_catalog *cat, const gp_hash *hash, const char *path, bool *near, gp_error *err);
+/* Sets *path to the first path of the image that is not marked missing, or to NULL. The caller frees it with
+ * gp_mem_free. */
+gp_status gp_cat_path_of(gp_catalog *cat, int64_t image, char **path, gp_error *err);
 /* Finds the image that `name` names: 32 hex digits of its content, or one of its paths, also a missing one. Relative
  * paths start at the current folder. `hash` [33] gets the 32 hex digits, or "" if there is no such image. */
 gp_status gp_cat_find_image(gp_catalog *cat, const char *name, char *hash, gp_error *err);

@@ -244,6 +244,19 @@ gp_status gp_cat_other_paths(gp_catalog *cat, int64_t image, const char *path,
     return st;
 }
 
+gp_status gp_cat_path_of(gp_catalog *cat, int64_t image, char **path, gp_error *err)
+{
+    bool row;
+    gp_q q = gp_q_open(cat, "SELECT path FROM paths WHERE image = ? AND missing = 0 ORDER BY path LIMIT 1");
+    *path = NULL;
+    gp_q_int(&q, 1, image);
+    GP_TRY(gp_q_step(&q, &row, err));
+    const char *text = row ? gp_q_col_text(&q, 0) : NULL;
+    *path = text ? gp_str_dup(text) : NULL;
+    if (row) gp_q_end(&q);
+    return row && !*path ? gp_fail_memory(err, "the path of an image") : GP_OK;
+}
+
 gp_status gp_cat_path_gone(gp_catalog *cat, const char *path, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "UPDATE paths SET missing = 1 WHERE path = ?");

@@ -41,6 +41,8 @@ gp_status gp_cli_row_at(gp_catalog *catalog, const char *path, gp_rows **rows, c
  * misspelt path does not create a catalog. */
 gp_status gp_cli_check_roots(const gp_cli *cli, gp_error *err);
 
+/* Fails with USAGE if an argument is not a folder. */
+gp_status gp_cli_check_folders(const gp_cli *cli, gp_error *err);
 /* Fails with USAGE if the file exists and --force is not given.  Called before the work begins. */
 gp_status gp_cli_check_output(const gp_cli *cli, const char *path, gp_error *err);
 /* Checks an output path that goldpan chose, not the user.  Without --force, fails if the path exists and is not a

@@ -49,6 +49,14 @@ static char *catalog_of(const char *folder)
     return gp_path_join(folder, CATALOG);
 }
 
+gp_status gp_cli_check_folders(const gp_cli *cli, gp_error *err)
+{
+    for (size_t i = 0; i < cli->arg_count; i++)
+        if (!gp_cli_is_folder(cli->args[i]))
+            return gp_fail_path(err, GP_ERR_USAGE, "'%s' is not a folder: only folders can be watched", cli->args[i]);
+    return GP_OK;
+}
+
 gp_status gp_cli_check_output(const gp_cli *cli, const char *path, gp_error *err)
 {
     struct stat info;

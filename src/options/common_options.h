@@ -153,9 +153,9 @@
                   __VA_ARGS__)
 #define GP_CLI_FORCE(...) GP_CLI_FLAG("force", 0, force, "replace files that exist", __VA_ARGS__)
 
-#define GP_CLI_COMMON                                                                                                  \
-    GP_CLI_FLAG("json", 0, json, "print one JSON object on standard output"),                                          \
-        GP_CLI_FLAG("quiet", 'q', term.quiet, "print no progress and no notes"),                                       \
+#define GP_CLI_COMMON GP_CLI_COMMON_AS("print one JSON object on standard output")
+#define GP_CLI_COMMON_AS(json_help)                                                                                    \
+    GP_CLI_FLAG("json", 0, json, json_help), GP_CLI_FLAG("quiet", 'q', term.quiet, "print no progress and no notes"),  \
         GP_CLI_FLAG("verbose", 'v', term.verbose, "print more details on standard error"),                             \
         GP_CLI_FLAG("help", 'h', help, "print this help"), GP_CLI_END
 

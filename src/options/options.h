@@ -100,6 +100,8 @@ typedef struct gp_cli {
     const char *site;
     int site_images; /* index of the chosen word: a gp_site_images */
     bool no_sheet, readonly, no_open, new_key;
+    bool new_only, bests, pick_again;
+    gp_cli_real poll, idle;
     gp_cli_count port;
     gp_cli_count thumb, max_prompts, max_candidates;
     bool failures, force, images;

@@ -28,7 +28,8 @@
 #include <unistd.h>
 
 #define FILE_LIMIT  ((uint64_t)1 << 30)
-#define FOUND_AHEAD 1024 /* maximum number of files that the walk has found and no worker has read yet */
+#define FOUND_AHEAD 1024    /* maximum number of files that the walk has found and no worker has read yet */
+enum { FEWEST_BYTES = 32 }; /* a shorter file is no image, but may be the beginning of one */
 /* A transaction is committed when it has at least this many files and is at least this many seconds old. Hashes are
  * random, so each file changes another page of the index of hashes. A commit writes each changed page once, so larger
  * transactions write fewer pages per file. */
@@ -276,7 +277,8 @@ static gp_status write_prompt(gp_add_run *r, const gp_add_job *job, int64_t imag
 static bool is_unfinished(const gp_add_run *r, const gp_add_job *job)
 {
     const gp_add_how *how = r->how;
-    const bool unreadable = !job->ok && !job->problem && job->error.status == GP_ERR_FORMAT;
+    const bool unreadable =
+        !job->ok && !job->problem && (job->error.status == GP_ERR_FORMAT || job->size < FEWEST_BYTES);
     gp_walk_entry file = {job->path, job->size, job->mtime_ns, job->listed};
     return how->partial && (job->partial || unreadable) && how->partial(how->user, &file, unreadable);
 }
@@ -368,6 +370,11 @@ static bool name_exists(void *user, const char *path)
     struct stat st;
     (void)user;
     return lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+gp_status gp_stage_find_missing(gp_catalog *cat, gp_error *err)
+{
+    return gp_cat_paths_mark_missing(cat, path_exists, NULL, NULL, err);
 }
 
 static gp_status forget_failures(const gp_add_run *r, gp_error *err)

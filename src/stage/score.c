@@ -32,6 +32,7 @@ typedef struct score_run {
     bool retry_failed, keep_frames;
     int64_t upto;  /* id of the last image to score */
     uint64_t most; /* number of images to score that are left */
+    int64_t last;  /* id of the last image that was taken up */
     gp_frames_found frames;
     gp_report *report;
     gp_progress_meter ticker;
@@ -116,6 +117,7 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
     }
     r->page_at += job->count;
     r->most -= job->count;
+    r->last = job->pictures[job->count - 1].id;
     *out = job;
     return GP_OK;
 }
@@ -316,6 +318,11 @@ void gp_scoring_close(gp_scoring *s)
 const char *gp_scoring_id(const gp_scoring *s)
 {
     return s->scorer->id;
+}
+
+int64_t gp_scoring_last(const gp_scoring *s)
+{
+    return s->run.last;
 }
 
 int gp_scoring_batch(const gp_scoring *s)

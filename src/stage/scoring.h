@@ -18,6 +18,9 @@ const char *gp_scoring_id(const gp_scoring *scoring); /* borrowed */
 /* Returns the number of images that all threads encode at once. */
 int gp_scoring_batch(const gp_scoring *scoring);
 
+/* Returns the id of the last image that gp_scoring_run took up; 0: none. */
+int64_t gp_scoring_last(const gp_scoring *scoring);
+
 /* Which images gp_scoring_run scores. */
 typedef struct gp_score_part {
     int64_t after, upto;                       /* images with after < id <= upto */

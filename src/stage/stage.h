@@ -14,6 +14,8 @@ struct gp_table;
 struct gp_rows_of;
 gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, struct gp_table *table,
                              struct gp_rows_of *rows, gp_report *report, gp_error *err);
+/* Records which known files no longer exist. */
+gp_status gp_stage_find_missing(gp_catalog *cat, gp_error *err);
 /* Copies marks from the journal to the catalog: the marks of images that were missing from the catalog before and are
  * in the catalog now. Sends the notes "marks-brought" and "marks-waiting". */
 gp_status gp_stage_import_marks(gp_catalog *cat, gp_note_fn note, void *user, gp_error *err);

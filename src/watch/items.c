@@ -185,6 +185,13 @@ size_t gp_items_take(gp_items *items, size_t most, char **paths)
     return count;
 }
 
+size_t gp_items_left(const gp_items *items)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < items->used; i++) left += items->list[i].path && items->list[i].state != GP_ITEM_WAITS;
+    return left;
+}
+
 void gp_items_clear(gp_items *items)
 {
     for (size_t i = 0; i < items->used; i++) gp_mem_free(items->list[i].path);

@@ -368,7 +368,7 @@ gp_status gp_watcher_take(gp_watcher *w, size_t most, double seconds, gp_watcher
     wait_for_news(w, most, w->started, until);
     if (gp_items_due(&w->items, most, gp_clock_now()) <= gp_clock_now())
         out->count = gp_items_take(&w->items, most, out->paths);
-    out->left = w->items.count;
+    out->left = gp_items_left(&w->items);
     out->gone = w->gone, out->rescan = w->rescan, out->started = w->started;
     w->gone = w->rescan = false;
     memcpy(out->notes, w->notes, sizeof out->notes);

@@ -46,7 +46,7 @@ typedef struct gp_watcher_news {
     bool started; /* the folders are being watched: later changes are not missed */
     char **paths; /* [count] owned: images to read, in the order in which they were finished */
     size_t count;
-    size_t left; /* number of files that were found but are not reported yet */
+    size_t left; /* number of files that were found but are not reported yet, without those that wait */
     bool gone;   /* a file or folder disappeared */
     bool rescan; /* files may have been missed: search the folders */
     gp_watcher_note notes[GP_WATCHER_NOTES];
