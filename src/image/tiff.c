@@ -350,7 +350,8 @@ static void hash_tags(TIFF *tiff, const gp_tiff_info *t, gp_hasher *hasher)
 static bool hash_blocks(const gp_tiff_file *file, const gp_tiff_info *t, gp_hasher *hasher)
 {
     const uint32_t count = t->tiled ? TIFFNumberOfTiles(file->tiff) : TIFFNumberOfStrips(file->tiff);
-    size_t left = file->size; /* strips may overlap; their bytes are not hashed more than once on average */
+    if (count > file->size) return false; /* each strip has at least one byte */
+    size_t left = file->size;             /* strips may overlap; their bytes are not hashed more than once on average */
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t at = TIFFGetStrileOffset(file->tiff, i), n = TIFFGetStrileByteCount(file->tiff, i);
         if (at > file->size || n > file->size - at || n > left) return false;

@@ -297,9 +297,9 @@ out:
 
 static gp_status find_file(gp_generate_job *p, uint64_t max_pixels, gp_error *err)
 {
-    static const char *const extensions[] = {"png", "jpg", "webp"};
+    static const char *const extensions[] = {"png", "jpg", "webp", "avif", "jxl", "gif", "tiff", "bmp"};
     gp_status st = GP_OK;
-    for (int i = 0; i < 3 && !p->found && st == GP_OK; i++) {
+    for (size_t i = 0; i < sizeof extensions / sizeof *extensions && !p->found && st == GP_OK; i++) {
         char *path = NULL;
         GP_TRY(add_extension(p, extensions[i], &path, err));
         st = use_file(p, &path, max_pixels, err);

@@ -98,17 +98,16 @@ static uint64_t put_words(gp_str *s, const gp_passed *p, gp_passed_kind kind)
     return count;
 }
 
-/* Formats that goldpan can read, but not this build of it. */
-static void note_unbuilt(const gp_passed *p, gp_note_fn note, void *user)
+/* Files of a format that goldpan can read, but not this build of it. */
+static void note_unbuilt(const gp_passed_row *row, gp_note_fn note, void *user)
 {
     gp_str s = GP_STR_INIT;
-    const uint64_t count = put_words(&s, p, GP_PASSED_UNBUILT);
-    if (count && !s.failed)
-        gp_note_say(note, user, "unbuilt-formats", count,
-                    "skipped %llu %s (%s): this goldpan was built without %s; install the libraries that the file "
-                    "docs/dependencies.md names, and build goldpan again",
-                    (unsigned long long)count, gp_plural(count, "file", "files"), s.data,
-                    gp_plural(count, "its format", "their formats"));
+    put_shown(&s, row);
+    if (!s.failed)
+        gp_note_say(
+            note, user, "unbuilt-formats", row->count,
+            "skipped %llu %s %s%s; this goldpan was built without %s: install its library and build goldpan again",
+            (unsigned long long)row->count, row->word, gp_plural(row->count, "image", "images"), s.data, row->word);
     gp_str_clear(&s);
 }
 
@@ -156,7 +155,8 @@ void gp_passed_tell(const gp_passed *p, gp_note_fn note, void *user)
 {
     if (!note) return;
     note_formats(p, note, user);
-    note_unbuilt(p, note, user);
+    for (size_t i = 0; i < p->count; i++)
+        if (p->rows[i].kind == GP_PASSED_UNBUILT) note_unbuilt(&p->rows[i], note, user);
     for (int kind = 0; kind < GP_PASSED_KINDS; kind++)
         for (size_t i = 0; i < p->count; i++)
             if ((int)p->rows[i].kind == kind) note_row(&p->rows[i], note, user);
