@@ -40,6 +40,7 @@ GP_API void gp_reasons_options_init(gp_reasons_options *options, size_t size);
 GP_API void gp_duplicates_options_init(gp_duplicates_options *options, size_t size);
 GP_API void gp_add_options_init(gp_add_options *options, size_t size);
 GP_API void gp_import_options_init(gp_import_options *options, size_t size);
+GP_API void gp_unpack_options_init(gp_unpack_options *options, size_t size);
 GP_API void gp_generate_options_init(gp_generate_options *options, size_t size);
 GP_API void gp_score_options_init(gp_score_options *options, size_t size);
 GP_API void gp_pick_options_init(gp_pick_options *options, size_t size);
@@ -114,6 +115,8 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 #define GP_ADD_DEFAULTS \
     {sizeof(gp_add_options), NULL, 0, NULL, NULL, NULL, GP_MAX_PIXELS, 0, NULL, NULL, NULL, NULL, \
      NULL}
+
+#define GP_UNPACK_DEFAULTS {sizeof(gp_unpack_options), NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL}
 
 #define GP_IMPORT_DEFAULTS {sizeof(gp_import_options), NULL, NULL, false, NULL}
 

@@ -62,6 +62,27 @@ GP_API GP_MUST gp_status gp_import_embeddings(gp_catalog *catalog, const gp_add_
                                               const gp_import_options *options, gp_report *added,
                                               gp_report *report, gp_error *err);
 
+typedef struct gp_unpack_options {
+    size_t size;
+    const char *const *files; /* [file_count] tar archives and Parquet files */
+    size_t file_count;
+    const char *into;         /* folder for the folders of all files; NULL: beside each file */
+    const char *image_column; /* column of a Parquet file with the images; NULL: the first */
+    gp_progress_fn progress;
+    void *user;
+    gp_note_fn note; /* what was not unpacked, and why; may be NULL */
+    void *note_user;
+} gp_unpack_options;
+
+/* Unpack the images of tar archives (WebDataset, img2dataset) and of Parquet files (Hugging Face),
+ * with their prompts, so that gp_add can add them.  x.tar becomes a folder x.  Files that exist are
+ * not overwritten: with the same content they count as skipped, with another content as failed.
+ * report: `done` images were written; may be NULL.
+ * Errors: NOT_FOUND (a file, or images in it), FORMAT, LIMIT, IO, STOPPED.
+ * Threads: one. */
+GP_API GP_MUST gp_status gp_unpack(const gp_unpack_options *options, gp_report *report,
+                                   gp_error *err);
+
 /* ------------------------------------------------------------------ generate */
 
 typedef enum gp_regenerate_source {

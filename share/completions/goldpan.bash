@@ -31,6 +31,8 @@ _goldpan_options() {
         add)
             echo --catalog --prompts --image-column --prompt-column --embeddings --score-column --prompt-from \
             --max-pixels --threads --json --quiet --verbose --help ;;
+        unpack)
+            echo --into --image-column --json --quiet --verbose --help ;;
         score)
             echo --catalog --model --revision --precision --engine --fast-decode --scorer --keep-frames --guesses \
             --retry-failed --max-pixels --threads --batch --json --quiet --verbose --help ;;
@@ -147,7 +149,8 @@ _goldpan_value() {
             echo none ;;
         'generate --protocol')
             echo "words a1111 comfyui sdcpp swarmui openai command" ;;
-        'generate --out' | 'generate -o' | 'regenerate --out' | 'regenerate -o' | 'export --site' | 'tour --frames')
+        'generate --out' | 'generate -o' | 'regenerate --out' | 'regenerate -o' | 'unpack --into' | \
+        'export --site' | 'tour --frames')
             echo folders ;;
         'generate --workflow' | 'generate --preview' | 'regenerate --workflow' | 'run --prompts' | 'run --sheet' | \
         'watch --prompts' | 'add --prompts' | 'add --embeddings' | 'slices --table' | 'pick --why' | \

@@ -6,6 +6,7 @@
 #include "model/scorer.h"
 #include "report/report.h"
 #include "stage/stage.h"
+#include "unpack/image_set.h"
 
 gp_status gp_add(gp_catalog *catalog, const gp_add_options *options, gp_report *report, gp_error *err)
 {
@@ -36,6 +37,16 @@ gp_status gp_import_embeddings(gp_catalog *catalog, const gp_add_options *add, c
     gp_status st = gp_stage_import(catalog, &a, &o, &ours_added, &ours, err);
     gp_api_give(added, &ours_added, sizeof ours_added, st);
     return gp_api_give(report, &ours, sizeof ours, st);
+}
+
+gp_status gp_unpack(const gp_unpack_options *options, gp_report *report, gp_error *err)
+{
+    gp_unpack_options o = GP_UNPACK_DEFAULTS;
+    API_READ(gp_unpack_options, &o, options);
+    if (!o.files || !o.file_count) return gp_fail(err, GP_ERR_USAGE, "`files` is empty: name a file to unpack");
+    gp_report ours = {0};
+    API_OUTPUT(gp_report, report);
+    return gp_api_give(report, &ours, sizeof ours, gp_unpack_sets(&o, &ours, err));
 }
 
 gp_status gp_score(gp_catalog *catalog, const gp_model *model, const gp_score_options *options, gp_report *report,

@@ -100,3 +100,17 @@ const char *gp_name_other_format(const char *name)
         }
     return NULL;
 }
+
+bool gp_name_ends(const char *name, size_t size, const char *ending)
+{
+    size_t n = strlen(ending);
+    return size >= n && strncasecmp(name + size - n, ending, n) == 0;
+}
+
+bool gp_name_is_set(const char *name)
+{
+    static const char *const endings[] = {".tar", ".tar.gz", ".tgz", ".tar.zst", ".parquet"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (gp_name_ends(name, strlen(name), endings[i])) return true;
+    return false;
+}

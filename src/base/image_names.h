@@ -13,6 +13,10 @@ const char *gp_name_image_ending(size_t i);
 /* Returns the format that the extension of a name stands for, if goldpan reads this format but was built without the
  * format's library: "AVIF"; else NULL. */
 const char *gp_name_unbuilt_format(const char *name);
+/* Returns true if the name [size] ends with `ending`, in upper or lower case. */
+bool gp_name_ends(const char *name, size_t size, const char *ending);
+/* Returns true for a file that may contain images and that goldpan unpacks: .tar, also compressed, and .parquet. */
+bool gp_name_is_set(const char *name);
 /* Returns the format that the extension of a name stands for, if goldpan recognises this format but does not read it:
  * "HEIC", "video" ...; else NULL. */
 const char *gp_name_other_format(const char *name);

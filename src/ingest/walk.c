@@ -96,12 +96,13 @@ static void skip_folder_link(walker *w)
 /* Reports a regular file that is not an image that goldpan reads. */
 static void skip_file(walker *w, const char *name)
 {
+    static const char *const archives[] = {".zip", ".7z", ".rar"};
     const char *unbuilt = gp_name_unbuilt_format(name), *other = gp_name_other_format(name);
-    report_skipped(w,
-                   unbuilt ? GP_PASSED_UNBUILT
-                   : other ? GP_PASSED_FORMAT
-                           : GP_PASSED_OTHER,
-                   unbuilt ? unbuilt : other);
+    gp_passed_kind kind = unbuilt ? GP_PASSED_UNBUILT : other ? GP_PASSED_FORMAT : GP_PASSED_OTHER;
+    for (size_t i = 0; i < sizeof archives / sizeof *archives; i++)
+        if (gp_name_ends(name, strlen(name), archives[i])) kind = GP_PASSED_ARCHIVE;
+    if (gp_name_is_set(name) && strcmp(name, "metadata.parquet") != 0) kind = GP_PASSED_SET;
+    report_skipped(w, kind, unbuilt ? unbuilt : other);
 }
 
 /* Reports a link whose name is not that of an image. */
@@ -264,6 +265,10 @@ static gp_status visit_file(walker *w, char kind)
             report_skipped(w, GP_PASSED_SPECIAL, NULL);
         else if (!named)
             skip_folder_link(w);
+        return GP_OK;
+    }
+    if (named && gp_name_is_set(w->path.data)) {
+        report_skipped(w, GP_PASSED_SET, NULL);
         return GP_OK;
     }
     gp_walk_entry found = {w->path.data, (uint64_t)st.st_size,

@@ -27,6 +27,8 @@ typedef enum gp_passed_kind {
     GP_PASSED_BROKEN_LINK, /* a link to a missing target, which may have been a folder or an image */
     GP_PASSED_HIDDEN,      /* a hidden folder, or a hidden file with the name of an image */
     GP_PASSED_SPECIAL,     /* a pipe, socket or device with the name of an image */
+    GP_PASSED_SET,         /* a tar archive or a Parquet file, which may contain images (gp_name_is_set) */
+    GP_PASSED_ARCHIVE,     /* an archive that goldpan does not unpack */
     GP_PASSED_OWN,         /* a file that goldpan exported or made */
     GP_PASSED_OTHER,       /* any other file; it is not reported to the user */
     GP_PASSED_KINDS

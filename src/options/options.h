@@ -105,7 +105,7 @@ typedef struct gp_cli {
     gp_cli_count port;
     gp_cli_count thumb, max_prompts, max_candidates;
     bool failures, force, images;
-    const char *texts, *out;
+    const char *texts, *out, *into;
     const char *scorer;
     int sort; /* index of the chosen word: a gp_words_order */
     bool dry_run, replace, embed, keep_time;

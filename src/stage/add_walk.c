@@ -56,8 +56,16 @@ static void on_problem(void *user, const gp_walk_problem *problem)
     enqueue(user, &(gp_walk_entry){.path = problem->path}, problem);
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 static void on_passed(void *user, const gp_walk_passed *one)
 {
+    const char *table = ((gp_add_run *)user)->options->prompts;
+    if (one->kind == GP_PASSED_SET && table && is_same_file(one->path, table)) return;
     gp_passed_add(&((gp_add_run *)user)->passed, one);
 }
 

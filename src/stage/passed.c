@@ -138,6 +138,11 @@ static void note_row(const gp_passed_row *row, gp_note_fn note, void *user)
                               "; to add one, give its own path: goldpan add PATH"},
         [GP_PASSED_SPECIAL] = {"special-files", "pipe, socket or device named as an image",
                                "pipes, sockets or devices named as images", ""},
+        [GP_PASSED_SET] = {"image-sets", "tar archive or Parquet file, which may contain images",
+                           "tar archives or Parquet files, which may contain images",
+                           "; to add their images, unpack them first: goldpan unpack FILE"},
+        [GP_PASSED_ARCHIVE] = {"archives", "archive that goldpan does not unpack",
+                               "archives that goldpan does not unpack", "; unpack it to add its images"},
         [GP_PASSED_OWN] = {"own-products", "image that goldpan drew or exported",
                            "images and folders that goldpan drew or exported", ""},
     };

@@ -6,7 +6,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_TEXT = 1 << 30 };
@@ -63,8 +62,10 @@ static void add_element(filler *f, const char *text)
         gp_json_put_string(&f->cell, text);
 }
 
-static gp_status take_value(void *user, const char *text, unsigned definition, unsigned repetition, gp_error *err)
+static gp_status take_value(void *user, const char *text, size_t size, unsigned definition, unsigned repetition,
+                            gp_error *err)
 {
+    (void)size; /* without `raw` a text contains no NUL */
     filler *f = user;
     const gp_parquet_leaf *leaf = f->leaf;
     if (repetition == 0) {
@@ -170,13 +171,6 @@ static gp_status read_columns(gp_table *table, const gp_parquet_meta *m, gp_erro
     return table->count || !first.status ? GP_OK : gp_fail_as(err, first.status, &first);
 }
 
-static int by_leaf(const void *a, const void *b)
-{
-    const gp_parquet_chunk *x = a, *y = b;
-    if (x->leaf != y->leaf) return x->leaf < y->leaf ? -1 : 1;
-    return (x->order > y->order) - (x->order < y->order);
-}
-
 gp_status gp_table_read_parquet(gp_table *table, const void *bytes, size_t size, gp_error *err)
 {
     gp_parquet_work work = {.watch = table->watch};
@@ -187,7 +181,7 @@ gp_status gp_table_read_parquet(gp_table *table, const void *bytes, size_t size,
     if (m.rows > GP_PARQUET_MOST_VALUES)
         GP_TRY_GOTO(
             gp_fail_path(err, GP_ERR_LIMIT, "'%s' has more than %d rows", table->label, GP_PARQUET_MOST_VALUES));
-    if (m.chunk_count) qsort(m.chunks, m.chunk_count, sizeof *m.chunks, by_leaf);
+    gp_parquet_sort_chunks(&m);
     GP_TRY_GOTO(read_columns(table, &m, err));
     table->rows = table->count ? (size_t)m.rows : 0;
 out:

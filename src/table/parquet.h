@@ -21,11 +21,14 @@ enum {
 /* A leaf of the schema: a column, or the elements of a column of lists. */
 typedef struct gp_parquet_leaf {
     char *name;           /* owned; name of the column */
+    char *inner;          /* owned; name of the leaf in the schema: that of the column, or of a part of a struct */
     int type, converted;  /* parquet.thrift's Type and ConvertedType; converted -1: none */
     int32_t width, scale; /* width: bytes of a FIXED value; scale: digits after the point of a decimal */
     unsigned most_definition, most_repetition;
     unsigned list_definition; /* from this definition level on the list is present and not empty */
     const char *unsupported;  /* why the leaf cannot be read, or NULL */
+    bool in_list;             /* a list contains the leaf */
+    bool raw;                 /* set by the caller: values are bytes that may contain NUL */
 } gp_parquet_leaf;
 
 /* A chunk of a column in a row group. */
@@ -56,10 +59,13 @@ typedef struct gp_parquet_meta {
 } gp_parquet_meta;
 gp_status gp_parquet_meta_read(gp_parquet_meta *meta, gp_error *err);
 void gp_parquet_meta_clear(gp_parquet_meta *meta);
+/* Sorts the chunks by leaf, then by row group. */
+void gp_parquet_sort_chunks(gp_parquet_meta *meta);
 
-/* Receives each value of a chunk in order, with its definition and repetition levels.  `text` NULL: no value. */
-typedef gp_status (*gp_parquet_value)(void *user, const char *text, unsigned definition, unsigned repetition,
-                                      gp_error *err);
+/* Receives each value of a chunk in order, with its definition and repetition levels.  `text` [size], which ends with a
+ * NUL, or NULL: no value. */
+typedef gp_status (*gp_parquet_value)(void *user, const char *text, size_t size, unsigned definition,
+                                      unsigned repetition, gp_error *err);
 gp_status gp_parquet_chunk_read(const gp_parquet_meta *meta, const gp_parquet_chunk *chunk, gp_parquet_value value,
                                 void *user, gp_error *err);
 

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "table/thrift.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_NODES = 4096, MOST_CHUNKS = 1 << 20 };
@@ -58,14 +59,21 @@ static gp_status add_leaf(walker *w, const node *column, const node *leaf, unsig
         if (!grown) return gp_fail_memory_path(err, "'%s'", m->label);
         m->leaves = grown, m->leaf_capacity = capacity;
     }
-    char *name = gp_str_dup_n(column->name, column->name_size);
-    if (!name) return gp_fail_memory_path(err, "'%s'", m->label);
+    char *name = gp_str_dup_n(column->name, column->name_size), *inner = gp_str_dup_n(leaf->name, leaf->name_size);
+    if (!name || !inner) {
+        gp_mem_free(inner);
+        gp_mem_free(name);
+        return gp_fail_memory_path(err, "'%s'", m->label);
+    }
     if (leaf->type < 0 || leaf->type > GP_PARQUET_FIXED || leaf->width < 0 || leaf->width > 65536 || leaf->scale < 0 ||
         leaf->scale > 38) {
+        gp_mem_free(inner);
         gp_mem_free(name);
         return wrong(m, "a column has no valid type", err);
     }
     m->leaves[m->leaf_count++] = (gp_parquet_leaf){.name = name,
+                                                   .inner = inner,
+                                                   .in_list = repetition > 0,
                                                    .type = (int)leaf->type,
                                                    .converted = (int)leaf->converted,
                                                    .width = (int32_t)leaf->width,
@@ -205,7 +213,22 @@ gp_status gp_parquet_meta_read(gp_parquet_meta *m, gp_error *err)
 
 void gp_parquet_meta_clear(gp_parquet_meta *m)
 {
-    for (size_t i = 0; i < m->leaf_count; i++) gp_mem_free(m->leaves[i].name);
+    for (size_t i = 0; i < m->leaf_count; i++) {
+        gp_mem_free(m->leaves[i].name);
+        gp_mem_free(m->leaves[i].inner);
+    }
     gp_mem_free(m->leaves);
     gp_mem_free(m->chunks);
+}
+
+static int by_leaf(const void *a, const void *b)
+{
+    const gp_parquet_chunk *x = a, *y = b;
+    if (x->leaf != y->leaf) return x->leaf < y->leaf ? -1 : 1;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+void gp_parquet_sort_chunks(gp_parquet_meta *m)
+{
+    if (m->chunk_count) qsort(m->chunks, m->chunk_count, sizeof *m->chunks, by_leaf);
 }

@@ -295,7 +295,7 @@ static bool plain_value(const gp_parquet_leaf *leaf, const uint8_t **at, const u
         memcpy(&x, &bits, sizeof x);
         put_real(out, x, false);
     } else { /* bytes: text up to a NUL, because a cell cannot contain a NUL */
-        const uint8_t *nul = memchr(p, 0, size);
+        const uint8_t *nul = leaf->raw ? NULL : memchr(p, 0, size);
         gp_str_add(out, p, nul ? (size_t)(nul - p) : size);
     }
     gp_str_add(out, "", 0);
@@ -371,6 +371,7 @@ static gp_status read_values(reader *r, const page *p, const uint8_t *data, gp_e
         unsigned repetition = leaf->most_repetition ? next_of(&repetitions) : 0,
                  definition = leaf->most_definition ? next_of(&definitions) : 0;
         const char *word = NULL;
+        size_t word_size = 0;
         if (repetitions.bad || definitions.bad || repetition > leaf->most_repetition ||
             definition > leaf->most_definition)
             GP_TRY_GOTO(wrong(r, "its levels are cut off", err));
@@ -380,6 +381,7 @@ static gp_status read_values(reader *r, const page *p, const uint8_t *data, gp_e
                 if (indices.bad || index >= r->word_count)
                     GP_TRY_GOTO(wrong(r, "a dictionary index is too large", err));
                 word = r->words.data + r->begin[index];
+                word_size = (index + 1 < r->word_count ? r->begin[index + 1] : r->words.size) - r->begin[index] - 1;
             } else if (leaf->type == GP_PARQUET_BOOLEAN && p->encoding == RLE) {
                 word = next_of(&indices) ? "true" : "false";
                 if (indices.bad) GP_TRY_GOTO(wrong(r, "its values are cut off", err));
@@ -390,10 +392,10 @@ static gp_status read_values(reader *r, const page *p, const uint8_t *data, gp_e
             } else {
                 if (!plain_value(leaf, &at, end, &text)) GP_TRY_GOTO(wrong(r, "its values are cut off", err));
                 if (text.failed) GP_TRY_GOTO(gp_fail_memory_path(err, "'%s'", r->m->label));
-                word = text.data;
+                word = text.data, word_size = text.size;
             }
         }
-        GP_TRY_GOTO(r->value(r->user, word, definition, repetition, err));
+        GP_TRY_GOTO(r->value(r->user, word, word_size, definition, repetition, err));
     }
 out:
     gp_str_clear(&text);

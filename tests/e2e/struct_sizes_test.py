@@ -69,6 +69,9 @@ GENERATE = {"prompts": at("prompts.csv"), "backend": at("draw.sh") + b" {out} {p
 TREE = goldpan.new("gp_hierarchy")
 PIXELS = goldpan.new("gp_pixels")
 
+# Images inside a Parquet file
+SET = os.fsencode(os.path.join(SOURCE, "fuzz", "corpus", "parquet_images", "struct-snappy.parquet"))
+
 # CALLS has the arguments of a call of each function, by the names of the parameters.  If a parameter is a struct with a
 # size, its entry has the fields to set; without an entry, the test passes the struct with its defaults.  "status" is the
 # status that the call must return (default: OK).  Handles need no entry, because the test chooses them by their type.
@@ -126,6 +129,7 @@ CALLS = {
     "gp_umap": {**ARRAY, "out": FLOATS, "options": {"epochs": 2}},
     "gp_umap_transform": {**ARRAY, "map": (ctypes.c_float * (2 * N))(*SCORES, *SCORES), "fresh": ROWS, "m": 2, "out": FLOATS,
                           "options": {"epochs": 2}},
+    "gp_unpack": {"options": {"files": [SET], "file_count": 1, "into": at("unpacked")}},
 }
 
 
