@@ -34,9 +34,9 @@ const char *gp_table_cell(const gp_table *table, size_t row, size_t column);
 /* Appends the cells "column":"cell",... of a row as members of a JSON object; numbers of known settings (seed,
  * steps ...) as numbers.  Leaves out empty cells and the columns `but` and `and_but` (SIZE_MAX: no column). */
 void gp_table_put_extras(const gp_table *table, size_t row, size_t but, size_t and_but, gp_str *out);
-/* Returns the text of a cell.  For a list of texts (JSON, or as Python prints it) returns the first text, stored in
- * `room`. Returns NULL for an absent cell and for a list without text.  If memory runs out, sets
- * room->failed. */
+/* Returns the text of a cell.  For an object with a path or a text (JSON) returns that; for a list of texts (JSON, or as
+ * Python prints it) the first text, both stored in `room`.  Returns NULL for an absent cell and for a list without text.
+ * If memory runs out, sets room->failed. */
 const char *gp_table_text(const gp_table *table, size_t row, size_t column, gp_str *room);
 /* Returns true for a missing value as pandas prints it: "nan", "NaN", "None", "<NA>". */
 bool gp_table_is_nan(const char *cell);

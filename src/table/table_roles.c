@@ -208,12 +208,23 @@ static bool python_list(const char *p, gp_str *out)
     return whole && found;
 }
 
+/* Returns the text of an object, such as {"path": "a.png", "bytes": null} of Hugging Face's datasets; NULL if it has
+ * none. */
+static const char *object_text(const gp_json *object)
+{
+    static const char *const usual[] = {"path", "file_name", "text", "caption", "prompt"};
+    const char *text = NULL;
+    for (size_t i = 0; i < sizeof usual / sizeof *usual && !(text && *text); i++)
+        text = gp_json_text(gp_json_get(object, usual[i]), NULL);
+    return text && *text ? text : NULL;
+}
+
 const char *gp_table_text(const gp_table *table, size_t row, size_t column, gp_str *room)
 {
     const char *cell = gp_table_cell(table, row, column);
     gp_json *root = NULL;
-    if (!cell || cell[strspn(cell, " \t\r\n")] != '[') return cell;
-    const char *start = cell + strspn(cell, " \t\r\n");
+    const char *start = cell ? cell + strspn(cell, " \t\r\n") : NULL;
+    if (!start || (*start != '[' && *start != '{')) return cell;
     gp_str_reset(room);
     gp_status st = gp_json_parse(start, strlen(start), false, 4, &root, NULL);
     if (st == GP_ERR_MEMORY) {
@@ -221,11 +232,14 @@ const char *gp_table_text(const gp_table *table, size_t row, size_t column, gp_s
         return NULL;
     }
     if (st == GP_OK) {
-        const char *text = first_text(root);
+        bool object = gp_json_kind_of(root) == GP_JSON_OBJECT;
+        const char *text = object ? object_text(root) : first_text(root);
         if (text) gp_str_puts(room, text);
         gp_json_free(root);
+        if (object && !text) return cell; /* a prompt may be in braces */
         return text && !room->failed ? room->data : NULL;
     }
+    if (*start == '{') return cell;
     bool list = python_list(start, room);
     if (room->failed) return NULL;
     return list ? room->data : cell;
