@@ -219,7 +219,7 @@ _goldpan_value() {
 # Prints the kind of the arguments of a command. Prints nothing if there is no completion for them.
 _goldpan_argument() {
     case $1 in
-        generate | run | add | mark | 'ratings read' | 'ratings write' | sheet | show | rescue | bench) echo files ;;
+        generate | run | add | unpack | mark | 'ratings read' | 'ratings write' | sheet | show | rescue | bench) echo files ;;
         regenerate | score | slices | categories | words | duplicates | pick | explore | export | tour | status) echo folders ;;
         check) echo catalogs ;;
         'model get' | 'model info') echo models ;;

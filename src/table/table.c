@@ -2,6 +2,7 @@
  * Prompt tables: chooses the reader, stores the cells and reports what was left out. */
 #include "archive/unpack.h"
 #include "base/file.h"
+#include "base/image_names.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -298,16 +299,19 @@ static void put_remark(gp_str *s, const gp_table *t, gp_remark kind)
         gp_str_printf(s, "'%s': %llu caption%s to no image of its list, and %s left out", name,
                       (unsigned long long)t->remarks[kind], one ? " belongs" : "s belong", one ? "is" : "are");
         break;
+    case GP_REMARK_NO_HEADER:
+        gp_str_printf(s, "'%s' has no line of column names: its columns are read as file_name and prompt", name);
+        break;
     case GP_REMARKS: break;
     }
 }
 
 void gp_table_notes(const gp_table *table, gp_note_fn note, void *user)
 {
-    static const char *const codes[GP_REMARKS] = {"table-encoding",   "table-long-rows",    "table-joined-rows",
-                                                  "table-split-rows", "table-short-rows",   "table-open-quotes",
-                                                  "table-cut-row",    "table-bad-records",  "table-broken-off",
-                                                  "table-columns",    "table-lost-captions"};
+    static const char *const codes[GP_REMARKS] = {"table-encoding",   "table-long-rows",     "table-joined-rows",
+                                                  "table-split-rows", "table-short-rows",    "table-open-quotes",
+                                                  "table-cut-row",    "table-bad-records",   "table-broken-off",
+                                                  "table-columns",    "table-lost-captions", "table-no-header"};
     for (int kind = 0; note && kind < GP_REMARKS; kind++) {
         gp_str s = GP_STR_INIT;
         if (!table->remarks[kind]) continue;
@@ -343,6 +347,31 @@ static const char *kind_of_text(const char *text)
     return memchr(text, '\t', line) ? "tsv" : "csv";
 }
 
+/* Returns the delimiter of a first line that has the name of an image file, one delimiter and a text, else 0. Such a
+ * table has no line of column names. */
+static char delimiter_of_pair(const char *line)
+{
+    size_t size = strcspn(line, "\r\n"), name = strcspn(line, ",;\t");
+    char delimiter = name < size ? line[name] : 0;
+    bool pair = delimiter && !memchr(line, '"', size) && !memchr(line + name + 1, delimiter, size - name - 1);
+    return pair && gp_name_is_image_sized(line, name) ? delimiter : 0;
+}
+
+/* Puts a line of column names before a table of pairs that has none. */
+static gp_status add_header(gp_table *table, gp_bytes *bytes, gp_error *err)
+{
+    gp_str all = GP_STR_INIT;
+    char delimiter = delimiter_of_pair((const char *)bytes->data);
+    if (!delimiter) return GP_OK;
+    gp_str_printf(&all, "file_name%cprompt\n", delimiter);
+    gp_str_add(&all, bytes->data, bytes->size);
+    if (all.failed) return gp_fail_memory(err, "a prompt table");
+    gp_bytes_clear(bytes);
+    *bytes = (gp_bytes){(uint8_t *)all.data, all.size};
+    gp_table_remark(table, GP_REMARK_NO_HEADER, 1);
+    return GP_OK;
+}
+
 static gp_status read_text(gp_table *table, gp_bytes *bytes, const char *kind, gp_error *err)
 {
     GP_TRY(take_text(table, bytes, err));
@@ -354,6 +383,7 @@ static gp_status read_text(gp_table *table, gp_bytes *bytes, const char *kind, g
     if (strcmp(kind, "json") == 0 || strcmp(kind, "jsonl") == 0)
         return gp_table_read_json(table, (char *)bytes->data, bytes->size, strcmp(kind, "jsonl") == 0, err);
     assert(strcmp(kind, "csv") == 0 || strcmp(kind, "tsv") == 0);
+    GP_TRY(add_header(table, bytes, err));
     table->text = (char *)bytes->data, table->room = bytes->size + 1; /* packed in place */
     *bytes = (gp_bytes){0};
     return gp_table_read_csv(table, strcmp(kind, "tsv") == 0, err);

@@ -27,6 +27,7 @@ typedef enum gp_remark {
     GP_REMARK_BROKEN_OFF,
     GP_REMARK_COLUMNS,
     GP_REMARK_LOST_CAPTIONS,
+    GP_REMARK_NO_HEADER,
     GP_REMARKS
 } gp_remark;
 

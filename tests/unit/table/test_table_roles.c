@@ -62,9 +62,12 @@ static void test_roles(void **state)
     assert_true(gp_table_find(t, "Note") == SIZE_MAX);
     gp_table_close(t);
 
-    expect_no_roles("a.png,a fox\nb.png,a cat\n", "csv",
-                    "its first line must name the columns, but holds: 'a.png', 'a fox'; put a line");
-    expect_no_roles("a.png,text\nb.png,a cat\n", "csv", "its columns: 'a.png', 'text'");
+    /* two columns without names, and more columns, which could be anything */
+    expect_roles("a.png,a fox\nb.png,a cat\n", NULL, NULL, 0, 1);
+    expect_roles("a.png;text\nb.png;a cat, a dog\n", NULL, NULL, 0, 1);
+    expect_no_roles("a.png,a fox,1\nb.png,a cat,2\n", "csv",
+                    "its first line must name the columns, but holds: 'a.png', 'a fox', '1'; put a line");
+    expect_no_roles("a.png,text,x\nb.png,a cat,y\n", "csv", "its columns: 'a.png', 'text', 'x'");
     expect_no_roles("{\"0001\":\"a fox\",\"0002\":\"a cat\"}", "json",
                     "its columns: '0001', '0002'; the file is one JSON object, which counts as one row: ");
     expect_no_roles("[{\"a.png\":\"a fox\"}]", "json", "; its columns: 'a.png'; write records such as {");
