@@ -31,8 +31,6 @@ _goldpan_options() {
         add)
             echo --catalog --prompts --image-column --prompt-column --embeddings --score-column --prompt-from \
             --max-pixels --threads --json --quiet --verbose --help ;;
-        unpack)
-            echo --into --image-column --json --quiet --verbose --help ;;
         score)
             echo --catalog --model --revision --precision --engine --fast-decode --scorer --keep-frames --guesses \
             --retry-failed --max-pixels --threads --batch --json --quiet --verbose --help ;;
@@ -43,6 +41,8 @@ _goldpan_options() {
             --revision --precision --engine --fast-decode --threads --json --quiet --verbose --help ;;
         categories)
             echo --catalog --json --quiet --verbose --help ;;
+        unpack)
+            echo --into --image-column --json --quiet --verbose --help ;;
         words)
             echo --sort --top --min-support --scorer --seed --catalog --threads --json --quiet --verbose --help ;;
         duplicates)
@@ -131,9 +131,9 @@ _goldpan_value() {
         'slices --min-support' | 'slices --min-lift' | 'slices --n-slices' | 'slices --alpha' | \
         'slices --resamples' | 'slices --categories' | 'slices --category-column' | 'slices --min-cosine' | \
         'slices --seed' | 'slices --metric' | 'slices --feature' | 'slices --embedding' | 'slices --group' | \
-        'slices --revision' | 'slices --threads' | 'slices -j' | 'words --top' | 'words --min-support' | \
-        'words --seed' | 'words --threads' | 'words -j' | 'pick --per-prompt' | 'pick -k' | 'pick --top' | \
-        'pick --min-score' | 'pick --where' | 'pick --top-per-category' | 'pick --top-per-slice' | \
+        'slices --revision' | 'slices --threads' | 'slices -j' | 'unpack --image-column' | 'words --top' | \
+        'words --min-support' | 'words --seed' | 'words --threads' | 'words -j' | 'pick --per-prompt' | 'pick -k' | \
+        'pick --top' | 'pick --min-score' | 'pick --where' | 'pick --top-per-category' | 'pick --top-per-slice' | \
         'pick --balance' | 'pick --min-support' | 'pick --min-lift' | 'pick --lift-factor' | 'pick --revision' | \
         'explore --port' | 'explore -p' | 'explore --backend' | 'explore -b' | 'explore --revision' | \
         'mark --stars' | 'mark --tag' | 'mark --untag' | 'export --shard-size' | 'export --stars' | 'export --tag' | \
@@ -245,8 +245,8 @@ _goldpan() {
         command=${COMP_WORDS[2]} first=3
     fi
     if ((COMP_CWORD < first)); then
-        _goldpan_complete "words generate regenerate run watch add score slices categories words duplicates pick explore mark export sheet tour status show check rescue bench embed tokens neighbours cluster map model help --version --help" "$word"
-        [[ $first == 3 ]] && _goldpan_complete "words generate regenerate run watch add score slices categories words duplicates pick explore mark export sheet tour status show check rescue bench embed tokens neighbours cluster map model" "$word"
+        _goldpan_complete "words generate regenerate run watch add score slices categories unpack words duplicates pick explore mark export sheet tour status show check rescue bench embed tokens neighbours cluster map model help --version --help" "$word"
+        [[ $first == 3 ]] && _goldpan_complete "words generate regenerate run watch add score slices categories unpack words duplicates pick explore mark export sheet tour status show check rescue bench embed tokens neighbours cluster map model" "$word"
         return
     fi
     if [[ $command == model ]]; then

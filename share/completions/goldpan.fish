@@ -205,15 +205,6 @@ complete -c goldpan -n '__goldpan_is add' -l quiet -s q -d 'print no progress an
 complete -c goldpan -n '__goldpan_is add' -l verbose -s v -d 'print more details on standard error'
 complete -c goldpan -n '__goldpan_is add' -l help -s h -d 'print this help'
 complete -c goldpan -n '__goldpan_is add' -F
-complete -c goldpan -n '__goldpan_is ""' -a unpack -d 'Unpack the images of tar archives and Parquet files'
-complete -c goldpan -n '__goldpan_is help' -a unpack
-complete -c goldpan -n '__goldpan_is unpack' -l into -x -a '(__fish_complete_directories)' -d 'folder for the new folders, created if needed'
-complete -c goldpan -n '__goldpan_is unpack' -l image-column -x -d 'column of a Parquet file with the images'
-complete -c goldpan -n '__goldpan_is unpack' -l json -d 'print one JSON object on standard output'
-complete -c goldpan -n '__goldpan_is unpack' -l quiet -s q -d 'print no progress and no notes'
-complete -c goldpan -n '__goldpan_is unpack' -l verbose -s v -d 'print more details on standard error'
-complete -c goldpan -n '__goldpan_is unpack' -l help -s h -d 'print this help'
-complete -c goldpan -n '__goldpan_is unpack' -F
 complete -c goldpan -n '__goldpan_is ""' -a score -d 'Score every image against its prompt'
 complete -c goldpan -n '__goldpan_is help' -a score
 complete -c goldpan -n '__goldpan_is score' -l catalog -x -a '(__goldpan_catalogs)' -d 'catalog file, or the folder of its images'
@@ -282,6 +273,15 @@ complete -c goldpan -n '__goldpan_is categories' -l quiet -s q -d 'print no prog
 complete -c goldpan -n '__goldpan_is categories' -l verbose -s v -d 'print more details on standard error'
 complete -c goldpan -n '__goldpan_is categories' -l help -s h -d 'print this help'
 complete -c goldpan -n '__goldpan_is categories' -a '(__fish_complete_directories)'
+complete -c goldpan -n '__goldpan_is ""' -a unpack -d 'Unpack the images of tar archives and Parquet files'
+complete -c goldpan -n '__goldpan_is help' -a unpack
+complete -c goldpan -n '__goldpan_is unpack' -l into -x -a '(__fish_complete_directories)' -d 'folder for the new folders, created if needed'
+complete -c goldpan -n '__goldpan_is unpack' -l image-column -x -d 'column of a Parquet file with the images'
+complete -c goldpan -n '__goldpan_is unpack' -l json -d 'print one JSON object on standard output'
+complete -c goldpan -n '__goldpan_is unpack' -l quiet -s q -d 'print no progress and no notes'
+complete -c goldpan -n '__goldpan_is unpack' -l verbose -s v -d 'print more details on standard error'
+complete -c goldpan -n '__goldpan_is unpack' -l help -s h -d 'print this help'
+complete -c goldpan -n '__goldpan_is unpack' -F
 complete -c goldpan -n '__goldpan_is ""' -a words -d 'Print which words of prompts go with higher or lower scores'
 complete -c goldpan -n '__goldpan_is help' -a words
 complete -c goldpan -n '__goldpan_is words' -l sort -x -a 'effect support word' -d 'order of the lines: by adjusted effect, by number of prompts, or by alphabet'
