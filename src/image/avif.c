@@ -75,11 +75,12 @@ static gp_status shallow_copy(const avifImage *image, bool alpha, avifImage **ou
     copy->yuvChromaSamplePosition = image->yuvChromaSamplePosition;
     copy->colorPrimaries = image->colorPrimaries, copy->transferCharacteristics = image->transferCharacteristics;
     copy->matrixCoefficients = image->matrixCoefficients, copy->alphaPremultiplied = image->alphaPremultiplied;
-    avifImageAllocatePlanes(copy, (avifPlanesFlags)(AVIF_PLANES_YUV | (alpha ? AVIF_PLANES_A : 0)));
+    const avifResult made =
+        avifImageAllocatePlanes(copy, (avifPlanesFlags)(AVIF_PLANES_YUV | (alpha ? AVIF_PLANES_A : 0)));
     avifGetPixelFormatInfo(image->yuvFormat, &format);
     const uint32_t across = (image->width + (uint32_t)format.chromaShiftX) >> format.chromaShiftX;
     const uint32_t down = (image->height + (uint32_t)format.chromaShiftY) >> format.chromaShiftY;
-    bool whole = copy->yuvPlanes[0] && (!alpha || copy->alphaPlane);
+    bool whole = made == AVIF_RESULT_OK && copy->yuvPlanes[0] && (!alpha || copy->alphaPlane);
     for (int i = 0; i < 3; i++) {
         whole = whole && (!image->yuvPlanes[i] || copy->yuvPlanes[i]);
         copy_plane(image->yuvPlanes[i], image->yuvRowBytes[i], copy->yuvPlanes[i], copy->yuvRowBytes[i],

@@ -8,6 +8,10 @@
 #include "image/codec.h"
 #include "image/stream.h"
 
+#ifdef GP_HAVE_AVIF
+#include <avif/avif.h>
+#endif
+
 static gp_bytes load(const char *name)
 {
     gp_error err = {0};
@@ -37,11 +41,21 @@ static bool is_built(const char *name, const gp_bytes *bytes)
 enum { ROWS = 80 };
 enum { NAME, WIDTH, HEIGHT, ORIENTATION, ANIMATED, ALLOWED, CRC, RED, CELLS = RED + 3 };
 
+/* The AVIF files were compared with libavif 0.11 and with the libavif 1.4 of Pillow. Other versions may convert the
+ * colours differently, so only the mean colour is compared. */
+static double allowed_for(const char *const *cell)
+{
+#ifdef GP_HAVE_AVIF
+    if (strstr(cell[NAME], ".avif") && AVIF_VERSION >= 120000 && AVIF_VERSION < 1040000) return 3;
+#endif
+    return atof(cell[ALLOWED]);
+}
+
 static void check_pixels(const char *const *cell, const gp_pixels *pixels)
 {
     char crc[16];
     snprintf(crc, sizeof crc, "%08x", crc_of_pixels(pixels));
-    const double count = (double)pixels->width * pixels->height, allowed = atof(cell[ALLOWED]);
+    const double count = (double)pixels->width * pixels->height, allowed = allowed_for(cell);
     if (allowed == 0 && strcmp(crc, cell[CRC]) != 0) fail_msg("%s: wrong pixels", cell[NAME]);
     for (size_t c = 0; c < 3; c++) {
         double sum = 0;
