@@ -408,6 +408,91 @@ describe('map', () => {
   );
 });
 
+describe('the part of a list that is in sight', () => {
+  /** The first picture that is wholly in sight in the list, and its distance from the upper edge. */
+  const first = (page) =>
+    page.locator('.main > :is(.wall, .review, .table)').evaluate((list) => {
+      const top = list.getBoundingClientRect().top + (list.querySelector('[data-headings]')?.offsetHeight ?? 0);
+      const rows = [...list.querySelectorAll('[data-row]')].map((cell) => ({ row: cell.dataset.row, x: cell.getBoundingClientRect().x, y: Math.round(cell.getBoundingClientRect().y - top) }));
+      const { row, y } = rows.filter((one) => one.y >= 0).sort((a, b) => a.y - b.y || a.x - b.x)[0];
+      return `${row} at ${y}`;
+    });
+  const scrolled = async (page, to) => {
+    await page.locator('.main > :is(.wall, .review, .table)').hover();
+    await page.mouse.wheel(0, to);
+    await settle(page, 300);
+    return first(page);
+  };
+  const stays = async (page, what, wanted) => {
+    await until(async () => (await first(page)) === wanted, async () => `${what}: ${await first(page)} is first instead of ${wanted}`);
+    await settle(page, 300);
+    assert.equal(await first(page), wanted, what);
+  };
+  const mark = (page, name) => page.getByRole('group', { name: 'Marks', exact: true }).getByRole('button', { name: new RegExp(`^${name}`) }).click();
+  const ready = (page) => page.locator('.main [data-row]').first().waitFor();
+
+  seen('Wall', 'stays on the Wall over a reload, other views, filters, the facts and other sizes of the window', async (page) => {
+    const at = await scrolled(page, 1500);
+    await page.reload();
+    await ready(page);
+    await stays(page, 'after a reload', at);
+    await view(page, 'Table');
+    await page.goBack();
+    await stays(page, 'after the Table and Back', at);
+    await mark(page, 'Suggested');
+    await until(async () => (await first(page)) !== at, 'the filter shows the same pictures');
+    await mark(page, 'All');
+    await stays(page, 'after Suggested and All', at);
+    await mark(page, 'Picked');
+    await until(async () => (await count(page)).startsWith('0 of'), 'pictures are picked');
+    await page.goBack();
+    await stays(page, 'after Picked and Back', at);
+    const row = at.split(' ')[0];
+    const inFirstLine = async (what) =>
+      until(async () => page.locator('.wall').evaluate((wall, row) => {
+        const cell = wall.querySelector(`[data-row="${row}"]`);
+        const [list, box] = [wall, cell ?? document.body].map((one) => one.getBoundingClientRect());
+        return cell !== null && box.top >= list.top - 8 && box.top < list.top + box.height + 8;
+      }, row), async () => `${what}: ${row} is not in the first line, but ${await first(page)}`);
+    await page.keyboard.press('i');
+    await inFirstLine('without facts');
+    await page.keyboard.press('i');
+    await stays(page, 'with facts again', at);
+    await page.setViewportSize({ width: 1100, height: 600 });
+    await inFirstLine('in a narrower window');
+    await page.setViewportSize({ width: 1366, height: 768 });
+    await stays(page, 'in the first size of the window', at);
+  });
+  for (const name of ['Review', 'Table'])
+    seen(name, `stays in ${name} over a reload, filters, and other views`, async (page) => {
+      const at = await scrolled(page, 2000);
+      await page.reload();
+      await ready(page);
+      await stays(page, 'after a reload', at);
+      await mark(page, 'Suggested');
+      await mark(page, 'All');
+      await stays(page, 'after Suggested and All', at);
+      await view(page, 'Wall');
+      await view(page, name);
+      await stays(page, 'after the Wall', at);
+    });
+  seen('Review', 'keeps the current prompt in sight in another size of the window', async (page) => {
+    await page.setViewportSize({ width: 1440, height: 900 });
+    for (let i = 0; i < 20; i++) await page.keyboard.press('ArrowDown');
+    const inSight = () =>
+      page.locator('.review').evaluate((list) => {
+        const [frame, box] = [list, list.querySelector('[aria-current=true]')].map((one) => one.getBoundingClientRect());
+        return box.top >= frame.top - 1 && box.bottom <= frame.bottom + 1;
+      });
+    assert.ok(await inSight());
+    for (const [width, height] of [[1280, 720], [1280, 500], [1440, 900]]) {
+      await page.setViewportSize({ width, height });
+      await settle(page, 200);
+      await until(inSight, `not in sight at ${width} x ${height}`);
+    }
+  });
+});
+
 describe('charts', () => {
   seen('Map', 'whole numbers have a bar each, and the plot is not a diagonal at first', async (page) => {
     await page.getByLabel('Column of the chart').first().selectOption('rank');

@@ -9,9 +9,7 @@ import { tableColumns, tableOrder, titleOf } from './titles';
 export const { arrivals, catalog, comparing, filters, layout, marks, order, prompts, search, selection, session, stacks, tags, views } = app;
 export { app, history, pictures };
 
-/** The key handlers of the current view and of the current mode, which run before the shortcuts of the page. A handler
- * returns true if it handled the key. */
-export const navigation: { key: ((event: KeyboardEvent) => boolean) | null; mode: ((event: KeyboardEvent) => boolean) | null } = { key: null, mode: null };
+export { navigation } from './navigation';
 
 const VERBS: Record<string, string> = { '1': 'picked', '-1': 'rejected', '0': 'unmarked' };
 

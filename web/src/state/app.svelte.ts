@@ -20,6 +20,7 @@ import { Filters, type FilterState } from './filters.svelte';
 import { History, type BinStep, type Step, type ViewPlace } from './history.svelte';
 import { Layout, BY_SIMILARITY, type View } from './layout.svelte';
 import { Marks } from './marks.svelte';
+import { navigation } from './navigation';
 import { Order } from './order.svelte';
 import { Prompts } from './prompts.svelte';
 import type { Change, Marking } from './ratings';
@@ -236,25 +237,20 @@ export class App {
     const culled = this.layout.mode === 'cull' ? rows.find((row) => this.selection.cullRows.includes(row)) : undefined;
     const shown = culled ?? rows.find((row) => this.filters.mask[row] === 1);
     if (shown !== undefined) this.selection.current = culled ?? this.order.standIn(shown);
+    // after the lists have followed the marks
+    if (shown !== undefined) void tick().then(tick).then(() => navigation.show?.());
     const inStacks = rows.filter((row) => this.filters.mask[row] === 1 && this.order.placeOf(row) < 0).length;
     const where = [hidden ? `${hidden.toLocaleString()} of them hidden by filters` : '', inStacks ? `${inStacks.toLocaleString()} of them below the top of a stack` : ''];
     this.report([`${pictures(rows.length)} ${done}`, ...where.filter(Boolean)].join(', ') + '.');
   }
 
-  /** Everything that determines where a list shows a picture, except the filters. */
-  private get shape(): string {
-    const { sort, promptOrder, stacks, cell, facts, panes, panesStacked, paneShares } = this.layout;
-    return JSON.stringify([sort, promptOrder, stacks, cell, facts, panes, panesStacked, paneShares, innerWidth, innerHeight, this.catalog.count]);
-  }
-
   /** After the undo of a filter: if the page shows the same view as before the filter, it shows the same picture and the
    * same part of the list again. */
-  private returnTo({ view, current, scrolls, shape }: ViewPlace): void {
+  private returnTo({ view, current, places }: ViewPlace): void {
     if (this.layout.mode !== 'browse' || this.layout.view !== view) return;
     const row = this.catalog.rowOf(current);
     if (row >= 0 && this.filters.mask[row] === 1) this.selection.current = this.order.standIn(row);
-    if (shape !== this.shape) return;
-    this.session.back = scrolls;
+    this.session.back = places;
     void tick().then(() => (this.session.back = null));
   }
 
@@ -345,7 +341,7 @@ export class App {
     this.knownFilters = after;
     const { layout, selection, session } = this;
     const current = selection.current >= 0 ? this.catalog.hash(selection.current) : '';
-    this.history.push({ kind: 'filters', before, after, at: Date.now(), place: { view: layout.view, current, scrolls: { ...session.scrolls }, shape: this.shape } });
+    this.history.push({ kind: 'filters', before, after, at: Date.now(), place: { view: layout.view, current, places: { ...session.places } } });
   }
 
   // ---------------------------------------------------------------- search
@@ -428,9 +424,13 @@ export class App {
     this.following = true;
     const search = this.follow(address);
     try {
-      await Promise.all([search, tick()]);
+      await search;
     } finally {
-      if (serial === this.lastAddress) this.following = false;
+      await tick();
+      if (serial === this.lastAddress) {
+        this.following = false;
+        this.session.back = null;
+      }
     }
   }
 

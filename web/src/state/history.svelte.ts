@@ -5,6 +5,7 @@ import { facetOf, type Filters, type FilterState } from './filters.svelte';
 import type { View } from './layout.svelte';
 import type { Marks } from './marks.svelte';
 import { joinChanges, moveChange, type Change } from './ratings';
+import type { ListPlaces } from './session';
 import type { Tagging, Tags } from './tags.svelte';
 import type { Comparison } from './tournament';
 
@@ -26,13 +27,11 @@ export interface FilterStep {
   place?: ViewPlace;
 }
 
-/** The view, the hash of its current picture ('': none) and the scroll positions of all views. `shape`: everything
- * that determines where a list shows a picture. With another shape the scroll positions mean nothing. */
+/** The view, the hash of its current picture ('': none) and the positions of all lists. */
 export interface ViewPlace {
   view: View;
   current: string;
-  scrolls: Record<string, number>;
-  shape: string;
+  places: ListPlaces;
 }
 
 export interface CompareStep {

@@ -108,6 +108,30 @@ export class Order {
     return top === NONE ? -1 : top;
   }
 
+  /** Returns the picture that is shown where `row` is or would be: the row itself, the top picture of its stack, or the
+   * next shown picture in the order, else the previous one; -1: none. `shown` tells whether a list shows a picture. */
+  nearest(row: number, shown: (row: number) => boolean): number {
+    if (row < 0 || shown(row)) return row;
+    const top = this.standIn(row);
+    if (top >= 0 && shown(top)) return top;
+    const all = this.layout.view === 'review' ? this.candidates() : this.sorted;
+    const at = all.indexOf(row);
+    for (let i = at + 1; i < all.length; i++) if (shown(all[i] as number)) return all[i] as number;
+    for (let i = at - 1; i >= 0; i--) if (shown(all[i] as number)) return all[i] as number;
+    return -1;
+  }
+
+  /** All rows in the order of Review, including rows that the filters hide. */
+  private candidates(): Uint32Array {
+    const rows = new Uint32Array(this.catalog.count);
+    let to = 0;
+    for (const family of this.families) {
+      rows.set(family.rows, to);
+      to += family.rows.length;
+    }
+    return rows;
+  }
+
   /** Returns the index of a row in `rows`, or -1. */
   placeOf(row: number): number {
     const place = this.places[row] ?? NONE;

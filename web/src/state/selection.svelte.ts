@@ -11,6 +11,8 @@ export class Selection {
   current = $state(-1);
   /** the rows inside a lasso or box on the map; null: there is no lasso or box */
   region = $state.raw<Uint32Array | null>(null);
+  /** the row that became current because filters or a stack hid the current row (`follow`); -1: none */
+  replacement = -1;
   cullRows = $state.raw<Uint32Array>(new Uint32Array(0));
 
   /** increases when the chosen rows change, because `chosen` itself is not reactive */
@@ -108,15 +110,17 @@ export class Selection {
    * else the previous one. */
   follow(before: Uint32Array): void {
     if (this.current < 0 || this.order.placeOf(this.current) >= 0) return;
-    const top = this.order.standIn(this.current);
-    if (top >= 0) {
-      this.current = top;
-      return;
-    }
-    const at = before.indexOf(this.current);
-    const shown = (row: number): boolean => this.order.placeOf(row) >= 0;
+    this.current = this.standInFor(this.current, before);
+    this.replacement = this.current;
+  }
+
+  private standInFor(row: number, before: Uint32Array): number {
+    const top = this.order.standIn(row);
+    if (top >= 0) return top;
+    const at = before.indexOf(row);
+    const shown = (other: number): boolean => this.order.placeOf(other) >= 0;
     const next = at < 0 ? undefined : (before.subarray(at + 1).find(shown) ?? before.slice(0, at).reverse().find(shown));
-    this.current = next ?? this.order.rows[0] ?? -1;
+    return next ?? this.order.rows[0] ?? -1;
   }
 
   /** After the catalog was loaded again, current and chosen rows refer to the same images as before. */
@@ -130,6 +134,7 @@ export class Selection {
     const neighbour = this.current < 0 || at < 0 ? undefined : (this.cullRows.subarray(at).find((row) => to(row) >= 0) ?? this.cullRows.slice(0, at).reverse().find((row) => to(row) >= 0));
     this.current = moved(neighbour ?? this.current);
     this.anchor = moved(this.anchor);
+    this.replacement = moved(this.replacement);
     this.cullRows = Uint32Array.from(Array.from(this.cullRows, to).filter((row) => row >= 0));
     this.region = this.region && Uint32Array.from(Array.from(this.region, to).filter((row) => row >= 0));
     this.tick++;

@@ -1,5 +1,5 @@
-// What survives a reload of the page but is not part of its address: the chosen images, opened stacks, scroll
-// positions, the comparison and the undo list. Session storage keeps these, and the rows of filters that list rows. The
+// What survives a reload of the page but is not part of its address: the chosen images, opened stacks, positions of
+// lists, the comparison and the undo list. Session storage keeps these, and the rows of filters that list rows. The
 // address contains keys for these rows.
 import type { Catalog } from './catalog.svelte';
 import type { Comparing } from './comparing.svelte';
@@ -9,9 +9,19 @@ import type { Selection } from './selection.svelte';
 import type { Stacks } from './stacks.svelte';
 import type { Comparison } from './tournament';
 
+/** The position of a list: the first visible picture (hash), the distance of its line from the upper edge in pixels, and
+ * the current picture. */
+export interface ListPlace {
+  at: string;
+  offset: number;
+  current: string;
+}
+export type ListPlaces = Record<string, ListPlace>;
+
 interface Kept {
   chosen: string[];
-  scrolls: Record<string, number>;
+  places?: ListPlaces;
+  entries?: [string, ListPlaces][];
   done: KeptStep[];
   undone: KeptStep[];
   compared: Comparison | null;
@@ -26,13 +36,21 @@ export interface KeptRows {
 
 type RowsFilter = Extract<Filter, { kind: 'rows' }>;
 const MAX_CHOSEN = 50000;
+/** number of addresses whose positions are stored */
+const MAX_ENTRIES = 50;
+
+/** An address without the parts that change without a new entry in the browser's history. */
+export const withoutCurrent = (address: string): string => address.replace(/[?&](at|compare|rounds|map)=[^&]*/g, '');
 
 export class Session {
-  /** scroll position of each view */
-  scrolls: Record<string, number> = {};
-  /** scroll positions to which the views return when their lists change now; null: the views keep their pictures in
-   * sight */
-  back: Record<string, number> | null = null;
+  /** position of each list */
+  places: ListPlaces = {};
+  /** positions to which the lists return when they change now; null: the lists stay where they are */
+  back: ListPlaces | null = null;
+  /** positions of the lists at each address that the page left */
+  private entries = new Map<string, ListPlaces>();
+  /** scroll position of Found in pixels */
+  found = 0;
   /** the comparison that was open before the page was loaded again */
   compared: Comparison | null = null;
   private readonly catalog: Catalog;
@@ -50,6 +68,19 @@ export class Session {
     this.stacks = stacks;
   }
 
+  /** Stores the positions of the lists before the page goes to another address. */
+  leave(address: string): void {
+    const key = withoutCurrent(address);
+    this.entries.delete(key);
+    this.entries.set(key, { ...this.places });
+    for (const oldest of this.entries.keys()) if (this.entries.size > MAX_ENTRIES) this.entries.delete(oldest);
+  }
+
+  /** The lists return to the positions that they had when the page left an address. */
+  return(address: string): void {
+    this.back = this.entries.get(withoutCurrent(address)) ?? null;
+  }
+
   private name(what: string): string {
     return this.catalog.storageKey(what);
   }
@@ -58,14 +89,16 @@ export class Session {
     if (!this.catalog.manifest) return;
     const rows = this.selection.rows();
     const chosen = rows.length > MAX_CHOSEN ? [] : Array.from(rows, (row) => this.catalog.hash(row));
-    const kept: Kept = { chosen, scrolls: this.scrolls, ...this.history.keep(), compared: this.comparing.now, opened: Array.from(this.stacks.opened, (row) => this.catalog.hash(row)) };
+    const kept: Kept = { chosen, places: this.places, entries: [...this.entries], ...this.history.keep(), compared: this.comparing.now, opened: Array.from(this.stacks.opened, (row) => this.catalog.hash(row)) };
     write(this.name('session'), kept);
   }
 
   restore(): void {
     const kept = read<Kept>(this.name('session'));
     if (!kept) return;
-    this.scrolls = kept.scrolls ?? {};
+    this.places = kept.places ?? {};
+    this.back = { ...this.places };
+    this.entries = new Map(kept.entries ?? []);
     const rowsOf = (hashes: string[] = []): number[] => hashes.map((hash) => this.catalog.rowOf(hash)).filter((row) => row >= 0);
     const rows = rowsOf(kept.chosen);
     if (rows.length) this.selection.set(rows);
