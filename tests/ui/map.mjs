@@ -408,6 +408,34 @@ describe('map', () => {
   );
 });
 
+describe('filters by any column', () => {
+  seen('Wall', 'a filter that does not exist passes no picture, and says why', async (page) => {
+    for (const [text, why] of [['range.score=abc', 'Score does not work here: “abc” is not valid.'], ['values.nope=b', 'nope does not work here: no such column.']]) {
+      await page.evaluate((hash) => (location.hash = hash), `#table?${text}`);
+      await page.getByText(`The filter ${why}`).waitFor();
+      assert.ok((await count(page)).startsWith('0 of'), await count(page));
+    }
+    await page.keyboard.press('Control+a');
+    assert.doesNotMatch(await count(page), /chosen/);
+    await page.getByRole('button', { name: 'Clear all filters' }).click();
+    await until(async () => (await count(page)).startsWith(`${total} pictures`), () => count(page));
+  });
+  seen('Wall', 'More takes a part of a name and asks for a value', async (page) => {
+    const { n, value } = sql(pictures, 'SELECT evidence AS value, count(*) AS n FROM image_prompts GROUP BY evidence ORDER BY n DESC LIMIT 1')[0];
+    await page.getByRole('button', { name: 'More filters: any column' }).click();
+    await page.keyboard.type('evid');
+    await page.keyboard.press('Enter');
+    const field = page.getByLabel('Value', { exact: true });
+    await until(() => field.evaluate((one) => one === document.activeElement), 'Enter does not go to the value');
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').getByText('Enter a value, or choose “is empty”.').waitFor();
+    assert.ok((await count(page)).startsWith(`${total} pictures`), 'an empty value is a filter');
+    await page.keyboard.type(value);
+    await page.keyboard.press('Enter');
+    await until(async () => (await count(page)).startsWith(n < total ? `${n} of` : `${total} pictures`), () => count(page));
+  });
+});
+
 describe('the part of a list that is in sight', () => {
   /** The first picture that is wholly in sight in the list, and its distance from the upper edge. */
   const first = (page) =>

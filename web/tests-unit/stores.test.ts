@@ -120,7 +120,7 @@ describe('filters and order', () => {
     const range = (low: number | null, high: number | null, not = false): string => filters.describe({ kind: 'range', column: 'score', low, high, not }).value;
     expect([range(3, 5), range(3.25, null), range(null, 5, true), range(3, 3)]).toEqual(['3 to 5', '3.25 or more', 'not at most 5', '3']);
     expect([range(null, null), range(null, null, true)]).toEqual(['any value', 'no value']);
-    expect(filters.describe({ kind: 'values', column: 'prompt', values: ['a red fox', ''], not: true })).toEqual({ name: 'Prompt', value: 'not a red fox or none' });
+    expect(filters.describe({ kind: 'values', column: 'prompt', values: ['a red fox', ''], not: true })).toEqual({ name: 'Prompt', value: 'not a red fox or no value' });
     expect(filters.describe({ kind: 'rows', title: 'Chosen', rows: Uint32Array.of(1, 2) })).toEqual({ name: 'Chosen', value: '2 pictures' });
   });
 });
@@ -323,11 +323,39 @@ describe('address', () => {
       expect(next.layout.mapView).toBeNull();
     }
   });
-  it('ignores what it does not know', async () => {
+  it('ignores parameters that it does not know', async () => {
     const app = await start();
-    void app.goTo('#nowhere?mark=liked&stars=x&what=1&at=ff&order=x&mode=cull&slice=');
+    void app.goTo('#nowhere?what=1&at=ff&order=x&mode=cull');
     expect([app.layout.view, app.filters.list, app.selection.current]).toEqual(['review', [], -1]);
     expect(app.layout.mode).toBe('cull');
+  });
+  it('shows no picture for a filter that it does not know, and keeps this filter', async () => {
+    const app = await start();
+    const wrong = {
+      'mark=liked': '“liked” is not valid',
+      'stars=x': '“x” is not valid',
+      'slice=': '“” is not valid',
+      'slice=99': 'no longer there',
+      'prompt=': '“” is not valid',
+      'these=abc': 'not known in this browser',
+      'values.nope=b': 'no such column',
+      'not-values.nope=b': 'no such column',
+      'range.nope=1..2': 'no such column',
+      'range.score=abc': '“abc” is not valid',
+      'range.score=1..x': '“1..x” is not valid',
+      'range.prompt=1..2': 'the column has no numbers',
+      'contains.score=1': 'the column has no text',
+      'not-values.score=1': 'needs a range of numbers',
+      'like=0.5': 'needs a search',
+      'filter.score=1': '“1” is not valid',
+    };
+    for (const [text, why] of Object.entries(wrong)) {
+      void app.goTo(`#wall?${text}`);
+      expect([text, app.filters.list.map((one) => app.filters.describe(one).value), app.filters.passing]).toEqual([text, [why], 0]);
+      expect(decodeURIComponent(app.address)).toContain(text);
+    }
+    void app.goTo('#wall?not-range.score=..&values.prompt=a+blue+boat&not-values.prompt=a+red+fox');
+    expect(app.filters.list.map((one) => app.filters.problem(one))).toEqual(['', '', '']);
   });
 });
 

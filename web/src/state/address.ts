@@ -3,7 +3,9 @@
 //
 //   #wall?mark=undecided&prompt=hat+-robot&values.category=fish&at=HASH
 //
-// A filter is one parameter; its name begins with `not-` if the filter is inverted.  Unknown parameters are ignored.
+// A filter is one parameter; its name begins with `not-` if the filter is inverted. A filter that cannot be read becomes
+// a filter that no picture passes, so that the page never shows more pictures than the address asks for. Other unknown
+// parameters are ignored.
 import type { Filter, Mark, Sort } from './filter-sort';
 import type { FilterState } from './filters.svelte';
 import { PROMPT_ORDERS, STACK_KINDS, VIEWS, type Mode, type PromptOrder, type StackKind, type View } from './layout.svelte';
@@ -73,6 +75,8 @@ function writeFilter(params: URLSearchParams, filter: Filter, keep: (filter: Ext
       return put('like', String(filter.least));
     case 'rows':
       return put('these', keep(filter));
+    case 'unknown':
+      return params.append(filter.name, filter.value);
   }
 }
 
@@ -104,33 +108,60 @@ function readMapView(text: string | null): Place['mapView'] {
   return [cx, cy, zoom].every(Number.isFinite) && (zoom as number) > 1 ? { cx: cx as number, cy: cy as number, zoom: zoom as number } : null;
 }
 
+const FILTERS = ['mark', 'stars', 'like', 'prompt', 'tag', 'values', 'contains', 'range', 'slice', 'these'];
+
 function readFilter(list: Filter[], key: string, value: string, find: (key: string) => Extract<Filter, { kind: 'rows' }> | null): void {
   const inverted = key.startsWith('not-');
   const [, kind = '', column = ''] = /^([a-z]+)(?:\.(.*))?$/s.exec(inverted ? key.slice(4) : key) ?? [];
-  const not = inverted ? { not: true } : {};
-  const number = (text: string | undefined): number | null => (text && Number.isFinite(Number(text)) ? Number(text) : null);
-  if (kind === 'mark') {
-    const mark = MARKS.find((one) => one === value);
-    if (mark) list.push({ kind, mark, ...not });
-  } else if (kind === 'stars' || kind === 'like') {
-    const least = number(value);
-    if (least !== null) list.push({ kind, least, ...not });
-  } else if (kind === 'prompt' && value) list.push({ kind: 'words', text: value, ...not });
-  else if (kind === 'tag') {
-    const same = list.find((one) => one.kind === 'tags');
-    if (same?.kind === 'tags') same.values.push(value);
-    else list.push({ kind: 'tags', values: [value], ...not });
-  } else if (kind === 'values' && column) {
-    const same = list.find((one) => one.kind === 'values' && one.column === column);
-    if (same?.kind === 'values') same.values.push(value);
-    else list.push({ kind, column, values: [value], ...not });
-  } else if (kind === 'contains' && column) list.push({ kind, column, text: value, ...not });
-  else if (kind === 'range' && column) {
-    const [low, high] = value.split('..');
-    list.push({ kind, column, low: number(low), high: number(high), ...not });
-  } else if (kind === 'slice' && number(value) !== null) list.push({ kind, id: Number(value), ...not });
-  else if (kind === 'these') {
-    const rows = find(value);
-    if (rows) list.push({ ...rows, ...not });
+  const filter = filterOf(kind, column, value, find);
+  if (filter === undefined) {
+    if (inverted || key.includes('.') || FILTERS.includes(kind)) list.push({ kind: 'unknown', name: key, value, why: kind === 'these' ? 'not known in this browser' : `“${value}” is not valid` });
+    return;
+  }
+  if (filter === null) return;
+  if (inverted) filter.not = true;
+  // Several values of a column are one filter.
+  const same = list.find((one) => one.kind === filter.kind && one.not === filter.not && (one.kind !== 'values' || (filter.kind === 'values' && one.column === filter.column)));
+  if (same && 'values' in same && 'values' in filter) same.values.push(...filter.values);
+  else list.push(filter);
+}
+
+/** Returns the filter of a parameter; undefined: it cannot be read; null: the parameter is no filter. */
+function filterOf(kind: string, column: string, value: string, find: (key: string) => Extract<Filter, { kind: 'rows' }> | null): Filter | undefined | null {
+  const number = (text: string): number | null => (text.trim() && Number.isFinite(Number(text)) ? Number(text) : null);
+  switch (kind) {
+    case 'mark': {
+      const mark = MARKS.find((one) => one === value);
+      return mark && { kind, mark };
+    }
+    case 'stars':
+    case 'like': {
+      const least = number(value);
+      return least === null ? undefined : { kind, least };
+    }
+    case 'slice': {
+      const id = number(value);
+      return id === null ? undefined : { kind, id };
+    }
+    case 'prompt':
+      return value.trim() ? { kind: 'words', text: value } : undefined;
+    case 'tag':
+      return { kind: 'tags', values: [value] };
+    case 'values':
+      return column ? { kind, column, values: [value] } : undefined;
+    case 'contains':
+      return column && value ? { kind, column, text: value } : undefined;
+    case 'range': {
+      const ends = value.split('..');
+      const [low, high] = ends.map(number);
+      if (!column || ends.length !== 2 || ends.some((end, i) => end !== '' && [low, high][i] === null)) return undefined;
+      return { kind, column, low: low ?? null, high: high ?? null };
+    }
+    case 'these': {
+      const rows = find(value);
+      return rows ? { ...rows } : undefined;
+    }
+    default:
+      return kind && !column ? null : undefined;
   }
 }

@@ -24,6 +24,8 @@ export type Filter = { not?: boolean } & (
   | { kind: 'rows'; title: string; rows: Uint32Array }
   /** similarity to the search */
   | { kind: 'like'; least: number }
+  /** a parameter of an address that is no filter; `why`: what is wrong with it. No picture passes it. */
+  | { kind: 'unknown'; name: string; value: string; why: string }
 );
 
 /** What the filters read. */
@@ -124,6 +126,8 @@ function testOf(filter: Filter, source: Source): ((row: number) => boolean) | nu
       for (const row of rows) inside[row] = 1;
       return (row) => inside[row] === 1;
     }
+    case 'unknown':
+      return () => false;
     case 'like': {
       const { similarity } = source;
       return similarity ? (row) => (similarity[row] as number) >= filter.least : always;

@@ -1,6 +1,6 @@
 // The filters that all views share, and the rows that pass them.
 import type { Catalog, RowMap } from './catalog.svelte';
-import { formatNumber } from './columns';
+import { formatNumber, isCode, isNumeric } from './columns';
 import { countOf, followMask, joinMasks, maskOf, type Filter, type Mark, type Source } from './filter-sort';
 import type { Marks } from './marks.svelte';
 import type { Search } from './search.svelte';
@@ -23,6 +23,7 @@ const MARK_WORDS: Record<Mark, string> = { undecided: 'undecided', picked: 'pick
 
 /** Returns the name of the facet to which a filter belongs. A new filter replaces the earlier filter of its facet. */
 export function facetOf(filter: Filter): string {
+  if (filter.kind === 'unknown') return `unknown:${filter.name}`;
   return 'column' in filter ? `${filter.kind}:${filter.column}` : filter.kind;
 }
 
@@ -39,14 +40,15 @@ export class Filters {
 
   private readonly source: Source;
 
-  /** The mask of each filter; a filter whose column is not loaded yet passes all rows. */
+  /** The mask of each filter. A filter whose column is not loaded yet passes all rows; a filter with a problem passes
+   * none. */
   private readonly masks = $derived.by<Uint8Array[]>(() => {
     const kept = new Map<Filter, KeptMask>();
     const masks = this.list.map((filter) => {
       const of = this.stamp(filter);
       const old = this.kept.get(filter);
       const same = old !== undefined && old.of.every((one, i) => one === of[i]);
-      const mask = (same ? this.followed(filter, old) : null) ?? maskOf(filter, this.source);
+      const mask = this.problem(filter) ? new Uint8Array(this.catalog.count) : ((same ? this.followed(filter, old) : null) ?? maskOf(filter, this.source));
       if (mask) kept.set(filter, { of, mask, version: this.marks.log.version });
       return mask ?? new Uint8Array(this.catalog.count).fill(1);
     });
@@ -122,6 +124,19 @@ export class Filters {
     return mask;
   }
 
+  /** Returns why a filter cannot be applied to this catalog; '': it can. */
+  problem(filter: Filter): string {
+    const { manifest } = this.catalog;
+    if (filter.kind === 'unknown') return filter.why;
+    if (filter.kind === 'slice') return filter.id === NO_SLICE || manifest?.slices.some((slice) => slice.id === filter.id) ? '' : 'no longer there';
+    if (filter.kind === 'like') return this.search.similarity || this.search.searching ? '' : 'needs a search';
+    if (!('column' in filter)) return '';
+    const info = manifest?.columns.find((one) => one.name === filter.column);
+    if (!info) return 'no such column';
+    if (filter.kind === 'range') return isNumeric(info) ? '' : 'the column has no numbers';
+    return isCode(info) || (filter.kind === 'contains' && info.type === 'text') ? '' : filter.kind === 'values' ? 'needs a range of numbers' : 'the column has no text';
+  }
+
   /** The number of rows that would pass without the filter at index `at`. */
   countWithout(at: number): number {
     return countOf(joinMasks(this.catalog.count, this.masks.filter((_, i) => i !== at), this.any));
@@ -178,9 +193,16 @@ export class Filters {
 
   /** The name and the value of a filter, as its chip shows them. */
   describe(filter: Filter): { name: string; value: string } {
+    const { name, value } = this.words(filter);
+    return { name, value: this.problem(filter) || value };
+  }
+
+  private words(filter: Filter): { name: string; value: string } {
     const not = filter.not ? 'not ' : '';
     const title = (name: string): string => this.catalog.manifest?.columns.find((c) => c.name === name)?.title ?? name;
     switch (filter.kind) {
+      case 'unknown':
+        return { name: title(filter.name.replace(/^(not-)?[a-z]+\./, '')), value: filter.value };
       case 'mark':
         return { name: 'Marks', value: not + MARK_WORDS[filter.mark] };
       case 'stars':
@@ -206,7 +228,7 @@ export class Filters {
 }
 
 function joinValues(values: string[]): string {
-  const names = values.map((value) => value || 'none');
+  const names = values.map((value) => value || 'no value');
   return names.length > 3 ? `${names.slice(0, 2).join(' or ')} or ${names.length - 2} more` : names.join(' or ');
 }
 

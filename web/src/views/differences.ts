@@ -49,7 +49,7 @@ export interface Difference {
   better: -1 | 0 | 1;
 }
 
-const NO_VALUE = 'none';
+const NO_VALUE = 'no value';
 
 /** Returns the facts in which `a` and `b` differ, and the names of the facts that are equal. */
 export function compareFacts(a: number, b: number, details: [Detail | null, Detail | null]): { different: Difference[]; same: string[] } {
