@@ -2,6 +2,7 @@
  * The catalog as columns in memory.  Only ratings change after the columns are read. */
 #include "view/view.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "catalog/analysis.h"
 #include "catalog/catalog.h"
@@ -84,7 +85,7 @@ gp_status gp_view_new(gp_catalog *cat, const char *scorer, gp_view **out, gp_err
 {
     gp_view *v = gp_mem_zero(1, sizeof *v);
     if (!v) return gp_fail_memory(err, "the view of the catalog");
-    v->catalog = gp_str_dup(gp_cat_path(cat));
+    v->catalog = gp_path_absolute(gp_cat_path(cat));
     gp_status st = v->catalog ? gp_cat_read_begin(cat, err) : gp_fail_memory(err, "the view of the catalog");
     if (st == GP_OK) {
         st = gp_view_read(v, cat, scorer, err);

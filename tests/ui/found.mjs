@@ -320,6 +320,10 @@ describe('export', () => {
     await page.getByRole('button', { name: /^Export/ }).click();
     await option(page, 'What is chosen now').locator('input').check();
     assert.equal(await count(page, 'What is chosen now'), 2);
+    await dialog(page).getByLabel('Where to').fill(' ');
+    await dialog(page).getByRole('button', { name: 'Export 2 pictures' }).click();
+    await dialog(page).getByRole('alert').getByText('Enter the folder for the pictures.').waitFor();
+    assert.match(await dialog(page).locator('.code .text').innerText(), /^goldpan export FOLDER .* --catalog '?\//);
     await dialog(page).getByLabel('Where to').fill(catalog);
     await dialog(page).getByRole('button', { name: 'Export 2 pictures' }).click();
     await dialog(page).getByRole('alert').getByText(catalog).waitFor();

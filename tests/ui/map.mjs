@@ -352,6 +352,17 @@ describe('map', () => {
     await until(async () => (await count(page)).startsWith(`${total} pictures`), `shown: ${await count(page)}`);
     assert.equal(await head.innerText(), 'Pictures');
   });
+  seen('Map', 'Esc lets go of the lasso with the chosen pictures', async (page) => {
+    await drawn(page);
+    await page.getByRole('group', { name: 'Tool' }).getByRole('button', { name: /Lasso/ }).click();
+    await drag(page, canvas(page), [[0.05, 0.05], [0.95, 0.05], [0.95, 0.95], [0.05, 0.95]]);
+    const head = pane(page, 'Pictures').locator('h2');
+    await until(async () => /in lasso$/.test(await head.innerText()) && / chosen/.test(await count(page)), 'the lasso chooses nothing');
+    await page.keyboard.press('Escape');
+    await until(async () => (await head.innerText()) === 'Pictures', async () => `the lasso stays: ${await head.innerText()}`);
+    assert.doesNotMatch(await count(page), /chosen/);
+  });
+
   seen('Map', 'is coloured by mark and by likeness to the search', async (page) => {
     await page.keyboard.press('/');
     await page.keyboard.type('a green rocket');
@@ -409,6 +420,27 @@ describe('map', () => {
 });
 
 describe('filters by any column', () => {
+  seen('Review', 'prompts and pictures are counted among those that the filters show', async (page) => {
+    const { n } = sql(pictures, "SELECT count(DISTINCT p.id) AS n FROM prompts p JOIN image_prompts i ON i.prompt = p.id WHERE p.text LIKE '%rocket%'")[0];
+    assert.ok(n > 1);
+    await page.evaluate(() => (location.hash = '#review?prompt=rocket'));
+    await page.locator('.prow').first().getByText(`1 of ${n}`, { exact: true }).waitFor();
+    await page.keyboard.press('c');
+    const compare = page.getByRole('dialog', { name: 'Compare' });
+    await until(async () => /\b1 of (\d+)/.exec(await compare.locator('header').innerText())?.[1] === String(n), async () => compare.locator('header').innerText());
+    for (let i = 1; i <= n; i++) {
+      await page.keyboard.press('n');
+      const shown = await compare.locator('header .title').innerText();
+      assert.ok(shown.includes('rocket'), `N goes to a prompt that the filter hides: ${shown}`);
+    }
+    await page.keyboard.press('Escape');
+    // The last row holds the pictures without a prompt that pass the filters.
+    const { none } = sql(pictures, 'SELECT count(*) AS none FROM images WHERE id NOT IN (SELECT image FROM image_prompts WHERE prompt IS NOT NULL)')[0];
+    await page.evaluate(() => (location.hash = '#review?not-prompt=rocket'));
+    await page.getByText('not rocket').waitFor();
+    await page.keyboard.press('End');
+    await page.locator('.prow').last().getByText(`${none} without a prompt`).waitFor();
+  });
   seen('Wall', 'a filter that does not exist passes no picture, and says why', async (page) => {
     for (const [text, why] of [['range.score=abc', 'Score does not work here: “abc” is not valid.'], ['values.nope=b', 'nope does not work here: no such column.']]) {
       await page.evaluate((hash) => (location.hash = hash), `#table?${text}`);

@@ -233,6 +233,7 @@ describe('cull', () => {
         await touch.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
       };
       const badge = page.locator('.cull .badge:not(:empty)');
+      await page.locator('.cull').getByText('Swipe up to pick, down to reject').waitFor();
       await swipe(-70, 4, async () => {
         await until(async () => Math.round((await badge.boundingBox()).x + (await badge.boundingBox()).width / 2) === Math.round(from.x - 70), 'the badge does not follow the finger');
         assert.equal(await badge.innerText(), 'Next');
@@ -248,6 +249,8 @@ describe('cull', () => {
       await swipe(8, -130, () => badge.getByText('Pick').waitFor());
       await isMarked(prompts[0][0], 1, 'a swipe up does not pick');
       await isCurrent(page, prompts[0][1]);
+      await page.locator('.notice').getByText(/^Picked: /).waitFor();
+      assert.equal(await page.getByText('Swipe up to pick, down to reject').count(), 0, 'the hint stays');
       await swipe(0, 110, () => badge.getByText('Reject').waitFor());
       await isMarked(prompts[0][1], -1, 'a swipe down does not reject');
       await isCurrent(page, prompts[0][2]);

@@ -78,6 +78,20 @@ describe('tags', () => {
     await until(() => stored().length === 0, 'not undone');
   });
 
+  seen('Enter in an empty field leaves it open, and tags of one Enter are one step of undo', async (page) => {
+    await page.keyboard.press('t');
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('pxu, snow');
+    assert.equal(await page.getByRole('combobox', { name: 'New tag' }).inputValue(), 'pxu, snow');
+    assert.equal(sql(pictures, 'SELECT count(*) AS n FROM ratings WHERE flag <> 0')[0].n, 0, 'letters have marked pictures');
+    await page.keyboard.press('Enter');
+    await until(() => names().join() === 'pxu,snow', () => names().join());
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Control+z');
+    await until(() => stored().length === 0, 'one undo does not remove both tags');
+    await page.getByText(/^Undone: the tags “snow”, “pxu” of “|^Undone: the tags “pxu”, “snow” of “/).waitFor();
+  });
+
   seen('the field completes known tags and rejects what is no tag', async (page) => {
     await type(page, 'Red fox, snow');
     await until(() => names().join() === 'Red fox,snow', () => names().join());
@@ -166,15 +180,27 @@ describe('tags', () => {
     await view(page, 'Wall');
     await first.stop('SIGKILL');
     await page.getByText('goldpan has stopped answering').waitFor();
+    // The large preview of a picture that became current while the server was dead is there when the server is back.
+    await page.locator('.wall [data-row]').nth(9).click();
+    const preview = () => page.locator('aside .shot img').evaluate((image) => (image.complete ? image.naturalWidth : -1));
+    await until(async () => (await preview()) === 0, 'the preview was loaded from a dead server');
     await type(page, 'offline');
     await page.getByText('1 mark is kept in this page').waitFor();
     const context = page.context();
-    await page.close({ runBeforeUnload: false });
     assert.deepEqual(stored(), []);
+    const back = await explore(pictures, '--port', port);
+    await until(async () => (await preview()) > 0, 'the preview stays broken');
+    await until(() => names().join() === 'offline', 'the open page does not send the tag');
+    await back.stop('SIGKILL');
+    await page.getByText('goldpan has stopped answering').waitFor();
+    await page.keyboard.press('Escape');
+    await type(page, 'closed');
+    await page.getByText('1 mark is kept in this page').waitFor();
+    await page.close({ runBeforeUnload: false });
     const second = await explore(pictures, '--port', port);
     const again = await context.newPage();
     await again.goto(second.url);
-    await until(() => names().join() === 'offline', 'the tag is not sent');
+    await until(() => names().join() === 'closed,offline', () => `the tag is not sent: ${names().join()}`);
     await context.close();
     assert.equal(await second.stop(), 0);
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ColumnInfo, ColumnType } from '../src/api';
 import { countCodes, joinMasks, keepRows, largest, maskOf, rowsOf, sameValue, sortKeys, withoutValue, words, type Filter, type Source } from '../src/state/filter-sort';
 import { sortRows } from '../src/state/sort-rows';
-import { NONE, TextTable, textAt, type Column } from '../src/state/columns';
+import { formatNumber, NONE, points, shortNumber, TextTable, textAt, type Column } from '../src/state/columns';
 
 function texts(list: string[]): TextTable {
   const encoded = list.map((text) => new TextEncoder().encode(text));
@@ -136,5 +136,16 @@ describe('counts and largest values', () => {
     expect(largest(values, 3, 4)).toEqual([2, 0, 3]);
     expect(largest(values, 9, 2)).toEqual([4, 0, 3, 5]);
     expect(largest(Float32Array.of(NaN), 2, -1)).toEqual([]);
+  });
+});
+
+describe('scores', () => {
+  it('are rounded once, and the same everywhere', () => {
+    for (const value of [83.353, 83.749, 83.35, 0.04, 7, 100].map(Math.fround)) {
+      const text = value.toFixed(1);
+      expect([points(value), shortNumber('score', value), formatNumber('score', value), formatNumber('corrected', value)]).toEqual([text, text, text, text]);
+    }
+    expect([points(NaN), shortNumber('score', NaN), formatNumber('score', NaN)]).toEqual(['', '', '']);
+    expect([shortNumber('settings.cfg_scale', 7.25), formatNumber('settings.cfg_scale', 7.25), shortNumber('settings.steps', 30)]).toEqual(['7.3', '7.25', '30']);
   });
 });

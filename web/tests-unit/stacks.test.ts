@@ -126,6 +126,6 @@ describe('stacks of prompts', () => {
     app.stacks.set('prompt');
     app.undo();
     expect(app.selection.current).toBe(3);
-    expect(app.notice?.text).toBe('2 pictures undone, 2 of them below the top of a stack.');
+    expect(app.notice?.text).toBe('Undone: the rejection of 2 pictures, 2 of them below the top of a stack.');
   });
 });

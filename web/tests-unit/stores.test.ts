@@ -118,7 +118,7 @@ describe('filters and order', () => {
   it('describes filters in words', async () => {
     const { filters } = await start();
     const range = (low: number | null, high: number | null, not = false): string => filters.describe({ kind: 'range', column: 'score', low, high, not }).value;
-    expect([range(3, 5), range(3.25, null), range(null, 5, true), range(3, 3)]).toEqual(['3 to 5', '3.25 or more', 'not at most 5', '3']);
+    expect([range(3, 5), range(3.25, null), range(null, 5, true), range(3, 3)]).toEqual(['3 to 5', '3.25 or more', 'not at most 5', '3.0']);
     expect([range(null, null), range(null, null, true)]).toEqual(['any value', 'no value']);
     expect(filters.describe({ kind: 'values', column: 'prompt', values: ['a red fox', ''], not: true })).toEqual({ name: 'Prompt', value: 'not a red fox or no value' });
     expect(filters.describe({ kind: 'rows', title: 'Chosen', rows: Uint32Array.of(1, 2) })).toEqual({ name: 'Chosen', value: '2 pictures' });
@@ -167,11 +167,11 @@ describe('marks', () => {
     app.undo();
     await settled();
     expect(server.sent.map((rating) => rating.flag)).toEqual([1, 1, 0, 0]);
-    expect([app.selection.current, app.notice?.text, app.history.undone.length]).toEqual([1, '2 pictures undone.', 1]);
+    expect([app.selection.current, app.notice?.text, app.history.undone.length]).toEqual([1, 'Undone: the pick of 2 pictures.', 1]);
     app.redo();
     expect([app.marks.flagOf(1), app.history.done.length, app.history.undone.length]).toEqual([1, 1, 0]);
     app.redo();
-    expect(app.notice?.text).toBe('Nothing to redo.');
+    expect(app.notice?.text).toBe('Nothing to redo: this tab has made no other change.');
   });
   it('undoes filters and marks in one list', async () => {
     const app = await start();
@@ -189,7 +189,7 @@ describe('marks', () => {
     app.mark([0, 1], { flag: 1 });
     app.filters.add({ kind: 'rows', title: 'one', rows: Uint32Array.of(1) });
     app.undo();
-    expect(app.notice?.text).toBe('2 pictures undone, 1 of them hidden by filters.');
+    expect(app.notice?.text).toBe('Undone: the pick of 2 pictures, 1 of them hidden by filters.');
   });
   it('changes nothing in a read-only catalog', async () => {
     const app = await start((s) => (s.readonly = true));

@@ -123,7 +123,9 @@ function nextPrompt(): void {
   for (let i = 1; i <= list.length; i++) {
     const one = list[(at + i + list.length) % list.length];
     if (one && !prompts.decided(one.family)) {
-      selection.current = order.rows[one.from] as number;
+      // K keeps what goldpan suggests, so that is the picture to look at.
+      const suggested = order.standIn(prompts.suggestion(one.family));
+      selection.current = suggested >= 0 && marks.flagOf(suggested) === 0 ? suggested : (order.rows[one.from] as number);
       return;
     }
   }
@@ -168,7 +170,13 @@ export function back(): void {
   else if (layout.help) layout.help = false;
   else if (layout.sheet) layout.sheet = '';
   else if (layout.mode !== 'browse') layout.mode = 'browse';
-  else selection.clear();
+  else letGoOfChosen();
+}
+
+/** Chooses no picture, and clears the lasso, which shows a choice too. */
+export function letGoOfChosen(): void {
+  selection.region = null;
+  selection.clear();
 }
 
 /** Folds near copies, or all pictures of a prompt, to stacks. If pictures are folded, unfolds them. */

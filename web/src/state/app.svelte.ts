@@ -30,6 +30,7 @@ import { OtherCatalog } from './sender';
 import { Session } from './session';
 import { Stacks } from './stacks.svelte';
 import { Tags } from './tags.svelte';
+import { nameOfMarks, nameOfTags, undoWords } from './undo-words';
 import { SavedViews } from './views.svelte';
 
 export const pictures = (n: number): string => `${n.toLocaleString()} ${n === 1 ? 'picture' : 'pictures'}`;
@@ -178,14 +179,16 @@ export class App {
     if (change) this.history.push({ kind: 'marks', change });
   }
 
-  /** Adds a tag to rows, or removes it from them, as one step of undo. */
-  tag(rows: ArrayLike<number> & Iterable<number>, tag: string, removed = false): void {
+  /** Adds tags to rows, or removes them, as one step of undo. */
+  tag(rows: ArrayLike<number> & Iterable<number>, wanted: string | string[], removed = false): void {
     if (!this.marks.writable) return this.report('This catalog is open read-only. Your tag is not saved.');
-    const change = this.tags.set(rows, tag, removed);
-    if (!change) return;
-    this.history.push({ kind: 'tags', ...change });
-    const n = change.hashes.length;
-    this.notice = n > 1 ? { text: `“${tag}” ${removed ? 'removed from' : 'added to'} ${pictures(n)}.`, undo: true } : null;
+    const changes = [wanted].flat().flatMap((tag) => this.tags.set(rows, tag, removed) ?? []);
+    const [first, ...others] = changes;
+    if (!first) return;
+    this.history.push({ kind: 'tags', ...first, ...(others.length ? { with: others } : {}) });
+    const n = new Set(changes.flatMap(({ hashes }) => hashes)).size;
+    const names = changes.map(({ tag }) => `“${tag}”`).join(', ');
+    this.notice = n > 1 ? { text: `${names} ${removed ? 'removed from' : 'added to'} ${pictures(n)}.`, undo: true } : null;
   }
 
   /** Marks rows and shows a notice, without a step of undo. */
@@ -225,14 +228,15 @@ export class App {
       this.comparing.show(side ? step.after : step.before);
       return this.report(`Decision ${done}${step.change ? `: ${pictures(step.change.rows.length)}` : ''}.`);
     }
-    if (!step) return this.report(`Nothing to ${what}.`);
+    if (!step) return this.report(`Nothing to ${what}: this tab has made no ${what === 'undo' ? 'change' : 'other change'}.`);
     this.knownFilters = { list: this.filters.list, any: this.filters.any };
     if (step.kind === 'filters') {
       if (side === 0 && step.place) this.returnTo(step.place);
       return this.report(`Filters ${done}.`);
     }
     if (step.kind === 'bin') return void this.moveAgain(step, side);
-    const rows = step.kind === 'tags' ? Uint32Array.from(step.hashes.map((hash) => this.catalog.rowOf(hash)).filter((row) => row >= 0)) : (step.change?.rows ?? new Uint32Array(0));
+    const tagged = step.kind === 'tags' ? new Set([step, ...(step.with ?? [])].flatMap(({ hashes }) => hashes)) : null;
+    const rows = tagged ? Uint32Array.from(Array.from(tagged, (hash) => this.catalog.rowOf(hash)).filter((row) => row >= 0)) : ((step as { change: Change | null }).change?.rows ?? new Uint32Array(0));
     const hidden = rows.filter((row) => !this.filters.mask[row]).length;
     const culled = this.layout.mode === 'cull' ? rows.find((row) => this.selection.cullRows.includes(row)) : undefined;
     const shown = culled ?? rows.find((row) => this.filters.mask[row] === 1);
@@ -241,7 +245,9 @@ export class App {
     if (shown !== undefined) void tick().then(tick).then(() => navigation.show?.());
     const inStacks = rows.filter((row) => this.filters.mask[row] === 1 && this.order.placeOf(row) < 0).length;
     const where = [hidden ? `${hidden.toLocaleString()} of them hidden by filters` : '', inStacks ? `${inStacks.toLocaleString()} of them below the top of a stack` : ''];
-    this.report([`${pictures(rows.length)} ${done}`, ...where.filter(Boolean)].join(', ') + '.');
+    const name = step.kind === 'tags' ? nameOfTags(step) : nameOfMarks((step as { change: Change }).change);
+    const of = rows.length === 1 ? `“${this.catalog.prompt(rows[0] as number) || 'a picture without a prompt'}”` : pictures(rows.length);
+    this.report([undoWords(side, name, of), ...where.filter(Boolean)].join(', ') + '.');
   }
 
   /** After the undo of a filter: if the page shows the same view as before the filter, it shows the same picture and the

@@ -103,6 +103,14 @@ export function textAt(column: Column, row: number): string {
   return formatNumber(column.info.name, numberAt(column, row));
 }
 
+/** A score or a difference of scores: rounded once, to one decimal. Every view shows scores by this function. */
+export const points = (value: number): string => (Number.isNaN(value) ? '' : value.toFixed(1));
+
+/** The number in a cell where there is little space: one decimal, but three significant digits below 1. */
+export const shortNumber = (name: string, value: number): string => (Number.isInteger(value) || !(Math.abs(value) >= 1) || isWords(name) ? formatNumber(name, value) : points(value));
+const isWords = (name: string): boolean => name === 'bytes' || name === 'added';
+const isScore = (name: string): boolean => name === 'score' || name === 'corrected' || name.startsWith('score.');
+
 export function formatNumber(name: string, value: number): string {
   if (Number.isNaN(value)) return '';
   if (name === 'bytes') return value >= 1e6 ? `${(value / 1e6).toFixed(1)} MB` : `${Math.max(1, Math.round(value / 1e3))} kB`;
@@ -110,6 +118,7 @@ export function formatNumber(name: string, value: number): string {
   if (name === 'picked' || name === 'keeper') return value ? 'yes' : '';
   if (name === 'flag') return value > 0 ? 'pick' : value < 0 ? 'reject' : '';
   if (name === 'stars') return value ? '★'.repeat(value) : '';
+  if (isScore(name)) return points(value);
   if (Number.isInteger(value)) return String(value);
   const size = Math.abs(value);
   return value.toFixed(size >= 100 ? 1 : size >= 1 ? 2 : 3);

@@ -87,7 +87,7 @@ export class Comparing {
     return this.now?.round && row !== undefined ? this.prompts.of(row) : undefined;
   }
 
-  /** Returns the comparison of the next undecided prompt in the order of Review, after the prompt that is compared now.
+  /** Returns the comparison of the next undecided prompt that the filters show, in the order of Review, after the prompt that is compared now.
    * After the last prompt, continues with the first prompt. Returns null if no other prompt is undecided. */
   private nextPrompt(): Comparison | null {
     const list = this.order.families;
@@ -96,7 +96,7 @@ export class Comparing {
     const at = family ? list.indexOf(family) : -1;
     for (let i = 1; i <= list.length; i++) {
       const one = list[(at + i) % list.length] as Family;
-      if (one === family || this.prompts.decided(one)) continue;
+      if (one === family || this.prompts.decided(one) || !this.order.shows(one)) continue;
       const next = this.ofPrompt(one);
       if (next) return next;
     }

@@ -108,6 +108,12 @@ export class Order {
     return top === NONE ? -1 : top;
   }
 
+  /** Whether the filters show a candidate of a prompt. */
+  shows(family: Family): boolean {
+    const { mask } = this.filters;
+    return family.rows.some((row) => mask[row] === 1);
+  }
+
   /** Returns the picture that is shown where `row` is or would be: the row itself, the top picture of its stack, or the
    * next shown picture in the order, else the previous one; -1: none. `shown` tells whether a list shows a picture. */
   nearest(row: number, shown: (row: number) => boolean): number {

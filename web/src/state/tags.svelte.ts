@@ -12,6 +12,8 @@ export interface Tagging {
   tag: string;
   removed: boolean;
   hashes: string[];
+  /** other tags that were added in the same step */
+  with?: Tagging[];
 }
 
 const keyOf = ({ hash, tag }: { hash: string; tag: string }): string => `${hash}\n${tag}`;
@@ -130,8 +132,9 @@ export class Tags {
     return change;
   }
 
-  /** Applies one side of a change: `side` 0 undoes the change, 1 redoes it. */
-  apply({ tag, removed, hashes }: Tagging, side: 0 | 1): void {
+  /** Applies one side of a change and of those made `with` it: `side` 0 undoes the change, 1 redoes it. */
+  apply({ tag, removed, hashes, with: others }: Tagging, side: 0 | 1): void {
+    for (const other of others ?? []) this.apply(other, side);
     const here = hashes.filter((hash) => this.catalog.rowOf(hash) >= 0);
     const changes = here.map((hash) => ({ hash, tag, removed: side ? removed : !removed }));
     this.applyAll(changes);

@@ -1,7 +1,7 @@
 // What differs between the facts of two pictures.
 import type { Detail } from '../api';
 import { catalog } from '../state/actions.svelte';
-import { formatNumber, numberAt, textAt } from '../state/columns';
+import { numberAt, shortNumber, textAt } from '../state/columns';
 import { withCommas } from '../state/slices';
 
 export interface Word {
@@ -66,8 +66,8 @@ export function compareFacts(a: number, b: number, details: [Detail | null, Deta
     const x = numberAt(column, a);
     const y = numberAt(column, b);
     const higher = name === 'corrected' || catalog.manifest?.higher_better !== false;
-    const same = short(name, x) === short(name, y) && x !== y;
-    add(title, same ? x.toFixed(2) : short(name, x), same ? y.toFixed(2) : short(name, y), x === y || Number.isNaN(x) || Number.isNaN(y) ? -1 : x > y === higher ? 0 : 1);
+    const same = shortNumber(name, x) === shortNumber(name, y) && x !== y;
+    add(title, same ? x.toFixed(2) : shortNumber(name, x), same ? y.toFixed(2) : shortNumber(name, y), x === y || Number.isNaN(x) || Number.isNaN(y) ? -1 : x > y === higher ? 0 : 1);
   }
   // The settings `width`, `height` and `size` are left out, because the size of the picture is listed below.
   const settings = details.map((detail) => new Map((detail?.settings ?? []).filter(([name]) => !/^(width|height|size)$/i.test(name)).map(([name, value]) => [settingName(name), value])));
@@ -81,7 +81,6 @@ export function compareFacts(a: number, b: number, details: [Detail | null, Deta
   return { different, same };
 }
 
-const short = (name: string, value: number): string => (Number.isNaN(value) ? '' : Math.abs(value) >= 1 ? value.toFixed(1) : formatNumber(name, value));
 
 function pixels(row: number): string {
   const { width, height } = catalog.sizeOf(row);

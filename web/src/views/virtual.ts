@@ -28,5 +28,11 @@ export function clampTop({ total, height }: Extent, top: number): number {
   return Math.max(0, Math.min(top, total - height));
 }
 
+/** How a finger chooses several pictures: a long press chooses a picture, and from then on a touch chooses or lets go of
+ * a picture. `some`: pictures are chosen. Returns the keys that a mouse would need for the same. */
+export const pressed = (event: MouseEvent, some: boolean): { shiftKey: boolean; ctrlKey: boolean; metaKey: boolean } =>
+  some && byTouch(event) ? { shiftKey: false, ctrlKey: true, metaKey: false } : event;
+export const byTouch = (event: Event): boolean => 'pointerType' in event && event.pointerType === 'touch';
+
 /** Returns whether the user pressed the count of a stack, which opens or folds the stack. */
 export const onStack = (event: Event): boolean => (event.target as HTMLElement).closest('[data-stack]') !== null;

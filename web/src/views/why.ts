@@ -1,6 +1,6 @@
 // Words for why a picture is suggested or not. They state only what the catalog contains: places and scores.
 import { catalog, marks, prompts } from '../state/actions.svelte';
-import { NONE } from '../state/columns';
+import { NONE, points } from '../state/columns';
 
 const PLACES = ['best', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth'];
 export const CLOSE = 3;
@@ -14,7 +14,7 @@ export function placeName(place: number): string {
 }
 
 /** A difference of two scores: "1.8", or "less than 0.1" if it would be rounded to 0.0. */
-export const pointsApart = (difference: number): string => (difference < 0.05 ? 'less than 0.1' : difference.toFixed(1));
+export const pointsApart = (difference: number): string => (difference < 0.05 ? 'less than 0.1' : points(difference));
 
 /** Returns why the picture is suggested or not. `reason`: the reason that goldpan stored with its pick, or null. */
 export function whyOf(row: number, reason: string | null): string {
