@@ -308,7 +308,7 @@ static gp_status open_both(rescuing *r, gp_rescue_source *source, const char *co
     if (source->db && !newer)
         while (gp_db_all.list[steps - 1].version > source->version) steps--;
     GP_TRY(gp_db_open(target, GP_CATALOG_CREATE, gp_db_all.list, steps, &r->to, err));
-    if (!newer) GP_TRY(gp_rescue_first_page(source, r->to, err));
+    if (!newer) GP_TRY(gp_rescue_schema(source, r->to, err));
     r->from = newer ? NULL : source->db;
     if (r->from) return GP_OK;
     if (stat(path, &info) == 0)

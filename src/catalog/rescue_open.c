@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Opens a damaged catalog. With writable_schema SQLite continues after errors in the schema, and after a file that is
- * shorter than its header says. A damaged header is repaired in a copy. If the schema's page is damaged, the copy gets
- * the first page of a new, empty catalog. That works because a catalog of the same version has its tables in the same
- * places. This page is used only under two conditions: most root pages are of the right kind, and no readable row of
- * the old schema contradicts it. */
+ * shorter than its header says. A damaged header is repaired in a copy. If a page of the schema is damaged or missing,
+ * the copy gets the schema's pages of a new, empty catalog. That works because a catalog of the same version has its
+ * tables in the same places. These pages are used only under two conditions: most root pages are of the right kind, and
+ * no readable row of the old schema contradicts them. */
 #include "catalog/rescue_open.h"
 
 #include "base/file.h"
@@ -20,7 +20,8 @@
 enum {
     PAGE = 16384, /* page size of every catalog in bytes, see schema.c */
     HEADER = 100,
-    ROOTS = 256 /* maximum number of tables and indexes read; a catalog has fewer */
+    SCHEMA_PAGES = 64, /* maximum number of pages of the schema */
+    ROOTS = 256        /* maximum number of tables and indexes read; a catalog has fewer */
 };
 
 static int connect_to(const char *path, const char *way, sqlite3 **out, int64_t *version)
@@ -109,10 +110,47 @@ static void put_big_endian(uint8_t *p, uint32_t value)
     for (int i = 0; i < 4; i++) p[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-/* Makes the copy unless it exists, and repairs its header or replaces its first page. The number of pages is set to
- * that of the file, and the last page is filled up with zeros. first: the new first page, or NULL to repair the header
- * only. */
-static gp_status repair_copy(gp_rescue_source *s, const uint8_t *first, gp_error *err)
+/* The bytes of an empty catalog, and the pages of them that contain its schema. */
+typedef struct new_schema {
+    const uint8_t *bytes;
+    uint32_t pages[SCHEMA_PAGES]; /* numbers of pages from 1; the first is page 1 */
+    size_t count;                 /* 0: the schema is stored in another way than this code expects */
+} new_schema;
+
+/* Finds the pages of the table sqlite_schema, whose root is page 1: only page 1, or an interior page and its leaves
+ * (https://sqlite.org/fileformat2.html#b_tree_pages). No row of a schema is longer than a page. */
+static new_schema find_schema(const uint8_t *bytes, size_t size)
+{
+    enum { LEAF = 13, INTERIOR = 5 };
+    new_schema found = {.bytes = bytes, .pages = {1}, .count = 1};
+    const uint8_t *head = bytes + HEADER;
+    if (head[0] == LEAF) return found;
+    size_t cells = (size_t)(head[3] << 8 | head[4]);
+    if (head[0] != INTERIOR || cells + 2 > SCHEMA_PAGES) return (new_schema){0};
+    for (size_t i = 0; i <= cells; i++) {
+        const uint8_t *pointer = head + 12 + 2 * i;
+        size_t at = (size_t)(pointer[0] << 8 | pointer[1]);
+        if (i < cells && at > PAGE - 4) return (new_schema){0};
+        uint32_t page = big_endian(i < cells ? bytes + at : head + 8);
+        if (page < 2 || page > size / PAGE || bytes[(size_t)(page - 1) * PAGE] != LEAF) return (new_schema){0};
+        found.pages[found.count++] = page;
+    }
+    return found;
+}
+
+/* Writes the pages of the schema after the first. */
+static bool write_schema(int fd, const new_schema *schema)
+{
+    for (size_t i = 1; i < schema->count; i++) {
+        off_t at = (off_t)(schema->pages[i] - 1) * PAGE;
+        if (pwrite(fd, schema->bytes + at, PAGE, at) != PAGE) return false;
+    }
+    return true;
+}
+
+/* Makes the copy unless it exists, and repairs its header or replaces its schema. The number of pages is set to that of
+ * the file, and the last page is filled up with zeros. schema: the new schema, or NULL to repair the header only. */
+static gp_status repair_copy(gp_rescue_source *s, const new_schema *schema, gp_error *err)
 {
     static const char magic[16] = "SQLite format 3";
     uint8_t page[PAGE];
@@ -126,13 +164,15 @@ static gp_status repair_copy(gp_rescue_source *s, const uint8_t *first, gp_error
     if (fd < 0) return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot read '%s'", s->copy);
     if (fstat(fd, &info) != 0 || pread(fd, page, PAGE, 0) != PAGE)
         GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot read '%s'", s->copy));
-    if (first) memcpy(page, first, PAGE);
+    if (schema) memcpy(page, schema->bytes, PAGE);
     memcpy(page, magic, sizeof magic);
     uint32_t pages = (uint32_t)((info.st_size + PAGE - 1) / PAGE);
+    for (size_t i = 0; schema && i < schema->count; i++) pages = pages > schema->pages[i] ? pages : schema->pages[i];
     put_big_endian(page + 28, pages);
-    memcpy(page + 92, page + 24, 4);    /* marks the number of pages as valid */
-    if (first) memset(page + 32, 0, 8); /* clears the list of free pages */
-    if (pwrite(fd, page, PAGE, 0) != PAGE || ftruncate(fd, (off_t)pages * PAGE) != 0)
+    memcpy(page + 92, page + 24, 4);     /* marks the number of pages as valid */
+    if (schema) memset(page + 32, 0, 8); /* clears the list of free pages */
+    if (pwrite(fd, page, PAGE, 0) != PAGE || ftruncate(fd, (off_t)pages * PAGE) != 0 ||
+        (schema && !write_schema(fd, schema)))
         GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", s->copy));
 out:
     close(fd);
@@ -152,7 +192,7 @@ gp_status gp_rescue_open(const char *path, const char *copy, gp_rescue_source *o
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ the first page */
+/* ------------------------------------------------------------------ the schema */
 
 typedef struct root {
     char name[64];
@@ -202,7 +242,7 @@ static size_t count_same_kind(const char *path, const root *roots, size_t count,
     return same;
 }
 
-gp_status gp_rescue_first_page(gp_rescue_source *s, gp_catalog *to, gp_error *err)
+gp_status gp_rescue_schema(gp_rescue_source *s, gp_catalog *to, gp_error *err)
 {
     root want[ROOTS], have[ROOTS];
     bool whole = false, all;
@@ -218,9 +258,10 @@ gp_status gp_rescue_first_page(gp_rescue_source *s, gp_catalog *to, gp_error *er
     }
     uint8_t *made = sqlite3_serialize(to->db, "main", &size, 0);
     if (!made) return gp_fail_memory(err, "rescuing the catalog");
-    if (size >= 2 * PAGE && big_endian(made + 68) == GP_DB_APPLICATION_ID &&
+    const new_schema schema = size >= 2 * PAGE ? find_schema(made, (size_t)size) : (new_schema){0};
+    if (schema.count && big_endian(made + 68) == GP_DB_APPLICATION_ID &&
         count_same_kind(s->path, want, wanted, made, (size_t)size) * 4 >= wanted * 3) {
-        st = repair_copy(s, made, err);
+        st = repair_copy(s, &schema, err);
         if (st == GP_OK) (void)connect_any(s);
     }
     sqlite3_free(made);

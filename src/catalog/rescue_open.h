@@ -18,9 +18,9 @@ typedef struct gp_rescue_source {
 /* Opens the catalog, or a copy with a repaired header. The caller must call gp_rescue_close even after an error.
  * Errors: IO, MEMORY. */
 gp_status gp_rescue_open(const char *path, const char *copy, gp_rescue_source *out, gp_error *err);
-/* If tables are missing because the first page is damaged, opens a copy with the first page of the empty catalog `to`.
- * It does so only if the other pages fit that page. Errors: IO, MEMORY. */
-gp_status gp_rescue_first_page(gp_rescue_source *source, gp_catalog *to, gp_error *err);
+/* If tables are missing because a page of the schema is damaged, opens a copy with the schema of the empty catalog `to`.
+ * It does so only if the other pages fit that schema. Errors: IO, MEMORY. */
+gp_status gp_rescue_schema(gp_rescue_source *source, gp_catalog *to, gp_error *err);
 /* Returns `path` followed by `end`. The caller owns it; it is NULL if memory ran out. */
 char *gp_rescue_name(const char *path, const char *end);
 /* Deletes a catalog file, its log and the index of the log, if they exist. */
