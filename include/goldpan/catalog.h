@@ -169,6 +169,8 @@ typedef struct gp_row {
     bool has_quality;      /* false: the pixels were not measured yet */
     gp_quality quality;
     const char *tags; /* your tags, sorted, separated by ", "; a tag has no comma */
+    bool prompt_cut;  /* the score depends only on a part of the prompt, because the prompt has more
+                       * tokens than the model's context */
 } gp_row;
 
 typedef enum gp_order {

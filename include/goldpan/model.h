@@ -29,6 +29,16 @@ typedef enum gp_engine {
     GP_ENGINE_ONEDNN
 } gp_engine;
 
+/* How a text with more tokens than the model's context is encoded (CLIP: more than 77).  CHUNKS:
+ * the mean of the embeddings of its parts, weighted by their numbers of tokens, and normalised.  A
+ * part fits the context and ends after a comma if one is near; at most 256 parts. */
+typedef enum gp_long_prompt {
+    GP_LONG_PROMPT_TRUNCATE, /* only the first tokens, as the reference packages do */
+    GP_LONG_PROMPT_CHUNKS,
+    GP_LONG_PROMPT_FIRST_SENTENCE, /* only the first sentence, truncated */
+    GP_LONG_PROMPTS
+} gp_long_prompt;
+
 typedef struct gp_model_options {
     size_t size;
     gp_precision precision;
@@ -38,6 +48,7 @@ typedef struct gp_model_options {
                            * from exact embeddings.  They have another preprocess_id, so goldpan
                            * never mixes scores of the two kinds */
     const char *revision; /* branch, tag or commit of the model on the hub; NULL: main */
+    gp_long_prompt long_prompt; /* part of a scorer's id: scores by different rules never mix */
 } gp_model_options;
 
 /* Open a model by folder, or by hub name ("openai/clip-vit-large-patch14") in the Hugging Face

@@ -10,35 +10,35 @@ _goldpan_options() {
             echo --backend --protocol --number --out --seed --no-seed --negative --width --height --steps --cfg \
             --sampler --scheduler --checkpoint --refiner --refiner-at --workflow --set --score --adaptive --min-gain \
             --jobs --tries --timeout --login --preview --prompt-column --catalog --model --revision --precision \
-            --engine --fast-decode --max-pixels --threads --json --quiet --verbose --help ;;
+            --engine --fast-decode --long-prompt --max-pixels --threads --json --quiet --verbose --help ;;
         regenerate)
             echo --picks --flagged --backend --protocol --out --hires --width --height --steps --cfg --sampler \
             --scheduler --checkpoint --refiner --refiner-at --workflow --set --score --jobs --tries --timeout --login \
-            --catalog --model --revision --precision --engine --fast-decode --max-pixels --threads --json --quiet \
-            --verbose --help ;;
+            --catalog --model --revision --precision --engine --fast-decode --long-prompt --max-pixels --threads \
+            --json --quiet --verbose --help ;;
         run)
             echo --catalog --prompts --image-column --prompt-column --prompt-from --model --revision --precision \
-            --engine --fast-decode --per-prompt --top --min-score --where --strategy --by --top-per-category \
-            --top-per-slice --one-per-duplicate --diversity --balance --min-support --min-lift --lift-factor \
-            --categories --category-column --new-map --no-analysis --sheet --force --no-sheet --thumb --max-prompts \
-            --max-candidates --scorer --keep-frames --guesses --retry-failed --max-pixels --threads --batch --json \
-            --quiet --verbose --help ;;
+            --engine --fast-decode --long-prompt --per-prompt --top --min-score --where --strategy --by \
+            --top-per-category --top-per-slice --one-per-duplicate --diversity --balance --min-support --min-lift \
+            --lift-factor --categories --category-column --new-map --no-analysis --sheet --force --no-sheet --thumb \
+            --max-prompts --max-candidates --scorer --keep-frames --guesses --retry-failed --max-pixels --threads \
+            --batch --json --quiet --verbose --help ;;
         watch)
             echo --catalog --prompts --image-column --prompt-column --prompt-from --new-only --best --pick \
             --per-prompt --min-score --poll --until-idle --model --revision --precision --engine --fast-decode \
-            --scorer --keep-frames --guesses --retry-failed --max-pixels --threads --batch --json --quiet --verbose \
-            --help ;;
+            --long-prompt --scorer --keep-frames --guesses --retry-failed --max-pixels --threads --batch --json \
+            --quiet --verbose --help ;;
         add)
             echo --catalog --prompts --image-column --prompt-column --embeddings --score-column --prompt-from \
             --max-pixels --threads --json --quiet --verbose --help ;;
         score)
-            echo --catalog --model --revision --precision --engine --fast-decode --scorer --keep-frames --guesses \
-            --retry-failed --max-pixels --threads --batch --json --quiet --verbose --help ;;
+            echo --catalog --model --revision --precision --engine --fast-decode --long-prompt --scorer --keep-frames \
+            --guesses --retry-failed --max-pixels --threads --batch --json --quiet --verbose --help ;;
         slices)
             echo --profile --mode --min-support --min-lift --n-slices --criterion --reference --remove-outliers \
             --alpha --resamples --all --categories --category-column --new-map --no-map --no-duplicates --min-cosine \
             --seed --table --metric --feature --embedding --group --reduce --distance --show --catalog --model \
-            --revision --precision --engine --fast-decode --threads --json --quiet --verbose --help ;;
+            --revision --precision --engine --fast-decode --long-prompt --threads --json --quiet --verbose --help ;;
         categories)
             echo --catalog --json --quiet --verbose --help ;;
         unpack)
@@ -50,7 +50,8 @@ _goldpan_options() {
         pick)
             echo --per-prompt --top --min-score --where --strategy --by --top-per-category --top-per-slice \
             --one-per-duplicate --diversity --balance --min-support --min-lift --lift-factor --explain --why --null \
-            --scorer --catalog --model --revision --precision --engine --fast-decode --json --quiet --verbose --help ;;
+            --scorer --catalog --model --revision --precision --engine --fast-decode --long-prompt --json --quiet \
+            --verbose --help ;;
         explore)
             echo --catalog --port --readonly --backend --protocol --new-key --no-open --model --revision --precision \
             --engine --json --quiet --verbose --help ;;
@@ -86,8 +87,8 @@ _goldpan_options() {
             echo --model --revision --precision --engine --max-pixels --threads --batch --sample --seconds --json \
             --quiet --verbose --help ;;
         embed)
-            echo --images --texts --out --force --model --revision --precision --engine --fast-decode --max-pixels \
-            --threads --batch --json --quiet --verbose --help ;;
+            echo --images --texts --out --force --model --revision --precision --engine --fast-decode --long-prompt \
+            --max-pixels --threads --batch --json --quiet --verbose --help ;;
         tokens)
             echo --model --json --quiet --verbose --help ;;
         neighbours)
@@ -179,6 +180,9 @@ _goldpan_value() {
         'slices --engine' | 'pick --engine' | 'explore --engine' | 'model info --engine' | 'bench --engine' | \
         'embed --engine')
             echo "words auto plain onednn" ;;
+        'generate --long-prompt' | 'regenerate --long-prompt' | 'run --long-prompt' | 'watch --long-prompt' | \
+        'score --long-prompt' | 'slices --long-prompt' | 'pick --long-prompt' | 'embed --long-prompt')
+            echo "words truncate chunks first-sentence" ;;
         'regenerate --protocol' | 'explore --protocol')
             echo "words a1111 comfyui sdcpp swarmui command" ;;
         'run --strategy' | 'pick --strategy')

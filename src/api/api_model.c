@@ -70,6 +70,9 @@ gp_status gp_model_open(const char *name, const gp_model_options *options, gp_mo
     gp_status st = GP_OK;
     API_NEEDS(out);
     API_READ(gp_model_options, &o, options);
+    if ((int)o.long_prompt < 0 || o.long_prompt >= GP_LONG_PROMPTS)
+        return gp_fail(err, GP_ERR_USAGE, "gp_model_options.long_prompt is %d: there are only rules 0 to %d",
+                       (int)o.long_prompt, GP_LONG_PROMPTS - 1);
     GP_TRY(gp_model_find(name, o.revision, &folder, err));
     gp_model *model = gp_mem_zero(1, sizeof *model);
     char *absolute = gp_path_absolute(name);
@@ -77,6 +80,7 @@ gp_status gp_model_open(const char *name, const gp_model_options *options, gp_mo
     if (!model || !model->name) GP_TRY_GOTO(gp_fail_memory(err, "model '%s'", name));
     GP_TRY_GOTO(gp_encoder_open(folder, o.precision, o.engine, &model->encoder, err));
     if (o.fast_decode) gp_encoder_set_fast_decode(model->encoder);
+    gp_encoder_set_long_prompt(model->encoder, o.long_prompt);
     *out = model;
     model = NULL;
 out:

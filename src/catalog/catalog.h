@@ -161,16 +161,23 @@ gp_status gp_cat_images_todo(gp_catalog *cat, int64_t encoder, int64_t after, si
                              gp_cat_todo *out, gp_error *err);
 gp_status gp_cat_images_todo_count(gp_catalog *cat, int64_t encoder, bool retry_failed, uint64_t *todo, uint64_t *have,
                                    gp_error *err);
-/* Lists the prompts that belong to an image and lack a text embedding; out->paths holds their texts. */
-gp_status gp_cat_prompts_todo(gp_catalog *cat, int64_t encoder, int64_t after, size_t limit, gp_cat_todo *out,
-                              gp_error *err);
+/* How an encoder reads texts: the name of the rule for texts with more tokens than its context. */
+typedef struct gp_cat_text_rule {
+    const char *name; /* "truncate", "chunks", "first-sentence" */
+    uint32_t context;
+} gp_cat_text_rule;
+/* Lists the prompts that belong to an image and lack a text embedding by this rule; NULL: by any rule. Prompts that fit
+ * the context have the same embedding by every rule. out->paths holds the texts of the prompts. */
+gp_status gp_cat_prompts_todo(gp_catalog *cat, int64_t encoder, const gp_cat_text_rule *rule, int64_t after,
+                              size_t limit, gp_cat_todo *out, gp_error *err);
 void gp_cat_todo_clear(gp_cat_todo *todo);
-/* Stores a normalised vector [dims] float32. The vector replaces an earlier vector of the same image (or prompt) and
+/* Stores a normalised vector [dims] float32. rule NULL: "truncate". The vector replaces an earlier vector of the same image (or prompt) and
  * encoder. */
 gp_status gp_cat_image_embedding_put(gp_catalog *cat, int64_t image, int64_t encoder, const float *vector,
                                      uint32_t dims, gp_error *err);
 gp_status gp_cat_prompt_embedding_put(gp_catalog *cat, int64_t prompt, int64_t encoder, const float *vector,
-                                      uint32_t dims, uint32_t tokens, bool truncated, gp_error *err);
+                                      uint32_t dims, uint32_t tokens, bool truncated, const gp_cat_text_rule *rule,
+                                      gp_error *err);
 
 /* ------------------------------------------------------------------ quality measures */
 

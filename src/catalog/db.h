@@ -11,7 +11,7 @@
 
 /* "GPAN": the application id in SQLite's header. The command `file` recognises a catalog by this id. */
 #define GP_DB_APPLICATION_ID 0x4750414e
-#define GP_DB_VERSION        9
+#define GP_DB_VERSION        10
 
 /* The end of a message about a damaged catalog, which says what the user can do. */
 #define GP_DB_RESCUE "; recover its readable contents with `goldpan rescue`"
@@ -92,7 +92,7 @@ typedef struct gp_db_steps {
 extern const gp_db_steps gp_db_all; /* all schema steps of this version */
 /* schema.c, migrate_2.c ... */
 extern const char gp_db_version_1[], gp_db_version_2[], gp_db_version_3[], gp_db_version_4[], gp_db_version_5[],
-    gp_db_version_6[], gp_db_version_7[], gp_db_version_8[], gp_db_version_9[];
+    gp_db_version_6[], gp_db_version_7[], gp_db_version_8[], gp_db_version_9[], gp_db_version_10[];
 /* Migrates an open database to the version of the last of these steps. Each step runs in its own transaction. Creates
  * the schema of an empty database only if `create` is set. CATALOG if the file belongs to another program, or if its
  * version is newer than the last step. */

@@ -121,17 +121,19 @@ gp_status gp_cat_images_todo_count(gp_catalog *cat, int64_t encoder, bool retry_
     return GP_OK;
 }
 
-gp_status gp_cat_prompts_todo(gp_catalog *cat, int64_t encoder, int64_t after, size_t limit, gp_cat_todo *out,
-                              gp_error *err)
+gp_status gp_cat_prompts_todo(gp_catalog *cat, int64_t encoder, const gp_cat_text_rule *rule, int64_t after,
+                              size_t limit, gp_cat_todo *out, gp_error *err)
 {
-    gp_q q =
-        gp_q_open(cat, "SELECT t.id, t.text FROM prompts t WHERE t.id > ?2"
-                       " AND EXISTS(SELECT 1 FROM image_prompts ip WHERE ip.prompt = t.id)"
-                       " AND NOT EXISTS(SELECT 1 FROM prompt_embeddings e WHERE e.encoder = ?1 AND e.prompt = t.id)"
-                       " ORDER BY t.id LIMIT ?3");
+    gp_q q = gp_q_open(cat, "SELECT t.id, t.text FROM prompts t WHERE t.id > ?2"
+                            " AND EXISTS(SELECT 1 FROM image_prompts ip WHERE ip.prompt = t.id)"
+                            " AND NOT EXISTS(SELECT 1 FROM prompt_embeddings e WHERE e.encoder = ?1 AND e.prompt = t.id"
+                            "  AND (?4 IS NULL OR e.rule = ?4 OR e.tokens <= ?5))"
+                            " ORDER BY t.id LIMIT ?3");
     gp_q_int(&q, 1, encoder);
     gp_q_int(&q, 2, after);
     gp_q_u64(&q, 3, limit);
+    gp_q_text(&q, 4, rule ? rule->name : NULL);
+    gp_q_int(&q, 5, rule ? rule->context : 0);
     return gp_cat_todo_collect(&q, limit, false, out, err);
 }
 
@@ -183,14 +185,17 @@ gp_status gp_cat_image_embedding_put(gp_catalog *cat, int64_t image, int64_t enc
 }
 
 gp_status gp_cat_prompt_embedding_put(gp_catalog *cat, int64_t prompt, int64_t encoder, const float *vector,
-                                      uint32_t dims, uint32_t tokens, bool truncated, gp_error *err)
+                                      uint32_t dims, uint32_t tokens, bool truncated, const gp_cat_text_rule *rule,
+                                      gp_error *err)
 {
-    gp_q q = gp_q_open(cat, "INSERT INTO prompt_embeddings(prompt, encoder, dtype, tokens, truncated, vector)"
-                            " SELECT ?1, id, 'f32', ?5, ?6, ?3 FROM encoders WHERE id = ?2 AND dims = ?4"
-                            " ON CONFLICT(encoder, prompt) DO UPDATE SET vector = ?3, tokens = ?5, truncated = ?6");
+    gp_q q = gp_q_open(
+        cat, "INSERT INTO prompt_embeddings(prompt, encoder, dtype, tokens, truncated, rule, vector)"
+             " SELECT ?1, id, 'f32', ?5, ?6, ?7, ?3 FROM encoders WHERE id = ?2 AND dims = ?4"
+             " ON CONFLICT(encoder, prompt) DO UPDATE SET vector = ?3, tokens = ?5, truncated = ?6, rule = ?7");
     gp_q_int(&q, 1, prompt);
     gp_q_int(&q, 2, encoder);
     gp_q_int(&q, 5, tokens);
     gp_q_int(&q, 6, truncated);
+    gp_q_text(&q, 7, rule ? rule->name : "truncate");
     return put_vector(&q, vector, dims, err);
 }

@@ -114,6 +114,7 @@ struct gp_rows {
     gp_catalog *cat;
     sqlite3_stmt *order;  /* image, score, rank, candidates, picked, flag, stars */
     sqlite3_stmt *detail; /* texts of one image */
+    int64_t scorer;       /* its id; 0: there are no scores yet */
     gp_row row;
     bool done;
 };
@@ -157,7 +158,7 @@ static const char *const order_by[] = {
         " ORDER BY (SELECT p.path FROM paths p WHERE p.image = ranked.image ORDER BY missing, path LIMIT 1)",
 };
 
-enum { TAGS_AT = 23 /* column of detail_sql */ };
+enum { TAGS_AT = 23, CUT_AT = 24 /* columns of detail_sql */ };
 static const char detail_sql[] =
     "SELECT p.path, (SELECT count(*) FROM paths c WHERE c.image = i.id), lower(hex(i.hash)), i.format, i.width, "
     "i.height,"
@@ -166,7 +167,9 @@ static const char detail_sql[] =
     " lower(hex(coalesce(p.hash, i.hash))), i.apart,"
     " coalesce(ip.evidence, 'none'),"
     " " GP_DB_QUALITY ", " GP_DB_TAGS_OF(
-        "i.id") " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id LEFT JOIN prompts t ON t.id = ip.prompt"
+        "i.id") ", (SELECT e.truncated FROM prompt_embeddings e JOIN scorers c ON c.id = ?3 AND c.needs = 'pair'"
+                "  AND e.encoder = c.encoder WHERE e.prompt = ip.prompt)"
+                " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id LEFT JOIN prompts t ON t.id = ip.prompt"
                 " LEFT JOIN image_quality q ON q.image = i.id"
                 " LEFT JOIN paths p ON p.id = coalesce((SELECT x.id FROM paths x WHERE x.path = ?2),"
                 "  (SELECT x.id FROM paths x WHERE x.image = i.id ORDER BY x.missing, x.path LIMIT 1))"
@@ -216,15 +219,15 @@ static void put_order(gp_str *sql, const gp_query *query)
 static gp_status prepare_order(gp_rows *rows, const gp_query *query, int64_t image, gp_error *err)
 {
     gp_catalog *cat = rows->cat;
-    int64_t scorer = 0, sign = -1;
+    int64_t sign = -1;
     gp_str sql = GP_STR_INIT;
     char *tags = NULL;
-    GP_TRY(find_scorer(cat, query->scorer, query->picked_only || query->mine, &scorer, &sign, err));
+    GP_TRY(find_scorer(cat, query->scorer, query->picked_only || query->mine, &rows->scorer, &sign, err));
     if (query->tag_count) GP_TRY(gp_db_tags_json(query->tags, query->tag_count, &tags, err));
     put_order(&sql, query);
     int rc = sql.failed ? SQLITE_NOMEM : sqlite3_prepare_v2(cat->db, sql.data, -1, &rows->order, NULL);
     gp_str_clear(&sql);
-    if (rc == SQLITE_OK) rc = sqlite3_bind_int64(rows->order, 1, scorer);
+    if (rc == SQLITE_OK) rc = sqlite3_bind_int64(rows->order, 1, rows->scorer);
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(rows->order, 2, sign);
     if (rc == SQLITE_OK && query->path) rc = sqlite3_bind_int64(rows->order, 3, image);
     if (rc == SQLITE_OK && tags) rc = sqlite3_bind_text(rows->order, 4, tags, -1, SQLITE_TRANSIENT);
@@ -254,6 +257,7 @@ gp_status gp_cat_rows_open(gp_catalog *cat, const gp_query *query, gp_rows **out
     GP_TRY_GOTO(prepare_order(rows, query, image, err));
     rc = sqlite3_prepare_v2(cat->db, detail_sql, -1, &rows->detail, NULL);
     if (rc == SQLITE_OK && absolute) rc = sqlite3_bind_text(rows->detail, 2, absolute, -1, SQLITE_TRANSIENT);
+    if (rc == SQLITE_OK) rc = sqlite3_bind_int64(rows->detail, 3, rows->scorer);
     if (rc != SQLITE_OK) GP_TRY_GOTO(gp_db_fail(cat, rc, err));
     *out = rows;
     rows = NULL;
@@ -301,6 +305,7 @@ static gp_status fill_row(gp_rows *rows, gp_error *err)
     r->has_quality = sqlite3_column_type(d, 16) != SQLITE_NULL;
     gp_db_quality_at(d, 16, &r->quality);
     r->tags = text_at(d, TAGS_AT);
+    r->prompt_cut = r->has_score && sqlite3_column_int(d, CUT_AT) != 0;
     /* A text may also be NULL because SQLite could not convert or copy it. The type of the column distinguishes this
      * error from an absent text. */
     for (int i = 0; i <= TAGS_AT; i++)

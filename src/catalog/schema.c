@@ -159,9 +159,11 @@ const char gp_db_version_1[] =
 " JOIN encoders e ON e.id = c.encoder;";
 /* clang-format on */
 
-static const gp_db_step all_steps[] = {{1, gp_db_version_1}, {2, gp_db_version_2}, {3, gp_db_version_3},
-                                       {4, gp_db_version_4}, {5, gp_db_version_5}, {6, gp_db_version_6},
-                                       {7, gp_db_version_7}, {8, gp_db_version_8}, {GP_DB_VERSION, gp_db_version_9}};
+static const gp_db_step all_steps[] = {{1, gp_db_version_1}, {2, gp_db_version_2},
+                                       {3, gp_db_version_3}, {4, gp_db_version_4},
+                                       {5, gp_db_version_5}, {6, gp_db_version_6},
+                                       {7, gp_db_version_7}, {8, gp_db_version_8},
+                                       {9, gp_db_version_9}, {GP_DB_VERSION, gp_db_version_10}};
 const gp_db_steps gp_db_all = {all_steps, sizeof all_steps / sizeof *all_steps};
 
 /* ------------------------------------------------------------------ tables */

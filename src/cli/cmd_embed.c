@@ -275,6 +275,7 @@ static const gp_cli_option options[] = {
     GP_CLI_MODEL(GP_CLI_MODEL_ANY),
     GP_CLI_LOADING(.needs = NULL),
     GP_CLI_FAST_DECODE(.needs = "images"),
+    GP_CLI_LONG_PROMPT(.needs = "texts"),
     GP_CLI_MAX_PIXELS_AS(.needs = "images"),
     GP_CLI_THREADS,
     GP_CLI_BATCH_AS(.needs = "images"),

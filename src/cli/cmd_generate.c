@@ -204,7 +204,7 @@ static int run_again(gp_cli *cli)
 
 #define GENERATE_SCORING(scoring)                                                                                      \
     GP_CLI_MODEL(GP_CLI_MODEL_SCORING), GP_CLI_LOADING(.needs = scoring), GP_CLI_FAST_DECODE(.needs = scoring),        \
-        GP_CLI_MAX_PIXELS, GP_CLI_THREADS_AS(.needs = scoring)
+        GP_CLI_LONG_PROMPT(.needs = scoring), GP_CLI_MAX_PIXELS, GP_CLI_THREADS_AS(.needs = scoring)
 
 static const gp_cli_option options[] = {
     GP_CLI_OPTION(

@@ -153,6 +153,7 @@ static const gp_cli_option options[] = {
     GP_CLI_MODEL("use the scores of this CLIP model: hub name or folder (default: the scorer used last)"),
     GP_CLI_LOADING(.needs = "model"),
     GP_CLI_FAST_DECODE(.needs = "model"),
+    GP_CLI_LONG_PROMPT(.needs = "model"),
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_pick = {

@@ -213,6 +213,7 @@ static const gp_cli_option options[] = {
     GP_CLI_MODEL(GP_CLI_MODEL_SCORING),
     GP_CLI_LOADING(.needs = NULL),
     GP_CLI_FAST_DECODE(.needs = NULL),
+    GP_CLI_LONG_PROMPT(.needs = NULL),
     GP_CLI_PICK,
     GP_CLI_ANALYSIS(NO_ANALYSIS),
     GP_CLI_FLAG(NO_ANALYSIS, 0, no_analysis, "skip slices, categories, near-duplicates and the map", .old = "no-find"),

@@ -48,6 +48,7 @@ static void put_lines(const char *path, const gp_row *r, bool in_catalog)
         printf("  %-10s none found\n", "prompt");
     else if (r->prompt_raw && strcmp(r->prompt, r->prompt_raw) != 0)
         field("as found", r->prompt_raw);
+    if (r->prompt_cut) field("too long", "the score depends only on a part of this prompt");
     if (r->prompt) field("evidence", r->evidence);
     if (!why) field("found in", r->prompt_source);
     field("set apart", r->apart);
@@ -116,6 +117,7 @@ static void put_json(gp_str *json, const char *path, const gp_row *r)
     gp_cli_json_text(json, "prompt_source", r->prompt_source);
     gp_cli_json_text(json, "evidence", r->evidence);
     gp_cli_json_text(json, "negative", r->negative);
+    gp_cli_json_bool(json, "prompt_cut", r->prompt_cut);
     put_settings(json, r->settings_json);
     gp_json_put_name(json, "score");
     if (r->has_score) {

@@ -214,6 +214,7 @@ static const gp_cli_option options[] = {
                  "(default: the scorer used last)"),
     GP_CLI_LOADING(.needs = "model"),
     GP_CLI_FAST_DECODE(.needs = "model"),
+    GP_CLI_LONG_PROMPT(.needs = "model"),
     GP_CLI_THREADS,
     GP_CLI_COMMON};
 

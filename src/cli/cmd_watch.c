@@ -183,6 +183,7 @@ static const gp_cli_option options[] = {
     GP_CLI_MODEL(GP_CLI_MODEL_SCORING),
     GP_CLI_LOADING(.needs = NULL),
     GP_CLI_FAST_DECODE(.needs = NULL),
+    GP_CLI_LONG_PROMPT(.needs = NULL),
     GP_CLI_SCORING,
     GP_CLI_MAX_PIXELS,
     GP_CLI_THREADS,

@@ -188,6 +188,7 @@ static gp_status open_model(gp_cli *cli, const last_used *last, gp_model **model
     options.engine = (gp_engine)cli->engine;
     options.revision = cli->revision;
     options.fast_decode = cli->fast_decode;
+    options.long_prompt = (gp_long_prompt)cli->long_prompt;
     if (last->model && !named_model(cli)) return open_last(last, &options, model, err);
     GP_TRY(gp_cli_model_name(cli, &name, err));
     return gp_model_open(name, &options, model, err);

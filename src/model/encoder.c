@@ -150,6 +150,21 @@ void gp_encoder_set_fast_decode(gp_encoder *encoder)
     if (encoder->has_image) gp_preprocess_set_fast(&encoder->preprocess);
 }
 
+void gp_encoder_set_long_prompt(gp_encoder *encoder, gp_long_prompt rule)
+{
+    encoder->long_prompt = rule;
+}
+
+gp_long_prompt gp_encoder_long_prompt(const gp_encoder *encoder)
+{
+    return encoder->long_prompt;
+}
+
+const char *gp_encoder_text_rule(const gp_encoder *encoder)
+{
+    return encoder->type->tokenizer_kind->rules[encoder->long_prompt];
+}
+
 const gp_tokenizer_kind *gp_encoder_tokenizer_kind(const gp_encoder *encoder)
 {
     return encoder->type->tokenizer_kind;

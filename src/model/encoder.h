@@ -34,6 +34,10 @@ const char *gp_encoder_folder(const gp_encoder *encoder);
 const gp_preprocess_config *gp_encoder_preprocess(const gp_encoder *encoder);
 /* See gp_preprocess_set_fast.  Must be called right after gp_encoder_open. */
 void gp_encoder_set_fast_decode(gp_encoder *encoder);
+/* Chooses how texts longer than the context are encoded.  Must be called right after gp_encoder_open. */
+void gp_encoder_set_long_prompt(gp_encoder *encoder, gp_long_prompt rule);
+gp_long_prompt gp_encoder_long_prompt(const gp_encoder *encoder);
+const char *gp_encoder_text_rule(const gp_encoder *encoder); /* names the kind of tokenizer and the rule */
 /* gp_encoder_tokenizer_kind returns the kind of tokenizer that the architecture needs. gp_encoder_tokenizer returns
  * the tokenizer of this folder; NULL if the folder has none. */
 const gp_tokenizer_kind *gp_encoder_tokenizer_kind(const gp_encoder *encoder);

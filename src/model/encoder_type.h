@@ -44,6 +44,7 @@ struct gp_encoder {
     bool has_image;                 /* set by `open`: `preprocess` is filled in */
     gp_preprocess_config preprocess;
     gp_tokenizer *tokenizer; /* may be NULL */
+    gp_long_prompt long_prompt;
 };
 
 struct gp_encoder_worker {

@@ -76,7 +76,7 @@ void gp_scorer_make_id(const gp_scorer_type *type, const char *parameters, const
     gp_encoder_facts(encoder, &facts);
     snprintf(out, size, "%s/%s%s%s/%s/%s/%s", type->name, facts.weight_hash, *parameters ? "+" : "", parameters,
              facts.precision, facts.preprocess_id,
-             type->needs == GP_SCORER_NEEDS_PAIR ? gp_encoder_tokenizer_kind(encoder)->rule : "");
+             type->needs == GP_SCORER_NEEDS_PAIR ? gp_encoder_text_rule(encoder) : "");
 }
 
 void gp_scorer_default_id(const gp_encoder *encoder, char *out, size_t size)

@@ -37,6 +37,13 @@
 #define GP_CLI_FAST_DECODE(...)                                                                                        \
     GP_CLI_FLAG("fast-decode", 0, fast_decode,                                                                         \
                 "decode large JPEGs at a reduced size: faster, but scores change slightly", __VA_ARGS__)
+#define GP_CLI_LONG_PROMPTS "truncate|chunks|first-sentence" /* in the order of the enum gp_long_prompt */
+#define GP_CLI_LONG_PROMPT(...)                                                                                        \
+    GP_CLI_OPTION("long-prompt", 0, GP_OPT_CHOICE, GP_CLI_LONG_PROMPTS, long_prompt,                                   \
+                  "text with more tokens than the model's context; truncate: only the first tokens count, chunks: "    \
+                  "the mean of parts, so all words count, first-sentence: only this sentence counts (default: "        \
+                  "truncate)",                                                                                         \
+                  __VA_ARGS__)
 
 #define GP_CLI_THREADS_AS(...)                                                                                         \
     GP_CLI_OPTION("threads", 'j', GP_OPT_COUNT, "N", threads, "number of threads (default: all processors)",           \

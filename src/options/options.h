@@ -56,6 +56,7 @@ typedef struct gp_cli {
     bool json_printed; /* true: the JSON object has been printed; a command prints only one */
     const char *catalog, *model, *revision;
     bool fast_decode;
+    int long_prompt;       /* index of the chosen word: a gp_long_prompt */
     int precision, engine; /* index of the chosen word: a gp_precision, a gp_engine */
     gp_cli_count threads, batch, max_pixels;
     const char *prompts, *image_column, *prompt_column, *prompt_from;

@@ -259,7 +259,7 @@ static gp_status texts_of_files(bench_run *r, gp_error *err)
     GP_TRY_GOTO(add_sample(r, cat, err));
     do {
         gp_cat_todo_clear(&todo);
-        GP_TRY_GOTO(gp_cat_prompts_todo(cat, 0, after, TEXTS, &todo, err));
+        GP_TRY_GOTO(gp_cat_prompts_todo(cat, 0, NULL, after, TEXTS, &todo, err));
         if (todo.count) after = todo.ids[todo.count - 1];
         GP_TRY_GOTO(encode_texts(r, (const char *const *)todo.paths, todo.count, err));
     } while (todo.count);

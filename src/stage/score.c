@@ -18,6 +18,7 @@
 #include "stage/encoder_row.h"
 #include "stage/frames.h"
 #include "stage/stage.h"
+#include "text/long_prompt.h"
 
 #define PAGE 4096 /* number of images without an embedding that are read from the catalog at a time */
 /* TEXTS_PER_COMMIT: many texts, so that texts of similar length can be encoded together; not too many, so that a killed
@@ -44,8 +45,11 @@ typedef struct score_run {
 
 /* ------------------------------------------------------------------ prompts */
 
-static gp_status score_prompts(score_run *r, gp_error *err)
+static gp_status score_prompts(score_run *r, const gp_encoder *encoder, gp_error *err)
 {
+    gp_model_facts facts = {0};
+    gp_encoder_facts(encoder, &facts);
+    const gp_cat_text_rule rule = {gp_long_prompt_name(gp_encoder_long_prompt(encoder)), facts.context};
     size_t d = gp_encode_pool_dims(r->pool);
     int64_t after = 0;
     for (;;) {
@@ -54,7 +58,7 @@ static gp_status score_prompts(score_run *r, gp_error *err)
         uint32_t *tokens = NULL;
         bool *truncated = NULL;
         gp_status st = GP_OK;
-        GP_TRY_GOTO(gp_cat_prompts_todo(r->cat, r->encoder_id, after, TEXTS_PER_COMMIT, &todo, err));
+        GP_TRY_GOTO(gp_cat_prompts_todo(r->cat, r->encoder_id, &rule, after, TEXTS_PER_COMMIT, &todo, err));
         if (todo.count == 0) goto out;
         after = todo.ids[todo.count - 1];
         GP_TRY_GOTO(gp_alloc((void **)&vectors, todo.count * d, sizeof *vectors, "prompt embeddings", err));
@@ -65,7 +69,7 @@ static gp_status score_prompts(score_run *r, gp_error *err)
         GP_TRY_GOTO(gp_cat_begin(r->cat, err));
         for (size_t i = 0; i < todo.count; i++) {
             GP_TRY_GOTO(gp_cat_prompt_embedding_put(r->cat, todo.ids[i], r->encoder_id, vectors + i * d, (uint32_t)d,
-                                                    tokens[i], truncated[i], err));
+                                                    tokens[i], truncated[i], &rule, err));
         }
         GP_TRY_GOTO(gp_cat_commit(r->cat, err));
         if (!gp_progress_meter_update(&r->ticker, 0, 0)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
@@ -269,15 +273,20 @@ static gp_status record_scorer(score_run *r, const gp_encoder *encoder, const ch
 }
 
 /* Sends a note about prompts that exceed the model's context. */
-static gp_status note_truncated(const score_run *r, const gp_score_options *options, gp_error *err)
+static gp_status note_truncated(const score_run *r, const gp_encoder *encoder, const gp_score_options *options,
+                                gp_error *err)
 {
+    static const char *const rest[GP_LONG_PROMPTS] = {
+        "the words beyond it do not count in the score (with --long-prompt chunks, all words count)",
+        "the words beyond its first 256 parts do not count in the score",
+        "only its first sentence counts in the score"};
     uint64_t cut = 0;
     if (!options->note) return GP_OK;
     GP_TRY(gp_cat_prompts_cut(r->cat, r->encoder_id, &cut, err));
     if (cut)
         gp_note_say(options->note, options->note_user, "prompts-cut", cut,
-                    "%llu %s longer than the model's context: the words beyond it do not count in the score",
-                    (unsigned long long)cut, gp_plural(cut, "prompt is", "prompts are"));
+                    "%llu %s longer than the model's context: %s", (unsigned long long)cut,
+                    gp_plural(cut, "prompt is", "prompts are"), rest[gp_encoder_long_prompt(encoder)]);
     return GP_OK;
 }
 
@@ -336,7 +345,7 @@ gp_status gp_scoring_run(gp_scoring *s, const gp_score_part *part, uint64_t todo
     r->after = part->after, r->upto = part->upto, r->most = part->most, r->pages_ended = false;
     r->report = report;
     gp_progress_meter_init(&r->ticker, "score", todo, s->options->progress, s->options->user);
-    if (s->scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY(score_prompts(r, err));
+    if (s->scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY(score_prompts(r, s->encoder, err));
     /* after a stop, first score the images that have been encoded so far */
     gp_status images = score_images(r, err);
     gp_progress_meter_finish(&r->ticker);
@@ -349,7 +358,7 @@ gp_status gp_scoring_run(gp_scoring *s, const gp_score_part *part, uint64_t todo
 
 gp_status gp_scoring_tell(const gp_scoring *s, gp_error *err)
 {
-    if (s->scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY(note_truncated(&s->run, s->options, err));
+    if (s->scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY(note_truncated(&s->run, s->encoder, s->options, err));
     gp_frames_tell(&s->run.frames, s->options);
     return GP_OK;
 }

@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "text/clip_bpe.h"
 
+#include <string.h>
+
 struct gp_tokenizer {
     const gp_tokenizer_kind *kind;
     void *data; /* belongs to the kind */
@@ -49,15 +51,19 @@ static size_t clip_size(const void *data)
 
 /* ------------------------------------------------------------------ the table */
 
-const gp_tokenizer_kind gp_tokenizer_clip_bpe = {.name = "clip-bpe",
-                                                 .rule = "clip-bpe/cut-keeps-end",
-                                                 .files = "vocab.json and merges.txt, or tokenizer.json",
-                                                 .open = clip_open,
-                                                 .free = clip_free,
-                                                 .encode = clip_encode,
-                                                 .encode_cut = clip_encode_cut,
-                                                 .token = clip_token,
-                                                 .size = clip_size};
+const gp_tokenizer_kind gp_tokenizer_clip_bpe = {
+    .name = "clip-bpe",
+    .rules = {"clip-bpe/cut-keeps-end", "clip-bpe/chunk-mean", "clip-bpe/first-sentence"},
+    .starts = 1,
+    .ends = 1,
+    .comma = ",</w>",
+    .files = "vocab.json and merges.txt, or tokenizer.json",
+    .open = clip_open,
+    .free = clip_free,
+    .encode = clip_encode,
+    .encode_cut = clip_encode_cut,
+    .token = clip_token,
+    .size = clip_size};
 
 static const gp_tokenizer_kind *const kinds[] = {&gp_tokenizer_clip_bpe};
 enum { KINDS = sizeof kinds / sizeof *kinds };
@@ -107,6 +113,22 @@ gp_status gp_tokenizer_encode_cut(const gp_tokenizer *tokenizer, const char *tex
 const char *gp_tokenizer_token(const gp_tokenizer *tokenizer, int32_t id)
 {
     return tokenizer->kind->token(tokenizer->data, id);
+}
+
+const gp_tokenizer_kind *gp_tokenizer_kind_of(const gp_tokenizer *tokenizer)
+{
+    return tokenizer->kind;
+}
+
+size_t gp_tokenizer_specials(const gp_tokenizer *tokenizer)
+{
+    return tokenizer->kind->starts + tokenizer->kind->ends;
+}
+
+bool gp_tokenizer_is_comma(const gp_tokenizer *tokenizer, int32_t id)
+{
+    const char *token = gp_tokenizer_token(tokenizer, id);
+    return token && strcmp(token, tokenizer->kind->comma) == 0;
 }
 
 size_t gp_tokenizer_size(const gp_tokenizer *tokenizer)

@@ -7,11 +7,15 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
+
 typedef struct gp_tokenizer_kind {
     const char *name; /* such as "clip-bpe" */
-    /* names the kind and its rule for truncation; part of a scorer's id, so it must never change */
-    const char *rule;
-    const char *files; /* files that a model folder must contain, for messages */
+    /* names the kind and the rule for long texts, by gp_long_prompt; part of a scorer's id, so it must never change */
+    const char *rules[GP_LONG_PROMPTS];
+    size_t starts, ends; /* number of special tokens at the start and at the end of a text */
+    const char *comma;   /* the token of a comma */
+    const char *files;   /* files that a model folder must contain, for messages */
     /* Returns NOT_FOUND if the folder has no such tokenizer. The caller owns *data and frees it with `free`. */
     gp_status (*open)(const char *folder, void **data, gp_error *err);
     void (*free)(void *data);
@@ -39,6 +43,9 @@ gp_status gp_tokenizer_encode(const gp_tokenizer *tokenizer, const char *text, s
 gp_status gp_tokenizer_encode_cut(const gp_tokenizer *tokenizer, const char *text, size_t size, size_t context,
                                   int32_t *ids, size_t *count, size_t *full, gp_error *err);
 const char *gp_tokenizer_token(const gp_tokenizer *tokenizer, int32_t id); /* borrowed; NULL: no such id */
-size_t gp_tokenizer_size(const gp_tokenizer *tokenizer);                   /* largest id + 1 */
+const gp_tokenizer_kind *gp_tokenizer_kind_of(const gp_tokenizer *tokenizer);
+size_t gp_tokenizer_specials(const gp_tokenizer *tokenizer); /* number of special tokens of a text */
+bool gp_tokenizer_is_comma(const gp_tokenizer *tokenizer, int32_t id);
+size_t gp_tokenizer_size(const gp_tokenizer *tokenizer); /* largest id + 1 */
 
 #endif

@@ -59,9 +59,9 @@ static void model_put(gp_catalog *cat, const char *model, unsigned turn, const i
     must(gp_cat_encoder_put(cat, &encoder, &id, &err), &err);
     gp_cat_scorer scorer = {model, "clip", "100*max(cos,0)", id, true, NULL, "pair"};
     must(gp_cat_scorer_put(cat, &scorer, &err), &err);
-    must(gp_cat_prompts_todo(cat, id, 0, PROMPTS, &todo, &err), &err);
+    must(gp_cat_prompts_todo(cat, id, NULL, 0, PROMPTS, &todo, &err), &err);
     for (unsigned p = 0; p < todo.count; p++)
-        must(gp_cat_prompt_embedding_put(cat, todo.ids[p], id, v, DIMS, p ? 9 : 90, p == 0, &err), &err);
+        must(gp_cat_prompt_embedding_put(cat, todo.ids[p], id, v, DIMS, p ? 9 : 90, p == 0, NULL, &err), &err);
     for (unsigned i = 0; i < PROMPTS * EACH; i++) {
         double value = 20 + 3 * ((i + turn) % EACH) + i / EACH;
         must(gp_cat_image_embedding_put(cat, images[i], id, v, DIMS, &err), &err);

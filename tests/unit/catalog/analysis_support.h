@@ -30,10 +30,10 @@ static inline gp_status fill(gp_catalog *cat, unsigned n, const char *scorer, gp
         GP_TRY_GOTO(gp_cat_prompt_put(cat, image, &prompt, NULL, err));
         GP_TRY_GOTO(gp_cat_image_embedding_put(cat, image, encoder, v, DIMS, err));
     }
-    GP_TRY_GOTO(gp_cat_prompts_todo(cat, encoder, 0, n, &todo, err));
+    GP_TRY_GOTO(gp_cat_prompts_todo(cat, encoder, NULL, 0, n, &todo, err));
     for (size_t i = 0; i < todo.count; i++) {
         float v[DIMS] = {0, 0, (float)i, 1};
-        GP_TRY_GOTO(gp_cat_prompt_embedding_put(cat, todo.ids[i], encoder, v, DIMS, 3, false, err));
+        GP_TRY_GOTO(gp_cat_prompt_embedding_put(cat, todo.ids[i], encoder, v, DIMS, 3, false, NULL, err));
     }
     s.encoder = encoder;
     GP_TRY_GOTO(gp_cat_scorer_put(cat, &s, err));

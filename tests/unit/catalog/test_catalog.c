@@ -208,11 +208,11 @@ static void fill_scored(gp_catalog *cat, unsigned prompts, const char *scorer)
             assert_ok(gp_cat_image_embedding_put(cat, image, encoder, v, DIMS, &err));
         }
     gp_cat_todo todo;
-    assert_ok(gp_cat_prompts_todo(cat, encoder, 0, 100000, &todo, &err));
+    assert_ok(gp_cat_prompts_todo(cat, encoder, NULL, 0, 100000, &todo, &err));
     assert_int_equal(todo.count, prompts);
     for (size_t i = 0; i < todo.count; i++) {
         float v[DIMS] = {1, 0, 0, 0};
-        assert_ok(gp_cat_prompt_embedding_put(cat, todo.ids[i], encoder, v, DIMS, 7, false, &err));
+        assert_ok(gp_cat_prompt_embedding_put(cat, todo.ids[i], encoder, v, DIMS, 7, false, NULL, &err));
     }
     gp_cat_todo_clear(&todo);
     put_scorer(cat, scorer, encoder);

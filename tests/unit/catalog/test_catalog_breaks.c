@@ -168,9 +168,9 @@ static gp_status scenario(const char *path, unsigned flags, gp_error *err)
     GP_TRY_GOTO(gp_cat_prompt_put(cat, image, &prompt, NULL, err));
     GP_TRY_GOTO(gp_cat_encoder_put(cat, &by, &encoder, err));
     GP_TRY_GOTO(gp_cat_image_embedding_put(cat, image, encoder, v, DIMS, err));
-    GP_TRY_GOTO(gp_cat_prompts_todo(cat, encoder, 0, 10, &todo, err));
+    GP_TRY_GOTO(gp_cat_prompts_todo(cat, encoder, NULL, 0, 10, &todo, err));
     for (size_t i = 0; i < todo.count; i++)
-        GP_TRY_GOTO(gp_cat_prompt_embedding_put(cat, todo.ids[i], encoder, v, DIMS, 3, false, err));
+        GP_TRY_GOTO(gp_cat_prompt_embedding_put(cat, todo.ids[i], encoder, v, DIMS, 3, false, NULL, err));
     gp_cat_scorer scorer = {"clip/w", "clip", "100*max(cos,0)", encoder, true, NULL, "pair"};
     GP_TRY_GOTO(gp_cat_scorer_put(cat, &scorer, err));
     GP_TRY_GOTO(gp_cat_score_put(cat, image, 1, "clip/w", 50, err));

@@ -172,7 +172,7 @@ static void test_damaged_head(void **state)
                  {"part of the last page missing", 0, 0, 1000, 90},
                  {"no magic", 0, 16, 0, 100},
                  {"no header", 0, 100, 0, 100},
-                 {"garbage in the schema", 4096, 4096, 0, 100},
+                 {"garbage in the schema", 12288, 4096, 0, 100},
                  {"no first page", 0, PAGE, 0, 100}};
     gp_error err = {0};
     gp_bytes db = {0}, journal = {0};

@@ -2,6 +2,8 @@
  * Score and pick: several models in one catalog, models that cannot score, a stop at any progress call, texts that are
  * too long, and memory that does not grow with the number of images. */
 #include "place.h"
+
+#include "api/api.h"
 #include "recipe.h"
 
 #include <time.h>
@@ -284,6 +286,51 @@ static void test_long_prompt_is_marked(void **state)
     place_remove(&p);
 }
 
+static double score_by(const place *p, const char *rule, const char *file)
+{
+    char sql[400];
+    snprintf(sql, sizeof sql,
+             "select cast(1e6 * s.value as integer) from scores s join scorers c on c.id = s.scorer join paths p"
+             " on p.image = s.image where c.key like '%%/%s' and p.path like '%%/%s'",
+             rule, file);
+    return (double)ask(p, sql) / 1e6;
+}
+
+/* The rules for long prompts change the score of the long prompt only, and each rule has its own scorer. */
+static void test_rules_of_long_prompts(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {"clip-bpe/cut-keeps-end", "clip-bpe/chunk-mean", "clip-bpe/first-sentence"};
+    place p;
+    gp_error err = {0};
+    gp_str words = GP_STR_INIT;
+    place_make(&p);
+    gp_str_puts(&words, "A red cat. Then ");
+    for (int i = 0; i < 30; i++) gp_str_puts(&words, "a blue house, ");
+    put_picture(&p, "long.png", 1, words.data);
+    put_picture(&p, "short.png", 2, "a red cat");
+    for (int rule = 0; rule < GP_LONG_PROMPTS; rule++) {
+        run_counts report = {0};
+        gp_encoder_set_long_prompt(model->encoder, (gp_long_prompt)rule);
+        assert_ok(run_plan(&p, NULL, &report, &err));
+        assert_int_equal(report.score.done, rule == 0 ? 2 : 0); /* images are encoded once */
+        assert_int_equal(ask(&p, "select count(*) from prompt_embeddings"), 2);
+        assert_int_equal(ask(&p, "select truncated from prompt_embeddings where tokens > 77"), rule != 1);
+        assert_int_equal(ask(&p, "select count(*) from v_images where prompt_cut = 1"), rule != 1);
+        assert_true(score_by(&p, rules[rule], "short.png") == score_by(&p, rules[0], "short.png"));
+    }
+    double truncated = score_by(&p, rules[0], "long.png"), chunks = score_by(&p, rules[1], "long.png"),
+           first = score_by(&p, rules[2], "long.png");
+    if (truncated == chunks || first == truncated || first == chunks)
+        fail_msg("truncated %g, chunks %g, first sentence %g", truncated, chunks, first);
+    gp_encoder_set_long_prompt(model->encoder, GP_LONG_PROMPT_TRUNCATE);
+    run_counts again = {0};
+    assert_ok(run_plan(&p, NULL, &again, &err));
+    assert_true(score_by(&p, rules[0], "long.png") == truncated);
+    gp_str_clear(&words);
+    place_remove(&p);
+}
+
 static void test_failures_stay_counted(void **state)
 {
     (void)state;
@@ -447,6 +494,7 @@ int main(void)
         cmocka_unit_test(test_half_a_model),
         cmocka_unit_test(test_empty_folder),
         cmocka_unit_test(test_long_prompt_is_marked),
+        cmocka_unit_test(test_rules_of_long_prompts),
         cmocka_unit_test(test_failures_stay_counted),
         cmocka_unit_test(test_replaced_before_score),
         cmocka_unit_test(test_stops_and_goes_on),
