@@ -254,6 +254,24 @@ class WatchTest(unittest.TestCase):
             path, score, prompt, rank = text.split("\t")
             self.assertTrue(os.path.exists(path) and float(score) > 0 and prompt and " of " in rank, text)
 
+    def test_overflow(self):
+        """While the command is stopped, the queue of the system overflows: the folder is searched again."""
+        with open("/proc/sys/fs/inotify/max_queued_events") as file:
+            most = int(file.read())
+        if most > 40000:
+            self.skipTest("the queue of inotify is too long to fill it")
+        watch = self.start()
+        watch.process.send_signal(signal.SIGSTOP)
+        self.put("0.md", b"")
+        for i in range(1, most + 1):
+            os.link(self.at("0.md"), self.at("%d.md" % i))
+        shutil.copy(SHAPES[0], self.at("lost.png"))
+        watch.process.send_signal(signal.SIGCONT)
+        watch.expect("lost.png")
+        shutil.copy(SHAPES[1], self.at("next.png"))
+        watch.expect("next.png")
+        watch.end()
+
     def test_two(self):
         first = self.start()
         second = goldpan("watch", self.pictures, "--until-idle", "1", code=1)
