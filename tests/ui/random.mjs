@@ -252,7 +252,12 @@ const acts = {
   },
   stackKind: async () => {
     const kind = pick(model.view === 'Review' ? ['off', 'near'] : ['off', 'near', 'prompt', 'prompt']);
+    // If the bar is full, the control is in the menu.
+    const menu = page.getByRole('button', { name: 'More controls' });
+    const folded = (await page.getByRole('combobox', { name: 'Stacks' }).count()) === 0;
+    if (folded) await menu.click();
     await page.getByRole('combobox', { name: 'Stacks' }).selectOption(kind);
+    if (folded) await page.getByRole('dialog', { name: 'More controls' }).getByRole('button', { name: 'Done' }).click();
     await page.locator('.main').focus(); // keys are for the pictures again
     setStacks(kind);
   },
