@@ -65,7 +65,7 @@ static bool list_family(const char *word, FILE *to)
     fprintf(to, "Usage: goldpan %s COMMAND\n\nCommands:\n", word);
     for (const gp_cli_command *const *c = commands; *c; c++)
         if (!strncmp((*c)->name, word, length) && (*c)->name[length] == ' ')
-            fprintf(to, "  %-12s %s\n", (*c)->name, (*c)->summary);
+            fprintf(to, "  %-13s %s\n", (*c)->name, (*c)->summary);
     return true;
 }
 

@@ -142,7 +142,7 @@ void gp_cli_overview(const gp_cli_command *const *commands, FILE *to)
     fputs("Usage: goldpan COMMAND [OPTION...] [ARGUMENT...]\n\n", to);
     put_wrapped(to, about, 0);
     fputs("\nCommands:\n", to);
-    for (const gp_cli_command *const *c = commands; *c; c++) fprintf(to, "  %-12s %s\n", (*c)->name, (*c)->summary);
+    for (const gp_cli_command *const *c = commands; *c; c++) fprintf(to, "  %-13s %s\n", (*c)->name, (*c)->summary);
     put_examples(to, examples);
     gp_str_printf(&end,
                   "goldpan help COMMAND prints the options of a command; goldpan --version prints the version.  %s\n\n"

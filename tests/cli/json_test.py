@@ -54,6 +54,8 @@ SITUATIONS = {
              ["images/0.png", "--tag", "a,b", "--catalog", "images"], ["images/0.png"], [], WRONG],
     "ratings read": [["images"], ["nowhere"], WRONG],
     "ratings write": [["images", "--dry-run"], ["images/0.png"], ["nowhere"], [], WRONG],
+    "unpack": [["missing.tar"], ["prompts.txt"], [], WRONG],
+    "watch": [["images", *MODEL, "--poll", "0"], ["images", "--model", "not/here"], WRONG],
     "model list": [[], WRONG],
     "model get": [["not/here"], ["no name"], [], WRONG],
     "model info": [["drawn-world-mini"], ["not/here"], WRONG],
@@ -138,7 +140,7 @@ class JsonTest(unittest.TestCase):
 
     def commands(self):
         lines = self.run_goldpan(["help"]).stdout.decode().split("Commands:\n")[1].split("\n\n")[0].split("\n")
-        return [line[2:14].strip() if line[14:15] == " " else line[2:].split("  ")[0] for line in lines]
+        return [line[2:15].strip() for line in lines]
 
     def test_every_command_has_situations(self):
         self.assertEqual(sorted(self.commands()), sorted(SITUATIONS))
