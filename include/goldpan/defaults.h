@@ -45,6 +45,7 @@ GP_API void gp_generate_options_init(gp_generate_options *options, size_t size);
 GP_API void gp_score_options_init(gp_score_options *options, size_t size);
 GP_API void gp_pick_options_init(gp_pick_options *options, size_t size);
 GP_API void gp_export_options_init(gp_export_options *options, size_t size);
+GP_API void gp_undo_options_init(gp_undo_options *options, size_t size);
 GP_API void gp_site_options_init(gp_site_options *options, size_t size);
 GP_API void gp_sheet_options_init(gp_sheet_options *options, size_t size);
 GP_API void gp_analyze_options_init(gp_analyze_options *options, size_t size);
@@ -139,7 +140,9 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 
 #define GP_EXPORT_DEFAULTS \
     {sizeof(gp_export_options), NULL, GP_EXPORT_COPY, true, false, false, false, 0, NULL, NULL, \
-     false, false, NULL, 0, NULL, 0, 0, false, 0, NULL, NULL}
+     false, false, NULL, 0, NULL, 0, 0, false, 0, NULL, NULL, NULL, NULL, NULL}
+
+#define GP_UNDO_DEFAULTS {sizeof(gp_undo_options), 0, false, NULL, NULL, NULL}
 
 #define GP_SITE_DEFAULTS {sizeof(gp_site_options), NULL, GP_SITE_ORIGINALS, 0, NULL, NULL}
 

@@ -17,7 +17,9 @@ typedef enum gp_export_mode {
     GP_EXPORT_COPY,
     GP_EXPORT_HARDLINK,
     GP_EXPORT_SYMLINK,
-    GP_EXPORT_NONE /* tables only */
+    GP_EXPORT_NONE,   /* tables only */
+    GP_EXPORT_MOVE,   /* the file itself; the catalog records its new path */
+    GP_EXPORT_REFLINK /* a copy that shares the blocks of the file; Btrfs, XFS and others */
 } gp_export_mode;
 
 /* Data sets for other programs (docs/formats.md), as bits of gp_export_options.formats. */
@@ -60,6 +62,11 @@ typedef struct gp_export_options {
      * NULL. */
     void (*written)(void *user, const char *path, uint64_t bytes);
     void *written_user;
+    const char *name; /* pattern of the paths within the folder, such as
+                       * "{category}/{rank:03}_{seed}{ext}" (docs/formats.md); NULL: the names of
+                       * the files */
+    gp_note_fn note;  /* "undo" (count: the number for gp_undo) and "no-undo"; may be NULL */
+    void *note_user;
 } gp_export_options;
 
 /* Export the picks: image files and tables.  Your own decisions count: an image that you rejected
@@ -67,11 +74,69 @@ typedef struct gp_export_options {
  * `images` replace this choice.  `mine` and `images` exclude each other, and each of them excludes
  * `all`, `min_stars` and `tags`.  With `tags` and `min_stars` an image must meet both.
  * A data set replaces the files of an earlier export, unless they were changed since.
+ * A journal beside the catalog records what is made and moved, for gp_undo.  If the folder of the
+ * catalog cannot be written, nothing is recorded, and GP_EXPORT_MOVE is an error.  Only one export
+ * at a time writes to a folder: a second one is a USAGE error.
  * report: may be NULL.
  * Errors: USAGE, NOT_FOUND, CATALOG, IO, STOPPED.
  * Threads: one. */
 GP_API GP_MUST gp_status gp_export(gp_catalog *catalog, const gp_export_options *options,
                                    gp_report *report, gp_error *err);
+
+/* ------------------------------------------------------------------ undo of exports */
+
+/* An export that the journals of a catalog record. */
+typedef struct gp_export_entry {
+    uint64_t number;
+    int64_t at; /* Unix time of its start */
+    gp_export_mode mode;
+    const char *folder; /* absolute; borrowed until the callback returns, like `name` */
+    const char *name;   /* pattern of the names; NULL: none */
+    uint64_t files;     /* files that it made or moved */
+    int64_t undone_at;  /* Unix time of the last undo; 0: not undone */
+    uint64_t left;      /* what the last undo left alone */
+    bool running;       /* the export, or an undo of it, runs now */
+    bool broken_off;    /* the export was killed; the next export or undo completes its record */
+} gp_export_entry;
+
+/* Call `visit` for each recorded export, the oldest first, until it returns false.
+ * Errors: IO, MEMORY.
+ * Threads: one. */
+GP_API GP_MUST gp_status gp_exports(gp_catalog *catalog,
+                                    bool (*visit)(void *user, const gp_export_entry *entry),
+                                    void *user, gp_error *err);
+
+typedef struct gp_undo_options {
+    size_t size;
+    uint64_t number; /* number of the export; 0: the last one that is not undone */
+    bool dry_run;    /* report only */
+    /* Called for each file, folder and table that is left alone, with the reason; may be NULL */
+    void (*left)(void *user, const char *path, const char *why);
+    gp_progress_fn progress;
+    void *user;
+} gp_undo_options;
+
+typedef struct gp_undo_report {
+    size_t size;
+    uint64_t number;  /* the export that was undone */
+    uint64_t removed; /* copies and links that were deleted */
+    uint64_t moved;   /* files that were moved back */
+    uint64_t tables;  /* tables that were deleted */
+    uint64_t folders; /* folders that were deleted; 0 in a dry run */
+    uint64_t gone;    /* copies, links and tables that did not exist any more */
+    uint64_t left;    /* what was left alone */
+    double seconds;
+} gp_undo_report;
+
+/* Undo an export.  Deletes a copy, link or table only if it still has the content that goldpan
+ * wrote, and a copy only if its original still exists.  Moves a file back only if its old path is
+ * free.  Deletes folders that the export made, if they are empty.  Leaves everything else alone.
+ * report: may be NULL.
+ * Errors: NOT_FOUND (no such export, or nothing to undo), USAGE (the export runs now), IO, CATALOG,
+ * STOPPED.
+ * Threads: one. */
+GP_API GP_MUST gp_status gp_undo(gp_catalog *catalog, const gp_undo_options *options,
+                                 gp_undo_report *report, gp_error *err);
 
 /* ------------------------------------------------------------------ static site */
 

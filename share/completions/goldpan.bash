@@ -62,9 +62,11 @@ _goldpan_options() {
         'ratings write')
             echo --catalog --dry-run --sidecar --embed --keep-time --replace --json --quiet --verbose --help ;;
         export)
-            echo --catalog --copy --hardlink --symlink --no-files --csv --jsonl --imagefolder --format --embeddings \
-            --shard-size --all --stars --tag --list --mine --suggested --site --site-images --threads --json --quiet \
-            --verbose --help ;;
+            echo --catalog --copy --hardlink --symlink --reflink --move --name --no-files --csv --jsonl --imagefolder \
+            --format --embeddings --shard-size --all --stars --tag --list --mine --suggested --site --site-images \
+            --threads --json --quiet --verbose --help ;;
+        undo)
+            echo --catalog --list --dry-run --json --quiet --verbose --help ;;
         sheet)
             echo --by --catalog --thumb --max-prompts --max-candidates --force --json --quiet --verbose --help ;;
         tour)
@@ -137,16 +139,17 @@ _goldpan_value() {
         'pick --top' | 'pick --min-score' | 'pick --where' | 'pick --top-per-category' | 'pick --top-per-slice' | \
         'pick --balance' | 'pick --min-support' | 'pick --min-lift' | 'pick --lift-factor' | 'pick --revision' | \
         'explore --port' | 'explore -p' | 'explore --backend' | 'explore -b' | 'explore --revision' | \
-        'mark --stars' | 'mark --tag' | 'mark --untag' | 'export --shard-size' | 'export --stars' | 'export --tag' | \
-        'export --threads' | 'export -j' | 'sheet --thumb' | 'sheet --max-prompts' | 'sheet --max-candidates' | \
-        'tour --seconds' | 'tour --n-slices' | 'rescue --threads' | 'rescue -j' | 'rescue --max-pixels' | \
-        'model get --revision' | 'model info --revision' | 'bench --revision' | 'bench --max-pixels' | \
-        'bench --threads' | 'bench -j' | 'bench --batch' | 'bench --sample' | 'bench --seconds' | \
-        'embed --revision' | 'embed --max-pixels' | 'embed --threads' | 'embed -j' | 'embed --batch' | \
-        'neighbours --neighbours' | 'neighbours -k' | 'neighbours --recall' | 'neighbours --threads' | \
-        'neighbours -j' | 'cluster --level' | 'cluster --clusters' | 'cluster --min-cluster-size' | \
-        'cluster --min-samples' | 'cluster --epsilon' | 'cluster --threads' | 'cluster -j' | 'map --neighbours' | \
-        'map -k' | 'map --min-dist' | 'map --dims' | 'map --seed' | 'map --recall' | 'map --threads' | 'map -j')
+        'mark --stars' | 'mark --tag' | 'mark --untag' | 'export --name' | 'export --shard-size' | \
+        'export --stars' | 'export --tag' | 'export --threads' | 'export -j' | 'sheet --thumb' | \
+        'sheet --max-prompts' | 'sheet --max-candidates' | 'tour --seconds' | 'tour --n-slices' | \
+        'rescue --threads' | 'rescue -j' | 'rescue --max-pixels' | 'model get --revision' | \
+        'model info --revision' | 'bench --revision' | 'bench --max-pixels' | 'bench --threads' | 'bench -j' | \
+        'bench --batch' | 'bench --sample' | 'bench --seconds' | 'embed --revision' | 'embed --max-pixels' | \
+        'embed --threads' | 'embed -j' | 'embed --batch' | 'neighbours --neighbours' | 'neighbours -k' | \
+        'neighbours --recall' | 'neighbours --threads' | 'neighbours -j' | 'cluster --level' | \
+        'cluster --clusters' | 'cluster --min-cluster-size' | 'cluster --min-samples' | 'cluster --epsilon' | \
+        'cluster --threads' | 'cluster -j' | 'map --neighbours' | 'map -k' | 'map --min-dist' | 'map --dims' | \
+        'map --seed' | 'map --recall' | 'map --threads' | 'map -j')
             echo none ;;
         'generate --protocol')
             echo "words a1111 comfyui sdcpp swarmui openai command" ;;
@@ -163,8 +166,9 @@ _goldpan_value() {
         'generate --catalog' | 'regenerate --catalog' | 'run --catalog' | 'watch --catalog' | 'add --catalog' | \
         'score --catalog' | 'slices --catalog' | 'categories --catalog' | 'words --catalog' | \
         'duplicates --catalog' | 'pick --catalog' | 'explore --catalog' | 'mark --catalog' | \
-        'ratings read --catalog' | 'ratings write --catalog' | 'export --catalog' | 'sheet --catalog' | \
-        'tour --catalog' | 'status --catalog' | 'show --catalog' | 'check --catalog' | 'rescue --catalog')
+        'ratings read --catalog' | 'ratings write --catalog' | 'export --catalog' | 'undo --catalog' | \
+        'sheet --catalog' | 'tour --catalog' | 'status --catalog' | 'show --catalog' | 'check --catalog' | \
+        'rescue --catalog')
             echo catalogs ;;
         'generate --model' | 'generate -m' | 'regenerate --model' | 'regenerate -m' | 'run --model' | 'run -m' | \
         'watch --model' | 'watch -m' | 'score --model' | 'score -m' | 'slices --model' | 'slices -m' | \
@@ -249,8 +253,8 @@ _goldpan() {
         command=${COMP_WORDS[2]} first=3
     fi
     if ((COMP_CWORD < first)); then
-        _goldpan_complete "words generate regenerate run watch add score slices categories unpack words duplicates pick explore mark export sheet tour status show check rescue bench embed tokens neighbours cluster map model help --version --help" "$word"
-        [[ $first == 3 ]] && _goldpan_complete "words generate regenerate run watch add score slices categories unpack words duplicates pick explore mark export sheet tour status show check rescue bench embed tokens neighbours cluster map model" "$word"
+        _goldpan_complete "words generate regenerate run watch add score slices categories unpack words duplicates pick explore mark export undo sheet tour status show check rescue bench embed tokens neighbours cluster map model help --version --help" "$word"
+        [[ $first == 3 ]] && _goldpan_complete "words generate regenerate run watch add score slices categories unpack words duplicates pick explore mark export undo sheet tour status show check rescue bench embed tokens neighbours cluster map model" "$word"
         return
     fi
     if [[ $command == model ]]; then

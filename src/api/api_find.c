@@ -5,6 +5,7 @@
 #include "catalog/analysis.h"
 #include "catalog/catalog.h"
 #include "base/mem.h"
+#include "report/report.h"
 #include "stage/stage.h"
 
 /* Reads the options of an analysis and of its parts.  Missing options get their defaults; the parts get the threads and
@@ -76,6 +77,7 @@ gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_option
     API_READ(gp_run_options, &o, options);
     API_READ(gp_run_report, &theirs, report);
     GP_TRY(check_run(&theirs, err));
+    GP_TRY(gp_report_exports_recover(catalog, err));
     API_READ(gp_add_options, &parts.add, o.add);
     API_READ(gp_score_options, &parts.score, o.score);
     GP_TRY(find_parts(o.find, &parts.find, err));

@@ -14,6 +14,7 @@ gp_status gp_add(gp_catalog *catalog, const gp_add_options *options, gp_report *
     API_NEEDS(catalog);
     API_READ(gp_add_options, &o, options);
     if (!o.roots || !o.root_count) return gp_fail(err, GP_ERR_USAGE, "`roots` is empty: name a file or folder to add");
+    GP_TRY(gp_report_exports_recover(catalog, err)); /* a killed export may have moved files */
     gp_report ours = {0};
     API_OUTPUT(gp_report, report);
     return gp_api_give(report, &ours, sizeof ours, gp_stage_add(catalog, &o, &ours, err));
@@ -75,6 +76,24 @@ gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_opti
     gp_report ours = {0};
     API_OUTPUT(gp_report, report);
     return gp_api_give(report, &ours, sizeof ours, gp_stage_pick(catalog, model ? scorer : o.scorer, &o, &ours, err));
+}
+
+gp_status gp_exports(gp_catalog *catalog, bool (*visit)(void *user, const gp_export_entry *entry), void *user,
+                     gp_error *err)
+{
+    API_NEEDS(catalog);
+    API_NEEDS(visit);
+    return gp_report_exports(catalog, visit, user, err);
+}
+
+gp_status gp_undo(gp_catalog *catalog, const gp_undo_options *options, gp_undo_report *report, gp_error *err)
+{
+    gp_undo_options o = GP_UNDO_DEFAULTS;
+    API_NEEDS(catalog);
+    API_READ(gp_undo_options, &o, options);
+    gp_undo_report ours = {0};
+    API_OUTPUT(gp_undo_report, report);
+    return gp_api_give(report, &ours, sizeof ours, gp_report_undo(catalog, &o, &ours, err));
 }
 
 gp_status gp_export(gp_catalog *catalog, const gp_export_options *options, gp_report *report, gp_error *err)

@@ -235,7 +235,7 @@ static gp_status create_temporary(gp_atomic_file *file, gp_error *err)
         gp_mem_free(file->temporary);
         file->temporary = gp_path_join(folder, name);
         if (!file->temporary) break;
-        file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        file->fd = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (file->fd >= 0 && claim(file->fd)) {
             st = GP_OK;
             break;
@@ -348,13 +348,18 @@ gp_status gp_atomic_file_set_time(gp_atomic_file *file, struct timespec modified
     return GP_OK;
 }
 
-/* Renames the temporary file unless the new name exists.  Where RENAME_NOREPLACE is missing (NFS), uses a hard link.
- * File systems without hard links (exFAT) have RENAME_NOREPLACE. */
-static bool rename_new(const char *from, const char *to)
+/* Where RENAME_NOREPLACE is missing (NFS), uses a hard link.  File systems without hard links (exFAT) have
+ * RENAME_NOREPLACE. */
+int gp_file_rename_new(const char *from, const char *to)
 {
-    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return true;
-    if (errno != EINVAL && errno != ENOSYS) return false;
-    return link(from, to) == 0 && unlink(from) == 0;
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+    if (errno != EINVAL && errno != ENOSYS) return errno;
+    return link(from, to) == 0 && unlink(from) == 0 ? 0 : errno;
+}
+
+int gp_atomic_file_fd(gp_atomic_file *file)
+{
+    return file->fd;
 }
 
 static gp_status commit(gp_atomic_file *file, bool only_new, gp_error *err)
@@ -365,9 +370,13 @@ static gp_status commit(gp_atomic_file *file, bool only_new, gp_error *err)
         st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
         goto out;
     }
-    if (only_new ? !rename_new(file->temporary, file->path) : rename(file->temporary, file->path) != 0) {
-        st = only_new && errno == EEXIST ? GP_ERR_STOPPED
-                                         : gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot replace '%s'", file->path);
+    int number = only_new                                   ? gp_file_rename_new(file->temporary, file->path)
+                 : rename(file->temporary, file->path) == 0 ? 0
+                                                            : errno;
+    if (number) {
+        st = only_new && number == EEXIST
+                 ? GP_ERR_STOPPED
+                 : gp_fail_path_errno(err, GP_ERR_IO, number, "cannot replace '%s'", file->path);
         goto out;
     }
     st = gp_folder_sync_of(file->path, err);

@@ -40,6 +40,8 @@ gp_status gp_atomic_file_open(const char *path, gp_atomic_file **out, gp_error *
 gp_status gp_atomic_file_write(gp_atomic_file *file, const void *bytes, size_t size, gp_error *err);
 /* Overwrites bytes that were written earlier. */
 gp_status gp_atomic_file_write_at(gp_atomic_file *file, uint64_t offset, const void *bytes, size_t size, gp_error *err);
+/* The open temporary file, for system calls.  Borrowed until the commit. */
+int gp_atomic_file_fd(gp_atomic_file *file);
 /* Sets the file's modification time where the file system supports that.  Call after the last write. */
 gp_status gp_atomic_file_set_time(gp_atomic_file *file, struct timespec modified, gp_error *err);
 gp_status gp_atomic_file_commit(gp_atomic_file *file, gp_error *err); /* frees in both outcomes */
@@ -52,6 +54,10 @@ void gp_atomic_file_cleanup(const char *folder);
 
 /* Copies a regular file in parts; replaces `to` atomically.  NOT_FOUND if `from` does not exist. */
 gp_status gp_file_copy(const char *from, const char *to, gp_error *err);
+
+/* Renames a file on one file system, but never replaces another file.  Returns 0 or an errno, such as EEXIST and
+ * EXDEV. */
+int gp_file_rename_new(const char *from, const char *to);
 
 /* Creates the folder and all its parents, like mkdir -p. */
 gp_status gp_folder_make(const char *path, gp_error *err);

@@ -5,8 +5,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LIST_LIMIT = 64 << 20 };
 
@@ -97,6 +99,28 @@ gp_status gp_own_names_add(const char *folder, gp_str *names, gp_error *err)
     if (st == GP_OK) st = write_list(path, &list, &more, err);
     gp_own_names_clear(&list);
     gp_own_names_clear(&more);
+    gp_mem_free(path);
+    return st;
+}
+
+gp_status gp_own_names_remove(const char *folder, const char *const *names, size_t count, gp_error *err)
+{
+    gp_own_names list = {0};
+    gp_str text = GP_STR_INIT;
+    size_t kept = 0;
+    char *path = gp_path_join(folder, GP_MARK_EXPORT);
+    gp_status st = path ? read_list(path, &list, err) : gp_fail_memory_path(err, "'%s'", folder);
+    for (size_t i = 0; i < list.count; i++) {
+        if (count && bsearch(&list.names[i], names, count, sizeof *names, by_name)) continue;
+        gp_str_printf(&text, "%s\n", list.names[i]);
+        kept++;
+    }
+    if (st == GP_OK && text.failed) st = gp_fail_memory_path(err, "'%s'", path);
+    if (st == GP_OK && kept && kept < list.count) st = gp_file_replace(path, text.data, text.size, err);
+    if (st == GP_OK && !kept && list.count && unlink(path) != 0 && errno != ENOENT)
+        st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot delete '%s'", path);
+    gp_str_clear(&text);
+    gp_own_names_clear(&list);
     gp_mem_free(path);
     return st;
 }

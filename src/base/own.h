@@ -32,5 +32,8 @@ bool gp_own_names_have(const gp_own_names *names, const char *name);
 /* Adds the names, one on each line, to the folder's GP_MARK_EXPORT; clears `names`.  If the existing file cannot be
  * read, it is not changed.  Errors: MEMORY, IO, LIMIT. */
 gp_status gp_own_names_add(const char *folder, gp_str *names, gp_error *err);
+/* Removes the names [count], sorted by strcmp, from the folder's GP_MARK_EXPORT; deletes the file if no name is left.  Errors: MEMORY, IO,
+ * LIMIT. */
+gp_status gp_own_names_remove(const char *folder, const char *const *names, size_t count, gp_error *err);
 
 #endif

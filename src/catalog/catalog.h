@@ -83,6 +83,13 @@ gp_status gp_cat_find_image(gp_catalog *cat, const char *name, char *hash, gp_er
  * same file again. */
 gp_status gp_cat_path_gone(gp_catalog *cat, const char *path, gp_error *err);
 gp_status gp_cat_path_back(gp_catalog *cat, const char *path, gp_error *err);
+/* Records that the file at `from` is now at `to`. hash NULL: the file changed meanwhile, and the next add reads it;
+ * else it has this hash, size and time. Does nothing if `from` is not recorded. */
+gp_status gp_cat_path_moved(gp_catalog *cat, const char *from, const char *to, const gp_hash *hash, uint64_t size,
+                            int64_t mtime_ns, gp_error *err);
+/* Returns the category of an image in the newest analysis, else the category by which it was picked. NULL: none. The
+ * caller owns *category: gp_mem_free. */
+gp_status gp_cat_image_category(gp_catalog *cat, int64_t image, char **category, gp_error *err);
 /* Reads the flag of an image, and calls `visit` for each path of the image, sorted, including missing paths. `visit`
  * gets the hash that the file at the path had when it was last read. `visit` returns false if memory ran out. NOT_FOUND
  * if there is no such image. */

@@ -271,6 +271,66 @@ gp_status gp_cat_path_back(gp_catalog *cat, const char *path, gp_error *err)
     return gp_q_run(&q, err);
 }
 
+/* Moves the row, or its contents if `to` has a row already: the file at `to` is gone, because goldpan never replaces a
+ * file. */
+static gp_status move_row(gp_catalog *cat, const char *from, const char *to, gp_error *err)
+{
+    gp_q q =
+        gp_q_open(cat, "UPDATE paths SET (image, hash, size, mtime_ns, missing) ="
+                       " (SELECT image, hash, size, mtime_ns, missing FROM paths WHERE path = ?1) WHERE path = ?2");
+    gp_q_text(&q, 1, from);
+    gp_q_text(&q, 2, to);
+    GP_TRY(gp_q_run(&q, err));
+    gp_q m = sqlite3_changes(cat->db) ? gp_q_open(cat, "DELETE FROM paths WHERE path = ?1 AND path <> ?2")
+                                      : gp_q_open(cat, "UPDATE paths SET path = ?2 WHERE path = ?1");
+    gp_q_text(&m, 1, from);
+    gp_q_text(&m, 2, to);
+    GP_TRY(gp_q_run(&m, err));
+    gp_q f = gp_q_open(cat, "UPDATE OR REPLACE failures SET path = ?2 WHERE path = ?1");
+    gp_q_text(&f, 1, from);
+    gp_q_text(&f, 2, to);
+    return gp_q_run(&f, err);
+}
+
+gp_status gp_cat_path_moved(gp_catalog *cat, const char *from, const char *to, const gp_hash *hash, uint64_t size,
+                            int64_t mtime_ns, gp_error *err)
+{
+    gp_status st = GP_OK;
+    int64_t known = 0;
+    bool own;
+    gp_q k = gp_q_open(cat, "SELECT 1 FROM paths WHERE path = ?");
+    gp_q_text(&k, 1, from);
+    GP_TRY(gp_q_one(&k, 0, &known, err));
+    if (!known) return GP_OK;
+    GP_TRY(gp_db_scope_begin(cat, &own, err));
+    GP_TRY_GOTO(move_row(cat, from, to, err));
+    gp_q q = gp_q_open(cat, "UPDATE paths SET missing = 0, size = ?2, mtime_ns = ?3 WHERE path = ?1 AND (?4 IS NULL OR"
+                            " ?4 = coalesce(hash, (SELECT i.hash FROM images i WHERE i.id = image)))");
+    gp_q_text(&q, 1, to);
+    gp_q_u64(&q, 2, hash ? size : 0);
+    gp_q_int(&q, 3, hash ? mtime_ns : 0);
+    gp_q_hash(&q, 4, hash);
+    GP_TRY_GOTO(gp_q_run(&q, err));
+out:
+    return gp_db_scope_end(cat, own, st, err);
+}
+
+gp_status gp_cat_image_category(gp_catalog *cat, int64_t image, char **category, gp_error *err)
+{
+    bool row;
+    gp_q q = gp_q_open(cat, "SELECT coalesce((SELECT c.name FROM analyses a CROSS JOIN standings t ON t.analysis = a.id"
+                            "  JOIN categories c ON c.id = t.category WHERE t.image = ?1 ORDER BY a.id DESC LIMIT 1),"
+                            " (SELECT k.category FROM picks k WHERE k.image = ?1))");
+    *category = NULL;
+    gp_q_int(&q, 1, image);
+    GP_TRY(gp_q_step(&q, &row, err));
+    const char *text = row ? gp_q_col_text(&q, 0) : NULL;
+    if (text) *category = gp_str_dup(text);
+    gp_status st = text && !*category ? gp_fail_memory(err, "the category of an image") : GP_OK;
+    gp_q_end(&q);
+    return st;
+}
+
 gp_status gp_cat_image_files(gp_catalog *cat, const gp_hash *image, int *flag,
                              bool (*visit)(void *user, const char *path, const gp_hash *hash, bool missing), void *user,
                              gp_error *err)

@@ -94,6 +94,8 @@ gp_status gp_marks_entry_json(const gp_marks_file *file, const gp_marks_entry *e
 /* Completes `body`, a JSON object without its closing brace, with the checksum, the brace and a newline, and appends it
  * to `out`. */
 void gp_marks_line(gp_str *out, const gp_str *body);
+/* Returns true if the checksum of a line is right. `size`: bytes of the line without the newline. */
+bool gp_marks_line_whole(const char *line, size_t size);
 /* Appends the first line of a journal. */
 void gp_marks_header(gp_str *out, const char *id);
 /* Reads only the id and the size of a journal. id is "" if the journal has no valid header. size is 0 if the file does

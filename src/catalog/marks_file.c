@@ -41,7 +41,7 @@ void gp_marks_header(gp_str *out, const char *id)
     gp_str_clear(&body);
 }
 
-static bool line_is_whole(const char *line, size_t size)
+bool gp_marks_line_whole(const char *line, size_t size)
 {
     char sum[33];
     if (size < SUM_SIZE + 2 || line[0] != '{') return false;
@@ -88,7 +88,7 @@ static gp_status take_line(gp_marks_file *f, size_t begin, size_t size, size_t *
     gp_error ignored = {0};
     f->lines++;
     gp_status st =
-        line_is_whole(line, size) ? gp_json_parse(line, size, false, DEPTH, &object, &ignored) : GP_ERR_FORMAT;
+        gp_marks_line_whole(line, size) ? gp_json_parse(line, size, false, DEPTH, &object, &ignored) : GP_ERR_FORMAT;
     if (st == GP_ERR_MEMORY) return gp_fail_memory(err, "the journal of marks");
     if (st == GP_OK && gp_json_text(gp_json_get(object, "goldpan"), NULL)) {
         take_header(f, object);
@@ -218,7 +218,7 @@ void gp_marks_peek(const char *path, char id[33], int64_t *size)
     *size = about.st_size;
     static const char start[] = HEADER_START "1,\"id\":\"";
     const char *end = memchr(head, '\n', (size_t)n);
-    if (!end || !line_is_whole(head, (size_t)(end - head)) || memcmp(head, start, sizeof start - 1) != 0) return;
+    if (!end || !gp_marks_line_whole(head, (size_t)(end - head)) || memcmp(head, start, sizeof start - 1) != 0) return;
     if (end - head < (ptrdiff_t)(sizeof start - 1 + HEX)) return;
     memcpy(id, head + sizeof start - 1, HEX);
     id[HEX] = '\0';

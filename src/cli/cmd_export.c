@@ -6,6 +6,8 @@
 #include "cli/export_formats.h"
 #include "cli/image_list.h"
 
+#include <string.h>
+
 #define SITE_IMAGES "originals|resized|none" /* values of --images, in the order of the enum gp_site_images */
 
 static int run_site(gp_cli *cli)
@@ -43,11 +45,23 @@ static int run_site(gp_cli *cli)
     return code;
 }
 
+/* Keeps the number of the export; other notes are printed. */
+static void take_note(void *user, const gp_note *note)
+{
+    gp_cli *cli = user;
+    if (strcmp(note->code, "undo") == 0)
+        cli->undo = note->count;
+    else
+        gp_cli_note(cli, note);
+}
+
 static void read_options(gp_cli *cli, gp_export_options *o)
 {
     o->folder = cli->args[0];
     o->mode = cli->hardlink   ? GP_EXPORT_HARDLINK
               : cli->symlink  ? GP_EXPORT_SYMLINK
+              : cli->move     ? GP_EXPORT_MOVE
+              : cli->reflink  ? GP_EXPORT_REFLINK
               : cli->no_files ? GP_EXPORT_NONE
                               : GP_EXPORT_COPY;
     o->jsonl = cli->jsonl;
@@ -57,6 +71,8 @@ static void read_options(gp_cli *cli, gp_export_options *o)
     if (cli->stars.set) o->min_stars = (uint32_t)cli->stars.value;
     o->tags = cli->tag.items, o->tag_count = cli->tag.count;
     o->mine = cli->mine, o->suggested = cli->suggested;
+    o->name = cli->name;
+    o->note = take_note, o->note_user = cli;
     o->progress = gp_term_progress;
     o->user = &cli->term;
 }
@@ -77,8 +93,12 @@ static void say(gp_cli *cli, gp_catalog *catalog, const gp_report *report, const
                      : cli->mine && !cli->suggested     ? "you have picked no image: mark images in `goldpan explore`"
                                                         : "there are no picks: run `goldpan pick` first");
     else
-        gp_term_say(&cli->term, "exported %llu to '%s', %llu already there%s", (unsigned long long)report->done,
-                    cli->args[0], (unsigned long long)report->skipped, report->failed ? ", some files failed" : "");
+        gp_term_say(&cli->term, "%s %llu to '%s', %llu already there%s", cli->move ? "moved" : "exported",
+                    (unsigned long long)report->done, cli->args[0], (unsigned long long)report->skipped,
+                    report->failed ? ", some files failed" : "");
+    if (cli->move && cli->undo)
+        gp_term_say(&cli->term, "to move the files back: goldpan undo %llu --catalog '%s'",
+                    (unsigned long long)cli->undo, gp_catalog_path(catalog));
     gp_cli_say_failures(cli, catalog, "export", report->failed);
 }
 
@@ -114,6 +134,8 @@ static int run(gp_cli *cli)
         gp_cli_json_text(&json, "folder", options.folder);
         if (cli->list) gp_cli_json_array(&json, "missing", &list.missing);
         if (cli->format) gp_cli_json_array(&json, "files", &files);
+        if (cli->undo) gp_cli_json_count(&json, "undo", cli->undo);
+        gp_cli_json_notes(&json, cli);
         gp_cli_json_report(&json, "export", &report);
         gp_str_putc(&json, '}');
         code = gp_cli_json_print(cli, &json, code);
@@ -128,10 +150,20 @@ static int run(gp_cli *cli)
 
 static const gp_cli_option options[] = {
     GP_CLI_CATALOG,
-    GP_CLI_FLAG("copy", 0, copy, "copy the files (the default)", .excludes = "hardlink symlink no-files " NOT_SITE),
+    GP_CLI_FLAG("copy", 0, copy, "copy the files (the default)",
+                .excludes = "hardlink symlink reflink move no-files " NOT_SITE),
     GP_CLI_FLAG("hardlink", 0, hardlink, "create hard links instead of copies",
-                .excludes = "symlink no-files " NOT_SITE),
-    GP_CLI_FLAG("symlink", 0, symlink, "create symbolic links instead of copies", .excludes = "no-files " NOT_SITE),
+                .excludes = "symlink reflink move no-files " NOT_SITE),
+    GP_CLI_FLAG("symlink", 0, symlink, "create symbolic links instead of copies",
+                .excludes = "reflink move no-files " NOT_SITE),
+    GP_CLI_FLAG("reflink", 0, reflink,
+                "create copies that share the disk space of the originals (Btrfs, XFS); an error on other disks",
+                .excludes = "move no-files " NOT_SITE),
+    GP_CLI_FLAG("move", 0, move, "move the files themselves; the catalog records their new paths",
+                .excludes = "no-files " NOT_SITE),
+    GP_CLI_OPTION("name", 0, GP_OPT_TEXT, "PATTERN", name,
+                  "paths of the files in DIR, such as \"{category}/{rank:03}_{seed}{ext}\" (default: their names)",
+                  .excludes = "no-files " NOT_SITE),
     GP_CLI_FLAG("no-files", 0, no_files, "write only the tables", .excludes = NOT_SITE),
     GP_CLI_FLAG("csv", 0, csv, "write picks.csv (the default, if no other table is requested)", .excludes = NOT_SITE),
     GP_CLI_FLAG("jsonl", 0, jsonl, "write picks.jsonl", .excludes = NOT_SITE),
@@ -180,6 +212,13 @@ const gp_cli_command gp_cmd_export = {
              "before its extension.  A long name is shortened.  A link of --symlink points to the path of the "
              "original file, even if that file changes later.  DIR may be a folder of your images: goldpan add skips "
              "the copies in it.\n\n"
+             "A PATTERN may have the fields {prompt}, {negative}, {category}, {rank}, {score}, {seed}, {steps}, "
+             "{model}, {sampler}, {generator}, {stars}, {tag}, {name}, {stem}, {folder}, {ext}, {index}, {hash}, "
+             "{date}, {width}, {height} and {settings.KEY}.  Formats: {rank:03} has at least three digits, "
+             "{score:.1f} one decimal, {prompt:.40} at most 40 characters.  An empty value is \"none\".  A slash "
+             "begins a folder.  Characters that are not safe in a file name become \"_\".\n\n"
+             "goldpan records each export beside the catalog: goldpan undo deletes its copies and links again, and "
+             "moves its files back.\n\n"
              "Also exports the images that you picked in the explorer, and leaves out the images that you "
              "rejected.\n\n"
              "The formats of --format are for other programs: docs/formats.md says what each contains and which "
@@ -191,6 +230,7 @@ const gp_cli_command gp_cmd_export = {
                 "goldpan export best --hardlink --csv --jsonl\n"
                 "goldpan export set --all --format webdataset,html --catalog pictures\n"
                 "goldpan export best --mine --suggested --catalog pictures\n"
+                "goldpan export sorted --move --all --name \"{category}/{score:.1f}_{seed}\" --catalog pictures\n"
                 "goldpan export castles --tag castle --tag fortress --catalog pictures\n"
                 "goldpan export chosen --list chosen.txt --catalog pictures\n"
                 "goldpan export --site public --site-images resized --catalog pictures",

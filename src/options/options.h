@@ -81,13 +81,15 @@ typedef struct gp_cli {
     gp_cli_real min_dist, epsilon, recall;
     bool leaf, allow_single;
     bool remove_outliers, no_map, no_duplicates, new_map, no_analysis;
-    bool copy, hardlink, symlink, no_files, csv, jsonl, imagefolder, all, mine, suggested;
+    bool copy, hardlink, symlink, move, reflink, no_files, csv, jsonl, imagefolder, all, mine, suggested;
     const char *format;
     bool with_embeddings;
     gp_cli_count shard_size;
     bool pick, reject, unmark;
     gp_cli_texts tag, untag;
-    const char *list;
+    const char *list, *name;
+    bool list_exports;
+    uint64_t undo; /* number of the export, for `goldpan undo` */
     const char *sheet, *frames;
     int sheet_by;
     gp_cli_real seconds;

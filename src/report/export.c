@@ -13,12 +13,16 @@
 #include "base/str.h"
 #include "catalog/catalog.h"
 #include "report/export.h"
+#include "report/export_name.h"
 #include "report/original.h"
 #include "report/sets.h"
 #include "table/table_write.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,11 +71,20 @@ typedef struct export_run {
     const gp_export_options *options;
     column_set columns;
     gp_table_writer *tables;
-    gp_export_sets *sets; /* NULL: no data sets */
+    gp_export_sets *sets;          /* NULL: no data sets */
+    gp_export_options set_options; /* for `sets`: written files are recorded */
+    gp_export_name *name;          /* NULL: the names of the files */
+    gp_export_journal *journal;    /* NULL: nothing is recorded */
     gp_export_files *places;
-    struct stat folder; /* status of the export's folder; zero if it cannot be read */
+    char *folder;    /* the folder's absolute path */
+    int lock;        /* the open folder, locked; -1: not open */
+    uint64_t device; /* of the folder */
+    uint64_t index;  /* number of the row */
+    bool placed;     /* the file of the row was placed now, and was not there before */
     gp_report counts;
-    gp_str names; /* files that this export placed or found in the folder, one on each line */
+    gp_str names;          /* copies and links in the folder, now or before, one on each line */
+    gp_str moved_names;    /* moved files, one on each line */
+    gp_export_moves moves; /* the catalog gets their new paths at the end */
     /* the images that the caller named, sorted, each once; NULL: images selected by pick, flag or stars */
     wanted_image *wanted;
     size_t wanted_count;
@@ -122,41 +135,77 @@ static bool belongs(const export_run *r, const gp_row *row)
     return image != NULL;
 }
 
+/* Makes the path within the folder that the row's file should get. */
+static gp_status wanted_name(const export_run *r, const gp_row *row, char **wanted, gp_error *err)
+{
+    const gp_export_options *o = r->options;
+    char *category = NULL;
+    if (!r->name) {
+        *wanted = gp_str_dup(gp_path_base(row->path));
+        return *wanted ? GP_OK : gp_fail_memory_path(err, "the export of '%s'", row->path);
+    }
+    if (gp_export_name_has_category(r->name)) GP_TRY(gp_cat_image_category(r->cat, row->image, &category, err));
+    gp_export_values values = {
+        .row = row, .category = category, .tags = o->tags, .tag_count = o->tag_count, .index = r->index};
+    gp_status st = gp_export_name_write(r->name, &values, gp_export_files_longest(r->places), wanted, err);
+    gp_mem_free(category);
+    return st;
+}
+
+static gp_status put_file(export_run *r, const gp_row *row, gp_hash *hash, char **name, bool *placed, gp_error *err)
+{
+    char *wanted = NULL;
+    if (!row->path || !gp_hash_from_hex(row->file_hash, hash))
+        return gp_fail(err, GP_ERR_FORMAT, "the catalog has no hash of this file");
+    GP_TRY(wanted_name(r, row, &wanted, err));
+    gp_status st = gp_export_files_put(r->places, row->path, wanted, hash, name, placed, err);
+    gp_mem_free(wanted);
+    return st;
+}
+
 /* Places the row's file in the folder.  After a failure *name stays NULL; the failure is counted, and recorded if the
  * catalog can be written. */
 static gp_status place_row(export_run *r, const gp_row *row, char **name, gp_error *err)
 {
     gp_error why = {0};
-    bool placed = false;
     const char *path = row->path ? row->path : "";
     gp_hash hash;
-    gp_status st = gp_hash_from_hex(row->file_hash, &hash)
-                       ? gp_export_files_put(r->places, path, &hash, name, &placed, &why)
-                       : gp_fail(&why, GP_ERR_FORMAT, "the catalog has no hash of this file");
-    if (st == GP_ERR_MEMORY || st == GP_ERR_UNSUPPORTED) return gp_fail_as(err, st, &why);
+    gp_status st = put_file(r, row, &hash, name, &r->placed, &why);
+    if (st == GP_ERR_MEMORY || st == GP_ERR_UNSUPPORTED || gp_export_journal_broken(r->journal))
+        return gp_fail_as(err, st, &why);
     if (st != GP_OK) {
         r->counts.failed++;
         (void)gp_cat_failure_put(r->cat, path, 0, 0, row->image, "export", why.message, gp_error_passes(&why), NULL);
         return GP_OK;
     }
     if (row->failure) (void)gp_cat_failure_clear(r->cat, row->image, "export", NULL);
-    if (placed)
+    if (r->placed)
         r->counts.done++;
     else
         r->counts.skipped++;
     return GP_OK;
 }
 
-/* Adds the name to the folder's list of exported files, unless the original itself is in this folder. */
-static gp_status list_name(export_run *r, const char *path, const char *name, gp_error *err)
+/* Adds the name to the folder's list of exported files, unless the original itself is in this folder.  A file that was
+ * moved is an original. */
+static gp_status list_name(export_run *r, const gp_row *row, const char *target, const char *name, gp_error *err)
 {
-    struct stat own;
-    char *folder = gp_path_folder(path);
-    if (!folder) return gp_fail_memory_path(err, "'%s'", path);
-    bool same = stat(folder, &own) == 0 && own.st_dev == r->folder.st_dev && own.st_ino == r->folder.st_ino;
+    struct stat own, theirs;
+    if (r->options->mode == GP_EXPORT_MOVE) {
+        gp_hash hash;
+        gp_str_printf(&r->moved_names, "%s\n", name);
+        bool hashed = gp_hash_from_hex(row->file_hash, &hash);
+        if (!r->placed) return GP_OK;
+        return gp_export_moves_add(&r->moves, row->path, target, hashed ? &hash : NULL, err);
+    }
+    char *folder = gp_path_folder(row->path), *other = gp_path_folder(target);
+    bool same = folder && other && stat(folder, &own) == 0 && stat(other, &theirs) == 0 &&
+                own.st_dev == theirs.st_dev && own.st_ino == theirs.st_ino;
     if (!same) gp_str_printf(&r->names, "%s\n", name);
+    gp_status st = folder && other && !r->names.failed ? GP_OK : gp_fail_memory_path(err, "'%s'", row->path);
     gp_mem_free(folder);
-    return r->names.failed ? gp_fail_memory_path(err, "'%s'", path) : GP_OK;
+    gp_mem_free(other);
+    return st;
 }
 
 /* Writes the row's data sets.  If they need the image and it cannot be output, the row counts as failed; with files,
@@ -174,16 +223,28 @@ static gp_status put_sets(export_run *r, const gp_row *row, const char *name, gp
     return GP_OK;
 }
 
+static gp_status put_tables(export_run *r, const gp_row *row, const char *name, gp_error *err)
+{
+    gp_row now = *row;
+    char *target = name ? gp_path_join(r->folder, name) : NULL;
+    if (name && !target) return gp_fail_memory_path(err, "'%s'", row->path);
+    gp_status st = name ? list_name(r, row, target, name, err) : GP_OK;
+    if (name && r->placed && r->options->mode == GP_EXPORT_MOVE) now.path = target;
+    if (st == GP_OK) st = gp_table_writer_row(r->tables, &now, name, err);
+    if (st == GP_OK && r->sets) st = put_sets(r, &now, name, err);
+    gp_mem_free(target);
+    return st;
+}
+
 static gp_status on_row(export_run *r, const gp_row *row, gp_error *err)
 {
     char *name = NULL;
+    r->index++;
     if (r->options->mode == GP_EXPORT_NONE)
         r->counts.done++;
     else
         GP_TRY(place_row(r, row, &name, err));
-    gp_status st = name ? list_name(r, row->path, name, err) : GP_OK;
-    if (st == GP_OK) st = gp_table_writer_row(r->tables, row, name, err);
-    if (st == GP_OK && r->sets) st = put_sets(r, row, name, err);
+    gp_status st = put_tables(r, row, name, err);
     gp_mem_free(name);
     if (st != GP_OK) return st;
     uint64_t seen = r->counts.done + r->counts.skipped + r->counts.failed;
@@ -196,7 +257,9 @@ static gp_status plan_row(export_run *r, const gp_row *row, gp_error *err)
 {
     struct stat info;
     r->total++;
-    if (r->options->mode == GP_EXPORT_COPY && row->path && stat(row->path, &info) == 0 && S_ISREG(info.st_mode))
+    if ((r->options->mode == GP_EXPORT_COPY || r->options->mode == GP_EXPORT_MOVE) && row->path &&
+        stat(row->path, &info) == 0 && S_ISREG(info.st_mode) &&
+        (r->options->mode == GP_EXPORT_COPY || (uint64_t)info.st_dev != r->device))
         r->bytes += (uint64_t)info.st_size;
     if (r->sets) GP_TRY(gp_export_sets_plan(r->sets, row, &r->bytes, err));
     return row_columns(row, &r->columns, err);
@@ -291,7 +354,7 @@ static gp_status check_space(const export_run *r, gp_error *err)
 {
     gp_error why = {0};
     gp_status st = r->bytes ? gp_export_check_space(r->options->folder, r->bytes, &why) : GP_OK;
-    if (st == GP_ERR_IO && r->options->mode != GP_EXPORT_COPY)
+    if (st == GP_ERR_IO && r->options->mode != GP_EXPORT_COPY && r->options->mode != GP_EXPORT_MOVE)
         return gp_fail_path(err, st,
                             "no space for the data sets in folder '%s': they need about %.3f GB; choose a folder on "
                             "another disk",
@@ -299,52 +362,166 @@ static gp_status check_space(const export_run *r, gp_error *err)
     return st == GP_OK ? GP_OK : gp_fail_as(err, st, &why);
 }
 
+/* Begins the journal.  Without one, moving is an error; other modes go on. */
+static gp_status open_journal(export_run *r, gp_error *err)
+{
+    const gp_export_options *o = r->options;
+    gp_error why = {0};
+    gp_status st = gp_export_can_record(r->cat)
+                       ? gp_export_journal_new(gp_cat_path(r->cat), o, &r->journal, &why)
+                       : gp_fail_path(&why, GP_ERR_IO, "the catalog '%s' cannot be written", gp_cat_path(r->cat));
+    if (st == GP_OK) return GP_OK;
+    if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &why);
+    if (o->mode == GP_EXPORT_MOVE) {
+        (void)gp_fail_as(err, st, &why);
+        return gp_fail_within(err, st, "files can be moved only if the move can be recorded");
+    }
+    gp_note_say(o->note, o->note_user, "no-undo", 1, "this export is not recorded, so goldpan undo cannot undo it: %s",
+                why.message);
+    return GP_OK;
+}
+
+/* Locks the folder: two exports at once would not see each other's names. */
+static gp_status lock_folder(export_run *r, gp_error *err)
+{
+    r->lock = open(r->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = 0;
+    while (r->lock >= 0 && (rc = flock(r->lock, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) {
+    }
+    if (rc == 0 || errno != EWOULDBLOCK) return GP_OK; /* also on file systems without locks */
+    return gp_fail_path(err, GP_ERR_USAGE, "another export writes to folder '%s' now: wait until it has ended",
+                        r->options->folder);
+}
+
+static const char *const table_names[] = {"picks.csv", "picks.jsonl", "metadata.csv"};
+enum { TABLES = sizeof table_names / sizeof *table_names };
+
+/* Writes the tables that `r->tables` has collected, and records them. */
+static gp_status write_tables(export_run *r, gp_error *err)
+{
+    const bool wanted[TABLES] = {r->options->csv, r->options->jsonl, r->options->imagefolder};
+    char *paths[TABLES] = {NULL};
+    gp_hash before[TABLES];
+    bool there[TABLES] = {false};
+    gp_error why = {0};
+    int file = -1;
+    gp_status st = GP_OK;
+    for (size_t i = 0; i < TABLES; i++) {
+        paths[i] = wanted[i] ? gp_path_join(r->folder, table_names[i]) : NULL;
+        if (wanted[i] && !paths[i]) GP_TRY_GOTO(gp_fail_memory(err, "the exported tables"));
+        gp_status read = paths[i] ? gp_export_open_hashed(paths[i], &file, &before[i], &why) : GP_ERR_NOT_FOUND;
+        if (read == GP_ERR_MEMORY) GP_TRY_GOTO(gp_fail_as(err, read, &why));
+        there[i] = read == GP_OK;
+        if (there[i]) close(file);
+    }
+    gp_table_writer *tables = r->tables;
+    r->tables = NULL;
+    GP_TRY_GOTO(gp_table_writer_commit(tables, err));
+    for (size_t i = 0; i < TABLES; i++)
+        if (paths[i]) GP_TRY_GOTO(gp_export_journal_table(r->journal, paths[i], there[i] ? &before[i] : NULL, err));
+out:
+    for (size_t i = 0; i < TABLES; i++) gp_mem_free(paths[i]);
+    return st;
+}
+
+/* Records a finished file of a data set, and reports it to the caller. */
+static void on_written(void *user, const char *path, uint64_t bytes)
+{
+    export_run *r = user;
+    gp_error ignored = {0};
+    (void)gp_export_journal_table(r->journal, path, NULL, &ignored); /* without its line, undo leaves the file alone */
+    if (r->options->written) r->options->written(r->options->written_user, path, bytes);
+}
+
 /* Second pass: places the files and writes the tables. */
 static gp_status export_rows(export_run *r, gp_error *err)
 {
     const gp_export_options *o = r->options;
     GP_TRY(check_space(r, err));
-    GP_TRY(gp_folder_make(o->folder, err));
-    if (stat(o->folder, &r->folder) != 0) r->folder = (struct stat){0};
-    GP_TRY(gp_export_files_open(o->folder, o->mode, &r->places, err));
+    GP_TRY(open_journal(r, err));
+    GP_TRY(gp_export_journal_make_folder(r->journal, r->folder, err));
+    GP_TRY(lock_folder(r, err));
+    GP_TRY(gp_export_files_open(o->folder, o->mode, r->journal, &r->places, err));
     GP_TRY(gp_table_writer_open(o, r->columns.names, r->columns.count, &r->tables, err));
     if (r->sets) GP_TRY(gp_export_sets_begin(r->sets, err));
     GP_TRY(each_row(r, err));
     if (r->sets) GP_TRY(gp_export_sets_commit(r->sets, err));
-    gp_table_writer *tables = r->tables;
-    r->tables = NULL;
-    GP_TRY(gp_table_writer_commit(tables, err));
+    GP_TRY(write_tables(r, err));
     gp_progress_meter_finish(&r->ticker);
     return GP_OK;
+}
+
+/* Ends the export, also after a stop or an error: the catalog gets the new paths of moved files, the folders get their
+ * lists of copies, and the journal ends. */
+static gp_status end_export(export_run *r, gp_status st, gp_error *err)
+{
+    gp_error why = {0};
+    if (r->moves.count) gp_export_files_sync(r->places);
+    gp_status recorded = gp_export_moves_record(&r->moves, r->cat, st == GP_OK ? err : &why);
+    gp_export_files_close(r->places);
+    r->places = NULL;
+    gp_status steps[] = {recorded, r->names.size ? gp_export_list_names(r->folder, &r->names, false, &why) : GP_OK,
+                         r->moved_names.size ? gp_export_list_names(r->folder, &r->moved_names, true, &why) : GP_OK,
+                         recorded == GP_OK && st != GP_ERR_MEMORY ? gp_export_journal_end(r->journal, &why) : GP_OK};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && st == GP_OK; i++)
+        if (steps[i] != GP_OK) st = i ? gp_fail_as(err, steps[i], &why) : steps[i];
+    uint64_t number = gp_export_journal_number(r->journal);
+    if (number)
+        gp_note_say(r->options->note, r->options->note_user, "undo", number, "goldpan undo %llu undoes this export",
+                    (unsigned long long)number);
+    return st;
+}
+
+static void clear(export_run *r)
+{
+    gp_table_writer_abort(r->tables);
+    gp_export_sets_free(r->sets);
+    gp_export_files_close(r->places);
+    gp_export_journal_close(r->journal);
+    gp_export_moves_clear(&r->moves);
+    gp_export_name_free(r->name);
+    gp_str_clear(&r->names);
+    gp_str_clear(&r->moved_names);
+    if (r->lock >= 0) close(r->lock);
+    for (size_t i = 0; i < r->columns.count; i++) gp_mem_free(r->columns.names[i]);
+    gp_mem_free(r->columns.names);
+    gp_mem_free(r->wanted);
+    gp_mem_free(r->folder);
+}
+
+/* Checks the options, and finds what must be known before the first row. */
+static gp_status prepare(export_run *r, gp_error *err)
+{
+    const gp_export_options *o = r->options;
+    if (o->imagefolder && o->mode == GP_EXPORT_NONE)
+        return gp_fail(err, GP_ERR_USAGE,
+                       "--imagefolder cannot be combined with --no-files: it needs copies or links of the files");
+    if ((unsigned)o->mode > GP_EXPORT_REFLINK) return gp_fail(err, GP_ERR_USAGE, "unknown `mode` %d", (int)o->mode);
+    if (o->name) GP_TRY(gp_export_name_parse(o->name, &r->name, err));
+    GP_TRY(read_choice(r, err));
+    r->set_options = *o;
+    r->set_options.written = on_written, r->set_options.written_user = r;
+    GP_TRY(gp_export_sets_new(r->cat, &r->set_options, &r->sets, err));
+    r->folder = gp_path_absolute(o->folder);
+    if (!r->folder) return gp_fail_memory(err, "an export");
+    GP_TRY(gp_export_device(r->folder, &r->device, err));
+    GP_TRY(gp_report_exports_recover(r->cat, err));
+    return gp_alloc((void **)&r->columns.names, COLUMNS_MAX, sizeof *r->columns.names, "the tables", err);
 }
 
 gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp_report *report, gp_error *err)
 {
     double start = gp_clock_now();
-    export_run r = {.cat = cat, .options = options};
+    export_run r = {.cat = cat, .options = options, .lock = -1};
     gp_status st = GP_OK;
-    if (options->imagefolder && options->mode == GP_EXPORT_NONE)
-        return gp_fail(err, GP_ERR_USAGE,
-                       "--imagefolder cannot be combined with --no-files: it needs copies or links of the files");
-    GP_TRY_GOTO(read_choice(&r, err));
-    GP_TRY_GOTO(gp_export_sets_new(cat, options, &r.sets, err));
-    GP_TRY_GOTO(gp_alloc((void **)&r.columns.names, COLUMNS_MAX, sizeof *r.columns.names, "the tables", err));
+    GP_TRY_GOTO(prepare(&r, err));
     GP_TRY_GOTO(each_row(&r, err));
     gp_progress_meter_init(&r.ticker, "export", r.total, options->progress, options->user);
-    if (r.total) GP_TRY_GOTO(export_rows(&r, err));
-    st = fail_all_lost(&r, err);
+    if (r.total) st = export_rows(&r, err);
+    st = end_export(&r, st, err);
+    if (st == GP_OK) st = fail_all_lost(&r, err);
 out:
-    gp_table_writer_abort(r.tables);
-    gp_export_sets_free(r.sets);
-    if (r.names.size) { /* also write the list of exported files after a stop or an error */
-        gp_status listed = gp_own_names_add(options->folder, &r.names, st == GP_OK ? err : NULL);
-        if (st == GP_OK) st = listed;
-    }
-    gp_str_clear(&r.names);
-    gp_export_files_close(r.places);
-    for (size_t i = 0; i < r.columns.count; i++) gp_mem_free(r.columns.names[i]);
-    gp_mem_free(r.columns.names);
-    gp_mem_free(r.wanted);
+    clear(&r);
     r.counts.seconds = gp_clock_now() - start;
     if (report) *report = r.counts;
     return st;

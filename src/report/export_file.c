@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Places one file in the export folder without overwriting any file.  link() and symlink() fail if the name exists.
- * A copy is written under a hidden name and then renamed if its own name is free.  A second export recognises files
- * in the folder by their content, so it finds the same names again.  Only files with the content on record are placed
- * (original.h).  The check reads the open file; the target of a new link must then be that same file. */
+ * Places one file in the export folder without overwriting any file.  link(), symlink() and the renames fail if the
+ * name exists.  A copy is written under a hidden name and then renamed if its own name is free.  A second export
+ * recognises files in the folder by their content, so it finds the same names again.  Only files with the content on
+ * record are placed (original.h).  The check reads the open file; the target of a new link must then be that same
+ * file. */
 #include "report/export.h"
 
 #include "base/file.h"
@@ -10,76 +11,40 @@
 #include "base/str.h"
 #include "report/original.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define NAMES_TRIED 100000
-enum { LONGEST_NAME = 255, LONGEST_EXTENSION = 16 };
+#ifndef FICLONE /* of linux/fs.h */
+#define FICLONE _IOW(0x94, 9, int)
+#endif
+enum { LONGEST_NAME = 255, SHORTEST_LIMIT = 32 };
 
-/* Hashes of the names in the folder, in lower case: on disks of Windows and macOS "A.png" and "a.png" are the same
- * name. */
 struct gp_export_files {
     const char *folder; /* borrowed */
+    char *absolute;     /* owned: the folder as the journal names it */
     gp_export_mode mode;
-    size_t longest;  /* maximum bytes of a name */
-    uint64_t *slots; /* [slot_count] hashes; 0: free slot */
-    size_t slot_count, used;
+    gp_export_journal *journal; /* NULL: nothing is recorded */
+    gp_taken_names names;
+    gp_export_folders folders;
 };
 
-static uint64_t folded(const char *name)
+gp_status gp_export_files_open(const char *folder, gp_export_mode mode, gp_export_journal *journal,
+                               gp_export_files **out, gp_error *err)
 {
-    char low[LONGEST_NAME + 1];
-    size_t size = 0;
-    uint64_t key;
-    for (; name[size] && size < LONGEST_NAME; size++)
-        low[size] = name[size] >= 'A' && name[size] <= 'Z' ? (char)(name[size] + 32) : name[size];
-    gp_hash hash = gp_hash_of(low, size);
-    memcpy(&key, hash.bytes, sizeof key);
-    return key ? key : 1;
-}
-
-static size_t slot_of(const gp_export_files *p, uint64_t key)
-{
-    size_t at = (size_t)key & (p->slot_count - 1);
-    while (p->slots[at] && p->slots[at] != key) at = (at + 1) & (p->slot_count - 1);
-    return at;
-}
-
-static gp_status take_name(gp_export_files *p, const char *name, gp_error *err)
-{
-    if (2 * (p->used + 1) > p->slot_count) {
-        gp_export_files more = {.slot_count = p->slot_count ? 2 * p->slot_count : 256};
-        more.slots = gp_mem_zero(more.slot_count, sizeof *more.slots);
-        if (!more.slots) return gp_fail_memory(err, "the names of an export");
-        for (size_t i = 0; i < p->slot_count; i++)
-            if (p->slots[i]) more.slots[slot_of(&more, p->slots[i])] = p->slots[i];
-        gp_mem_free(p->slots);
-        p->slots = more.slots, p->slot_count = more.slot_count;
-    }
-    uint64_t key = folded(name);
-    size_t at = slot_of(p, key);
-    p->used += !p->slots[at];
-    p->slots[at] = key;
-    return GP_OK;
-}
-
-gp_status gp_export_files_open(const char *folder, gp_export_mode mode, gp_export_files **out, gp_error *err)
-{
+    gp_status st = GP_OK;
     gp_export_files *p = gp_mem_zero(1, sizeof *p);
     if (!p) return gp_fail_memory(err, "the names of an export");
     long longest = pathconf(folder, _PC_NAME_MAX);
-    *p = (gp_export_files){.folder = folder, .mode = mode, .longest = LONGEST_NAME};
-    if (longest > 2 * LONGEST_EXTENSION && longest < LONGEST_NAME) p->longest = (size_t)longest;
-    gp_status st = take_name(p, "", err);
-    DIR *dir = opendir(folder);
-    for (const struct dirent *entry; st == GP_OK && dir && (entry = readdir(dir));)
-        st = take_name(p, entry->d_name, err);
-    if (dir) closedir(dir);
+    *p = (gp_export_files){.folder = folder, .mode = mode, .journal = journal, .absolute = gp_path_absolute(folder)};
+    p->folders = (gp_export_folders){.top = p->absolute, .journal = journal, .names = &p->names};
+    p->folders.longest = longest > SHORTEST_LIMIT && longest < LONGEST_NAME ? (size_t)longest : LONGEST_NAME;
+    st = p->absolute ? gp_export_folders_top(&p->folders, err) : gp_fail_memory(err, "the names of an export");
     if (st == GP_OK)
         *out = p;
     else
@@ -90,41 +55,76 @@ gp_status gp_export_files_open(const char *folder, gp_export_mode mode, gp_expor
 void gp_export_files_close(gp_export_files *p)
 {
     if (!p) return;
-    gp_mem_free(p->slots);
+    gp_export_folders_clear(&p->folders);
+    gp_taken_names_clear(&p->names);
+    gp_mem_free(p->absolute);
     gp_mem_free(p);
 }
 
-/* Returns "x-2.png" for "x.png" and number 2.  If the name becomes too long, removes whole characters at the end of
- * "x". */
-static char *numbered(const char *base, unsigned number, size_t longest)
+void gp_export_files_sync(const gp_export_files *p)
 {
-    gp_str s = GP_STR_INIT;
-    char suffix[16] = "";
-    const char *extension = gp_path_extension(base);
-    if (strlen(extension) > LONGEST_EXTENSION) extension = base + strlen(base);
-    if (number > 1) snprintf(suffix, sizeof suffix, "-%u", number);
-    size_t stem = (size_t)(extension - base), room = longest - strlen(extension) - strlen(suffix);
-    if (stem > room) {
-        stem = room;
-        while (stem > 1 && ((unsigned char)base[stem] & 0xc0) == 0x80) stem--;
-    }
-    gp_str_add(&s, base, stem);
-    gp_str_puts(&s, suffix);
-    gp_str_puts(&s, extension);
-    return gp_str_take(&s);
+    if (p) gp_export_folders_sync(&p->folders);
 }
 
-/* Sets *same if `target` holds this image.  A file that cannot be read counts as another image. */
-static gp_status is_there(const char *target, const gp_hash *hash, bool *same, gp_error *err)
+size_t gp_export_files_longest(const gp_export_files *p)
+{
+    return p->folders.longest;
+}
+
+/* ------------------------------------------------------------------ what is there */
+
+static bool leads_to(const char *target, int file)
+{
+    struct stat a, b;
+    return stat(target, &a) == 0 && fstat(file, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static bool exists(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
+static bool is_itself(const char *target, const char *source)
+{
+    struct stat a, b;
+    return lstat(target, &a) == 0 && lstat(source, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* Sets *same if `target` holds this image.  A file that cannot be read counts as another image.  A file that is moved
+ * is only the same as itself: another file with this content stays, and so does the one to move. */
+static gp_status is_there(const gp_export_files *p, const char *target, const char *source, const gp_hash *hash,
+                          bool *same, gp_error *err)
 {
     int file = -1;
+    *same = false;
+    if (p->mode == GP_EXPORT_MOVE && !is_itself(target, source)) return GP_OK;
     gp_status st = gp_original_open(target, hash, &file, err);
     *same = st == GP_OK;
     if (file >= 0) close(file);
     return st == GP_ERR_MEMORY ? st : GP_OK;
 }
 
-static gp_status copy(const char *source, const gp_hash *hash, const char *target, gp_error *err)
+/* ------------------------------------------------------------------ copies */
+
+/* Commits a copy, after the journal has its line. */
+static gp_status commit(gp_export_files *p, gp_atomic_file *file, const char *source, const gp_hash *hash,
+                        const char *target, gp_error *err)
+{
+    struct stat info;
+    gp_status st = fstat(gp_atomic_file_fd(file), &info) == 0
+                       ? gp_export_journal_file(p->journal, target, source, hash, NULL, &info, false, err)
+                       : gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", target);
+    if (st != GP_OK) {
+        gp_atomic_file_abort(file);
+        return st;
+    }
+    st = gp_atomic_file_commit_new(file, err);
+    if (st != GP_OK) (void)gp_export_journal_void(p->journal, target, NULL);
+    return st;
+}
+
+static gp_status copy(gp_export_files *p, const char *source, const gp_hash *hash, const char *target, gp_error *err)
 {
     gp_bytes bytes = {0};
     gp_atomic_file *file = NULL;
@@ -134,12 +134,48 @@ static gp_status copy(const char *source, const gp_hash *hash, const char *targe
     if (st == GP_OK) st = gp_atomic_file_write(file, bytes.data, bytes.size, err);
     if (st == GP_OK && stat(source, &info) == 0) st = gp_atomic_file_set_time(file, info.st_mtim, err);
     if (st == GP_OK)
-        st = gp_atomic_file_commit_new(file, err);
+        st = commit(p, file, source, hash, target, err);
     else
         gp_atomic_file_abort(file);
     gp_bytes_clear(&bytes);
     return st;
 }
+
+/* Makes `to` share the blocks of `from`. */
+static gp_status share(int from, int to, const char *source, const gp_export_files *p, gp_error *err)
+{
+    if (ioctl(to, FICLONE, from) == 0) return GP_OK;
+    if (errno == EXDEV)
+        return gp_fail_path(err, GP_ERR_UNSUPPORTED,
+                            "'%s' and '%s' are on different disks, and reflinks work only on one disk: use --copy",
+                            source, p->folder);
+    if (errno == EOPNOTSUPP || errno == ENOTTY || errno == EINVAL || errno == ENOSYS)
+        return gp_fail_path(
+            err, GP_ERR_UNSUPPORTED,
+            "'%s': the file system of this folder has no reflinks (Btrfs and XFS have them): use --copy", p->folder);
+    return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot make a reflink of '%s'", source);
+}
+
+/* Checks the clone, not the original, which may change at any time. */
+static gp_status reflink(gp_export_files *p, const char *source, const gp_hash *hash, const char *target, gp_error *err)
+{
+    gp_atomic_file *file = NULL;
+    struct stat info;
+    int from = -1;
+    GP_TRY(gp_original_open_unchecked(source, &from, err));
+    gp_status st = gp_atomic_file_open(target, &file, err);
+    if (st == GP_OK) st = share(from, gp_atomic_file_fd(file), source, p, err);
+    if (st == GP_OK) st = gp_original_check(gp_atomic_file_fd(file), hash, err);
+    if (st == GP_OK && fstat(from, &info) == 0) st = gp_atomic_file_set_time(file, info.st_mtim, err);
+    if (st == GP_OK)
+        st = commit(p, file, source, hash, target, err);
+    else
+        gp_atomic_file_abort(file);
+    close(from);
+    return st;
+}
+
+/* ------------------------------------------------------------------ links and moves */
 
 /* Makes a hard link to the open file. The link is correct even if the path of the file now leads to another file. */
 static int hard_link(int file, const char *source, const char *target)
@@ -150,19 +186,14 @@ static int hard_link(int file, const char *source, const char *target)
     return errno == ENOENT ? link(source, target) : -1; /* without /proc, link by the path */
 }
 
-static bool leads_to(const char *target, int file)
-{
-    struct stat a, b;
-    return stat(target, &a) == 0 && fstat(file, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-static gp_status put_link(const char *source, const gp_hash *hash, const gp_export_files *p, const char *target,
+static gp_status put_link(gp_export_files *p, const char *source, int file, const gp_hash *hash, const char *target,
                           gp_error *err)
 {
-    int file = -1;
+    struct stat info;
     bool hard = p->mode == GP_EXPORT_HARDLINK;
     gp_status st = GP_OK;
-    GP_TRY(gp_original_open(source, hash, &file, err));
+    if (fstat(file, &info) != 0) return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot read '%s'", source);
+    GP_TRY(gp_export_journal_file(p->journal, target, source, hash, NULL, &info, false, err));
     if ((hard ? hard_link(file, source, target) : symlink(source, target)) != 0) {
         if (errno == EEXIST)
             st = GP_ERR_STOPPED;
@@ -176,42 +207,53 @@ static gp_status put_link(const char *source, const gp_hash *hash, const gp_expo
         unlink(target);
         st = gp_fail(err, GP_ERR_NOT_FOUND, "the file was replaced by another program while goldpan linked it");
     }
+    if (st != GP_OK) (void)gp_export_journal_void(p->journal, target, NULL);
+    return st;
+}
+
+static gp_status place(gp_export_files *p, const char *source, const gp_hash *hash, const char *target, gp_error *err)
+{
+    int file = -1;
+    if (p->mode == GP_EXPORT_COPY) return copy(p, source, hash, target, err);
+    if (p->mode == GP_EXPORT_REFLINK) return reflink(p, source, hash, target, err);
+    GP_TRY(gp_original_open(source, hash, &file, err));
+    gp_status st = p->mode == GP_EXPORT_MOVE ? gp_export_move(source, file, hash, target, p->journal, err)
+                                             : put_link(p, source, file, hash, target, err);
     close(file);
     return st;
 }
 
-static bool exists(const char *path)
-{
-    struct stat st;
-    return lstat(path, &st) == 0;
-}
+/* ------------------------------------------------------------------ names */
 
-/* Tries one name.  *same: the image is there already.  GP_ERR_STOPPED: another file has the name. */
+/* Tries one path within the folder.  *same: the image is there already.  GP_ERR_STOPPED: another file has the name. */
 static gp_status try_name(gp_export_files *p, const char *source, const gp_hash *hash, const char *name, bool *same,
                           gp_error *err)
 {
-    char *target = gp_path_join(p->folder, name);
+    char *target = gp_path_join(p->absolute, name);
     gp_status st = GP_OK;
     if (!target) return gp_fail_memory_path(err, "the export of '%s'", source);
     if (exists(target)) {
-        st = is_there(target, hash, same, err);
+        st = is_there(p, target, source, hash, same, err);
         if (st == GP_OK && !*same) st = GP_ERR_STOPPED;
-    } else if (p->slots[slot_of(p, folded(name))]) {
+    } else if (gp_taken_names_have(&p->names, name)) {
         st = GP_ERR_STOPPED;
     } else {
-        st = p->mode == GP_EXPORT_COPY ? copy(source, hash, target, err) : put_link(source, hash, p, target, err);
-        if (st == GP_OK) st = take_name(p, name, err);
+        st = place(p, source, hash, target, err);
+        if (st == GP_OK) st = gp_taken_names_add(&p->names, name, err);
     }
     gp_mem_free(target);
     return st;
 }
 
-gp_status gp_export_files_put(gp_export_files *p, const char *source, const gp_hash *hash, char **name, bool *placed,
-                              gp_error *err)
+/* Tries the name, then the name with -2, -3 ... in the folder `below`, a path within the export's folder. */
+static gp_status try_names(gp_export_files *p, const char *source, const char *below, const char *base,
+                           const gp_hash *hash, char **name, bool *placed, gp_error *err)
 {
     for (unsigned number = 1; number < NAMES_TRIED; number++) {
         bool same = false;
-        char *file = numbered(gp_path_base(source), number, p->longest);
+        char *own = gp_export_numbered(base, number, p->folders.longest, false);
+        char *file = own && *below ? gp_path_join(below, own) : own;
+        if (file != own) gp_mem_free(own);
         gp_status st =
             file ? try_name(p, source, hash, file, &same, err) : gp_fail_memory_path(err, "the export of '%s'", source);
         if (st == GP_OK) {
@@ -225,4 +267,18 @@ gp_status gp_export_files_put(gp_export_files *p, const char *source, const gp_h
     return gp_fail_path(err, GP_ERR_LIMIT,
                         "folder '%s' already has too many files with the name of '%s': choose another folder",
                         p->folder, source);
+}
+
+gp_status gp_export_files_put(gp_export_files *p, const char *source, const char *wanted, const gp_hash *hash,
+                              char **name, bool *placed, gp_error *err)
+{
+    const char *below = "", *base = gp_path_base(wanted);
+    if (base > wanted) {
+        char *folder = gp_str_dup_n(wanted, (size_t)(base - 1 - wanted));
+        gp_status st = folder ? gp_export_folders_enter(&p->folders, folder, &below, err)
+                              : gp_fail_memory_path(err, "the export of '%s'", source);
+        gp_mem_free(folder);
+        if (st != GP_OK) return st;
+    }
+    return try_names(p, source, below, base, hash, name, placed, err);
 }

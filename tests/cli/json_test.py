@@ -54,6 +54,7 @@ SITUATIONS = {
              ["images/0.png", "--tag", "a,b", "--catalog", "images"], ["images/0.png"], [], WRONG],
     "ratings read": [["images"], ["nowhere"], WRONG],
     "ratings write": [["images", "--dry-run"], ["images/0.png"], ["nowhere"], [], WRONG],
+    "undo": [["--list", "--catalog", "images"], ["--catalog", "images", "--dry-run"], ["99", "--catalog", "images"], WRONG],
     "unpack": [["missing.tar"], ["prompts.txt"], [], WRONG],
     "watch": [["images", *MODEL, "--poll", "0"], ["images", "--model", "not/here"], WRONG],
     "model list": [[], WRONG],

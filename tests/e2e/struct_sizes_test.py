@@ -125,6 +125,7 @@ CALLS = {
     "gp_site": {"catalog": "tiny", "options": {"folder": at("site"), "images": goldpan.constants["GP_SITE_THUMBNAILS"]}},
     "gp_slices_find": {"features": EMBEDDING, "count": 1, "metric": SCORES, "n": N, "tree": TREE, "options": {"resamples": 20}},
     "gp_tour": {"options": {"file": at("tour.webp"), "width": 200, "height": 200, "max_slices": 1}},
+    "gp_undo": {"catalog": "few", "options": {"number": 999}, "status": NOT_FOUND},
     "gp_watch_folders": {"catalog": "tiny", "options": {"add": {"roots": [at("tiny")], "root_count": 1}, "score": {}, "pick": {}, "idle": 0.01}},
     "gp_umap": {**ARRAY, "out": FLOATS, "options": {"epochs": 2}},
     "gp_umap_transform": {**ARRAY, "map": (ctypes.c_float * (2 * N))(*SCORES, *SCORES), "fresh": ROWS, "m": 2, "out": FLOATS,
