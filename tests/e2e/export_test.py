@@ -3,6 +3,7 @@
 leave no temporary files; the user's files are not overwritten; names fit any folder; closed descriptors put no message
 into a file. Usage: export_test.py <goldpan>
 """
+import fcntl
 import glob
 import itertools
 import os
@@ -225,6 +226,139 @@ class Names(Case):
     def test_case_alone_is_no_difference(self):
         found = self.exported("a/Image.png", "b/IMAGE.png", "c/image.PNG".lower())
         self.assertEqual(len({n.lower() for n in found}), 3)
+
+
+class Undo(Case):
+    """goldpan export --name and --move, and goldpan undo."""
+
+    def tree(self, *parts):
+        """The content of each file, except goldpan's own."""
+        top = self.path(*parts)
+        return {os.path.relpath(os.path.join(at, name), top): read(at, name) for at, folders, names in os.walk(top) if ".goldpan" not in at for name in names}
+
+    def undo(self, *words, code=0):
+        return goldpan("undo", *words, "--catalog", self.path("p", ".goldpan", "catalog.db"), code=code).stderr
+
+    def missing(self, catalog):
+        with sqlite3.connect(catalog) as db:
+            rows = db.execute("SELECT path FROM paths WHERE missing OR NOT (path LIKE ?)", (self.path("p") + "/%",)).fetchall()
+        db.close()
+        return rows
+
+    def column(self, catalog, name):
+        with sqlite3.connect(catalog) as db:
+            rows = db.execute("SELECT %s FROM paths" % name).fetchall()
+        db.close()
+        return [row[0] for row in rows]
+
+    def hostile(self, catalog, prompt, settings):
+        with sqlite3.connect(catalog) as db:
+            db.execute("UPDATE prompts SET text = ? || id", (prompt,))
+            db.execute("UPDATE image_prompts SET settings = ?", (settings,))
+        db.close()
+
+    def test_names_stay_inside_the_folder(self):
+        catalog = self.catalog("a.png", "b.png")
+        cases = (("../../x/", "{prompt}/{stem}"), ("/etc/", "{prompt}"), ("..", "{settings.evil}"), ("CON", "{settings.evil}"),
+                 ("x\u202egnp\n\t\x1b", "{prompt}"), ("\u00e4" * 300, "{prompt:.300}/{prompt:.300}{ext}"), (". .", "{prompt:.3}/{prompt:.3}"))
+        for at, (value, pattern) in enumerate(cases):
+            self.hostile(catalog, value, '{"evil": "%s"}' % value.replace("\n", "\\n").replace("\t", "\\t").replace("\x1b", "\\u001b"))
+            out = self.path("safe%d" % at, "in")
+            goldpan("export", out, "--all", "--name", pattern, "--catalog", catalog)
+            self.assertEqual(os.listdir(self.path("safe%d" % at)), ["in"])
+            names = [name for name in self.tree("safe%d" % at, "in") if name.endswith(".png")]
+            self.assertEqual(len(names), 2, names)
+            for part in (part for name in names for part in name.split("/")):
+                self.assertLessEqual(len(os.fsencode(part)), 255)
+                self.assertNotRegex(part, r'^[. ]|[. ]$|[\x00-\x1f\x7f<>:"|?*\u202e]|(?i:^con(\.|$))')
+        for wrong in ("../x", "/x", "a/../b", "{nothing}", "{rank:x}", "a}", "{a", "a//b"):
+            self.assertIn("the name", goldpan("export", self.path("wrong"), "--name", wrong, "--catalog", catalog, code=2).stderr)
+        self.assertFalse(os.path.exists(self.path("wrong")))
+
+    def test_link_below_the_folder_is_not_followed(self):
+        catalog = self.catalog("a.png")
+        os.makedirs(self.path("out")), os.makedirs(self.path("elsewhere"))
+        os.symlink(self.path("elsewhere"), self.path("out", "sub"))
+        goldpan("export", self.path("out"), "--all", "--name", "sub/{stem}", "--catalog", catalog)
+        self.assertEqual(os.listdir(self.path("elsewhere")), [])
+        self.assertTrue(os.path.isfile(self.path("out", "sub-2", "a.png")))
+
+    def test_undo_deletes_only_what_goldpan_wrote(self):
+        catalog = self.catalog("a.png", "b.png", "c.png")
+        before = self.tree("p")
+        for mode in MODES:
+            out = "out" + mode
+            goldpan("export", self.path(out), mode, "--all", "--name", "s/{name}", "--catalog", catalog)
+            self.undo("--dry-run")
+            self.assertEqual(len([n for n in self.tree(out) if n.endswith(".png")]), 3)
+            os.remove(self.path(out, "s", "a.png"))
+            write(self.path(out, "s", "a.png"), b"mine")
+            said = self.undo(code=3)
+            self.assertIn("a.png", said)
+            self.assertEqual(self.tree(out), {"s/a.png": b"mine", "s/.goldpan-export": b"a.png\n"})
+            self.assertEqual(self.tree("p"), before)
+        goldpan("export", self.path("last"), "--all", "--catalog", catalog)
+        os.remove(self.path("p", "b.png"))
+        self.assertIn("the only copy", self.undo(code=3))
+        self.assertEqual(self.tree("last")["b.png"], before["b.png"])
+
+    def test_move_and_back(self):
+        catalog = self.catalog("a.png", "b.png", "sub/c.png")
+        before = self.tree("p")
+        for out in (self.path("out"), self.path("p", "sorted"), tempfile.mkdtemp(dir="/dev/shm")):  # also another file system
+            self.addCleanup(shutil.rmtree, out, True)
+            goldpan("export", out, "--move", "--all", "--name", "{folder}/x_{name}", "--catalog", catalog)
+            self.assertIn("paths missing        0", goldpan("status", "--catalog", catalog).stdout)
+            self.assertFalse(os.path.exists(self.path("p", "a.png")))
+            goldpan("export", self.path("copies"), "--all", "--catalog", catalog)
+            self.undo()
+            self.undo()
+            self.assertEqual(self.tree("p"), before)
+            self.assertEqual(self.missing(catalog), [])
+        goldpan("export", self.path("out"), "--move", "--all", "--catalog", catalog)
+        write(self.path("p", "a.png"), b"mine")  # the old path is taken
+        self.assertIn("another file is at its old path now", self.undo(code=3))
+        self.assertEqual(self.tree("out")["a.png"], before["a.png"])
+        self.assertEqual(read(self.path("p", "a.png")), b"mine")
+
+    def test_kill_loses_nothing(self):
+        """Kills an export and an undo after different numbers of journal lines; each file stays whole, once."""
+        catalog = self.catalog(*["%d.png" % i for i in range(12)])
+        before = self.tree("p")
+        journals = self.path("p", ".goldpan", "catalog.exports")
+        for mode, out in itertools.product(("--move", "--copy"), (self.path("out"), tempfile.mkdtemp(dir="/dev/shm"))):
+            self.addCleanup(shutil.rmtree, out, True)
+            for lines in (2, 5, 9):
+                for words in (("export", out, mode, "--all", "--name", "{index:02}/{name}"), ("undo",)):
+                    self.kill_after(lines, journals, *words, "--catalog", catalog)
+                    found = list(self.tree("p").values()) + [read(at, n) for at, _, names in os.walk(out) for n in names if n.endswith(".png")]
+                    self.assertEqual(set(found), set(before.values()))
+                    goldpan("add", self.path("p"), "-q", "--catalog", catalog)
+                    self.assertNotIn(1, self.column(catalog, "missing"))
+                subprocess.run([GOLDPAN, "undo", "-q", "--catalog", catalog], env=environment(), stderr=subprocess.DEVNULL, timeout=1800)
+                self.assertEqual(self.tree("p"), before)
+                self.assertEqual(self.missing(catalog), [])
+                self.assertEqual([n for _, _, names in os.walk(out) for n in names if n.endswith(".png")], [])
+
+    def kill_after(self, lines, journals, *words):
+        """Kills the command when the newest journal has this many lines more, unless it ends before."""
+        def size():
+            names = os.listdir(journals) if os.path.isdir(journals) else []
+            return sum(read(journals, name).count(b"\n") for name in names)
+        first = size()
+        with subprocess.Popen([GOLDPAN, *words], env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+            while run.poll() is None and size() < first + lines:
+                pass
+            run.kill()
+
+    def test_two_exports_into_one_folder(self):
+        catalog = self.catalog("a.png")
+        os.makedirs(self.path("out"))
+        folder = os.open(self.path("out"), os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        self.assertIn("another export writes to folder", goldpan("export", self.path("out"), "--all", "--catalog", catalog, code=2).stderr)
+        self.assertEqual(os.listdir(self.path("out")), [])
 
 
 class Overwriting(Case):
