@@ -17,9 +17,10 @@ typedef enum gp_export_mode {
     GP_EXPORT_COPY,
     GP_EXPORT_HARDLINK,
     GP_EXPORT_SYMLINK,
-    GP_EXPORT_NONE,   /* tables only */
-    GP_EXPORT_MOVE,   /* the file itself; the catalog records its new path */
-    GP_EXPORT_REFLINK /* a copy that shares the blocks of the file; Btrfs, XFS and others */
+    GP_EXPORT_NONE,    /* tables only */
+    GP_EXPORT_MOVE,    /* the file itself; the catalog records its new path */
+    GP_EXPORT_REFLINK, /* a copy that shares the blocks of the file; Btrfs, XFS and others */
+    GP_EXPORT_STRIP /* a copy without metadata (docs/formats.md); not with HF_PARQUET, WEBDATASET */
 } gp_export_mode;
 
 /* Data sets for other programs (docs/formats.md), as bits of gp_export_options.formats. */

@@ -62,9 +62,9 @@ _goldpan_options() {
         'ratings write')
             echo --catalog --dry-run --sidecar --embed --keep-time --replace --json --quiet --verbose --help ;;
         export)
-            echo --catalog --copy --hardlink --symlink --reflink --move --name --no-files --csv --jsonl --imagefolder \
-            --format --embeddings --shard-size --all --stars --tag --list --mine --suggested --site --site-images \
-            --threads --json --quiet --verbose --help ;;
+            echo --catalog --copy --strip-metadata --hardlink --symlink --reflink --move --name --no-files --csv \
+            --jsonl --imagefolder --format --embeddings --shard-size --all --stars --tag --list --mine --suggested \
+            --site --site-images --threads --json --quiet --verbose --help ;;
         undo)
             echo --catalog --list --dry-run --json --quiet --verbose --help ;;
         sheet)

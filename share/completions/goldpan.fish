@@ -399,6 +399,7 @@ complete -c goldpan -n '__goldpan_is ""' -a export -d 'Write the picks to a fold
 complete -c goldpan -n '__goldpan_is help' -a export
 complete -c goldpan -n '__goldpan_is export' -l catalog -x -a '(__goldpan_catalogs)' -d 'catalog file, or the folder of its images'
 complete -c goldpan -n '__goldpan_is export' -l copy -d 'copy the files'
+complete -c goldpan -n '__goldpan_is export' -l strip-metadata -d 'copy PNG, JPEG and WebP files without prompt, EXIF, XMP and other metadata'
 complete -c goldpan -n '__goldpan_is export' -l hardlink -d 'create hard links instead of copies'
 complete -c goldpan -n '__goldpan_is export' -l symlink -d 'create symbolic links instead of copies'
 complete -c goldpan -n '__goldpan_is export' -l reflink -d 'create copies that share the disk space of the originals'

@@ -62,6 +62,7 @@ static void read_options(gp_cli *cli, gp_export_options *o)
               : cli->symlink  ? GP_EXPORT_SYMLINK
               : cli->move     ? GP_EXPORT_MOVE
               : cli->reflink  ? GP_EXPORT_REFLINK
+              : cli->strip    ? GP_EXPORT_STRIP
               : cli->no_files ? GP_EXPORT_NONE
                               : GP_EXPORT_COPY;
     o->jsonl = cli->jsonl;
@@ -152,6 +153,11 @@ static const gp_cli_option options[] = {
     GP_CLI_CATALOG,
     GP_CLI_FLAG("copy", 0, copy, "copy the files (the default)",
                 .excludes = "hardlink symlink reflink move no-files " NOT_SITE),
+    GP_CLI_FLAG(
+        "strip-metadata", 0, strip,
+        "copy PNG, JPEG and WebP files without prompt, EXIF, XMP and other metadata; pixels, colour profile and "
+        "orientation stay; the tables still contain the prompts",
+        .excludes = "copy hardlink symlink reflink move no-files " NOT_SITE),
     GP_CLI_FLAG("hardlink", 0, hardlink, "create hard links instead of copies",
                 .excludes = "symlink reflink move no-files " NOT_SITE),
     GP_CLI_FLAG("symlink", 0, symlink, "create symbolic links instead of copies",
@@ -228,6 +234,7 @@ const gp_cli_command gp_cmd_export = {
              "folder paths.",
     .examples = "goldpan export best --catalog pictures\n"
                 "goldpan export best --hardlink --csv --jsonl\n"
+                "goldpan export public --strip-metadata --catalog pictures\n"
                 "goldpan export set --all --format webdataset,html --catalog pictures\n"
                 "goldpan export best --mine --suggested --catalog pictures\n"
                 "goldpan export sorted --move --all --name \"{category}/{score:.1f}_{seed}\" --catalog pictures\n"

@@ -9,7 +9,7 @@
 #include <time.h>
 
 /* in the order of the enum gp_export_mode */
-static const char *const modes[] = {"copy", "hardlink", "symlink", "no-files", "move", "reflink"};
+static const char *const modes[] = {"copy", "hardlink", "symlink", "no-files", "move", "reflink", "strip-metadata"};
 
 /* ------------------------------------------------------------------ the list */
 

@@ -68,7 +68,7 @@ gp_status gp_cli_export_formats(const gp_cli *cli, gp_export_options *o, gp_erro
     }
     gp_mem_free(list);
     if (st != GP_OK) return st;
-    if (!needs_files && !cli->copy && !cli->hardlink && !cli->symlink) o->mode = GP_EXPORT_NONE;
+    if (!needs_files && !cli->copy && !cli->hardlink && !cli->symlink && !cli->strip) o->mode = GP_EXPORT_NONE;
     o->embeddings = cli->with_embeddings;
     if (o->embeddings && !(o->formats & (GP_EXPORT_PARQUET | GP_EXPORT_HF_PARQUET)))
         return gp_fail(err, GP_ERR_USAGE, "--embeddings needs --format parquet or hf-parquet");

@@ -81,7 +81,7 @@ typedef struct gp_cli {
     gp_cli_real min_dist, epsilon, recall;
     bool leaf, allow_single;
     bool remove_outliers, no_map, no_duplicates, new_map, no_analysis;
-    bool copy, hardlink, symlink, move, reflink, no_files, csv, jsonl, imagefolder, all, mine, suggested;
+    bool copy, hardlink, symlink, move, reflink, strip, no_files, csv, jsonl, imagefolder, all, mine, suggested;
     const char *format;
     bool with_embeddings;
     gp_cli_count shard_size;

@@ -91,6 +91,8 @@ typedef struct export_run {
     uint64_t total;
     uint64_t bytes; /* sum of the sizes of the files to copy */
     gp_progress_meter ticker;
+    gp_status unrecorded; /* the first failure to record a finished file of a data set */
+    gp_error unrecorded_error;
 } export_run;
 
 /* ------------------------------------------------------------------ which images */
@@ -257,9 +259,9 @@ static gp_status plan_row(export_run *r, const gp_row *row, gp_error *err)
 {
     struct stat info;
     r->total++;
-    if ((r->options->mode == GP_EXPORT_COPY || r->options->mode == GP_EXPORT_MOVE) && row->path &&
-        stat(row->path, &info) == 0 && S_ISREG(info.st_mode) &&
-        (r->options->mode == GP_EXPORT_COPY || (uint64_t)info.st_dev != r->device))
+    bool copies = r->options->mode == GP_EXPORT_COPY || r->options->mode == GP_EXPORT_STRIP;
+    if ((copies || r->options->mode == GP_EXPORT_MOVE) && row->path && stat(row->path, &info) == 0 &&
+        S_ISREG(info.st_mode) && (copies || (uint64_t)info.st_dev != r->device))
         r->bytes += (uint64_t)info.st_size;
     if (r->sets) GP_TRY(gp_export_sets_plan(r->sets, row, &r->bytes, err));
     return row_columns(row, &r->columns, err);
@@ -428,8 +430,7 @@ out:
 static void on_written(void *user, const char *path, uint64_t bytes)
 {
     export_run *r = user;
-    gp_error ignored = {0};
-    (void)gp_export_journal_table(r->journal, path, NULL, &ignored); /* without its line, undo leaves the file alone */
+    if (r->unrecorded == GP_OK) r->unrecorded = gp_export_journal_table(r->journal, path, NULL, &r->unrecorded_error);
     if (r->options->written) r->options->written(r->options->written_user, path, bytes);
 }
 
@@ -446,6 +447,7 @@ static gp_status export_rows(export_run *r, gp_error *err)
     if (r->sets) GP_TRY(gp_export_sets_begin(r->sets, err));
     GP_TRY(each_row(r, err));
     if (r->sets) GP_TRY(gp_export_sets_commit(r->sets, err));
+    if (r->unrecorded != GP_OK) return gp_fail_as(err, r->unrecorded, &r->unrecorded_error);
     GP_TRY(write_tables(r, err));
     gp_progress_meter_finish(&r->ticker);
     return GP_OK;
@@ -496,7 +498,11 @@ static gp_status prepare(export_run *r, gp_error *err)
     if (o->imagefolder && o->mode == GP_EXPORT_NONE)
         return gp_fail(err, GP_ERR_USAGE,
                        "--imagefolder cannot be combined with --no-files: it needs copies or links of the files");
-    if ((unsigned)o->mode > GP_EXPORT_REFLINK) return gp_fail(err, GP_ERR_USAGE, "unknown `mode` %d", (int)o->mode);
+    if (o->mode == GP_EXPORT_STRIP && o->formats & (GP_EXPORT_HF_PARQUET | GP_EXPORT_WEBDATASET))
+        return gp_fail(err, GP_ERR_USAGE,
+                       "--strip-metadata cannot be combined with hf-parquet and webdataset: they contain the files as "
+                       "they are");
+    if ((unsigned)o->mode > GP_EXPORT_STRIP) return gp_fail(err, GP_ERR_USAGE, "unknown `mode` %d", (int)o->mode);
     if (o->name) GP_TRY(gp_export_name_parse(o->name, &r->name, err));
     GP_TRY(read_choice(r, err));
     r->set_options = *o;

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "image/packet.h"
 #include "report/original.h"
 
 #include <errno.h>
@@ -32,6 +33,9 @@ struct gp_export_files {
     gp_export_journal *journal; /* NULL: nothing is recorded */
     gp_taken_names names;
     gp_export_folders folders;
+    /* GP_EXPORT_STRIP: the bytes of the present file's copy, and the hash of the present file */
+    gp_str stripped;
+    gp_hash original;
 };
 
 gp_status gp_export_files_open(const char *folder, gp_export_mode mode, gp_export_journal *journal,
@@ -57,6 +61,7 @@ void gp_export_files_close(gp_export_files *p)
     if (!p) return;
     gp_export_folders_clear(&p->folders);
     gp_taken_names_clear(&p->names);
+    gp_str_clear(&p->stripped);
     gp_mem_free(p->absolute);
     gp_mem_free(p);
 }
@@ -113,7 +118,8 @@ static gp_status commit(gp_export_files *p, gp_atomic_file *file, const char *so
 {
     struct stat info;
     gp_status st = fstat(gp_atomic_file_fd(file), &info) == 0
-                       ? gp_export_journal_file(p->journal, target, source, hash, NULL, &info, false, err)
+                       ? gp_export_journal_file(p->journal, target, source, hash,
+                                                p->mode == GP_EXPORT_STRIP ? &p->original : NULL, &info, false, err)
                        : gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", target);
     if (st != GP_OK) {
         gp_atomic_file_abort(file);
@@ -124,19 +130,37 @@ static gp_status commit(gp_export_files *p, gp_atomic_file *file, const char *so
     return st;
 }
 
+/* Writes bytes with this hash to `target`. The file gets the time of `source`. */
+static gp_status put_bytes(gp_export_files *p, const void *bytes, size_t size, const char *source, const gp_hash *hash,
+                           const char *target, gp_error *err)
+{
+    gp_atomic_file *file = NULL;
+    struct stat info;
+    gp_status st = gp_atomic_file_open(target, &file, err);
+    if (st == GP_OK) st = gp_atomic_file_write(file, bytes, size, err);
+    if (st == GP_OK && stat(source, &info) == 0) st = gp_atomic_file_set_time(file, info.st_mtim, err);
+    if (st == GP_OK) return commit(p, file, source, hash, target, err);
+    gp_atomic_file_abort(file);
+    return st;
+}
+
 static gp_status copy(gp_export_files *p, const char *source, const gp_hash *hash, const char *target, gp_error *err)
 {
     gp_bytes bytes = {0};
-    gp_atomic_file *file = NULL;
-    struct stat info;
     GP_TRY(gp_original_read(source, hash, &bytes, err));
-    gp_status st = gp_atomic_file_open(target, &file, err);
-    if (st == GP_OK) st = gp_atomic_file_write(file, bytes.data, bytes.size, err);
-    if (st == GP_OK && stat(source, &info) == 0) st = gp_atomic_file_set_time(file, info.st_mtim, err);
-    if (st == GP_OK)
-        st = commit(p, file, source, hash, target, err);
-    else
-        gp_atomic_file_abort(file);
+    gp_status st = put_bytes(p, bytes.data, bytes.size, source, hash, target, err);
+    gp_bytes_clear(&bytes);
+    return st;
+}
+
+/* Makes the copy without metadata in memory; *copied: the hash of its bytes. */
+static gp_status strip(gp_export_files *p, const char *source, const gp_hash *hash, gp_hash *copied, gp_error *err)
+{
+    gp_bytes bytes = {0};
+    GP_TRY(gp_original_read(source, hash, &bytes, err));
+    gp_str_reset(&p->stripped);
+    gp_status st = gp_image_strip(bytes.data, bytes.size, &p->stripped, err);
+    if (st == GP_OK) *copied = gp_hash_of(p->stripped.data, p->stripped.size);
     gp_bytes_clear(&bytes);
     return st;
 }
@@ -215,6 +239,7 @@ static gp_status place(gp_export_files *p, const char *source, const gp_hash *ha
 {
     int file = -1;
     if (p->mode == GP_EXPORT_COPY) return copy(p, source, hash, target, err);
+    if (p->mode == GP_EXPORT_STRIP) return put_bytes(p, p->stripped.data, p->stripped.size, source, hash, target, err);
     if (p->mode == GP_EXPORT_REFLINK) return reflink(p, source, hash, target, err);
     GP_TRY(gp_original_open(source, hash, &file, err));
     gp_status st = p->mode == GP_EXPORT_MOVE ? gp_export_move(source, file, hash, target, p->journal, err)
@@ -273,6 +298,12 @@ gp_status gp_export_files_put(gp_export_files *p, const char *source, const char
                               char **name, bool *placed, gp_error *err)
 {
     const char *below = "", *base = gp_path_base(wanted);
+    gp_hash copied;
+    if (p->mode == GP_EXPORT_STRIP) {
+        p->original = *hash;
+        GP_TRY(strip(p, source, hash, &copied, err));
+        hash = &copied;
+    }
     if (base > wanted) {
         char *folder = gp_str_dup_n(wanted, (size_t)(base - 1 - wanted));
         gp_status st = folder ? gp_export_folders_enter(&p->folders, folder, &below, err)

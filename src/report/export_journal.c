@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-const char *const gp_export_modes[] = {"copy", "hardlink", "symlink", "none", "move", "reflink", NULL};
+const char *const gp_export_modes[] = {"copy", "hardlink", "symlink", "none", "move", "reflink", "strip", NULL};
 
 struct gp_export_journal {
     char *path; /* owned */

@@ -175,6 +175,36 @@ class RoundTrips(Case):
             self.assertEqual((row["flag"], row["stars"], row["tags"]), (-1, 2, [TAGS[1]]), name)
 
 
+class Stripped(Case):
+    def test_copies(self):
+        self.add_all()
+        self.write("e.png", read(SOURCE, "tests", "golden", "images", "in", "checker1-5x4.png"))
+        self.run_goldpan("add", self.dir, "-q")
+        self.mark_all()
+        self.ratings("write", "--embed")
+        shutil.copy(os.path.join(IMAGES, "jpg-exif-orientation-6.jpg"), self.path("f.jpg"))
+        exiftool("-overwrite_original", "-Comment=a secret", "-EXIF:ImageDescription=a secret", self.path("f.jpg"))
+        self.run_goldpan("add", self.dir, "-q")
+        self.run_goldpan("mark", self.path("f.jpg"), "--stars", "4")
+        out = os.path.join(self.folder, "out")
+        export = ("export", out, "--stars", "4", "--strip-metadata")
+        self.assertIn("exported 6 to", self.run_goldpan(*export).stderr)
+        self.assertIn("exported 0 to", self.run_goldpan(*export).stderr)  # it recognises its own copies
+        self.assertEqual(len([n for n in os.listdir(out) if n[-4:] in (".png", ".jpg", "webp")]), 6)
+        for name in [*FILES, "e.png", "f.jpg"]:
+            copy = os.path.join(out, name)
+            groups = {key.split(":")[0] for key in tags_of(copy)}
+            left = groups - {"SourceFile", "ExifTool", "System", "File", "PNG", "PNG-pHYs", "JFIF", "RIFF", "Composite"}
+            self.assertEqual(left, {"IFD0"} if name == "f.jpg" else set(), name)
+            self.assertNotIn(b"secret", read(copy))
+            if name != "f.jpg":  # EXIF with the orientation alone lacks entries that ExifTool expects
+                self.assertEqual(exiftool("-validate", "-s3", copy).strip()[:2], "OK", name)
+        self.assertEqual(tags_of(os.path.join(out, "f.jpg"))["IFD0:Orientation"], 6)
+        self.assertIn("--copy", self.run_goldpan("export", out, "--strip-metadata", "--copy", code=2).stderr)
+        self.run_goldpan("undo", "1")  # each copy has its original, although their bytes differ
+        self.assertFalse(os.path.exists(os.path.join(out, "f.jpg")))
+
+
 class Packets(Case):
     """Files that have a packet already."""
 

@@ -24,7 +24,7 @@ static gp_catalog *embedded_catalog(const char *name)
     for (int64_t id = 1; id < CATS; id++) {
         float vector[DIMS] = {(float)id};
         assert_ok(gp_cat_image_embedding_put(cat, id, encoder, vector, DIMS, &err));
-        assert_ok(gp_cat_prompt_embedding_put(cat, id, encoder, vector, DIMS, 3, false, &err));
+        assert_ok(gp_cat_prompt_embedding_put(cat, id, encoder, vector, DIMS, 3, false, NULL, &err));
     }
     return cat;
 }
