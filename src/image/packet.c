@@ -5,6 +5,7 @@
  * WebP: a chunk "XMP ". A new one is added as the last chunk, and its bit is set in VP8X. */
 #include "image/packet.h"
 
+#include "image/codec.h"
 #include "image/image.h"
 #include "image/jpeg_scan.h"
 #include "image/png_chunk.h"
@@ -244,12 +245,15 @@ static gp_status webp_write(const uint8_t *bytes, size_t size, const gp_str *pac
 
 /* ------------------------------------------------------------------ any format */
 
-static gp_status other_format(const gp_image_guess *seems, gp_error *err)
+static gp_status other_format(gp_format format, const gp_image_guess *seems, gp_error *err)
 {
-    return seems->what ? gp_fail(err, seems->status, "is %s", seems->what)
-                       : gp_fail(err, GP_ERR_UNSUPPORTED,
-                                 "has a format whose metadata goldpan does not write: only PNG, JPEG, "
-                                 "WebP");
+    const gp_codec *codec = gp_codec_of(format);
+    if (codec)
+        return gp_fail(err, GP_ERR_UNSUPPORTED,
+                       "is a %s image, but goldpan changes the metadata only of PNG, JPEG and WebP images",
+                       codec->name);
+    return gp_fail(err, seems->what ? seems->status : GP_ERR_UNSUPPORTED, "is %s",
+                   seems->what ? seems->what : "no PNG, JPEG or WebP image");
 }
 
 static gp_status find_place(gp_format format, const uint8_t *bytes, size_t size, place *found, gp_error *err)
@@ -266,7 +270,7 @@ static gp_status known_format(const uint8_t *bytes, size_t size, gp_format *form
     gp_image_guess seems = {0};
     *format = gp_image_sniff(bytes, size, &seems);
     bool known = *format == GP_FORMAT_PNG || *format == GP_FORMAT_JPEG || *format == GP_FORMAT_WEBP;
-    return known ? GP_OK : other_format(&seems, err);
+    return known ? GP_OK : other_format(*format, &seems, err);
 }
 
 gp_status gp_packet_read(const uint8_t *bytes, size_t size, gp_str *packet, gp_error *err)
