@@ -55,8 +55,8 @@ def rules(option):
     said = []
     if option["range"]:
         said.append(option["range"][0].upper() + option["range"][1:] + ".")
-    if option["words"] and option["kind"] != "choice":
-        words = option["words"].split("|")
+    words = option["words"].split("|") if option["words"] and option["kind"] != "choice" else []
+    if words and not all(word in option["help"] for word in words):
         said.append("One of %s or %s." % (", ".join(words[:-1]), words[-1]))
     if option["required"]:
         said.append("Required.")

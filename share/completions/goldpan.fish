@@ -374,7 +374,7 @@ complete -c goldpan -n '__goldpan_is mark' -l quiet -s q -d 'print no progress a
 complete -c goldpan -n '__goldpan_is mark' -l verbose -s v -d 'print more details on standard error'
 complete -c goldpan -n '__goldpan_is mark' -l help -s h -d 'print this help'
 complete -c goldpan -n '__goldpan_is mark' -F
-complete -c goldpan -n '__goldpan_is ratings' -a read -d 'Take ratings, flags and keywords of other programs over'
+complete -c goldpan -n '__goldpan_is ratings' -a read -d 'Read ratings, flags and keywords of other programs from XMP'
 complete -c goldpan -n '__goldpan_is ratings read' -l catalog -x -a '(__goldpan_catalogs)' -d 'catalog file, or the folder of its images'
 complete -c goldpan -n '__goldpan_is ratings read' -l dry-run -s n -d 'count what would change, and change nothing'
 complete -c goldpan -n '__goldpan_is ratings read' -l replace -d 'replace your marks in goldpan by other ratings, flags and labels of the files'

@@ -29,7 +29,7 @@ void gp_tar_open(gp_tar *tar, gp_stream *stream, const char *label);
 /* Finds the next member, after skipping what was not read of the current one.  *more: false at the end.  Errors: FORMAT
  * (damaged or cut off), and those of gp_stream_read. */
 gp_status gp_tar_next(gp_tar *tar, bool *more, gp_error *err);
-/* Reads exactly `size` bytes of the current member; there must be as many. */
+/* Reads exactly `size` bytes of the current member. Fails if fewer bytes of the member are left. */
 gp_status gp_tar_read(gp_tar *tar, void *out, size_t size, gp_error *err);
 void gp_tar_close(gp_tar *tar);
 

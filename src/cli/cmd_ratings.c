@@ -132,7 +132,7 @@ static const gp_cli_option write_options[] = {
 const gp_cli_command gp_cmd_ratings_read = {
     .name = "ratings read",
     .arguments = "[DIR|FILE...]",
-    .summary = "Take ratings, flags and keywords of other programs over",
+    .summary = "Read ratings, flags and keywords of other programs from XMP",
     .about = "Reads the XMP of the images and of the files beside them: cat.png.xmp (darktable, digiKam), cat.xmp "
              "(Adobe), and the metadata of the image file, in this order.  Stars, pick flags, labels and keywords "
              "become marks of the images in the catalog.  A label becomes a tag such as label:Red.  Without DIR and "
@@ -152,8 +152,8 @@ const gp_cli_command gp_cmd_ratings_write = {
     .summary = "Write your marks for darktable, digiKam, Lightroom and others",
     .about =
         "Writes stars, flags and tags as XMP, in files beside the images or into the images.  Images without marks "
-        "get no file.  An XMP packet that exists keeps all its other properties.  Another rating, flag or label in "
-        "it stays, unless --replace is given.  Keywords are only added.\n\n"
+        "get no file.  An XMP packet that exists keeps all its other properties.  If the packet has a different "
+        "rating, flag or label, that value stays unless --replace is given.  Keywords are only added.\n\n"
         "--embed changes only the metadata of PNG, JPEG and WebP files, never their pixels, and leaves read-only "
         "files and files with Content Credentials as they are.  Prompts, scores and marks stay.",
     .examples = "goldpan ratings write pictures --dry-run\n"

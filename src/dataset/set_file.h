@@ -18,12 +18,13 @@ gp_status gp_set_files_open(const char *folder, gp_set_file_fn file, void *user,
 gp_status gp_set_files_check(const gp_set_files *files, const char *name, gp_error *err);
 /* Records a file.  Must be called before the file is renamed to its final name. */
 gp_status gp_set_files_record(gp_set_files *files, const char *name, uint64_t bytes, gp_error *err);
-/* Reports a finished file to the function of the open. */
+/* Passes a finished file to the callback `file` of gp_set_files_open. */
 gp_status gp_set_files_say(const gp_set_files *files, const char *name, uint64_t bytes, gp_error *err);
 /* Returns the path of a file.  Owned; NULL: out of memory. */
 char *gp_set_files_path(const gp_set_files *files, const char *name);
-/* Ends a complete export: deletes earlier files of goldpan whose names match one of the patterns [count] (as for
- * file names of a shell) and that this export did not write again, such as surplus shards.  Frees `files`, also after an error. */
+/* Ends a complete export: deletes earlier files of goldpan whose names match one of the patterns [count] (as for file
+ * names of a shell) and that this export did not write again, such as surplus shards.  Frees `files`, also after an
+ * error. */
 gp_status gp_set_files_end(gp_set_files *files, const char *const *patterns, size_t count, gp_error *err);
 void gp_set_files_close(gp_set_files *files); /* after an error; NULL allowed */
 

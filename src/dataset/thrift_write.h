@@ -23,7 +23,7 @@ void gp_thrift_put_text(gp_thrift_writer *t, int32_t id, const char *text, size_
 /* Between gp_thrift_struct and gp_thrift_struct_end follow the fields of the struct. */
 void gp_thrift_struct(gp_thrift_writer *t, int32_t id);
 void gp_thrift_struct_end(gp_thrift_writer *t);
-/* After gp_thrift_list_* follow `count` elements, each by the function of the same name. */
+/* After gp_thrift_list_i32, _texts or _structs, call gp_thrift_element_i32, _text or _struct exactly `count` times. */
 void gp_thrift_list_i32(gp_thrift_writer *t, int32_t id, size_t count);
 void gp_thrift_list_texts(gp_thrift_writer *t, int32_t id, size_t count);
 void gp_thrift_list_structs(gp_thrift_writer *t, int32_t id, size_t count);

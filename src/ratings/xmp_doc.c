@@ -186,7 +186,7 @@ static gp_status first_tag(parser *p, size_t *last)
 static gp_status last_tag(parser *p)
 {
     gp_xmp_span prefix, name, inside_end = {p->at, p->at};
-    if (p->open == GP_XMP_NONE) return bad(p, "a tag closes no element");
+    if (p->open == GP_XMP_NONE) return bad(p, "a closing tag has no opening tag");
     gp_xmp_element *e = &p->doc->elements[p->open];
     p->at += 2;
     GP_TRY(read_name(p, &prefix, &name));

@@ -51,8 +51,8 @@ typedef struct gp_export_folders {
 /* Reads the names in the top. */
 gp_status gp_export_folders_top(gp_export_folders *folders, gp_error *err);
 /* Finds or makes the folder `wanted`, one or more names divided by '/'.  A folder whose name differs only in upper and
- * lower case is used.  A symbolic link is never followed: it is another file with this name, and the folder gets -2, -3
- * ...  *actual: the path within the top, borrowed until the folders are cleared. */
+ * lower case is used.  A symbolic link is never followed. If a link has this name, the name counts as taken, and the
+ * new folder gets -2, -3 ...  *actual: the path within the top, borrowed until the folders are cleared. */
 gp_status gp_export_folders_enter(gp_export_folders *folders, const char *wanted, const char **actual, gp_error *err);
 /* Waits until the names in the folders are on the disk. */
 void gp_export_folders_sync(const gp_export_folders *folders);
@@ -66,8 +66,8 @@ char *gp_export_numbered(const char *base, unsigned number, size_t longest, bool
 
 /* Moves the file at `from` to `to`.  `file` is the same file, opened; its content has this hash.  Never replaces a
  * file.  On another file system: copies, syncs, reads the copy again, then deletes the original.  `journal` (may be
- * NULL) gets the line before `to` appears.  A kill leaves the original, or the whole new file, or both.  Errors: STOPPED
- * without a message (`to` exists), NOT_FOUND (`from` was replaced), FORMAT (`from` is a link), IO, MEMORY: the
+ * NULL) gets the line before `to` appears.  A kill leaves the original, or the whole new file, or both.  Errors:
+ * STOPPED without a message (`to` exists), NOT_FOUND (`from` was replaced), FORMAT (`from` is a link), IO, MEMORY: the
  * file is then where it was. */
 gp_status gp_export_move(const char *from, int file, const gp_hash *hash, const char *to, gp_export_journal *journal,
                          gp_error *err);

@@ -86,7 +86,8 @@ static int by_folder(const void *a, const void *b)
     return d ? d : m != n ? (m > n) - (m < n) : strcmp(x, y);
 }
 
-/* Handles the paths [count], which are in the same folder. */
+/* Adds the names of the paths [count], all in one folder, to that folder's list of exported files. remove: removes the
+ * names from the list instead. */
 static gp_status list_group(const char *top, char *const *paths, size_t count, bool remove, gp_error *err)
 {
     gp_str names = GP_STR_INIT;

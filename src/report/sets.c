@@ -30,7 +30,8 @@ static gp_status check_options(const gp_export_options *o, gp_error *err)
     return GP_OK;
 }
 
-/* Reads which scorer the rows have: with picks the scorer of the picks, else the scorer used last. */
+/* Reads the summary of the catalog into s->facts. Its scorer is that of the newest picks if the export selects picks
+ * and there are any, else the scorer used last. */
 static gp_status read_facts(gp_export_sets *s, gp_error *err)
 {
     const gp_export_options *o = s->options;

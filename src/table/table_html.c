@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Reads the log.html of a day's folder of Fooocus, which has a block for each image: its name, and a table of labels and
- * values.  Values are not escaped, so only the end of their cell ends them.  Later versions also have a button that
+ * Reads the log.html of a day's folder of Fooocus, which has a block for each image: its name, and a table of labels
+ * and values.  Values are not escaped, so only the end of their cell ends them.  Later versions also have a button that
  * copies the values as JSON, from which the prompts are read with their line breaks.
  *
  * The page becomes records of JSON lines.  One pass; memory: a few times the text of one image, and the records. */
@@ -41,8 +41,8 @@ bool gp_table_is_html_log(const char *text)
     return *text == '<' && memmem(text, size, "Fooocus Log", 11);
 }
 
-/* Appends a value as text: <br> and </br> become line breaks, other tags are left out, entities are decoded.  A '<' that
- * begins no known tag is part of the text, such as in <lora:x:1>. */
+/* Appends a value as text: <br> and </br> become line breaks, other tags are left out, entities are decoded.  A '<'
+ * that begins no known tag is part of the text, such as in <lora:x:1>. */
 static void add_value(gp_str *out, part p)
 {
     static const struct {
@@ -125,7 +125,8 @@ static void add_unquoted(gp_str *out, part p)
     }
 }
 
-/* Reads the prompts in the JSON of the button.  Errors: MEMORY only; other JSON is ignored. */
+/* Parses the JSON that the block's copy button puts on the clipboard. *out is NULL if the block has no such button or
+ * the JSON is damaged. Errors: MEMORY only. */
 static gp_status read_button(part block, gp_json **out, gp_error *err)
 {
     part quoted;

@@ -41,9 +41,9 @@ gp_status gp_token_parts_make(const gp_tokenizer *tokenizer, gp_long_prompt rule
                               size_t context, gp_token_parts *out, gp_error *err);
 void gp_token_parts_clear(gp_token_parts *parts);
 
-/* Returns the size of the first sentence of a text.  A sentence ends with a line, with '.', '!' or '?' before a space
- * and a letter that is not an ASCII small letter, or with the full stops of Chinese and Japanese.  A text without such
- * an end is one sentence. */
+/* Returns the size of the first sentence of a text.  A sentence ends with a line, with U+3002, U+FF01 or U+FF1F, or
+ * with '.', '!' or '?' if the text ends there, or if white space and then a character other than a to z follow.  A text
+ * without such an end is one sentence. */
 size_t gp_text_first_sentence(const char *text, size_t size);
 
 #endif

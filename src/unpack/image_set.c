@@ -129,7 +129,7 @@ static gp_status set_folder(gp_unpacker *u, const char *path, gp_error *err)
     return failed ? gp_fail_memory(err, "a path") : GP_OK;
 }
 
-/* Reads the beginning of the unpacked bytes. */
+/* Reads the first bytes of the file, decompressed if the file is compressed. *got: their number. */
 static gp_status read_beginning(const char *path, uint8_t *out, size_t *got, gp_error *err)
 {
     gp_stream *stream = NULL;

@@ -62,7 +62,7 @@ double gp_items_look(gp_items *items, double now);
 double gp_items_due(const gp_items *items, size_t most, double now);
 /* Moves at most `most` ready paths to paths [most]; returns their number. */
 size_t gp_items_take(gp_items *items, size_t most, char **paths);
-/* Returns the number of files that are ready or settle. */
+/* Returns the number of files in the state GP_ITEM_READY or GP_ITEM_SETTLES. */
 size_t gp_items_left(const gp_items *items);
 void gp_items_clear(gp_items *items);
 
