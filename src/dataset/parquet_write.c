@@ -178,6 +178,7 @@ static gp_status compress(int codec, gp_str *page, gp_error *err)
     gp_str_reset(page);
     gp_str_add(page, small, done ? size : 0);
     gp_mem_free(small);
+    if (done && page->failed) return gp_fail_memory(err, "a page of Parquet");
     return done ? GP_OK : gp_fail(err, GP_ERR_UNSUPPORTED, "Snappy cannot compress a page of Parquet");
 }
 

@@ -303,7 +303,19 @@ static gp_status add_list(gp_str *packet, const gp_xmp_doc *doc, const gp_xmp_pr
     return splice(packet, e->closed ? e->whole.end - 2 : e->inside.end, e->inside.end, &with, err);
 }
 
-/* Removes an attribute, and adds a list with its value as the first item. */
+/* Returns true if the packet has the property as an attribute. */
+static bool is_attribute(const gp_str *packet, const gp_xmp_property *property)
+{
+    gp_xmp_doc doc;
+    size_t description, attribute = GP_XMP_NONE, element;
+    if (gp_xmp_parse(packet->data, packet->size, &doc, NULL) != GP_OK) return false;
+    gp_xmp_find(&doc, property->uri, property->name, &description, &attribute, &element);
+    gp_xmp_doc_clear(&doc);
+    return attribute != GP_XMP_NONE;
+}
+
+/* Removes an attribute, and adds a list with its value as the first item.  Fails if the packet has the property twice,
+ * so the recursion has one level. */
 static gp_status list_from_attribute(gp_str *packet, const gp_xmp_doc *doc, size_t attribute,
                                      const gp_xmp_property *property, const items *list, gp_error *err)
 {
@@ -314,6 +326,7 @@ static gp_status list_from_attribute(gp_str *packet, const gp_xmp_doc *doc, size
     char *text = gp_str_take(&value);
     one[0] = text;
     gp_status st = text ? splice(packet, a->whole.at, a->whole.end, &none, err) : gp_fail_memory(err, "an XMP packet");
+    if (st == GP_OK && is_attribute(packet, property)) st = other_form(property, err);
     if (st == GP_OK && *text) st = gp_xmp_add_items(packet, property, one, 1, err);
     if (st == GP_OK) st = gp_xmp_add_items(packet, property, list->texts, list->count, err);
     gp_mem_free(text);

@@ -173,8 +173,11 @@ static gp_status place_row(export_run *r, const gp_row *row, char **name, gp_err
     const char *path = row->path ? row->path : "";
     gp_hash hash;
     gp_status st = put_file(r, row, &hash, name, &r->placed, &why);
-    if (st == GP_ERR_MEMORY || st == GP_ERR_UNSUPPORTED || gp_export_journal_broken(r->journal))
-        return gp_fail_as(err, st, &why);
+    /* a disk without reflinks, or two disks: no file can be placed; with GP_EXPORT_STRIP only this file cannot */
+    const bool no_file = st == GP_ERR_UNSUPPORTED && r->options->mode != GP_EXPORT_STRIP;
+    if (st == GP_OK && gp_export_journal_broken(r->journal))
+        return gp_fail(err, GP_ERR_IO, "cannot write the journal of the export");
+    if (st == GP_ERR_MEMORY || no_file || gp_export_journal_broken(r->journal)) return gp_fail_as(err, st, &why);
     if (st != GP_OK) {
         r->counts.failed++;
         (void)gp_cat_failure_put(r->cat, path, 0, 0, row->image, "export", why.message, gp_error_passes(&why), NULL);

@@ -257,7 +257,9 @@ gp_status gp_export_journal_new(const char *catalog, const gp_export_options *op
     while (st == GP_ERR_STOPPED) st = journal_at(catalog, ++number, O_CREAT | O_EXCL, &j, err);
     if (st != GP_OK) return st;
     j->fresh = true;
-    (void)lock(j->file);
+    /* waits for a process that looks whether this new journal is that of a killed export */
+    while (flock(j->file, LOCK_EX) != 0 && errno == EINTR) {
+    }
     st = write_head(j, options, err);
     if (st == GP_OK) st = gp_folder_sync_of(j->path, err);
     if (st == GP_OK)
@@ -271,7 +273,14 @@ gp_status gp_export_journal_open(const char *catalog, uint64_t number, gp_export
 {
     *out = NULL;
     GP_TRY(journal_at(catalog, number, 0, out, err));
-    if (lock((*out)->file)) return GP_OK;
+    if (lock((*out)->file)) {
+        /* ends a line that was written in part, so that the next line is a line of its own */
+        char last = '\n';
+        off_t size = lseek((*out)->file, 0, SEEK_END);
+        if (size > 0 && pread((*out)->file, &last, 1, size - 1) == 1 && last != '\n')
+            (void)gp_fd_write((*out)->file, -1, "\n", 1);
+        return GP_OK;
+    }
     gp_export_journal_close(*out);
     *out = NULL;
     return GP_OK;

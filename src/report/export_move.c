@@ -72,20 +72,24 @@ static gp_status verify(const char *path, const gp_hash *hash, gp_error *err)
 }
 
 /* Deletes the original after the copy was verified.  Keeps it, and deletes the copy, if it has changed meanwhile or
- * cannot be deleted. */
+ * cannot be deleted.  Never deletes the copy if another program has deleted the original: the copy may be the only
+ * file. */
 static gp_status finish(const char *from, int file, const struct stat *before, const char *to, const gp_hash *hash,
                         gp_error *err)
 {
     struct stat now;
     gp_status st = verify(to, hash, err);
+    const bool verified = st == GP_OK;
     if (st == GP_OK && (fstat(file, &now) != 0 || !same_content(&now, before) || !same_file(from, before)))
         st = gp_fail_path(err, GP_ERR_NOT_FOUND, "'%s' changed while goldpan moved it", from);
     if (st == GP_OK && unlink(from) != 0)
         st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot delete '%s' after it was copied", from);
     if (st == GP_OK)
         (void)gp_folder_sync_of(from, NULL);
-    else
+    else if (fstat(file, &now) == 0 && now.st_nlink > 0)
         (void)unlink(to);
+    else if (verified)
+        st = GP_OK;
     return st;
 }
 

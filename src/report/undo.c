@@ -6,9 +6,11 @@
 #include "base/mem.h"
 #include "catalog/catalog.h"
 #include "report/export.h"
+#include "report/export_journal_private.h"
 #include "report/report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,22 +69,39 @@ static bool has_hash(const char *path, const gp_hash *hash)
 /* Another file with the content of a copy. */
 typedef struct other_file {
     const gp_made *made;
+    const struct stat *copy;
     bool found;
 } other_file;
+
+/* Returns true if the file at `path` has the content, and is not the copy itself, to which the path may lead through a
+ * link to a folder.  Follows links, because an original may be a link to a file. */
+static bool has_hash_beside(const char *path, const struct stat *copy, const gp_hash *hash)
+{
+    struct stat info;
+    gp_hash now;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    bool other = file >= 0 && fstat(file, &info) == 0 && S_ISREG(info.st_mode) &&
+                 (!is_file(&info, (uint64_t)copy->st_dev, (uint64_t)copy->st_ino) || copy->st_nlink > 1);
+    bool same = other && gp_export_hash(file, path, &now, NULL) == GP_OK &&
+                memcmp(now.bytes, hash->bytes, sizeof now.bytes) == 0;
+    if (file >= 0) close(file);
+    return same;
+}
 
 static bool find_other(void *user, const char *path, const gp_hash *hash, bool missing)
 {
     other_file *other = user;
     (void)hash;
     if (!missing && !other->found && strcmp(path, other->made->path) != 0)
-        other->found = has_hash(path, &other->made->original);
+        other->found = has_hash_beside(path, other->copy, &other->made->original);
     return true;
 }
 
 /* Returns true if the original of a copy still has this content, or another file of the image has it. */
-static bool is_elsewhere(undoing *u, const gp_made *made)
+static bool is_elsewhere(undoing *u, const gp_made *made, const struct stat *copy)
 {
-    other_file other = {.made = made, .found = has_hash(made->from, &made->original)};
+    other_file other = {.made = made, .copy = copy};
+    other.found = has_hash_beside(made->from, copy, &made->original);
     int flag = 0;
     gp_error ignored = {0};
     if (!other.found) (void)gp_cat_image_files(u->cat, &made->original, &flag, find_other, &other, &ignored);
@@ -100,11 +119,11 @@ static const char *why_not_delete(undoing *u, const gp_made *made, const struct 
         return same ? NULL : "it is no longer the link that goldpan made";
     }
     if (!S_ISREG(info->st_mode)) return "it is no longer the file that goldpan made";
-    if (u->record.mode == GP_EXPORT_HARDLINK && lstat(made->from, &original) == 0 &&
+    if (u->record.mode == GP_EXPORT_HARDLINK && info->st_nlink > 1 && lstat(made->from, &original) == 0 &&
         is_file(&original, (uint64_t)info->st_dev, (uint64_t)info->st_ino))
         return NULL; /* the same file has both names */
     if (!has_hash(made->path, &made->hash)) return "its content has changed";
-    return is_elsewhere(u, made) ? NULL : "its original is gone or has changed, so this may be the only copy";
+    return is_elsewhere(u, made, info) ? NULL : "its original is gone or has changed, so this may be the only copy";
 }
 
 static gp_status undo_copy(undoing *u, const gp_made *made, gp_error *err)

@@ -302,6 +302,40 @@ class Undo(Case):
         self.assertIn("the only copy", self.undo(code=3))
         self.assertEqual(self.tree("last")["b.png"], before["b.png"])
 
+    def test_undo_knows_a_copy_by_another_path(self):
+        catalog = self.catalog("s/a.png", "s/b.png")
+        for mode in ("--copy", "--hardlink"):
+            out = self.path("out" + mode)
+            goldpan("export", out, mode, "--all", "--catalog", catalog)
+            os.rename(self.path("p", "s"), self.path("kept"))
+            for name in ("a.png", "b.png"):
+                os.remove(self.path("kept", name))  # then each copy is the only file
+            os.symlink(out, self.path("p", "s"))
+            copies = self.tree("out" + mode)
+            self.assertIn("the only copy", self.undo(code=3))
+            self.assertEqual({**copies, "picks.csv": None}, {**self.tree("out" + mode), "picks.csv": None})
+            os.remove(self.path("p", "s"))
+            os.rename(self.path("kept"), self.path("p", "s"))
+            self.images("s/a.png", "s/b.png")
+
+    def test_undo_follows_an_original_that_is_a_link(self):
+        catalog = self.catalog("a.png")
+        os.rename(self.path("p", "a.png"), self.path("store.png"))
+        os.symlink(self.path("store.png"), self.path("p", "a.png"))
+        goldpan("export", self.path("out"), "--all", "--catalog", catalog)
+        self.undo()
+        self.assertFalse(os.path.exists(self.path("out")))
+
+    def test_one_file_whose_metadata_cannot_be_left_out(self):
+        catalog = self.catalog("a.png")
+        gif = write(self.path("p", "b.gif"), b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;")
+        goldpan("add", self.path("p"), "-q")
+        write(self.path("list.txt"), ("%s\n%s\n" % (gif, self.path("p", "a.png"))).encode())
+        done = goldpan("export", self.path("out"), "--strip-metadata", "--list", self.path("list.txt"), "--catalog", catalog, code=3)
+        self.assertIn("exported 1 to", done.stderr)
+        self.assertIn("is a gif file, whose metadata", done.stderr)
+        self.assertTrue(os.path.exists(self.path("out", "a.png")))
+
     def test_move_and_back(self):
         catalog = self.catalog("a.png", "b.png", "sub/c.png")
         before = self.tree("p")

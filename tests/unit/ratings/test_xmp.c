@@ -122,7 +122,7 @@ static void test_rejected(void **state)
         {"<a b=1/>", GP_ERR_FORMAT, "no quotes"},
         {"<a b=\"<\"/>", GP_ERR_FORMAT, "'<'"},
         {"<a>", GP_ERR_FORMAT, "does not end"},
-        {"</a>", GP_ERR_FORMAT, "closes no element"},
+        {"</a>", GP_ERR_FORMAT, "has no opening tag"},
         {"text", GP_ERR_FORMAT, "outside of all elements"},
         {"<a>\xff</a>", GP_ERR_FORMAT, "not UTF-8"},
         {"<", GP_ERR_FORMAT, "a name is missing"},
@@ -278,7 +278,8 @@ static void test_other_forms(void **state)
         RDF("<rdf:Description " XMP "><xmp:Rating><a/></xmp:Rating></rdf:Description>"),
         RDF("<rdf:Description " DC "><dc:subject><a/></dc:subject></rdf:Description>"), "<a/>",
         "<RDF xmlns=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"><Description><subject xmlns=\"http://purl.org/dc/"
-        "elements/1.1/\"><Bag xmlns=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"/></subject></Description></RDF>"};
+        "elements/1.1/\"><Bag xmlns=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"/></subject></Description></RDF>",
+        RDF("<rdf:Description " DC " dc:subject=\"a\" dc:subject=\"b\"/>")};
     for (size_t i = 0; i < sizeof packets / sizeof *packets; i++) {
         gp_error err = {0};
         gp_str packet = GP_STR_INIT;
