@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static gp_status status_of(int number)
@@ -346,6 +347,35 @@ gp_status gp_atomic_file_set_time(gp_atomic_file *file, struct timespec modified
     GP_TRY(flush(file, err));
     (void)futimens(file->fd, times); /* optional, so a failure is ignored */
     return GP_OK;
+}
+
+gp_status gp_atomic_file_sync(gp_atomic_file *file, gp_error *err)
+{
+    GP_TRY(flush(file, err));
+    if (fsync(file->fd) != 0) return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
+    return GP_OK;
+}
+
+/* Copies one attribute.  A failure is ignored, because the file system of the copy may not have this attribute. */
+static void copy_attribute(int from, int to, const char *name)
+{
+    ssize_t size = fgetxattr(from, name, NULL, 0);
+    char *value = size >= 0 ? gp_mem_new((size_t)size + 1, 1) : NULL;
+    if (value) size = fgetxattr(from, name, value, (size_t)size);
+    if (value && size >= 0) (void)fsetxattr(to, name, value, (size_t)size, 0);
+    gp_mem_free(value);
+}
+
+void gp_atomic_file_copy_attributes(gp_atomic_file *file, int from)
+{
+    struct stat info;
+    if (fstat(from, &info) == 0 && fchown(file->fd, (uid_t)-1, info.st_gid) != 0) errno = 0;
+    ssize_t size = flistxattr(from, NULL, 0);
+    char *names = size > 0 ? gp_mem_new((size_t)size, 1) : NULL;
+    if (names) size = flistxattr(from, names, (size_t)size);
+    for (ssize_t at = 0; names && at < size; at += (ssize_t)strlen(names + at) + 1)
+        copy_attribute(from, file->fd, names + at);
+    gp_mem_free(names);
 }
 
 /* Where RENAME_NOREPLACE is missing (NFS), uses a hard link.  File systems without hard links (exFAT) have

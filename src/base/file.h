@@ -44,6 +44,11 @@ gp_status gp_atomic_file_write_at(gp_atomic_file *file, uint64_t offset, const v
 int gp_atomic_file_fd(gp_atomic_file *file);
 /* Sets the file's modification time where the file system supports that.  Call after the last write. */
 gp_status gp_atomic_file_set_time(gp_atomic_file *file, struct timespec modified, gp_error *err);
+/* Gives the file the group and the extended attributes (such as the tags of a file manager) of the open file `from`,
+ * where the file system permits that. */
+void gp_atomic_file_copy_attributes(gp_atomic_file *file, int from);
+/* Writes everything to the disk, so that the commit only renames.  Call after the last write. */
+gp_status gp_atomic_file_sync(gp_atomic_file *file, gp_error *err);
 gp_status gp_atomic_file_commit(gp_atomic_file *file, gp_error *err); /* frees in both outcomes */
 /* Like gp_atomic_file_commit, but never replaces a file: returns STOPPED without a message if `path` exists. */
 gp_status gp_atomic_file_commit_new(gp_atomic_file *file, gp_error *err);

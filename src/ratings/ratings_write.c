@@ -17,6 +17,7 @@
 #include "ratings/xmp_edit.h"
 #include "ratings/xmp_marks.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,6 +54,15 @@ static bool same_file(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/* Copies group and extended attributes of the file that is about to be replaced. */
+static void keep_attributes(const char *path, gp_atomic_file *file)
+{
+    int old = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (old < 0) return;
+    gp_atomic_file_copy_attributes(file, old);
+    close(old);
+}
+
 /* Replaces the file that had the status `before`, which is zero for a new file. Fails if another program has changed
  * or created the file meanwhile. */
 static gp_status replace_file(const char *path, const gp_str *bytes, const struct stat *before, bool keep_time,
@@ -63,7 +73,9 @@ static gp_status replace_file(const char *path, const gp_str *bytes, const struc
     bool new = before->st_ino == 0;
     GP_TRY(gp_atomic_file_open(path, &file, err));
     gp_status st = gp_atomic_file_write(file, bytes->data, bytes->size, err);
+    if (st == GP_OK && !new) keep_attributes(path, file);
     if (st == GP_OK && keep_time && !new) st = gp_atomic_file_set_time(file, before->st_mtim, err);
+    if (st == GP_OK) st = gp_atomic_file_sync(file, err); /* first, so that little time is left after the check */
     if (st == GP_OK && !new && (stat(path, &now) != 0 || !same_file(before, &now)))
         st = gp_fail(err, GP_ERR_IO, "another program changed the file at the same time");
     if (st != GP_OK) {

@@ -102,6 +102,7 @@ static gp_status move_by_copy(const char *from, int file, const gp_hash *hash, c
     GP_TRY(gp_atomic_file_open(to, &copy, err));
     gp_status st = copy_content(file, from, info.st_size, copy, err);
     if (st == GP_OK) st = gp_atomic_file_set_time(copy, info.st_mtim, err);
+    if (st == GP_OK) gp_atomic_file_copy_attributes(copy, file);
     if (st == GP_OK) (void)fchmod(gp_atomic_file_fd(copy), info.st_mode & 0777);
     if (st == GP_OK) st = gp_export_journal_file(j, to, from, hash, NULL, &info, true, err);
     if (st != GP_OK) {

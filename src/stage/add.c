@@ -43,7 +43,9 @@ static gp_status check_end(const gp_add_run *r, gp_add_job *job, const gp_bytes 
 {
     gp_pixels pixels = {0};
     gp_error why = {0};
-    if (!r->how->partial || job->identity.has_stream) return GP_OK;
+    /* the stream of a BMP or JPEG XL file does not tell where its data ends */
+    const bool ends = job->head.format != GP_FORMAT_BMP && job->head.format != GP_FORMAT_JXL;
+    if (!r->how->partial || (ends && job->identity.has_stream)) return GP_OK;
     gp_status st = gp_image_decode_bytes(bytes->data, bytes->size, r->max_pixels, &pixels, &why);
     gp_pixels_clear(&pixels);
     job->partial = st == GP_ERR_FORMAT;

@@ -114,7 +114,7 @@ static gp_status prompt_from_table(const gp_add_run *r, gp_add_job *job, gp_erro
 static char *source_of(const gp_meta *meta)
 {
     gp_str source = GP_STR_INIT;
-    gp_str_printf(&source, "%s: %s", meta->tool, meta->where ? meta->where : "metadata");
+    gp_str_printf(&source, "%s: %s", meta->tool ? meta->tool : "sidecar", meta->where ? meta->where : "metadata");
     return gp_str_take(&source);
 }
 

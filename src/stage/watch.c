@@ -18,10 +18,12 @@
 #include "watch/lock.h"
 #include "watch/watcher.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const double batch_seconds = 1, pick_seconds = 10, wait_seconds = 0.1;
 static const double patience = 10; /* seconds after which a file that is no image counts as failed */
@@ -122,6 +124,18 @@ static void forget_unfinished(watch_run *r, const char *path)
     *u = r->files[--r->file_count];
 }
 
+/* Forgets the unfinished files that no longer exist, such as a temporary file that was renamed. */
+static void forget_gone(watch_run *r)
+{
+    for (size_t i = 0; i < r->file_count;)
+        if (access(r->files[i].path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+            gp_mem_free(r->files[i].path);
+            r->files[i] = r->files[--r->file_count];
+        } else {
+            i++;
+        }
+}
+
 static bool on_partial(void *user, const gp_walk_entry *file, bool unreadable)
 {
     watch_run *r = user;
@@ -131,6 +145,7 @@ static bool on_partial(void *user, const gp_walk_entry *file, bool unreadable)
         forget_unfinished(r, file->path);
         return false;
     }
+    if (!u && r->file_count == MOST_UNFINISHED) forget_gone(r);
     if (!u && r->file_count < MOST_UNFINISHED) {
         char *copy = gp_str_dup(file->path);
         if (copy) r->files[r->file_count++] = (unfinished){copy, now};
@@ -382,6 +397,7 @@ static gp_status watch_all(watch_run *r, gp_error *err)
         if (last == GP_OK) last = gp_scoring_tell(r->scoring, &why);
         if (last != GP_OK && st == GP_OK) st = gp_fail_as(err, last, &why);
     }
+    forget_gone(r);
     r->n->incomplete = r->file_count;
     if (r->file_count)
         gp_note_say(r->o->add.note, r->o->add.note_user, "watch-incomplete", r->file_count,

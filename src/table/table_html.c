@@ -36,9 +36,8 @@ static bool between(part *p, const char *open, const char *close, part *out)
 
 bool gp_table_is_html_log(const char *text)
 {
-    size_t size = strnlen(text, 8192);
     text += strspn(text, " \t\r\n");
-    return *text == '<' && memmem(text, size, "Fooocus Log", 11);
+    return *text == '<' && memmem(text, strnlen(text, 8192), "Fooocus Log", 11);
 }
 
 /* Appends a value as text: <br> and </br> become line breaks, other tags are left out, entities are decoded.  A '<'

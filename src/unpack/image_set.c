@@ -121,7 +121,8 @@ static gp_status set_folder(gp_unpacker *u, const char *path, gp_error *err)
         }
     char *folder = u->options->into ? gp_str_dup(u->options->into) : gp_path_folder(path);
     gp_str_reset(&u->folder);
-    gp_str_printf(&u->folder, "%s/%.*s", folder ? folder : "", (int)size, base);
+    const bool dots = strspn(base, ".") >= size; /* "." and ".." are names of other folders */
+    gp_str_printf(&u->folder, "%s/%s%.*s", folder ? folder : "", dots ? "_" : "", (int)size, base);
     bool whole = size == strlen(base);
     if (whole) gp_str_puts(&u->folder, "-images"); /* the set has no extension, so its own name is taken */
     bool failed = !folder || u->folder.failed;

@@ -47,7 +47,9 @@ static gp_status check_names(set *s, gp_error *err)
         gp_str_reset(&s->name);
         gp_str_puts(&s->name, "");
         gp_safe_path(&s->name, gp_path_base(path));
-        names[n] = s->name.failed ? NULL : gp_str_dup(s->name.data);
+        /* without the extension, which an image whose path has none gets later */
+        size_t stem = s->name.failed ? 0 : strlen(s->name.data) - strlen(gp_path_extension(s->name.data));
+        names[n] = s->name.failed ? NULL : gp_str_dup_n(s->name.data, stem);
         if (names[n])
             n++;
         else
@@ -56,6 +58,8 @@ static gp_status check_names(set *s, gp_error *err)
     if (n) qsort(names, n, sizeof *names, compare_names);
     s->unique = true;
     for (size_t i = 1; i < n; i++) s->unique &= strcasecmp(names[i - 1], names[i]) != 0;
+    /* a row without a path is named by its number, which may be equal to a path */
+    for (size_t i = 0; i < n && n < rows; i++) s->unique &= names[i][strspn(names[i], "0123456789")] != 0;
     for (size_t i = 0; i < n; i++) gp_mem_free(names[i]);
     gp_mem_free(names);
     return st;
@@ -84,7 +88,9 @@ static gp_status put_image(void *user, size_t row, const void *image, size_t siz
     GP_TRY(gp_unpack_extension(s->u, number, image, size, &extension, err));
     if (!extension) return GP_OK;
     GP_TRY(name_row(s, row, extension, err));
+    const uint64_t conflicts = s->u->skips[GP_UNPACK_CONFLICTS];
     GP_TRY(gp_unpack_put(s->u, s->name.data, image, size, true, err));
+    if (s->u->skips[GP_UNPACK_CONFLICTS] != conflicts) return GP_OK; /* the file of this name is another image */
     if (!s->table || row >= gp_table_rows(s->table)) return GP_OK;
     gp_str_putc(&s->lines, '{');
     gp_json_put_name(&s->lines, "file_name");

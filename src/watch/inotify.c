@@ -113,7 +113,7 @@ typedef struct attaching {
 static void remember_denied(gp_watcher *w, const char *path)
 {
     for (size_t i = 0; i < w->denied_count; i++)
-        if (strcmp(w->denied[i], path) == 0) return;
+        if (w->denied[i] && strcmp(w->denied[i], path) == 0) return; /* NULL: gp_inotify_retry_denied removed it */
     if (w->denied_count == sizeof w->denied / sizeof *w->denied) return;
     char *copy = gp_str_dup(path);
     if (!copy) return;
@@ -196,6 +196,7 @@ void gp_inotify_retry_denied(gp_watcher *w, double now)
         if (root && !root->polls && root->present && access(path, F_OK) == 0) {
             if (!gp_inotify_attach(w, root, path, false)) gp_watcher_poll_instead(w, root);
         }
+        w->denied[i] = NULL; /* after the call above, which compares other folders with the list */
         gp_mem_free(path);
     }
     w->denied_count = kept;

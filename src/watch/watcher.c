@@ -79,7 +79,7 @@ void gp_watcher_say(gp_watcher *w, const char *code, const char *format, ...)
 
 bool gp_watcher_is_sidecar(const char *name)
 {
-    return gp_str_ends(name, ".txt") || gp_str_ends(name, ".caption");
+    return gp_str_ends(name, ".txt") || gp_str_ends(name, ".caption") || gp_str_ends(name, ".json");
 }
 
 /* Reports "STEM.png" and so on, in small and capital letters, if such a file exists. */
