@@ -76,8 +76,8 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 #define GP_RESCUE_DEFAULTS {sizeof(gp_rescue_options), NULL, NULL, NULL, NULL, NULL}
 
 #define GP_MODEL_DEFAULTS \
-    {sizeof(gp_model_options), GP_PRECISION_AUTO, GP_ENGINE_AUTO, false, NULL, \
-     GP_LONG_PROMPT_TRUNCATE}
+    {sizeof(gp_model_options), GP_PRECISION_AUTO, GP_ENGINE_AUTO, false, GP_LONG_PROMPT_TRUNCATE, \
+     NULL}
 
 #define GP_FETCH_DEFAULTS {sizeof(gp_fetch_options), NULL, false, NULL, NULL}
 

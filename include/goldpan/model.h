@@ -43,12 +43,12 @@ typedef struct gp_model_options {
     size_t size;
     gp_precision precision;
     gp_engine engine;
-    bool fast_decode;     /* decode JPEGs at 1/2, 1/4 or 1/8 of their size if they are more than
+    bool fast_decode; /* decode JPEGs at 1/2, 1/4 or 1/8 of their size if they are more than
                            * twice as large as the model's input.  The embeddings differ a little
                            * from exact embeddings.  They have another preprocess_id, so goldpan
                            * never mixes scores of the two kinds */
-    const char *revision; /* branch, tag or commit of the model on the hub; NULL: main */
     gp_long_prompt long_prompt; /* part of a scorer's id: scores by different rules never mix */
+    const char *revision;       /* branch, tag or commit of the model on the hub; NULL: main */
 } gp_model_options;
 
 /* Open a model by folder, or by hub name ("openai/clip-vit-large-patch14") in the Hugging Face

@@ -178,6 +178,8 @@ class WatchTest(unittest.TestCase):
             self.put("begun.png", whole[:2])
             shutil.copy(PLANTS[0], self.at("end.png"))
             watch.expect("end.png")
+            shutil.copy(PLANTS[1], self.at("later.png"))  # a search that began later finds the three files too
+            watch.expect("later.png")
             summary = watch.end()
             self.assertEqual((summary["failed"], summary["incomplete"]), (0, 3))
             self.assertIn("3 files are incomplete", watch.rest())

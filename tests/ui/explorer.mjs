@@ -711,7 +711,7 @@ describe('layout', () => {
 
 describe('nothing is lost', () => {
   it('ratings survive the death of the server and of the page', async () => {
-    const port = String(20000 + (process.pid % 20000));
+    const port = String(20000 + (process.pid % 12000));
     const first = await explore(pictures, '--port', port);
     const page = await openPage(browser, first.url);
     await wall(page);
@@ -735,7 +735,7 @@ describe('nothing is lost', () => {
     assert.equal(await second.stop(), 0);
   });
   it('an open page goes on when the server comes back on its port', async () => {
-    const port = String(20001 + (process.pid % 20000));
+    const port = String(20001 + (process.pid % 12000));
     const first = await explore(pictures, '--port', port);
     const page = await openPage(browser, first.url);
     await first.stop('SIGKILL');
@@ -755,7 +755,7 @@ describe('nothing is lost', () => {
   });
   it('a page sends nothing to another catalog at its address', async () => {
     const other = makeCatalog('other');
-    const port = String(20002 + (process.pid % 20000));
+    const port = String(20002 + (process.pid % 12000));
     const first = await explore(pictures, '--port', port);
     const page = await openPage(browser, first.url);
     await first.stop();

@@ -11,7 +11,7 @@ import { explore, hashOf, it, keepScreenshot, makeCatalog, moreCopies, openBrows
 
 const seed = Number(process.env.GOLDPAN_UI_SEED ?? process.argv[4] ?? Math.floor(Math.random() * 2 ** 31));
 const ACTS = Number(process.env.GOLDPAN_UI_ACTS ?? process.argv[3] ?? 1000);
-const PORT = String(21000 + (process.pid % 20000));
+const PORT = String(21000 + (process.pid % 11000));
 
 /** mulberry32 */
 let state = seed;

@@ -174,7 +174,7 @@ describe('tags', () => {
   });
 
   it('tags are kept while the server is dead, and sent when it is back', async () => {
-    const port = String(20000 + (process.pid % 20000));
+    const port = String(20000 + (process.pid % 12000));
     const first = await explore(pictures, '--port', port);
     const page = await openPage(browser, first.url);
     await view(page, 'Wall');
