@@ -119,7 +119,9 @@ static void add_unquoted(gp_str *out, part p)
     while (p.text < p.end) {
         int high = p.end - p.text > 2 && *p.text == '%' ? gp_hex_digit(p.text[1]) : -1;
         int low = high >= 0 ? gp_hex_digit(p.text[2]) : -1;
-        gp_str_putc(out, low >= 0 ? (char)(high << 4 | low) : *p.text);
+        char c = *p.text;
+        if (low >= 0) c = (char)(high << 4 | low);
+        gp_str_putc(out, c);
         p.text += low >= 0 ? 3 : 1;
     }
 }
