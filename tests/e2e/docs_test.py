@@ -16,7 +16,7 @@ import unittest
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SAMPLE = os.path.join(SOURCE, "sample", "drawn-world")
 GOLDPAN = os.path.abspath(sys.argv.pop(1))
-ELSEWHERE = re.compile(r"goldpan (generate|regenerate|model get|explore|--version|help COMMAND)\b|--catalog generated")
+ELSEWHERE = re.compile(r"goldpan (generate|regenerate|model get|explore|watch|--version|help COMMAND)\b|--catalog generated")
 # these commands may end with exit code 4, because the sample may have no result for them
 NOTHING = re.compile(r"goldpan (slices|duplicates|words)\b")
 
