@@ -238,7 +238,7 @@ static gp_status run_parts(text_run *run, gp_error *err)
                         .work = text_work,
                         .take = text_take,
                         .drop = text_drop};
-    qsort(run->sorted, run->n, sizeof *run->sorted, by_length);
+    if (run->n) qsort(run->sorted, run->n, sizeof *run->sorted, by_length);
     return gp_pipeline_run(&pipe, run, err);
 }
 
