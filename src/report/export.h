@@ -73,6 +73,8 @@ gp_status gp_export_move(const char *from, int file, const gp_hash *hash, const 
                          gp_error *err);
 /* Opens a regular file, not through a link, and computes the hash of its content.  The caller closes *file. */
 gp_status gp_export_open_hashed(const char *path, int *file, gp_hash *hash, gp_error *err);
+/* Returns true if the file at `path` exists, is not a link, and has this content. */
+bool gp_export_has_hash(const char *path, const gp_hash *hash);
 
 /* ------------------------------------------------------------------ the end (export_end.c) */
 

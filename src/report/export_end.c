@@ -135,24 +135,14 @@ gp_status gp_export_list_names(const char *top, gp_str *paths, bool remove, gp_e
 
 /* ------------------------------------------------------------------ killed exports */
 
-/* Returns true if the file at `path` exists and has the content that the journal records. */
-static bool has_content(const char *path, const gp_hash *hash)
-{
-    int file = -1;
-    gp_hash now;
-    if (gp_export_open_hashed(path, &file, &now, NULL) != GP_OK) return false;
-    close(file);
-    return memcmp(now.bytes, hash->bytes, sizeof now.bytes) == 0;
-}
-
 /* A move that was under way: if both files exist, the original is deleted now. */
 static bool was_moved(const gp_made *made)
 {
     struct stat info;
-    if (!has_content(made->path, &made->hash)) return false;
+    if (!gp_export_has_hash(made->path, &made->hash)) return false;
     if (lstat(made->from, &info) != 0) return true;
     bool same = (uint64_t)info.st_dev == made->device && (uint64_t)info.st_ino == made->inode;
-    return same && has_content(made->from, &made->hash) && unlink(made->from) == 0;
+    return same && gp_export_has_hash(made->from, &made->hash) && unlink(made->from) == 0;
 }
 
 static gp_status recover_made(const gp_export_record *r, gp_export_moves *moves, gp_str *copies, gp_str *moved,
@@ -179,7 +169,7 @@ static gp_status recover_undo(const gp_export_record *r, gp_export_moves *moves,
     for (size_t i = 0; r->mode == GP_EXPORT_MOVE && i < r->count; i++) {
         const gp_made *made = &r->made[i];
         if (made->kind != GP_MADE_FILE || made->is_void || lstat(made->path, &info) == 0) continue;
-        if (has_content(made->from, &made->hash))
+        if (gp_export_has_hash(made->from, &made->hash))
             GP_TRY(gp_export_moves_add(moves, made->path, made->from, &made->hash, err));
     }
     return GP_OK;

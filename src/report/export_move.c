@@ -40,6 +40,15 @@ gp_status gp_export_open_hashed(const char *path, int *file, gp_hash *hash, gp_e
     return st;
 }
 
+bool gp_export_has_hash(const char *path, const gp_hash *hash)
+{
+    int file = -1;
+    gp_hash now;
+    if (gp_export_open_hashed(path, &file, &now, NULL) != GP_OK) return false;
+    close(file);
+    return memcmp(now.bytes, hash->bytes, sizeof now.bytes) == 0;
+}
+
 /* ------------------------------------------------------------------ to another file system */
 
 static gp_status copy_content(int from, const char *path, off_t size, gp_atomic_file *to, gp_error *err)

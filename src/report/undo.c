@@ -57,15 +57,6 @@ static bool is_file(const struct stat *info, uint64_t device, uint64_t inode)
     return (uint64_t)info->st_dev == device && (uint64_t)info->st_ino == inode;
 }
 
-static bool has_hash(const char *path, const gp_hash *hash)
-{
-    int file = -1;
-    gp_hash now;
-    if (gp_export_open_hashed(path, &file, &now, NULL) != GP_OK) return false;
-    close(file);
-    return memcmp(now.bytes, hash->bytes, sizeof now.bytes) == 0;
-}
-
 /* Another file with the content of a copy. */
 typedef struct other_file {
     const gp_made *made;
@@ -122,7 +113,7 @@ static const char *why_not_delete(undoing *u, const gp_made *made, const struct 
     if (u->record.mode == GP_EXPORT_HARDLINK && info->st_nlink > 1 && lstat(made->from, &original) == 0 &&
         is_file(&original, (uint64_t)info->st_dev, (uint64_t)info->st_ino))
         return NULL; /* the same file has both names */
-    if (!has_hash(made->path, &made->hash)) return "its content has changed";
+    if (!gp_export_has_hash(made->path, &made->hash)) return "its content has changed";
     return is_elsewhere(u, made, info) ? NULL : "its original is gone or has changed, so this may be the only copy";
 }
 
@@ -141,7 +132,8 @@ static gp_status undo_table(undoing *u, const gp_made *made, gp_error *err)
 {
     struct stat info;
     if (lstat(made->path, &info) != 0) return settle(u, made, &u->counts.gone, err);
-    if (!S_ISREG(info.st_mode) || !has_hash(made->path, &made->hash)) return leave(u, made, "its content has changed");
+    if (!S_ISREG(info.st_mode) || !gp_export_has_hash(made->path, &made->hash))
+        return leave(u, made, "its content has changed");
     if (!u->options->dry_run && unlink(made->path) != 0) return leave(u, made, gone_reason(errno));
     return settle(u, made, &u->counts.tables, err);
 }
@@ -174,7 +166,7 @@ static gp_status undo_move(undoing *u, const gp_made *made, gp_error *err)
     gp_error why = {0};
     bool old_there = lstat(made->from, &old) == 0;
     if (lstat(made->path, &info) != 0) {
-        if (!old_there || !has_hash(made->from, &made->hash))
+        if (!old_there || !gp_export_has_hash(made->from, &made->hash))
             return leave(u, made, "it is neither at its new path nor at its old one");
         if (!u->options->dry_run) GP_TRY(gp_export_moves_add(&u->moves, made->path, made->from, &made->hash, err));
         return settle(u, made, &u->counts.gone, err); /* it is back already */
