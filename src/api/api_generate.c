@@ -2,7 +2,7 @@
  * Implements gp_generate of goldpan/stages.h. */
 #include "api/api.h"
 
-#include "stage/stage.h"
+#include "generation/generation.h"
 
 static gp_status check_options(const gp_generate_options *given, gp_generate_options *o, gp_error *err)
 {

@@ -2,7 +2,7 @@
  * The catalog: one SQLite file in WAL mode. It is the only state that processes share, and only this module includes
  * sqlite3.h. An image is identified by its content hash and may have several paths. Each result is stored with a key of
  * what it depends on, such as the model's weights and the precision. The module never reads image files and prints
- * nothing. schema.c lists the invariants at its top. A handle may be used by one thread at a time. */
+ * nothing. schema/schema.c lists the invariants at its top. A handle may be used by one thread at a time. */
 #ifndef GP_CATALOG_CATALOG_H
 #define GP_CATALOG_CATALOG_H
 

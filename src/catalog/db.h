@@ -7,11 +7,12 @@
 
 #include "catalog/catalog.h"
 #include "catalog/marks.h"
+#include "schema/schema.h"
+
 #include <sqlite3.h>
 
 /* "GPAN": the application id in SQLite's header. The command `file` recognises a catalog by this id. */
 #define GP_DB_APPLICATION_ID 0x4750414e
-#define GP_DB_VERSION        10
 
 /* The end of a message about a damaged catalog, which says what the user can do. */
 #define GP_DB_RESCUE "; recover its readable contents with `goldpan rescue`"
@@ -80,19 +81,6 @@ gp_status gp_db_scope_begin(gp_catalog *cat, bool *own, gp_error *err);
  * status. */
 gp_status gp_db_scope_end(gp_catalog *cat, bool own, gp_status st, gp_error *err);
 
-/* A schema step: the statements that migrate from the previous version to `version`. */
-typedef struct gp_db_step {
-    int version;
-    const char *sql;
-} gp_db_step;
-typedef struct gp_db_steps {
-    const gp_db_step *list;
-    size_t count;
-} gp_db_steps;
-extern const gp_db_steps gp_db_all; /* all schema steps of this version */
-/* schema.c, migrate_2.c ... */
-extern const char gp_db_version_1[], gp_db_version_2[], gp_db_version_3[], gp_db_version_4[], gp_db_version_5[],
-    gp_db_version_6[], gp_db_version_7[], gp_db_version_8[], gp_db_version_9[], gp_db_version_10[];
 /* Migrates an open database to the version of the last of these steps. Each step runs in its own transaction. Creates
  * the schema of an empty database only if `create` is set. CATALOG if the file belongs to another program, or if its
  * version is newer than the last step. */
@@ -101,16 +89,7 @@ gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *steps, size_t count, 
 gp_status gp_db_open(const char *path, unsigned flags, const gp_db_step *steps, size_t count, gp_catalog **out,
                      gp_error *err);
 
-/* All tables. The tables of one part are rescued together or not at all. The tables of GP_DB_CORE are an exception:
- * they are rescued row by row in this order, in which a table follows those that it refers to. */
-typedef enum gp_db_part { GP_DB_CORE, GP_DB_ANALYSIS, GP_DB_MAP, GP_DB_STATE } gp_db_part; /* STATE: never copied */
-typedef struct gp_db_table {
-    const char *name;
-    gp_db_part part;
-} gp_db_table;
-extern const gp_db_table gp_db_tables[]; /* the last entry has no name */
-
-/* The invariants of schema.c that SQL can express, except foreign keys (row_rules.c). */
+/* The invariants of schema/schema.c that SQL can express, except foreign keys (row_rules.c). */
 typedef struct gp_db_rule {
     const char *table;
     const char *column; /* column of `scorers` that the rule needs, or NULL */

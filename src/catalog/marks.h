@@ -27,7 +27,7 @@
 #include "catalog/catalog.h"
 
 /* SQL: derives from a scorer's key whether it needs a pair or only an image, for journal entries that do not record
- * this. migrate_8.c keeps its own copy, because a migration must not change. */
+ * this. schema/version_8.c keeps its own copy, because a migration must not change. */
 #define GP_MARKS_NEEDS(key) "CASE WHEN " key " LIKE 'clip/%' THEN 'pair' ELSE 'image' END"
 
 enum { GP_MARKS_VERSION = 1, GP_MARKS_GROWTH = 4, GP_MARKS_FREE = 256 << 10 };

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum {
-    PAGE = 16384, /* page size of every catalog in bytes, see schema.c */
+    PAGE = 16384, /* page size of every catalog in bytes, see schema/schema.c */
     HEADER = 100,
     SCHEMA_PAGES = 64, /* maximum number of pages of the schema */
     ROOTS = 256        /* maximum number of tables and indexes read; a catalog has fewer */

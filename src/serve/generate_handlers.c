@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "catalog/generations.h"
 #include "serve/request_body.h"
-#include "stage/regenerate_stage.h"
+#include "generation/generation.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -75,10 +75,6 @@ typedef struct gp_run_result {
 gp_status gp_stage_run(gp_catalog *cat, const gp_encoder *encoder, const char *model_name, const gp_run_parts *parts,
                        gp_run_result *result, gp_error *err);
 
-gp_status gp_stage_generate_check(const gp_generate_options *options, gp_error *err);
-gp_status gp_stage_generate(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
-                            const gp_generate_options *options, gp_generate_report *report, gp_error *err);
-
 /* roots NULL: use synthetic images. */
 gp_status gp_stage_bench(const gp_encoder *encoder, const gp_bench_options *options, gp_bench_report *report,
                          gp_error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The catalog under failures: a process that is killed while it writes, lack of memory or disk space, files of other
- * programs, newer and older schemas, readers beside a writer.  The head of src/catalog/schema.c lists what must
+ * programs, newer and older schemas, readers beside a writer.  The head of src/schema/schema.c lists what must
  * hold. */
 #include "analysis_support.h"
 #include <fcntl.h>

@@ -9,7 +9,7 @@
 #include "image/png_text.h"
 #include "metadata/meta.h"
 #include "net/base64.h"
-#include "stage/generate_job.h"
+#include "generation/generate_job.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@
 #include "base/thread.h"
 #include "encode/pipeline.h"
 #include "pick/adaptive.h"
-#include "stage/generate_private.h"
+#include "generation/generate_private.h"
 
 #include <math.h>
 #include <stdio.h>

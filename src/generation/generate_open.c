@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "image/chunks.h"
 #include "metadata/meta.h"
-#include "stage/generate_private.h"
+#include "generation/generate_private.h"
 
 #include <math.h>
 #include <string.h>

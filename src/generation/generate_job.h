@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Private to the stages: one image, from its row of the plan to its row in the catalog. */
+ * Private to generation: one image, from its row of the plan to its row in the catalog. */
 #ifndef GP_STAGE_GENERATE_JOB_H
 #define GP_STAGE_GENERATE_JOB_H
 

@@ -4,8 +4,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "stage/generate_private.h"
-#include "stage/regenerate_stage.h"
+#include "generation/generate_private.h"
+#include "generation/generation.h"
 
 #include <string.h>
 

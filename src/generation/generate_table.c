@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "stage/generate_private.h"
+#include "generation/generate_private.h"
 #include "stage/passed.h"
 
 #include <stdlib.h>

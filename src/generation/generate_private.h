@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Private to the stages: declarations shared by the files of generate.
+ * Private to generation: declarations shared by the files of generate.
  *
  *   generate_table.c   reads the prompts of a table, or of picked images
  *   generate_open.c    opens the generator connections, reads the graph, receives progress and notes
@@ -13,8 +13,8 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "table/table.h"
-#include "stage/generate_job.h"
-#include "stage/stage.h"
+#include "generation/generate_job.h"
+#include "generation/generation.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -31,7 +31,7 @@ typedef struct gp_subject {
     uint32_t count, capacity;
 } gp_subject;
 
-/* An image whose prompt and settings are used to generate more images (regenerate_stage.h). */
+/* An image whose prompt and settings are used to generate more images (generation.h). */
 typedef struct gp_generate_more {
     gp_hash image;
     bool new_seeds; /* false: the image's own seed */

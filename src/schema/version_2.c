@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Schema version 2: results of an analysis, and the reasons for picks. */
-#include "catalog/db.h"
+#include "schema/schema.h"
 
 /* clang-format off */
 const char gp_db_version_2[] =

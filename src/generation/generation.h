@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * Generates images from one image of the catalog: the same image again, or more images like it. It is gp_stage_generate
- * with another choice of images. */
-#ifndef GP_STAGE_REGENERATE_STAGE_H
-#define GP_STAGE_REGENERATE_STAGE_H
+ * The stage generate: images from all prompts of a catalog, or from one image of the catalog (the same image again, or
+ * more images like it). */
+#ifndef GP_GENERATION_GENERATION_H
+#define GP_GENERATION_GENERATION_H
 
 #include "base/hash.h"
-#include "base/status.h"
+#include "stage/stage.h"
+
+/* Checks the options. Errors: those of gp_generate. */
+gp_status gp_stage_generate_check(const gp_generate_options *options, gp_error *err);
+/* See gp_generate. encoder NULL: nothing is scored. */
+gp_status gp_stage_generate(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
+                            const gp_generate_options *options, gp_generate_report *report, gp_error *err);
 
 /* Generates images with the prompt and the settings of `image`. count 0: one image with the seed of `image`. count > 0:
  * `count` images whose seeds are the numbers after the largest seed of the prompt's images. The same call after an

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: MIT
- * Schema version 10: how the embedding of a long prompt was made, and which scores are of prompts that were cut. */
-#include "catalog/db.h"
+ * Schema version 6: quality measures of images. Images of an older catalog are measured by the next `score`. */
+#include "schema/schema.h"
 
 /* clang-format off */
-const char gp_db_version_10[] =
-/* A text that fits the model's context has the same embedding by every rule. */
-"ALTER TABLE prompt_embeddings ADD COLUMN rule TEXT NOT NULL DEFAULT 'truncate'"
-" CHECK(rule IN ('truncate', 'chunks', 'first-sentence'));"
-
+const char gp_db_version_6[] =
 "DROP VIEW v_images;"
+
+/* The fields of gp_quality. `frame` only describes the pixels; images.apart tells whether the image is set apart, and
+ * why. */
+"CREATE TABLE image_quality("
+" image INTEGER PRIMARY KEY REFERENCES images(id),"
+" sharpness REAL NOT NULL, noise REAL NOT NULL, exposure REAL NOT NULL, saturation REAL NOT NULL,"
+" entropy REAL NOT NULL, spread REAL NOT NULL,"
+" frame TEXT NOT NULL CHECK(frame IN ('normal', 'black', 'uniform', 'noise'))"
+") STRICT;"
+
 "CREATE VIEW v_images AS"
-" WITH last AS (SELECT id, key, higher_better, encoder, needs FROM scorers ORDER BY used DESC LIMIT 1),"
+" WITH last AS (SELECT id, key, higher_better FROM scorers ORDER BY used DESC LIMIT 1),"
 " base AS (SELECT i.id AS image, i.hash, ip.prompt, s.value,"
 "   CASE (SELECT higher_better FROM last) WHEN 0 THEN s.value ELSE -s.value END AS worth,"
 "   (SELECT p.path FROM paths p WHERE p.image = i.id AND p.missing = 0 ORDER BY p.path LIMIT 1) AS path"
@@ -26,12 +32,7 @@ const char gp_db_version_10[] =
 "  lower(hex(i.hash)) AS hash, b.image AS image, coalesce(r.flag, 0) AS flag, coalesce(r.stars, 0) AS stars,"
 "  coalesce(ip.evidence, 'none') AS evidence, i.apart AS apart,"
 "  q.sharpness AS sharpness, q.noise AS noise, q.exposure AS exposure, q.saturation AS saturation,"
-"  q.entropy AS entropy, q.spread AS spread,"
-"  (SELECT group_concat(t.tag, ', ') FROM (SELECT tag FROM tags WHERE image = b.image AND removed = 0 ORDER BY tag) t)"
-"   AS tags,"
-/* 1: the score depends only on the beginning of the prompt; NULL: no score, or the score does not depend on it */
-"  CASE WHEN b.value IS NOT NULL THEN (SELECT e.truncated FROM prompt_embeddings e, last"
-"   WHERE last.needs = 'pair' AND e.encoder = last.encoder AND e.prompt = b.prompt) END AS prompt_cut"
+"  q.entropy AS entropy, q.spread AS spread"
 " FROM base b JOIN images i ON i.id = b.image LEFT JOIN image_prompts ip ON ip.image = b.image"
 " LEFT JOIN prompts pr ON pr.id = b.prompt LEFT JOIN picks k ON k.image = b.image"
 " LEFT JOIN ratings r ON r.image = b.image LEFT JOIN image_quality q ON q.image = b.image"

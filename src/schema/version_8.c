@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Schema version 8: scorers record what they need, may have their own parameters, and may have no encoder. */
-#include "catalog/db.h"
+#include "schema/schema.h"
 
 /* clang-format off */
 const char gp_db_version_8[] =

@@ -2,7 +2,7 @@
  * Generates one image: requests it until it arrives, checks it, adds the prompt as metadata, and writes it under a
  * temporary name that is then renamed. The file's name is computed from the request, so an image that was written
  * before the process was killed is found again. */
-#include "stage/generate_job.h"
+#include "generation/generate_job.h"
 
 #include "base/file.h"
 #include "base/json.h"

@@ -1,25 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * Schema version 9: tags of images. */
-#include "catalog/db.h"
+ * Schema version 10: how the embedding of a long prompt was made, and which scores are of prompts that were cut. */
+#include "schema/schema.h"
 
 /* clang-format off */
-const char gp_db_version_9[] =
+const char gp_db_version_10[] =
+/* A text that fits the model's context has the same embedding by every rule. */
+"ALTER TABLE prompt_embeddings ADD COLUMN rule TEXT NOT NULL DEFAULT 'truncate'"
+" CHECK(rule IN ('truncate', 'chunks', 'first-sentence'));"
+
 "DROP VIEW v_images;"
-
-/* A removed tag keeps its row, so that the time of the removal is known when another catalog or a
- * journal is merged into this one. The CHECK enforces only the rules that lists of joined tags need; gp_cat_tag_clean
- * enforces all rules. */
-"CREATE TABLE tags("
-" image INTEGER NOT NULL REFERENCES images(id),"
-" tag TEXT NOT NULL CHECK(length(tag) BETWEEN 1 AND 100 AND instr(tag, ',') = 0 AND instr(tag, char(10)) = 0),"
-" removed INTEGER NOT NULL DEFAULT 0 CHECK(removed IN (0, 1)),"
-" at INTEGER NOT NULL DEFAULT (unixepoch()),"            /* Unix time of the last change */
-" PRIMARY KEY(image, tag)"
-") STRICT, WITHOUT ROWID;"
-"CREATE INDEX tags_tag ON tags(tag, image) WHERE removed = 0;"
-
 "CREATE VIEW v_images AS"
-" WITH last AS (SELECT id, key, higher_better FROM scorers ORDER BY used DESC LIMIT 1),"
+" WITH last AS (SELECT id, key, higher_better, encoder, needs FROM scorers ORDER BY used DESC LIMIT 1),"
 " base AS (SELECT i.id AS image, i.hash, ip.prompt, s.value,"
 "   CASE (SELECT higher_better FROM last) WHEN 0 THEN s.value ELSE -s.value END AS worth,"
 "   (SELECT p.path FROM paths p WHERE p.image = i.id AND p.missing = 0 ORDER BY p.path LIMIT 1) AS path"
@@ -37,14 +28,12 @@ const char gp_db_version_9[] =
 "  q.sharpness AS sharpness, q.noise AS noise, q.exposure AS exposure, q.saturation AS saturation,"
 "  q.entropy AS entropy, q.spread AS spread,"
 "  (SELECT group_concat(t.tag, ', ') FROM (SELECT tag FROM tags WHERE image = b.image AND removed = 0 ORDER BY tag) t)"
-"   AS tags"
+"   AS tags,"
+/* 1: the score depends only on the beginning of the prompt; NULL: no score, or the score does not depend on it */
+"  CASE WHEN b.value IS NOT NULL THEN (SELECT e.truncated FROM prompt_embeddings e, last"
+"   WHERE last.needs = 'pair' AND e.encoder = last.encoder AND e.prompt = b.prompt) END AS prompt_cut"
 " FROM base b JOIN images i ON i.id = b.image LEFT JOIN image_prompts ip ON ip.image = b.image"
 " LEFT JOIN prompts pr ON pr.id = b.prompt LEFT JOIN picks k ON k.image = b.image"
 " LEFT JOIN ratings r ON r.image = b.image LEFT JOIN image_quality q ON q.image = b.image"
-" WHERE b.path IS NOT NULL;"
-
-"CREATE VIEW v_tags AS"
-" SELECT t.tag AS tag,"
-"  (SELECT p.path FROM paths p WHERE p.image = t.image ORDER BY p.missing, p.path LIMIT 1) AS path,"
-"  t.image AS image, t.at AS at FROM tags t WHERE t.removed = 0;";
+" WHERE b.path IS NOT NULL;";
 /* clang-format on */

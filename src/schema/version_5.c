@@ -4,7 +4,7 @@
  *
  * The migration clears the sizes and times of all paths, so that the next `add` reads every file again. That fills the
  * new columns (`stream`, `evidence`, `apart`) and replaces prompts that an older reader guessed. */
-#include "catalog/db.h"
+#include "schema/schema.h"
 
 /* clang-format off */
 const char gp_db_version_5[] =

@@ -2,7 +2,7 @@
  * Plans the images of a round. Each image gets one row in the catalog, which later runs find by its key. */
 #include "base/mem.h"
 #include "base/str.h"
-#include "stage/generate_private.h"
+#include "generation/generate_private.h"
 
 #include <string.h>
 
