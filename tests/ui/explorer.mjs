@@ -43,8 +43,12 @@ const rating = (hash) => ratingOf(pictures, hash);
 const filters = (page) => page.getByRole('group', { name: 'Filters', exact: true });
 const segment = (page, name) => page.getByRole('group', { name: 'Marks', exact: true }).getByRole('button', { name: new RegExp(`^${name}`) });
 const notice = (page) => page.locator('.notice');
-/** Removes all marks, so that a test starts without marks. */
-const unmark = () => execFileSync('sqlite3', [join(pictures, '.goldpan/catalog.db'), 'DELETE FROM ratings']);
+/** Removes all marks, so that a test starts without marks, and loads the page again, because it may show old marks. */
+const unmark = async (page) => {
+  execFileSync('sqlite3', [join(pictures, '.goldpan/catalog.db'), 'DELETE FROM ratings']);
+  await page.reload();
+  await until(async () => /Picked\s*0/.test(await segment(page, 'Picked').innerText()), 'old marks are shown');
+};
 /** Returns the hash of the current picture, without a request to the server. */
 const currentHash = async (page) => (await page.evaluate(() => location.hash)).match(/at=([0-9a-f]{32})/)[1];
 const wall = async (page) => {
@@ -74,7 +78,7 @@ describe('review', () => {
     await until(async () => (await first()) === leads.at(-1).text, `the clearest is not first: ${await first()}`);
   });
   seen('arrows, N and K work on a fresh page and lead from prompt to prompt', async (page) => {
-    unmark();
+    await unmark(page);
     await page.keyboard.press('ArrowRight');
     const one = await current(page);
     await page.keyboard.press('ArrowDown');
@@ -96,7 +100,7 @@ describe('review', () => {
 
 describe('what is seen is what is acted on', () => {
   seen('a choice that filters hide is chosen no more', async (page) => {
-    unmark();
+    await unmark(page);
     await wall(page);
     await page.keyboard.press('Control+a');
     await until(async () => (await count(page)).includes(`${total} chosen`), 'not all are chosen');
@@ -115,7 +119,7 @@ describe('what is seen is what is acted on', () => {
   });
   seen('a mark of several pictures says how many of them were your picks', async (page) => {
     const picked = () => sql(pictures, 'SELECT count(*) AS n FROM ratings WHERE flag = 1')[0].n;
-    unmark();
+    await unmark(page);
     await wall(page);
     await page.keyboard.press('p');
     await page.keyboard.press('ArrowRight');
@@ -156,7 +160,7 @@ describe('what is seen is what is acted on', () => {
       assert.ok(Math.abs((await place()) - y) < 3, `the view is at ${await place()} instead of ${y}`);
     });
   seen('a mark that hides its picture leads to the next one', async (page) => {
-    unmark();
+    await unmark(page);
     await wall(page);
     await segment(page, 'Undecided').click();
     const before = await cellsInOrder(page);
@@ -254,7 +258,7 @@ describe('filters', () => {
     await until(async () => (await shownCount(page)) === total, await count(page));
   });
   seen('by stars, marks, any column, inverted, all and any, each undone by Ctrl+Z', async (page) => {
-    unmark();
+    await unmark(page);
     await wall(page);
     const [a, b] = (await cellsInOrder(page)).slice(0, 2);
     await page.locator(`.wall [data-row="${a.row}"]`).click();
@@ -292,7 +296,7 @@ describe('filters', () => {
     assert.ok((await shownCount(page)) > 0);
   });
   seen('counts of marks are of what the other filters leave', async (page) => {
-    unmark();
+    await unmark(page);
     await wall(page);
     await page.keyboard.press('p');
     await until(async () => /Picked\s*1/.test(await segment(page, 'Picked').innerText()), 'the pick is not counted');
@@ -303,7 +307,7 @@ describe('filters', () => {
 
 describe('places', () => {
   seen('survive a reload: filters, choice, scroll, the current picture and undo', async (page) => {
-    unmark();
+    await unmark(page);
     await wall(page);
     await page.keyboard.press('p');
     await segment(page, 'Undecided').click();
