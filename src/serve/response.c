@@ -69,6 +69,39 @@ static void put_error(gp_str *json, const char *message)
     gp_str_puts(json, "}\n");
 }
 
+/* Returns whether a browser asks for a page to show, not a script of the page for data. */
+static bool wants_page(const gp_request *request)
+{
+    const char *accept = gp_request_header(request, "Accept");
+    return accept && strstr(accept, "text/html");
+}
+
+static void put_html(gp_str *html, const char *text)
+{
+    for (const char *c = text; *c; c++) {
+        if (*c == '<' || *c == '>' || *c == '&')
+            gp_str_puts(html, *c == '<' ? "&lt;" : *c == '>' ? "&gt;" : "&amp;");
+        else
+            gp_str_putc(html, *c);
+    }
+}
+
+/* An error as a page, for a person who opened an old or mistyped address. */
+static void respond_page(gp_request *request, unsigned status, const char *message)
+{
+    struct MHD_Response *response = NULL;
+    gp_str html = GP_STR_INIT;
+    gp_str_puts(&html, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+                       "<meta name=\"viewport\" content=\"width=device-width\">\n"
+                       "<meta name=\"color-scheme\" content=\"light dark\">\n<title>goldpan</title>\n"
+                       "<h1>goldpan cannot show this address</h1>\n<p>");
+    put_html(&html, message);
+    gp_str_puts(&html, "</p>\n</html>\n");
+    if (!html.failed) response = MHD_create_response_from_buffer(html.size, html.data, MHD_RESPMEM_MUST_COPY);
+    gp_respond(request, status, response, "text/html; charset=utf-8", GP_CACHE_NEVER);
+    gp_str_clear(&html);
+}
+
 void gp_respond_error(gp_request *request, unsigned status, const char *format, ...)
 {
     char message[1200];
@@ -77,6 +110,10 @@ void gp_respond_error(gp_request *request, unsigned status, const char *format, 
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
+    if (wants_page(request)) {
+        respond_page(request, status, message);
+        return;
+    }
     put_error(&json, message);
     gp_respond_json(request, &json);
     request->status = status;

@@ -55,6 +55,16 @@ class Refusals(unittest.TestCase):
         for head in ("", "Host: 127.0.0.1:%d\r\nHost: evil.example\r\n" % port):
             self.assertRegex(self.server.raw(("GET %s HTTP/1.1\r\n%sConnection: close\r\n\r\n" % (path, head)).encode())[:12], rb"HTTP/1.1 40[03]")
 
+    def test_a_person_gets_a_page_in_place_of_json(self):
+        html = "text/html,application/xhtml+xml,*/*;q=0.8"
+        for path in ("/", "/%s/" % ("0" * 32), self.server.path("nothing<b>")):
+            answer = self.server.ask("GET", path, headers={"Accept": html})
+            self.assertIn(answer.status, (403, 404))
+            self.assertEqual(answer.headers["content-type"], "text/html; charset=utf-8")
+            self.assertIn(b"<h1>goldpan cannot show this address</h1>", answer.body)
+            self.assertNotIn(b"{", answer.body)
+            self.assertNotIn(self.server.token.encode(), answer.body)
+
     def test_the_origin_must_be_its_own(self):
         own = "http://127.0.0.1:%d" % self.server.port
         self.assertEqual(self.server.get("data/catalog.json", Origin=own).status, 200)
