@@ -127,6 +127,7 @@ typedef struct gp_undo_report {
     uint64_t gone;    /* copies, links and tables that did not exist any more */
     uint64_t left;    /* what was left alone */
     double seconds;
+    uint64_t kept; /* tables that another export, which is not undone, wrote too; they stay */
 } gp_undo_report;
 
 /* Undo an export.  Deletes a copy, link or table only if it still has the content that goldpan

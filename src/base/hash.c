@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * XXH3-128 from libxxhash, in its canonical (big-endian) form, so that a hash is the same on every machine. */
 #include "base/hash.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <xxhash.h>
+
+enum { PIECE = 1 << 18 };
 
 struct gp_hasher {
     XXH3_state_t *state;
@@ -54,6 +58,28 @@ void gp_hasher_free(gp_hasher *hasher)
     if (!hasher) return;
     XXH3_freeState(hasher->state);
     gp_mem_free(hasher);
+}
+
+gp_status gp_hash_file(int file, const char *path, gp_hash *hash, uint64_t *size, gp_error *err)
+{
+    gp_hasher *hasher = NULL;
+    uint8_t *piece = NULL;
+    struct stat info;
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(gp_alloc((void **)&piece, PIECE, 1, "a file", err));
+    GP_TRY_GOTO(gp_hasher_new(&hasher, err));
+    if (fstat(file, &info) != 0) info.st_size = 0;
+    for (off_t at = 0; at < info.st_size; at += PIECE) {
+        size_t part = info.st_size - at < PIECE ? (size_t)(info.st_size - at) : PIECE;
+        GP_TRY_GOTO(gp_file_read_at(file, path, (uint64_t)at, piece, part, err));
+        gp_hasher_add(hasher, piece, part);
+    }
+    *hash = gp_hasher_end(hasher);
+    *size = (uint64_t)info.st_size;
+out:
+    gp_hasher_free(hasher);
+    gp_mem_free(piece);
+    return st;
 }
 
 void gp_hash_hex(gp_hash hash, char hex[33])

@@ -16,6 +16,8 @@ gp_status gp_hasher_new(gp_hasher **out, gp_error *err);
 void gp_hasher_add(gp_hasher *hasher, const void *bytes, size_t size);
 gp_hash gp_hasher_end(gp_hasher *hasher); /* may be called again after more bytes */
 void gp_hasher_free(gp_hasher *hasher);
+/* Computes the hash of an open file from its beginning; *size: the number of its bytes.  `path` is for messages. */
+gp_status gp_hash_file(int file, const char *path, gp_hash *hash, uint64_t *size, gp_error *err);
 void gp_hash_hex(gp_hash hash, char hex[33]);
 bool gp_hash_from_hex(const char *hex, gp_hash *out);
 

@@ -61,9 +61,13 @@ size_t gp_npy_rows(const gp_npy *f)
     return f->rows;
 }
 
-uint64_t gp_npy_bytes(size_t rows, size_t width)
+gp_status gp_npy_end(gp_npy *f, int *fd, gp_error *err)
 {
-    return HEADER + (uint64_t)rows * width * 4;
+    char header[HEADER + 1];
+    make_header(f, header);
+    GP_TRY(gp_atomic_file_write_at(f->file, 0, header, HEADER, err));
+    *fd = gp_atomic_file_fd(f->file);
+    return gp_atomic_file_sync(f->file, err);
 }
 
 gp_status gp_npy_commit(gp_npy *f, gp_error *err)

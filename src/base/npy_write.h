@@ -12,7 +12,8 @@ gp_status gp_npy_open(const char *path, char kind, size_t width, gp_npy **out, g
 /* Appends a row [width] of floats or int32. */
 gp_status gp_npy_add(gp_npy *file, const void *row, gp_error *err);
 size_t gp_npy_rows(const gp_npy *file);
-uint64_t gp_npy_bytes(size_t rows, size_t width);     /* size of a file with this array */
+/* Writes everything to the disk; no row may follow.  *fd: the open file, borrowed until the commit. */
+gp_status gp_npy_end(gp_npy *file, int *fd, gp_error *err);
 gp_status gp_npy_commit(gp_npy *file, gp_error *err); /* frees in both outcomes */
 void gp_npy_abort(gp_npy *file);                      /* NULL allowed */
 /* Writes a whole file: rows [n, width]. */

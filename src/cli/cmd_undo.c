@@ -116,10 +116,13 @@ static void say(gp_cli *cli, const gp_undo_report *r)
     put_part(&s, r->moved, gp_plural(r->moved, "file moved back", "files moved back"));
     put_part(&s, r->tables, gp_plural(r->tables, "table deleted", "tables deleted"));
     put_part(&s, r->folders, gp_plural(r->folders, "folder deleted", "folders deleted"));
+    put_part(&s, r->kept,
+             r->kept == 1 ? "table kept, because another export wrote it too"
+                          : "tables kept, because other exports wrote them too");
     put_part(&s, r->gone, "already gone");
     put_part(&s, r->left, "left alone");
     gp_term_say(&cli->term, "%s export %llu: %s", cli->dry_run ? "would undo" : "undid", (unsigned long long)r->number,
-                s.size ? s.data : "nothing to undo");
+                s.size ? s.data : "nothing, because it found every file in its place");
     gp_str_clear(&s);
 }
 
@@ -137,6 +140,7 @@ static void put_report(gp_str *json, gp_cli *cli, const gp_undo_report *r)
     gp_cli_json_count(json, "moved", r->moved);
     gp_cli_json_count(json, "tables", r->tables);
     gp_cli_json_count(json, "folders", r->folders);
+    gp_cli_json_count(json, "kept", r->kept);
     gp_cli_json_count(json, "gone", r->gone);
     gp_cli_json_count(json, "left", r->left);
 }
@@ -199,7 +203,9 @@ const gp_cli_command gp_cmd_undo = {
     .about = "Undoes the export with this number; without a number, the last export that is not undone.\n\n"
              "Deletes a copy, a link or a table only if it still has the content that goldpan wrote.  Deletes a copy "
              "only if its original, or another file of the catalog, still has this content.  Moves a file back only "
-             "if no file is at its old path.  Deletes the folders that the export made, if they are empty.  Leaves "
+             "if no file is at its old path.  Deletes a table only if no other export, "
+             "which is not undone, wrote a table of this name to the folder.  Deletes the folders that the export "
+             "made, if they are empty.  Leaves "
              "everything else alone, and says why.  Then the exit code is 3, and a second undo of the same number "
              "tries again.\n\n"
              "A killed export can also be undone.  A site (goldpan export --site) is not recorded.",

@@ -22,7 +22,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,10 +70,10 @@ typedef struct export_run {
     const gp_export_options *options;
     column_set columns;
     gp_table_writer *tables;
-    gp_export_sets *sets;          /* NULL: no data sets */
-    gp_export_options set_options; /* for `sets`: written files are recorded */
-    gp_export_name *name;          /* NULL: the names of the files */
-    gp_export_journal *journal;    /* NULL: nothing is recorded */
+    gp_export_sets *sets;       /* NULL: no data sets */
+    gp_set_files *set_files;    /* tables and files of data sets */
+    gp_export_name *name;       /* NULL: the names of the files */
+    gp_export_journal *journal; /* NULL: nothing is recorded */
     gp_export_files *places;
     char *folder;    /* the folder's absolute path */
     int lock;        /* the open folder, locked; -1: not open */
@@ -91,8 +90,6 @@ typedef struct export_run {
     uint64_t total;
     uint64_t bytes; /* sum of the sizes of the files to copy */
     gp_progress_meter ticker;
-    gp_status unrecorded; /* the first failure to record a finished file of a data set */
-    gp_error unrecorded_error;
 } export_run;
 
 /* ------------------------------------------------------------------ which images */
@@ -386,55 +383,61 @@ static gp_status open_journal(export_run *r, gp_error *err)
     return GP_OK;
 }
 
-/* Locks the folder: two exports at once would not see each other's names. */
-static gp_status lock_folder(export_run *r, gp_error *err)
+/* ------------------------------------------------------------------ tables and data sets */
+
+static gp_status make_folder(void *user, const char *path, gp_error *err)
 {
-    r->lock = open(r->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = 0;
-    while (r->lock >= 0 && (rc = flock(r->lock, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) {
-    }
-    if (rc == 0 || errno != EWOULDBLOCK) return GP_OK; /* also on file systems without locks */
-    return gp_fail_path(err, GP_ERR_USAGE, "another export writes to folder '%s' now: wait until it has ended",
-                        r->options->folder);
+    return gp_export_journal_make_folder(((export_run *)user)->journal, path, err);
 }
 
-static const char *const table_names[] = {"picks.csv", "picks.jsonl", "metadata.csv"};
-enum { TABLES = sizeof table_names / sizeof *table_names };
-
-/* Writes the tables that `r->tables` has collected, and records them. */
-static gp_status write_tables(export_run *r, gp_error *err)
+static gp_status record_table(void *user, const char *path, const gp_hash *hash, gp_error *err)
 {
-    const bool wanted[TABLES] = {r->options->csv, r->options->jsonl, r->options->imagefolder};
-    char *paths[TABLES] = {NULL};
-    gp_hash before[TABLES];
-    bool there[TABLES] = {false};
-    gp_error why = {0};
-    int file = -1;
-    gp_status st = GP_OK;
-    for (size_t i = 0; i < TABLES; i++) {
-        paths[i] = wanted[i] ? gp_path_join(r->folder, table_names[i]) : NULL;
-        if (wanted[i] && !paths[i]) GP_TRY_GOTO(gp_fail_memory(err, "the exported tables"));
-        gp_status read = paths[i] ? gp_export_open_hashed(paths[i], &file, &before[i], &why) : GP_ERR_NOT_FOUND;
-        if (read == GP_ERR_MEMORY) GP_TRY_GOTO(gp_fail_as(err, read, &why));
-        there[i] = read == GP_OK;
-        if (there[i]) close(file);
-    }
+    return gp_export_journal_table(((export_run *)user)->journal, path, hash, err);
+}
+
+/* Reports a file of a data set by its path below the folder as the caller named it. */
+static void tell_written(void *user, const char *path, uint64_t bytes)
+{
+    const export_run *r = user;
+    const gp_export_options *o = r->options;
+    size_t top = strlen(r->folder);
+    if (!o->written) return;
+    char *named = gp_path_join(o->folder, path + top + (path[top] == '/'));
+    o->written(o->written_user, named ? named : path, bytes);
+    gp_mem_free(named);
+}
+
+static gp_status open_tables(export_run *r, gp_error *err)
+{
+    const gp_export_options *o = r->options;
+    const gp_set_events events = {make_folder, record_table, tell_written, r};
+    const struct {
+        bool wanted;
+        const char *name;
+    } tables[] = {{o->csv, "picks.csv"}, {o->jsonl, "picks.jsonl"}, {o->imagefolder, "metadata.csv"}};
+    GP_TRY(gp_set_files_open(r->folder, &events, &r->set_files, err));
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (tables[i].wanted) GP_TRY(gp_set_files_check(r->set_files, tables[i].name, err));
+    GP_TRY(gp_table_writer_open(o, r->columns.names, r->columns.count, &r->tables, err));
+    return r->sets ? gp_export_sets_begin(r->sets, r->set_files, err) : GP_OK;
+}
+
+static gp_status table_ready(void *user, const char *name, int fd, gp_error *err)
+{
+    return gp_set_files_record(((export_run *)user)->set_files, name, fd, err);
+}
+
+static gp_status commit_tables(export_run *r, gp_error *err)
+{
+    const char *patterns[GP_SURPLUS_MAX];
+    size_t count = r->sets ? gp_export_sets_surplus(r->sets, patterns) : 0;
     gp_table_writer *tables = r->tables;
+    if (r->sets) GP_TRY(gp_export_sets_commit(r->sets, err));
     r->tables = NULL;
-    GP_TRY_GOTO(gp_table_writer_commit(tables, err));
-    for (size_t i = 0; i < TABLES; i++)
-        if (paths[i]) GP_TRY_GOTO(gp_export_journal_table(r->journal, paths[i], there[i] ? &before[i] : NULL, err));
-out:
-    for (size_t i = 0; i < TABLES; i++) gp_mem_free(paths[i]);
-    return st;
-}
-
-/* Records a finished file of a data set, and reports it to the caller. */
-static void on_written(void *user, const char *path, uint64_t bytes)
-{
-    export_run *r = user;
-    if (r->unrecorded == GP_OK) r->unrecorded = gp_export_journal_table(r->journal, path, NULL, &r->unrecorded_error);
-    if (r->options->written) r->options->written(r->options->written_user, path, bytes);
+    GP_TRY(gp_table_writer_commit(tables, table_ready, r, err));
+    gp_set_files *files = r->set_files;
+    r->set_files = NULL;
+    return gp_set_files_end(files, patterns, count, err);
 }
 
 /* Second pass: places the files and writes the tables. */
@@ -444,14 +447,11 @@ static gp_status export_rows(export_run *r, gp_error *err)
     GP_TRY(check_space(r, err));
     GP_TRY(open_journal(r, err));
     GP_TRY(gp_export_journal_make_folder(r->journal, r->folder, err));
-    GP_TRY(lock_folder(r, err));
+    GP_TRY(gp_export_lock(r->folder, &r->lock, err));
     GP_TRY(gp_export_files_open(o->folder, o->mode, r->journal, &r->places, err));
-    GP_TRY(gp_table_writer_open(o, r->columns.names, r->columns.count, &r->tables, err));
-    if (r->sets) GP_TRY(gp_export_sets_begin(r->sets, err));
+    GP_TRY(open_tables(r, err));
     GP_TRY(each_row(r, err));
-    if (r->sets) GP_TRY(gp_export_sets_commit(r->sets, err));
-    if (r->unrecorded != GP_OK) return gp_fail_as(err, r->unrecorded, &r->unrecorded_error);
-    GP_TRY(write_tables(r, err));
+    GP_TRY(commit_tables(r, err));
     gp_progress_meter_finish(&r->ticker);
     return GP_OK;
 }
@@ -465,12 +465,13 @@ static gp_status end_export(export_run *r, gp_status st, gp_error *err)
     gp_status recorded = gp_export_moves_record(&r->moves, r->cat, st == GP_OK ? err : &why);
     gp_export_files_close(r->places);
     r->places = NULL;
+    const uint64_t number = gp_export_journal_number(r->journal);
+    if (st == GP_OK && r->total) gp_export_journal_keep(r->journal);
     gp_status steps[] = {recorded, r->names.size ? gp_export_list_names(r->folder, &r->names, false, &why) : GP_OK,
                          r->moved_names.size ? gp_export_list_names(r->folder, &r->moved_names, true, &why) : GP_OK,
                          recorded == GP_OK && st != GP_ERR_MEMORY ? gp_export_journal_end(r->journal, &why) : GP_OK};
     for (size_t i = 0; i < sizeof steps / sizeof *steps && st == GP_OK; i++)
         if (steps[i] != GP_OK) st = i ? gp_fail_as(err, steps[i], &why) : steps[i];
-    uint64_t number = gp_export_journal_number(r->journal);
     if (number)
         gp_note_say(r->options->note, r->options->note_user, "undo", number, "goldpan undo %llu undoes this export",
                     (unsigned long long)number);
@@ -481,6 +482,7 @@ static void clear(export_run *r)
 {
     gp_table_writer_abort(r->tables);
     gp_export_sets_free(r->sets);
+    gp_set_files_close(r->set_files);
     gp_export_files_close(r->places);
     gp_export_journal_close(r->journal);
     gp_export_moves_clear(&r->moves);
@@ -508,9 +510,7 @@ static gp_status prepare(export_run *r, gp_error *err)
     if ((unsigned)o->mode > GP_EXPORT_STRIP) return gp_fail(err, GP_ERR_USAGE, "unknown `mode` %d", (int)o->mode);
     if (o->name) GP_TRY(gp_export_name_parse(o->name, &r->name, err));
     GP_TRY(read_choice(r, err));
-    r->set_options = *o;
-    r->set_options.written = on_written, r->set_options.written_user = r;
-    GP_TRY(gp_export_sets_new(r->cat, &r->set_options, &r->sets, err));
+    GP_TRY(gp_export_sets_new(r->cat, o, &r->sets, err));
     r->folder = gp_path_absolute(o->folder);
     if (!r->folder) return gp_fail_memory(err, "an export");
     GP_TRY(gp_export_device(r->folder, &r->device, err));

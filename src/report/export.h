@@ -94,6 +94,10 @@ void gp_export_moves_clear(gp_export_moves *moves);
  * `paths` are within `top`, or absolute.  Clears `paths`. */
 gp_status gp_export_list_names(const char *top, gp_str *paths, bool remove, gp_error *err);
 
+/* Locks the folder of an export or an undo: two at once would not see each other's names.  *lock: the open folder, which
+ * the caller closes; -1 if it cannot be opened.  USAGE: it is locked. */
+gp_status gp_export_lock(const char *folder, int *lock, gp_error *err);
+
 /* Returns true if the journals of this catalog can be written. */
 bool gp_export_can_record(const gp_catalog *cat);
 

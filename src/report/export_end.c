@@ -8,9 +8,11 @@
 #include "report/export.h"
 #include "report/report.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,6 +63,17 @@ void gp_export_moves_clear(gp_export_moves *m)
     }
     gp_mem_free(m->list);
     *m = (gp_export_moves){0};
+}
+
+gp_status gp_export_lock(const char *folder, int *lock, gp_error *err)
+{
+    *lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = 0;
+    while (*lock >= 0 && (rc = flock(*lock, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) {
+    }
+    if (rc == 0 || errno != EWOULDBLOCK) return GP_OK; /* also on file systems without locks */
+    return gp_fail_path(err, GP_ERR_USAGE, "another export or undo works on folder '%s' now: wait until it has ended",
+                        folder);
 }
 
 bool gp_export_can_record(const gp_catalog *cat)

@@ -142,22 +142,14 @@ gp_status gp_export_journal_folder(gp_export_journal *j, const char *path, gp_er
     return append_path(j, "folder", path, err);
 }
 
-gp_status gp_export_journal_table(gp_export_journal *j, const char *path, const gp_hash *before, gp_error *err)
+gp_status gp_export_journal_table(gp_export_journal *j, const char *path, const gp_hash *hash, gp_error *err)
 {
     gp_str s = GP_STR_INIT;
-    gp_hash hash;
-    int file = -1;
-    uint64_t size = 0;
     if (!j) return GP_OK;
-    GP_TRY(gp_file_open(path, &file, &size, err));
-    gp_status st = gp_export_hash(file, path, &hash, err);
-    close(file);
-    if (st != GP_OK) return st;
-    if (before && memcmp(before->bytes, hash.bytes, sizeof hash.bytes) == 0) return GP_OK;
     j->fresh = false;
     gp_str_putc(&s, '{');
     put_path(&s, "table", path);
-    put_hash(&s, "hash", &hash);
+    put_hash(&s, "hash", hash);
     return append(j, &s, false, err);
 }
 
@@ -188,6 +180,11 @@ uint64_t gp_export_journal_number(const gp_export_journal *j)
 bool gp_export_journal_broken(const gp_export_journal *j)
 {
     return j && j->broken;
+}
+
+void gp_export_journal_keep(gp_export_journal *j)
+{
+    if (j) j->fresh = false;
 }
 
 void gp_export_journal_close(gp_export_journal *j)

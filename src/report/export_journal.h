@@ -42,14 +42,16 @@ gp_status gp_export_journal_file(gp_export_journal *journal, const char *to, con
 /* The last file of this path was not made after all. */
 gp_status gp_export_journal_void(gp_export_journal *journal, const char *to, gp_error *err);
 gp_status gp_export_journal_folder(gp_export_journal *journal, const char *path, gp_error *err);
-/* A table was written.  before: hash of the table that it replaced, or NULL.  Records nothing if both are equal. */
-gp_status gp_export_journal_table(gp_export_journal *journal, const char *path, const gp_hash *before, gp_error *err);
+/* A table, or another file of a data set, with this content is about to appear at `path`. */
+gp_status gp_export_journal_table(gp_export_journal *journal, const char *path, const gp_hash *hash, gp_error *err);
 /* `undo` has undone what the line about this path says. */
 gp_status gp_export_journal_undone(gp_export_journal *journal, const char *path, gp_error *err);
 /* An `undo` has ended.  left: number of things that it left alone. */
 gp_status gp_export_journal_undo(gp_export_journal *journal, uint64_t left, gp_error *err);
 /* The export has ended, and the catalog knows all moved files. */
 gp_status gp_export_journal_end(gp_export_journal *journal, gp_error *err);
+/* Keeps the journal although nothing is recorded in it: the export found everything in its place. */
+void gp_export_journal_keep(gp_export_journal *journal);
 /* Closes and unlocks the journal.  Deletes a new journal in which nothing is recorded.  NULL allowed. */
 void gp_export_journal_close(gp_export_journal *journal);
 

@@ -30,11 +30,12 @@ static bool same_content(const struct stat *a, const struct stat *b)
 gp_status gp_export_open_hashed(const char *path, int *file, gp_hash *hash, gp_error *err)
 {
     struct stat info;
+    uint64_t size;
     *file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (*file < 0)
         return gp_fail_path_errno(err, errno == ENOENT ? GP_ERR_NOT_FOUND : GP_ERR_IO, errno, "cannot read '%s'", path);
     gp_status st = fstat(*file, &info) == 0 && S_ISREG(info.st_mode)
-                       ? gp_export_hash(*file, path, hash, err)
+                       ? gp_hash_file(*file, path, hash, &size, err)
                        : gp_fail_path(err, GP_ERR_IO, "'%s' is not a regular file", path);
     if (st != GP_OK) close(*file), *file = -1;
     return st;

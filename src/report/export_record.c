@@ -14,29 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DEPTH = 4, PIECE = 1 << 18 };
+enum { DEPTH = 4 };
 #define JOURNAL_LIMIT ((uint64_t)4 << 30) /* bytes */
-
-gp_status gp_export_hash(int file, const char *path, gp_hash *hash, gp_error *err)
-{
-    gp_hasher *hasher = NULL;
-    uint8_t *piece = NULL;
-    struct stat info;
-    gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_alloc((void **)&piece, PIECE, 1, "a file", err));
-    GP_TRY_GOTO(gp_hasher_new(&hasher, err));
-    if (fstat(file, &info) != 0) info.st_size = 0;
-    for (off_t at = 0; at < info.st_size; at += PIECE) {
-        size_t size = info.st_size - at < PIECE ? (size_t)(info.st_size - at) : PIECE;
-        GP_TRY_GOTO(gp_file_read_at(file, path, (uint64_t)at, piece, size, err));
-        gp_hasher_add(hasher, piece, size);
-    }
-    *hash = gp_hasher_end(hasher);
-out:
-    gp_hasher_free(hasher);
-    gp_mem_free(piece);
-    return st;
-}
 
 /* ------------------------------------------------------------------ the list */
 

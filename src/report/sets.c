@@ -113,9 +113,9 @@ gp_status gp_export_sets_plan(gp_export_sets *s, const gp_row *row, uint64_t *by
 
 /* ------------------------------------------------------------------ second pass */
 
-gp_status gp_export_sets_begin(gp_export_sets *s, gp_error *err)
+gp_status gp_export_sets_begin(gp_export_sets *s, gp_set_files *files, gp_error *err)
 {
-    GP_TRY(gp_set_files_open(s->options->folder, s->options->written, s->options->written_user, &s->files, err));
+    s->files = files;
     return gp_sets_open(s, err);
 }
 

@@ -86,14 +86,6 @@ static gp_status commit_clip(gp_export_sets *s, gp_error *err)
 
 gp_status gp_sets_commit(gp_export_sets *s, gp_error *err)
 {
-    static const struct {
-        gp_export_format format;
-        const char *pattern;
-    } surplus[] = {{GP_EXPORT_HF_PARQUET, "data/train-*-of-*.parquet"},
-                   {GP_EXPORT_WEBDATASET, "[0-9][0-9][0-9][0-9][0-9].tar"},
-                   {GP_EXPORT_CLIP_RETRIEVAL, "text_emb/text_emb_0.npy"}};
-    const char *patterns[3];
-    size_t count = 0;
     COMMIT(s->json, gp_text_writer_commit);
     if (s->samples) GP_TRY(write_fiftyone_metadata(s, err));
     COMMIT(s->samples, gp_text_writer_commit);
@@ -105,12 +97,21 @@ gp_status gp_sets_commit(gp_export_sets *s, gp_error *err)
     GP_TRY(gp_parquet_set_commit(&s->table, err));
     while (s->images.writer && s->shard < s->shards) GP_TRY(gp_sets_next_shard(s, err)); /* the catalog has shrunk */
     GP_TRY(gp_parquet_set_commit(&s->images, err));
-    GP_TRY(commit_clip(s, err));
-    for (size_t i = 0; i < 3; i++)
+    return commit_clip(s, err);
+}
+
+size_t gp_export_sets_surplus(const gp_export_sets *s, const char *patterns[GP_SURPLUS_MAX])
+{
+    static const struct {
+        gp_export_format format;
+        const char *pattern;
+    } surplus[GP_SURPLUS_MAX] = {{GP_EXPORT_HF_PARQUET, "data/train-*-of-*.parquet"},
+                                 {GP_EXPORT_WEBDATASET, "[0-9][0-9][0-9][0-9][0-9].tar"},
+                                 {GP_EXPORT_CLIP_RETRIEVAL, "text_emb/text_emb_0.npy"}};
+    size_t count = 0;
+    for (size_t i = 0; i < GP_SURPLUS_MAX; i++)
         if (gp_sets_want(s, surplus[i].format)) patterns[count++] = surplus[i].pattern;
-    gp_set_files *files = s->files;
-    s->files = NULL;
-    return gp_set_files_end(files, patterns, count, err);
+    return count;
 }
 
 void gp_sets_abort(gp_export_sets *s)
@@ -127,5 +128,4 @@ void gp_sets_abort(gp_export_sets *s)
     gp_parquet_set_abort(&s->table);
     gp_parquet_set_abort(&s->images);
     gp_parquet_set_abort(&s->clip);
-    gp_set_files_close(s->files);
 }

@@ -42,7 +42,7 @@ struct gp_export_sets {
     size_t shards, shards_capacity, shard;
     uint64_t planned_bytes; /* of the last shard */
     uint64_t text_vectors;  /* rows of clip-retrieval whose prompt has an embedding */
-    gp_set_files *files;
+    gp_set_files *files;    /* borrowed */
     gp_parquet_set table, images, clip;
     gp_text_writer *json, *samples, *tasks, *ids;
     gp_npy_set *vectors, *clip_images, *clip_texts;

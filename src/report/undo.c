@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "catalog/catalog.h"
+#include "dataset/set_file.h"
 #include "report/export.h"
 #include "report/export_journal_private.h"
 #include "report/report.h"
@@ -22,6 +23,8 @@ typedef struct undoing {
     gp_export_record record;
     gp_export_journal *journal; /* NULL in a dry run */
     gp_export_moves moves;
+    gp_other_tables others;
+    int lock;     /* the open folder of the export, locked; -1: not open */
     gp_str names; /* copies that were deleted, one on each line */
     gp_undo_report counts;
     gp_progress_meter ticker;
@@ -70,10 +73,11 @@ static bool has_hash_beside(const char *path, const struct stat *copy, const gp_
 {
     struct stat info;
     gp_hash now;
+    uint64_t size;
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     bool other = file >= 0 && fstat(file, &info) == 0 && S_ISREG(info.st_mode) &&
                  (!is_file(&info, (uint64_t)copy->st_dev, (uint64_t)copy->st_ino) || copy->st_nlink > 1);
-    bool same = other && gp_export_hash(file, path, &now, NULL) == GP_OK &&
+    bool same = other && gp_hash_file(file, path, &now, &size, NULL) == GP_OK &&
                 memcmp(now.bytes, hash->bytes, sizeof now.bytes) == 0;
     if (file >= 0) close(file);
     return same;
@@ -131,9 +135,17 @@ static gp_status undo_copy(undoing *u, const gp_made *made, gp_error *err)
 static gp_status undo_table(undoing *u, const gp_made *made, gp_error *err)
 {
     struct stat info;
+    int file = -1;
+    gp_hash now;
+    gp_error why = {0};
     if (lstat(made->path, &info) != 0) return settle(u, made, &u->counts.gone, err);
-    if (!S_ISREG(info.st_mode) || !gp_export_has_hash(made->path, &made->hash))
-        return leave(u, made, "its content has changed");
+    if (gp_other_tables_own(&u->others, made->path)) return settle(u, made, &u->counts.kept, err);
+    gp_status st = gp_export_open_hashed(made->path, &file, &now, &why);
+    if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &why);
+    if (st == GP_OK) close(file);
+    bool ours = st == GP_OK && (memcmp(now.bytes, made->hash.bytes, sizeof now.bytes) == 0 ||
+                                gp_other_tables_wrote(&u->others, made->path, &now));
+    if (!ours) return leave(u, made, "its content has changed");
     if (!u->options->dry_run && unlink(made->path) != 0) return leave(u, made, gone_reason(errno));
     return settle(u, made, &u->counts.tables, err);
 }
@@ -230,6 +242,8 @@ static gp_status undo_all(undoing *u, gp_error *err)
     if (st == GP_OK) st = recorded;
     if (u->names.size && gp_export_list_names("/", &u->names, true, &why) == GP_ERR_MEMORY && st == GP_OK)
         st = gp_fail_as(err, GP_ERR_MEMORY, &why);
+    if (u->counts.tables && gp_set_files_tidy(u->record.folder, &why) == GP_ERR_MEMORY && st == GP_OK)
+        st = gp_fail_as(err, GP_ERR_MEMORY, &why);
     if (st == GP_OK) st = undo_folders(u, err);
     if (st == GP_OK) return gp_export_journal_undo(u->journal, u->counts.left, err);
     if (recorded == GP_OK) (void)gp_export_journal_end(u->journal, &why); /* stopped: the catalog is right so far */
@@ -248,7 +262,7 @@ static gp_status find_last(undoing *u, uint64_t *number, gp_error *err)
         gp_export_record r = {0};
         gp_error why = {0};
         st = gp_export_record_read(gp_cat_path(u->cat), numbers[count], &r, &why);
-        if (st == GP_OK && r.count && !r.undone_at) *number = numbers[count];
+        if (st == GP_OK && (r.count || r.ended) && !r.undone_at) *number = numbers[count];
         st = st == GP_ERR_MEMORY ? gp_fail_as(err, st, &why) : GP_OK;
         gp_export_record_clear(&r);
     }
@@ -263,17 +277,18 @@ static gp_status open_record(undoing *u, uint64_t number, gp_error *err)
     if (!u->journal)
         return gp_fail(err, GP_ERR_USAGE, "export %llu, or an undo of it, runs now", (unsigned long long)number);
     GP_TRY(gp_export_record_read(gp_cat_path(u->cat), number, &u->record, err));
+    GP_TRY(gp_export_lock(u->record.folder, &u->lock, err));
     if (u->options->dry_run) {
         gp_export_journal_close(u->journal);
         u->journal = NULL;
     }
-    return GP_OK;
+    return gp_other_tables_read(gp_cat_path(u->cat), &u->record, &u->others, err);
 }
 
 gp_status gp_report_undo(gp_catalog *cat, const gp_undo_options *options, gp_undo_report *report, gp_error *err)
 {
     double start = gp_clock_now();
-    undoing u = {.cat = cat, .options = options};
+    undoing u = {.cat = cat, .options = options, .lock = -1};
     gp_status st = GP_OK;
     uint64_t number = options->number;
     if (!gp_export_can_record(cat))
@@ -289,6 +304,8 @@ out:
     gp_export_journal_close(u.journal);
     gp_export_record_clear(&u.record);
     gp_export_moves_clear(&u.moves);
+    gp_other_tables_clear(&u.others);
+    if (u.lock >= 0) close(u.lock);
     gp_str_clear(&u.names);
     u.counts.seconds = gp_clock_now() - start;
     if (report) *report = u.counts;
@@ -305,7 +322,7 @@ static gp_status visit_one(gp_catalog *cat, uint64_t number, bool (*visit)(void 
     gp_error why = {0};
     gp_status st = gp_export_record_read(gp_cat_path(cat), number, &r, &why);
     if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &why);
-    if (st != GP_OK || r.count == 0) {
+    if (st != GP_OK || (r.count == 0 && !r.ended)) {
         gp_export_record_clear(&r);
         return GP_OK;
     }

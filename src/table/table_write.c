@@ -32,34 +32,12 @@ static gp_status flush(gp_atomic_file *file, gp_str *line, gp_error *err)
     return st;
 }
 
-/* Allows a table to replace a table of an earlier export, never another file.  goldpan's tables are recognised by
- * their first bytes. */
-static gp_status check_ours(const char *path, const char *begin, gp_error *err)
-{
-    int file = -1;
-    uint64_t bytes = 0;
-    char first[160];
-    size_t size = strlen(begin);
-    gp_status st = gp_file_open(path, &file, &bytes, err);
-    if (st == GP_ERR_NOT_FOUND) return GP_OK;
-    if (st != GP_OK) return st;
-    assert(size <= sizeof first);
-    bool ours = bytes == 0 || (bytes >= size && gp_file_read_at(file, path, 0, first, size, NULL) == GP_OK &&
-                               memcmp(first, begin, size) == 0);
-    close(file);
-    return ours
-               ? GP_OK
-               : gp_fail_path(err, GP_ERR_USAGE, "'%s' exists and was not written by goldpan: move or rename it", path);
-}
-
-static gp_status open_one(const char *folder, const char *name, const char *begin, bool wanted, gp_atomic_file **out,
-                          gp_error *err)
+static gp_status open_one(const char *folder, const char *name, bool wanted, gp_atomic_file **out, gp_error *err)
 {
     if (!wanted) return GP_OK;
     char *path = gp_path_join(folder, name);
     if (!path) return gp_fail_memory_path(err, "'%s'", name);
-    gp_status st = check_ours(path, begin, err);
-    if (st == GP_OK) st = gp_atomic_file_open(path, out, err);
+    gp_status st = gp_atomic_file_open(path, out, err);
     gp_mem_free(path);
     return st;
 }
@@ -67,7 +45,7 @@ static gp_status open_one(const char *folder, const char *name, const char *begi
 static gp_status put_heads(gp_table_writer *t, gp_error *err)
 {
     if (t->csv) {
-        /* check_ours recognises goldpan's tables by this start, so add new columns after it */
+        /* goldpan add recognises goldpan's tables by this start, so add new columns after it */
         gp_str_puts(&t->line, gp_csv_picks_begin);
         gp_str_puts(&t->line, ",flag,stars,evidence,tags");
         for (size_t i = 0; i < t->count; i++) {
@@ -94,10 +72,9 @@ gp_status gp_table_writer_open(const gp_export_options *options, char *const *co
     gp_status st = GP_OK;
     t->columns = columns;
     t->count = count;
-    GP_TRY_GOTO(open_one(options->folder, "picks.csv", gp_csv_picks_begin, options->csv, &t->csv, err));
-    GP_TRY_GOTO(open_one(options->folder, "picks.jsonl", jsonl_begin, options->jsonl, &t->jsonl, err));
-    GP_TRY_GOTO(
-        open_one(options->folder, "metadata.csv", gp_csv_metadata_begin, options->imagefolder, &t->metadata, err));
+    GP_TRY_GOTO(open_one(options->folder, "picks.csv", options->csv, &t->csv, err));
+    GP_TRY_GOTO(open_one(options->folder, "picks.jsonl", options->jsonl, &t->jsonl, err));
+    GP_TRY_GOTO(open_one(options->folder, "metadata.csv", options->imagefolder, &t->metadata, err));
     GP_TRY_GOTO(put_heads(t, err));
     *out = t;
     return GP_OK;
@@ -191,13 +168,21 @@ gp_status gp_table_writer_row(gp_table_writer *t, const gp_row *row, const char 
     return GP_OK;
 }
 
-gp_status gp_table_writer_commit(gp_table_writer *t, gp_error *err)
+gp_status gp_table_writer_commit(gp_table_writer *t,
+                                 gp_status (*ready)(void *user, const char *name, int fd, gp_error *err), void *user,
+                                 gp_error *err)
 {
+    static const char *const names[] = {"picks.csv", "picks.jsonl", "metadata.csv"};
     gp_atomic_file **files[] = {&t->csv, &t->jsonl, &t->metadata};
     gp_status st = GP_OK;
     for (size_t i = 0; i < 3 && st == GP_OK; i++) {
-        if (*files[i]) st = gp_atomic_file_commit(*files[i], err);
+        gp_atomic_file *file = *files[i];
+        if (!file) continue;
+        st = gp_atomic_file_sync(file, err);
+        if (st == GP_OK) st = ready(user, names[i], gp_atomic_file_fd(file), err);
+        if (st != GP_OK) break;
         *files[i] = NULL;
+        st = gp_atomic_file_commit(file, err);
     }
     gp_table_writer_abort(t);
     return st;

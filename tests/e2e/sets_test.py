@@ -204,10 +204,61 @@ class SetsTest(Case):
         before = {name: read(first, name) for name in os.listdir(first) if os.path.isfile(os.path.join(first, name))}
         self.export("twice")
         self.assertEqual(before, {name: read(first, name) for name in before})
+        for name in ("picks.csv", "picks.jsonl", "metadata.csv", "picks.json"):  # edits that keep the size
+            with open(os.path.join(first, name), "r+b") as file:
+                file.seek(-3, os.SEEK_END)
+                file.write(b"!")
+            edited = read(first, name)
+            format = "imagefolder" if name == "metadata.csv" else name.split(".")[1]
+            said = goldpan("export", first, "--all", "--format", format, "--catalog", self.catalog, code=2).stderr
+            self.assertIn(name + "' exists and is not", said)
+            self.assertEqual(read(first, name), edited)
         with open(os.path.join(first, "picks.parquet"), "ab") as file:
             file.write(b"changed")
         said = goldpan("export", first, "--all", "--format", "parquet", "--catalog", self.catalog, code=2).stderr
         self.assertIn("picks.parquet' exists and is not", said)
+
+    def undo(self, *words, code=0):
+        return goldpan("undo", *words, "--catalog", self.catalog, code=code).stderr
+
+    def test_undo_leaves_no_trace(self):
+        out, _ = self.export("trace", "--no-files", formats=[f for f in ALL if f != "imagefolder"])
+        self.assertTrue(os.path.exists(os.path.join(out, "img_emb", "img_emb_0.npy")))
+        self.undo()
+        self.assertFalse(os.path.exists(out))
+        os.mkdir(out)
+        self.export("trace", formats=("webdataset", "json", "csv"))
+        with open(os.path.join(out, "picks.json"), "r+b") as file:
+            file.write(b"{")  # the size stays
+        self.assertIn("picks.json': its content has changed", self.undo(code=3))
+        self.assertEqual(sorted(os.listdir(out)), [".goldpan-sets", "picks.json"])
+
+    def test_undo_takes_back_one_export(self):
+        out = os.path.join(self.folder, "owners")
+        files = lambda: sorted(name for name in os.listdir(out) if name[0] != ".") if os.path.exists(out) else []
+        self.export("owners", "--no-files", formats=("json", "html"))
+        first = read(out, "picks.json")
+        self.export("owners", "--no-files", formats=("json", "webdataset"))
+        self.assertIn("1 table deleted, 1 table kept", self.undo())
+        self.assertEqual(files(), ["picks.json", "report.html"])
+        self.assertEqual(read(out, "picks.json"), first)
+        self.undo()
+        self.assertFalse(os.path.exists(out))
+        # a table that a later export replaced goes with the last export that wrote it
+        self.export("owners", "--no-files", formats=("json",))
+        goldpan("export", out, "--no-files", "--all", "--tag", "two words", "--format", "json", "--catalog", self.catalog, code=2)
+        goldpan("export", out, "--no-files", "--tag", "two words", "--format", "json", "--catalog", self.catalog)
+        self.assertNotEqual(read(out, "picks.json"), first)
+        self.assertIn("1 table kept", self.undo())
+        self.assertIn("1 table deleted", self.undo())
+        self.assertFalse(os.path.exists(out))
+        # an export that finds everything in its place is one of its own
+        for _ in range(2):
+            goldpan("export", out, "--tag", "two words", "--catalog", self.catalog)
+        self.assertIn("kept", self.undo())
+        self.assertEqual(files(), ["picks.csv", "plain.png"])
+        self.undo()
+        self.assertFalse(os.path.exists(out))
 
     def test_images_that_cannot_be_exported(self):
         folder = tempfile.mkdtemp(dir=self.folder)

@@ -41,7 +41,7 @@ static gp_set_files *open_files(void)
 {
     gp_error err = {0};
     gp_set_files *files = NULL;
-    assert_ok(gp_set_files_open(folder, NULL, NULL, &files, &err));
+    assert_ok(gp_set_files_open(folder, &(gp_set_events){0}, &files, &err));
     return files;
 }
 
@@ -209,6 +209,48 @@ static void test_files_of_others_stay(void **state)
     assert_true(exists("data/2"));  /* changed since */
     assert_int_equal(write_file("data/2", "x", NULL, 0, &err), GP_ERR_USAGE);
     assert_ok(write_file("data/0", "short", pattern, 1, &err));
+    assert_ok(gp_file_replace(at("data/0"), "sh0rt", 5, &err)); /* changed, of the same size */
+    assert_int_equal(write_file("data/0", "again", pattern, 1, &err), GP_ERR_USAGE);
+    assert_ok(write_file("data/3", "new", pattern, 1, &err));
+    assert_true(exists("data/0"));
+}
+
+static void test_changed_meanwhile(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    assert_ok(write_file("mean.json", "first", NULL, 0, &err));
+    gp_set_files *files = open_files();
+    gp_set_file *file = NULL;
+    assert_ok(gp_set_file_open(files, "mean.json", &file, &err));
+    assert_ok(gp_set_file_write(file, "second", 6, &err));
+    assert_ok(gp_file_replace(at("mean.json"), "my own", 6, &err)); /* while goldpan writes */
+    assert_int_equal(gp_set_file_commit(file, &err), GP_ERR_USAGE);
+    gp_set_files_close(files);
+    gp_bytes now = {0};
+    assert_ok(gp_file_read(at("mean.json"), 100, &now, &err));
+    assert_string_equal((const char *)now.data, "my own");
+    gp_bytes_clear(&now);
+}
+
+static void test_tidy(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    char names[2][512], record[512];
+    snprintf(record, sizeof record, "%s", at(".goldpan-sets"));
+    assert_int_equal(unlink(record), 0);
+    assert_ok(gp_set_files_tidy(folder, &err)); /* no record */
+    assert_ok(write_file("tidy.json", "a", NULL, 0, &err));
+    assert_ok(write_file("tidier.json", "b", NULL, 0, &err));
+    snprintf(names[0], sizeof names[0], "%s", at("tidy.json"));
+    snprintf(names[1], sizeof names[1], "%s", at("tidier.json"));
+    assert_int_equal(unlink(names[0]), 0);
+    assert_ok(gp_set_files_tidy(folder, &err));
+    assert_ok(write_file("tidier.json", "c", NULL, 0, &err)); /* still goldpan's */
+    assert_int_equal(unlink(names[1]), 0);
+    assert_ok(gp_set_files_tidy(folder, &err));
+    assert_false(exists(".goldpan-sets"));
 }
 
 /* ------------------------------------------------------------------ records */
@@ -296,8 +338,12 @@ static void test_report_is_bounded(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parquet), cmocka_unit_test(test_tar),
-                                       cmocka_unit_test(test_files_of_others_stay), cmocka_unit_test(test_record),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parquet),
+                                       cmocka_unit_test(test_tar),
+                                       cmocka_unit_test(test_files_of_others_stay),
+                                       cmocka_unit_test(test_changed_meanwhile),
+                                       cmocka_unit_test(test_tidy),
+                                       cmocka_unit_test(test_record),
                                        cmocka_unit_test(test_report_is_bounded)};
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

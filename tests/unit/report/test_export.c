@@ -64,8 +64,8 @@ static void test_copy(void **state)
     gp_catalog *cat = candidates_catalog("copy.db", cats, CATS);
     const char *out = at("copy/deep");
     assert_counts(export_to(cat, out, GP_EXPORT_COPY), 3, 0, 0);
-    /* the folder has three images, three tables and the list of exported files, but no temporary files */
-    assert_int_equal(files_in(out), 7);
+    /* the folder has three images, three tables and two lists of goldpan's files, but no temporary files */
+    assert_int_equal(files_in(out), 8);
     assert_true(same_content(at("a/x.png"), at("copy/deep/x.png")));
     assert_true(same_content(at("b/x.png"), at("copy/deep/x-2.png")));
     assert_true(same_content(at("c/x.png"), at("copy/deep/x-3.png")));
@@ -91,7 +91,7 @@ static void test_links(void **state)
     assert_counts(export_to(cat, at("hard"), GP_EXPORT_HARDLINK), 0, 3, 0);
     assert_counts(export_to(cat, at("soft"), GP_EXPORT_SYMLINK), 0, 3, 0);
     assert_counts(export_to(cat, at("tables"), GP_EXPORT_NONE), 3, 0, 0);
-    assert_int_equal(files_in(at("tables")), 2);
+    assert_int_equal(files_in(at("tables")), 3);
     gp_cat_close(cat);
 }
 
@@ -112,7 +112,7 @@ static void test_again_is_nothing(void **state)
     assert_counts(export_to(cat, at("again"), GP_EXPORT_COPY), 3, 0, 0);
     for (size_t i = 0; i < 3; i++) first[i] = content_of(at(tables[i]));
     assert_counts(export_to(cat, at("again"), GP_EXPORT_COPY), 0, 3, 0);
-    assert_int_equal(files_in(at("again")), 7);
+    assert_int_equal(files_in(at("again")), 8);
     for (size_t i = 0; i < 3; i++) {
         second = content_of(at(tables[i]));
         assert_int_equal(first[i].size, second.size);
@@ -349,7 +349,7 @@ static void test_imagefolder_and_all(void **state)
     options.csv = false;
     assert_ok(gp_report_export(cat, &options, &report, &err));
     assert_counts(report, 4, 0, 0);
-    assert_int_equal(files_in(at("all")), 6);
+    assert_int_equal(files_in(at("all")), 7);
     assert_ok(gp_table_open(at("all/metadata.csv"), &t, &err));
     assert_int_equal(gp_table_rows(t), 4);
     for (size_t i = 0; i < 4; i++) { /* every file_name in the table exists, relative to the export folder */
@@ -440,7 +440,7 @@ static void test_other_disk(void **state)
     assert_non_null(strstr(err.message, "--copy"));
     assert_int_equal(files_in(folder), 0);
     assert_counts(export_to(cat, folder, GP_EXPORT_COPY), 3, 0, 0);
-    assert_int_equal(files_in(folder), 7);
+    assert_int_equal(files_in(folder), 8);
     folder_remove_tree(folder);
     gp_cat_close(cat);
 }
@@ -704,7 +704,7 @@ static void test_no_memory(void **state)
             continue;
         }
         assert_int_equal(st, GP_OK);
-        assert_int_equal(files_in(at("memory")), 7);
+        assert_int_equal(files_in(at("memory")), 8);
         gp_cat_close(cat);
         return;
     }
