@@ -47,6 +47,7 @@ typedef struct gp_cat_image {
     const gp_hash *pixels; /* hash of the decoded pixels; NULL: not known */
     const char *apart;     /* why the image is not a candidate; NULL for a candidate */
     int64_t same_as;       /* id of the image that the path held before, if its pixels equal this image's; else 0 */
+    int readers;           /* version of the readers that read the metadata; 0: not read, the recorded version stays */
 } gp_cat_image;
 /* What was recorded about the path when its file was last read; the file may have changed since. image is 0 if nothing
  * is recorded. */
@@ -57,9 +58,10 @@ typedef struct gp_cat_content {
     uint32_t width, height, orientation;
 } gp_cat_content;
 gp_status gp_cat_content_at(gp_catalog *cat, const char *path, gp_cat_content *out, gp_error *err);
-/* Sets *image to the path's image if the path is recorded with this size and time, else to 0. */
+/* Sets *image to the path's image if the path is recorded with this size and time, else to 0. *readers: version of the
+ * readers that read the file; may be NULL. */
 gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t *image,
-                            gp_error *err);
+                            int *readers, gp_error *err);
 /* Finds the image by its first hash or by a later hash; else uses `same_as`; else inserts a new image. Then attaches
  * the path to that image, even if the path belonged to another image before. If the image that was found by a hash has
  * no work yet (embeddings, scores, ratings, tags, picks, generations), it is merged into `same_as`. Sets *inserted if a
@@ -134,7 +136,8 @@ typedef struct gp_cat_prompt {
  * Embeddings and scores of the former prompt are kept. If `prompt` has no text, no negative prompt and no settings,
  * removes the former prompt and assigns nothing. changed may be NULL. */
 gp_status gp_cat_prompt_put(gp_catalog *cat, int64_t image, const gp_cat_prompt *prompt, bool *changed, gp_error *err);
-gp_status gp_cat_has_prompt(gp_catalog *cat, int64_t image, bool *has, gp_error *err);
+/* Returns the id of the image's prompt; 0: the image has no prompt. */
+gp_status gp_cat_prompt_of(gp_catalog *cat, int64_t image, int64_t *prompt, gp_error *err);
 /* The recorded prompt of an image. Without a record, strength is 0 and the texts are NULL. */
 typedef struct gp_cat_kept_prompt {
     int strength;

@@ -12,9 +12,9 @@
 #include <string.h>
 
 gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t *image,
-                            gp_error *err)
+                            int *readers, gp_error *err)
 {
-    gp_q q = gp_q_open(cat, "SELECT image, missing FROM paths WHERE path = ? AND size = ? AND mtime_ns = ?");
+    gp_q q = gp_q_open(cat, "SELECT image, missing, readers FROM paths WHERE path = ? AND size = ? AND mtime_ns = ?");
     gp_q_text(&q, 1, path);
     gp_q_u64(&q, 2, size);
     gp_q_int(&q, 3, mtime_ns);
@@ -26,6 +26,7 @@ gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, in
     }
     int64_t found = gp_q_col_int(&q, 0);
     bool missing = gp_q_col_int(&q, 1) != 0;
+    if (readers) *readers = (int)gp_q_col_int(&q, 2);
     gp_q_end(&q);
     if (missing) { /* the file is back with the same size and time */
         gp_q back = gp_q_open(cat, "UPDATE paths SET missing = 0 WHERE path = ?");
@@ -134,33 +135,36 @@ gp_status gp_cat_image_near(gp_catalog *cat, const gp_hash *hash, const char *pa
     return st;
 }
 
-static void bind_path(gp_q *q, const char *path, int64_t image, const gp_hash *hash, uint64_t size, int64_t mtime_ns)
+static void bind_path(gp_q *q, const char *path, int64_t id, const gp_cat_image *image, uint64_t size, int64_t mtime_ns)
 {
     gp_q_text(q, 1, path);
-    gp_q_int(q, 2, image);
+    gp_q_int(q, 2, id);
     gp_q_u64(q, 3, size);
     gp_q_int(q, 4, mtime_ns);
-    gp_q_hash(q, 5, hash);
+    gp_q_hash(q, 5, &image->hash);
+    if (image->readers) gp_q_int(q, 6, image->readers);
 }
 
-static gp_status path_attach(gp_catalog *cat, const char *path, int64_t image, const gp_hash *hash, uint64_t size,
+static gp_status path_attach(gp_catalog *cat, const char *path, int64_t id, const gp_cat_image *image, uint64_t size,
                              int64_t mtime_ns, gp_error *err)
 {
-    gp_q q = gp_q_open(cat, "UPDATE paths SET image = ?2, size = ?3, mtime_ns = ?4, missing = 0,"
-                            " hash = nullif(?5, (SELECT hash FROM images WHERE id = ?2)) WHERE path = ?1");
-    bind_path(&q, path, image, hash, size, mtime_ns);
+    gp_q q = gp_q_open(
+        cat, "UPDATE paths SET image = ?2, size = ?3, mtime_ns = ?4, missing = 0, readers = coalesce(?6, readers),"
+             " hash = nullif(?5, (SELECT hash FROM images WHERE id = ?2)) WHERE path = ?1");
+    bind_path(&q, path, id, image, size, mtime_ns);
     GP_TRY(gp_q_run(&q, err));
     if (sqlite3_changes(cat->db) == 0) {
-        gp_q add = gp_q_open(cat, "INSERT INTO paths(path, image, size, mtime_ns, hash)"
-                                  " VALUES(?1, ?2, ?3, ?4, nullif(?5, (SELECT hash FROM images WHERE id = ?2)))");
-        bind_path(&add, path, image, hash, size, mtime_ns);
+        gp_q add = gp_q_open(
+            cat, "INSERT INTO paths(path, image, size, mtime_ns, hash, readers)"
+                 " VALUES(?1, ?2, ?3, ?4, nullif(?5, (SELECT hash FROM images WHERE id = ?2)), coalesce(?6, 0))");
+        bind_path(&add, path, id, image, size, mtime_ns);
         GP_TRY(gp_q_run(&add, err));
     }
     /* The path has just been read, so its failures are deleted. The image has a path again, so its "score" failures are
      * deleted, and `score` tries the image again. */
     gp_q f = gp_q_open(cat, "DELETE FROM failures WHERE path = ?1 OR (image = ?2 AND stage = 'score')");
     gp_q_text(&f, 1, path);
-    gp_q_int(&f, 2, image);
+    gp_q_int(&f, 2, id);
     return gp_q_run(&f, err);
 }
 
@@ -219,7 +223,7 @@ gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const cha
         is_new = true;
         GP_TRY_GOTO(image_insert(cat, image, &found, err));
     }
-    GP_TRY_GOTO(path_attach(cat, path, found, &image->hash, size, mtime_ns, err));
+    GP_TRY_GOTO(path_attach(cat, path, found, image, size, mtime_ns, err));
 out:
     st = gp_db_scope_end(cat, own, st, err);
     if (st == GP_OK) {
@@ -275,9 +279,9 @@ gp_status gp_cat_path_back(gp_catalog *cat, const char *path, gp_error *err)
  * file. */
 static gp_status move_row(gp_catalog *cat, const char *from, const char *to, gp_error *err)
 {
-    gp_q q =
-        gp_q_open(cat, "UPDATE paths SET (image, hash, size, mtime_ns, missing) ="
-                       " (SELECT image, hash, size, mtime_ns, missing FROM paths WHERE path = ?1) WHERE path = ?2");
+    gp_q q = gp_q_open(
+        cat, "UPDATE paths SET (image, hash, size, mtime_ns, missing, readers) ="
+             " (SELECT image, hash, size, mtime_ns, missing, readers FROM paths WHERE path = ?1) WHERE path = ?2");
     gp_q_text(&q, 1, from);
     gp_q_text(&q, 2, to);
     GP_TRY(gp_q_run(&q, err));

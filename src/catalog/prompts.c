@@ -95,14 +95,11 @@ out:
     return st;
 }
 
-gp_status gp_cat_has_prompt(gp_catalog *cat, int64_t image, bool *has, gp_error *err)
+gp_status gp_cat_prompt_of(gp_catalog *cat, int64_t image, int64_t *prompt, gp_error *err)
 {
-    int64_t n = 0;
-    gp_q q = gp_q_open(cat, "SELECT count(prompt) FROM image_prompts WHERE image = ?");
+    gp_q q = gp_q_open(cat, "SELECT coalesce(prompt, 0) FROM image_prompts WHERE image = ?");
     gp_q_int(&q, 1, image);
-    GP_TRY(gp_q_one(&q, 0, &n, err));
-    *has = n > 0;
-    return GP_OK;
+    return gp_q_one(&q, 0, prompt, err);
 }
 
 /* Copies a column. Returns false if memory ran out. */

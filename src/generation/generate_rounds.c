@@ -12,6 +12,7 @@
 #include "encode/pipeline.h"
 #include "pick/adaptive.h"
 #include "generation/generate_private.h"
+#include "metadata/meta.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -104,7 +105,8 @@ static gp_status put_image(gp_generation *m, const gp_generate_job *p, int64_t i
                         .width = p->head.width,
                         .height = p->head.height,
                         .orientation = p->head.orientation,
-                        .stream = p->has_stream ? &p->stream : NULL};
+                        .stream = p->has_stream ? &p->stream : NULL,
+                        .readers = GP_META_READERS};
     gp_str_printf(&source, "generated: %s", gp_gen_protocol(m->backends[0]));
     if (source.failed) return gp_fail_memory(err, "an image");
     gp_cat_prompt prompt = {.text = m->more ? m->more->prompt : p->prompt,

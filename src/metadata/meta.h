@@ -8,6 +8,9 @@
 #include "base/status.h"
 #include "image/chunks.h"
 
+/* Version of the readers. Raise this number whenever a change of the readers, or of the cleaning of prompts, gives
+ * another result for some file: then the next `goldpan add` reads all known files again. */
+enum { GP_META_READERS = 1 };
 /* Longer JSON texts are not parsed: a parsed text needs many times its size, so this limit bounds the memory. */
 enum { GP_META_MAX_JSON = 8 << 20 };
 

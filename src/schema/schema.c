@@ -51,11 +51,17 @@
 
 /* ------------------------------------------------------------------ versions */
 
-static const gp_db_step all_steps[] = {{1, gp_db_version_1}, {2, gp_db_version_2},
-                                       {3, gp_db_version_3}, {4, gp_db_version_4},
-                                       {5, gp_db_version_5}, {6, gp_db_version_6},
-                                       {7, gp_db_version_7}, {8, gp_db_version_8},
-                                       {9, gp_db_version_9}, {GP_DB_VERSION, gp_db_version_10}};
+static const gp_db_step all_steps[] = {{1, gp_db_version_1},
+                                       {2, gp_db_version_2},
+                                       {3, gp_db_version_3},
+                                       {4, gp_db_version_4},
+                                       {5, gp_db_version_5},
+                                       {6, gp_db_version_6},
+                                       {7, gp_db_version_7},
+                                       {8, gp_db_version_8},
+                                       {9, gp_db_version_9},
+                                       {10, gp_db_version_10},
+                                       {GP_DB_VERSION, gp_db_version_11}};
 const gp_db_steps gp_db_all = {all_steps, sizeof all_steps / sizeof *all_steps};
 
 /* ------------------------------------------------------------------ tables */

@@ -2,8 +2,8 @@
  * Stage add: walk the folders, read each file (hash, header, metadata, prompt), write to the catalog.
  *
  * One thread walks. Worker threads read and parse. The calling thread asks the catalog which files are new, and writes.
- * A known file (same path, size and time) is read again only if its table row or its sidecar file has changed. Priority
- * of prompts: table, then metadata inside the file, then sidecar file, then the path, then a guess from metadata. */
+ * A known file (same path, size and time) is read again only if its table row or its sidecar file has changed, or if an
+ * older version of the readers of metadata read it. Priority of prompts: table, then metadata inside the file, then sidecar file, then the path, then a guess from metadata. */
 #include "stage/stage.h"
 
 #include "base/clock.h"
@@ -130,17 +130,20 @@ static gp_status sidecar_is_kept(gp_add_run *r, const gp_add_job *job, const gp_
     return st;
 }
 
-/* Sets *known if the catalog already has everything about this file. If an image has several paths, a file with a
+/* Sets *known if the catalog already has everything about this file; job->outdated if only the version of the readers
+ * is too old. If an image has several paths, a file with a
  * sidecar file or table row is read again, because the first path with a prompt counts. */
-static gp_status is_known(gp_add_run *r, const gp_add_job *job, bool *known, gp_error *err)
+static gp_status is_known(gp_add_run *r, gp_add_job *job, bool *known, gp_error *err)
 {
     int64_t image = 0;
+    int readers = GP_META_READERS;
     gp_cat_kept_prompt kept = {0};
     gp_status st = GP_OK;
     *known = false;
     if (job->problem) return GP_OK;
-    GP_TRY(gp_cat_path_known(r->cat, job->path, job->size, job->mtime_ns, &image, err));
-    if (image == 0) return GP_OK;
+    GP_TRY(gp_cat_path_known(r->cat, job->path, job->size, job->mtime_ns, &image, &readers, err));
+    job->outdated = readers < GP_META_READERS;
+    if (image == 0 || job->outdated) return GP_OK;
     GP_TRY(gp_cat_prompt_get(r->cat, image, &kept, err));
     if (job->row != SIZE_MAX && kept.paths == 1)
         st = row_is_kept(r, job, &kept, known, err);
@@ -256,10 +259,11 @@ static gp_status check_rivals(gp_add_run *r, const gp_add_job *job, int64_t imag
  * prompt in the same bytes. */
 static gp_status write_prompt(gp_add_run *r, const gp_add_job *job, int64_t image, bool inserted, gp_error *err)
 {
+    int64_t before = 0, after = 0;
     bool later = false, beside = job->strength == GP_STRENGTH_SIDECAR || job->strength == GP_STRENGTH_TABLE;
     if (!inserted && job->prompt && beside) GP_TRY(check_rivals(r, job, image, &later, err));
     if (later) return GP_OK;
-    bool settings = job->settings && strcmp(job->settings, "{}") != 0, has_prompt = job->prompt != NULL;
+    const bool settings = job->settings && strcmp(job->settings, "{}") != 0, has_prompt = job->prompt != NULL;
     gp_cat_prompt prompt = {.text = job->prompt,
                             .raw = job->raw,
                             .negative = job->negative,
@@ -268,10 +272,13 @@ static gp_status write_prompt(gp_add_run *r, const gp_add_job *job, int64_t imag
                             .settings_json = has_prompt || settings || job->source ? job->settings : NULL,
                             .evidence = gp_evidence_name(job->evidence),
                             .file_read = &job->hash};
+    if (job->outdated) GP_TRY(gp_cat_prompt_of(r->cat, image, &before, err));
     GP_TRY(gp_cat_prompt_put(r->cat, image, &prompt, NULL, err));
+    if (job->outdated || !has_prompt) GP_TRY(gp_cat_prompt_of(r->cat, image, &after, err));
     if (job->evidence == GP_EVIDENCE_GUESS) r->report->guesses++;
-    if (!has_prompt) GP_TRY(gp_cat_has_prompt(r->cat, image, &has_prompt, err));
-    if (!has_prompt) r->report->without_prompt++;
+    if (!has_prompt && !after) r->report->without_prompt++;
+    r->reread.files += job->outdated;
+    r->reread.prompts += before != after && job->outdated;
     return GP_OK;
 }
 
@@ -311,7 +318,8 @@ static gp_status write_file(gp_add_run *r, const gp_add_job *job, gp_error *err)
                           .stream = identity->has_stream ? &identity->stream : NULL,
                           .pixels = identity->has_pixels ? &identity->pixels : NULL,
                           .apart = job->grid ? "grid" : NULL,
-                          .same_as = identity->same_as};
+                          .same_as = identity->same_as,
+                          .readers = GP_META_READERS};
     int64_t id = 0;
     bool inserted = false;
     GP_TRY(gp_cat_image_put(r->cat, &image, job->path, job->size, job->mtime_ns, &id, &inserted, err));
@@ -400,6 +408,7 @@ static void note_metadata(const gp_add_run *r)
     gp_add_note_unsure(r->options, r->report->guesses, r->broken, r->unstated);
     gp_add_note_rivals(r->options, r->rivals);
     gp_add_note_damaged(r->options, r->damaged);
+    gp_add_note_reread(r->options, r->reread.files, r->reread.prompts);
 }
 
 static bool on_table_progress(void *user)

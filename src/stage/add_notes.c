@@ -44,6 +44,15 @@ void gp_add_note_unsure(const gp_add_options *o, uint64_t guesses, uint64_t brok
                        "have metadata without a clear prompt ('goldpan show' prints the reason)");
 }
 
+void gp_add_note_reread(const gp_add_options *o, uint64_t files, uint64_t prompts)
+{
+    if (files)
+        gp_note_say(o->note, o->note_user, "read-again", files,
+                    "read the metadata of %llu known %s again, because this goldpan reads more: %llu %s changed",
+                    (unsigned long long)files, gp_plural(files, "image", "images"), (unsigned long long)prompts,
+                    gp_plural(prompts, "prompt", "prompts"));
+}
+
 void gp_add_note_damaged(const gp_add_options *o, uint64_t count)
 {
     gp_add_note_images(

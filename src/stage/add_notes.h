@@ -24,6 +24,9 @@ void gp_add_note_no_prompts(const gp_add_options *o, uint64_t images);
 void gp_add_note_refused(const gp_add_options *o, uint64_t count, const char *first);
 /* Sends how many images have only a guess, a graph that cannot be read, or metadata without a prompt. */
 void gp_add_note_unsure(const gp_add_options *o, uint64_t guesses, uint64_t broken, uint64_t unstated);
+/* Sends how many known files were read again because older readers had read them, and how many of them have a new
+ * prompt. */
+void gp_add_note_reread(const gp_add_options *o, uint64_t files, uint64_t prompts);
 /* Sends how many images have damaged metadata. */
 void gp_add_note_damaged(const gp_add_options *o, uint64_t count);
 /* Sends the note that `count` paths have a prompt that differs from the prompt of another path of the same image. */

@@ -29,6 +29,7 @@ typedef struct gp_add_job {
     int64_t mtime_ns;
     char *problem;      /* error of the walk, such as a folder that cannot be read; else NULL */
     int problem_number; /* errno of `problem` */
+    bool outdated;      /* the file is known, but older readers read it */
     bool listed;        /* an export lists this file */
     size_t row;         /* table row, or SIZE_MAX */
     gp_meta beside;     /* the image's row in a table that a program wrote beside it; not found: there is none */
@@ -73,6 +74,9 @@ typedef struct gp_add_run {
     gp_report *report;
     gp_progress_meter ticker;
     uint64_t uncommitted, damaged, broken, unstated, rivals, refused_count, from_beside;
+    struct {
+        uint64_t files, prompts;
+    } reread;      /* known files that older readers had read, and those of them whose prompt changed */
     char *refused; /* owned: the first reason why a sidecar file was not used */
     double begun;  /* time at which the open transaction began */
     bool in_transaction;

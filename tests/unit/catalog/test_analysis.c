@@ -543,6 +543,7 @@ static void test_from_version_7(void **state)
         cat = catalog_open(at("seven.db"), writes ? 0 : GP_CATALOG_READONLY);
         assert_int_equal(ask(cat, "PRAGMA user_version"), GP_DB_VERSION);
         assert_int_equal(ask(cat, "PRAGMA foreign_keys"), 1);
+        assert_int_equal(ask(cat, "SELECT count(*) FROM paths WHERE readers = 0"), 80);
         assert_int_equal(ask(cat, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
         assert_int_equal(ask(cat, "SELECT count(*) FROM scorers WHERE id = 1 AND key = 'clip/w' AND needs = 'pair'"),
                          1);

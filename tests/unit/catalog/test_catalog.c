@@ -17,11 +17,11 @@ static void test_image_by_content(void **state)
     assert_ok(gp_cat_image_put(cat, &image, "/x/copy of a.png", 1001, 78, &b, &fresh, &err));
     assert_false(fresh);
     assert_int_equal(a, b);
-    assert_ok(gp_cat_path_known(cat, "/x/a.png", 1001, 77, &known, &err));
+    assert_ok(gp_cat_path_known(cat, "/x/a.png", 1001, 77, &known, NULL, &err));
     assert_int_equal(known, a);
-    assert_ok(gp_cat_path_known(cat, "/x/a.png", 1001, 78, &known, &err));
+    assert_ok(gp_cat_path_known(cat, "/x/a.png", 1001, 78, &known, NULL, &err));
     assert_int_equal(known, 0);
-    assert_ok(gp_cat_path_known(cat, "/x/b.png", 1001, 77, &known, &err));
+    assert_ok(gp_cat_path_known(cat, "/x/b.png", 1001, 77, &known, NULL, &err));
     assert_int_equal(known, 0);
     gp_counts counts = GP_INIT(gp_counts);
     assert_ok(gp_cat_counts(cat, &counts, &err));
@@ -55,9 +55,9 @@ static void test_file_replaced(void **state)
     assert_ok(gp_cat_images_todo_count(cat, encoder, false, &lacking, &having, &err));
     assert_int_equal(lacking, 1);
     assert_int_equal(having, 1);
-    bool has = false;
-    assert_ok(gp_cat_has_prompt(cat, old, &has, &err));
-    assert_true(has);
+    int64_t prompt = 0;
+    assert_ok(gp_cat_prompt_of(cat, old, &prompt, &err));
+    assert_true(prompt > 0);
     assert_invariants(cat);
     gp_cat_close(cat);
 }
@@ -96,7 +96,7 @@ static void test_moved_and_missing(void **state)
     gp_cat_todo_clear(&todo);
     /* Missing images are candidates again when their files are found again, for example after a disk was plugged
      * in. */
-    assert_ok(gp_cat_path_known(cat, "/x/gone.png", 1002, 77, &known, &err));
+    assert_ok(gp_cat_path_known(cat, "/x/gone.png", 1002, 77, &known, NULL, &err));
     assert_int_equal(known, gone);
     assert_ok(gp_cat_images_todo(cat, encoder, moved, 10, false, &todo, &err));
     assert_int_equal(todo.count, 1);
@@ -559,7 +559,7 @@ static void test_names_are_bytes(void **state)
     int64_t id = put_image(cat, 1, name), known;
     gp_rows *rows;
     const gp_row *row;
-    assert_ok(gp_cat_path_known(cat, name, 1001, 77, &known, &err));
+    assert_ok(gp_cat_path_known(cat, name, 1001, 77, &known, NULL, &err));
     assert_int_equal(known, id);
     assert_ok(gp_cat_rows_open(cat, NULL, &rows, &err));
     assert_ok(gp_cat_rows_next(rows, &row, &err));

@@ -114,6 +114,7 @@ static void test_precedence(void **state)
 
 typedef struct notes {
     char text[600];
+    char last[600]; /* message of the last note */
 } notes;
 
 static void keep_note(void *user, const gp_note *note)
@@ -121,6 +122,7 @@ static void keep_note(void *user, const gp_note *note)
     notes *n = user;
     size_t at = strlen(n->text);
     snprintf(n->text + at, sizeof n->text - at, "%s %d;", note->code, (int)note->count);
+    snprintf(n->last, sizeof n->last, "%s", note->message);
 }
 
 /* Runs add and returns the catalog's counts; *told: codes and counts of the notes. */
@@ -193,6 +195,51 @@ static void test_evidence(void **state)
     assert_string_equal(record(&p, "cut.png"), "-|comfyui: no prompt: the graph is not valid JSON|{}");
     assert_string_equal(record(&p, "cut_side.png"),
                         "words|sidecar: infotext|{\"steps\":20,\"sampler\":\"Euler a\",\"seed\":7}");
+    place_remove(&p);
+}
+
+static void do_sql(const place *p, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(p->catalog, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* If older readers read a file, add reads the file once more. It counts the prompts that change, and keeps the marks. */
+static void test_newer_readers(void **state)
+{
+    (void)state;
+    place p;
+    notes told;
+    gp_report report = GP_INIT(gp_report);
+    place_make(&p);
+    put_picture(&p, "a.png", 1, NULL);
+    put_parameters(&p, "a.png", "words\nSteps: 20, Sampler: Euler a, Seed: 7");
+    put_picture(&p, "b.png", 2, "beside it");
+    put_picture(&p, "c.png", 3, NULL);
+    put_picture(&p, "new.png", 4, NULL);
+    evidence(&p, &told, &report);
+    do_sql(&p, "UPDATE paths SET readers = 0 WHERE path NOT LIKE '%new.png';"
+               "DELETE FROM image_prompts WHERE source LIKE 'a1111%';"
+               "INSERT INTO prompts(id, text) VALUES(99, 'wrong');"
+               "INSERT INTO image_prompts(image, prompt, raw, source, strength, evidence)"
+               " SELECT image, 99, 'wrong', 'a1111: x', 2, 'stated' FROM paths WHERE path LIKE '%c.png';"
+               "INSERT INTO ratings(image, flag, stars) SELECT id, 1, 4 FROM images");
+    spoil(&p, "new.png"); /* its readers are not older */
+    evidence(&p, &told, &report);
+    assert_int_equal(report.skipped, 4);
+    assert_int_equal(report.done + report.duplicates + report.failed, 0);
+    assert_string_equal(told.text, "read-again 3;");
+    assert_non_null(strstr(told.last, ": 2 prompts changed"));
+    assert_non_null(strstr(record(&p, "a.png"), "words|a1111: parameters|"));
+    assert_non_null(strstr(record(&p, "b.png"), "beside it|sidecar|"));
+    assert_string_equal(record(&p, "c.png"), "-|-|-");
+    assert_int_equal(ask(&p, "SELECT count(*) FROM v_images WHERE stars = 4 AND flag = 1"), 4);
+    spoil(&p, "a.png");
+    evidence(&p, &told, &report);
+    assert_string_equal(told.text, "");
+    assert_int_equal(report.skipped, 4);
     place_remove(&p);
 }
 
@@ -486,11 +533,12 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_precedence),           cmocka_unit_test(test_evidence),
-        cmocka_unit_test(test_prompts_of_paths),     cmocka_unit_test(test_names_and_sidecars),
-        cmocka_unit_test(test_unreadable_sidecar),   cmocka_unit_test(test_metadata_gives_way),
-        cmocka_unit_test(test_what_is_read_again),   cmocka_unit_test(test_one_line_a_bad_file),
-        cmocka_unit_test(test_progress_ends_at_all), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_precedence),          cmocka_unit_test(test_evidence),
+        cmocka_unit_test(test_newer_readers),       cmocka_unit_test(test_prompts_of_paths),
+        cmocka_unit_test(test_names_and_sidecars),  cmocka_unit_test(test_unreadable_sidecar),
+        cmocka_unit_test(test_metadata_gives_way),  cmocka_unit_test(test_what_is_read_again),
+        cmocka_unit_test(test_one_line_a_bad_file), cmocka_unit_test(test_progress_ends_at_all),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
