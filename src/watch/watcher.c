@@ -31,6 +31,7 @@ void gp_watcher_found(gp_watcher *w, const char *path, bool finished)
 {
     pthread_mutex_lock(&w->lock);
     if (!gp_items_put(&w->items, path, finished, gp_clock_now())) w->rescan = true;
+    gp_seen_forget(&w->before, path); /* written since the start, perhaps before gp_walk came to it */
     pthread_cond_signal(&w->changed);
     pthread_mutex_unlock(&w->lock);
 }
@@ -215,7 +216,7 @@ static void begin(gp_watcher *w)
         struct stat info;
         if (stat(w->roots[i].path, &info) == 0) attach_root(w, &w->roots[i], &info);
     }
-    /* after the folders are watched: a file that is written now is reported, though gp_watcher_had may know it */
+    /* after the folders are watched: a file that is written now is reported, and then forgotten here */
     gp_error err = {0};
     if (o->remember && gp_walk(o->roots, o->root_count, remember_file, NULL, w, &err) == GP_ERR_MEMORY)
         gp_watcher_no_memory(w);
@@ -393,9 +394,12 @@ void gp_watcher_wait_for(gp_watcher *w, const gp_walk_entry *file, double second
     pthread_mutex_unlock(&w->lock);
 }
 
-bool gp_watcher_had(const gp_watcher *w, const gp_walk_entry *file)
+bool gp_watcher_had(gp_watcher *w, const gp_walk_entry *file)
 {
-    return gp_seen_same(&w->before, file);
+    pthread_mutex_lock(&w->lock);
+    bool had = gp_seen_same(&w->before, file);
+    pthread_mutex_unlock(&w->lock);
+    return had;
 }
 
 bool gp_watcher_has_root(gp_watcher *w, size_t index)

@@ -60,8 +60,9 @@ void gp_watcher_news_clear(gp_watcher_news *news);
 /* Reports the file again when its size or time differ from those of `file`, and once after `seconds` (INFINITY: not).
  * Threads: the one that takes. */
 void gp_watcher_wait_for(gp_watcher *watcher, const gp_walk_entry *file, double seconds);
-/* Returns whether the file existed with this size and time at the start. For options.remember, after `started`. */
-bool gp_watcher_had(const gp_watcher *watcher, const gp_walk_entry *file);
+/* Returns whether the file existed with this size and time at the start, and was not reported since. For
+ * options.remember, after `started`. */
+bool gp_watcher_had(gp_watcher *watcher, const gp_walk_entry *file);
 /* Returns whether the folder root `index` exists. */
 bool gp_watcher_has_root(gp_watcher *watcher, size_t index);
 /* Returns whether the folder root `index` is searched instead of watched with inotify. */

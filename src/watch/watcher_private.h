@@ -25,6 +25,8 @@ typedef struct gp_seen {
 /* Returns 1 if the file is new or differs from its former state, 0 if it is the same, -1 if memory ran out. */
 int gp_seen_put(gp_seen *seen, const gp_walk_entry *file);
 bool gp_seen_same(const gp_seen *seen, const gp_walk_entry *file);
+/* From now on gp_seen_same is false for this path, until the file is put again. */
+void gp_seen_forget(gp_seen *seen, const char *path);
 /* Removes the files that were not put since `round` was increased. Returns whether there were any. */
 bool gp_seen_drop_others(gp_seen *seen);
 void gp_seen_clear(gp_seen *seen);
@@ -92,7 +94,7 @@ struct gp_watcher {
     char *denied[16]; /* owned: folders that could not be watched for lack of permission */
     size_t denied_count;
     double next_denied;
-    gp_seen before; /* the files at the start, if options.remember; constant after `started` */
+    gp_seen before; /* the files at the start, if options.remember; after `started` the lock guards it */
     gp_threads *thread;
 
     pthread_mutex_t lock; /* guards all that follows, and `present` and `polls` of the roots */

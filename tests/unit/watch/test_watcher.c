@@ -288,6 +288,16 @@ static void test_remembering(place *p)
     assert_false(gp_watcher_had(p->w, &file));
     file.size--, file.path = at(p, "new.png");
     assert_false(gp_watcher_had(p->w, &file));
+    if (p->poll > 0) return;
+    /* a file that is written while the watcher starts may have this state when the watcher lists the files */
+    const struct timespec times[2] = {info.st_mtim, info.st_mtim};
+    file.path = at(p, "old.png");
+    int fd = open(file.path, O_WRONLY);
+    assert_int_equal(write(fd, "old", 3), 3);
+    assert_int_equal(futimens(fd, times), 0);
+    close(fd);
+    expect(p, "old.png", false);
+    assert_false(gp_watcher_had(p->w, &file));
 }
 
 static void remembering(void **state)
