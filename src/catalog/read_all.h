@@ -42,6 +42,17 @@ typedef struct gp_cat_full_row {
 /* Visits the images on disk, by id. */
 gp_status gp_cat_full_rows(gp_catalog *cat, const gp_cat_summary *facts,
                            bool (*visit)(void *user, const gp_cat_full_row *row), void *user, gp_error *err);
+/* A scorer that has scores. Texts are borrowed until the callback returns. */
+typedef struct gp_cat_scorer_name {
+    const char *id, *name, *model, *precision; /* "" for model and precision: the scorer has no encoder */
+    bool higher_better;
+} gp_cat_scorer_name;
+/* Visits the scorers that have scores, the one used last first, until `visit` returns false. */
+gp_status gp_cat_scorers_scored(gp_catalog *cat, bool (*visit)(void *user, const gp_cat_scorer_name *scorer),
+                                void *user, gp_error *err);
+/* Visits the scores of one scorer (a key) for the present prompts of the candidates, in no order. */
+gp_status gp_cat_score_column(gp_catalog *cat, const char *scorer,
+                              void (*visit)(void *user, int64_t image, double score), void *user, gp_error *err);
 /* Visits all prompts, by id. */
 gp_status gp_cat_prompts_visit(gp_catalog *cat, bool (*visit)(void *user, int64_t id, const char *text), void *user,
                                gp_error *err);

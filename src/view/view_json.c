@@ -36,6 +36,7 @@ static void put_column(gp_str *out, const gp_column *c, size_t place, const char
         gp_str_puts(out, ", \"words\": null");
     put_member(out, "group", c->group);
     put_member(out, "about", c->about);
+    if (c->lower_better) gp_str_puts(out, ", \"lower_better\": true");
     gp_str_putc(out, '}');
 }
 

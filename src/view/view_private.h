@@ -42,9 +42,10 @@ typedef enum gp_column_type {
 typedef struct gp_column {
     const char *name, *title, *group, *about; /* borrowed, except in columns of settings */
     gp_column_type type;
-    void *data;      /* [n], owned; NULL for texts */
-    gp_words *words; /* owned; words of a column of codes or texts */
-    char *owned;     /* owned memory that `name` and `title` of a setting point into */
+    bool lower_better; /* a column of scores of which lower ones are better */
+    void *data;        /* [n], owned; NULL for texts */
+    gp_words *words;   /* owned; words of a column of codes or texts */
+    char *owned;       /* owned memory that `name`, `title` and `about` may point into */
 } gp_column;
 
 /* One key of the generation settings. */
@@ -63,7 +64,7 @@ typedef struct gp_view_other {
     gp_hash hash;
 } gp_view_other;
 
-enum { GP_VIEW_SETTINGS = 100, GP_VIEW_COLUMNS = 40 + GP_VIEW_SETTINGS };
+enum { GP_VIEW_SETTINGS = 100, GP_VIEW_SCORERS = 16, GP_VIEW_COLUMNS = 41 + GP_VIEW_SCORERS + GP_VIEW_SETTINGS };
 struct gp_view {
     size_t n, room; /* n: number of rows; room: number of rows for which memory is allocated */
     gp_cat_summary facts;
@@ -136,6 +137,9 @@ gp_status gp_view_index_hashes(gp_view *view, gp_error *err);
 /* view_settings.c: reads the settings of one row; after the last row, adds the columns of all settings. */
 gp_status gp_view_take_settings(gp_view *view, size_t row, const char *json, gp_error *err);
 gp_status gp_view_end_settings(gp_view *view, gp_error *err);
+/* view_scorers.c: if the catalog has several scorers, adds a column for each scorer other than that of the column
+ * "score", at most GP_VIEW_SCORERS of them, the ones used last, and the column "agree". Call it after all rows. */
+gp_status gp_view_add_scorers(gp_view *view, gp_catalog *cat, gp_error *err);
 /* view_found.c: reads categories, slices and their members for the manifest. */
 gp_status gp_view_read_found(gp_view *view, gp_catalog *cat, gp_error *err);
 size_t gp_view_row_of(const gp_view *view, int64_t image); /* SIZE_MAX: the view has no such image */

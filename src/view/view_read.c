@@ -333,6 +333,7 @@ gp_status gp_view_read(gp_view *v, gp_catalog *cat, const char *scorer, gp_error
     v->groups = rd.groups.texts.count;
     GP_TRY_GOTO(name_prompts(v, cat, err));
     GP_TRY_GOTO(rank_rows(v, err));
+    GP_TRY_GOTO(gp_view_add_scorers(v, cat, err));
     GP_TRY_GOTO(gp_view_end_settings(v, err));
     drop_unfound(v);
     GP_TRY_GOTO(finish_words(v, err));

@@ -10,6 +10,8 @@ export interface ColumnInfo {
   words: string | null;
   group: 'file' | 'prompt' | 'score' | 'find' | 'hand' | 'settings';
   about: string;
+  /** a column of scores of which lower ones are better */
+  lower_better?: boolean;
 }
 
 export interface Reason {

@@ -10,6 +10,8 @@ export interface FakeImage {
   prompt: number;
   flag?: number;
   picked?: number;
+  /** the share of the scorers that put it first; NaN if it is missing */
+  agree?: number;
 }
 
 export const hashOf = (id: number): string => id.toString(16).padStart(2, '0') + '0'.repeat(30);
@@ -50,7 +52,7 @@ export class FakeServer {
     const column = (name: string, type: ColumnType): ColumnInfo => ({
       name, title: name[0]!.toUpperCase() + name.slice(1), type, file: `col/${name}`, words: type === 'code' ? `words/${name}` : null, group: 'file', about: '',
     });
-    const columns = [column('hash', 'hash'), column('score', 'f32'), column('prompt', 'code'), column('flag', 'i8'), column('stars', 'u8'), column('rank', 'u32'), column('picked', 'u8'), column('path', 'text')];
+    const columns = [column('hash', 'hash'), column('score', 'f32'), column('prompt', 'code'), column('flag', 'i8'), column('stars', 'u8'), column('rank', 'u32'), column('picked', 'u8'), column('path', 'text'), column('agree', 'f32')];
     const rest = { goldpan: '', name: 'test', revision: 1, model: null, scorer: null, scale: null, higher_better: true, thumbs: [256, 512], acts: { generate: null, generator: null, open: false, trash: false }, image_ext: null, near: null, categories: [], slices: [], slices_file: null, groups: 0, failures: 0 };
     const search = { text: this.searchable, image: this.searchable, like: this.searchable };
     return { ...rest, catalog: 'c', live: this.live, readonly: this.readonly, count: this.images.length, search, columns, remark: '' } as Manifest;
@@ -64,6 +66,7 @@ export class FakeServer {
       return bytes.buffer;
     }
     if (name === 'score') return Float32Array.from(images, (image) => image.score).buffer;
+    if (name === 'agree') return Float32Array.from(images, (image) => image.agree ?? NaN).buffer;
     if (name === 'prompt') return Uint32Array.from(images, (image) => image.prompt).buffer;
     if (name === 'flag') return Int8Array.from(images, (image) => image.flag ?? 0).buffer;
     if (name === 'stars') return new Uint8Array(images.length).buffer;

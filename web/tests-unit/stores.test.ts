@@ -87,6 +87,21 @@ describe('filters and order', () => {
     expect(shown()).toEqual(['a red fox 3,0,2', 'a blue boat 1']);
     expect([order.promptAt(0), order.promptAt(2), order.promptAt(3)]).toEqual([0, 0, 1]);
   });
+  it('shows the prompts first about which the scorers disagree', async () => {
+    const { layout, order, prompts } = await start((s) => {
+      s.images = [
+        { id: 1, score: 10, prompt: 0, agree: 1 },
+        { id: 2, score: 20, prompt: 1, agree: 0.5 },
+        { id: 3, score: 30, prompt: 0, agree: 0 },
+        { id: 4, score: 40, prompt: 1, agree: 0.5 },
+      ];
+    });
+    const shown = (): string[] => order.promptRows.map((one) => prompts.text(one.family));
+    layout.promptOrder = 'disagree';
+    expect(shown()).toEqual(['a blue boat', 'a red fox']);
+    layout.promptOrder = 'file';
+    expect(shown()).toEqual(['a red fox', 'a blue boat']);
+  });
   it('replaces a filter of the same facet, and counts without one', async () => {
     const { filters, order } = await start();
     filters.add({ kind: 'values', column: 'prompt', values: ['a blue boat'] });

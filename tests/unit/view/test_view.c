@@ -170,6 +170,66 @@ static void what_was_analysed(void **state)
     gp_cat_close(cat);
 }
 
+/* Adds two scorers to a catalog of `fill`: "clip" by another model, which orders the images of a prompt in the other
+ * direction and has not scored prompt 1, and "blur", of which lower scores are better. */
+static void add_scorers(gp_catalog *cat)
+{
+    gp_error err = {0};
+    gp_cat_encoder by = {"test/other", "w2", "fp32", "pre", "keep-end", 4};
+    gp_cat_scorer clip = {"clip/w2", "clip", "100*max(cos,0)", 0, true, NULL, "pair"};
+    gp_cat_scorer blur = {"blur", "blur", "", 0, false, NULL, "pixels"};
+    assert_ok(gp_cat_encoder_put(cat, &by, &clip.encoder, &err));
+    assert_ok(gp_cat_scorer_put(cat, &clip, &err));
+    assert_ok(gp_cat_scorer_put(cat, &blur, &err));
+    assert_ok(gp_db_exec(cat,
+                         "INSERT INTO scores(scorer, prompt, image, value)"
+                         " SELECT (SELECT id FROM scorers WHERE key = 'clip/w2'), prompt, image, 20 - (image - 1) % 4"
+                         " FROM image_prompts WHERE (image - 1) / 4 <> 1;"
+                         "INSERT INTO scores(scorer, prompt, image, value)"
+                         " SELECT (SELECT id FROM scorers WHERE key = 'blur'), prompt, image, (image - 1) % 4"
+                         " FROM image_prompts",
+                         &err));
+}
+
+static void each_scorer_has_a_column(void **state)
+{
+    (void)state;
+    enum { N = 12 };
+    gp_error err = {0};
+    gp_catalog *cat = catalog_open(at("scorers.db"), GP_CATALOG_CREATE);
+    assert_ok(fill(cat, N, "clip/w", &err));
+    gp_view *view = view_of(cat);
+    assert_int_equal(place_of(view, "agree", NULL), SIZE_MAX); /* there is only one scorer */
+    gp_view_free(view);
+    add_scorers(cat);
+    view = view_of(cat);
+    const float *own = data_of(view, "score", "f32", 4), *first = data_of(view, "score.clip.model", "f32", 4);
+    const float *other = data_of(view, "score.clip.other", "f32", 4), *agree = data_of(view, "agree", "f32", 4);
+    const uint32_t *rank = data_of(view, "rank", "u32", 4);
+    for (size_t i = 0; i < N; i++) {
+        const size_t place = i % 4;
+        const bool all = i / 4 != 1;
+        assert_float_equal(own[i], (float)place, 0); /* the scorer used last */
+        assert_int_equal(rank[i], place + 1);
+        assert_float_equal(first[i], (float)(10 + place), 0);
+        if (all)
+            assert_float_equal(other[i], (float)(20 - place), 0);
+        else
+            assert_true(isnan(other[i]));
+        const float best = all ? 2 / 3.f : 0.5f; /* blur, and clip of test/other if it scored the prompt */
+        assert_float_equal(agree[i], place == 0 ? best : place == 3 ? 1 - best : 0, 1e-6);
+    }
+    gp_json *root = manifest_of(view, true);
+    const gp_json *columns = gp_json_get(root, "columns");
+    size_t lower = 0;
+    for (size_t i = 0; i < gp_json_count(columns); i++)
+        if (gp_json_get(gp_json_at(columns, i), "lower_better")) lower++;
+    assert_int_equal(lower, 1);
+    gp_json_free(root);
+    gp_view_free(view);
+    gp_cat_close(cat);
+}
+
 static void settings_become_columns(void **state)
 {
     (void)state;
@@ -330,6 +390,7 @@ static void memory_may_fail(void **state)
         gp_db_exec(cat, "UPDATE image_prompts SET settings = '{\"a\": 1, \"b\": \"x\"}', negative = 'bad'", &err));
     /* the first read prepares SQL statements, whose memory stays allocated, so it comes before the count of memory */
     gp_view_free(view_of(cat));
+    add_scorers(cat);
     int64_t live = gp_mem_live();
     gp_mem_fail_at(0);
     gp_view_free(view_of(cat));
@@ -353,10 +414,10 @@ static void memory_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_empty_catalog),        cmocka_unit_test(what_was_analysed),
-        cmocka_unit_test(settings_become_columns), cmocka_unit_test(rows_and_files),
-        cmocka_unit_test(ratings_are_kept),        cmocka_unit_test(views_are_kept_by_name),
-        cmocka_unit_test(memory_may_fail),
+        cmocka_unit_test(an_empty_catalog),         cmocka_unit_test(what_was_analysed),
+        cmocka_unit_test(settings_become_columns),  cmocka_unit_test(rows_and_files),
+        cmocka_unit_test(ratings_are_kept),         cmocka_unit_test(views_are_kept_by_name),
+        cmocka_unit_test(each_scorer_has_a_column), cmocka_unit_test(memory_may_fail),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

@@ -80,7 +80,7 @@ export class App {
     try {
       // Loads the columns for the order and for the suggestions before anything is shown, so that nothing moves
       // afterwards.
-      await this.load([this.layout.sort.column, 'picked', 'corrected', 'category', 'width', 'height']);
+      await this.load([this.layout.sort.column, 'picked', 'corrected', 'agree', 'category', 'width', 'height']);
     } catch (error) {
       this.loadError = (error as Error).message;
       return;

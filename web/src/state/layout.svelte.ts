@@ -10,7 +10,7 @@ export type Mode = 'browse' | 'cull' | 'compare' | 'export' | 'bin' | 'generate'
 /** what a narrow window shows in a sheet: the search, the controls of the status bar, the facts of the current picture,
  * or the differences between two pictures; '': no sheet is open */
 export type SheetName = '' | 'search' | 'controls' | 'facts' | 'differences';
-export type PromptOrder = 'closest' | 'clearest' | 'corrected' | 'file';
+export type PromptOrder = 'closest' | 'clearest' | 'corrected' | 'disagree' | 'file';
 export type FoundOrder = 'most above' | 'most pictures';
 /** what is folded to one cell: near copies, or all pictures of a prompt */
 export type StackKind = 'off' | 'near' | 'prompt';
@@ -29,10 +29,12 @@ export const PANES: { pane: Pane; name: string }[] = [
   { pane: 'pictures', name: 'Pictures' },
   { pane: 'table', name: 'Table' },
 ];
-export const PROMPT_ORDERS: { order: PromptOrder; name: string }[] = [
+/** `needs`: the order is offered if the catalog has this column */
+export const PROMPT_ORDERS: { order: PromptOrder; name: string; needs?: string }[] = [
   { order: 'closest', name: 'closest call first' },
   { order: 'clearest', name: 'clearest first' },
-  { order: 'corrected', name: 'corrected score' },
+  { order: 'corrected', name: 'corrected score', needs: 'corrected' },
+  { order: 'disagree', name: 'scorers disagree first', needs: 'agree' },
   { order: 'file', name: 'as in the catalog' },
 ];
 

@@ -184,10 +184,12 @@ export const BY_NEED = 'need of a decision';
  * prompt come after all prompts. */
 export function orderFamilies(prompts: Prompts, catalog: Catalog, order: PromptOrder): Family[] {
   const corrected = order === 'corrected' ? catalog.lookup('corrected') : undefined;
+  const agree = order === 'disagree' ? catalog.lookup('agree') : undefined;
   const key = (family: Family): number => {
     if (family.code === NONE) return Infinity;
     if (order === 'file') return family.place;
     if (order === 'corrected') return corrected ? -mostOf(corrected, family) : 0;
+    if (order === 'disagree') return agree ? agreementOn(agree, family) : 0;
     const lead = prompts.lead(family);
     if (Number.isNaN(lead)) return 1e9;
     return order === 'closest' ? lead : -lead;
@@ -198,6 +200,12 @@ export function orderFamilies(prompts: Prompts, catalog: Catalog, order: PromptO
   const families: Family[] = [];
   for (const place of sortRows(numbersTo(list.length), keys, false)) families.push(list[place] as Family);
   return families;
+}
+
+/** Returns the largest share of scorers that put the same picture first; 1e9: fewer than two scorers scored the prompt. */
+function agreementOn(agree: Column, family: Family): number {
+  const shares = family.rows.map((row) => numberAt(agree, row)).filter((share) => !Number.isNaN(share));
+  return shares.length ? Math.max(...shares) : 1e9;
 }
 
 /** Returns the largest value of `column` for the candidates that have a score. */

@@ -60,12 +60,12 @@ export function compareFacts(a: number, b: number, details: [Detail | null, Deta
     if (x === y) same.push(name);
     else different.push({ name, a: x || NO_VALUE, b: y || NO_VALUE, better });
   };
-  for (const { name, title } of scoreColumns()) {
+  for (const { name, title, lower_better: lower } of scoreColumns()) {
     const column = catalog.lookup(name);
     if (!column) continue;
     const x = numberAt(column, a);
     const y = numberAt(column, b);
-    const higher = name === 'corrected' || catalog.manifest?.higher_better !== false;
+    const higher = !lower;
     const same = shortNumber(name, x) === shortNumber(name, y) && x !== y;
     add(title, same ? x.toFixed(2) : shortNumber(name, x), same ? y.toFixed(2) : shortNumber(name, y), x === y || Number.isNaN(x) || Number.isNaN(y) ? -1 : x > y === higher ? 0 : 1);
   }
@@ -88,11 +88,11 @@ function pixels(row: number): string {
 }
 
 const NOT_SCORES = ['percentile', 'rank', 'candidates', 'picked'];
-function scoreColumns(): { name: string; title: string }[] {
+function scoreColumns(): { name: string; title: string; lower_better?: boolean }[] {
   const list = (catalog.manifest?.columns ?? []).filter(
     ({ name, group, type }) => name === 'corrected' || (group === 'score' && type === 'f32' && !NOT_SCORES.includes(name) && !name.startsWith('z_')),
   );
   const title = (name: string, other: string): string => (name === 'score' ? 'Score' : name === 'corrected' ? 'Corrected score' : other);
   const order = (name: string): number => (name === 'score' ? 0 : name === 'corrected' ? 1 : 2);
-  return list.map((one) => ({ name: one.name, title: title(one.name, one.title) })).sort((x, y) => order(x.name) - order(y.name));
+  return list.map((one) => ({ ...one, title: title(one.name, one.title) })).sort((x, y) => order(x.name) - order(y.name));
 }
