@@ -210,6 +210,7 @@ typedef struct gp_run_options {
     bool no_analysis;
     bool fit_strategy; /* if no prompt has two candidates, pick by category instead of by prompt;
                         * not with no_analysis */
+    bool no_add;       /* the images of `add` are in the catalog already */
     const gp_sheet_options *sheet; /* NULL: no contact sheet */
 } gp_run_options;
 

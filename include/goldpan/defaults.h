@@ -130,7 +130,7 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 
 #define GP_SCORE_DEFAULTS \
     {sizeof(gp_score_options), GP_MAX_PIXELS, 0, 0, false, false, false, \
-     NULL, NULL, NULL, NULL, NULL}
+     NULL, NULL, NULL, NULL, NULL, NULL, 0}
 
 /* In order: 1 image of each prompt; support at least 2; balance 0.7; lift_factor 0.9. */
 #define GP_PICK_DEFAULTS \
@@ -163,7 +163,7 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
     {sizeof(gp_explore_options), NULL, NULL, GP_PRECISION_AUTO, GP_ENGINE_AUTO, 0, false, false, \
      false, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 
-#define GP_RUN_DEFAULTS {sizeof(gp_run_options), NULL, NULL, NULL, NULL, false, false, NULL}
+#define GP_RUN_DEFAULTS {sizeof(gp_run_options), NULL, NULL, NULL, NULL, false, false, false, NULL}
 
 #define GP_WATCH_DEFAULTS \
     {sizeof(gp_watch_options), NULL, NULL, NULL, false, 0.0, 0.0, NULL, NULL, NULL, NULL}

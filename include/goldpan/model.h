@@ -93,12 +93,39 @@ typedef struct gp_model_facts {
     double logit_scale;     /* exp of the stored value */
     double image_flop;      /* FLOPs of the whole image tower for one image */
     double image_flop_done; /* FLOPs of goldpan's forward pass (last layer: pooled token only) */
+    const char *licence;    /* licence of the weights; NULL: goldpan does not know it */
 } gp_model_facts;
 
 /* Describe an open model.
  * Errors: USAGE.
  * Threads: any. */
 GP_API gp_status gp_model_info(const gp_model *model, gp_model_facts *facts, gp_error *err);
+
+/* Returns the licence of the weights of a well-known model by its hub name, such as
+ * "openai/clip-vit-base-patch32"; NULL: goldpan does not know it.
+ * Threads: any. */
+GP_API const char *gp_model_licence(const char *name);
+
+/* ------------------------------------------------------------------ scorers */
+
+/* A scorer that gp_score_options.scorer can name.  Strings are never freed. */
+typedef struct gp_scorer_kind {
+    const char *name;       /* such as "pickscore" */
+    const char *argument;   /* what follows the name and a colon, such as "FILE"; NULL: nothing */
+    bool argument_optional; /* the argument may be left out */
+    bool needs_text;        /* the score depends on the prompt */
+    bool higher_better;     /* a file of a linear head may state the opposite */
+    const char *model;      /* hub name of the model that the scorer needs; NULL: any CLIP model */
+    const char *licence;
+    const char *scale;    /* how the score is computed, such as "100*max(cos,0)" */
+    const char *looks_at; /* what the score measures, in a few words */
+} gp_scorer_kind;
+
+/* Visit all scorers that goldpan has, the default first.  `visit` returns false to end early.
+ * Errors: USAGE.
+ * Threads: any. */
+GP_API GP_MUST gp_status gp_scorer_kinds(bool (*visit)(void *user, const gp_scorer_kind *kind),
+                                         void *user, gp_error *err);
 
 /* ------------------------------------------------------------------ find and download */
 

@@ -196,15 +196,21 @@ typedef struct gp_score_options {
                       * "frames-noise" (images set apart), "frames-kept" (images that are candidates
                       * again); may be NULL */
     void *note_user;
-    const char *scorer; /* "clip" (NULL: the same), or "linear:FILE": a linear head over the image
-                         * embedding (docs/model.md) */
+    const char *scorer; /* one scorer or several, separated by commas: names of gp_scorer_kinds,
+                         * with NAME:ARGUMENT where a scorer has an argument, such as
+                         * "clip,aesthetic-v2,linear:FILE" (docs/model.md); NULL: "clip".  The
+                         * first one counts as the scorer used last */
+    const char *const *probes; /* [probe_count] further scorers: the similarity to the user's own
+                                * texts, "TEXT|OPPOSITE", "TEXT", or "-TEXT" */
+    size_t probe_count;
 } gp_score_options;
 
-/* Embed every image and prompt that has no embedding of this model.  Then score every image that
- * has a prompt.  The scorer "clip" gives 100 * max(cosine, 0), as torchmetrics' CLIPScore for one
+/* Embed every image and prompt that has no embedding of this model, and score every image by each
+ * scorer.  Several scorers share the embeddings.  The scores of a batch are written with its
+ * embeddings.  The scorer "clip" gives 100 * max(cosine, 0), as torchmetrics' CLIPScore for one
  * pair, except that long prompts keep the end token.
  * report (may be NULL): images encoded (done), encoded before (skipped), failed, and without a
- * prompt.  Images without a prompt get an embedding but no score.
+ * prompt.  Only scorers that need no text score images without a prompt.
  * Cost: memory threads * batch * 12 * s * s bytes, for any number of images.
  * Errors: USAGE (no such scorer, or a head for another model), UNSUPPORTED (the model lacks a
  * tower), FORMAT (the head's file), CATALOG, IO, STOPPED.

@@ -21,19 +21,20 @@ _goldpan_options() {
             --engine --fast-decode --long-prompt --per-prompt --top --min-score --where --strategy --by \
             --top-per-category --top-per-slice --one-per-duplicate --diversity --balance --min-support --min-lift \
             --lift-factor --categories --category-column --new-map --no-analysis --sheet --force --no-sheet --thumb \
-            --max-prompts --max-candidates --scorer --keep-frames --guesses --retry-failed --max-pixels --threads \
-            --batch --json --quiet --verbose --help ;;
+            --max-prompts --max-candidates --scorer --probe --keep-frames --guesses --retry-failed --max-pixels \
+            --threads --batch --json --quiet --verbose --help ;;
         watch)
             echo --catalog --prompts --image-column --prompt-column --prompt-from --new-only --best --pick \
             --per-prompt --min-score --poll --until-idle --model --revision --precision --engine --fast-decode \
-            --long-prompt --scorer --keep-frames --guesses --retry-failed --max-pixels --threads --batch --json \
-            --quiet --verbose --help ;;
+            --long-prompt --scorer --probe --keep-frames --guesses --retry-failed --max-pixels --threads --batch \
+            --json --quiet --verbose --help ;;
         add)
             echo --catalog --prompts --image-column --prompt-column --embeddings --score-column --prompt-from \
             --max-pixels --threads --json --quiet --verbose --help ;;
         score)
-            echo --catalog --model --revision --precision --engine --fast-decode --long-prompt --scorer --keep-frames \
-            --guesses --retry-failed --max-pixels --threads --batch --json --quiet --verbose --help ;;
+            echo --catalog --model --revision --precision --engine --fast-decode --long-prompt --scorer --probe \
+            --keep-frames --guesses --retry-failed --list-scorers --max-pixels --threads --batch --json --quiet \
+            --verbose --help ;;
         slices)
             echo --profile --mode --min-support --min-lift --n-slices --criterion --reference --remove-outliers \
             --alpha --resamples --all --categories --category-column --new-map --no-map --no-duplicates --min-cosine \
@@ -124,25 +125,25 @@ _goldpan_value() {
         'run --prompt-from' | 'run --revision' | 'run --per-prompt' | 'run -k' | 'run --top' | 'run --min-score' | \
         'run --where' | 'run --top-per-category' | 'run --top-per-slice' | 'run --balance' | 'run --min-support' | \
         'run --min-lift' | 'run --lift-factor' | 'run --categories' | 'run --category-column' | 'run --thumb' | \
-        'run --max-prompts' | 'run --max-candidates' | 'run --scorer' | 'run --max-pixels' | 'run --threads' | \
-        'run -j' | 'run --batch' | 'watch --image-column' | 'watch --prompt-column' | 'watch --prompt-from' | \
-        'watch --per-prompt' | 'watch -k' | 'watch --min-score' | 'watch --poll' | 'watch --until-idle' | \
-        'watch --revision' | 'watch --scorer' | 'watch --max-pixels' | 'watch --threads' | 'watch -j' | \
-        'watch --batch' | 'add --image-column' | 'add --prompt-column' | 'add --score-column' | \
-        'add --prompt-from' | 'add --max-pixels' | 'add --threads' | 'add -j' | 'score --revision' | \
-        'score --scorer' | 'score --max-pixels' | 'score --threads' | 'score -j' | 'score --batch' | \
-        'slices --min-support' | 'slices --min-lift' | 'slices --n-slices' | 'slices --alpha' | \
-        'slices --resamples' | 'slices --categories' | 'slices --category-column' | 'slices --min-cosine' | \
-        'slices --seed' | 'slices --metric' | 'slices --feature' | 'slices --embedding' | 'slices --group' | \
-        'slices --revision' | 'slices --threads' | 'slices -j' | 'unpack --image-column' | 'words --top' | \
-        'words --min-support' | 'words --seed' | 'words --threads' | 'words -j' | 'pick --per-prompt' | 'pick -k' | \
-        'pick --top' | 'pick --min-score' | 'pick --where' | 'pick --top-per-category' | 'pick --top-per-slice' | \
-        'pick --balance' | 'pick --min-support' | 'pick --min-lift' | 'pick --lift-factor' | 'pick --revision' | \
-        'explore --port' | 'explore -p' | 'explore --backend' | 'explore -b' | 'explore --revision' | \
-        'mark --stars' | 'mark --tag' | 'mark --untag' | 'export --name' | 'export --shard-size' | \
-        'export --stars' | 'export --tag' | 'export --threads' | 'export -j' | 'sheet --thumb' | \
-        'sheet --max-prompts' | 'sheet --max-candidates' | 'tour --seconds' | 'tour --n-slices' | \
-        'rescue --threads' | 'rescue -j' | 'rescue --max-pixels' | 'model get --revision' | \
+        'run --max-prompts' | 'run --max-candidates' | 'run --scorer' | 'run --probe' | 'run --max-pixels' | \
+        'run --threads' | 'run -j' | 'run --batch' | 'watch --image-column' | 'watch --prompt-column' | \
+        'watch --prompt-from' | 'watch --per-prompt' | 'watch -k' | 'watch --min-score' | 'watch --poll' | \
+        'watch --until-idle' | 'watch --revision' | 'watch --scorer' | 'watch --probe' | 'watch --max-pixels' | \
+        'watch --threads' | 'watch -j' | 'watch --batch' | 'add --image-column' | 'add --prompt-column' | \
+        'add --score-column' | 'add --prompt-from' | 'add --max-pixels' | 'add --threads' | 'add -j' | \
+        'score --revision' | 'score --scorer' | 'score --probe' | 'score --max-pixels' | 'score --threads' | \
+        'score -j' | 'score --batch' | 'slices --min-support' | 'slices --min-lift' | 'slices --n-slices' | \
+        'slices --alpha' | 'slices --resamples' | 'slices --categories' | 'slices --category-column' | \
+        'slices --min-cosine' | 'slices --seed' | 'slices --metric' | 'slices --feature' | 'slices --embedding' | \
+        'slices --group' | 'slices --revision' | 'slices --threads' | 'slices -j' | 'unpack --image-column' | \
+        'words --top' | 'words --min-support' | 'words --seed' | 'words --threads' | 'words -j' | \
+        'pick --per-prompt' | 'pick -k' | 'pick --top' | 'pick --min-score' | 'pick --where' | \
+        'pick --top-per-category' | 'pick --top-per-slice' | 'pick --balance' | 'pick --min-support' | \
+        'pick --min-lift' | 'pick --lift-factor' | 'pick --revision' | 'explore --port' | 'explore -p' | \
+        'explore --backend' | 'explore -b' | 'explore --revision' | 'mark --stars' | 'mark --tag' | 'mark --untag' | \
+        'export --name' | 'export --shard-size' | 'export --stars' | 'export --tag' | 'export --threads' | \
+        'export -j' | 'sheet --thumb' | 'sheet --max-prompts' | 'sheet --max-candidates' | 'tour --seconds' | \
+        'tour --n-slices' | 'rescue --threads' | 'rescue -j' | 'rescue --max-pixels' | 'model get --revision' | \
         'model info --revision' | 'bench --revision' | 'bench --max-pixels' | 'bench --threads' | 'bench -j' | \
         'bench --batch' | 'bench --sample' | 'bench --seconds' | 'embed --revision' | 'embed --max-pixels' | \
         'embed --threads' | 'embed -j' | 'embed --batch' | 'neighbours --neighbours' | 'neighbours -k' | \

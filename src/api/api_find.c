@@ -83,7 +83,7 @@ gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_option
     GP_TRY(find_parts(o.find, &parts.find, err));
     API_READ(gp_pick_options, &parts.pick, o.pick);
     API_READ(gp_sheet_options, &parts.sheet, o.sheet);
-    parts.no_analysis = o.no_analysis, parts.fit_strategy = o.fit_strategy;
+    parts.no_add = o.no_add, parts.no_analysis = o.no_analysis, parts.fit_strategy = o.fit_strategy;
     if (!parts.add.roots || !parts.add.root_count)
         return gp_fail(err, GP_ERR_USAGE, "`roots` is empty: name a file or folder to add");
     gp_status st = gp_stage_run(catalog, model->encoder, model->name, &parts, &ours, err);

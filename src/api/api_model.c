@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "model/scorer.h"
 #include "net/hub.h"
 
 #include <stdlib.h>
@@ -22,16 +23,23 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* Finds `name` in the folder `models` of $GOLDPAN_DATA, or of the installed data if $GOLDPAN_DATA is not set.  *out is
- * NULL if there is no such model. */
-static gp_status find_bundled(const char *name, char **out, gp_error *err)
+/* Returns the path of `name` in the folder `models` of $GOLDPAN_DATA, or of the installed data if $GOLDPAN_DATA is not
+ * set.  Owned; NULL: out of memory. */
+static char *bundled_path(const char *name)
 {
     const char *data = getenv("GOLDPAN_DATA");
+    char *models = gp_path_join(data && *data ? data : GP_DATADIR, "models");
+    char *path = models ? gp_path_join(models, name) : NULL;
+    gp_mem_free(models);
+    return path;
+}
+
+/* Finds a bundled model.  *out is NULL if there is no such model. */
+static gp_status find_bundled(const char *name, char **out, gp_error *err)
+{
     *out = NULL;
     if (strchr(name, '/')) return GP_OK;
-    char *models = gp_path_join(data && *data ? data : GP_DATADIR, "models");
-    char *folder = models ? gp_path_join(models, name) : NULL;
-    gp_mem_free(models);
+    char *folder = bundled_path(name);
     if (!folder) return gp_fail_memory(err, "a path");
     if (is_folder(folder))
         *out = folder;
@@ -74,6 +82,7 @@ gp_status gp_model_open(const char *name, const gp_model_options *options, gp_mo
         return gp_fail(err, GP_ERR_USAGE, "gp_model_options.long_prompt is %d: there are only rules 0 to %d",
                        (int)o.long_prompt, GP_LONG_PROMPTS - 1);
     GP_TRY(gp_model_find(name, o.revision, &folder, err));
+    char *heads = bundled_path("heads");
     gp_model *model = gp_mem_zero(1, sizeof *model);
     char *absolute = gp_path_absolute(name);
     if (model && absolute) model->name = gp_str_dup(is_folder(name) ? gp_path_base(absolute) : name);
@@ -81,10 +90,13 @@ gp_status gp_model_open(const char *name, const gp_model_options *options, gp_mo
     GP_TRY_GOTO(gp_encoder_open(folder, o.precision, o.engine, &model->encoder, err));
     if (o.fast_decode) gp_encoder_set_fast_decode(model->encoder);
     gp_encoder_set_long_prompt(model->encoder, o.long_prompt);
+    if (!heads) GP_TRY_GOTO(gp_fail_memory(err, "a path"));
+    GP_TRY_GOTO(gp_encoder_set_heads(model->encoder, heads, err));
     *out = model;
     model = NULL;
 out:
     gp_model_close(model);
+    gp_mem_free(heads);
     gp_mem_free(absolute);
     gp_mem_free(folder);
     return st;
@@ -106,7 +118,20 @@ gp_status gp_model_info(const gp_model *model, gp_model_facts *facts, gp_error *
     API_OUTPUT(gp_model_facts, facts);
     gp_encoder_facts(model->encoder, &ours);
     ours.name = model->name;
+    ours.licence = gp_scorer_model_licence(model->name);
     return gp_api_give(facts, &ours, sizeof ours, GP_OK);
+}
+
+const char *gp_model_licence(const char *name)
+{
+    return name ? gp_scorer_model_licence(name) : NULL;
+}
+
+gp_status gp_scorer_kinds(bool (*visit)(void *user, const gp_scorer_kind *kind), void *user, gp_error *err)
+{
+    API_NEEDS(visit);
+    gp_scorer_visit(visit, user);
+    return GP_OK;
 }
 
 static const char bundled_name[] = "drawn-world-mini";

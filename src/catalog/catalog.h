@@ -243,12 +243,23 @@ typedef struct gp_cat_pairs {
     const float *prompt_vectors;     /* [count, dims]; NULL if the scorer needs only the image */
 } gp_cat_pairs;
 /* Calls visit page by page for pairs that have the embeddings which the scorer needs but lack its score. Guessed
- * prompts are included only if `guesses` is true. visit may write and commit; it returns false to stop. */
+ * prompts are included only if `guesses` is true. A scorer that needs no text gets every image, with the prompt 0 if the
+ * image has none, and also with a guessed prompt. visit may write and commit; it returns false to stop. */
 gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, bool guesses,
                             bool (*visit)(void *user, const gp_cat_pairs *pairs), void *user, gp_error *err);
 /* Like gp_cat_pairs_todo, only for images with after < id <= upto. */
 gp_status gp_cat_pairs_todo_of(gp_catalog *cat, const char *scorer, bool guesses, int64_t after, int64_t upto,
                                bool (*visit)(void *user, const gp_cat_pairs *pairs), void *user, gp_error *err);
+/* The prompt of one image, for scoring it while its embedding is in memory. */
+typedef struct gp_cat_pair {
+    int64_t prompt;        /* 0: the image has none */
+    bool candidate, guess; /* candidate: the image is not set apart; guess: the prompt is guessed */
+    bool has_vector;       /* the prompt has an embedding by the encoder */
+} gp_cat_pair;
+/* vector [dims]: the embedding of the prompt, if it has one. */
+gp_status gp_cat_image_pair(gp_catalog *cat, int64_t image, int64_t encoder, float *vector, uint32_t dims,
+                            gp_cat_pair *out, gp_error *err);
+/* prompt: 0 for an image without a prompt. */
 gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const char *scorer, double value,
                            gp_error *err);
 

@@ -120,7 +120,8 @@ gp_status gp_cat_matrix_columns(gp_catalog *cat, const char *scorer, unsigned co
         " CASE WHEN ?3 & 1 THEN pr.text END, CASE WHEN ?3 & 2 THEN ip.settings END,"
         " CASE WHEN ?3 & 4 THEN v.vector END, length(v.vector) FROM image_embeddings v JOIN images i ON i.id = v.image"
         " LEFT JOIN image_prompts ip ON ip.image = v.image LEFT JOIN prompts pr ON pr.id = ip.prompt"
-        " LEFT JOIN scores sc ON sc.scorer = ?2 AND sc.prompt = ip.prompt AND sc.image = v.image AND i.apart IS NULL"
+        " LEFT JOIN scores sc ON sc.scorer = ?2 AND sc.prompt = coalesce(ip.prompt, 0) AND sc.image = v.image"
+        "  AND i.apart IS NULL"
         " WHERE v.encoder = ?1 AND " ON_DISK " ORDER BY i.hash");
     gp_q_int(&q, 1, s.encoder);
     gp_q_int(&q, 2, s.id);

@@ -17,7 +17,7 @@ gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
     bool row;
     gp_q q = gp_q_open(
         cat, "SELECT a.images, (SELECT count(*) FROM paths),"
-             " (SELECT count(*) FROM paths WHERE missing = 1), (SELECT count(*) FROM prompts),"
+             " (SELECT count(*) FROM paths WHERE missing = 1), (SELECT count(*) FROM prompts WHERE id > 0),"
              " e.prompts, (SELECT count(*) FROM image_embeddings),"
              " (SELECT count(*) FROM prompt_embeddings), (SELECT count(*) FROM scores),"
              " (SELECT count(*) FROM picks), (SELECT count(*) FROM failures),"
@@ -129,7 +129,7 @@ static const char order_head[] =
     "  EXISTS(SELECT 1 FROM paths p WHERE p.image = i.id AND p.missing = 0) AS present, k.image IS NOT NULL AS picked,"
     "  coalesce(r.flag, 0) AS flag, coalesce(r.stars, 0) AS stars"
     " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id"
-    " LEFT JOIN scores s ON s.scorer = ?1 AND s.prompt = ip.prompt AND s.image = i.id AND i.apart IS NULL"
+    " LEFT JOIN scores s ON s.scorer = ?1 AND s.prompt = coalesce(ip.prompt, 0) AND s.image = i.id AND i.apart IS NULL"
     " LEFT JOIN picks k ON k.image = i.id LEFT JOIN ratings r ON r.image = i.id";
 /* To rank a single image, only the images of its prompt are needed. */
 static const char order_one[] = " WHERE i.id IN (SELECT ?3 UNION SELECT image FROM image_prompts WHERE prompt ="
@@ -137,7 +137,7 @@ static const char order_one[] = " WHERE i.id IN (SELECT ?3 UNION SELECT image FR
 /* An image that is not on disk gets no rank. It is listed only while it is a pick. */
 static const char order_ranked[] =
     "), ranked AS (SELECT image, hash, prompt, value, present, picked, flag, stars,"
-    "  CASE WHEN present AND value IS NOT NULL THEN row_number() OVER"
+    "  CASE WHEN present AND value IS NOT NULL AND prompt IS NOT NULL THEN row_number() OVER"
     "   (PARTITION BY prompt, present, value IS NULL ORDER BY value * ?2, hash) ELSE 0 END AS rank,"
     "  CASE WHEN prompt IS NULL THEN 0 ELSE count(value) FILTER (WHERE present) OVER (PARTITION BY prompt) END AS "
     "rivals"

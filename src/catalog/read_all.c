@@ -91,7 +91,7 @@ static const char rows_sql[] =
     " ip.source, ip.settings, s.value, t.z_prompt, t.z_category, t.percentile, t.corrected, m.x, m.y, c.place,"
     " d.in_group, d.likeness, d.keeper, k.image IS NOT NULL, coalesce(r.flag, 0), coalesce(r.stars, 0), i.apart,"
     " coalesce(ip.evidence, 'none'), " GP_DB_QUALITY " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id"
-    " LEFT JOIN scores s ON s.scorer = ?1 AND s.prompt = ip.prompt AND s.image = i.id AND i.apart IS NULL"
+    " LEFT JOIN scores s ON s.scorer = ?1 AND s.prompt = coalesce(ip.prompt, 0) AND s.image = i.id AND i.apart IS NULL"
     " LEFT JOIN standings t ON t.analysis = ?2 AND t.image = i.id"
     " LEFT JOIN categories c ON c.id = t.category"
     " LEFT JOIN map_images m ON m.encoder = ?3 AND m.image = i.id"
@@ -163,7 +163,7 @@ gp_status gp_cat_prompts_visit(gp_catalog *cat, bool (*visit)(void *user, int64_
 {
     bool row;
     gp_status st;
-    gp_q q = gp_q_open(cat, "SELECT id, text FROM prompts ORDER BY id");
+    gp_q q = gp_q_open(cat, "SELECT id, text FROM prompts WHERE id > 0 ORDER BY id");
     while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
         const char *text = gp_q_col_text(&q, 1);
         if (!text) st = gp_db_fail(cat, SQLITE_NOMEM, err);

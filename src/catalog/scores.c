@@ -2,8 +2,11 @@
  * Scorers and scores. A scorer's key contains all properties on which its scores depend, so a stored score is never
  * outdated. A different model, precision or rule gives a different scorer.
  *
- * Pairs that lack a score are read page by page, ordered by (prompt, image). No cursor stays open between pages, so the
- * visitor may write and commit. */
+ * A score of an image without a prompt has the prompt 0, a row of `prompts` with an empty text. Only scorers that need
+ * no text have such scores.
+ *
+ * Pairs that lack a score are read page by page, ordered by (prompt, image), or by image if the scorer needs no text. No
+ * cursor stays open between pages, so the visitor may write and commit. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
@@ -124,8 +127,8 @@ gp_status gp_cat_scorers_visit(gp_catalog *cat, bool (*visit)(void *user, const 
     gp_q q = gp_q_open(
         cat, "SELECT s.key, s.name, coalesce(e.model, ''), coalesce(e.precision, ''), coalesce(e.preprocess_id, ''), "
              "s.used_at,"
-             " (SELECT count(*) FROM scores x JOIN image_prompts ip ON ip.image = x.image AND ip.prompt = x.prompt"
-             "   WHERE x.scorer = s.id AND x.value IS NOT NULL),"
+             " (SELECT count(*) FROM scores x LEFT JOIN image_prompts ip ON ip.image = x.image"
+             "   WHERE x.scorer = s.id AND x.prompt = coalesce(ip.prompt, 0) AND x.value IS NOT NULL),"
              " (SELECT count(*) FROM picks p WHERE p.scorer = s.id), s.used = (SELECT max(used) FROM scorers)"
              " FROM scorers s LEFT JOIN encoders e ON e.id = s.encoder ORDER BY s.used DESC");
     for (;;) {
@@ -150,6 +153,10 @@ gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const
                            gp_error *err)
 {
     if (isinf(value)) return gp_fail(err, GP_ERR_FORMAT, "a score must not be infinite"); /* NaN means no score */
+    if (prompt == 0) {
+        gp_q none = gp_q_open(cat, "INSERT OR IGNORE INTO prompts(id, text) VALUES(0, '')");
+        GP_TRY(gp_q_run(&none, err));
+    }
     gp_q q = gp_q_open(cat, "INSERT INTO scores(scorer, prompt, image, value)"
                             " SELECT id, ?2, ?1, ?4 FROM scorers WHERE key = ?3"
                             " ON CONFLICT(scorer, prompt, image) DO UPDATE SET value = excluded.value");
@@ -222,6 +229,14 @@ static gp_status copy_vector(gp_q *q, int column, float *out, uint32_t dims, gp_
     "EXISTS(SELECT 1 FROM scores s WHERE s.scorer = ?1"                                                                \
     " AND s.prompt = ip.prompt AND s.image = ip.image) ORDER BY ip.prompt, ip.image LIMIT ?5"
 
+/* The same for a scorer that needs no text: each image, with prompt 0 if it has none. A guessed prompt makes no
+ * difference. */
+static const char images_sql[] =
+    "SELECT v.image, coalesce(ip.prompt, 0), v.vector FROM image_embeddings v"
+    " CROSS JOIN images i ON i.id = v.image AND i.apart IS NULL LEFT JOIN image_prompts ip ON ip.image = v.image"
+    " WHERE v.encoder = ?2 AND v.image > max(?4, ?7) AND v.image <= ?8 AND NOT EXISTS(SELECT 1 FROM scores s"
+    "  WHERE s.scorer = ?1 AND s.prompt = coalesce(ip.prompt, 0) AND s.image = v.image) ORDER BY v.image LIMIT ?5";
+
 typedef struct pair_scorer {
     int64_t id, encoder, dims;
     bool needs_text;
@@ -236,7 +251,7 @@ static gp_status pair_page_read(gp_catalog *cat, const pair_scorer *s, bool gues
     bool row;
     gp_q q = gp_q_open(cat, s->needs_text ? PAIRS(", t.vector", " CROSS JOIN prompt_embeddings t ON t.encoder = ?2"
                                                                 " AND t.prompt = ip.prompt")
-                                          : PAIRS("", ""));
+                                          : images_sql);
     gp_q_int(&q, 1, s->id);
     gp_q_int(&q, 2, s->encoder);
     gp_q_int(&q, 3, prompt);
@@ -275,6 +290,30 @@ static gp_status pair_scorer_read(gp_catalog *cat, const char *scorer, pair_scor
         return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s': scorer '%s' has no encoder, so it has no embeddings",
                             cat->path, scorer);
     return GP_OK;
+}
+
+gp_status gp_cat_image_pair(gp_catalog *cat, int64_t image, int64_t encoder, float *vector, uint32_t dims,
+                            gp_cat_pair *out, gp_error *err)
+{
+    bool row;
+    gp_status st = GP_OK;
+    *out = (gp_cat_pair){0};
+    gp_q q =
+        gp_q_open(cat, "SELECT i.apart IS NULL, coalesce(ip.prompt, 0), ip.evidence = 'guess', t.vector FROM images i"
+                       " LEFT JOIN image_prompts ip ON ip.image = i.id"
+                       " LEFT JOIN prompt_embeddings t ON t.encoder = ?2 AND t.prompt = ip.prompt WHERE i.id = ?1");
+    gp_q_int(&q, 1, image);
+    gp_q_int(&q, 2, encoder);
+    GP_TRY(gp_q_step(&q, &row, err));
+    if (row) {
+        out->candidate = gp_q_col_int(&q, 0) != 0;
+        out->prompt = gp_q_col_int(&q, 1);
+        out->guess = gp_q_col_int(&q, 2) != 0;
+        out->has_vector = sqlite3_column_type(q.stmt, 3) != SQLITE_NULL;
+        if (out->has_vector) st = copy_vector(&q, 3, vector, dims, err);
+    }
+    gp_q_end(&q);
+    return st;
 }
 
 gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, bool guesses,

@@ -92,6 +92,12 @@ const gp_cli_command gp_cmd_model_list = {
 
 /* ------------------------------------------------------------------ get */
 
+/* Returns the text for a licence that may be unknown. */
+static const char *licence_of(const char *licence)
+{
+    return licence ? licence : "not known to goldpan; see the model's page";
+}
+
 static int run_get(gp_cli *cli)
 {
     gp_error err = {0};
@@ -109,10 +115,12 @@ static int run_get(gp_cli *cli)
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "name", cli->args[0]);
         gp_cli_json_text(&json, "folder", folder);
+        gp_cli_json_text(&json, "licence", gp_model_licence(cli->args[0]));
         gp_str_putc(&json, '}');
         code = gp_cli_json_print(cli, &json, code);
     } else
         puts(folder);
+    gp_term_say(&cli->term, "licence: %s", licence_of(gp_model_licence(cli->args[0])));
     gp_free(folder);
     return code;
 }
@@ -164,6 +172,7 @@ static void put_facts(gp_str *json, const gp_model_facts *f)
 {
     text(json, "name", f->name);
     text(json, "folder", f->folder);
+    text(json, "licence", json ? f->licence : licence_of(f->licence));
     text(json, "weight_hash", f->weight_hash);
     text(json, "preprocess_id", f->preprocess_id);
     text(json, "precision", f->precision);

@@ -7,6 +7,7 @@
 #include "options/common_options.h"
 #include "cli/context.h"
 #include "cli/analysis_options.h"
+#include "cli/scorer_groups.h"
 
 /* Returns the path of the contact sheet: the value of --sheet, or else sheet.jpg beside the catalog.  Owned; NULL when
  * out of memory. */
@@ -31,7 +32,8 @@ static gp_status run_stages(gp_catalog *catalog, const gp_model *model, const gp
                             gp_error *err)
 {
     gp_run_report report = GP_INIT(gp_run_report);
-    report.add = &r->add, report.score = &r->score, report.pick = &r->pick, report.sheet = &r->sheet;
+    report.add = options->no_add ? NULL : &r->add, report.score = &r->score, report.pick = &r->pick,
+    report.sheet = &r->sheet;
     report.analysis = &r->find, report.counts = &r->counts;
     gp_status st = gp_run(catalog, model, options, &report, err);
     r->strategy = report.strategy;
@@ -148,6 +150,53 @@ static bool may_fit(const gp_cli *cli)
     return !all && !gp_cli_given(cli, "strategy") && !cli->top.set && !cli->min_score.set;
 }
 
+static gp_status open_catalog(const char *path, gp_catalog **catalog, gp_error *err)
+{
+    return *catalog ? GP_OK : gp_cli_catalog_open_at(path, GP_CATALOG_CREATE, catalog, err);
+}
+
+/* Adds the images and scores them by the groups after the first, each with its own model, one after another. */
+static gp_status run_others(gp_cli *cli, gp_catalog *catalog, const gp_cli_groups *groups, const gp_add_options *add,
+                            gp_report *added, gp_error *err)
+{
+    GP_TRY(gp_add(catalog, add, added, err));
+    for (size_t i = groups->count; i-- > 1;) {
+        gp_model *model = NULL;
+        gp_score_options score;
+        gp_report report = GP_INIT(gp_report);
+        gp_cli_score_options(cli, &score);
+        GP_TRY(gp_cli_group_open(cli, catalog, &groups->items[i], &score, &model, err));
+        gp_status st = gp_score(catalog, model, &score, &report, err);
+        gp_model_close(model);
+        GP_TRY(st);
+        gp_cli_say_score(cli, &report);
+    }
+    return GP_OK;
+}
+
+/* Opens the catalog and the model of the first group.  Usually opens the model before it creates a catalog, so that a
+ * missing model leaves no empty catalog.  If there are several groups, only checks that the models exist, and keeps one
+ * model in memory at a time. */
+static gp_status open_all(gp_cli *cli, gp_cli_groups *groups, gp_run_options *options, gp_score_options *score,
+                          gp_catalog **catalog, gp_model **model, gp_report *added, gp_error *err)
+{
+    char *path = NULL;
+    gp_status st;
+    GP_TRY_GOTO(gp_cli_catalog_open_old(cli, cli->args, cli->arg_count, GP_CATALOG_CREATE, &path, catalog, err));
+    GP_TRY_GOTO(gp_cli_groups_make(cli, *catalog, groups, err));
+    if (groups->count > 1) {
+        GP_TRY_GOTO(gp_cli_groups_check(cli, groups, err));
+        GP_TRY_GOTO(open_catalog(path, catalog, err));
+        GP_TRY_GOTO(run_others(cli, *catalog, groups, options->add, added, err));
+        options->no_add = true;
+    }
+    GP_TRY_GOTO(gp_cli_group_open(cli, *catalog, &groups->items[0], score, model, err));
+    GP_TRY_GOTO(open_catalog(path, catalog, err));
+out:
+    gp_mem_free(path);
+    return st;
+}
+
 static int run(gp_cli *cli)
 {
     gp_error err = {0};
@@ -159,24 +208,23 @@ static int run(gp_cli *cli)
     gp_pick_options pick;
     gp_sheet_options drawing;
     gp_cli_find find = {0};
+    gp_cli_groups groups = {0};
     run_result report = {.add = GP_INIT(gp_report),
                          .score = GP_INIT(gp_report),
                          .pick = GP_INIT(gp_report),
                          .sheet = GP_INIT(gp_report),
                          .find = GP_INIT(gp_analyze_report),
                          .counts = GP_INIT(gp_counts)};
-    char *sheet = NULL, *path = NULL;
+    char *sheet = NULL;
     int code;
     gp_cli_add_options(cli, &add);
     gp_cli_score_options(cli, &score);
     gp_cli_pick_options(cli, &pick);
     gp_cli_sheet_options(cli, &drawing);
-    /* open the model before creating a catalog, so that a missing model leaves no empty catalog */
+    options.add = &add, options.score = &score, options.pick = &pick, options.sheet = &drawing;
     if (gp_cli_check_roots(cli, &err) != GP_OK || (cli->sheet && gp_cli_check_output(cli, cli->sheet, &err) != GP_OK) ||
         gp_cli_find_options(cli, &find, &err) != GP_OK ||
-        gp_cli_catalog_open_old(cli, cli->args, cli->arg_count, GP_CATALOG_CREATE, &path, &catalog, &err) != GP_OK ||
-        gp_cli_model_open(cli, catalog, &model, &err) != GP_OK ||
-        (!catalog && gp_cli_catalog_open_at(path, GP_CATALOG_CREATE, &catalog, &err) != GP_OK)) {
+        open_all(cli, &groups, &options, &score, &catalog, &model, &report.add, &err) != GP_OK) {
         code = gp_cli_fail(cli, &err);
         goto out;
     }
@@ -190,15 +238,14 @@ static int run(gp_cli *cli)
         goto out;
     }
     drawing.file = sheet;
-    options.add = &add, options.score = &score, options.pick = &pick, options.sheet = &drawing;
     options.find = &find.find, options.no_analysis = cli->no_analysis;
     options.fit_strategy = may_fit(cli);
     code = run_stages(catalog, model, &options, &report, &err) == GP_OK ? finish(cli, catalog, model, &report, sheet)
                                                                         : gp_cli_fail(cli, &err);
 out:
+    gp_cli_groups_clear(&groups);
     gp_cli_find_clear(&find);
     gp_mem_free(sheet);
-    gp_mem_free(path);
     gp_model_close(model);
     gp_catalog_close(catalog);
     return code;
@@ -240,6 +287,7 @@ const gp_cli_command gp_cmd_run = {
              "If no prompt has two images, the command picks the best of each category instead of each prompt.",
     .examples = "goldpan run pictures --model openai/clip-vit-base-patch32\n"
                 "goldpan run pictures --prompts prompts.csv --per-prompt 2\n"
+                "goldpan run pictures --scorer pickscore,clip,aesthetic-v2\n"
                 "goldpan run pictures --prompt-from '{prompt}_{seed}'",
     .options = options,
     .least = 1,

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/scorer_groups.h"
 #include "options/common_options.h"
 
 #include <string.h>
@@ -121,6 +122,17 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, gp_st
     return st == GP_OK ? code : gp_term_signal() ? 128 + gp_term_signal() : GP_EXIT_INTERRUPTED;
 }
 
+/* Opens the model of the scorers, which must all need the same model. */
+static gp_status open_group(gp_cli *cli, gp_catalog *catalog, gp_cli_groups *groups, gp_score_options *score,
+                            gp_model **model, gp_error *err)
+{
+    GP_TRY(gp_cli_groups_make(cli, catalog, groups, err));
+    if (groups->count > 1)
+        return gp_fail(err, GP_ERR_USAGE, "the scorers '%s' need %zu models, but goldpan watch keeps only one open",
+                       cli->scorer, groups->count);
+    return gp_cli_group_open(cli, catalog, &groups->items[0], score, model, err);
+}
+
 static int run(gp_cli *cli)
 {
     gp_error err = {0};
@@ -131,6 +143,7 @@ static int run(gp_cli *cli)
     gp_add_options add;
     gp_score_options score;
     gp_pick_options pick;
+    gp_cli_groups groups = {0};
     char *path = NULL;
     int code;
     gp_cli_add_options(cli, &add);
@@ -147,13 +160,14 @@ static int run(gp_cli *cli)
     /* open the model before creating a catalog, so that a missing model leaves no empty catalog */
     if (gp_cli_check_roots(cli, &err) != GP_OK || gp_cli_check_folders(cli, &err) != GP_OK ||
         gp_cli_catalog_open_old(cli, cli->args, cli->arg_count, GP_CATALOG_CREATE, &path, &catalog, &err) != GP_OK ||
-        gp_cli_model_open(cli, catalog, &model, &err) != GP_OK ||
+        open_group(cli, catalog, &groups, &score, &model, &err) != GP_OK ||
         (!catalog && gp_cli_catalog_open_at(path, GP_CATALOG_CREATE, &catalog, &err) != GP_OK)) {
         code = gp_cli_fail(cli, &err);
     } else {
         gp_status st = gp_watch_folders(catalog, model, &options, &report, &err);
         code = finish(cli, catalog, model, st, &report, &err);
     }
+    gp_cli_groups_clear(&groups);
     gp_mem_free(path);
     gp_model_close(model);
     gp_catalog_close(catalog);

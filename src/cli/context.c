@@ -115,9 +115,36 @@ gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err)
 
 /* The scorer that was used last in the catalog.  Scorers of imported embeddings do not count. */
 typedef struct last_used {
+    bool scoring;                 /* input: leave out scorers that need a model of their own */
     char *id, *model, *precision; /* owned; NULL: nothing was scored */
     bool failed;                  /* out of memory */
 } last_used;
+
+static void clear_last(last_used *last)
+{
+    gp_mem_free(last->id);
+    gp_mem_free(last->model);
+    gp_mem_free(last->precision);
+}
+
+typedef struct own_model {
+    const char *scorer;
+    bool own;
+} own_model;
+
+static bool see_own(void *user, const gp_scorer_kind *kind)
+{
+    own_model *o = user;
+    o->own = o->own || (kind->model && strcmp(kind->name, o->scorer) == 0);
+    return !o->own;
+}
+
+/* Returns whether the scorer needs a model of its own. */
+static bool needs_own_model(const char *scorer)
+{
+    own_model o = {.scorer = scorer};
+    return gp_scorer_kinds(see_own, &o, NULL) == GP_OK && o.own;
+}
 
 /* Returns true if the scores were imported with embeddings of another program. */
 static bool is_imported(const gp_scorer_facts *s)
@@ -135,7 +162,7 @@ void gp_cli_scorer_text(const gp_scorer_facts *s, char out[300])
 static bool take_last(void *user, const gp_scorer_facts *s)
 {
     last_used *last = user;
-    if (is_imported(s)) return true;
+    if (is_imported(s) || (last->scoring && needs_own_model(s->name))) return true;
     last->id = gp_str_dup(s->id), last->model = gp_str_dup(s->model), last->precision = gp_str_dup(s->precision);
     last->failed = !last->id || !last->model || !last->precision;
     return false; /* the scorer that was used last is visited first */
@@ -180,23 +207,30 @@ static gp_status open_last(const last_used *last, gp_model_options *options, gp_
                    last->model);
 }
 
-static gp_status open_model(gp_cli *cli, const last_used *last, gp_model **model, gp_error *err)
+static gp_model_options model_options(const gp_cli *cli)
 {
-    const char *name = NULL;
     gp_model_options options = GP_MODEL_DEFAULTS;
     options.precision = (gp_precision)cli->precision;
     options.engine = (gp_engine)cli->engine;
     options.revision = cli->revision;
     options.fast_decode = cli->fast_decode;
     options.long_prompt = (gp_long_prompt)cli->long_prompt;
+    return options;
+}
+
+static gp_status open_model(gp_cli *cli, const last_used *last, gp_model **model, gp_error *err)
+{
+    const char *name = NULL;
+    gp_model_options options = model_options(cli);
     if (last->model && !named_model(cli)) return open_last(last, &options, model, err);
     GP_TRY(gp_cli_model_name(cli, &name, err));
     return gp_model_open(name, &options, model, err);
 }
 
-gp_status gp_cli_model_open(gp_cli *cli, gp_catalog *catalog, gp_model **model, gp_error *err)
+/* Opens the model that the user named, or else the model of `last`, or else one that the cache has. */
+static gp_status open_chosen(gp_cli *cli, gp_catalog *catalog, bool scoring, gp_model **model, gp_error *err)
 {
-    last_used last = {0};
+    last_used last = {.scoring = scoring};
     gp_model_facts facts = GP_INIT(gp_model_facts);
     gp_status st = read_last(catalog, &last, err);
     if (st == GP_OK) st = open_model(cli, &last, model, err);
@@ -207,10 +241,43 @@ gp_status gp_cli_model_open(gp_cli *cli, gp_catalog *catalog, gp_model **model, 
                         facts.precision, last.model ? "used last in this catalog" : "found on this machine");
         gp_term_detail(&cli->term, "model %s (%s, %s), %s", facts.name, facts.precision, facts.engine, facts.folder);
     }
-    gp_mem_free(last.id);
-    gp_mem_free(last.model);
-    gp_mem_free(last.precision);
+    clear_last(&last);
     return st;
+}
+
+gp_status gp_cli_model_open(gp_cli *cli, gp_catalog *catalog, gp_model **model, gp_error *err)
+{
+    return open_chosen(cli, catalog, false, model, err);
+}
+
+gp_status gp_cli_model_open_scoring(gp_cli *cli, gp_catalog *catalog, gp_model **model, gp_error *err)
+{
+    return open_chosen(cli, catalog, true, model, err);
+}
+
+gp_status gp_cli_model_usual(const gp_cli *cli, gp_catalog *catalog, char **name, gp_error *err)
+{
+    last_used last = {.scoring = true};
+    const char *chosen = named_model(cli);
+    *name = NULL;
+    gp_status st = chosen ? GP_OK : read_last(catalog, &last, err);
+    if (st == GP_OK && !chosen) chosen = last.model;
+    if (st == GP_OK && !chosen && gp_cli_model_name(cli, &chosen, NULL) != GP_OK) chosen = NULL;
+    if (st == GP_OK && chosen && !(*name = gp_str_dup(chosen))) st = gp_fail_memory(err, "the name of a model");
+    clear_last(&last);
+    return st;
+}
+
+gp_status gp_cli_model_open_named(gp_cli *cli, const char *name, const char *scorers, gp_model **model, gp_error *err)
+{
+    gp_model_facts facts = GP_INIT(gp_model_facts);
+    const gp_model_options options = model_options(cli);
+    GP_TRY(gp_model_open(name, &options, model, err));
+    gp_model_info(*model, &facts, NULL);
+    gp_term_say(&cli->term, "using the model %s (%s) for %s; select another with --model", facts.name, facts.precision,
+                scorers ? scorers : "clip");
+    gp_term_detail(&cli->term, "model %s (%s, %s), %s", facts.name, facts.precision, facts.engine, facts.folder);
+    return GP_OK;
 }
 
 /* ------------------------------------------------------------------ options into the library's structs */
@@ -258,6 +325,7 @@ void gp_cli_score_options(gp_cli *cli, gp_score_options *options)
     options->guesses = cli->guesses;
     options->keep_frames = cli->keep_frames;
     options->scorer = cli->scorer;
+    options->probes = cli->probes.items, options->probe_count = cli->probes.count;
     options->progress = gp_term_progress;
     options->user = &cli->term;
 }

@@ -55,6 +55,13 @@ gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err)
 /* Opens the model.  If the user names no model, the model used last in `catalog` (may be NULL), with its precision, has
  * priority over the models in the cache.  Prints the name of a model that the user did not name. */
 gp_status gp_cli_model_open(gp_cli *cli, gp_catalog *catalog, gp_model **model, gp_error *err);
+/* The same for scoring by a scorer that works with any CLIP model: the models of scorers that need a model of their own,
+ * such as pickscore, do not count as used last. */
+gp_status gp_cli_model_open_scoring(gp_cli *cli, gp_catalog *catalog, gp_model **model, gp_error *err);
+/* Finds the name of the model that gp_cli_model_open_scoring would open.  NULL: there is none.  The caller owns it. */
+gp_status gp_cli_model_usual(const gp_cli *cli, gp_catalog *catalog, char **name, gp_error *err);
+/* Opens the model `name`, which the scorers `scorers` need. */
+gp_status gp_cli_model_open_named(gp_cli *cli, const char *name, const char *scorers, gp_model **model, gp_error *err);
 
 /* A gp_note_fn whose user is a gp_cli: prints the note on standard error and keeps it for --json. */
 void gp_cli_note(void *user, const gp_note *note);

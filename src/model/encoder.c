@@ -117,6 +117,7 @@ void gp_encoder_close(gp_encoder *encoder)
     if (!encoder) return;
     encoder->type->clear(encoder);
     gp_tokenizer_free(encoder->tokenizer);
+    gp_mem_free(encoder->heads);
     gp_mem_free(encoder->folder);
     gp_mem_free(encoder);
 }
@@ -153,6 +154,20 @@ void gp_encoder_set_fast_decode(gp_encoder *encoder)
 void gp_encoder_set_long_prompt(gp_encoder *encoder, gp_long_prompt rule)
 {
     encoder->long_prompt = rule;
+}
+
+gp_status gp_encoder_set_heads(gp_encoder *encoder, const char *folder, gp_error *err)
+{
+    char *copy = gp_str_dup(folder);
+    if (!copy) return gp_fail_memory(err, "a path");
+    gp_mem_free(encoder->heads);
+    encoder->heads = copy;
+    return GP_OK;
+}
+
+const char *gp_encoder_heads(const gp_encoder *encoder)
+{
+    return encoder->heads;
 }
 
 gp_long_prompt gp_encoder_long_prompt(const gp_encoder *encoder)

@@ -36,6 +36,9 @@ const gp_preprocess_config *gp_encoder_preprocess(const gp_encoder *encoder);
 void gp_encoder_set_fast_decode(gp_encoder *encoder);
 /* Chooses how texts longer than the context are encoded.  Must be called right after gp_encoder_open. */
 void gp_encoder_set_long_prompt(gp_encoder *encoder, gp_long_prompt rule);
+/* Sets the folder of the bundled heads, which scorers read (scorer.h).  The path is copied. */
+gp_status gp_encoder_set_heads(gp_encoder *encoder, const char *folder, gp_error *err);
+const char *gp_encoder_heads(const gp_encoder *encoder); /* NULL: not set */
 gp_long_prompt gp_encoder_long_prompt(const gp_encoder *encoder);
 const char *gp_encoder_text_rule(const gp_encoder *encoder); /* names the kind of tokenizer and the rule */
 /* gp_encoder_tokenizer_kind returns the kind of tokenizer that the architecture needs. gp_encoder_tokenizer returns

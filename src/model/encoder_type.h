@@ -45,6 +45,7 @@ struct gp_encoder {
     gp_preprocess_config preprocess;
     gp_tokenizer *tokenizer; /* may be NULL */
     gp_long_prompt long_prompt;
+    char *heads; /* folder of the bundled heads; may be NULL */
 };
 
 struct gp_encoder_worker {

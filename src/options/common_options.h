@@ -43,7 +43,7 @@
                   "text with more tokens than the model's context; truncate: only the first tokens count, chunks: "    \
                   "the mean of parts, so all words count, first-sentence: only this sentence counts (default: "        \
                   "truncate)",                                                                                         \
-                  __VA_ARGS__)
+                  .old_values = "truncate|chunk-mean|first-sentence", __VA_ARGS__)
 
 #define GP_CLI_THREADS_AS(...)                                                                                         \
     GP_CLI_OPTION("threads", 'j', GP_OPT_COUNT, "N", threads, "number of threads (default: all processors)",           \
@@ -60,8 +60,12 @@
 #define GP_CLI_MAX_PIXELS GP_CLI_MAX_PIXELS_AS(.needs = NULL)
 
 #define GP_CLI_SCORING                                                                                                 \
-    GP_CLI_OPTION("scorer", 0, GP_OPT_TEXT, "NAME", scorer,                                                            \
-                  "how to score: clip, or linear:FILE for a linear head over the image embedding (default: clip)"),    \
+    GP_CLI_OPTION("scorer", 0, GP_OPT_TEXT, "NAME,...", scorer,                                                        \
+                  "how to score: one or more names of goldpan score --list-scorers, such as clip,aesthetic-v2; "       \
+                  "other commands use the scores of the first (default: clip)"),                                       \
+        GP_CLI_OPTION("probe", 0, GP_OPT_TEXTS, "TEXT", probes,                                                        \
+                      "also score the similarity of each image to your own text: \"sharp photo|blurry photo\", "       \
+                      "\"sunset\", or \"-extra fingers\" for what it should not show; may be given several times"),    \
         GP_CLI_FLAG("keep-frames", 0, keep_frames,                                                                     \
                     "also score images that are black or only noise (default: they are set apart)"),                   \
         GP_CLI_FLAG("guesses", 0, guesses,                                                                             \

@@ -110,6 +110,8 @@ typedef struct gp_cli {
     bool failures, force, images;
     const char *texts, *out, *into;
     const char *scorer;
+    gp_cli_texts probes;
+    bool list_scorers;
     int sort; /* index of the chosen word: a gp_words_order */
     bool dry_run, replace, embed, keep_time;
     int sidecar; /* index of the chosen word: a gp_ratings_place */

@@ -17,7 +17,8 @@
  *       assignment to the image.
  *    5. An encoder is everything that an embedding depends on besides the content. There is at most one embedding per
  *       (image, encoder) and per (prompt, encoder). Its length is the encoder's number of dimensions, in float32.
- *    6. There is at most one score per (image, prompt, scorer). It was computed from pixels or from embeddings by the
+ *    6. There is at most one score per (image, prompt, scorer). The prompt with id 0 and an empty text stands for no
+ *       prompt: only scores of images without a prompt have it. It was computed from pixels or from embeddings by the
  *       scorer's encoder: that of the image, and that of the prompt if the scorer needs a pair. A NULL score means that
  *       the result was not a number; it is never computed again and never picked.
  *    7. `picks` is the complete result of one call of pick, replaced in one transaction. Later calls keep a pick whose

@@ -19,7 +19,7 @@ gp_status gp_stage_run(gp_catalog *cat, const gp_encoder *encoder, const char *m
 {
     gp_run_result counts = {0};
     gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_stage_add(cat, &parts->add, &counts.add, err));
+    if (!parts->no_add) GP_TRY_GOTO(gp_stage_add(cat, &parts->add, &counts.add, err));
     GP_TRY_GOTO(gp_stage_score(cat, encoder, model_name, &parts->score, &counts.score, err));
     GP_TRY_GOTO(gp_cat_counts(cat, &counts.counts, err));
     bool candidates = counts.counts.images > counts.counts.apart;

@@ -2,9 +2,9 @@
  * Stage score: computes the embeddings that are missing for this model, then scores every pair that has both.
  *   prompts without embedding -> tokens -> text tower  -> catalog   (each text once, even if several images have it)
  *   images without embedding  -> decode, resize, tower -> catalog   (one transaction per batch)
- *   pairs without score       -> scorer                -> catalog
- * A scorer that needs only images skips the prompts. If the process is killed, only the batches in progress are lost;
- * the next call reads what is still missing. */
+ *   pairs without score       -> scorers               -> catalog   (those of a batch with its embeddings)
+ * One encoding serves all scorers. Scorers that need only images skip the prompts, and also score images without a
+ * prompt. If the process is killed, only the batches in progress are lost; the next call reads what is still missing. */
 #include "stage/scoring.h"
 
 #include "base/clock.h"
@@ -30,7 +30,11 @@ typedef struct score_run {
     gp_catalog *cat;
     gp_encode_pool *pool;
     int64_t encoder_id;
-    bool retry_failed, keep_frames;
+    gp_scorer *const *scorers; /* [scorer_count] */
+    size_t scorer_count;
+    float *text; /* [dims] the embedding of one prompt */
+    const gp_score_part *part;
+    bool retry_failed, keep_frames, guesses;
     int64_t upto;  /* id of the last image to score */
     uint64_t most; /* number of images to score that are left */
     int64_t last;  /* id of the last image that was taken up */
@@ -139,6 +143,33 @@ static void drop_batch(void *user, void *data)
     gp_encode_job_free(job);
 }
 
+/* Records a score, and reports it if it is of the first scorer. */
+static gp_status put_score(gp_catalog *cat, int64_t image, int64_t prompt, const gp_scorer *scorer, bool first,
+                           double score, const gp_score_part *part, gp_error *err)
+{
+    GP_TRY(gp_cat_score_put(cat, image, prompt, scorer->id, score, err));
+    if (first && part->scored) part->scored(part->user, image);
+    return GP_OK;
+}
+
+/* Scores an image whose embedding has just been computed. */
+static gp_status score_new(score_run *r, int64_t image, const float *vector, gp_error *err)
+{
+    gp_cat_pair pair;
+    double score;
+    GP_TRY(
+        gp_cat_image_pair(r->cat, image, r->encoder_id, r->text, (uint32_t)gp_encode_pool_dims(r->pool), &pair, err));
+    if (!pair.candidate) return GP_OK;
+    const gp_scorer_batch batch = {.n = 1, .images = vector, .texts = r->text};
+    for (size_t i = 0; i < r->scorer_count; i++) {
+        const gp_scorer *scorer = r->scorers[i];
+        if (scorer->needs == GP_SCORER_NEEDS_PAIR && (!pair.has_vector || (pair.guess && !r->guesses))) continue;
+        gp_scorer_run(scorer, &batch, &score);
+        GP_TRY(put_score(r->cat, image, pair.prompt, scorer, i == 0, score, r->part, err));
+    }
+    return GP_OK;
+}
+
 static gp_status write_batch(score_run *r, const gp_encode_job *job, gp_error *err)
 {
     size_t d = gp_encode_pool_dims(r->pool);
@@ -151,6 +182,7 @@ static gp_status write_batch(score_run *r, const gp_encode_job *job, gp_error *e
             GP_TRY(gp_cat_failure_clear(r->cat, p->id, "score", err));
             if (p->has_pixels) GP_TRY(gp_cat_pixels_put(r->cat, p->id, &p->pixels, err));
             if (p->measured) GP_TRY(gp_frames_put(r->cat, p->id, &p->quality, r->keep_frames, &r->frames, err));
+            GP_TRY(score_new(r, p->id, job->vectors + i * d, err));
         } else {
             GP_TRY(gp_cat_failure_put(r->cat, p->path, 0, 0, p->id, "score", p->message, p->passing, err));
             if (p->changed) GP_TRY(gp_cat_path_doubt(r->cat, p->path, err));
@@ -202,11 +234,12 @@ static gp_status score_images(score_run *r, gp_error *err)
     return st;
 }
 
-/* ------------------------------------------------------------------ pairs */
+/* ------------------------------------------------------------------ pairs that were embedded before */
 
 typedef struct pair_run {
     gp_catalog *cat;
     const gp_scorer *scorer;
+    bool first; /* the scorer is the first of its list */
     const gp_score_part *part;
     uint64_t count;
     gp_status status;
@@ -219,8 +252,7 @@ static gp_status put_scores(pair_run *p, const gp_cat_pairs *pairs, gp_error *er
     gp_scorer_batch batch = {.n = pairs->count, .images = pairs->image_vectors, .texts = pairs->prompt_vectors};
     gp_scorer_run(p->scorer, &batch, scores);
     for (size_t i = 0; i < pairs->count; i++) {
-        GP_TRY(gp_cat_score_put(p->cat, pairs->images[i], pairs->prompts[i], p->scorer->id, scores[i], err));
-        if (p->part->scored) p->part->scored(p->part->user, pairs->images[i]);
+        GP_TRY(put_score(p->cat, pairs->images[i], pairs->prompts[i], p->scorer, p->first, scores[i], p->part, err));
     }
     p->count += pairs->count;
     if (p->count < SCORES_PER_COMMIT) return GP_OK;
@@ -236,13 +268,15 @@ static bool score_page(void *user, const gp_cat_pairs *pairs)
     return p->status == GP_OK;
 }
 
-static gp_status score_pairs(gp_catalog *cat, const gp_scorer *scorer, bool guesses, const gp_score_part *part,
-                             gp_error *err)
+static gp_status score_pairs(const score_run *r, size_t at, gp_error *err)
 {
-    pair_run p = {.cat = cat, .scorer = scorer, .part = part};
+    const gp_scorer *scorer = r->scorers[at];
+    const gp_score_part *part = r->part;
+    gp_catalog *cat = r->cat;
+    pair_run p = {.cat = cat, .scorer = scorer, .first = at == 0, .part = part};
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_cat_begin(cat, err));
-    GP_TRY_GOTO(gp_cat_pairs_todo_of(cat, scorer->id, guesses, part->after, part->upto, score_page, &p, err));
+    GP_TRY_GOTO(gp_cat_pairs_todo_of(cat, scorer->id, r->guesses, part->after, part->upto, score_page, &p, err));
     if (p.status != GP_OK) GP_TRY_GOTO(gp_fail_as(err, p.status, &p.error));
     GP_TRY_GOTO(gp_cat_commit(cat, err));
 out:
@@ -252,7 +286,7 @@ out:
 
 /* ------------------------------------------------------------------ the stage */
 
-/* Records the encoder and the scorer, and marks the scorer as used last. */
+/* Records the encoder and a scorer, and marks the scorer as used last. */
 static gp_status record_scorer(score_run *r, const gp_encoder *encoder, const char *model_name, const gp_scorer *scorer,
                                gp_error *err)
 {
@@ -294,8 +328,22 @@ struct gp_scoring {
     score_run run;
     const gp_encoder *encoder;
     const gp_score_options *options;
-    gp_scorer *scorer;
+    gp_scorer_list list;
+    bool pairs; /* a scorer needs prompts */
 };
+
+/* Opens the scorers and records them.  The first scorer is recorded last, so that it counts as the scorer used last. */
+static gp_status open_scorers(gp_scoring *s, const char *model_name, gp_error *err)
+{
+    const gp_score_options *o = s->options;
+    GP_TRY(gp_scorer_list_open(o->scorer, o->probes, o->probe_count, s->encoder, model_name, &s->list, err));
+    for (size_t i = s->list.count; i-- > 0;) {
+        GP_TRY(record_scorer(&s->run, s->encoder, model_name, s->list.items[i], err));
+        s->pairs = s->pairs || s->list.items[i]->needs == GP_SCORER_NEEDS_PAIR;
+    }
+    s->run.scorers = s->list.items, s->run.scorer_count = s->list.count;
+    return GP_OK;
+}
 
 gp_status gp_scoring_open(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
                           const gp_score_options *options, gp_scoring **out, gp_error *err)
@@ -304,11 +352,15 @@ gp_status gp_scoring_open(gp_catalog *cat, const gp_encoder *encoder, const char
     gp_scoring *s = gp_mem_zero(1, sizeof *s);
     if (!s) return gp_fail_memory(err, "the scorer");
     s->encoder = encoder, s->options = options;
-    s->run = (score_run){.cat = cat, .retry_failed = options->retry_failed, .keep_frames = options->keep_frames};
-    GP_TRY_GOTO(gp_scorer_open(options->scorer, encoder, model_name, &s->scorer, err));
-    GP_TRY_GOTO(record_scorer(&s->run, encoder, model_name, s->scorer, err));
+    s->run = (score_run){.cat = cat,
+                         .retry_failed = options->retry_failed,
+                         .keep_frames = options->keep_frames,
+                         .guesses = options->guesses};
+    GP_TRY_GOTO(open_scorers(s, model_name, err));
     GP_TRY_GOTO(gp_encode_pool_open(encoder, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
                                     options->max_pixels, &s->run.pool, err));
+    GP_TRY_GOTO(gp_alloc_aligned((void **)&s->run.text, gp_encode_pool_dims(s->run.pool), sizeof(float),
+                                 "the embedding of a prompt", err));
     *out = s;
     return GP_OK;
 out:
@@ -319,14 +371,15 @@ out:
 void gp_scoring_close(gp_scoring *s)
 {
     if (!s) return;
+    gp_mem_free(s->run.text);
     gp_encode_pool_close(s->run.pool);
-    gp_scorer_close(s->scorer);
+    gp_scorer_list_close(&s->list);
     gp_mem_free(s);
 }
 
 const char *gp_scoring_id(const gp_scoring *s)
 {
-    return s->scorer->id;
+    return s->list.items[0]->id;
 }
 
 int64_t gp_scoring_last(const gp_scoring *s)
@@ -343,22 +396,22 @@ gp_status gp_scoring_run(gp_scoring *s, const gp_score_part *part, uint64_t todo
 {
     score_run *r = &s->run;
     r->after = part->after, r->upto = part->upto, r->most = part->most, r->pages_ended = false;
-    r->report = report;
+    r->report = report, r->part = part;
     gp_progress_meter_init(&r->ticker, "score", todo, s->options->progress, s->options->user);
-    if (s->scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY(score_prompts(r, s->encoder, err));
+    if (s->pairs) GP_TRY(score_prompts(r, s->encoder, err));
     /* after a stop, first score the images that have been encoded so far */
     gp_status images = score_images(r, err);
     gp_progress_meter_finish(&r->ticker);
     if (images == GP_OK && part->measure && !gp_encoder_preprocess(s->encoder)->fast_decode)
         images = gp_stage_measure(r->cat, s->options, &r->frames, err);
     if (images != GP_OK && images != GP_ERR_STOPPED) return images;
-    GP_TRY(score_pairs(r->cat, s->scorer, s->options->guesses, part, err));
+    for (size_t i = 0; i < r->scorer_count; i++) GP_TRY(score_pairs(r, i, err));
     return images;
 }
 
 gp_status gp_scoring_tell(const gp_scoring *s, gp_error *err)
 {
-    if (s->scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY(note_truncated(&s->run, s->encoder, s->options, err));
+    if (s->pairs) GP_TRY(note_truncated(&s->run, s->encoder, s->options, err));
     gp_frames_tell(&s->run.frames, s->options);
     return GP_OK;
 }

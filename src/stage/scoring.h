@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A scorer that stays open, for scoring a part of the images at a time. The stage score uses it for all images at once,
+ * Scorers that stay open, for scoring a part of the images at a time. The stage score uses them for all images at once,
  * and `goldpan watch` for the images of each batch. */
 #ifndef GP_STAGE_SCORING_H
 #define GP_STAGE_SCORING_H
@@ -9,12 +9,12 @@
 
 typedef struct gp_scoring gp_scoring;
 
-/* Records the scorer in the catalog and allocates the memory for encoding. encoder and options must live as long as the
- * scorer. */
+/* Records the scorers in the catalog and allocates the memory for encoding. encoder and options must live as long as the
+ * gp_scoring. */
 gp_status gp_scoring_open(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
                           const gp_score_options *options, gp_scoring **out, gp_error *err);
 void gp_scoring_close(gp_scoring *scoring);           /* NULL allowed */
-const char *gp_scoring_id(const gp_scoring *scoring); /* borrowed */
+const char *gp_scoring_id(const gp_scoring *scoring); /* id of the first scorer; borrowed */
 /* Returns the number of images that all threads encode at once. */
 int gp_scoring_batch(const gp_scoring *scoring);
 
@@ -26,7 +26,7 @@ typedef struct gp_score_part {
     int64_t after, upto;                       /* images with after < id <= upto */
     uint64_t most;                             /* at most this number of images is encoded */
     bool measure;                              /* also measure images that were encoded without measures (frames.h) */
-    void (*scored)(void *user, int64_t image); /* called for each new score; may be NULL */
+    void (*scored)(void *user, int64_t image); /* called for each new score of the first scorer; may be NULL */
     void *user;
 } gp_score_part;
 /* Encodes the images of the part that have no embedding, and scores the pairs of the part that have no score. todo: the

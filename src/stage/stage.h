@@ -58,6 +58,7 @@ gp_status gp_stage_words(gp_catalog *cat, const gp_words_options *options,
 
 typedef struct gp_run_parts {
     gp_add_options add;
+    bool no_add;
     gp_score_options score;
     gp_analyze_parts find;
     bool no_analysis;

@@ -39,6 +39,51 @@ class ResumeTest(unittest.TestCase):
         db.close()
         return rows, vectors, counts
 
+    SEVERAL = ("--scorer", "clip,pickscore,clip-iqa:sharpness", "--no-analysis")
+
+    def scores(self, catalog):
+        db = sqlite3.connect(self.home / catalog)
+        rows = db.execute("select c.key, p.path, hex(cast(s.value as blob)) from scores s join scorers c on c.id = s.scorer"
+                          " join paths p on p.image = s.image order by 1, 2").fetchall()
+        db.close()
+        return rows
+
+    def embedded(self, catalog):
+        """Returns the number of candidates with an embedding, and the number of scores that they lack."""
+        db = sqlite3.connect(self.home / catalog)
+        try:
+            images = db.execute("select count(*) from image_embeddings v join images i on i.id = v.image and i.apart is null").fetchone()[0]
+            scorers, scores = db.execute("select (select count(*) from scorers), (select count(*) from scores)").fetchone()
+        except sqlite3.OperationalError:  # killed before the catalog had its tables
+            return 0, 0
+        finally:
+            db.close()
+        return images, images * scorers - scores
+
+    def test_kill_amid_three_scorers(self):
+        """The scores of a batch are written with its embeddings: after a kill no embedded image lacks a score."""
+        start = time.monotonic()
+        subprocess.run(self.command("whole3.db", *self.SEVERAL), check=True, capture_output=True)
+        took = time.monotonic() - start
+        rng, amid = random.Random(6), 0
+        while amid < 2:  # as below: if a run ends before it can be killed, start again and kill earlier
+            child = subprocess.Popen(self.command("parts3.db", *self.SEVERAL), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                child.wait(timeout=took * rng.uniform(0.2, 0.6))
+                self.assertEqual(child.returncode, 0)
+                for part in self.home.glob("parts3.db*"):
+                    part.unlink()
+                took, amid = took * 0.7, 0
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+                embedded, missing = self.embedded("parts3.db")
+                self.assertEqual(missing, 0)
+                amid += embedded > 0
+        subprocess.run(self.command("parts3.db", *self.SEVERAL), check=True, capture_output=True)
+        self.assertEqual(self.scores("parts3.db"), self.scores("whole3.db"))
+        self.assertEqual(len(self.scores("whole3.db")) % 3, 0)
+
     def test_kill_and_go_on(self):
         start = time.monotonic()
         subprocess.run(self.command("whole.db"), check=True, capture_output=True)

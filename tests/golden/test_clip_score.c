@@ -149,8 +149,129 @@ static void test_pairs(void **state)
     check_pairs(root, GP_PRECISION_INT8, 2.5, 0.6, 0.998); /* measured values: 1.9, 0.43, 0.9987 */
 }
 
+typedef struct iqa_run {
+    side s;
+    const gp_json *pictures;
+    double worst;
+    size_t count;
+} iqa_run;
+
+/* Compares the probabilities of one pair of texts for all pictures. */
+static bool check_pair(void *user, const char *name, const gp_json *pair)
+{
+    iqa_run *r = user;
+    gp_error err = {0};
+    gp_scorer *scorer = NULL;
+    char named[200], file[200];
+    double score, want;
+    if (strcmp(name, "user_defined_0") == 0)
+        snprintf(named, sizeof named, "probe:%s|%s", gp_json_text(gp_json_at(pair, 0), NULL),
+                 gp_json_text(gp_json_at(pair, 1), NULL));
+    else
+        snprintf(named, sizeof named, "clip-iqa:%s", name);
+    assert_ok(gp_scorer_open(named, r->s.clip, "mini", &scorer, &err));
+    for (size_t k = 0; k < gp_json_count(r->pictures); k++) {
+        const gp_json *picture = gp_json_at(r->pictures, k);
+        snprintf(file, sizeof file, "images/in/%s", gp_json_text(gp_json_get(picture, "file"), NULL));
+        encode_image(&r->s, file);
+        assert_true(gp_json_real(gp_json_get(gp_json_get(picture, "probability"), name), &want));
+        gp_scorer_run(scorer, &(gp_scorer_batch){.n = 1, .images = r->s.image}, &score);
+        if (!(fabs(score - want) <= 1e-3)) fail_msg("%s of %s is %g, not %g", name, file, score, want);
+        r->worst = fabs(score - want) > r->worst ? fabs(score - want) : r->worst;
+        r->count++;
+    }
+    gp_scorer_close(scorer);
+    return true;
+}
+
+/* CLIP-IQA's probabilities as torchmetrics computes them: 16 pairs of clip-iqa and one of the user's own. */
+static void test_clip_iqa(void **state)
+{
+    (void)state;
+    const char *root = shared_path("golden/encode/towers", "CLIP-IQA");
+    gp_error err = {0};
+    gp_bytes text;
+    gp_json *json;
+    iqa_run r = {0};
+    if (!root) skip();
+    open_side(&r.s, root, "mini112-p16", GP_PRECISION_FP32);
+    assert_ok(gp_file_read(source_path("tests/golden/clip-iqa/golden.json"), 1 << 20, &text, &err));
+    assert_ok(gp_json_parse((char *)text.data, text.size, true, 0, &json, &err));
+    r.pictures = gp_json_get(json, "pictures");
+    gp_json_each(gp_json_get(json, "prompts"), check_pair, &r);
+    printf("%zu probabilities of CLIP-IQA within %.1e\n", r.count, r.worst);
+    assert_true(r.count >= 17 && r.count == 17 * gp_json_count(r.pictures));
+    gp_encoder_worker_free(r.s.worker), gp_encoder_close(r.s.clip);
+    gp_json_free(json);
+    gp_bytes_clear(&text);
+}
+
+/* A probe with one text gives the cosine, and with a minus its negative; they are three scorers. */
+static void test_probe(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"probe:a cat", "probe:-a cat", "probe: a cat |a dog"};
+    const char *root = shared_path("golden/encode/towers", "probes");
+    gp_error err = {0};
+    side s = {0};
+    gp_scorer *scorers[3];
+    double score[3];
+    if (!root) skip();
+    open_side(&s, root, "mini112-p16", GP_PRECISION_FP32);
+    encode_image(&s, "images/in/discs-640x480.png");
+    for (size_t i = 0; i < 3; i++) {
+        assert_ok(gp_scorer_open(names[i], s.clip, "mini", &scorers[i], &err));
+        gp_scorer_run(scorers[i], &(gp_scorer_batch){.n = 1, .images = s.image}, &score[i]);
+    }
+    assert_true(fabs(score[0]) > 1e-3 && fabs(score[0]) <= 1 && score[1] == -score[0]);
+    assert_true(score[2] > 0 && score[2] < 1);
+    assert_string_equal(scorers[1]->name, "-a cat");
+    assert_string_equal(scorers[1]->scale, "-cos");
+    assert_string_not_equal(scorers[0]->id, scorers[1]->id);
+    assert_string_not_equal(scorers[0]->id, scorers[2]->id);
+    for (size_t i = 0; i < 3; i++) gp_scorer_close(scorers[i]);
+    gp_encoder_worker_free(s.worker), gp_encoder_close(s.clip);
+}
+
+/* PickScore's formula equals the logits_per_image of transformers, also if they are negative. */
+static void test_pickscore(void **state)
+{
+    (void)state;
+    const char *root = shared_path("golden/encode/towers", "PickScore's formula");
+    gp_error err = {0};
+    side s = {0};
+    char path[1300];
+    gp_scorer *scorer = NULL;
+    npy values[3];
+    static const char *const names[] = {"image_embeds", "text_embeds", "logits_per_image"};
+    bool negative = false;
+    if (!root) skip();
+    open_side(&s, root, "mini112-p16", GP_PRECISION_FP32);
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/golden/%s.npy", s.folder, names[i]);
+        values[i] = npy_load(path);
+    }
+    const size_t n = values[2].shape[0], m = values[2].shape[1];
+    assert_ok(gp_scorer_open("pickscore", s.clip, "mini", &scorer, &err));
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < m; j++) {
+            double score, want = (double)((const float *)values[2].data)[i * m + j];
+            const gp_scorer_batch one = {.n = 1,
+                                         .images = (const float *)values[0].data + i * s.e,
+                                         .texts = (const float *)values[1].data + j * s.e};
+            gp_scorer_run(scorer, &one, &score);
+            negative = negative || want < 0;
+            if (!(fabs(score - want) <= 1e-4)) fail_msg("image %zu, text %zu: %g, not %g", i, j, score, want);
+        }
+    assert_true(negative);
+    for (size_t i = 0; i < 3; i++) npy_free(&values[i]);
+    gp_scorer_close(scorer);
+    gp_encoder_worker_free(s.worker), gp_encoder_close(s.clip);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pairs)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pairs), cmocka_unit_test(test_clip_iqa),
+                                       cmocka_unit_test(test_probe), cmocka_unit_test(test_pickscore)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,9 @@
 #include "../../recipe.h"
 #include "../../support.h"
 
+#include "base/file.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/scorer.h"
@@ -152,11 +154,60 @@ static void test_clip(void **state)
 static void test_registry(void **state)
 {
     (void)state;
-    expect_refusal("CLIP", GP_ERR_USAGE, "there is no scorer 'CLIP'", "clip, linear:FILE");
+    expect_refusal("CLIP", GP_ERR_USAGE, "there is no scorer 'CLIP'",
+                   "clip, pickscore, aesthetic-v2, aesthetic-v1, clip-iqa, probe:TEXT, longclip, linear:FILE");
     expect_refusal("", GP_ERR_USAGE, "there is no scorer ''", "");
-    expect_refusal("clip:x", GP_ERR_USAGE, "scorer 'clip' takes no file", "clip:x");
+    expect_refusal("clip:x", GP_ERR_USAGE, "nothing may follow the name of scorer 'clip'", "clip:x");
     expect_refusal("linear", GP_ERR_USAGE, "scorer 'linear' needs a file: linear:FILE", "");
-    expect_refusal("linear:", GP_ERR_USAGE, "scorer 'linear:' needs a file: linear:FILE", "");
+    expect_refusal("linear:", GP_ERR_USAGE, "scorer 'linear' needs a file: linear:FILE", "");
+    expect_refusal("probe", GP_ERR_USAGE, "scorer 'probe' needs a text: probe:TEXT", "");
+    expect_refusal("clip-iqa:", GP_ERR_USAGE, "scorer 'clip-iqa' needs a text: clip-iqa:PAIR", "");
+    expect_refusal("clip-iqa:beauty", GP_ERR_USAGE, "no pair 'beauty': it must be one of quality, brightness",
+                   "relaxing");
+    expect_refusal("clip-iqa", GP_ERR_UNSUPPORTED, "model 'org/model' has no tokenizer: scorer 'clip-iqa' needs one",
+                   "");
+    expect_refusal("probe:a|b|c", GP_ERR_USAGE, "the probe 'a|b|c' has more than two texts", "");
+    expect_refusal("probe:a| ", GP_ERR_USAGE, "the probe 'a| ' has an empty text", "");
+    expect_refusal("probe:-", GP_ERR_USAGE, "the probe '-' has an empty text", "");
+}
+
+typedef struct kinds_seen {
+    size_t count;
+    char names[200];
+} kinds_seen;
+
+static bool see_kind(void *user, const gp_scorer_kind *kind)
+{
+    kinds_seen *seen = user;
+    seen->count++;
+    strcat(strcat(seen->names, kind->name), kind->needs_text ? "+ " : " ");
+    assert_non_null(kind->licence);
+    assert_non_null(kind->looks_at);
+    assert_true(*kind->scale && kind->higher_better);
+    return true;
+}
+
+/* The table of scorers, and what a list of names opens. */
+static void test_lists(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    kinds_seen seen = {0};
+    gp_scorer_list list;
+    const char *const probe = "sharp|blurry";
+    gp_scorer_visit(see_kind, &seen);
+    assert_string_equal(seen.names, "clip+ pickscore+ aesthetic-v2 aesthetic-v1 clip-iqa probe longclip+ linear ");
+    assert_ok(gp_scorer_list_open("longclip,pickscore,longclip", NULL, 0, encoder, "org/model", &list, &err));
+    assert_int_equal(list.count, 2);
+    assert_string_equal(list.items[0]->name, "longclip");
+    assert_true(gp_str_starts(list.items[1]->id, "pickscore/"));
+    assert_true(gp_str_ends(list.items[1]->id, "/clip-bpe/cut-keeps-end"));
+    gp_scorer_list_close(&list);
+    assert_int_equal(gp_scorer_list_open("clip,,pickscore", NULL, 0, encoder, "org/model", &list, &err), GP_ERR_USAGE);
+    assert_string_equal(err.message, "the list of scorers 'clip,,pickscore' has an empty name");
+    gp_scorer_list_close(&list);
+    assert_int_equal(gp_scorer_list_open(NULL, &probe, 1, encoder, "org/model", &list, &err), GP_ERR_UNSUPPORTED);
+    gp_scorer_list_close(&list);
 }
 
 static void test_linear(void **state)
@@ -408,6 +459,137 @@ static void test_allocation_failures(void **state)
     free(named);
 }
 
+/* Opens an encoder whose embeddings have `dims` numbers. */
+static gp_encoder *open_sized(uint32_t dims, char **out)
+{
+    gp_error err = {0};
+    gp_encoder *sized = NULL;
+    recipe_sizes other = sizes;
+    recipe_how how = {"F32", 1, false};
+    char text[600];
+    const char *after = strchr(config, ',') + strlen(",\"projection_dim\":512");
+    other.embedding = dims;
+    snprintf(text, sizeof text, "{\"model_type\":\"clip\",\"projection_dim\":%u%s", dims, after);
+    *out = recipe_folder_new();
+    assert_int_equal(recipe_write_text(*out, "config.json", text), 0);
+    assert_int_equal(recipe_write(*out, &other, &how), 0);
+    assert_ok(gp_encoder_open(*out, GP_PRECISION_FP32, GP_ENGINE_PLAIN, &sized, &err));
+    return sized;
+}
+
+static double number_at(const gp_json *list, size_t i)
+{
+    double value = NAN;
+    assert_true(gp_json_real(gp_json_at(list, i), &value));
+    return value;
+}
+
+/* Five layers without activations, folded into one vector: tests/golden/heads.  The embeddings are rows of an identity
+ * matrix for the weights, and those of the reference for the scores. */
+static void test_layers(void **state)
+{
+    (void)state;
+    enum { W = 48 };
+    gp_error err = {0};
+    gp_bytes text = {0};
+    gp_json *json = NULL;
+    char *here, named[1200];
+    float x[W] = {0};
+    double score, bias, want;
+    gp_scorer *head = NULL;
+    gp_encoder *sized = open_sized(W, &here);
+    snprintf(named, sizeof named, "linear:%s", source_path("tests/golden/heads/layers.safetensors"));
+    assert_ok(gp_scorer_open(named, sized, "org/model", &head, &err));
+    assert_ok(gp_file_read(source_path("tests/golden/heads/golden.json"), 1 << 20, &text, &err));
+    assert_ok(gp_json_parse((char *)text.data, text.size, true, 0, &json, &err));
+    gp_scorer_run(head, &(gp_scorer_batch){.n = 1, .images = x}, &bias);
+    assert_true(gp_json_real(gp_json_get(json, "folded_bias"), &want));
+    assert_true(fabs(bias - want) <= 1e-9); /* measured: 0 */
+    for (size_t i = 0; i < W; i++) {
+        x[i] = 1;
+        gp_scorer_run(head, &(gp_scorer_batch){.n = 1, .images = x}, &score);
+        x[i] = 0;
+        assert_true(fabs(score - bias - number_at(gp_json_get(json, "folded_weight"), i)) <= 1e-9);
+    }
+    npy rows = npy_load(source_path("tests/golden/heads/image_pooled.npy"));
+    for (size_t i = 0; i < rows.shape[0]; i++) {
+        const float *row = (const float *)rows.data + i * W;
+        double norm = 0;
+        for (size_t j = 0; j < W; j++) norm += (double)row[j] * (double)row[j];
+        for (size_t j = 0; j < W; j++) x[j] = (float)((double)row[j] / sqrt(norm));
+        gp_scorer_run(head, &(gp_scorer_batch){.n = 1, .images = x}, &score);
+        assert_true(fabs(score - number_at(gp_json_get(json, "scores"), i)) <= 1e-4); /* measured: 2e-8 */
+    }
+    assert_string_equal(head->name, "layers");
+    npy_free(&rows);
+    gp_json_free(json);
+    gp_bytes_clear(&text);
+    gp_scorer_close(head);
+    expect_refusal(named, GP_ERR_USAGE,
+                   "is a head for embeddings with 48 dimensions, but the embeddings of 'org/model'",
+                   "layers.safetensors'");
+    gp_encoder_close(sized);
+    recipe_folder_free(here);
+}
+
+/* Files of layers that are not folded: nothing says that there are no activations, or a shape or a bias is wrong. */
+static void test_layers_refuses(void **state)
+{
+    (void)state;
+    static const char form[] = "{%s\"a.0.weight\":{\"dtype\":\"F32\",\"shape\":[2,512],\"data_offsets\":[0,4096]},"
+                               "\"a.0.bias\":{\"dtype\":\"F32\",\"shape\":[%d],\"data_offsets\":[4096,%d]},"
+                               "\"a.%d.weight\":{\"dtype\":\"F32\",\"shape\":[1,%d],\"data_offsets\":[%d,%d]},"
+                               "\"a.%d.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[%d,%d]}}";
+    static const char none[] = "\"__metadata__\":{\"activation\":\"none\"},";
+    float values[2 * D + 16] = {0};
+    char header[1000];
+    snprintf(header, sizeof header, form, "", 2, 4104, 2, 2, 4104, 4112, 2, 4112, 4116);
+    expect_refusal(write_head("x", header, values, 4116), GP_ERR_USAGE, "has several layers, but its metadata", "none");
+    snprintf(header, sizeof header, form, none, 1, 4100, 2, 2, 4100, 4108, 2, 4108, 4112);
+    expect_refusal(write_head("x", header, values, 4112), GP_ERR_FORMAT, "has no tensor 'a.0.bias' with 2 numbers", "");
+    snprintf(header, sizeof header, form, none, 2, 4104, 2, 3, 4104, 4116, 2, 4116, 4120);
+    expect_refusal(write_head("x", header, values, 4120), GP_ERR_FORMAT, "'a.0.weight' must have the shape [3, n]", "");
+    snprintf(header, sizeof header, form, none, 2, 4104, 2, 2, 4104, 4112, 2, 4112, 4116);
+    values[2 * D + 2] = INFINITY;
+    expect_refusal(write_head("x", header, values, 4116), GP_ERR_FORMAT, "'a.2.weight' has a number that is not finite",
+                   "");
+}
+
+/* The bundled heads: each is accepted by name for its model, and refused for any other. */
+static void test_bundled(void **state)
+{
+    (void)state;
+    static const char large[] = "openai/clip-vit-large-patch14", *const both[] = {"aesthetic-v1", "aesthetic-v2"};
+    gp_error err = {0};
+    gp_scorer *scorer = NULL;
+    char *here, expected[100];
+    float x[768] = {0};
+    double score;
+    expect_refusal("aesthetic-v1", GP_ERR_NOT_FOUND, "the head of scorer 'aesthetic-v1' is not installed", "");
+    assert_ok(gp_encoder_set_heads(encoder, source_path("models/heads"), &err));
+    expect_refusal("aesthetic-v2", GP_ERR_USAGE,
+                   "scorer 'aesthetic-v2' was made for openai/clip-vit-large-patch14, not", "'org/model' (weights ");
+    expect_refusal("aesthetic-v1", GP_ERR_USAGE,
+                   "patch14 or openai/clip-vit-base-patch32 or openai/clip-vit-base-patch16", "");
+    assert_int_equal(gp_scorer_open("aesthetic-v2", encoder, large, &scorer, &err), GP_ERR_USAGE);
+    assert_non_null(strstr(err.message, "is a head for embeddings with 768 dimensions"));
+    assert_ok(gp_scorer_open("aesthetic-v1", encoder, "openai/clip-vit-base-patch16", &scorer, &err));
+    gp_scorer_close(scorer);
+    gp_encoder *sized = open_sized(768, &here);
+    assert_ok(gp_encoder_set_heads(sized, source_path("models/heads"), &err));
+    for (size_t i = 0; i < 2; i++) {
+        assert_ok(gp_scorer_open(both[i], sized, large, &scorer, &err));
+        assert_string_equal(scorer->name, both[i]);
+        snprintf(expected, sizeof expected, "%s/", both[i]);
+        assert_true(gp_str_starts(scorer->id, expected) && strchr(scorer->id, '+'));
+        gp_scorer_run(scorer, &(gp_scorer_batch){.n = 1, .images = x}, &score);
+        if (i == 1) assert_true(fabs(score - 5.23664584) < 1e-6); /* the bias of the folded layers */
+        gp_scorer_close(scorer);
+    }
+    gp_encoder_close(sized);
+    recipe_folder_free(here);
+}
+
 /* The published aesthetic predictor, version 1, on its own examples: scores increase from -1.470 to 11.006. */
 static void test_aesthetic(void **state)
 {
@@ -433,6 +615,36 @@ static void test_aesthetic(void **state)
     gp_scorer_close(head);
 }
 
+/* The bundled head for ViT-L/14 on the published examples: scores increase from -2.458 to 11.304. */
+static void test_aesthetic_bundled(void **state)
+{
+    (void)state;
+    const char *heads = shared_path("data/heads", "the bundled aesthetic predictor");
+    gp_error err = {0};
+    gp_scorer *head = NULL;
+    char *here, path[1100];
+    double before = -INFINITY, score = 0;
+    if (!heads) skip();
+    char *at = strdup(heads);
+    gp_encoder *sized = open_sized(768, &here);
+    assert_ok(gp_encoder_set_heads(sized, source_path("models/heads"), &err));
+    assert_ok(gp_scorer_open("aesthetic-v1", sized, "openai/clip-vit-large-patch14", &head, &err));
+    for (int i = 0; i < 10; i++) {
+        snprintf(path, sizeof path, "%s/vit_l_14_embeddings/rating%d.npy", at, i);
+        npy row = npy_load(path);
+        gp_scorer_run(head, &(gp_scorer_batch){.n = 1, .images = row.data}, &score);
+        npy_free(&row);
+        assert_true(score > before);
+        if (i == 0) assert_true(fabs(score - -2.458) < 0.0006);
+        before = score;
+    }
+    assert_true(fabs(score - 11.304) < 0.0006);
+    free(at);
+    gp_scorer_close(head);
+    gp_encoder_close(sized);
+    recipe_folder_free(here);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -446,8 +658,13 @@ int main(void)
         cmocka_unit_test(test_linear_folder),
         cmocka_unit_test(test_linear_bare),
         cmocka_unit_test(test_linear_refuses),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_layers_refuses),
+        cmocka_unit_test(test_bundled),
         cmocka_unit_test(test_towers),
         cmocka_unit_test(test_aesthetic),
+        cmocka_unit_test(test_aesthetic_bundled),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);

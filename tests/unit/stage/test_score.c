@@ -203,6 +203,95 @@ static void test_linear_head(void **state)
     place_remove(&p);
 }
 
+/* Three scorers of one model encode each image once.  Scorers that need no text also score the image without a prompt,
+ * with the prompt 0, and score it anew when it gets a prompt.  The first scorer counts as used last. */
+static void test_several_scorers(void **state)
+{
+    (void)state;
+    static const char by_name[] = "select count(*) from scores s join scorers c on c.id = s.scorer where c.name = ";
+    static const char *const probe = "a red cat|a blue house";
+    place p;
+    gp_catalog *cat = NULL;
+    gp_report report = GP_INIT(gp_report);
+    gp_error err = {0};
+    char sql[300];
+    gp_score_options o = GP_SCORE_DEFAULTS;
+    place_make(&p);
+    put_many(&p, 8);
+    put_picture(&p, "alone.png", 99, NULL);
+    add_folder(&p, p.pictures, NULL, NULL);
+    assert_ok(gp_catalog_open(p.catalog, 0, &cat, &err));
+    o.scorer = "pickscore,clip-iqa:sharpness,clip", o.probes = &probe, o.probe_count = 1;
+    assert_ok(gp_score(cat, model, &o, &report, &err));
+    assert_int_equal(report.done, 9);
+    assert_int_equal(report.without_prompt, 1);
+    const struct {
+        const char *name;
+        int64_t scores;
+    } wanted[] = {{"pickscore", 8}, {"clip-iqa:sharpness", 9}, {"clip", 8}, {probe, 9}};
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(sql, sizeof sql, "%s'%s'", by_name, wanted[i].name);
+        assert_int_equal(ask(&p, sql), wanted[i].scores);
+    }
+    assert_int_equal(ask(&p, "select count(*) from scores where prompt = 0"), 2);
+    assert_int_equal(ask(&p, "select count(*) from scorers where name = 'pickscore' and used = (select max(used) from"
+                             " scorers)"),
+                     1);
+    /* both are multiples of the cosine, but pickscore's factor is exp(logit_scale) instead of 100 */
+    assert_int_equal(ask(&p, "select max(b.value / a.value) - min(b.value / a.value) < 1e-9 and"
+                             " abs(max(b.value / a.value) - 1) > 0.01 from scores a join scores b on b.image = a.image"
+                             " and b.prompt = a.prompt where a.scorer = (select id from scorers where name = 'clip')"
+                             " and b.scorer = (select id from scorers where name = 'pickscore')"),
+                     1);
+    /* the image gets a prompt: only its two scores of that prompt are added for the scorers without text */
+    put_text(in(&p, "alone.txt"), "a red cat");
+    add_to(cat, p.pictures, NULL, NULL);
+    assert_ok(gp_score(cat, model, &o, &report, &err));
+    assert_int_equal(report.done, 0);
+    snprintf(sql, sizeof sql, "%s'%s'", by_name, "clip-iqa:sharpness");
+    assert_int_equal(ask(&p, sql), 10);
+    snprintf(sql, sizeof sql, "%s'%s'", by_name, "pickscore");
+    assert_int_equal(ask(&p, sql), 9);
+    gp_catalog_close(cat);
+    place_remove(&p);
+}
+
+/* The cursor shows the score of an image without a prompt, but no rank.  The empty text is not counted as a prompt. */
+static void test_score_without_prompt(void **state)
+{
+    (void)state;
+    place p;
+    gp_catalog *cat = NULL;
+    gp_rows *rows = NULL;
+    const gp_row *row = NULL;
+    gp_report report = GP_INIT(gp_report);
+    gp_counts counts = GP_INIT(gp_counts);
+    gp_error err = {0};
+    gp_score_options o = GP_SCORE_DEFAULTS;
+    place_make(&p);
+    put_picture(&p, "alone.png", 99, NULL);
+    put_picture(&p, "other.png", 98, NULL);
+    add_folder(&p, p.pictures, NULL, NULL);
+    assert_ok(gp_catalog_open(p.catalog, 0, &cat, &err));
+    o.scorer = "clip-iqa";
+    assert_ok(gp_score(cat, model, &o, &report, &err));
+    assert_ok(gp_rows_open(cat, NULL, &rows, &err));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(gp_rows_next(rows, &row, &err));
+        assert_true(row && row->has_score && row->score >= 0 && row->score <= 1);
+        assert_int_equal(row->rank + row->candidates, 0);
+        assert_null(row->prompt);
+    }
+    gp_rows_close(rows);
+    assert_ok(gp_catalog_counts(cat, &counts, &err));
+    assert_int_equal(counts.prompts, 0);
+    assert_int_equal(counts.scores, 2);
+    assert_int_equal(gp_pick(cat, NULL, NULL, &report, &err), GP_OK);
+    assert_int_equal(report.done, 0);
+    gp_catalog_close(cat);
+    place_remove(&p);
+}
+
 static void test_half_a_model(void **state)
 {
     (void)state;
@@ -491,6 +580,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_models),
         cmocka_unit_test(test_linear_head),
+        cmocka_unit_test(test_several_scorers),
+        cmocka_unit_test(test_score_without_prompt),
         cmocka_unit_test(test_half_a_model),
         cmocka_unit_test(test_empty_folder),
         cmocka_unit_test(test_long_prompt_is_marked),
