@@ -292,6 +292,7 @@ void gp_shard_clear(gp_shard *shard)
 {
     gp_str_clear(&shard->metadata);
     gp_mem_free(shard->names);
+    gp_mem_free(shard->copies);
     gp_mem_free(shard->tensors);
     gp_mem_free(shard->path);
     if (shard->file >= 0) close(shard->file);

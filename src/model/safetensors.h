@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Reads safetensors files in parts, one file or the shards of model.safetensors.index.json.  The header is checked
- * strictly: its length, JSON with bounded nesting, known dtypes, shapes that match the byte ranges, and byte ranges
- * that cover the file without gap or overlap. */
+ * Reads weight files in parts: safetensors, or a checkpoint of PyTorch (checkpoint.c); one file, or the shards that an
+ * index lists.  The header of safetensors is checked strictly: its length, JSON with bounded nesting, known dtypes,
+ * shapes that match the byte ranges, and byte ranges that cover the file without gap or overlap. */
 #ifndef GP_MODEL_SAFETENSORS_H
 #define GP_MODEL_SAFETENSORS_H
 
@@ -19,14 +19,16 @@ typedef struct gp_tensor {
     uint64_t offset; /* offset of the first byte in the file */
     size_t bytes;
     const char *file;
+    const uint8_t *copy; /* NULL, or the bytes in memory: of a tensor that is not in order in the file */
 } gp_tensor;
 
 typedef struct gp_tensors gp_tensors;
-/* Opens one file. */
+/* Opens one file: a checkpoint if its name ends in .bin, .pt, .pth or .ckpt and it is not safetensors. */
 gp_status gp_tensors_open_file(const char *path, gp_tensors **out, gp_error *err);
 /* Opens a file in memory.  The bytes are borrowed until gp_tensors_close.  Messages call the file `label`. */
 gp_status gp_tensors_open_memory(const uint8_t *data, size_t size, const char *label, gp_tensors **out, gp_error *err);
-/* Opens a folder with model.safetensors, or with model.safetensors.index.json and its shards. */
+/* Opens the weights of a folder: the first that exists of model.safetensors, model.safetensors.index.json with its
+ * shards, pytorch_model.bin, pytorch_model.bin.index.json with its shards. */
 gp_status gp_tensors_open_folder(const char *folder, gp_tensors **out, gp_error *err);
 void gp_tensors_close(gp_tensors *tensors);
 size_t gp_tensors_count(const gp_tensors *tensors);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A set of tensors: one safetensors file, or the shards that model.safetensors.index.json lists.  The set has the
- * tensors that the index lists.  Each shard is a file in the same folder, and is checked completely.  The hash depends
+ * A set of tensors: one weight file, or the shards that an index lists.  The set has the tensors that the index lists.  Each shard is a file in the same folder, and is checked completely.  The hash depends
  * only on the tensors, so the same weights in one file or in several shards have the same hash. */
 #include "model/shards.h"
 
@@ -8,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "kernel/kernel.h"
+#include "model/checkpoint.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -53,13 +53,29 @@ void gp_tensors_close(gp_tensors *set)
     gp_mem_free(set);
 }
 
+/* Opens one weight file, which may be safetensors or a checkpoint.  cut: see gp_checkpoint_open. */
+static gp_status open_file(const char *path, bool cut, gp_shard *out, gp_error *err)
+{
+    uint8_t first[9];
+    uint64_t size = 0;
+    int file = -1;
+    GP_TRY(gp_file_open(path, &file, &size, err));
+    const size_t n = size < sizeof first ? (size_t)size : sizeof first;
+    gp_status st = gp_file_read_at(file, path, 0, first, n, err);
+    close(file);
+    GP_TRY(st);
+    return gp_checkpoint_is(path, first, n) ? gp_checkpoint_open(path, cut, out, err) : gp_shard_open(path, out, err);
+}
+
 /* Opens a set of one file, on disk or in memory (`data`). */
 static gp_status single(const uint8_t *data, size_t size, const char *path, gp_tensors **out, gp_error *err)
 {
     gp_tensors *set = NULL;
     GP_TRY(set_new(1, &set, err));
     gp_shard *shard = &set->shards[0];
-    gp_status st = data ? gp_shard_parse(data, size, path, shard, err) : gp_shard_open(path, shard, err);
+    gp_status st = !data                                ? open_file(path, true, shard, err)
+                   : gp_checkpoint_is(path, data, size) ? gp_checkpoint_parse(data, size, path, true, shard, err)
+                                                        : gp_shard_parse(data, size, path, shard, err);
     if (st != GP_OK) {
         gp_tensors_close(set);
         return st;
@@ -108,7 +124,7 @@ static bool is_valid_shard_name(const char *name)
     if (!*name || *name == '.' || strlen(name) > 255) return false; /* also "..", hidden files */
     for (const char *c = name; *c; c++)
         if (*c == '/' || *c == '\\' || (unsigned char)*c < 0x20 || *c == 0x7f) return false;
-    return gp_str_ends(name, ".safetensors");
+    return gp_str_ends(name, ".safetensors") || gp_str_ends(name, ".bin");
 }
 
 static gp_status shard_named(reader *r, const char *tensor, const char *name, gp_shard **out)
@@ -118,7 +134,7 @@ static gp_status shard_named(reader *r, const char *tensor, const char *name, gp
         if (strcmp(gp_path_base(set->shards[i].path), name) == 0) return *out = &set->shards[i], GP_OK;
     if (!is_valid_shard_name(name))
         return gp_fail_path(r->err, GP_ERR_FORMAT,
-                            "'%s': the file of tensor '%.200s' must be a .safetensors file in the same folder",
+                            "'%s': the file of tensor '%.200s' must be a .safetensors or .bin file in the same folder",
                             r->index, tensor);
     if (set->shard_count == SHARD_LIMIT)
         return gp_fail_path(r->err, GP_ERR_LIMIT, "'%s' lists more than %u files", r->index, SHARD_LIMIT);
@@ -128,7 +144,7 @@ static gp_status shard_named(reader *r, const char *tensor, const char *name, gp
     if (access(path, F_OK) != 0)
         st = gp_fail_path(r->err, GP_ERR_NOT_FOUND, "'%s' is missing, although '%s' lists it", path, r->index);
     else
-        st = gp_shard_open(path, &set->shards[set->shard_count], r->err);
+        st = open_file(path, false, &set->shards[set->shard_count], r->err);
     gp_mem_free(path);
     if (st == GP_OK) *out = &set->shards[set->shard_count++];
     return st;
@@ -186,16 +202,11 @@ out:
     return st;
 }
 
-/* Fails for a folder without safetensors.  If the folder has a weight file of another common format, the message names
+/* Fails for a folder without weights.  If the folder has a weight file of another common format, the message names
  * this file. */
 static gp_status nothing_here(const char *folder, gp_error *err)
 {
-    static const char *const others[] = {"open_clip_model.safetensors",
-                                         "open_clip_pytorch_model.bin",
-                                         "pytorch_model.bin",
-                                         "pytorch_model.bin.index.json",
-                                         "tf_model.h5",
-                                         "flax_model.msgpack"};
+    static const char *const others[] = {"tf_model.h5", "flax_model.msgpack"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         char *path = gp_path_join(folder, others[i]);
         if (!path) return gp_fail_memory(err, "a path");
@@ -203,29 +214,28 @@ static gp_status nothing_here(const char *folder, gp_error *err)
         gp_mem_free(path);
         if (there)
             return gp_fail_path(err, GP_ERR_UNSUPPORTED,
-                                "'%s' has no model.safetensors, only %s, which goldpan does not read: get the model "
-                                "in the transformers format, with safetensors files",
+                                "'%s' has no model.safetensors and no pytorch_model.bin, only %s, which goldpan does "
+                                "not read",
                                 folder, others[i]);
     }
-    return gp_fail_path(err, GP_ERR_NOT_FOUND, "'%s' has no model.safetensors", folder);
+    return gp_fail_path(err, GP_ERR_NOT_FOUND, "'%s' has no model.safetensors and no pytorch_model.bin", folder);
 }
 
 gp_status gp_tensors_open_folder(const char *folder, gp_tensors **out, gp_error *err)
 {
-    char *file = gp_path_join(folder, "model.safetensors");
-    char *index = gp_path_join(folder, "model.safetensors.index.json");
-    gp_status st;
-    if (!file || !index)
-        st = gp_fail_memory(err, "a path");
-    else if (access(file, F_OK) == 0)
-        st = gp_tensors_open_file(file, out, err);
-    else if (access(index, F_OK) == 0)
-        st = open_index(folder, index, out, err);
-    else
-        st = nothing_here(folder, err);
-    gp_mem_free(index);
-    gp_mem_free(file);
-    return st;
+    static const char *const files[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                                        "pytorch_model.bin.index.json"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *path = gp_path_join(folder, files[i]);
+        if (!path) return gp_fail_memory(err, "a path");
+        gp_status st = GP_ERR_NOT_FOUND;
+        bool there = access(path, F_OK) == 0;
+        if (there)
+            st = gp_str_ends(path, ".json") ? open_index(folder, path, out, err) : gp_tensors_open_file(path, out, err);
+        gp_mem_free(path);
+        if (there) return st;
+    }
+    return nothing_here(folder, err);
 }
 
 size_t gp_tensors_count(const gp_tensors *set)
@@ -248,6 +258,10 @@ gp_status gp_tensors_read(const gp_tensors *set, const gp_tensor *tensor, size_t
     for (size_t i = 0; i < set->shard_count && !shard; i++)
         if (tensor->file == set->shards[i].path) shard = &set->shards[i];
     assert(shard && at <= tensor->bytes && bytes <= tensor->bytes - at);
+    if (tensor->copy) {
+        if (bytes) memcpy(out, tensor->copy + at, bytes);
+        return GP_OK;
+    }
     if (shard->file >= 0) return gp_file_read_at(shard->file, shard->path, tensor->offset + at, out, bytes, err);
     if (bytes) memcpy(out, shard->memory + tensor->offset + at, bytes);
     return GP_OK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Private to model: the checked header of one safetensors file.  safetensors.c reads it, shards.c uses it. */
+ * Private to model: the checked tensors of one weight file.  safetensors.c and checkpoint.c read it, shards.c uses
+ * it. */
 #ifndef GP_MODEL_SHARDS_H
 #define GP_MODEL_SHARDS_H
 
@@ -14,6 +15,7 @@ typedef struct gp_shard {
     gp_tensor *tensors; /* [count] sorted by name; names are unique */
     size_t count;
     char *names;     /* the memory of all names */
+    uint8_t *copies; /* the memory of tensors that are not in order in the file */
     gp_str metadata; /* entries of __metadata__, one after another: key, NUL, text, NUL */
 } gp_shard;
 

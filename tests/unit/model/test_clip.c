@@ -271,7 +271,7 @@ static void test_refuses_folders(void **state)
     assert_int_equal(recipe_write_text(folder, "config.json", config), 0);
     expect_refusal(folder, GP_ERR_NOT_FOUND, "has no model.safetensors", folder);
     assert_int_equal(recipe_write_text(folder, "pytorch_model.bin", "x"), 0);
-    expect_refusal(folder, GP_ERR_UNSUPPORTED, "only pytorch_model.bin", folder);
+    expect_refusal(folder, GP_ERR_FORMAT, "is not a PyTorch checkpoint", "pytorch_model.bin'");
     assert_int_equal(recipe_write_text(folder, "model.safetensors", "{}"), 0);
     expect_refusal(folder, GP_ERR_FORMAT, "model.safetensors' is too short", "");
     assert_int_equal(recipe_write_text(folder, "preprocessor_config.json", "{\"size\":224,\"crop_size\":224}"), 0);

@@ -212,7 +212,7 @@ static const struct {
     const char *says;
 } indexes[] = {
     {"{\"weight_map\":{\"a\":\"../one.safetensors\"}}", GP_ERR_FORMAT,
-     "the file of tensor 'a' must be a .safetensors file"},
+     "the file of tensor 'a' must be a .safetensors or .bin file"},
     {"{\"weight_map\":{\"a\":\"/tmp/one.safetensors\"}}", GP_ERR_FORMAT, "tensor 'a'"},
     {"{\"weight_map\":{\"a\":\"..\"}}", GP_ERR_FORMAT, "tensor 'a'"},
     {"{\"weight_map\":{\"a\":\"sub/one.safetensors\"}}", GP_ERR_FORMAT, "tensor 'a'"},
@@ -245,9 +245,12 @@ static void test_index(void **state)
     gp_error err = {0};
     gp_tensors *set = NULL;
     assert_int_equal(gp_tensors_open_folder(folder, &set, &err), GP_ERR_NOT_FOUND);
-    assert_int_equal(recipe_write_text(folder, "pytorch_model.bin", "PK"), 0);
+    assert_int_equal(recipe_write_text(folder, "tf_model.h5", "x"), 0);
     assert_int_equal(gp_tensors_open_folder(folder, &set, &err), GP_ERR_UNSUPPORTED);
-    assert_non_null(strstr(err.message, "pytorch_model.bin"));
+    assert_non_null(strstr(err.message, "tf_model.h5"));
+    assert_int_equal(recipe_write_text(folder, "pytorch_model.bin", "PK"), 0);
+    assert_int_equal(gp_tensors_open_folder(folder, &set, &err), GP_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "pytorch_model.bin' is not a PyTorch checkpoint"));
     write_bytes(folder, "one.safetensors", data, size);
     for (size_t i = 0; i < sizeof indexes / sizeof *indexes; i++) {
         err = (gp_error){0};
