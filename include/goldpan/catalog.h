@@ -171,6 +171,8 @@ typedef struct gp_row {
     const char *tags; /* your tags, sorted, separated by ", "; a tag has no comma */
     bool prompt_cut;  /* the score depends only on a part of the prompt, because the prompt has more
                        * tokens than the model's context */
+    double preferred; /* scorer "pickscore": probability that people prefer the image among the
+                       * candidates of its prompt; 0: unknown.  Only with gp_query.path */
 } gp_row;
 
 typedef enum gp_order {

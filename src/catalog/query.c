@@ -10,6 +10,7 @@
 #include "catalog/db.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
@@ -115,6 +116,7 @@ struct gp_rows {
     sqlite3_stmt *order;  /* image, score, rank, candidates, picked, flag, stars */
     sqlite3_stmt *detail; /* texts of one image */
     int64_t scorer;       /* its id; 0: there are no scores yet */
+    bool softmax;         /* compute `preferred` */
     gp_row row;
     bool done;
 };
@@ -175,13 +177,13 @@ static const char detail_sql[] =
                 "  (SELECT x.id FROM paths x WHERE x.image = i.id ORDER BY x.missing, x.path LIMIT 1))"
                 " WHERE i.id = ?1";
 
-/* Finds the scorer's id and direction. picks: prefer the scorer by which the newest picks were made. *number is 0 if
+/* Finds the scorer's id and direction, and whether its scores are logits of a preference (*softmax). picks: prefer the scorer by which the newest picks were made. *number is 0 if
  * there are no scores yet. */
 static gp_status find_scorer(gp_catalog *cat, const char *key, bool picks, int64_t *number, int64_t *sign,
-                             gp_error *err)
+                             bool *softmax, gp_error *err)
 {
     bool row;
-    gp_q q = gp_q_open(cat, "SELECT id, higher_better FROM scorers WHERE ?1 IS NULL OR key = ?1"
+    gp_q q = gp_q_open(cat, "SELECT id, higher_better, key GLOB 'pickscore/*' FROM scorers WHERE ?1 IS NULL OR key = ?1"
                             " ORDER BY ?2 AND id = (SELECT scorer FROM picks ORDER BY picked_at DESC, image LIMIT 1)"
                             " DESC, used DESC LIMIT 1");
     gp_q_text(&q, 1, key);
@@ -190,6 +192,7 @@ static gp_status find_scorer(gp_catalog *cat, const char *key, bool picks, int64
     if (!row && key) return gp_fail_path(err, GP_ERR_NOT_FOUND, "catalog '%s' has no scores by '%s'", cat->path, key);
     *number = row ? gp_q_col_int(&q, 0) : 0;
     *sign = row && gp_q_col_int(&q, 1) == 0 ? 1 : -1;
+    *softmax = row && gp_q_col_int(&q, 2) != 0;
     gp_q_end(&q);
     return GP_OK;
 }
@@ -222,7 +225,9 @@ static gp_status prepare_order(gp_rows *rows, const gp_query *query, int64_t ima
     int64_t sign = -1;
     gp_str sql = GP_STR_INIT;
     char *tags = NULL;
-    GP_TRY(find_scorer(cat, query->scorer, query->picked_only || query->mine, &rows->scorer, &sign, err));
+    GP_TRY(
+        find_scorer(cat, query->scorer, query->picked_only || query->mine, &rows->scorer, &sign, &rows->softmax, err));
+    rows->softmax = rows->softmax && query->path;
     if (query->tag_count) GP_TRY(gp_db_tags_json(query->tags, query->tag_count, &tags, err));
     put_order(&sql, query);
     int rc = sql.failed ? SQLITE_NOMEM : sqlite3_prepare_v2(cat->db, sql.data, -1, &rows->order, NULL);
@@ -250,6 +255,7 @@ gp_status gp_cat_rows_open(gp_catalog *cat, const gp_query *query, gp_rows **out
     memset(rows, 0, sizeof *rows);
     rows->cat = cat;
     if (query->path) {
+
         absolute = gp_path_absolute(query->path);
         if (!absolute) GP_TRY_GOTO(gp_fail_memory_path(err, "'%s'", query->path));
         GP_TRY_GOTO(find_path(cat, absolute, &image, err));
@@ -271,6 +277,30 @@ out:
 static const char *text_at(sqlite3_stmt *stmt, int column)
 {
     return (const char *)sqlite3_column_text(stmt, column);
+}
+
+/* Computes the softmax of the row's score among the scores of its prompt. */
+static gp_status fill_preferred(gp_rows *rows, gp_error *err)
+{
+    gp_row *r = &rows->row;
+    bool row = false;
+    double sum = 0;
+    gp_q q =
+        gp_q_open(rows->cat, "SELECT s.value FROM image_prompts own JOIN image_prompts ip ON ip.prompt = own.prompt"
+                             " JOIN images i ON i.id = ip.image AND i.apart IS NULL"
+                             " JOIN scores s ON s.scorer = ?1 AND s.prompt = ip.prompt AND s.image = ip.image"
+                             " WHERE own.image = ?2 AND s.value IS NOT NULL AND EXISTS(SELECT 1 FROM paths p WHERE"
+                             "  p.image = ip.image AND p.missing = 0)");
+    gp_q_int(&q, 1, rows->scorer);
+    gp_q_int(&q, 2, r->image);
+    for (;;) {
+        GP_TRY(gp_q_step(&q, &row, err));
+        if (!row) break;
+        sum += exp(sqlite3_column_double(q.stmt, 0) - r->score);
+    }
+    gp_q_end(&q);
+    r->preferred = sum >= 1 ? 1 / sum : 0;
+    return GP_OK;
 }
 
 /* Fills rows->row from the current rows of both statements. */
@@ -306,6 +336,8 @@ static gp_status fill_row(gp_rows *rows, gp_error *err)
     gp_db_quality_at(d, 16, &r->quality);
     r->tags = text_at(d, TAGS_AT);
     r->prompt_cut = r->has_score && sqlite3_column_int(d, CUT_AT) != 0;
+    r->preferred = 0;
+    if (rows->softmax && r->rank) GP_TRY(fill_preferred(rows, err));
     /* A text may also be NULL because SQLite could not convert or copy it. The type of the column distinguishes this
      * error from an absent text. */
     for (int i = 0; i <= TAGS_AT; i++)

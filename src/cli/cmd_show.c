@@ -32,6 +32,14 @@ static void put_marks(const gp_row *r)
     field("tags", r->tags);
 }
 
+/* Prints the place of the image among the candidates of its prompt, and what goldpan chose. */
+static void put_rank(const gp_row *r)
+{
+    printf("%u of %u", r->rank, r->candidates);
+    if (r->preferred > 0) printf(", preferred with a probability of %.0f %%", 100 * r->preferred);
+    puts(r->picked ? ", picked" : "");
+}
+
 /* Prints the lines of one image.  If in_catalog is false, the row was read from the file alone, so there are no lines
  * about quality and score. */
 static void put_lines(const char *path, const gp_row *r, bool in_catalog)
@@ -61,7 +69,7 @@ static void put_lines(const char *path, const gp_row *r, bool in_catalog)
     if (r->has_score) {
         printf("  %-10s %.2f, ", "score", r->score);
         if (r->rank)
-            printf("%u of %u%s\n", r->rank, r->candidates, r->picked ? ", picked" : "");
+            put_rank(r);
         else
             printf("no rank%s\n", r->picked ? ", picked" : "");
     } else if (in_catalog)
@@ -125,6 +133,7 @@ static void put_json(gp_str *json, const char *path, const gp_row *r)
         gp_cli_json_real(json, "value", r->score);
         gp_cli_json_count(json, "rank", r->rank);
         gp_cli_json_count(json, "candidates", r->candidates);
+        if (r->preferred > 0) gp_cli_json_real(json, "preferred", r->preferred);
         gp_str_putc(json, '}');
     } else
         gp_str_puts(json, "null");

@@ -31,18 +31,41 @@ static int compare_in_groups(const void *a, const void *b, void *user)
     return order ? order : by_index(i, j);
 }
 
+/* Allocates *order and writes to it the indices of the items that have a score, sorted.  *count: their number. */
+static gp_status sort_items(const gp_rank_item *items, size_t n, size_t **order, size_t *count, gp_error *err)
+{
+    *count = 0;
+    GP_TRY(gp_alloc((void **)order, n, sizeof **order, "the order of the candidates", err));
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(items[i].score)) (*order)[(*count)++] = i;
+    qsort_r(*order, *count, sizeof **order, compare_in_groups, (void *)(uintptr_t)items);
+    return GP_OK;
+}
+
 gp_status gp_rank_groups(const gp_rank_item *candidates, size_t n, uint32_t *rank, gp_error *err)
 {
     size_t *order = NULL, m = 0;
-    GP_TRY(gp_alloc((void **)&order, n, sizeof *order, "the order of the candidates", err));
-    for (size_t i = 0; i < n; i++) {
-        rank[i] = 0;
-        if (!isnan(candidates[i].score)) order[m++] = i;
-    }
-    qsort_r(order, m, sizeof *order, compare_in_groups, (void *)(uintptr_t)candidates);
+    GP_TRY(sort_items(candidates, n, &order, &m, err));
+    for (size_t i = 0; i < n; i++) rank[i] = 0;
     for (size_t k = 0; k < m; k++) {
         bool first = k == 0 || candidates[order[k]].group != candidates[order[k - 1]].group;
         rank[order[k]] = first ? 1 : rank[order[k - 1]] + 1;
+    }
+    gp_mem_free(order);
+    return GP_OK;
+}
+
+gp_status gp_rank_softmax(const gp_rank_item *items, size_t n, double *share, gp_error *err)
+{
+    size_t *order = NULL, m = 0;
+    GP_TRY(sort_items(items, n, &order, &m, err));
+    for (size_t i = 0; i < n; i++) share[i] = 0;
+    for (size_t from = 0, to; from < m; from = to) {
+        const gp_rank_item *best = &items[order[from]]; /* its exponent is 0, so no exponential overflows */
+        double sum = 0;
+        for (to = from; to < m && items[order[to]].group == best->group; to++)
+            sum += share[order[to]] = exp(items[order[to]].score - best->score);
+        for (size_t k = from; k < to; k++) share[order[k]] /= sum;
     }
     gp_mem_free(order);
     return GP_OK;

@@ -12,6 +12,7 @@
 #include "model/scorer.h"
 #include "pick/bounds.h"
 #include "pick/difficulty.h"
+#include "pick/rank.h"
 #include "pick/strategy.h"
 #include "stage/encoder_row.h"
 #include "stage/passed.h"
@@ -35,6 +36,7 @@ typedef struct pick_run {
     gp_pick_decision *decisions; /* [n] */
     gp_bound *where;             /* [where_count] parsed limits */
     char **unmet;                /* [n] owned: why a candidate does not meet the limits; or NULL */
+    double *preferred;           /* [n] probability that people prefer the image among those of its prompt; or NULL */
     int64_t *asked;              /* [explain_count] images to explain; NULL: explain the picks */
     size_t picked;
     gp_error error; /* error of a callback */
@@ -352,6 +354,36 @@ static gp_status find_asked(pick_run *c, gp_error *err)
     return GP_OK;
 }
 
+/* Computes the softmax of the scores within each prompt, if the scores are logits of a preference, as those of pickscore
+ * are. */
+static gp_status read_preferred(pick_run *c, gp_error *err)
+{
+    gp_rank_item *items = NULL;
+    if (!c->o->explain || !gp_str_starts(c->scorer, "pickscore/")) return GP_OK;
+    GP_TRY(gp_alloc((void **)&c->preferred, c->m.n, sizeof *c->preferred, "candidates", err));
+    GP_TRY(gp_alloc((void **)&items, c->m.n, sizeof *items, "candidates", err));
+    for (size_t i = 0; i < c->m.n; i++)
+        items[i] = (gp_rank_item){c->candidates[i].prompt, c->candidates[i].score, c->candidates[i].tie};
+    gp_status st = gp_rank_softmax(items, c->m.n, c->preferred, err);
+    gp_mem_free(items);
+    return st;
+}
+
+/* Reports why an image is picked or not. */
+static gp_status tell(const pick_run *c, const char *path, bool picked, const char *sentence, uint32_t row,
+                      gp_error *err)
+{
+    gp_str longer = GP_STR_INIT;
+    if (c->preferred && c->preferred[row] > 0)
+        gp_str_printf(&longer,
+                      "%s; the probability that people prefer it among the candidates of its prompt is %.0f %%",
+                      sentence, 100 * c->preferred[row]);
+    gp_status st = longer.failed ? gp_fail_memory(err, "a reason") : GP_OK;
+    if (st == GP_OK) c->o->explain(c->o->explain_user, path, picked, longer.data ? longer.data : sentence);
+    gp_str_clear(&longer);
+    return st;
+}
+
 static gp_status explain_one(const pick_run *c, const char *path, int64_t image, gp_error *err)
 {
     char *sentence = NULL;
@@ -362,9 +394,9 @@ static gp_status explain_one(const pick_run *c, const char *path, int64_t image,
         return GP_OK;
     }
     GP_TRY(gp_explain(&c->decisions[row], &sentence, err));
-    c->o->explain(c->o->explain_user, path, c->decisions[row].filter == GP_FILTERED_NOT, sentence);
+    gp_status st = tell(c, path, c->decisions[row].filter == GP_FILTERED_NOT, sentence, row, err);
     gp_mem_free(sentence);
-    return GP_OK;
+    return st;
 }
 
 static gp_status write_picks(pick_run *c, gp_error *err)
@@ -386,7 +418,8 @@ static gp_status write_picks(pick_run *c, gp_error *err)
         ranks[k] = v->prompt_rank;
         categories[k] = v->category;
         GP_TRY_GOTO(gp_explain(v, &reasons[k], err));
-        if (c->o->explain && !c->o->explain_paths) c->o->explain(c->o->explain_user, c->m.paths[i], true, reasons[k]);
+        if (c->o->explain && !c->o->explain_paths)
+            GP_TRY_GOTO(tell(c, c->m.paths[i], true, reasons[k], (uint32_t)i, err));
         k++;
     }
     if (c->o->explain && gp_cat_readonly(c->cat))
@@ -503,6 +536,7 @@ static void pick_run_clear(pick_run *c)
     gp_mem_free(c->where);
     gp_mem_free(c->decisions);
     gp_mem_free(c->asked);
+    gp_mem_free(c->preferred);
     gp_mem_free(c->index);
     gp_mem_free(c->candidates);
     gp_cat_matrix_clear(&c->m);
@@ -538,6 +572,7 @@ static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_option
     GP_TRY_GOTO(read_where(&c, err));
     GP_TRY_GOTO(find_asked(&c, err));
     GP_TRY_GOTO(read_candidates(&c, err));
+    GP_TRY_GOTO(read_preferred(&c, err));
     GP_TRY_GOTO(read_unmet(&c, err));
     if (gp_strategy_needs_analysis(options)) GP_TRY_GOTO(read_analysis(&c, err));
     if (fit) GP_TRY_GOTO(fit_strategy(&c, options, err));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ColumnInfo, ColumnType } from '../src/api';
-import { countCodes, joinMasks, keepRows, largest, maskOf, rowsOf, sameValue, sortKeys, withoutValue, words, type Filter, type Source } from '../src/state/filter-sort';
+import { countCodes, joinMasks, keepRows, largest, maskOf, rowsOf, sameValue, softmaxShare, sortKeys, withoutValue, words, type Filter, type Source } from '../src/state/filter-sort';
 import { sortRows } from '../src/state/sort-rows';
 import { formatNumber, NONE, points, shortNumber, TextTable, textAt, type Column } from '../src/state/columns';
 
@@ -147,5 +147,17 @@ describe('scores', () => {
     }
     expect([points(NaN), shortNumber('score', NaN), formatNumber('score', NaN)]).toEqual(['', '', '']);
     expect([shortNumber('settings.cfg_scale', 7.25), formatNumber('settings.cfg_scale', 7.25), shortNumber('settings.steps', 30)]).toEqual(['7.3', '7.25', '30']);
+  });
+});
+
+describe('softmaxShare', () => {
+  it('is the share of the exponential of a score', () => {
+    expect(softmaxShare(20, [20, 21, NaN])).toBeCloseTo(1 / (1 + Math.E), 12);
+    expect(softmaxShare(900, [900, 900])).toBe(0.5);
+    expect(softmaxShare(-2000, [-2000, 900])).toBe(0);
+  });
+  it('is unknown for a picture without a score or without rivals', () => {
+    expect(softmaxShare(NaN, [1, 2])).toBeNaN();
+    expect(softmaxShare(3, [3, NaN])).toBeNaN();
   });
 });

@@ -85,6 +85,21 @@ static void test_edges(void **state)
     assert_int_equal(rank[1], 2);
 }
 
+static void test_softmax(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    const gp_rank_item c[5] = {{1, 20, hash_of(1)},
+                               {2, 900, hash_of(2)},
+                               {1, 21, hash_of(3)},
+                               {1, (double)NAN, hash_of(4)},
+                               {2, 900, hash_of(5)}};
+    double share[5];
+    assert_ok(gp_rank_softmax(c, 5, share, &err));
+    assert_true(fabs(share[0] - 1 / (1 + exp(1))) < 1e-12 && fabs(share[0] + share[2] - 1) < 1e-12);
+    assert_true(share[1] == 0.5 && share[3] == 0 && share[4] == 0.5);
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -102,6 +117,7 @@ int main(void)
         cmocka_unit_test(test_ranks_by_counting),
         cmocka_unit_test(test_order_does_not_matter),
         cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_softmax),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,6 +190,13 @@ export function countOf(mask: Uint8Array): number {
   return n;
 }
 
+/** Returns exp(own) divided by the sum of exp(score) of all scores, without overflow.  NaN: `own` is not a number, or it is the only score. */
+export function softmaxShare(own: number, scores: ArrayLike<number>): number {
+  const known = Array.from(scores).filter((score) => !Number.isNaN(score));
+  if (Number.isNaN(own) || known.length < 2) return NaN;
+  return 1 / known.reduce((sum, score) => sum + Math.exp(score - own), 0);
+}
+
 /** The rows of the `n` largest values, without row `but`, largest first. Equal values are in order of row. */
 export function largest(values: Float32Array, n: number, but: number): number[] {
   const best: number[] = [];
