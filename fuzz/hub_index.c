@@ -18,7 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (gp_hub_shards((const char *)data, size, &names, &count, &err) != GP_OK) return 0;
     if (count == 0) abort();
     for (size_t i = 0; i < count; i++) {
-        if (strchr(names[i], '/') || names[i][0] == '.' || !gp_str_ends(names[i], ".safetensors")) abort();
+        if (strchr(names[i], '/') || names[i][0] == '.' ||
+            !(gp_str_ends(names[i], ".safetensors") || gp_str_ends(names[i], ".bin")))
+            abort();
         if (i > 0 && strcmp(names[i - 1], names[i]) >= 0) abort();
     }
     gp_hub_shards_free(names, count);

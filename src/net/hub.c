@@ -122,52 +122,27 @@ static gp_status plan(gp_hub_job *job, const char *name, bool *found, gp_error *
 
 /* ------------------------------------------------------------------ the download */
 
-/* Fails for weights that exist only as pickles, and says how to convert them. */
-static gp_status no_weights(gp_hub_job *job, gp_error *err)
-{
-    static const char *const pickles[] = {"pytorch_model.bin", "pytorch_model.bin.index.json",
-                                          "open_clip_pytorch_model.bin"};
-    for (size_t i = 0; i < sizeof pickles / sizeof *pickles; i++) {
-        gp_hub_file file = {.name = gp_str_dup(pickles[i])};
-        bool found = false;
-        gp_status st = file.name ? gp_hub_ask(job, &file, &found, err) : gp_hub_no_memory(err);
-        gp_mem_free(file.name);
-        if (st != GP_OK && st != GP_ERR_FORMAT) return st;
-        if (!found) continue;
-        return gp_fail(
-            err, GP_ERR_UNSUPPORTED,
-            "model '%s' has its weights only as a pickle ('%s'), which goldpan never loads because loading one can "
-            "run any code; if you trust its author, convert it once (this loads the pickle, so it can run code): "
-            "python3 -c \"import transformers as t; n='%s'; "
-            "t.CLIPModel.from_pretrained(n).save_pretrained('converted', safe_serialization=True); "
-            "t.CLIPProcessor.from_pretrained(n).save_pretrained('converted')\", then use the folder 'converted'",
-            job->name, pickles[i], job->name);
-    }
-    return gp_fail(err, GP_ERR_UNSUPPORTED, "model '%s' has no model.safetensors, so goldpan cannot read it",
-                   job->name);
-}
-
 /* For a sharded model: downloads the index immediately, because the index names the shards. */
-static gp_status plan_shards(gp_hub_job *job, gp_error *err)
+static gp_status plan_shards(gp_hub_job *job, const char *index, bool *found, gp_error *err)
 {
     gp_status st = GP_OK;
     char **shards = NULL, *path = NULL;
     size_t count = 0, before = job->count;
-    bool found = false;
-    GP_TRY_GOTO(plan(job, "model.safetensors.index.json", &found, err));
-    if (!found) GP_TRY_GOTO(no_weights(job, err));
+    GP_TRY_GOTO(plan(job, index, found, err));
+    if (!*found) goto out;
     if (job->count > before) {
         job->count--;
         st = gp_hub_fetch_file(job, &job->files[job->count], err);
         gp_mem_free(job->files[job->count].name);
         GP_TRY_GOTO(st);
     }
-    path = gp_hub_path(&job->repo, "snapshots", job->commit, "model.safetensors.index.json");
+    path = gp_hub_path(&job->repo, "snapshots", job->commit, index);
     if (!path) GP_TRY_GOTO(gp_hub_no_memory(err));
     GP_TRY_GOTO(gp_hub_shards_read(path, &shards, &count, err));
     for (size_t i = 0; i < count; i++) {
-        GP_TRY_GOTO(plan(job, shards[i], &found, err));
-        if (!found)
+        bool here = false;
+        GP_TRY_GOTO(plan(job, shards[i], &here, err));
+        if (!here)
             GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "model '%s' has no file '%s', although its index lists it",
                                 job->name, shards[i]));
     }
@@ -175,6 +150,20 @@ out:
     gp_hub_shards_free(shards, count);
     gp_mem_free(path);
     return st;
+}
+
+/* Plans the first weights that the model has, in the order in which gp_tensors_open_folder looks for them. */
+static gp_status plan_weights(gp_hub_job *job, gp_error *err)
+{
+    bool found = false;
+    for (size_t i = 0; i < GP_HUB_WEIGHTS && !found; i++) {
+        const char *name = gp_hub_weights[i];
+        GP_TRY(gp_str_ends(name, ".json") ? plan_shards(job, name, &found, err) : plan(job, name, &found, err));
+    }
+    return found ? GP_OK
+                 : gp_fail(err, GP_ERR_UNSUPPORTED,
+                           "model '%s' has neither model.safetensors nor pytorch_model.bin, so goldpan cannot read it",
+                           job->name);
 }
 
 static gp_status plan_all(gp_hub_job *job, gp_error *err)
@@ -188,8 +177,7 @@ static gp_status plan_all(gp_hub_job *job, gp_error *err)
         return gp_fail(err, GP_ERR_UNSUPPORTED, "model '%s' has no config.json, so goldpan cannot read it", job->name);
     GP_TRY(gp_hub_prepare(&job->repo, job->commit, err));
     for (size_t i = 0; i < sizeof small / sizeof *small; i++) GP_TRY(plan(job, small[i], &found, err));
-    GP_TRY(plan(job, "model.safetensors", &found, err));
-    return found ? GP_OK : plan_shards(job, err);
+    return plan_weights(job, err);
 }
 
 /* Checks that the disk has space for the remaining bytes, and 16 MiB for other programs. */

@@ -265,17 +265,14 @@ static bool has_or_absent(const gp_hub_repo *repo, const char *commit, const cha
     return gp_hub_has(repo, commit, file) || gp_hub_absent(repo, commit, file);
 }
 
-/* Finds the first weight file that is missing from the cache and writes its name to `name`. Returns false if no weight
- * file is missing. */
-static bool missing_weights(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME])
+const char *const gp_hub_weights[GP_HUB_WEIGHTS] = {"model.safetensors", "model.safetensors.index.json",
+                                                    "pytorch_model.bin", "pytorch_model.bin.index.json"};
+
+/* Writes the first file that is missing of those that the index lists to `name`; returns false if none is missing. */
+static bool missing_shard(const gp_hub_repo *repo, const char *commit, const char *index, char name[GP_HUB_NAME])
 {
-    static const char index[] = "model.safetensors.index.json";
-    char **shards = NULL, *path = NULL;
+    char **shards = NULL, *path = gp_hub_path(repo, "snapshots", commit, index);
     size_t count = 0, i = 0;
-    if (gp_hub_has(repo, commit, "model.safetensors")) return false;
-    snprintf(name, GP_HUB_NAME, "model.safetensors");
-    if (!gp_hub_has(repo, commit, index)) return true;
-    path = gp_hub_path(repo, "snapshots", commit, index);
     bool readable = path && gp_hub_shards_read(path, &shards, &count, NULL) == GP_OK;
     while (i < count && gp_hub_has(repo, commit, shards[i])) i++;
     bool all = readable && i == count;
@@ -283,6 +280,18 @@ static bool missing_weights(const gp_hub_repo *repo, const char *commit, char na
     gp_hub_shards_free(shards, count);
     gp_mem_free(path);
     return !all;
+}
+
+/* Finds the first weight file that is missing from the cache and writes its name to `name`. Returns false if no weight
+ * file is missing. */
+static bool missing_weights(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME])
+{
+    snprintf(name, GP_HUB_NAME, "%s", gp_hub_weights[0]);
+    for (size_t i = 0; i < GP_HUB_WEIGHTS; i++) {
+        if (!gp_hub_has(repo, commit, gp_hub_weights[i])) continue;
+        return gp_str_ends(gp_hub_weights[i], ".json") && missing_shard(repo, commit, gp_hub_weights[i], name);
+    }
+    return true;
 }
 
 bool gp_hub_missing(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME])

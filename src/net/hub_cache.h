@@ -48,6 +48,9 @@ bool gp_hub_has(const gp_hub_repo *repo, const char *commit, const char *file);
 bool gp_hub_absent(const gp_hub_repo *repo, const char *commit, const char *file);
 gp_status gp_hub_absent_note(const gp_hub_repo *repo, const char *commit, const char *file, gp_error *err);
 #define GP_HUB_NAME 208
+/* The names of weight files and of indexes (.json) of weight files, the preferred one first. */
+#define GP_HUB_WEIGHTS 4
+extern const char *const gp_hub_weights[GP_HUB_WEIGHTS];
 /* Returns true if config.json or a weight file is missing from the snapshot, and writes the first missing name. */
 bool gp_hub_missing(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME]);
 /* Returns true if the snapshot has no tokenizer and the cache does not record that the hub has none. */

@@ -27,10 +27,11 @@ static bool collect(void *user, const char *tensor, const gp_json *value)
     struct collection *c = user;
     size_t size = 0;
     const char *name = gp_json_text(value, &size);
-    if (!name || strlen(name) != size || !gp_hub_file_valid(name) || !gp_str_ends(name, ".safetensors")) {
+    if (!name || strlen(name) != size || !gp_hub_file_valid(name) ||
+        !(gp_str_ends(name, ".safetensors") || gp_str_ends(name, ".bin"))) {
         c->status = gp_fail(c->err, GP_ERR_FORMAT,
-                            "tensor '%.100s' is in '%.100s', which is not the name of a .safetensors file", tensor,
-                            name ? name : "a value that is not a string");
+                            "tensor '%.100s' is in '%.100s', which is not the name of a .safetensors or .bin file",
+                            tensor, name ? name : "a value that is not a string");
         return false;
     }
     for (size_t i = c->count; i > 0; i--) /* neighbours are mostly in the same file, so search from the last name */

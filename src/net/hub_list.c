@@ -120,8 +120,7 @@ static gp_status find_commit(const gp_hub_repo *repo, const char *name, const ch
     gp_status st = GP_OK;
     GP_TRY(gp_hub_ref_read(repo, revision ? revision : "main", commit, &known, err));
     if (known && gp_hub_has(repo, commit, "config.json")) {
-        /* weights in an unsupported format are reported when the model is opened */
-        if (!gp_hub_missing(repo, commit, s.lacking) || gp_hub_has(repo, commit, "pytorch_model.bin")) return GP_OK;
+        if (!gp_hub_missing(repo, commit, s.lacking)) return GP_OK;
         s.partial = 1;
         memcpy(s.commit, commit, sizeof s.commit);
     } else {

@@ -407,11 +407,44 @@ class HubTest(unittest.TestCase):
         self.hub.faults.plain_404 = True
         self.fetch()
 
-    def test_only_a_pickle(self):
-        self.hub.add(NAME, SMALL)
+    def test_takes_the_weights_that_the_model_has(self):
+        """Repositories with the weight files that real ones have on their main branch.  Of these files, goldpan takes
+        one, safetensors if possible, and find and a second fetch accept it."""
+        other = {"tf_model.h5": b"h5", "flax_model.msgpack": b"flax"}
+        safe, pickle = {"model.safetensors": WEIGHTS}, {"pytorch_model.bin": WEIGHTS[1:]}
+        laion = {**safe, **pickle, "open_clip_pytorch_model.bin": b"open", "open_clip_model.safetensors": b"clip"}
+        for name, weights, taken in (("openai/clip-vit-base-patch32", {**pickle, **other}, "pytorch_model.bin"),
+                                     ("openai/clip-vit-base-patch16", {**pickle, **other}, "pytorch_model.bin"),
+                                     ("openai/clip-vit-large-patch14-336", {**pickle, **other}, "pytorch_model.bin"),
+                                     ("openai/clip-vit-large-patch14", {**safe, **pickle, **other}, "model.safetensors"),
+                                     ("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", laion, "model.safetensors")):
+            small = {k: v for k, v in SMALL.items() if k != "pytorch_model.bin"}
+            self.hub.add(name, {**small, "open_clip_config.json": b"{}"} if weights is laion else small, lfs=weights)
+            folder = self.fetch(name=name)["folder"]
+            self.assertEqual(self.read(folder, taken), weights[taken], name)
+            self.assertEqual([f for f in os.listdir(folder) if f in weights], [taken], name)
+            self.assertEqual(self.run_driver("find", name)["folder"], folder)
+            self.hub.forget()
+            self.fetch(name=name)
+            self.assertEqual(self.hub.requests(), [], name)
+
+    def test_sharded_checkpoint(self):
+        small = {k: v for k, v in SMALL.items() if k != "pytorch_model.bin"}
+        first, second = "pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"
+        self.hub.add(NAME, {**small, "pytorch_model.bin.index.json": shards(second, first)},
+                     lfs={first: b"a", second: b"b"})
+        folder = self.fetch()["folder"]
+        self.assertEqual(self.read(folder, first) + self.read(folder, second), b"ab")
+        self.hub.forget()
+        self.fetch()
+        self.assertEqual(self.hub.requests(), [])
+        os.unlink(os.path.join(folder, second))
+        self.assertIn(second, self.run_driver("find", NAME, status="not found")["message"])
+
+    def test_no_weights(self):
+        self.hub.add(NAME, {"config.json": CONFIG, "tf_model.h5": b"x"})
         message = self.fetch(status="unsupported")["message"]
-        self.assertIn("never loads", message)
-        self.assertIn("save_pretrained", message)
+        self.assertIn("has neither model.safetensors nor pytorch_model.bin", message)
         self.assertEqual(self.hub.requests("GET"), [])
         self.hub.add(NAME, {"README.md": b"x"})
         self.assertIn("no config.json", self.fetch("force", status="unsupported")["message"])
