@@ -49,7 +49,7 @@ static gp_status give_row(const char *path, const gp_bytes *bytes, const gp_imag
     char *prompt = NULL;
     gp_str source = GP_STR_INIT;
     gp_hash_hex(gp_hash_of(bytes->data, bytes->size), hash);
-    if (meta->prompt) GP_TRY(gp_prompt_clean(meta->prompt, true, &prompt, err));
+    if (meta->prompt) GP_TRY(gp_prompt_clean(meta->prompt, gp_prompt_syntax_of(meta->tool), &prompt, err));
     if (meta->found) gp_str_printf(&source, "%s: %s", meta->tool, meta->where);
     bool empty = prompt && !*prompt; /* the prompt consists only of syntax */
     gp_row row = {.path = path,

@@ -141,20 +141,19 @@ gp_status gp_sidecar_parse_json(const char *text, gp_meta *out, gp_error *err)
     return st == GP_ERR_MEMORY ? st : GP_OK;
 }
 
-gp_status gp_sidecar_json(const char *image_path, gp_meta *out, gp_error *err)
+gp_status gp_sidecar_json(const char *image_path, gp_meta *out, char **refused, gp_error *err)
 {
     size_t whole = strlen(image_path), stem = whole - strlen(gp_path_extension(image_path));
     gp_str path = GP_STR_INIT;
     gp_status st = GP_OK;
     for (int i = 0; i < 2 && st == GP_OK && !out->found; i++) {
-        char *text = NULL, *refused = NULL;
+        char *text = NULL;
         if (i && stem == whole) break;
         gp_str_reset(&path);
         gp_str_add(&path, image_path, i ? whole : stem);
         gp_str_puts(&path, ".json");
-        st = path.failed ? gp_fail_memory(err, "a sidecar file") : read_text(path.data, &text, &refused, err);
+        st = path.failed ? gp_fail_memory(err, "a sidecar file") : read_text(path.data, &text, refused, err);
         if (st == GP_OK && text) st = gp_sidecar_parse_json(text, out, err);
-        gp_mem_free(refused); /* a large JSON file beside an image is seldom about its prompt: it is passed over */
         gp_mem_free(text);
     }
     gp_str_clear(&path);

@@ -15,8 +15,9 @@ gp_status gp_prompt_sidecar(const char *image_path, char **out, char **refused, 
 
 /* Reads "x.json", else "x.png.json", beside x.png: an object with a prompt (prompt, caption, text), as img2dataset and
  * WebDataset write. Its other texts and numbers become settings. out->found is false if there is no such file, or if
- * it has no prompt. `out` must be zeroed. Errors: MEMORY only. */
-gp_status gp_sidecar_json(const char *image_path, gp_meta *out, gp_error *err);
+ * it has no prompt. `out` must be zeroed. *refused: as above, but it must be NULL or owned, and a first reason stays.
+ * Errors: MEMORY only. */
+gp_status gp_sidecar_json(const char *image_path, gp_meta *out, char **refused, gp_error *err);
 /* Reads the text of such a file. */
 gp_status gp_sidecar_parse_json(const char *text, gp_meta *out, gp_error *err);
 

@@ -16,6 +16,7 @@
 #include "metadata/clean_prompt.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "metadata/clean_weights.h"
 #include <string.h>
 
 static bool is_space(char c)
@@ -236,7 +237,8 @@ static size_t embedding_size(const char *word, size_t length)
     return size > 10 ? size : 0;
 }
 
-static void clean_words(const char *text, size_t size, gp_str *out)
+/* keywords: remove AND, BREAK and embeddings. */
+static void clean_words(const char *text, size_t size, bool keywords, gp_str *out)
 {
     size_t at = 0, start, length, end = 0; /* end: end of the previous word */
     gap g = {0};
@@ -244,7 +246,7 @@ static void clean_words(const char *text, size_t size, gp_str *out)
     for (; next_word(text, size, &at, &start, &length); end = at) {
         const char *word = text + start;
         add_gap(&g, text + end, word);
-        if (is_keyword(word, length)) {
+        if (keywords && is_keyword(word, length)) {
             if (!run) follow = capitals_follow(text, size, at); /* once per run of keywords */
             run = true;
             if (!capitals || !follow) {
@@ -258,7 +260,7 @@ static void clean_words(const char *text, size_t size, gp_str *out)
         } else {
             run = false;
             capitals = is_capitals(word, length);
-            size_t name = embedding_size(word, length);
+            size_t name = keywords ? embedding_size(word, length) : 0;
             if (name == length) continue;
             word += name, length -= name;
         }
@@ -288,20 +290,32 @@ static void fold_lines(const char *text, size_t size, gp_str *out)
     }
 }
 
-gp_status gp_prompt_clean(const char *raw, bool webui_syntax, char **out, gp_error *err)
+gp_prompt_syntax gp_prompt_syntax_of(const char *tool)
+{
+    return strcmp(tool, "comfyui") == 0    ? GP_PROMPT_GRAPH
+           : strcmp(tool, "novelai") == 0  ? GP_PROMPT_NOVELAI
+           : strcmp(tool, "invokeai") == 0 ? GP_PROMPT_INVOKEAI
+                                           : GP_PROMPT_WEBUI;
+}
+
+gp_status gp_prompt_clean(const char *raw, gp_prompt_syntax syntax, char **out, gp_error *err)
 {
     gp_status st = GP_OK;
     gp_str result = GP_STR_INIT;
     size_t size = strlen(raw);
     char *text = gp_str_dup_n(raw, size), *taken;
     if (!text) GP_TRY_GOTO(gp_fail_memory(err, "a prompt"));
-    if (webui_syntax) {
+    if (syntax == GP_PROMPT_GRAPH) syntax = gp_clean_has_syntax(text, size) ? GP_PROMPT_WEBUI : GP_PROMPT_PLAIN;
+    if (syntax == GP_PROMPT_WEBUI) {
         GP_TRY_GOTO(remove_tags(text, &size, err));
         GP_TRY_GOTO(remove_brackets(text, &size, err));
         GP_TRY_GOTO(remove_tags(text, &size, err));
-        clean_words(text, size, &result);
+        clean_words(text, size, true, &result);
         if (result.data)
             result.data[result.size] = 0; /* remove_weight only reduces the size, so the NUL must be written again */
+    } else if (syntax != GP_PROMPT_PLAIN) {
+        (syntax == GP_PROMPT_NOVELAI ? gp_clean_novelai : gp_clean_invokeai)(text, &size);
+        clean_words(text, size, false, &result);
     } else {
         fold_lines(text, size, &result);
     }

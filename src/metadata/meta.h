@@ -10,7 +10,7 @@
 
 /* Version of the readers. Raise this number whenever a change of the readers, or of the cleaning of prompts, gives
  * another result for some file: then the next `goldpan add` reads all known files again. */
-enum { GP_META_READERS = 1 };
+enum { GP_META_READERS = 2 };
 /* Longer JSON texts are not parsed: a parsed text needs many times its size, so this limit bounds the memory. */
 enum { GP_META_MAX_JSON = 8 << 20 };
 

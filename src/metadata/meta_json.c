@@ -201,6 +201,10 @@ static const gp_field easy_fields[] = {
     {"Clip Skip", GP_FIELD_NUMBER, "clip_skip"},
     {"prompt_strength", GP_FIELD_NUMBER, "denoising_strength"},
     {"Prompt Strength", GP_FIELD_NUMBER, "denoising_strength"},
+    {"use_lora_model", GP_FIELD_OTHER, NULL},
+    {"LoRA model", GP_FIELD_OTHER, NULL},
+    {"lora_alpha", GP_FIELD_OTHER, NULL},
+    {"LoRA Strength", GP_FIELD_OTHER, NULL},
 };
 
 bool gp_meta_easy_has(const char *key)
@@ -216,9 +220,66 @@ static bool is_easy(const gp_json *root)
            gp_json_path_text(root, "Stable Diffusion model", NULL);
 }
 
+/* Appends element i of a value: of an array, or of a list that Python printed as a text, such as "['a', 'b']". A single
+ * value is its own element 0. */
+static void put_element(gp_str *out, const gp_json *value, size_t i)
+{
+    size_t size = 0;
+    const bool array = gp_json_kind_of(value) == GP_JSON_ARRAY;
+    const gp_json *one = array ? gp_json_at(value, i) : value;
+    const gp_json_kind kind = gp_json_kind_of(one);
+    const char *text = gp_json_text(one, &size);
+    if (array || !text || *text != '[') {
+        if (i && !array) return;
+        if (text && !memchr(text, 0, size)) gp_str_add(out, text, size);
+        if (kind == GP_JSON_INT || kind == GP_JSON_REAL) gp_json_write(out, one);
+        return;
+    }
+    for (const char *p = text + 1; *p && *p != ']';) {
+        p += strspn(p, " ,");
+        const char quote = *p == '\'' || *p == '"' ? *p : 0;
+        const char *start = p + (quote != 0), *end = quote ? strchr(start, quote) : start + strcspn(start, ",]");
+        if (!end) return;
+        if (i-- == 0) {
+            gp_str_add(out, start, (size_t)(end - start));
+            return;
+        }
+        p = end + (quote != 0);
+    }
+}
+
+/* Adds the LoRAs: one field has the names, another one the strengths. */
+static void add_easy_loras(gp_record *r, const gp_json *root)
+{
+    enum { MOST = 64 };
+    const gp_json *names = gp_json_get(root, "use_lora_model"), *weights = gp_json_get(root, "lora_alpha");
+    if (!names) names = gp_json_get(root, "LoRA model");
+    if (!weights) weights = gp_json_get(root, "LoRA Strength");
+    for (size_t i = 0; i < MOST && names; i++) {
+        gp_str name = GP_STR_INIT, weight = GP_STR_INIT;
+        put_element(&name, names, i);
+        put_element(&weight, weights, i);
+        r->failed |= name.failed || weight.failed;
+        const bool any = name.size > 0;
+        if (any && !r->failed) gp_record_lora(r, name.data, weight.data);
+        gp_str_clear(&name);
+        gp_str_clear(&weight);
+        if (!any) return;
+    }
+}
+
 gp_status gp_meta_easy(const gp_meta_source *s, gp_meta *out, gp_error *err)
 {
-    return READ_OBJECT("easy-diffusion", is_easy, easy_fields);
+    gp_record r = GP_RECORD_INIT;
+    gp_json *root = NULL;
+    *out = (gp_meta){0};
+    GP_TRY(gp_record_open(s->text, s->size, &root, err));
+    if (is_easy(root)) {
+        GP_RECORD_FIELDS(&r, root, easy_fields);
+        add_easy_loras(&r, root);
+    }
+    gp_json_free(root);
+    return gp_record_finish(&r, "easy-diffusion", s->where, GP_EVIDENCE_STATED, out, err);
 }
 
 /* Joins the texts of a PNG into one JSON object, and reads that. */

@@ -30,8 +30,9 @@ typedef enum gp_field_kind {
     GP_FIELD_NEGATIVE,
     GP_FIELD_NUMBER, /* a number, or a text that is a number */
     GP_FIELD_TEXT,
-    GP_FIELD_SIZE, /* "512x768", "512 x 768" or "(512, 768)", stored as width and height */
-    GP_FIELD_LORAS /* an array of names, of [name, weight] or of objects */
+    GP_FIELD_SIZE,  /* "512x768", "512 x 768" or "(512, 768)", stored as width and height */
+    GP_FIELD_LORAS, /* an array of names, of [name, weight] or of objects */
+    GP_FIELD_OTHER  /* the reader has its own function for this field */
 } gp_field_kind;
 
 /* One field of a JSON object. path: names of members, separated by '.'. key: goldpan's name of the setting; unused for

@@ -3,7 +3,8 @@
  *
  * One thread walks. Worker threads read and parse. The calling thread asks the catalog which files are new, and writes.
  * A known file (same path, size and time) is read again only if its table row or its sidecar file has changed, or if an
- * older version of the readers of metadata read it. Priority of prompts: table, then metadata inside the file, then sidecar file, then the path, then a guess from metadata. */
+ * older version of the readers of metadata read it. Priority of prompts: table, then metadata inside the file, then
+ * sidecar file, then the path, then a guess from metadata. */
 #include "stage/stage.h"
 
 #include "base/clock.h"
@@ -130,9 +131,9 @@ static gp_status sidecar_is_kept(gp_add_run *r, const gp_add_job *job, const gp_
     return st;
 }
 
-/* Sets *known if the catalog already has everything about this file; job->outdated if only the version of the readers
- * is too old. If an image has several paths, a file with a
- * sidecar file or table row is read again, because the first path with a prompt counts. */
+/* Sets *known if the catalog already has everything about this file. Sets job->outdated if the file is known, but older
+ * readers read it. If an image has several paths, a file with a sidecar file or table row is read again, because the
+ * first path with a prompt counts. */
 static gp_status is_known(gp_add_run *r, gp_add_job *job, bool *known, gp_error *err)
 {
     int64_t image = 0;

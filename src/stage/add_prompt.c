@@ -82,15 +82,15 @@ static gp_status merge_settings(const gp_add_run *r, const gp_add_job *job, cons
 
 /* Sets the prompt of a job. If cleaning removes the whole text, as it does with "<lora:x:1>", the job has no prompt
  * yet, and the caller tries the next source. */
-static gp_status set_prompt(gp_add_job *job, const char *raw, bool webui_syntax, int strength, gp_evidence evidence,
-                            const char *source, gp_error *err)
+static gp_status set_prompt(gp_add_job *job, const char *raw, gp_prompt_syntax syntax, int strength,
+                            gp_evidence evidence, const char *source, gp_error *err)
 {
     job->raw = gp_str_dup(raw);
     job->source = gp_str_dup(source);
     job->strength = strength;
     job->evidence = evidence;
     if (!job->raw || !job->source) return gp_fail_memory_path(err, "the prompt of '%s'", job->path);
-    GP_TRY(gp_prompt_clean(raw, webui_syntax, &job->prompt, err));
+    GP_TRY(gp_prompt_clean(raw, syntax, &job->prompt, err));
     if (!*job->prompt) gp_add_forget_prompt(job);
     return GP_OK;
 }
@@ -104,7 +104,7 @@ static gp_status prompt_from_table(const gp_add_run *r, gp_add_job *job, gp_erro
     if (source.failed || room.failed)
         st = gp_fail_memory_path(err, "the prompt of '%s'", job->path);
     else if (cell && *cell)
-        st = set_prompt(job, cell, false, GP_STRENGTH_TABLE, GP_EVIDENCE_STATED, source.data, err);
+        st = set_prompt(job, cell, GP_PROMPT_PLAIN, GP_STRENGTH_TABLE, GP_EVIDENCE_STATED, source.data, err);
     gp_str_clear(&source);
     gp_str_clear(&room);
     return st;
@@ -123,7 +123,8 @@ static gp_status prompt_from_metadata(gp_add_job *job, const gp_meta *meta, gp_e
     int strength = meta->evidence == GP_EVIDENCE_GUESS ? GP_STRENGTH_GUESS : GP_STRENGTH_METADATA;
     char *text = source_of(meta);
     if (!text) return gp_fail_memory_path(err, "the prompt of '%s'", job->path);
-    gp_status st = set_prompt(job, meta->prompt, true, strength, meta->evidence, text, err);
+    gp_prompt_syntax syntax = gp_prompt_syntax_of(meta->tool);
+    gp_status st = set_prompt(job, meta->prompt, syntax, strength, meta->evidence, text, err);
     gp_mem_free(text);
     return st;
 }
@@ -135,9 +136,10 @@ static gp_status prompt_from_sidecar(gp_add_job *job, gp_meta *meta, gp_error *e
     if (!text) return GP_OK;
     gp_status st = gp_meta_a1111(text, strlen(text), meta, err);
     if (st == GP_OK && meta->found && meta->prompt)
-        st = set_prompt(job, meta->prompt, true, GP_STRENGTH_SIDECAR, GP_EVIDENCE_STATED, "sidecar: infotext", err);
+        st = set_prompt(job, meta->prompt, GP_PROMPT_WEBUI, GP_STRENGTH_SIDECAR, GP_EVIDENCE_STATED,
+                        "sidecar: infotext", err);
     else if (st == GP_OK && *text)
-        st = set_prompt(job, text, false, GP_STRENGTH_SIDECAR, GP_EVIDENCE_STATED, "sidecar", err);
+        st = set_prompt(job, text, GP_PROMPT_PLAIN, GP_STRENGTH_SIDECAR, GP_EVIDENCE_STATED, "sidecar", err);
     gp_mem_free(text);
     return st;
 }
@@ -147,21 +149,22 @@ gp_status gp_add_prompt_beside(gp_add_job *job, gp_meta *meta, gp_error *err)
     gp_str source = GP_STR_INIT;
     GP_TRY(prompt_from_sidecar(job, meta, err));
     if (job->prompt || meta->found) return GP_OK;
-    GP_TRY(gp_sidecar_json(job->path, meta, err));
-    bool webui = false; /* logs of web interfaces contain the prompt with its syntax */
+    GP_TRY(gp_sidecar_json(job->path, meta, &job->refused, err));
+    gp_prompt_syntax syntax = GP_PROMPT_PLAIN;
     gp_str_puts(&source, "sidecar: ");
     if (!meta->found) {
         *meta = job->beside;
         job->beside = (gp_meta){0};
         job->from_beside = meta->found;
         gp_str_puts(&source, meta->where ? meta->where : "");
-        webui = meta->where && gp_str_starts(meta->where, "log.");
+        if (meta->where && gp_str_starts(meta->where, "log."))
+            syntax = GP_PROMPT_WEBUI; /* logs of web interfaces contain the prompt with its syntax */
     } else {
         gp_str_puts(&source, "json");
     }
     gp_status st = source.failed ? gp_fail_memory_path(err, "the prompt of '%s'", job->path) : GP_OK;
     if (st == GP_OK && meta->found && meta->prompt)
-        st = set_prompt(job, meta->prompt, webui, GP_STRENGTH_SIDECAR, GP_EVIDENCE_STATED, source.data, err);
+        st = set_prompt(job, meta->prompt, syntax, GP_STRENGTH_SIDECAR, GP_EVIDENCE_STATED, source.data, err);
     gp_str_clear(&source);
     return st;
 }
@@ -213,7 +216,7 @@ gp_status gp_add_prompt_from_path(const gp_add_run *r, gp_add_job *job, gp_meta 
     gp_meta_clear(meta);
     *meta = read;
     snprintf(source, sizeof source, "name: %s", r->options->prompt_from);
-    return set_prompt(job, meta->prompt, false, GP_STRENGTH_SIDECAR, GP_EVIDENCE_DERIVED, source, err);
+    return set_prompt(job, meta->prompt, GP_PROMPT_PLAIN, GP_STRENGTH_SIDECAR, GP_EVIDENCE_DERIVED, source, err);
 }
 
 /* Returns the negative prompt of a row of the table that the user named, or NULL. */

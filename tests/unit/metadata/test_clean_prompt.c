@@ -7,23 +7,70 @@
 #include "metadata/clean_prompt.h"
 #include "table/table.h"
 
-static char *clean(const char *raw, bool webui)
+static char *clean_as(const char *raw, gp_prompt_syntax syntax)
 {
     gp_error err = {0};
     char *out = NULL;
-    assert_ok(gp_prompt_clean(raw, webui, &out, &err));
+    assert_ok(gp_prompt_clean(raw, syntax, &out, &err));
     assert_non_null(out);
     return out;
 }
 
-static void expect(const char *raw, bool webui, const char *wanted)
+static char *clean(const char *raw, bool webui)
 {
-    char *out = clean(raw, webui);
+    return clean_as(raw, webui ? GP_PROMPT_WEBUI : GP_PROMPT_PLAIN);
+}
+
+static void expect_as(const char *raw, gp_prompt_syntax syntax, const char *wanted)
+{
+    char *out = clean_as(raw, syntax);
     if (strcmp(out, wanted) != 0) fail_msg("'%s' becomes '%s', not '%s'", raw, out, wanted);
-    char *again = clean(out, webui);
+    char *again = clean_as(out, syntax);
     assert_string_equal(again, out);
     gp_mem_free(again);
     gp_mem_free(out);
+}
+
+static void expect(const char *raw, bool webui, const char *wanted)
+{
+    expect_as(raw, webui ? GP_PROMPT_WEBUI : GP_PROMPT_PLAIN, wanted);
+}
+
+/* The syntax of other programs, and prose in a graph. */
+static void test_other_syntax(void **state)
+{
+    (void)state;
+    static const struct {
+        gp_prompt_syntax syntax;
+        const char *raw, *wanted;
+    } rules[] = {
+        {GP_PROMPT_NOVELAI, "{{{masterpiece}}}, [[dim]] light, {cat", "masterpiece, dim light, cat"},
+        {GP_PROMPT_NOVELAI, "1.3::red hair::, -1::hat, blue::, end", "red hair, hat, blue, end"},
+        {GP_PROMPT_NOVELAI, "1.2::a, 0.5::b::, 2::c", "a, b, c"},
+        {GP_PROMPT_NOVELAI, "{1.5::x::}, std::vector, at 12:30", "x, std::vector, at 12:30"},
+        {GP_PROMPT_NOVELAI, "miku (vocaloid), THIS AND that BREAK", "miku (vocaloid), THIS AND that BREAK"},
+        {GP_PROMPT_NOVELAI, "1.1::a::b, v2::c", "ab, v2::c"},
+        {GP_PROMPT_INVOKEAI, "(a red fox)++, (snow)1.3 and (night)-", "a red fox, snow and night"},
+        {GP_PROMPT_INVOKEAI, "a fox++ in snow--, (a (dark)0.8 wood)+", "a fox in snow, a dark wood"},
+        {GP_PROMPT_INVOKEAI, "well-known x-ray, a - b, 3 + 4, \\(plain\\)", "well-known x-ray, a - b, 3 + 4, plain"},
+        {GP_PROMPT_INVOKEAI, "(cat)s, [x] {y} AND z", "cats, [x] {y} AND z"},
+        {GP_PROMPT_GRAPH, "Salt AND Vinegar [50% OFF]", "Salt AND Vinegar [50% OFF]"},
+        {GP_PROMPT_GRAPH, "a sign (in red)  [left]\nat 12:30 (noon: 12:30 pm)",
+         "a sign (in red)  [left] at 12:30 (noon: 12:30 pm)"},
+        {GP_PROMPT_GRAPH, "a (cat:1.2) AND [b]", "a cat, b"},
+        {GP_PROMPT_GRAPH, "x, (best quality), [y]", "x, best quality, y"},
+        {GP_PROMPT_GRAPH, "((x)) [y]", "x y"},
+        {GP_PROMPT_GRAPH, "[cat:dog:0.4] x", "dog x"},
+        {GP_PROMPT_GRAPH, "cat \\(animal\\) [y]", "cat animal y"},
+        {GP_PROMPT_GRAPH, "<lora:x:1> [y]", "y"},
+        {GP_PROMPT_GRAPH, "embedding:bad [y]", "y"},
+        {GP_PROMPT_GRAPH, "a\nBREAK\nb [y]", "a b y"},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) expect_as(rules[i].raw, rules[i].syntax, rules[i].wanted);
+    assert_int_equal(gp_prompt_syntax_of("novelai"), GP_PROMPT_NOVELAI);
+    assert_int_equal(gp_prompt_syntax_of("invokeai"), GP_PROMPT_INVOKEAI);
+    assert_int_equal(gp_prompt_syntax_of("comfyui"), GP_PROMPT_GRAPH);
+    assert_int_equal(gp_prompt_syntax_of("swarmui"), GP_PROMPT_WEBUI);
 }
 
 static void test_rules(void **state)
@@ -121,11 +168,11 @@ static void test_prose(void **state)
 static void test_idempotent(void **state)
 {
     (void)state;
-    static const char *const pieces[] = {"(",          ")",   "[",     "]",     ":",       "|",          ",",
-                                         " ",          "\n",  "\\",    "\\(",   "\\]",     "<",          ">",
-                                         "<lora:x:1>", "<a:", "1.2",   ":0.5",  ":1.2)",   "a",          "B",
-                                         "cat",        "AND", "BREAK", " AND ", " BREAK ", "embedding:", "embedding:e",
-                                         "\xC3\xA9",   "-",   "+1",    ".",     "0.3]",    "::"};
+    static const char *const pieces[] = {
+        "(",          ")",           "[",        "]", ":",          "|",   ",",    " ",     "\n",    "\\",
+        "\\(",        "\\]",         "<",        ">", "<lora:x:1>", "<a:", "1.2",  ":0.5",  ":1.2)", "{",
+        "}",          "++",          "--",       "a", "B",          "cat", "AND",  "BREAK", " AND ", " BREAK ",
+        "embedding:", "embedding:e", "\xC3\xA9", "-", "+1",         ".",   "0.3]", "::"};
     enum { PIECES = sizeof pieces / sizeof *pieces };
     for (uint64_t i = 0; i < 200000; i++) {
         char text[256] = "";
@@ -136,6 +183,11 @@ static void test_idempotent(void **state)
         if (once[strcspn(once, "()[]\n")]) fail_msg("'%s' keeps syntax: '%s'", text, once);
         gp_mem_free(twice);
         gp_mem_free(once);
+        for (gp_prompt_syntax s = GP_PROMPT_GRAPH; i % 8 == 0 && s < GP_PROMPT_SYNTAXES; s++) {
+            once = clean_as(text, s);
+            expect_as(once, s, once);
+            gp_mem_free(once);
+        }
     }
 }
 
@@ -143,13 +195,12 @@ static void test_idempotent(void **state)
 static void test_long(void **state)
 {
     (void)state;
-    static const char *const units[] = {"(",      "[",     "<",   "<a:",       "(a:1.2) ", "AND ",
-                                        "AND A ", "BREAK", "[a:", ":1.2 AND ", ",",        "\\("};
+    static const char *const units[] = {"(",         "[", "<",   "<a:", "(a:1.2) ", "AND ", "AND A ", "BREAK", "[a:",
+                                        ":1.2 AND ", ",", "\\(", "+()", "1.2::",    "{a}",  "+",      "9",     "( "};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         gp_str s = GP_STR_INIT;
         while (s.size < 1000000) gp_str_puts(&s, units[i]);
-        gp_mem_free(clean(s.data, true));
-        gp_mem_free(clean(s.data, false));
+        for (gp_prompt_syntax k = GP_PROMPT_PLAIN; k < GP_PROMPT_SYNTAXES; k++) gp_mem_free(clean_as(s.data, k));
         gp_str_clear(&s);
     }
 }
@@ -314,6 +365,14 @@ static void test_sidecar_limit(void **state)
     assert_non_null(refused);
     assert_non_null(strstr(refused, "a.txt' is larger than 1 MiB"));
     gp_mem_free(refused);
+    gp_meta meta = {0};
+    refused = NULL;
+    put_file(folder, "a.json", bytes, limit + 1);
+    assert_ok(gp_sidecar_json(in_folder(folder, "a.png"), &meta, &refused, &err));
+    assert_false(meta.found);
+    assert_non_null(refused);
+    assert_non_null(strstr(refused, "a.json' is larger than 1 MiB"));
+    gp_mem_free(refused);
     put_file(folder, "a.txt",
              "\x7f"
              "ELF\0\1\2 a cat and more",
@@ -362,10 +421,10 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rules),   cmocka_unit_test(test_prose),          cmocka_unit_test(test_idempotent),
-        cmocka_unit_test(test_long),    cmocka_unit_test(test_composed_prose), cmocka_unit_test(test_parti),
-        cmocka_unit_test(test_sidecar), cmocka_unit_test(test_sidecar_names),  cmocka_unit_test(test_sidecar_limit),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_other_syntax),  cmocka_unit_test(test_rules),   cmocka_unit_test(test_prose),
+        cmocka_unit_test(test_idempotent),    cmocka_unit_test(test_long),    cmocka_unit_test(test_composed_prose),
+        cmocka_unit_test(test_parti),         cmocka_unit_test(test_sidecar), cmocka_unit_test(test_sidecar_names),
+        cmocka_unit_test(test_sidecar_limit), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
