@@ -120,7 +120,8 @@ static int run_get(gp_cli *cli)
         code = gp_cli_json_print(cli, &json, code);
     } else
         puts(folder);
-    gp_term_say(&cli->term, "licence: %s", licence_of(gp_model_licence(cli->args[0])));
+    const char *licence = gp_model_licence(cli->args[0]);
+    if (licence) gp_term_say(&cli->term, "licence: %s", licence);
     gp_free(folder);
     return code;
 }

@@ -55,7 +55,7 @@ class GetTest(unittest.TestCase):
     def test_prints_the_folder_and_nothing_else(self):
         self.assertEqual(self.run_goldpan("get", NAME), (self.folder() + "\n", ""))
         out, said = self.run_goldpan("get", NAME, "--json")
-        self.assertEqual((json.loads(out), said), ({"name": NAME, "folder": self.folder()}, ""))
+        self.assertEqual((json.loads(out), said), ({"name": NAME, "folder": self.folder(), "licence": None}, ""))
         out, _ = self.run_goldpan("list")
         # if goldpan is installed, the list also contains the bundled model
         rows = [line for line in out.splitlines() if "bundled" not in line]
