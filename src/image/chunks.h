@@ -24,8 +24,8 @@ typedef struct gp_chunks {
 } gp_chunks;
 /* Reads the metadata texts of a file. The caller frees *out with gp_chunks_clear. */
 gp_status gp_image_read_chunks(const uint8_t *bytes, size_t size, gp_chunks *out, gp_error *err);
-/* Appends the text that is hidden in the pixels of a PNG ("stealth PNG info"), with the key "stealth", if there is one.
- * A damaged text is counted in chunks->damaged. Errors: MEMORY only. */
+/* Appends the text that is hidden in the pixels of a PNG or of a lossless WebP ("stealth PNG info"), with the key
+ * "stealth", if there is one. A damaged text is counted in chunks->damaged. Errors: MEMORY only. */
 gp_status gp_chunks_add_hidden(const uint8_t *bytes, size_t size, gp_chunks *chunks, gp_error *err);
 void gp_chunks_clear(gp_chunks *chunks);
 /* Returns the first chunk with this key, or NULL. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Text hidden in the lowest bits of a PNG's samples ("stealth PNG info"): in the alpha samples, 1 bit per pixel, or in
- * R, G and B, 3 bits per pixel. The bits run down the columns, from left to right, most significant bit first:
+ * Text hidden in the lowest bits of the samples of a PNG or a lossless WebP ("stealth PNG info"): in the alpha samples,
+ * 1 bit per pixel, or in R, G and B, 3 bits per pixel. The bits run down the columns, from left to right, most
+ * significant bit first:
  *   15 bytes  "stealth_pnginfo" (alpha, plain), "stealth_pngcomp" (alpha, gzip), "stealth_rgbinfo", "stealth_rgbcomp"
  *    4 bytes  number of bits of the text, big-endian
  *   the text
@@ -18,10 +19,20 @@
 #include "kernel/kernel.h"
 
 #include <string.h>
+#include <webp/decode.h>
 #include <zlib.h>
 
 enum { MAGIC_BYTES = 15, HEAD_BITS = (MAGIC_BYTES + 4) * 8, MAX_TEXT = 64 << 20 };
 #define MAX_INFLATE 1032u /* zlib never unpacks one byte to more bytes than this */
+
+/* An image whose samples may contain a text. */
+typedef struct picture {
+    const uint8_t *bytes;
+    size_t size;
+    uint32_t width, height;
+    size_t bpp;             /* bytes of a pixel: 3 or 4 */
+    const gp_png_info *png; /* NULL: a WebP */
+} picture;
 
 /* A set of bits: bits first..first+count-1 of the hidden data. Each pixel has `channels` of these bits, one in each of
  * the samples from number `channel` on. */
@@ -97,23 +108,49 @@ static const uint8_t *rows_next(rows *s)
 }
 
 /* Stores those bits of the set `b` that are in row y. */
-static void take_row(const gp_png_info *info, const uint8_t *row, uint32_t y, bits *b)
+static void take_row(const picture *p, const uint8_t *row, uint32_t y, bits *b)
 {
-    size_t bpp = info->color == 6 ? 4 : 3, end = b->first + b->count;
-    for (size_t x = 0; x < info->width; x++) {
-        size_t index = (x * info->height + y) * b->channels;
+    size_t end = b->first + b->count;
+    for (size_t x = 0; x < p->width; x++) {
+        size_t index = (x * p->height + y) * b->channels;
         if (index >= end) return;
         for (unsigned c = 0; c < b->channels; c++, index++) {
             if (index < b->first || index >= end) continue;
             size_t at = index - b->first;
-            b->out[at / 8] |= (uint8_t)((row[x * bpp + b->channel + c] & 1) << (7 - at % 8));
+            b->out[at / 8] |= (uint8_t)((row[x * p->bpp + b->channel + c] & 1) << (7 - at % 8));
         }
     }
 }
 
+/* Decodes the pixels at the left and the top of a lossless WebP, from which `sets` are read. libwebp stops at the last
+ * row that is needed. last: number of pixels that are needed. */
+static gp_status read_webp(const picture *p, size_t last, bits *sets, size_t count, bool *whole, gp_error *err)
+{
+    uint32_t width = (uint32_t)((last + p->height - 1) / p->height);
+    uint32_t height = last < p->height ? (uint32_t)last : p->height;
+    WebPDecoderConfig config;
+    *whole = false;
+    if (!WebPInitDecoderConfig(&config)) return GP_OK; /* the library is not the one that goldpan was built with */
+    config.options.use_cropping = 1;
+    config.options.crop_width = (int)width, config.options.crop_height = (int)height;
+    config.output.colorspace = MODE_RGBA;
+    config.output.is_external_memory = 1;
+    config.output.u.RGBA.stride = (int)(4 * width);
+    config.output.u.RGBA.size = (size_t)4 * width * height;
+    uint8_t *pixels = gp_mem_new(config.output.u.RGBA.size, 1);
+    if (!pixels) return gp_fail_memory(err, "metadata");
+    config.output.u.RGBA.rgba = pixels;
+    const VP8StatusCode code = WebPDecode(p->bytes, p->size, &config);
+    const picture part = {.width = width, .height = p->height, .bpp = 4};
+    *whole = code == VP8_STATUS_OK;
+    for (uint32_t y = 0; y < height && *whole; y++)
+        for (size_t i = 0; i < count; i++) take_row(&part, pixels + (size_t)4 * width * y, y, &sets[i]);
+    gp_mem_free(pixels);
+    return code == VP8_STATUS_OUT_OF_MEMORY ? gp_fail_memory(err, "metadata") : GP_OK;
+}
+
 /* Reads the bits of `count` sets in one pass. Sets *whole if all rows with bits of these sets could be unpacked. */
-static gp_status read_bits(const gp_png_info *info, const uint8_t *bytes, size_t size, bits *sets, size_t count,
-                           bool *whole, gp_error *err)
+static gp_status read_bits(const picture *p, bits *sets, size_t count, bool *whole, gp_error *err)
 {
     rows s;
     size_t last = 0;
@@ -121,12 +158,13 @@ static gp_status read_bits(const gp_png_info *info, const uint8_t *bytes, size_t
         size_t pixels = (sets[i].first + sets[i].count + sets[i].channels - 1) / sets[i].channels;
         if (pixels > last) last = pixels;
     }
-    GP_TRY(rows_open(&s, info, bytes, size, (last + info->height - 1) / info->height, err));
+    if (!p->png) return read_webp(p, last, sets, count, whole, err);
+    GP_TRY(rows_open(&s, p->png, p->bytes, p->size, (last + p->height - 1) / p->height, err));
     *whole = true;
-    for (uint32_t y = 0; y < info->height && y < last && *whole; y++) {
+    for (uint32_t y = 0; y < p->height && y < last && *whole; y++) {
         const uint8_t *row = rows_next(&s);
         *whole = row != NULL;
-        for (size_t i = 0; i < count && row; i++) take_row(info, row, y, &sets[i]);
+        for (size_t i = 0; i < count && row; i++) take_row(p, row, y, &sets[i]);
     }
     rows_close(&s);
     return GP_OK;
@@ -166,14 +204,13 @@ static gp_status add_text(gp_chunks *chunks, const uint8_t *bytes, size_t size, 
 }
 
 /* Reads the text of `size` bytes that follows the head. */
-static gp_status read_text(const gp_png_info *info, const uint8_t *bytes, size_t file_size, const bits *head,
-                           size_t size, gp_chunks *chunks, gp_error *err)
+static gp_status read_text(const picture *p, const bits *head, size_t size, gp_chunks *chunks, gp_error *err)
 {
     bits b = {.first = HEAD_BITS, .count = 8 * size, .channel = head->channel, .channels = head->channels};
     bool whole = false;
     b.out = gp_mem_zero(size, 1);
     if (!b.out) return gp_fail_memory(err, "metadata");
-    gp_status st = read_bits(info, bytes, file_size, &b, 1, &whole, err);
+    gp_status st = read_bits(p, &b, 1, &whole, err);
     bool packed = memcmp(head->out + MAGIC_BYTES - 4, "comp", 4) == 0;
     if (st == GP_OK && whole)
         st = add_text(chunks, b.out, size, packed, err);
@@ -200,23 +237,46 @@ static bool may_hide(const gp_png_info *info, size_t size)
     return pixels * 3 > HEAD_BITS && raw / MAX_INFLATE <= size && info->row_bytes < UINT32_MAX;
 }
 
-gp_status gp_chunks_add_hidden(const uint8_t *bytes, size_t size, gp_chunks *chunks, gp_error *err)
+/* Reads the text of an image that may have one. channels: samples of a pixel, 3 or 4. */
+static gp_status read_picture(const picture *p, unsigned channels, gp_chunks *chunks, gp_error *err)
 {
     uint8_t first[2][HEAD_BITS / 8] = {{0}};
-    gp_png_info info;
-    gp_error ignored = {0};
     bool whole;
-    if (gp_png_scan(bytes, size, GP_MAX_PIXELS, true, &info, &ignored) != GP_OK || !may_hide(&info, size)) return GP_OK;
     bits heads[2] = {{0, HEAD_BITS, 0, 3, first[0]}, {0, HEAD_BITS, 3, 1, first[1]}};
-    size_t count = info.color == 6 ? 2 : 1;
-    GP_TRY(read_bits(&info, bytes, size, heads, count, &whole, err));
+    size_t count = channels - 2;
+    GP_TRY(read_bits(p, heads, count, &whole, err));
     for (size_t i = count; i-- > 0 && whole;) {
         if (!is_head(&heads[i])) continue;
-        uint64_t room = (uint64_t)info.width * info.height * heads[i].channels;
+        uint64_t room = (uint64_t)p->width * p->height * heads[i].channels;
         uint32_t length = gp_be32(heads[i].out + MAGIC_BYTES);
         if (length && length % 8 == 0 && HEAD_BITS + (uint64_t)length <= room && length / 8 <= MAX_TEXT)
-            return read_text(&info, bytes, size, &heads[i], length / 8, chunks, err);
+            return read_text(p, &heads[i], length / 8, chunks, err);
         chunks->damaged++;
     }
     return GP_OK;
+}
+
+/* Fills *p and *channels if the file is a lossless WebP that may contain a hidden text. */
+static bool open_webp(const uint8_t *bytes, size_t size, picture *p, unsigned *channels)
+{
+    enum { MOST_PIXELS = 1 << 25, LOSSLESS = 2 };
+    WebPBitstreamFeatures f;
+    if (WebPGetFeatures(bytes, size, &f) != VP8_STATUS_OK || f.format != LOSSLESS || f.has_animation) return false;
+    const uint64_t pixels = (uint64_t)f.width * (uint64_t)f.height;
+    *p = (picture){bytes, size, (uint32_t)f.width, (uint32_t)f.height, 4, NULL};
+    *channels = f.has_alpha && pixels >= HEAD_BITS ? 4 : 3;
+    return pixels * 3 > HEAD_BITS && pixels <= MOST_PIXELS;
+}
+
+gp_status gp_chunks_add_hidden(const uint8_t *bytes, size_t size, gp_chunks *chunks, gp_error *err)
+{
+    gp_png_info info;
+    gp_error ignored = {0};
+    picture p;
+    unsigned channels;
+    if (open_webp(bytes, size, &p, &channels)) return read_picture(&p, channels, chunks, err);
+    if (gp_png_scan(bytes, size, GP_MAX_PIXELS, true, &info, &ignored) != GP_OK || !may_hide(&info, size)) return GP_OK;
+    channels = info.color == 6 ? 4 : 3;
+    p = (picture){bytes, size, info.width, info.height, channels, &info};
+    return read_picture(&p, channels, chunks, err);
 }

@@ -225,6 +225,7 @@ gp_status gp_image_strip(const uint8_t *bytes, size_t size, gp_str *out, gp_erro
     } else if (head.format == GP_FORMAT_JPEG) {
         GP_TRY(strip_jpeg(bytes, size, &head, out, err));
     } else if (head.format == GP_FORMAT_WEBP) {
+        GP_TRY(check_hidden(bytes, size, err));
         GP_TRY(strip_webp(bytes, size, &head, out, err));
     } else {
         return gp_fail(err, GP_ERR_UNSUPPORTED,

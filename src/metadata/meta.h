@@ -10,7 +10,7 @@
 
 /* Version of the readers. Raise this number whenever a change of the readers, or of the cleaning of prompts, gives
  * another result for some file: then the next `goldpan add` reads all known files again. */
-enum { GP_META_READERS = 2 };
+enum { GP_META_READERS = 3 };
 /* Longer JSON texts are not parsed: a parsed text needs many times its size, so this limit bounds the memory. */
 enum { GP_META_MAX_JSON = 8 << 20 };
 
@@ -41,7 +41,7 @@ typedef struct gp_meta {
  * name of the file may show which saver wrote it. */
 gp_status gp_meta_read(const gp_chunks *chunks, const char *path, gp_meta *out, gp_error *err);
 /* Like gp_meta_read, for the file from which the chunks were read. If no text states a prompt, also reads the text that
- * is hidden in the pixels of a PNG, and appends it to the chunks. */
+ * is hidden in the pixels of a PNG or of a lossless WebP, and appends it to the chunks. */
 gp_status gp_meta_read_file(const uint8_t *bytes, size_t size, gp_chunks *chunks, const char *path, gp_meta *out,
                             gp_error *err);
 /* The result of one reader for one text of a file. Strings are borrowed until the callback returns. */

@@ -5,6 +5,8 @@
 #include "base/str.h"
 #include "image/chunks.h"
 
+#include <webp/encode.h>
+
 /* ------------------------------------------------------------------ files made here */
 
 static void put_be(gp_str *s, uint32_t v, int bytes)
@@ -510,13 +512,70 @@ static void test_shared_bytes(void **state)
     gp_str_clear(&exif);
 }
 
+/* Hides a text in the lowest bits of RGBA pixels: in the samples from number `channel` on, `channels` bits a pixel. */
+static void hide(uint8_t *rgba, size_t width, size_t height, size_t channel, size_t channels, const char *magic,
+                 const char *text)
+{
+    gp_str s = GP_STR_INIT;
+    gp_str_puts(&s, magic);
+    put_be(&s, (uint32_t)strlen(text) * 8, 4);
+    gp_str_puts(&s, text);
+    assert_true(s.size * 8 <= width * height * channels);
+    for (size_t i = 0; i < s.size * 8; i++) {
+        size_t pixel = i / channels, x = pixel / height, y = pixel % height;
+        uint8_t *sample = &rgba[4 * (y * width + x) + channel + i % channels];
+        *sample = (uint8_t)((*sample & 0xfe) | (s.data[i / 8] >> (7 - i % 8) & 1));
+    }
+    gp_str_clear(&s);
+}
+
+/* A text that is hidden in the pixels of a lossless WebP is read; a lossy or cut WebP has none. */
+static void test_hidden_webp(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t width, height, channel, channels;
+        const char *magic;
+    } cases[] = {
+        {64, 48, 3, 1, "stealth_pnginfo"}, {300, 7, 3, 1, "stealth_pnginfo"}, {40, 200, 0, 3, "stealth_rgbinfo"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t *rgba = malloc(4 * cases[i].width * cases[i].height), *webp = NULL;
+        assert_non_null(rgba);
+        for (size_t k = 0; k < 4 * cases[i].width * cases[i].height; k++) rgba[k] = k % 4 == 3 ? 255 : (uint8_t)(k / 9);
+        hide(rgba, cases[i].width, cases[i].height, cases[i].channel, cases[i].channels, cases[i].magic,
+             "a red \xC3\xA9t\xC3\xA9");
+        int width = (int)cases[i].width, height = (int)cases[i].height;
+        size_t size = WebPEncodeLosslessRGBA(rgba, width, height, 4 * width, &webp);
+        assert_true(size > 0);
+        for (int cut = 0; cut < 2; cut++) {
+            gp_chunks chunks = {0};
+            gp_error err = {0};
+            assert_ok(gp_chunks_add_hidden(webp, cut ? size / 2 : size, &chunks, &err));
+            assert_int_equal(chunks.count, cut ? 0 : 1);
+            assert_int_equal(chunks.damaged, 0);
+            if (!cut) assert_string_equal(chunks.items[0].key, "stealth");
+            if (!cut) assert_string_equal(chunks.items[0].text, "a red \xC3\xA9t\xC3\xA9");
+            gp_chunks_clear(&chunks);
+        }
+        WebPFree(webp);
+        size = WebPEncodeRGBA(rgba, width, height, 4 * width, 90, &webp);
+        gp_chunks chunks = {0};
+        gp_error err = {0};
+        assert_ok(gp_chunks_add_hidden(webp, size, &chunks, &err));
+        assert_int_equal(chunks.count, 0);
+        WebPFree(webp);
+        free(rgba);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_png),       cmocka_unit_test(test_credentials),  cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_damage),    cmocka_unit_test(test_user_comment), cmocka_unit_test(test_jpeg),
-        cmocka_unit_test(test_more_xmp),  cmocka_unit_test(test_webp),         cmocka_unit_test(test_damaged_exif),
-        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_real),         cmocka_unit_test(test_shared_bytes),
+        cmocka_unit_test(test_png),          cmocka_unit_test(test_credentials),  cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_damage),       cmocka_unit_test(test_user_comment), cmocka_unit_test(test_jpeg),
+        cmocka_unit_test(test_more_xmp),     cmocka_unit_test(test_webp),         cmocka_unit_test(test_damaged_exif),
+        cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_hidden_webp),  cmocka_unit_test(test_real),
+        cmocka_unit_test(test_shared_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
