@@ -2,7 +2,7 @@
  * Prepares pixels for the image tower as a preprocessor_config.json says: resize, centre crop, rescale, normalise.
  *
  *   Size:   the shorter side becomes S and the longer one int(S * long / short), in double, truncated.
- *   Crop:   left = floor((W - S) / 2), and top likewise. An image smaller than the crop is placed on a black canvas at
+ *   Crop:   left = floor((W - S) / 2), and top likewise; models in open_clip's layout round half to even. An image smaller than the crop is placed on a black canvas at
  *           ceil((S - W) / 2).
  *   Values: (float32(v * rescale) - mean) / std. The product is in double, the rest in float32. A table of
  *           3 x 256 holds all results.
@@ -42,13 +42,15 @@ static void complete(gp_preprocess_config *c)
         }
     }
     char size[48] = "as-is", crop[48] = "none", values[33] = "clip";
-    if (c->do_resize && c->shortest_edge > 0)
+    if (c->do_resize && c->longest_edge > 0)
+        snprintf(size, sizeof size, "%s-longest-%u-fill-%u", filter_name(c->filter), c->longest_edge, c->fill);
+    else if (c->do_resize && c->shortest_edge > 0)
         snprintf(size, sizeof size, "%s-%u", filter_name(c->filter), c->shortest_edge);
     else if (c->do_resize)
         snprintf(size, sizeof size, "%s-%ux%u", filter_name(c->filter), c->resize_w, c->resize_h);
     if (c->do_center_crop) snprintf(crop, sizeof crop, "%ux%u", c->crop_w, c->crop_h);
     if (!clip) gp_hash_hex(gp_hash_of(c->table, sizeof c->table), values), values[16] = '\0';
-    snprintf(c->id, sizeof c->id, "pillow-%s-crop-%s-values-%s", size, crop, values);
+    snprintf(c->id, sizeof c->id, "pillow-%s-crop-%s%s-values-%s", size, crop, c->even_crop ? "-even" : "", values);
 }
 
 void gp_preprocess_set_fast(gp_preprocess_config *c)
@@ -213,6 +215,73 @@ out:
     return st;
 }
 
+/* Reads resize_mode of open_clip: shortest, squash or longest.  `edge` is the side of the result. */
+static gp_status read_resize_mode(const gp_json *object, uint32_t edge, gp_preprocess_config *c, gp_error *err)
+{
+    const gp_json *value = gp_json_get(object, "resize_mode");
+    const char *mode = gp_json_kind_of(value) == GP_JSON_NULL ? "shortest" : gp_json_text(value, NULL);
+    c->crop_w = c->crop_h = edge;
+    c->shortest_edge = 0;
+    if (mode && strcmp(mode, "shortest") == 0) {
+        c->shortest_edge = edge, c->even_crop = true;
+    } else if (mode && strcmp(mode, "squash") == 0) {
+        c->resize_w = c->resize_h = edge, c->do_center_crop = false;
+    } else if (mode && strcmp(mode, "longest") == 0) {
+        c->longest_edge = edge;
+    } else {
+        return gp_fail(err, GP_ERR_UNSUPPORTED, "resize_mode must be shortest, squash or longest, not '%.60s'",
+                       mode ? mode : "(not a string)");
+    }
+    return GP_OK;
+}
+
+static gp_status read_open_clip(const gp_json *object, uint32_t side, gp_preprocess_config *c, gp_error *err)
+{
+    const gp_json *size = gp_json_get(object, "size"), *filter = gp_json_get(object, "interpolation"),
+                  *fill = gp_json_get(object, "fill_color"), *mode = gp_json_get(object, "mode");
+    uint64_t colour = 0;
+    uint32_t edge = side, other = 0;
+    if (gp_json_kind_of(size) == GP_JSON_ARRAY && gp_json_count(size) == 2) {
+        GP_TRY(read_side(gp_json_at(size, 0), "size[0]", &edge, err));
+        GP_TRY(read_side(gp_json_at(size, 1), "size[1]", &other, err));
+        if (edge != other) return gp_fail(err, GP_ERR_UNSUPPORTED, "size must have two equal sides");
+    } else if (gp_json_kind_of(size) != GP_JSON_NULL) {
+        GP_TRY(read_side(size, "size", &edge, err));
+    }
+    const char *name = gp_json_kind_of(filter) == GP_JSON_NULL ? "bicubic" : gp_json_text(filter, NULL);
+    if (!name || (strcmp(name, "bicubic") != 0 && strcmp(name, "bilinear") != 0))
+        return gp_fail(err, GP_ERR_UNSUPPORTED, "interpolation must be bicubic or bilinear, not '%.60s'",
+                       name ? name : "(not a string)");
+    c->filter = strcmp(name, "bicubic") == 0 ? GP_FILTER_BICUBIC : GP_FILTER_BILINEAR;
+    if (gp_json_kind_of(fill) != GP_JSON_NULL && (!gp_json_u64(fill, &colour) || colour > 255))
+        return gp_fail(err, GP_ERR_UNSUPPORTED, "fill_color must be a whole number from 0 to 255");
+    c->fill = (uint8_t)colour;
+    if (gp_json_kind_of(mode) != GP_JSON_NULL && (!gp_json_text(mode, NULL) || strcmp(gp_json_text(mode, NULL), "RGB")))
+        return gp_fail(err, GP_ERR_UNSUPPORTED, "mode must be RGB");
+    GP_TRY(read_triple(object, "mean", false, c->mean, err));
+    GP_TRY(read_triple(object, "std", true, c->std, err));
+    return read_resize_mode(object, edge, c, err);
+}
+
+gp_status gp_preprocess_open_clip(const gp_json *object, uint32_t side, gp_preprocess_config *out, gp_error *err)
+{
+    gp_preprocess_config c;
+    set_defaults(&c);
+    if (gp_json_kind_of(object) != GP_JSON_NULL && gp_json_kind_of(object) != GP_JSON_OBJECT)
+        return gp_fail(err, GP_ERR_FORMAT, "preprocess_cfg must be an object");
+    GP_TRY(read_open_clip(object, side, &c, err));
+    complete(&c);
+    *out = c;
+    return GP_OK;
+}
+
+/* Computes the side x * edge / longer, rounded half to even; at least 1. */
+static uint32_t short_edge(uint32_t edge, uint32_t x, uint32_t longer)
+{
+    double v = rint((double)((uint64_t)edge * x) / longer);
+    return v >= 1 ? (uint32_t)v : 1;
+}
+
 /* Computes int(edge * longer / shorter) as Python does: exact product, one rounded division, truncation. Results over
  * 32 bits become UINT32_MAX, which gp_resize_rgb_window rejects. */
 static uint32_t long_edge(uint32_t edge, uint32_t longer, uint32_t shorter)
@@ -226,6 +295,8 @@ void gp_preprocess_size(const gp_preprocess_config *config, uint32_t w, uint32_t
     const gp_preprocess_config *c = config;
     if (!c->do_resize || w == 0 || h == 0) {
         *out_w = w, *out_h = h;
+    } else if (c->longest_edge > 0) {
+        *out_w = short_edge(c->longest_edge, w, w > h ? w : h), *out_h = short_edge(c->longest_edge, h, w > h ? w : h);
     } else if (c->shortest_edge == 0) {
         *out_w = c->resize_w, *out_h = c->resize_h;
     } else if (w <= h) {
@@ -264,10 +335,12 @@ typedef struct span {
     uint32_t from, to, n;
 } span;
 
-static span centre(uint32_t size, uint32_t crop)
+static span centre(const gp_preprocess_config *c, uint32_t size, uint32_t crop)
 {
-    if (size >= crop) return (span){.from = (size - crop) / 2, .to = 0, .n = crop};
-    return (span){.from = 0, .to = (crop - size + 1) / 2, .n = size};
+    if (size < crop) return (span){.from = 0, .to = (crop - size + (c->longest_edge ? 0 : 1)) / 2, .n = size};
+    uint32_t from = (size - crop) / 2;
+    if (c->even_crop && (size - crop) % 2) from += from % 2;
+    return (span){.from = from, .to = 0, .n = crop};
 }
 
 gp_status gp_preprocess_crop(const gp_preprocess_config *config, const gp_pixels *pixels, uint8_t *out, gp_error *err)
@@ -276,7 +349,7 @@ gp_status gp_preprocess_crop(const gp_preprocess_config *config, const gp_pixels
     const gp_pixels *p = pixels;
     uint32_t w, h;
     gp_preprocess_size(c, p->width, p->height, &w, &h);
-    const span sx = centre(w, c->crop_w), sy = centre(h, c->crop_h);
+    const span sx = centre(c, w, c->crop_w), sy = centre(c, h, c->crop_h);
     if (sx.n == c->crop_w && sy.n == c->crop_h)
         return gp_resize_rgb_window(p->rgb, p->width, p->height, out, w, h, sx.from, sy.from, sx.n, sy.n, c->filter,
                                     err);
@@ -287,7 +360,7 @@ gp_status gp_preprocess_crop(const gp_preprocess_config *config, const gp_pixels
     GP_TRY_GOTO(gp_alloc((void **)&window, sy.n, row, "crop", err));
     GP_TRY_GOTO(
         gp_resize_rgb_window(p->rgb, p->width, p->height, window, w, h, sx.from, sy.from, sx.n, sy.n, c->filter, err));
-    memset(out, 0, (size_t)c->crop_w * c->crop_h * 3);
+    memset(out, c->fill, (size_t)c->crop_w * c->crop_h * 3);
     for (size_t y = 0; y < sy.n; y++) memcpy(out + ((sy.to + y) * c->crop_w + sx.to) * 3, window + y * row, row);
 out:
     gp_mem_free(window);

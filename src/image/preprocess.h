@@ -4,6 +4,7 @@
 #ifndef GP_IMAGE_PREPROCESS_H
 #define GP_IMAGE_PREPROCESS_H
 
+#include "base/json.h"
 #include "base/status.h"
 #include "image/resize.h"
 
@@ -12,6 +13,10 @@ typedef struct gp_preprocess_config {
     uint32_t shortest_edge; /* > 0: length of the shorter side after resizing; 0: resize to exactly resize_w x
                                resize_h */
     uint32_t resize_w, resize_h;
+    uint32_t
+        longest_edge; /* > 0: length of the longer side after resizing; the rest of the crop has the colour `fill` */
+    uint8_t fill;
+    bool even_crop; /* the crop's offset is rounded half to even, as in torchvision, and not down */
     gp_resample_filter filter;
     uint32_t crop_w, crop_h;
     double rescale;
@@ -26,6 +31,8 @@ void gp_preprocess_defaults(gp_preprocess_config *config);
 /* Parses a preprocessor_config.json. In old files size is a number and absent do_* flags mean true. Errors: FORMAT,
  * UNSUPPORTED (the message names the field). */
 gp_status gp_preprocess_parse(const char *json, size_t size, gp_preprocess_config *out, gp_error *err);
+/* Reads `preprocess_cfg` of an open_clip_config.json.  object: may be NULL; side: the size if the object has none. */
+gp_status gp_preprocess_open_clip(const gp_json *object, uint32_t side, gp_preprocess_config *out, gp_error *err);
 /* Allows inexact but fast decoding: JPEGs much larger than the tower's input are decoded at reduced size. The id gets
  * the suffix "-fast". */
 void gp_preprocess_set_fast(gp_preprocess_config *config);

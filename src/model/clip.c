@@ -47,11 +47,15 @@ static gp_status clip_open(gp_encoder *encoder, const gp_json *json, const char 
     gp_tensors *tensors = NULL;
     gp_clip_config config;
     /* Reads the small files first, so that errors in them are reported before gigabytes are read. */
-    GP_TRY(gp_clip_config_read(json, file, &config, err));
+    const bool open_clip = gp_open_clip_is(json);
+    GP_TRY((open_clip ? gp_open_clip_config_read : gp_clip_config_read)(json, file, &config, err));
     encoder->dims = config.embedding;
-    if (config.has_image) GP_TRY(gp_encoder_read_preprocess(encoder, config.side, err));
+    if (open_clip)
+        GP_TRY(gp_encoder_read_open_clip(encoder, json, file, config.side, err));
+    else if (config.has_image)
+        GP_TRY(gp_encoder_read_preprocess(encoder, config.side, err));
     if (config.has_text) GP_TRY(gp_encoder_read_tokenizer(encoder, config.vocabulary, err));
-    GP_TRY(gp_tensors_open_folder(encoder->folder, &tensors, err));
+    GP_TRY((open_clip ? gp_tensors_open_open_clip : gp_tensors_open_folder)(encoder->folder, &tensors, err));
     gp_status st = gp_weights_load(tensors, &config, encoder->precision, encoder->engine, &clip->weights, err);
     if (st == GP_OK) gp_hash_hex(clip->weights.hash, encoder->hash);
     gp_tensors_close(tensors);

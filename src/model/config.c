@@ -21,16 +21,15 @@ const gp_architecture gp_clip_architectures[] = {
     {NULL, NULL},
 };
 
-/* Limits. They are far above all published CLIP models (bigG: width 1664, 48 layers), and so low that computed sizes
- * cannot overflow. */
+/* The limits are far above all published CLIP models (bigG: width 1664, 48 layers), and so low that computed sizes cannot overflow. */
 enum {
-    MAX_WIDTH = 16384,
-    MAX_MLP = 65536,
-    MAX_LAYERS = 256,
-    MAX_SIDE = 2048,
-    MAX_TOKENS = 20000,
-    MAX_CONTEXT = 8192,
-    MAX_VOCABULARY = 1 << 22
+    MAX_WIDTH = GP_CLIP_MAX_WIDTH,
+    MAX_MLP = GP_CLIP_MAX_MLP,
+    MAX_LAYERS = GP_CLIP_MAX_LAYERS,
+    MAX_SIDE = GP_CLIP_MAX_SIDE,
+    MAX_TOKENS = GP_CLIP_MAX_TOKENS,
+    MAX_CONTEXT = GP_CLIP_MAX_CONTEXT,
+    MAX_VOCABULARY = GP_CLIP_MAX_VOCABULARY
 };
 
 typedef struct reader {

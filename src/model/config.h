@@ -18,6 +18,7 @@ typedef struct gp_tower_config {
 
 typedef struct gp_clip_config {
     bool has_image, has_text;
+    bool open_clip;     /* the tensors have the names of open_clip */
     uint32_t embedding; /* width of the shared embedding space */
     gp_tower_config image, text;
     uint32_t side, patch;         /* image: side x side pixels, patches of patch x patch */
@@ -28,6 +29,21 @@ typedef struct gp_clip_config {
 /* Reads the parsed config.json, called `file` in messages.  Checks all sizes, so that the sizes of buffers can be
  * computed from them without overflow.  Errors: FORMAT, LIMIT, UNSUPPORTED; the message names the field. */
 gp_status gp_clip_config_read(const gp_json *root, const char *file, gp_clip_config *out, gp_error *err);
+/* As gp_clip_config_read, for the parsed open_clip_config.json (open_clip.c).  A field that changes the model in a way
+ * that goldpan does not support is an error UNSUPPORTED, which names the field. */
+gp_status gp_open_clip_config_read(const gp_json *root, const char *file, gp_clip_config *out, gp_error *err);
+/* Returns true if the parsed file is an open_clip_config.json. */
+bool gp_open_clip_is(const gp_json *root);
+/* The limits of sizes, for both layouts. */
+enum {
+    GP_CLIP_MAX_WIDTH = 16384,
+    GP_CLIP_MAX_MLP = 65536,
+    GP_CLIP_MAX_LAYERS = 256,
+    GP_CLIP_MAX_SIDE = 2048,
+    GP_CLIP_MAX_TOKENS = 20000,
+    GP_CLIP_MAX_CONTEXT = 8192,
+    GP_CLIP_MAX_VOCABULARY = 1 << 22
+};
 const char *gp_activation_name(gp_activation activation);
 
 /* Returns the number of tokens of an image: its patches and the class token. */

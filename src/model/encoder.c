@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/clip.h"
+#include "model/config.h"
 #include "model/encoder_type.h"
 #include "tensor/linear.h"
 
@@ -64,8 +65,11 @@ static gp_status find_type(const gp_json *config, const char *file, const gp_enc
     *out = NULL;
     for (size_t i = 0; i < TYPES && !*out; i++)
         if (gp_architecture_find(types[i]->architectures, config)) *out = types[i];
+    if (gp_open_clip_is(config)) *out = &gp_clip_type;
     if (gp_json_kind_of(config) != GP_JSON_OBJECT)
         return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is not a JSON object", file);
+    if (!*out && gp_str_ends(file, "open_clip_config.json"))
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s' has no object model_cfg", file);
     return *out ? GP_OK : unknown(config, file, err);
 }
 

@@ -19,22 +19,38 @@ gp_status gp_encoder_read_file(const char *folder, const char *name, gp_bytes *o
     return gp_file_read(*path, CONFIG_LIMIT, out, err);
 }
 
+/* *named is true if a config.json names a model type.  The config.json of a timm model does not. */
+static gp_status names_type(const gp_bytes *text, bool *named, gp_error *err)
+{
+    gp_json *root = NULL;
+    gp_status st = gp_json_parse((const char *)text->data, text->size, false, 0, &root, NULL);
+    *named = st != GP_OK || gp_json_kind_of(root) != GP_JSON_OBJECT || gp_json_get(root, "model_type") ||
+             gp_json_get(root, "architectures");
+    gp_json_free(root);
+    return st == GP_ERR_MEMORY ? gp_fail_memory(err, "JSON") : GP_OK;
+}
+
 gp_status gp_encoder_read_config(const char *folder, gp_bytes *out, char **path, gp_error *err)
 {
     char *other = NULL;
+    gp_bytes text = {0};
+    bool named = false;
     gp_status st;
     GP_TRY_GOTO(gp_encoder_read_file(folder, "config.json", out, path, err));
-    if (!out->data) {
-        other = gp_path_join(folder, "open_clip_config.json");
-        if (other && access(other, F_OK) == 0)
-            GP_TRY_GOTO(gp_fail_path(err, GP_ERR_UNSUPPORTED,
-                                     "'%s' is a model in open_clip's layout, which goldpan does not read: use its "
-                                     "transformers version (with config.json)",
-                                     folder));
-        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_NOT_FOUND,
-                                 access(folder, F_OK) == 0 ? "'%s' has no config.json" : "no folder '%s'", folder));
+    if (out->data) GP_TRY_GOTO(names_type(out, &named, err));
+    if (named) goto out;
+    GP_TRY_GOTO(gp_encoder_read_file(folder, "open_clip_config.json", &text, &other, err));
+    if (text.data) {
+        gp_bytes_clear(out);
+        gp_mem_free(*path);
+        *out = text, *path = other;
+        text = (gp_bytes){0}, other = NULL;
+    } else if (!out->data) {
+        st = gp_fail_path(err, GP_ERR_NOT_FOUND,
+                          access(folder, F_OK) == 0 ? "'%s' has no config.json" : "no folder '%s'", folder);
     }
 out:
+    gp_bytes_clear(&text);
     gp_mem_free(other);
     return st;
 }
@@ -103,6 +119,19 @@ out:
     gp_mem_free(path);
     gp_bytes_clear(&text);
     return st;
+}
+
+gp_status gp_encoder_read_open_clip(gp_encoder *encoder, const gp_json *root, const char *file, uint32_t side,
+                                    gp_error *err)
+{
+    gp_preprocess_config *out = &encoder->preprocess;
+    gp_status st = gp_preprocess_open_clip(gp_json_get(root, "preprocess_cfg"), side, out, err);
+    if (st != GP_OK) return gp_fail_path_within(err, st, "'%s': preprocess_cfg", file);
+    if (out->crop_w != side)
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s': preprocess_cfg.size is %u, but the model needs %u", file,
+                            out->crop_w, side);
+    encoder->has_image = true;
+    return GP_OK;
 }
 
 gp_status gp_encoder_read_tokenizer(gp_encoder *encoder, uint32_t vocabulary, gp_error *err)

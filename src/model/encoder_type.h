@@ -62,13 +62,16 @@ const gp_architecture *gp_architecture_find(const gp_architecture *list, const g
 /* Reads the file folder/name.  If the file does not exist, returns GP_OK with data NULL. The caller frees *out with
  * gp_bytes_clear and *path with gp_mem_free. */
 gp_status gp_encoder_read_file(const char *folder, const char *name, gp_bytes *out, char **path, gp_error *err);
-/* Reads config.json of a folder. */
+/* Reads config.json of a folder; open_clip_config.json if the folder has no config.json of transformers. */
 gp_status gp_encoder_read_config(const char *folder, gp_bytes *out, char **path, gp_error *err);
 /* Parses the text of config.json, called `file` in messages.  The caller frees *out with gp_json_free. */
 gp_status gp_encoder_parse_config(const char *text, size_t size, const char *file, gp_json **out, gp_error *err);
 /* Reads preprocessor_config.json or processor_config.json, or uses the defaults.  Fails unless the preprocessing gives
  * images of side x side pixels. */
 gp_status gp_encoder_read_preprocess(gp_encoder *encoder, uint32_t side, gp_error *err);
+/* Reads preprocess_cfg of the parsed open_clip_config.json, as gp_encoder_read_preprocess. */
+gp_status gp_encoder_read_open_clip(gp_encoder *encoder, const gp_json *root, const char *file, uint32_t side,
+                                    gp_error *err);
 /* Opens the tokenizer if the folder has one.  Fails if the tokenizer has an id of `vocabulary` or more. */
 gp_status gp_encoder_read_tokenizer(gp_encoder *encoder, uint32_t vocabulary, gp_error *err);
 

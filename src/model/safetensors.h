@@ -30,6 +30,8 @@ gp_status gp_tensors_open_memory(const uint8_t *data, size_t size, const char *l
 /* Opens the weights of a folder: the first that exists of model.safetensors, model.safetensors.index.json with its
  * shards, pytorch_model.bin, pytorch_model.bin.index.json with its shards. */
 gp_status gp_tensors_open_folder(const char *folder, gp_tensors **out, gp_error *err);
+/* As gp_tensors_open_folder, with the names that open_clip gives to its weight files. */
+gp_status gp_tensors_open_open_clip(const char *folder, gp_tensors **out, gp_error *err);
 void gp_tensors_close(gp_tensors *tensors);
 size_t gp_tensors_count(const gp_tensors *tensors);
 const gp_tensor *gp_tensors_at(const gp_tensors *tensors, size_t i); /* sorted by name */

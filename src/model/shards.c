@@ -221,21 +221,42 @@ static gp_status nothing_here(const char *folder, gp_error *err)
     return gp_fail_path(err, GP_ERR_NOT_FOUND, "'%s' has no model.safetensors and no pytorch_model.bin", folder);
 }
 
+/* Opens the first of the files that the folder has.  *found is false if it has none. */
+static gp_status open_first(const char *folder, const char *const *files, size_t count, bool *found, gp_tensors **out,
+                            gp_error *err)
+{
+    *found = false;
+    for (size_t i = 0; i < count && !*found; i++) {
+        char *path = gp_path_join(folder, files[i]);
+        if (!path) return gp_fail_memory(err, "a path");
+        gp_status st = GP_OK;
+        *found = access(path, F_OK) == 0;
+        if (*found)
+            st = gp_str_ends(path, ".json") ? open_index(folder, path, out, err) : gp_tensors_open_file(path, out, err);
+        gp_mem_free(path);
+        GP_TRY(st);
+    }
+    return GP_OK;
+}
+
 gp_status gp_tensors_open_folder(const char *folder, gp_tensors **out, gp_error *err)
 {
     static const char *const files[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
                                         "pytorch_model.bin.index.json"};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char *path = gp_path_join(folder, files[i]);
-        if (!path) return gp_fail_memory(err, "a path");
-        gp_status st = GP_ERR_NOT_FOUND;
-        bool there = access(path, F_OK) == 0;
-        if (there)
-            st = gp_str_ends(path, ".json") ? open_index(folder, path, out, err) : gp_tensors_open_file(path, out, err);
-        gp_mem_free(path);
-        if (there) return st;
-    }
-    return nothing_here(folder, err);
+    bool found = false;
+    GP_TRY(open_first(folder, files, sizeof files / sizeof *files, &found, out, err));
+    return found ? GP_OK : nothing_here(folder, err);
+}
+
+gp_status gp_tensors_open_open_clip(const char *folder, gp_tensors **out, gp_error *err)
+{
+    static const char *const files[] = {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors",
+                                        "open_clip_pytorch_model.bin"};
+    bool found = false;
+    GP_TRY(open_first(folder, files, sizeof files / sizeof *files, &found, out, err));
+    if (found) return GP_OK;
+    return gp_fail_path(err, GP_ERR_NOT_FOUND,
+                        "'%s' has no open_clip_model.safetensors and no open_clip_pytorch_model.bin", folder);
 }
 
 size_t gp_tensors_count(const gp_tensors *set)

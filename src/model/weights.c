@@ -17,8 +17,12 @@
 
 /* Letters in shapes: d width, m MLP width, e width of the embedding space, t positions, v vocabulary, p patch side.  A
  * 3 in a shape is the number 3. */
+typedef enum stored_as { WHOLE, FIRST, SECOND, THIRD, TURNED } stored_as;
+/* `open` is the name in open_clip.  `part`: open_clip stores the matrix as one third of the rows of a larger matrix, or
+ * turned (columns as rows). */
 typedef struct entry {
-    const char *name, *shape;
+    const char *name, *shape, *open;
+    stored_as part;
 } entry;
 
 enum {
@@ -41,22 +45,22 @@ enum {
     BLOCK_TENSORS
 };
 static const entry block_table[BLOCK_TENSORS] = {
-    [NORM1_GAIN] = {"layer_norm1.weight", "d"},
-    [NORM1_BIAS] = {"layer_norm1.bias", "d"},
-    [Q] = {"self_attn.q_proj.weight", "dd"},
-    [Q_BIAS] = {"self_attn.q_proj.bias", "d"},
-    [K] = {"self_attn.k_proj.weight", "dd"},
-    [K_BIAS] = {"self_attn.k_proj.bias", "d"},
-    [V] = {"self_attn.v_proj.weight", "dd"},
-    [V_BIAS] = {"self_attn.v_proj.bias", "d"},
-    [OUT] = {"self_attn.out_proj.weight", "dd"},
-    [OUT_BIAS] = {"self_attn.out_proj.bias", "d"},
-    [NORM2_GAIN] = {"layer_norm2.weight", "d"},
-    [NORM2_BIAS] = {"layer_norm2.bias", "d"},
-    [FC1] = {"mlp.fc1.weight", "md"},
-    [FC1_BIAS] = {"mlp.fc1.bias", "m"},
-    [FC2] = {"mlp.fc2.weight", "dm"},
-    [FC2_BIAS] = {"mlp.fc2.bias", "d"},
+    [NORM1_GAIN] = {"layer_norm1.weight", "d", "ln_1.weight", WHOLE},
+    [NORM1_BIAS] = {"layer_norm1.bias", "d", "ln_1.bias", WHOLE},
+    [Q] = {"self_attn.q_proj.weight", "dd", "attn.in_proj_weight", FIRST},
+    [Q_BIAS] = {"self_attn.q_proj.bias", "d", "attn.in_proj_bias", FIRST},
+    [K] = {"self_attn.k_proj.weight", "dd", "attn.in_proj_weight", SECOND},
+    [K_BIAS] = {"self_attn.k_proj.bias", "d", "attn.in_proj_bias", SECOND},
+    [V] = {"self_attn.v_proj.weight", "dd", "attn.in_proj_weight", THIRD},
+    [V_BIAS] = {"self_attn.v_proj.bias", "d", "attn.in_proj_bias", THIRD},
+    [OUT] = {"self_attn.out_proj.weight", "dd", "attn.out_proj.weight", WHOLE},
+    [OUT_BIAS] = {"self_attn.out_proj.bias", "d", "attn.out_proj.bias", WHOLE},
+    [NORM2_GAIN] = {"layer_norm2.weight", "d", "ln_2.weight", WHOLE},
+    [NORM2_BIAS] = {"layer_norm2.bias", "d", "ln_2.bias", WHOLE},
+    [FC1] = {"mlp.fc1.weight", "md", "mlp.c_fc.weight", WHOLE},
+    [FC1_BIAS] = {"mlp.fc1.bias", "m", "mlp.c_fc.bias", WHOLE},
+    [FC2] = {"mlp.fc2.weight", "dm", "mlp.c_proj.weight", WHOLE},
+    [FC2_BIAS] = {"mlp.fc2.bias", "d", "mlp.c_proj.bias", WHOLE},
 };
 
 enum {
@@ -73,22 +77,22 @@ enum {
     TEXT_TENSORS
 };
 static const entry image_table[IMAGE_TENSORS] = {
-    [POSITIONS] = {"vision_model.embeddings.position_embedding.weight", "td"},
-    [LAST_GAIN] = {"vision_model.post_layernorm.weight", "d"},
-    [LAST_BIAS] = {"vision_model.post_layernorm.bias", "d"},
-    [PROJECTION] = {"visual_projection.weight", "ed"},
-    [CLASS] = {"vision_model.embeddings.class_embedding", "d"},
-    [PATCH] = {"vision_model.embeddings.patch_embedding.weight", "d3pp"},
+    [POSITIONS] = {"vision_model.embeddings.position_embedding.weight", "td", "positional_embedding", WHOLE},
+    [LAST_GAIN] = {"vision_model.post_layernorm.weight", "d", "ln_post.weight", WHOLE},
+    [LAST_BIAS] = {"vision_model.post_layernorm.bias", "d", "ln_post.bias", WHOLE},
+    [PROJECTION] = {"visual_projection.weight", "ed", "proj", TURNED},
+    [CLASS] = {"vision_model.embeddings.class_embedding", "d", "class_embedding", WHOLE},
+    [PATCH] = {"vision_model.embeddings.patch_embedding.weight", "d3pp", "conv1.weight", WHOLE},
     /* "layrnorm" is no typing error here: checkpoints have this spelling */
-    [FIRST_GAIN] = {"vision_model.pre_layrnorm.weight", "d"},
-    [FIRST_BIAS] = {"vision_model.pre_layrnorm.bias", "d"},
+    [FIRST_GAIN] = {"vision_model.pre_layrnorm.weight", "d", "ln_pre.weight", WHOLE},
+    [FIRST_BIAS] = {"vision_model.pre_layrnorm.bias", "d", "ln_pre.bias", WHOLE},
 };
 static const entry text_table[TEXT_TENSORS] = {
-    [POSITIONS] = {"text_model.embeddings.position_embedding.weight", "td"},
-    [LAST_GAIN] = {"text_model.final_layer_norm.weight", "d"},
-    [LAST_BIAS] = {"text_model.final_layer_norm.bias", "d"},
-    [PROJECTION] = {"text_projection.weight", "ed"},
-    [TOKENS] = {"text_model.embeddings.token_embedding.weight", "vd"},
+    [POSITIONS] = {"text_model.embeddings.position_embedding.weight", "td", "positional_embedding", WHOLE},
+    [LAST_GAIN] = {"text_model.final_layer_norm.weight", "d", "ln_final.weight", WHOLE},
+    [LAST_BIAS] = {"text_model.final_layer_norm.bias", "d", "ln_final.bias", WHOLE},
+    [PROJECTION] = {"text_projection.weight", "ed", "text_projection", TURNED},
+    [TOKENS] = {"text_model.embeddings.token_embedding.weight", "vd", "token_embedding.weight", WHOLE},
 };
 
 typedef struct sizes {
@@ -105,6 +109,9 @@ typedef struct loader {
     gp_engine engine;
     const gp_tensor *image[IMAGE_TENSORS], *text[TEXT_TENSORS];
     block_tensors *blocks; /* [image layers + text layers] tensors of each block */
+    gp_tensor *made;       /* parts of stored tensors, and turned tensors; for open_clip */
+    size_t made_count;
+    uint8_t *turned[2]; /* the bytes of the turned tensors */
     gp_error *err;
 } loader;
 
@@ -131,14 +138,57 @@ static void shape_text(const uint64_t *shape, size_t dims, char *out, size_t siz
     if (used < size) snprintf(out + used, size - used, "]");
 }
 
-/* Finds the tensor `name`; fails if it is missing, has another shape than `letters`, or is not F32, F16 or BF16. */
-static gp_status find(loader *l, const char *name, const char *letters, const sizes *s, const gp_tensor **out)
+/* Turns a matrix [columns, rows] of the file to [rows, columns]. */
+static gp_status turn(loader *l, const gp_tensor *stored, gp_tensor *t)
 {
-    uint64_t shape[GP_TENSOR_DIMS] = {0};
+    const size_t rows = (size_t)t->shape[0], columns = (size_t)t->shape[1], width = t->bytes / (rows * columns);
+    uint8_t *bytes = NULL, *out = NULL;
+    gp_status st;
+    GP_TRY_GOTO(gp_alloc((void **)&bytes, t->bytes, 1, "a matrix", l->err));
+    GP_TRY_GOTO(gp_alloc((void **)&out, t->bytes, 1, "a matrix", l->err));
+    GP_TRY_GOTO(gp_tensors_read(l->set, stored, 0, bytes, t->bytes, l->err));
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            memcpy(out + (r * columns + c) * width, bytes + (c * rows + r) * width, width);
+    t->copy = out;
+    l->turned[l->turned[0] ? 1 : 0] = out;
+    out = NULL;
+out:
+    gp_mem_free(bytes);
+    gp_mem_free(out);
+    return st;
+}
+
+/* Makes the tensor of the shape that the tower needs from a stored tensor of open_clip. */
+static gp_status make_part(loader *l, const gp_tensor *stored, stored_as part, const uint64_t *shape,
+                           const gp_tensor **out)
+{
+    gp_tensor *t = &l->made[l->made_count++];
+    *t = *stored;
+    memcpy(t->shape, shape, sizeof t->shape);
+    *out = t;
+    if (part == TURNED) return turn(l, stored, t);
+    t->bytes /= 3;
+    t->offset += t->bytes * (part - FIRST);
+    if (t->copy) t->copy += t->bytes * (part - FIRST);
+    return GP_OK;
+}
+
+/* Finds the tensor `name` of the entry; fails if it is missing, has another shape than the entry says, or is not F32,
+ * F16 or BF16. */
+static gp_status find(loader *l, const char *name, const entry *e, const sizes *s, const gp_tensor **out)
+{
+    uint64_t shape[GP_TENSOR_DIMS] = {0}, stored[GP_TENSOR_DIMS];
     char wanted[120], found[240];
-    size_t dims = strlen(letters), count = 1;
-    for (size_t i = 0; i < dims; i++) shape[i] = size_of(s, letters[i]), count *= (size_t)shape[i];
-    shape_text(shape, dims, wanted, sizeof wanted);
+    const stored_as part = l->w->config.open_clip ? e->part : WHOLE;
+    size_t dims = strlen(e->shape), count = 1;
+    for (size_t i = 0; i < dims; i++) shape[i] = size_of(s, e->shape[i]), count *= (size_t)shape[i];
+    memcpy(stored, shape, sizeof shape);
+    if (part == TURNED)
+        stored[0] = shape[1], stored[1] = shape[0];
+    else if (part != WHOLE)
+        stored[0] *= 3;
+    shape_text(stored, dims, wanted, sizeof wanted);
     const gp_tensor *t = gp_tensors_find(l->set, name);
     if (!t) {
         const gp_tensor *any = gp_tensors_at(l->set, 0);
@@ -146,10 +196,10 @@ static gp_status find(loader *l, const char *name, const char *letters, const si
                        l->prefix, name, wanted);
     }
     bool scalar = dims == 0 && t->dims == 1 && t->shape[0] == 1; /* a scalar may have the shape [1] instead of [] */
-    if (!scalar && (t->dims != dims || memcmp(t->shape, shape, dims * sizeof *shape) != 0)) {
+    if (!scalar && (t->dims != dims || memcmp(t->shape, stored, dims * sizeof *stored) != 0)) {
         shape_text(t->shape, t->dims, found, sizeof found);
-        return gp_fail_path(l->err, GP_ERR_FORMAT, "'%s': tensor '%s%s' has the shape %s, but config.json needs %s",
-                            t->file, l->prefix, name, found, wanted);
+        return gp_fail_path(l->err, GP_ERR_FORMAT, "'%s': tensor '%s%s' has the shape %s, but %sconfig.json needs %s",
+                            t->file, l->prefix, name, found, l->w->config.open_clip ? "open_clip_" : "", wanted);
     }
     gp_dtype dtype;
     if (!gp_tensor_dtype(t, &dtype))
@@ -159,7 +209,7 @@ static gp_status find(loader *l, const char *name, const char *letters, const si
     l->w->dtype = !l->w->dtype || strcmp(l->w->dtype, t->dtype) == 0 ? t->dtype : "mixed";
     l->w->parameters += count;
     *out = t;
-    return GP_OK;
+    return part == WHOLE ? GP_OK : make_part(l, t, part, shape, out);
 }
 
 /* The tensors of a tower: first the tensors of `table`, then the tensors of each block. */
@@ -167,9 +217,22 @@ typedef struct tower_list {
     const char *name;
     const entry *table;
     size_t entries;
+    const char *open; /* NULL, or the beginning of the names in open_clip */
 } tower_list;
-static const tower_list image_list = {"vision_model", image_table, IMAGE_TENSORS};
-static const tower_list text_list = {"text_model", text_table, TEXT_TENSORS};
+
+static tower_list image_list(const gp_clip_config *c)
+{
+    return (tower_list){"vision_model", image_table, IMAGE_TENSORS, c->open_clip ? "visual." : NULL};
+}
+
+/* In open_clip, the names of the text tower may begin with "text.". */
+static tower_list text_list(const gp_clip_config *c, const gp_tensors *set, const char *prefix)
+{
+    char name[1024];
+    snprintf(name, sizeof name, "%stext.%s", prefix, text_table[POSITIONS].open);
+    const char *open = gp_tensors_find(set, name) ? "text." : "";
+    return (tower_list){"text_model", text_table, TEXT_TENSORS, c->open_clip ? open : NULL};
+}
 
 static size_t tower_count(const tower_list *w, size_t layers)
 {
@@ -179,12 +242,14 @@ static size_t tower_count(const tower_list *w, size_t layers)
 /* Returns the table entry of tensor i of the tower.  Writes prefix and name of the tensor to `name`. */
 static const entry *tower_at(const tower_list *w, size_t i, const char *prefix, char *name, size_t size)
 {
-    if (i < w->entries) {
-        snprintf(name, size, "%s%s", prefix, w->table[i].name);
-        return &w->table[i];
-    }
-    const entry *e = &block_table[(i - w->entries) % BLOCK_TENSORS];
-    snprintf(name, size, "%s%s.encoder.layers.%zu.%s", prefix, w->name, (i - w->entries) / BLOCK_TENSORS, e->name);
+    const entry *e = i < w->entries ? &w->table[i] : &block_table[(i - w->entries) % BLOCK_TENSORS];
+    const size_t block = i < w->entries ? 0 : (i - w->entries) / BLOCK_TENSORS;
+    if (i < w->entries)
+        snprintf(name, size, "%s%s%s", prefix, w->open ? w->open : "", w->open ? e->open : e->name);
+    else if (w->open)
+        snprintf(name, size, "%s%stransformer.resblocks.%zu.%s", prefix, w->open, block, e->open);
+    else
+        snprintf(name, size, "%s%s.encoder.layers.%zu.%s", prefix, w->name, block, e->name);
     return e;
 }
 
@@ -193,9 +258,9 @@ static gp_status find_tower(loader *l, const tower_list *w, const sizes *s, size
 {
     char name[120];
     for (size_t i = 0; i < tower_count(w, layers); i++) {
-        const char *shape = tower_at(w, i, "", name, sizeof name)->shape;
+        const entry *e = tower_at(w, i, "", name, sizeof name);
         size_t k = i < w->entries ? 0 : i - w->entries;
-        GP_TRY(find(l, name, shape, s, i < w->entries ? &tensors[i] : &blocks[k / BLOCK_TENSORS][k % BLOCK_TENSORS]));
+        GP_TRY(find(l, name, e, s, i < w->entries ? &tensors[i] : &blocks[k / BLOCK_TENSORS][k % BLOCK_TENSORS]));
     }
     return GP_OK;
 }
@@ -207,16 +272,19 @@ static gp_status find_all(loader *l)
     const gp_clip_config *c = &l->w->config;
     if (c->has_image) {
         sizes s = {c->image.width, c->image.mlp, c->embedding, gp_clip_image_tokens(c), 0, c->patch};
-        GP_TRY(find_tower(l, &image_list, &s, c->image.layers, l->image, l->blocks));
+        const tower_list list = image_list(c);
+        GP_TRY(find_tower(l, &list, &s, c->image.layers, l->image, l->blocks));
     }
     if (c->has_text) {
         sizes s = {c->text.width, c->text.mlp, c->embedding, c->context, c->vocabulary, 0};
-        GP_TRY(find_tower(l, &text_list, &s, c->text.layers, l->text, l->blocks + l->w->image.size.layers));
+        const tower_list list = text_list(c, l->set, "");
+        GP_TRY(find_tower(l, &list, &s, c->text.layers, l->text, l->blocks + l->w->image.size.layers));
     }
     if (c->has_image && c->has_text) {
         const gp_tensor *scale;
         float value;
-        GP_TRY(find(l, "logit_scale", "", NULL, &scale));
+        static const entry logit_scale = {"logit_scale", "", "logit_scale", WHOLE};
+        GP_TRY(find(l, logit_scale.name, &logit_scale, NULL, &scale));
         GP_TRY(read_floats(l, scale, &value, l->err));
         l->w->logit_scale = exp((double)value);
         if (!isfinite(l->w->logit_scale))
@@ -244,8 +312,9 @@ static bool has_tower(const gp_tensors *set, const char *prefix, const tower_lis
 
 static bool has_all(const gp_tensors *set, const char *prefix, const gp_clip_config *c)
 {
-    return (!c->has_image || has_tower(set, prefix, &image_list, (size_t)c->image.layers)) &&
-           (!c->has_text || has_tower(set, prefix, &text_list, (size_t)c->text.layers));
+    const tower_list image = image_list(c), text = text_list(c, set, prefix);
+    return (!c->has_image || has_tower(set, prefix, &image, (size_t)c->image.layers)) &&
+           (!c->has_text || has_tower(set, prefix, &text, (size_t)c->text.layers));
 }
 
 /* Writes the prefix of `name` to `out`: "clip." of "clip.text_projection.weight". Returns false unless `name` is a
@@ -266,7 +335,9 @@ static bool prefix_of(const char *name, const char *rest, char *out, size_t size
 static gp_status take_prefix(loader *l, char *prefix, size_t size)
 {
     const gp_clip_config *c = &l->w->config;
-    const char *anchor = c->has_image ? image_table[POSITIONS].name : text_table[POSITIONS].name;
+    const char *anchor = c->open_clip   ? "visual.positional_embedding"
+                         : c->has_image ? image_table[POSITIONS].name
+                                        : text_table[POSITIONS].name;
     char found[600] = "", partial[600] = "", here[600];
     size_t candidates = 0;
     if (gp_tensors_find(l->set, anchor)) return GP_OK;
@@ -530,6 +601,7 @@ static gp_status allocate(loader *l)
     gp_weights *w = l->w;
     size_t layers = (size_t)w->image.size.layers + w->text.size.layers;
     GP_TRY(gp_alloc((void **)&l->blocks, layers, sizeof *l->blocks, "a list of tensors", l->err));
+    GP_TRY(gp_alloc((void **)&l->made, 6 * layers + 2, sizeof *l->made, "a list of tensors", l->err));
     w->image.blocks = gp_mem_zero(w->image.size.layers, sizeof *w->image.blocks);
     w->text.blocks = gp_mem_zero(w->text.size.layers, sizeof *w->text.blocks);
     if (!w->image.blocks || !w->text.blocks) return gp_fail_memory(l->err, "a list of layers");
@@ -553,6 +625,9 @@ gp_status gp_weights_load(gp_tensors *set, const gp_clip_config *config, gp_prec
     *out = w;
     memset(&w, 0, sizeof w);
 out:
+    gp_mem_free(l.turned[0]);
+    gp_mem_free(l.turned[1]);
+    gp_mem_free(l.made);
     gp_mem_free(l.blocks);
     gp_weights_clear(&w);
     return st;

@@ -257,7 +257,7 @@ static void test_refuses_folders(void **state)
     expect_refusal("/nonexistent/model", GP_ERR_NOT_FOUND, "no folder '/nonexistent/model'", "");
     expect_refusal(folder, GP_ERR_NOT_FOUND, "has no config.json", folder);
     assert_int_equal(recipe_write_text(folder, "open_clip_config.json", "{}"), 0);
-    expect_refusal(folder, GP_ERR_UNSUPPORTED, "open_clip's layout", folder);
+    expect_refusal(folder, GP_ERR_FORMAT, "has no object model_cfg", "open_clip_config.json'");
     assert_int_equal(recipe_write_text(folder, "config.json", "{\"model_type\":\"siglip\"}"), 0);
     expect_refusal(folder, GP_ERR_UNSUPPORTED, "model_type is 'siglip'; goldpan reads models of type clip",
                    "config.json'");
