@@ -8,11 +8,10 @@ gp_status gp_cat_score_column(gp_catalog *cat, const char *scorer,
 {
     bool row;
     gp_status st;
-    gp_q q =
-        gp_q_open(cat, "SELECT x.image, x.value FROM scorers s JOIN scores x ON x.scorer = s.id"
-                       " JOIN images i ON i.id = x.image AND i.apart IS NULL"
-                       " LEFT JOIN image_prompts ip ON ip.image = x.image"
-                       " WHERE s.key = ?1 AND x.value IS NOT NULL AND (ip.prompt IS NULL OR ip.prompt = x.prompt)");
+    gp_q q = gp_q_open(cat, "SELECT x.image, x.value FROM scorers s JOIN scores x ON x.scorer = s.id"
+                            " JOIN images i ON i.id = x.image AND i.apart IS NULL"
+                            " LEFT JOIN image_prompts ip ON ip.image = x.image"
+                            " WHERE s.key = ?1 AND x.value IS NOT NULL AND x.prompt = coalesce(ip.prompt, 0)");
     gp_q_text(&q, 1, scorer);
     while ((st = gp_q_step(&q, &row, err)) == GP_OK && row)
         visit(user, gp_q_col_int(&q, 0), sqlite3_column_double(q.stmt, 1));

@@ -84,9 +84,11 @@ void gp_cli_groups_clear(gp_cli_groups *groups)
 gp_status gp_cli_groups_check(const gp_cli *cli, const gp_cli_groups *groups, gp_error *err)
 {
     for (size_t i = 0; i < groups->count; i++) {
+        const char *name = groups->items[i].model;
         char *folder = NULL;
-        if (groups->items[i].chosen) continue;
-        GP_TRY(gp_model_find(groups->items[i].model, cli->revision, &folder, err));
+        if (!name && groups->count == 1) continue; /* gp_cli_group_open chooses the model */
+        if (!name) GP_TRY(gp_cli_model_name(cli, &name, err));
+        GP_TRY(gp_model_find(name, cli->revision, &folder, err));
         gp_free(folder);
     }
     return GP_OK;
