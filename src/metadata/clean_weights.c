@@ -134,14 +134,11 @@ static bool begins_tag(const char *text, size_t size, size_t at)
     return end > at + 1 && end < size && text[end] == ':';
 }
 
-/* Returns true if only blanks are between `at` and a comma, a line end or an end of the text. step: 1 or -1. */
+/* Returns true if only white space is between `at` and a comma or an end of the text. step: 1 or -1. */
 static bool at_edge(const char *text, size_t size, size_t at, int step)
 {
     for (size_t i = at + (size_t)step; i < size; i += (size_t)step) /* before the first byte, i wraps to SIZE_MAX */
-        if (text[i] == ',' || text[i] == '\n' || text[i] == '\r')
-            return true;
-        else if (!is_space(text[i]))
-            return false;
+        if (!is_space(text[i])) return text[i] == ',';
     return true;
 }
 
@@ -156,7 +153,7 @@ bool gp_clean_has_syntax(const char *text, size_t size)
         if (c == '<' && begins_tag(text, size, i)) return true;
         if (c == 'e' && size - i > 10 && memcmp(text + i, "embedding:", 10) == 0) return true;
         if (c == 'B' && is_alone(text, size, i, "BREAK")) return true;
-        if (c == '(' || c == ',' || c == '\n') open = c == '(' && at_edge(text, size, i, -1) ? i : size;
+        if (c == '(' || c == ',') open = c == '(' && at_edge(text, size, i, -1) ? i : size;
         if (c == ')' && open < size && at_edge(text, size, i, 1)) return true;
     }
     return false;
