@@ -122,20 +122,27 @@ static gp_status plan(gp_hub_job *job, const char *name, bool *found, gp_error *
 
 /* ------------------------------------------------------------------ the download */
 
-/* For a sharded model: downloads the index immediately, because the index names the shards. */
+/* Downloads a small file immediately, because it says which other files are needed. */
+static gp_status fetch_now(gp_hub_job *job, const char *name, bool *found, gp_error *err)
+{
+    const size_t before = job->count;
+    GP_TRY(plan(job, name, found, err));
+    if (job->count == before) return GP_OK;
+    GP_TRY(gp_hub_prepare(&job->repo, job->commit, err));
+    job->count--;
+    gp_status st = gp_hub_fetch_file(job, &job->files[job->count], err);
+    gp_mem_free(job->files[job->count].name);
+    return st;
+}
+
+/* For a sharded model: downloads the index, which names the shards. */
 static gp_status plan_shards(gp_hub_job *job, const char *index, bool *found, gp_error *err)
 {
     gp_status st = GP_OK;
     char **shards = NULL, *path = NULL;
-    size_t count = 0, before = job->count;
-    GP_TRY_GOTO(plan(job, index, found, err));
+    size_t count = 0;
+    GP_TRY_GOTO(fetch_now(job, index, found, err));
     if (!*found) goto out;
-    if (job->count > before) {
-        job->count--;
-        st = gp_hub_fetch_file(job, &job->files[job->count], err);
-        gp_mem_free(job->files[job->count].name);
-        GP_TRY_GOTO(st);
-    }
     path = gp_hub_path(&job->repo, "snapshots", job->commit, index);
     if (!path) GP_TRY_GOTO(gp_hub_no_memory(err));
     GP_TRY_GOTO(gp_hub_shards_read(path, &shards, &count, err));
@@ -152,18 +159,21 @@ out:
     return st;
 }
 
-/* Plans the first weights that the model has, in the order in which gp_tensors_open_folder looks for them. */
-static gp_status plan_weights(gp_hub_job *job, gp_error *err)
+/* Plans the first weights that the model has, in the order in which goldpan looks for them when it opens the model. */
+static gp_status plan_weights(gp_hub_job *job, bool open_clip, gp_error *err)
 {
+    const char *const *names = open_clip ? gp_hub_open_clip_weights : gp_hub_weights;
     bool found = false;
-    for (size_t i = 0; i < GP_HUB_WEIGHTS && !found; i++) {
-        const char *name = gp_hub_weights[i];
-        GP_TRY(gp_str_ends(name, ".json") ? plan_shards(job, name, &found, err) : plan(job, name, &found, err));
-    }
-    return found ? GP_OK
-                 : gp_fail(err, GP_ERR_UNSUPPORTED,
-                           "model '%s' has neither model.safetensors nor pytorch_model.bin, so goldpan cannot read it",
-                           job->name);
+    for (size_t i = 0; names[i] && !found; i++)
+        GP_TRY(gp_str_ends(names[i], ".json") ? plan_shards(job, names[i], &found, err)
+                                              : plan(job, names[i], &found, err));
+    if (found) return GP_OK;
+    return gp_fail(err, GP_ERR_UNSUPPORTED,
+                   open_clip ? "model '%s' has neither open_clip_model.safetensors nor open_clip_pytorch_model.bin, so "
+                               "goldpan cannot read it"
+                             : "model '%s' has neither model.safetensors nor pytorch_model.bin, so goldpan cannot read "
+                               "it",
+                   job->name);
 }
 
 static gp_status plan_all(gp_hub_job *job, gp_error *err)
@@ -171,13 +181,17 @@ static gp_status plan_all(gp_hub_job *job, gp_error *err)
     static const char *const small[] = {
         "preprocessor_config.json", "tokenizer.json",         "vocab.json", "merges.txt",
         "tokenizer_config.json",    "special_tokens_map.json"};
-    bool found = false;
-    GP_TRY(plan(job, "config.json", &found, err));
-    if (!found)
-        return gp_fail(err, GP_ERR_UNSUPPORTED, "model '%s' has no config.json, so goldpan cannot read it", job->name);
+    bool found = false, open_clip = false;
+    GP_TRY(fetch_now(job, "config.json", &found, err));
+    if (!found || !gp_hub_config_names_type(&job->repo, job->commit))
+        GP_TRY(plan(job, "open_clip_config.json", &open_clip, err));
+    if (!found && !open_clip)
+        return gp_fail(err, GP_ERR_UNSUPPORTED,
+                       "model '%s' has neither config.json nor open_clip_config.json, so goldpan cannot read it",
+                       job->name);
     GP_TRY(gp_hub_prepare(&job->repo, job->commit, err));
     for (size_t i = 0; i < sizeof small / sizeof *small; i++) GP_TRY(plan(job, small[i], &found, err));
-    return plan_weights(job, err);
+    return plan_weights(job, open_clip, err);
 }
 
 /* Checks that the disk has space for the remaining bytes, and 16 MiB for other programs. */

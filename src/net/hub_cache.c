@@ -5,6 +5,7 @@
 #include "net/hub_cache.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "net/hub.h"
@@ -265,8 +266,30 @@ static bool has_or_absent(const gp_hub_repo *repo, const char *commit, const cha
     return gp_hub_has(repo, commit, file) || gp_hub_absent(repo, commit, file);
 }
 
-const char *const gp_hub_weights[GP_HUB_WEIGHTS] = {"model.safetensors", "model.safetensors.index.json",
-                                                    "pytorch_model.bin", "pytorch_model.bin.index.json"};
+const char *const gp_hub_weights[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                                      "pytorch_model.bin.index.json", NULL};
+const char *const gp_hub_open_clip_weights[] = {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors",
+                                                "open_clip_pytorch_model.bin", NULL};
+
+bool gp_hub_config_names_type(const gp_hub_repo *repo, const char *commit)
+{
+    gp_bytes bytes = {0};
+    gp_json *root = NULL;
+    char *path = gp_hub_path(repo, "snapshots", commit, "config.json");
+    bool named = path && gp_file_read(path, 1 << 20, &bytes, NULL) == GP_OK;
+    if (named && gp_json_parse((const char *)bytes.data, bytes.size, false, 64, &root, NULL) == GP_OK)
+        named = gp_json_kind_of(root) != GP_JSON_OBJECT || gp_json_get(root, "model_type") ||
+                gp_json_get(root, "architectures");
+    gp_json_free(root);
+    gp_bytes_clear(&bytes);
+    gp_mem_free(path);
+    return named;
+}
+
+bool gp_hub_is_open_clip(const gp_hub_repo *repo, const char *commit)
+{
+    return gp_hub_has(repo, commit, "open_clip_config.json") && !gp_hub_config_names_type(repo, commit);
+}
 
 /* Writes the first file that is missing of those that the index lists to `name`; returns false if none is missing. */
 static bool missing_shard(const gp_hub_repo *repo, const char *commit, const char *index, char name[GP_HUB_NAME])
@@ -286,17 +309,19 @@ static bool missing_shard(const gp_hub_repo *repo, const char *commit, const cha
  * file is missing. */
 static bool missing_weights(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME])
 {
-    snprintf(name, GP_HUB_NAME, "%s", gp_hub_weights[0]);
-    for (size_t i = 0; i < GP_HUB_WEIGHTS; i++) {
-        if (!gp_hub_has(repo, commit, gp_hub_weights[i])) continue;
-        return gp_str_ends(gp_hub_weights[i], ".json") && missing_shard(repo, commit, gp_hub_weights[i], name);
+    const char *const *names = gp_hub_is_open_clip(repo, commit) ? gp_hub_open_clip_weights : gp_hub_weights;
+    snprintf(name, GP_HUB_NAME, "%s", names[0]);
+    for (size_t i = 0; names[i]; i++) {
+        if (!gp_hub_has(repo, commit, names[i])) continue;
+        return gp_str_ends(names[i], ".json") && missing_shard(repo, commit, names[i], name);
     }
     return true;
 }
 
 bool gp_hub_missing(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME])
 {
-    if (gp_hub_has(repo, commit, "config.json")) return missing_weights(repo, commit, name);
+    if (gp_hub_has(repo, commit, "config.json") || gp_hub_is_open_clip(repo, commit))
+        return missing_weights(repo, commit, name);
     snprintf(name, GP_HUB_NAME, "config.json");
     return true;
 }

@@ -48,10 +48,14 @@ bool gp_hub_has(const gp_hub_repo *repo, const char *commit, const char *file);
 bool gp_hub_absent(const gp_hub_repo *repo, const char *commit, const char *file);
 gp_status gp_hub_absent_note(const gp_hub_repo *repo, const char *commit, const char *file, gp_error *err);
 #define GP_HUB_NAME 208
-/* The names of weight files and of indexes (.json) of weight files, the preferred one first. */
-#define GP_HUB_WEIGHTS 4
-extern const char *const gp_hub_weights[GP_HUB_WEIGHTS];
-/* Returns true if config.json or a weight file is missing from the snapshot, and writes the first missing name. */
+/* The names of weight files and of indexes (.json) of weight files, the preferred one first; each list ends with
+ * NULL. */
+extern const char *const gp_hub_weights[], *const gp_hub_open_clip_weights[];
+/* Returns false if the snapshot's config.json is missing, or names no model type, as the config.json of timm. */
+bool gp_hub_config_names_type(const gp_hub_repo *repo, const char *commit);
+/* Returns true if the snapshot has a model in open_clip's layout only. */
+bool gp_hub_is_open_clip(const gp_hub_repo *repo, const char *commit);
+/* Returns true if the config or a weight file is missing from the snapshot, and writes the first missing name. */
 bool gp_hub_missing(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME]);
 /* Returns true if the snapshot has no tokenizer and the cache does not record that the hub has none. */
 bool gp_hub_lacks_tokenizer(const gp_hub_repo *repo, const char *commit);

@@ -119,7 +119,7 @@ static gp_status find_commit(const gp_hub_repo *repo, const char *name, const ch
     gp_snapshots s = {.names = GP_STR_INIT};
     gp_status st = GP_OK;
     GP_TRY(gp_hub_ref_read(repo, revision ? revision : "main", commit, &known, err));
-    if (known && gp_hub_has(repo, commit, "config.json")) {
+    if (known && (gp_hub_has(repo, commit, "config.json") || gp_hub_is_open_clip(repo, commit))) {
         if (!gp_hub_missing(repo, commit, s.lacking)) return GP_OK;
         s.partial = 1;
         memcpy(s.commit, commit, sizeof s.commit);

@@ -334,7 +334,7 @@ class HubTest(unittest.TestCase):
         self.add()
         self.hub.faults.size["model.safetensors"] = 1 << 45
         self.assertIn("GB of free space", self.fetch(status="io")["message"])
-        self.assertEqual(self.hub.requests("GET"), [])
+        self.assertEqual([r["path"].rsplit("/", 1)[-1] for r in self.hub.requests("GET")], ["config.json"])
 
     def test_hostile_names(self):
         self.add()
@@ -428,6 +428,26 @@ class HubTest(unittest.TestCase):
             self.fetch(name=name)
             self.assertEqual(self.hub.requests(), [], name)
 
+    def test_open_clip_only(self):
+        """A repository in open_clip's layout only, without config.json or with the one of timm."""
+        small = {k: v for k, v in SMALL.items() if k not in ("pytorch_model.bin", "config.json", "preprocessor_config.json")}
+        small["open_clip_config.json"] = b'{"model_cfg": {}}'
+        safe, pickle = {"open_clip_model.safetensors": WEIGHTS}, {"open_clip_pytorch_model.bin": WEIGHTS[1:]}
+        timm = {"config.json": b'{"architecture": "vit_base_patch32_clip_224"}', "model.safetensors": b"timm"}
+        for name, files, taken in (("timm/vit_base_patch32_clip_224.openai", {**safe, **pickle, **timm}, safe),
+                                   ("org/without-config", {**safe, **pickle}, safe), ("apple/DFN", pickle, pickle)):
+            self.hub.add(name, small, lfs=files)
+            folder = self.fetch(name=name)["folder"]
+            (file, data), = taken.items()
+            self.assertEqual(self.read(folder, file), data, name)
+            self.assertEqual([f for f in os.listdir(folder) if f.endswith((".bin", ".safetensors"))], [file], name)
+            self.assertEqual(self.run_driver("find", name)["folder"], folder)
+            self.hub.forget()
+            self.fetch(name=name)
+            self.assertEqual(self.hub.requests(), [], name)
+            os.unlink(os.path.join(folder, file))
+            self.assertIn("incomplete", self.run_driver("find", name, status="not found")["message"])
+
     def test_sharded_checkpoint(self):
         small = {k: v for k, v in SMALL.items() if k != "pytorch_model.bin"}
         first, second = "pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"
@@ -445,9 +465,10 @@ class HubTest(unittest.TestCase):
         self.hub.add(NAME, {"config.json": CONFIG, "tf_model.h5": b"x"})
         message = self.fetch(status="unsupported")["message"]
         self.assertIn("has neither model.safetensors nor pytorch_model.bin", message)
-        self.assertEqual(self.hub.requests("GET"), [])
+        self.assertEqual([r["path"].rsplit("/", 1)[-1] for r in self.hub.requests("GET")], ["config.json"])
         self.hub.add(NAME, {"README.md": b"x"})
-        self.assertIn("no config.json", self.fetch("force", status="unsupported")["message"])
+        self.assertIn("neither config.json nor open_clip_config.json",
+                      self.fetch("force", status="unsupported")["message"])
 
     # ---- beside others
 
