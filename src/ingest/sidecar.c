@@ -88,6 +88,7 @@ static const char *usual_setting(const char *name)
 static bool put_setting(void *user, const char *name, const gp_json *value)
 {
     settings *s = user;
+    if (!gp_utf8_valid(name, strlen(name))) return true; /* two invalid keys could become the same text */
     gp_json_kind kind = gp_json_kind_of(value);
     const char *text = gp_json_text(value, NULL);
     bool plain = text ? *text != 0 : kind == GP_JSON_INT || kind == GP_JSON_REAL || kind == GP_JSON_BOOL;

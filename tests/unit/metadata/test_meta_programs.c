@@ -288,7 +288,6 @@ static const struct form {
     {"easy.png",
      {{META_TEXT, "prompt", "a hill", 0},
       {META_ZTXT, "negative_prompt", "snow", 0},
-      {META_TEXT, "seed", "77", 0},
       {META_TEXT, "use_stable_diffusion_model", "sd-v1-5", 0},
       {META_TEXT, "use_lora_model", "['styles/ink', \"it's\", 'c, d']", 0},
       {META_TEXT, "lora_alpha", "[0.5, 1]", 0}},
@@ -297,7 +296,7 @@ static const struct form {
      GP_EVIDENCE_STATED,
      "a hill",
      "snow",
-     "{\"seed\": 77, \"model\": \"sd-v1-5\", \"loras\": \"styles/ink:0.5, it's:1, c, d\"}"},
+     "{\"model\": \"sd-v1-5\", \"loras\": \"styles/ink:0.5, it's:1, c, d\"}"},
     {"easy.jpg",
      {{META_JPEG_BE, NULL,
        "{\"Prompt\": \"a hill\", \"Negative Prompt\": \"snow\", \"Seed\": 77, \"Stable Diffusion model\": \"sd\", "
