@@ -136,7 +136,7 @@ GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
 #define GP_PICK_DEFAULTS \
     {sizeof(gp_pick_options), GP_PICK_PROMPT, GP_BY_SCORE, GP_DIVERSITY_NONE, 1, 0, 0, 2, \
      false, false, false, 0, 0.0, 0.7, 0.9, 0.0, \
-     NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, NULL}
+     NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, NULL, GP_PICK_FUSE_AUTO, false, NULL}
 
 #define GP_EXPORT_DEFAULTS \
     {sizeof(gp_export_options), NULL, GP_EXPORT_COPY, true, false, false, false, 0, NULL, NULL, \

@@ -247,6 +247,17 @@ typedef enum gp_pick_diversity {
     GP_DIVERSITY_FACILITY /* facility location, greedy */
 } gp_pick_diversity;
 
+/* Which score compares the candidates of a prompt if the catalog has scores by several scorers.
+ * The fused score is the mean over the scorers of the score's z within its prompt
+ * (docs/method.md). */
+typedef enum gp_pick_fuse {
+    GP_PICK_FUSE_AUTO, /* Z if two scorers have scores and the options compare only images of the
+                        * same prompt; else OFF */
+    GP_PICK_FUSE_OFF,  /* the scorer that the options name */
+    GP_PICK_FUSE_Z,    /* the mean of z */
+    GP_PICK_FUSE_RANK  /* the mean of normal ranks */
+} gp_pick_fuse;
+
 typedef struct gp_pick_options {
     size_t size;
     gp_pick_strategy strategy;
@@ -284,6 +295,11 @@ typedef struct gp_pick_options {
                       * (images that keep the raw score), "no-difficulty" (the raw score is
                       * compared).  May be NULL */
     void *note_user;
+    gp_pick_fuse fuse;
+    bool pareto; /* pick only images that no other image of the prompt equals or surpasses by every
+                  * scorer; needs two scorers */
+    const char *weights; /* weights of scorers in the fused score, "NAME=NUMBER,..."; 0 leaves a
+                          * scorer out; NULL: all are 1 */
 } gp_pick_options;
 
 /* Pick images, the best first, and record the picks in place of the earlier picks.  An image is

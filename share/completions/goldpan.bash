@@ -50,9 +50,9 @@ _goldpan_options() {
             echo --catalog --json --quiet --verbose --help ;;
         pick)
             echo --per-prompt --top --min-score --where --strategy --by --top-per-category --top-per-slice \
-            --one-per-duplicate --diversity --balance --min-support --min-lift --lift-factor --explain --why --null \
-            --scorer --catalog --model --revision --precision --engine --fast-decode --long-prompt --json --quiet \
-            --verbose --help ;;
+            --one-per-duplicate --diversity --balance --min-support --min-lift --lift-factor --fuse --weights \
+            --pareto --explain --why --null --scorer --catalog --model --revision --precision --engine --fast-decode \
+            --long-prompt --json --quiet --verbose --help ;;
         explore)
             echo --catalog --port --readonly --backend --protocol --new-key --no-open --model --revision --precision \
             --engine --json --quiet --verbose --help ;;
@@ -139,18 +139,18 @@ _goldpan_value() {
         'words --top' | 'words --min-support' | 'words --seed' | 'words --threads' | 'words -j' | \
         'pick --per-prompt' | 'pick -k' | 'pick --top' | 'pick --min-score' | 'pick --where' | \
         'pick --top-per-category' | 'pick --top-per-slice' | 'pick --balance' | 'pick --min-support' | \
-        'pick --min-lift' | 'pick --lift-factor' | 'pick --revision' | 'explore --port' | 'explore -p' | \
-        'explore --backend' | 'explore -b' | 'explore --revision' | 'mark --stars' | 'mark --tag' | 'mark --untag' | \
-        'export --name' | 'export --shard-size' | 'export --stars' | 'export --tag' | 'export --threads' | \
-        'export -j' | 'sheet --thumb' | 'sheet --max-prompts' | 'sheet --max-candidates' | 'tour --seconds' | \
-        'tour --n-slices' | 'rescue --threads' | 'rescue -j' | 'rescue --max-pixels' | 'model get --revision' | \
-        'model info --revision' | 'bench --revision' | 'bench --max-pixels' | 'bench --threads' | 'bench -j' | \
-        'bench --batch' | 'bench --sample' | 'bench --seconds' | 'embed --revision' | 'embed --max-pixels' | \
-        'embed --threads' | 'embed -j' | 'embed --batch' | 'neighbours --neighbours' | 'neighbours -k' | \
-        'neighbours --recall' | 'neighbours --threads' | 'neighbours -j' | 'cluster --level' | \
-        'cluster --clusters' | 'cluster --min-cluster-size' | 'cluster --min-samples' | 'cluster --epsilon' | \
-        'cluster --threads' | 'cluster -j' | 'map --neighbours' | 'map -k' | 'map --min-dist' | 'map --dims' | \
-        'map --seed' | 'map --recall' | 'map --threads' | 'map -j')
+        'pick --min-lift' | 'pick --lift-factor' | 'pick --weights' | 'pick --revision' | 'explore --port' | \
+        'explore -p' | 'explore --backend' | 'explore -b' | 'explore --revision' | 'mark --stars' | 'mark --tag' | \
+        'mark --untag' | 'export --name' | 'export --shard-size' | 'export --stars' | 'export --tag' | \
+        'export --threads' | 'export -j' | 'sheet --thumb' | 'sheet --max-prompts' | 'sheet --max-candidates' | \
+        'tour --seconds' | 'tour --n-slices' | 'rescue --threads' | 'rescue -j' | 'rescue --max-pixels' | \
+        'model get --revision' | 'model info --revision' | 'bench --revision' | 'bench --max-pixels' | \
+        'bench --threads' | 'bench -j' | 'bench --batch' | 'bench --sample' | 'bench --seconds' | \
+        'embed --revision' | 'embed --max-pixels' | 'embed --threads' | 'embed -j' | 'embed --batch' | \
+        'neighbours --neighbours' | 'neighbours -k' | 'neighbours --recall' | 'neighbours --threads' | \
+        'neighbours -j' | 'cluster --level' | 'cluster --clusters' | 'cluster --min-cluster-size' | \
+        'cluster --min-samples' | 'cluster --epsilon' | 'cluster --threads' | 'cluster -j' | 'map --neighbours' | \
+        'map -k' | 'map --min-dist' | 'map --dims' | 'map --seed' | 'map --recall' | 'map --threads' | 'map -j')
             echo none ;;
         'generate --protocol')
             echo "words a1111 comfyui sdcpp swarmui openai command" ;;
@@ -208,6 +208,8 @@ _goldpan_value() {
             echo "words euclidean cosine" ;;
         'words --sort')
             echo "words effect support word" ;;
+        'pick --fuse')
+            echo "words auto off z rank" ;;
         'ratings write --sidecar')
             echo "words darktable adobe" ;;
         'export --format')

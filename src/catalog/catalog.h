@@ -218,6 +218,9 @@ typedef struct gp_cat_scorer {
 } gp_cat_scorer;
 gp_status gp_cat_scorer_put(gp_catalog *cat, const gp_cat_scorer *scorer,
                             gp_error *err); /* also marks the scorer as used last */
+/* Records a scorer without marking it as used last, and removes other scorers of the same name, with their scores,
+ * unless picks or an analysis use them. */
+gp_status gp_cat_scorer_put_alone(gp_catalog *cat, const gp_cat_scorer *scorer, gp_error *err);
 /* Returns the scorer used last, or NOT_FOUND ("... no scores yet"). The caller owns *id: gp_mem_free. */
 gp_status gp_cat_scorer_last(gp_catalog *cat, char **id, gp_error *err);
 /* Returns the name of the scorer's model as it was last opened. scorer NULL: the scorer used last. The caller owns

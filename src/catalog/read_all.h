@@ -45,7 +45,9 @@ gp_status gp_cat_full_rows(gp_catalog *cat, const gp_cat_summary *facts,
 /* A scorer that has scores. Texts are borrowed until the callback returns. */
 typedef struct gp_cat_scorer_name {
     const char *id, *name, *model, *precision; /* "" for model and precision: the scorer has no encoder */
+    const char *scale;
     bool higher_better;
+    int64_t encoder; /* 0: none */
 } gp_cat_scorer_name;
 /* Visits the scorers that have scores, the one used last first, until `visit` returns false. */
 gp_status gp_cat_scorers_scored(gp_catalog *cat, bool (*visit)(void *user, const gp_cat_scorer_name *scorer),
@@ -53,6 +55,12 @@ gp_status gp_cat_scorers_scored(gp_catalog *cat, bool (*visit)(void *user, const
 /* Visits the scores of one scorer (a key) for the present prompts of the candidates, in no order. */
 gp_status gp_cat_score_column(gp_catalog *cat, const char *scorer,
                               void (*visit)(void *user, int64_t image, double score), void *user, gp_error *err);
+/* Visits the candidates that have a prompt and an embedding by the encoder, by prompt and image. */
+gp_status gp_cat_candidates_visit(gp_catalog *cat, int64_t encoder,
+                                  void (*visit)(void *user, int64_t image, int64_t prompt), void *user, gp_error *err);
+/* Replaces all scores of a scorer (a key) by scores [n] of these images and prompts. NaN: the image gets no score. */
+gp_status gp_cat_scores_replace(gp_catalog *cat, const char *scorer, const int64_t *images, const int64_t *prompts,
+                                const double *scores, size_t n, gp_error *err);
 /* Visits all prompts, by id. */
 gp_status gp_cat_prompts_visit(gp_catalog *cat, bool (*visit)(void *user, int64_t id, const char *text), void *user,
                                gp_error *err);

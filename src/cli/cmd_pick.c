@@ -32,6 +32,10 @@ static void pick_options(gp_cli *cli, gp_pick_options *options, reasons *r)
 {
     gp_cli_pick_options(cli, options);
     options->scorer = cli->scorer;
+    options->fuse = (gp_pick_fuse)cli->fuse;
+    options->weights = cli->weights;
+    options->pareto = cli->pareto;
+    if (options->pareto) options->per_prompt = 0;
     if (!cli->explain && !cli->why.count) return;
     options->explain = put_reason, options->explain_user = r;
     if (cli->why.count) options->explain_paths = cli->why.items, options->explain_count = cli->why.count;
@@ -144,6 +148,18 @@ static int run(gp_cli *cli)
 
 static const gp_cli_option options[] = {
     GP_CLI_PICK,
+    GP_CLI_OPTION("fuse", 0, GP_OPT_CHOICE, "auto|off|z|rank", fuse,
+                  "with several scorers, compare the images of a prompt by the mean of their z or of their normal "
+                  "ranks; auto: z, if the catalog has two scorers and only images of the same prompt are compared "
+                  "(default: auto)",
+                  .excludes = "scorer model"),
+    GP_CLI_OPTION("weights", 0, GP_OPT_TEXT, "NAME=W,...", weights,
+                  "weights of scorers in the fused score, such as clip=1,pickscore=2; 0 leaves a scorer out "
+                  "(default: 1 for each)",
+                  .excludes = "scorer model"),
+    GP_CLI_FLAG("pareto", 0, pareto,
+                "pick every image of a prompt that no other image equals or surpasses by every scorer",
+                .excludes = "scorer model per-prompt"),
     GP_CLI_FLAG("explain", 0, explain, "print the reason of each pick", .excludes = "why null"),
     GP_CLI_OPTION("why", 0, GP_OPT_TEXTS, "FILE", why,
                   "print why this image of the catalog is picked or not; may be repeated", .excludes = "null"),

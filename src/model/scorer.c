@@ -142,6 +142,11 @@ const char *gp_scorer_model_licence(const char *model)
     return NULL;
 }
 
+bool gp_scorer_is_special(const char *id)
+{
+    return gp_str_starts(id, "clip-iqa/") || gp_str_starts(id, "probe/");
+}
+
 void gp_scorer_make_id(const gp_scorer_type *type, const char *parameters, const gp_encoder *encoder, char *out,
                        size_t size)
 {

@@ -65,6 +65,9 @@ void gp_scorer_run(const gp_scorer *scorer, const gp_scorer_batch *batch, double
 
 /* Visits the scorers of the registry, in its order, until `visit` returns false. */
 void gp_scorer_visit(bool (*visit)(void *user, const gp_scorer_kind *kind), void *user);
+/* Returns whether a scorer, given by its id, measures one quality of an image, such as how well it shows a text of the
+ * user: "clip-iqa" and "probe".  Such a scorer is no part of a fused score unless the user gives it a weight. */
+bool gp_scorer_is_special(const char *id);
 /* Returns the licence of a model by its hub name; NULL: unknown. */
 const char *gp_scorer_model_licence(const char *model);
 

@@ -15,6 +15,7 @@
 #include "pick/rank.h"
 #include "pick/strategy.h"
 #include "stage/encoder_row.h"
+#include "stage/fuse_stage.h"
 #include "stage/passed.h"
 
 #include <math.h>
@@ -38,6 +39,7 @@ typedef struct pick_run {
     char **unmet;                /* [n] owned: why a candidate does not meet the limits; or NULL */
     double *preferred;           /* [n] probability that people prefer the image among those of its prompt; or NULL */
     int64_t *asked;              /* [explain_count] images to explain; NULL: explain the picks */
+    gp_dominated dominated;      /* the images that options->pareto leaves out */
     size_t picked;
     gp_error error; /* error of a callback */
     gp_status status;
@@ -220,6 +222,60 @@ static gp_status read_unmet(pick_run *c, gp_error *err)
     GP_TRY(gp_cat_quality_visit(c->cat, take_quality, c, err));
     if (c->status != GP_OK) return gp_fail_as(err, c->status, &c->error);
     return GP_OK;
+}
+
+static int by_id(const void *key, const void *element)
+{
+    const int64_t p = *(const int64_t *)key, q = *(const int64_t *)element;
+    return (p > q) - (p < q);
+}
+
+/* Sets `unmet` of the candidates that are not in the Pareto set of their prompt. */
+static void leave_out_dominated(pick_run *c)
+{
+    for (uint32_t i = 0; i < c->m.n; i++)
+        if (!c->candidates[i].unmet &&
+            bsearch(&c->m.images[i], c->dominated.images, c->dominated.count, sizeof(int64_t), by_id))
+            c->candidates[i].unmet = "another image of the prompt is at least as good by every scorer";
+}
+
+/* ------------------------------------------------------------------ the scorer */
+
+/* Returns whether the options compare only images of the same prompt, as a fused score does. */
+static bool within_prompts(const gp_pick_options *o)
+{
+    return o->strategy == GP_PICK_PROMPT && o->by == GP_BY_SCORE && !o->top && !o->per_category &&
+           !o->one_per_duplicate && o->diversity == GP_DIVERSITY_NONE;
+}
+
+/* Finds the scorer whose scores are compared, and fuses scores if the options ask for it. */
+static gp_status choose_scorer(pick_run *c, const char *wanted, gp_error *err)
+{
+    const gp_pick_options *o = c->o;
+    const bool asked = o->fuse == GP_PICK_FUSE_Z || o->fuse == GP_PICK_FUSE_RANK || o->weights || o->pareto;
+    if (asked && (wanted || o->fuse == GP_PICK_FUSE_OFF))
+        return gp_fail(err, GP_ERR_USAGE,
+                       "--weights and --pareto need the scores of several scorers: leave out --fuse off and --scorer");
+    if (asked && !within_prompts(o))
+        return gp_fail(err, GP_ERR_USAGE,
+                       "a fused score compares only images of the same prompt: use --strategy prompt without --by, "
+                       "--top, --top-per-category and --one-per-duplicate");
+    if (asked || (!wanted && o->fuse == GP_PICK_FUSE_AUTO && within_prompts(o) && !o->has_min_score))
+        GP_TRY(gp_stage_fuse(c->cat, o->fuse == GP_PICK_FUSE_RANK ? GP_FUSE_RANK : GP_FUSE_Z, o->weights, &c->scorer,
+                             o->pareto ? &c->dominated : NULL, err));
+    if (asked && !c->scorer)
+        return gp_fail(err, GP_ERR_NOT_FOUND,
+                       "there is nothing to fuse: fewer than two scorers have scores, or no prompt has two images "
+                       "(goldpan score --scorer NAME,NAME)");
+    if (c->scorer) {
+        char *known = NULL; /* a read-only catalog may lack the fused scores */
+        const gp_status st = gp_cat_scorer_find(c->cat, c->scorer, &known, NULL);
+        gp_mem_free(known);
+        if (st == GP_OK) return GP_OK;
+        gp_mem_free(c->scorer);
+        c->scorer = NULL;
+    }
+    return gp_stage_scorer_wanted(c->cat, wanted, &c->scorer, err);
 }
 
 /* ------------------------------------------------------------------ the difficulty of prompts */
@@ -533,6 +589,7 @@ static void pick_run_clear(pick_run *c)
     gp_mem_free(c->category_names);
     for (size_t i = 0; c->unmet && i < c->m.n; i++) gp_mem_free(c->unmet[i]);
     gp_mem_free(c->unmet);
+    gp_mem_free(c->dominated.images);
     gp_mem_free(c->where);
     gp_mem_free(c->decisions);
     gp_mem_free(c->asked);
@@ -568,12 +625,13 @@ static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_option
     pick_run c = {.cat = cat, .o = options};
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_strategy_check(options, err));
-    GP_TRY_GOTO(gp_stage_scorer_wanted(cat, wanted, &c.scorer, err));
+    GP_TRY_GOTO(choose_scorer(&c, wanted, err));
     GP_TRY_GOTO(read_where(&c, err));
     GP_TRY_GOTO(find_asked(&c, err));
     GP_TRY_GOTO(read_candidates(&c, err));
     GP_TRY_GOTO(read_preferred(&c, err));
     GP_TRY_GOTO(read_unmet(&c, err));
+    if (options->pareto) leave_out_dominated(&c);
     if (gp_strategy_needs_analysis(options)) GP_TRY_GOTO(read_analysis(&c, err));
     if (fit) GP_TRY_GOTO(fit_strategy(&c, options, err));
     if (options->by == GP_BY_DIFFICULTY) GP_TRY_GOTO(compare_by_difficulty(&c, options, err));

@@ -12,7 +12,7 @@
 #include <string.h>
 
 typedef struct one_scorer {
-    char *id, *name, *model, *precision; /* owned */
+    char *id, *name, *model, *precision, *scale; /* owned */
     bool higher_better;
 } one_scorer;
 
@@ -25,12 +25,20 @@ typedef struct all_scorers {
 static bool take_scorer(void *user, const gp_cat_scorer_name *s)
 {
     all_scorers *all = user;
+    for (size_t i = 0; i < all->count; i++) /* of two fused scores with different weights, show the newer */
+        if (gp_str_starts(s->id, "fused-") && !strcmp(all->list[i].name, s->name)) return true;
     const char *slash = strrchr(s->model, '/');
     one_scorer *one = &all->list[all->count++];
-    *one = (one_scorer){gp_str_dup(s->id), gp_str_dup(s->name), gp_str_dup(slash ? slash + 1 : s->model),
-                        gp_str_dup(s->precision), s->higher_better};
-    all->no_memory = !one->id || !one->name || !one->model || !one->precision;
+    *one = (one_scorer){gp_str_dup(s->id),        gp_str_dup(s->name),  gp_str_dup(slash ? slash + 1 : s->model),
+                        gp_str_dup(s->precision), gp_str_dup(s->scale), s->higher_better};
+    all->no_memory = !one->id || !one->name || !one->model || !one->precision || !one->scale;
     return !all->no_memory && all->count < GP_VIEW_SCORERS + 1;
+}
+
+/* Fused scores are made of the scores of other scorers, so they do not count as a scorer that agrees. */
+static bool is_fused(const one_scorer *s)
+{
+    return gp_str_starts(s->id, "fused-");
 }
 
 static void clear(all_scorers *all)
@@ -40,6 +48,7 @@ static void clear(all_scorers *all)
         gp_mem_free(all->list[i].name);
         gp_mem_free(all->list[i].model);
         gp_mem_free(all->list[i].precision);
+        gp_mem_free(all->list[i].scale);
     }
 }
 
@@ -73,7 +82,7 @@ static char *write_texts(const all_scorers *all, const one_scorer *one)
     gp_str_putc(&s, '\0');
     gp_str_printf(&s, "score by the scorer %s", one->name);
     if (*one->model) gp_str_printf(&s, " with the model %s (%s)", one->model, one->precision);
-    gp_str_puts(&s, ", on its own scale");
+    if (*one->scale) gp_str_printf(&s, ": %s", one->scale);
     return gp_str_take(&s);
 }
 
@@ -188,10 +197,11 @@ gp_status gp_view_add_scorers(gp_view *v, gp_catalog *cat, gp_error *err)
     size_t count = 0;
     v->columns[GP_VIEW_SCORE].lower_better = !v->facts.higher_better;
     scores[count++] = &v->columns[GP_VIEW_SCORE];
-    for (size_t i = 0; i < all.count && count <= GP_VIEW_SCORERS; i++) {
+    for (size_t i = 0, added = 0; i < all.count && added < GP_VIEW_SCORERS; i++) {
         if (!strcmp(all.list[i].id, v->facts.scorer)) continue;
+        added++;
         GP_TRY_GOTO(add_column(v, cat, &all, &all.list[i], err));
-        scores[count++] = &v->columns[v->column_count - 1];
+        if (!is_fused(&all.list[i])) scores[count++] = &v->columns[v->column_count - 1];
     }
     if (count > 1) GP_TRY_GOTO(add_agreement(v, scores, count, err));
 out:
