@@ -74,15 +74,23 @@ typedef struct settings {
     gp_str text;
     const char *prompt, *negative; /* names of the members that are no settings */
     size_t count;
+    const gp_json *object;
 } settings;
 
-static const char *usual_setting(const char *name)
+static const char *const usual_settings[][2] = {
+    {"guidance_scale", "cfg_scale"}, {"cfg", "cfg_scale"}, {"num_inference_steps", "steps"}};
+
+/* Returns the usual name of a setting.  NULL: the object has a setting with this usual name already. */
+static const char *usual_setting(const gp_json *object, const char *name)
 {
-    static const char *const known[][2] = {
-        {"guidance_scale", "cfg_scale"}, {"cfg", "cfg_scale"}, {"num_inference_steps", "steps"}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(name, known[i][0]) == 0) return known[i][1];
-    return name;
+    const char *usual = NULL;
+    for (size_t i = sizeof usual_settings / sizeof *usual_settings; i-- > 0 && !usual;)
+        if (strcmp(name, usual_settings[i][0]) == 0) usual = usual_settings[i][1];
+    if (!usual) return name;
+    if (gp_json_get(object, usual)) return NULL;
+    for (size_t i = 0; strcmp(name, usual_settings[i][0]) != 0; i++)
+        if (strcmp(usual, usual_settings[i][1]) == 0 && gp_json_get(object, usual_settings[i][0])) return NULL;
+    return usual;
 }
 
 static bool put_setting(void *user, const char *name, const gp_json *value)
@@ -93,7 +101,9 @@ static bool put_setting(void *user, const char *name, const gp_json *value)
     const char *text = gp_json_text(value, NULL);
     bool plain = text ? *text != 0 : kind == GP_JSON_INT || kind == GP_JSON_REAL || kind == GP_JSON_BOOL;
     if (!plain || strcmp(name, s->prompt) == 0 || (s->negative && strcmp(name, s->negative) == 0)) return true;
-    gp_json_put_name(&s->text, usual_setting(name));
+    const char *usual = usual_setting(s->object, name);
+    if (!usual) return true;
+    gp_json_put_name(&s->text, usual);
     gp_json_write(&s->text, value);
     return ++s->count < MAX_SETTINGS && !s->text.failed;
 }
@@ -117,7 +127,7 @@ static gp_status read_object(const gp_json *object, gp_meta *out, gp_error *err)
     static const char *const prompts[] = {"prompt", "caption", "text", "captions", "positive_prompt", NULL};
     static const char *const negatives[] = {"negative_prompt", "negative", NULL};
     const char *prompt, *negative;
-    settings s = {.text = GP_STR_INIT, .prompt = find_text(object, prompts, &prompt)};
+    settings s = {.text = GP_STR_INIT, .prompt = find_text(object, prompts, &prompt), .object = object};
     if (!s.prompt) return GP_OK;
     s.negative = find_text(object, negatives, &negative);
     gp_str_putc(&s.text, '{');
