@@ -661,6 +661,17 @@ describe('layout', () => {
     assert.ok(first >= 0, 'Tab does not come to the pictures');
     assert.equal(inWall.slice(first, first + 10).filter(Boolean).length, 1, 'the wall is more than one stop');
   });
+  seen('a row that is wider than the window is no Tab stop', async (page) => {
+    await page.setViewportSize({ width: 1000, height: 700 });
+    await prompts(page).first().waitFor();
+    const wide = () => page.evaluate(() => [...document.querySelectorAll('.cands')].filter((one) => one.scrollWidth > one.clientWidth).length);
+    await until(async () => (await wide()) > 1, 'no row is wider than the window');
+    await page.evaluate(() => document.activeElement?.blur());
+    for (let i = 0; i < 60; i++) {
+      await page.keyboard.press('Tab');
+      assert.equal(await page.evaluate(() => document.activeElement?.classList.contains('cands')), false);
+    }
+  });
   seen('the focus returns to the picture from every mode', async (page) => {
     await wall(page);
     for (let i = 0; i < 5; i++) await page.keyboard.press('ArrowDown');
