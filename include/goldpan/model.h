@@ -114,7 +114,7 @@ typedef struct gp_scorer_kind {
     const char *argument;   /* what follows the name and a colon, such as "FILE"; NULL: nothing */
     bool argument_optional; /* the argument may be left out */
     bool needs_text;        /* the score depends on the prompt */
-    bool higher_better;     /* a file of a linear head may state the opposite */
+    bool higher_better;     /* the file of a linear head may say the opposite */
     const char *model;      /* hub name of the model that the scorer needs; NULL: any CLIP model */
     const char *licence;
     const char *scale;    /* how the score is computed, such as "100*max(cos,0)" */

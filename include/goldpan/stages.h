@@ -296,10 +296,10 @@ typedef struct gp_pick_options {
                       * compared).  May be NULL */
     void *note_user;
     gp_pick_fuse fuse;
-    bool pareto; /* pick only images that no other image of the prompt equals or surpasses by every
-                  * scorer; needs two scorers */
+    bool pareto; /* leave out an image if another image of its prompt is at least as good by every
+                  * scorer and better by one; needs two scorers */
     const char *weights; /* weights of scorers in the fused score, "NAME=NUMBER,..."; 0 leaves a
-                          * scorer out; NULL: all are 1 */
+                          * scorer out; NULL: 1, and 0 for clip-iqa and probes */
 } gp_pick_options;
 
 /* Pick images, the best first, and record the picks in place of the earlier picks.  An image is

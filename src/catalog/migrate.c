@@ -59,7 +59,8 @@ static gp_status check_tables(gp_catalog *cat, gp_error *err)
     gp_q_end(&q);
     GP_TRY(st);
     if (others)
-        return gp_fail_path(err, GP_ERR_CATALOG, "'%s' is not a goldpan catalog: it has views in place of tables",
+        return gp_fail_path(err, GP_ERR_CATALOG,
+                            "'%s' is not a goldpan catalog: a view or a virtual table has the name of a goldpan table",
                             cat->path);
     return GP_OK;
 }

@@ -80,7 +80,7 @@ gp_status gp_cat_scores_replace(gp_catalog *cat, const char *scorer, const int64
     return gp_db_scope_end(cat, own, st, err);
 }
 
-/* SQL: the other scorers of the name ?2 that nothing uses. */
+/* SQL: scorers with the name ?2 and another key than ?1 that no pick and no analysis uses. */
 #define UNUSED                                                                                                         \
     "(SELECT id FROM scorers WHERE name = ?2 AND key <> ?1 AND id NOT IN (SELECT scorer FROM picks)"                   \
     " AND id NOT IN (SELECT scorer FROM analyses))"

@@ -229,8 +229,8 @@ static gp_status copy_vector(gp_q *q, int column, float *out, uint32_t dims, gp_
     "EXISTS(SELECT 1 FROM scores s WHERE s.scorer = ?1"                                                                \
     " AND s.prompt = ip.prompt AND s.image = ip.image) ORDER BY ip.prompt, ip.image LIMIT ?5"
 
-/* The same for a scorer that needs no text: each image, with prompt 0 if it has none. A guessed prompt makes no
- * difference. */
+/* The same for a scorer that needs no text: selects every image, with prompt 0 if the image has none. Images with a
+ * guessed prompt are selected too. */
 static const char images_sql[] =
     "SELECT v.image, coalesce(ip.prompt, 0), v.vector FROM image_embeddings v"
     " CROSS JOIN images i ON i.id = v.image AND i.apart IS NULL LEFT JOIN image_prompts ip ON ip.image = v.image"

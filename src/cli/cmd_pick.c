@@ -148,17 +148,19 @@ static int run(gp_cli *cli)
 
 static const gp_cli_option options[] = {
     GP_CLI_PICK,
-    GP_CLI_OPTION("fuse", 0, GP_OPT_CHOICE, "auto|off|z|rank", fuse,
-                  "with several scorers, compare the images of a prompt by the mean of their z or of their normal "
-                  "ranks; auto: z, if the catalog has two scorers and only images of the same prompt are compared "
-                  "(default: auto)",
-                  .excludes = "scorer model"),
+    GP_CLI_OPTION(
+        "fuse", 0, GP_OPT_CHOICE, "auto|off|z|rank", fuse,
+        "how to compare the images of a prompt if several scorers have scores; z, rank: by the mean over the "
+        "scorers of the z-score or of the normal rank, off: by one scorer, auto: z if only images of the same "
+        "prompt are compared (default: auto)",
+        .excludes = "scorer model"),
     GP_CLI_OPTION("weights", 0, GP_OPT_TEXT, "NAME=W,...", weights,
                   "weights of scorers in the fused score, such as clip=1,pickscore=2; 0 leaves a scorer out "
-                  "(default: 1 for each)",
+                  "(default: 1; 0 for clip-iqa and your own texts)",
                   .excludes = "scorer model"),
     GP_CLI_FLAG("pareto", 0, pareto,
-                "pick every image of a prompt that no other image equals or surpasses by every scorer",
+                "pick all images of a prompt, but not an image if another one is at least as good by every scorer and "
+                "better by one",
                 .excludes = "scorer model per-prompt"),
     GP_CLI_FLAG("explain", 0, explain, "print the reason of each pick", .excludes = "why null"),
     GP_CLI_OPTION("why", 0, GP_OPT_TEXTS, "FILE", why,

@@ -174,9 +174,9 @@ static gp_status run_others(gp_cli *cli, gp_catalog *catalog, const gp_cli_group
     return GP_OK;
 }
 
-/* Opens the catalog and the model of the first group.  Usually opens the model before it creates a catalog, so that a
- * missing model leaves no empty catalog.  If there are several groups, only checks that the models exist, and keeps one
- * model in memory at a time. */
+/* Opens the catalog and the model of the first group.  With one group, opens the model before it creates a catalog, so
+ * that a missing model leaves no empty catalog.  With several groups, first checks that all models exist; then opens one
+ * after the other, so that only one model is in memory at a time. */
 static gp_status open_all(gp_cli *cli, gp_cli_groups *groups, gp_run_options *options, gp_score_options *score,
                           gp_catalog **catalog, gp_model **model, gp_report *added, gp_error *err)
 {

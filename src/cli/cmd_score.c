@@ -82,7 +82,7 @@ static int run(gp_cli *cli)
     gp_status st = gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, 0, &catalog, &err);
     if (st == GP_OK) st = gp_cli_groups_make(cli, catalog, &groups, &err);
     if (st == GP_OK) st = gp_cli_groups_check(cli, &groups, &err);
-    /* the group with the first scorer is the last one, so that this scorer counts as the one used last */
+    /* score the first group last, because its first scorer must count as the scorer used last */
     for (size_t i = groups.count; st == GP_OK && i-- > 0;)
         st = score_group(cli, catalog, &groups.items[i], &results[i], &err);
     int code = st == GP_OK ? finish(cli, catalog, results, &groups) : gp_cli_fail(cli, &err);

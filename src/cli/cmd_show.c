@@ -36,7 +36,7 @@ static void put_marks(const gp_row *r)
 static void put_rank(const gp_row *r)
 {
     printf("%u of %u", r->rank, r->candidates);
-    if (r->preferred > 0) printf(", preferred with a probability of %.0f %%", 100 * r->preferred);
+    if (r->preferred > 0) printf("; people prefer it with a probability of %.0f %%", 100 * r->preferred);
     puts(r->picked ? ", picked" : "");
 }
 

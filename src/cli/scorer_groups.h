@@ -9,7 +9,7 @@ enum { GP_CLI_MOST_GROUPS = 16 };
 typedef struct gp_cli_group {
     const char *model; /* hub name; NULL: the model that the command chooses */
     gp_str scorers;    /* names, separated by commas; empty: the default scorer */
-    bool chosen;       /* the command chooses the model, which `model`, if it is not NULL, names already */
+    bool chosen;       /* the command chooses the model; if `model` is not NULL, it is the chosen one */
     bool probes;       /* the probes belong to this group */
 } gp_cli_group;
 typedef struct gp_cli_groups {

@@ -90,7 +90,7 @@ void gp_clean_invokeai(char *text, size_t *size)
     for (size_t i = 0; i < *size; i++) {
         char c = text[i];
         if (c == '\\' && i + 1 < *size && strchr("()", text[i + 1])) {
-            i++; /* an escaped bracket is no word either */
+            i++; /* remove an escaped bracket too, with its backslash */
         } else if (c == ')') {
             to = without_signs(text, to);
             i += weight_after(text + i + 1, *size - i - 1);

@@ -7,9 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Removes {x}, [x] and 1.3::x:: in place; x stays. text: [*size + 1], ends with a NUL. */
+/* Removes NovelAI's weights in place: {x}, [x] and 1.3::x:: become x. text: [*size + 1], ends with a NUL. */
 void gp_clean_novelai(char *text, size_t *size);
-/* Removes (x)++, (x)1.2, x++, x- and round brackets in place; x stays. text: [*size + 1], ends with a NUL. */
+/* Removes InvokeAI's weights in place: (x)++, (x)1.2, x++ and x- become x. Also removes all other round brackets.
+ * text: [*size + 1], ends with a NUL. */
 void gp_clean_invokeai(char *text, size_t *size);
 /* Returns true if the text holds (x:1.2), ((x)), \(, <word:...>, embedding:name, BREAK, or brackets around a whole part
  * between commas. Single brackets inside a sentence and AND occur in prose too. */

@@ -359,7 +359,8 @@ static gp_status fill(checkpoint *c, const entry *e, size_t count)
     }
     GP_TRY(gp_alloc((void **)&shard->tensors, count, sizeof *shard->tensors, "the list of tensors", c->err));
     GP_TRY(gp_alloc((void **)&shard->names, names, 1, "the names of tensors", c->err));
-    GP_TRY(gp_alloc((void **)&shard->copies, copies + 1, 1, "tensors that are not in order", c->err));
+    GP_TRY(gp_alloc((void **)&shard->copies, copies + 1, 1,
+                    "copies of tensors whose numbers are not in order in the file", c->err));
     char *name = shard->names;
     uint8_t *copy = shard->copies;
     for (size_t i = 0; i < count; i++) {

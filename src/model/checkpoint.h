@@ -21,7 +21,7 @@ typedef struct gp_zip_member {
 typedef struct gp_zip_members {
     gp_zip_member *items; /* [count] sorted by name; names are unique */
     size_t count;
-    uint8_t *directory; /* the memory of the names */
+    uint8_t *directory; /* the directory of the zip file, which contains the names of `items` */
 } gp_zip_members;
 /* Reads and checks the directory of a zip file, and the header of each member.  source: the whole file.  The caller
  * calls gp_zip_members_clear, also after an error. */

@@ -226,7 +226,7 @@ static gp_status read_layers(linear_head *head, const head_file *f, const gp_sco
         return gp_fail_path(
             err, GP_ERR_USAGE,
             "'%s' has several layers, but its metadata has no entry \"activation\": \"none\", so goldpan "
-            "does not know whether the layers can be one",
+            "does not know whether it can combine the layers",
             f->path);
     return gp_linear_layers_fold(f->tensors, f->path, f->prefix, head->base.dims, source->model, &head->folded, err);
 }
@@ -324,7 +324,7 @@ const gp_scorer_type gp_linear_head_type = {.name = "linear",
                                             .scale = "w*x+b",
                                             .argument = "FILE",
                                             .licence = "that of the file",
-                                            .looks_at = "what the head in your own file was made for",
+                                            .looks_at = "what the head in your file was trained to measure",
                                             .needs = GP_SCORER_NEEDS_IMAGE,
                                             .size = sizeof(linear_head),
                                             .open = linear_open,

@@ -6,8 +6,8 @@
 #include "base/status.h"
 #include "model/safetensors.h"
 
-/* Returns whether the tensors named PREFIX.N.weight (prefix NULL: any one prefix, or none) are at least two, and no
- * other tensor with this prefix ends with "weight". */
+/* Returns whether there are at least two tensors PREFIX.N.weight, and no other tensor with this prefix has a name that
+ * ends with "weight".  prefix NULL: all tensors must have the same prefix, or none. */
 bool gp_linear_layers_are(const gp_tensors *tensors, const char *prefix);
 /* Folds the layers in double: *out [dims + 2] gets `dims` weights, then the bias; the last number is not set.  file and
  * model: names for messages.  The caller frees *out with gp_mem_free.  Errors: FORMAT, UNSUPPORTED, USAGE: the first

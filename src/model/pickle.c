@@ -41,7 +41,7 @@ typedef struct machine {
 
 static gp_status broken(const machine *m, const char *why)
 {
-    return gp_fail_path(m->err, GP_ERR_FORMAT, "'%s' %s", m->source->path, why);
+    return gp_fail_path(m->err, GP_ERR_FORMAT, "'%s' has a pickle that %s", m->source->path, why);
 }
 
 /* ------------------------------------------------------------------ bytes */
@@ -111,7 +111,8 @@ static gp_status push_kind(machine *m, gp_pickle_kind kind, int64_t n)
 static gp_status pop(machine *m, gp_pickle_value *out)
 {
     gp_pickle *p = m->p;
-    if (!p->depth || p->stack[p->depth - 1].kind == GP_PICKLE_MARK) return broken(m, "takes from an empty stack");
+    if (!p->depth || p->stack[p->depth - 1].kind == GP_PICKLE_MARK)
+        return broken(m, "takes a value from an empty stack");
     *out = p->stack[--p->depth];
     return GP_OK;
 }
@@ -172,7 +173,7 @@ static gp_status push_text(machine *m, uint64_t length)
     gp_pickle *p = m->p;
     const uint8_t *bytes = NULL;
     if (length > TEXT_LIMIT) {
-        if (length > m->source->end - m->source->at) return broken(m, "ends in the middle of a pickle");
+        if (length > m->source->end - m->source->at) return broken(m, "ends too early");
         m->source->at += length;
         return push_kind(m, GP_PICKLE_BYTES, 0);
     }
@@ -281,10 +282,10 @@ static gp_status rebuild_tensor(machine *m, const gp_pickle_list *args)
     const gp_pickle_value *a = args->items;
     if (args->count < 4 || a[0].kind != GP_PICKLE_STORAGE || !is_whole(&a[1]) || a[2].kind != GP_PICKLE_TUPLE ||
         a[3].kind != GP_PICKLE_TUPLE)
-        return broken(m, "makes a tensor of other values than a storage and its sizes");
+        return broken(m, "makes a tensor without a storage, an offset, a shape and strides");
     const gp_pickle_list *shape = list_of(p, &a[2]), *stride = list_of(p, &a[3]);
     if (shape->count != stride->count || shape->count > GP_TENSOR_DIMS)
-        return broken(m, "has a tensor with more than 8 dimensions, or with other strides than dimensions");
+        return broken(m, "has a tensor with more than 8 dimensions, or with a wrong number of strides");
     t.storage = (uint32_t)a[0].number, t.offset = (uint64_t)a[1].number, t.dims = shape->count;
     for (size_t i = 0; i < t.dims; i++) {
         if (!is_whole(&shape->items[i]) || !is_whole(&stride->items[i]))
@@ -332,7 +333,7 @@ static gp_status storage(machine *m)
     gp_pickle *p = m->p;
     gp_pickle_value id = {0};
     GP_TRY(pop(m, &id));
-    if (!m->persistent || id.kind != GP_PICKLE_TUPLE) return broken(m, "refers to a value outside its pickle");
+    if (!m->persistent || id.kind != GP_PICKLE_TUPLE) return broken(m, "refers to a value outside itself");
     const gp_pickle_list *list = list_of(p, &id);
     const gp_pickle_value *a = list->items;
     if (list->count < 5 || !gp_pickle_is(p, &a[0], "storage") || a[1].kind != GP_PICKLE_GLOBAL ||
@@ -364,10 +365,10 @@ static gp_status tuple(machine *m, size_t count, bool marked)
         GP_TRY(mark(m, &at));
         count = p->depth - at;
     } else {
-        if (p->depth < count) return broken(m, "takes from an empty stack");
+        if (p->depth < count) return broken(m, "takes a value from an empty stack");
         at = p->depth - count;
         for (size_t i = at; i < p->depth; i++)
-            if (p->stack[i].kind == GP_PICKLE_MARK) return broken(m, "takes from an empty stack");
+            if (p->stack[i].kind == GP_PICKLE_MARK) return broken(m, "takes a value from an empty stack");
     }
     p->depth = at; /* the values stay valid, because push_list copies them before it pushes */
     size_t values = count;
@@ -384,14 +385,14 @@ static gp_status extend(machine *m, gp_pickle_kind kind, size_t count, bool mark
         GP_TRY(mark(m, &at));
         count = p->depth - at;
     } else {
-        if (p->depth < count) return broken(m, "takes from an empty stack");
+        if (p->depth < count) return broken(m, "takes a value from an empty stack");
         at = p->depth - count;
     }
     const gp_pickle_value *items = p->stack + at;
-    if (kind == GP_PICKLE_DICT && count % 2) return broken(m, "sets half an item");
+    if (kind == GP_PICKLE_DICT && count % 2) return broken(m, "adds a key without a value to a dict");
     for (size_t i = 0; i < count; i++) {
         bool key = kind == GP_PICKLE_DICT && i % 2 == 0;
-        if (items[i].kind == GP_PICKLE_MARK) return broken(m, "takes from an empty stack");
+        if (items[i].kind == GP_PICKLE_MARK) return broken(m, "takes a value from an empty stack");
         if (key && items[i].kind != GP_PICKLE_TEXT && items[i].kind != GP_PICKLE_INT && items[i].kind != GP_PICKLE_BOOL)
             return broken(m, "has a key that is neither a text nor a number");
     }
@@ -416,7 +417,8 @@ static gp_status memorise(machine *m, uint64_t index)
 {
     gp_pickle *p = m->p;
     if (index >= MEMO_LIMIT) return broken(m, "has a memo index over 1048575");
-    if (!p->depth || p->stack[p->depth - 1].kind == GP_PICKLE_MARK) return broken(m, "remembers no value");
+    if (!p->depth || p->stack[p->depth - 1].kind == GP_PICKLE_MARK)
+        return broken(m, "stores a value in its memo while the stack is empty");
     if (index >= p->memo_count) {
         size_t count = (size_t)index + 1 + p->memo_count / 2;
         if (count > MEMO_LIMIT) count = MEMO_LIMIT;
@@ -433,7 +435,7 @@ static gp_status memorise(machine *m, uint64_t index)
 static gp_status recall(machine *m, uint64_t index)
 {
     if (index >= m->p->memo_count || m->p->memo[index].kind == GP_PICKLE_MARK)
-        return broken(m, "recalls a value that it has not remembered");
+        return broken(m, "reads an unset entry of its memo");
     return push(m, m->p->memo[index]);
 }
 
@@ -479,10 +481,10 @@ static gp_status step(machine *m, uint8_t op)
     switch (op) {
     case 0x80:
         GP_TRY(number(m, 1, &n));
-        return n >= 2 && n <= 5 ? GP_OK : broken(m, "has another protocol of pickles than 2 to 5");
+        return n >= 2 && n <= 5 ? GP_OK : broken(m, "has another protocol than 2 to 5");
     case 0x95:
         GP_TRY(number(m, 8, &n));
-        return n <= m->source->end - m->source->at ? GP_OK : broken(m, "has a frame that ends outside its pickle");
+        return n <= m->source->end - m->source->at ? GP_OK : broken(m, "has a frame that ends outside of it");
     case '(': return push_kind(m, GP_PICKLE_MARK, 0);
     case 'N':
     case 0x88:
@@ -528,13 +530,13 @@ gp_status gp_pickle_read(gp_pickle_source *source, bool persistent, gp_pickle *o
     *out = (gp_pickle){.texts = GP_STR_INIT};
     for (size_t steps = 0;; steps++) {
         const uint8_t *op = NULL;
-        if (steps == STEP_LIMIT) return broken(&m, "has a pickle of more than 4194304 steps");
+        if (steps == STEP_LIMIT) return broken(&m, "has more than 4194304 steps");
         GP_TRY(gp_pickle_next(source, 1, &op, err));
         if (*op == '.') break;
         GP_TRY(step(&m, *op));
     }
     GP_TRY(pop(&m, &out->root));
-    return out->depth ? broken(&m, "leaves values on the stack of its pickle") : GP_OK;
+    return out->depth ? broken(&m, "leaves values on its stack") : GP_OK;
 }
 
 void gp_pickle_clear(gp_pickle *p)

@@ -34,7 +34,7 @@ typedef struct gp_pickle_list {
     uint32_t count, capacity;
 } gp_pickle_list;
 
-/* One number type of tensors. */
+/* A type that the numbers of a tensor can have. */
 typedef struct gp_pickle_type {
     const char *name;  /* of the storage in PyTorch, like "FloatStorage" */
     const char *dtype; /* as in safetensors, like "F32" */
@@ -92,7 +92,7 @@ void gp_pickle_source_clear(gp_pickle_source *source);
  * The caller calls gp_pickle_clear, also after an error.  Error FORMAT. */
 gp_status gp_pickle_read(gp_pickle_source *source, bool persistent, gp_pickle *out, gp_error *err);
 void gp_pickle_clear(gp_pickle *pickle);
-/* Returns true if the value is the text. */
+/* Returns true if the value is a text that equals `text`. */
 bool gp_pickle_is(const gp_pickle *pickle, const gp_pickle_value *value, const char *text);
 /* Returns the last value of `key` in a dict; NULL if the dict has no such key. */
 const gp_pickle_value *gp_pickle_get(const gp_pickle *pickle, const gp_pickle_value *dict, const char *key);

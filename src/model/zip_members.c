@@ -97,15 +97,17 @@ static gp_status read_local(const gp_pickle_source *s, uint64_t at, uint64_t lim
     const size_t names = (size_t)little(head + 26, 2), extra = (size_t)little(head + 28, 2);
     const unsigned flags = (unsigned)little(head + 6, 2);
     uint64_t packed = little(head + 18, 4), plain = little(head + 22, 4);
-    if (memcmp(head, "PK\3\4", 4) != 0 || names != name) return broken(s, "has two names for a zip member", err);
+    if (memcmp(head, "PK\3\4", 4) != 0 || names != name)
+        return broken(s, "has a zip member with different names in directory and header", err);
     GP_TRY_GOTO(gp_alloc((void **)&rest, names + extra + 1, 1, "a zip member", err));
     GP_TRY_GOTO(read_at(s, at + LOCAL, rest, names + extra, err));
-    if (memcmp(rest, m->name, names) != 0) GP_TRY_GOTO(broken(s, "has two names for a zip member", err));
+    if (memcmp(rest, m->name, names) != 0)
+        GP_TRY_GOTO(broken(s, "has a zip member with different names in directory and header", err));
     widen(rest + names, extra, (uint64_t *[]){&plain, &packed}, 2);
     bool later = (flags & 8) && plain == 0 && packed == 0; /* the sizes follow the bytes */
     if ((flags & 1) || little(head + 8, 2) != 0) GP_TRY_GOTO(broken(s, "has a packed or encrypted zip member", err));
     if (!later && (plain != m->size || packed != m->size))
-        GP_TRY_GOTO(broken(s, "has two sizes for a zip member", err));
+        GP_TRY_GOTO(broken(s, "has a zip member with different sizes in directory and header", err));
     m->offset = at + LOCAL + names + extra;
     if (m->offset > limit || m->size > limit - m->offset)
         GP_TRY_GOTO(broken(s, "has a zip member that ends outside the file", err));

@@ -64,7 +64,7 @@ typedef struct gp_cli {
     gp_cli_count per_prompt, top, stars;
     gp_cli_real min_score;
     int strategy, by, diversity; /* index of the chosen word: a gp_pick_strategy, gp_pick_by, gp_pick_diversity */
-    int fuse;                    /* the same: a gp_pick_fuse */
+    int fuse;                    /* index of the chosen word: a gp_pick_fuse */
     bool pareto;
     const char *weights;
     gp_cli_count per_category, per_slice, min_support;

@@ -98,7 +98,7 @@ static void to_quantiles(double *x, size_t n, place *places)
     }
 }
 
-/* Adds the share 1 of one scorer to the candidates that it puts first. */
+/* Adds 1 to `agree` of the candidate that one scorer puts first; candidates that share the first place share the 1. */
 static void add_first(const double *x, size_t n, gp_fused *out)
 {
     size_t firsts = 0;

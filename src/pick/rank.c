@@ -61,7 +61,8 @@ gp_status gp_rank_softmax(const gp_rank_item *items, size_t n, double *share, gp
     GP_TRY(sort_items(items, n, &order, &m, err));
     for (size_t i = 0; i < n; i++) share[i] = 0;
     for (size_t from = 0, to; from < m; from = to) {
-        const gp_rank_item *best = &items[order[from]]; /* its exponent is 0, so no exponential overflows */
+        const gp_rank_item *best =
+            &items[order[from]]; /* subtracting the best makes every exponent at most 0, so exp cannot overflow */
         double sum = 0;
         for (to = from; to < m && items[order[to]].group == best->group; to++)
             sum += share[order[to]] = exp(items[order[to]].score - best->score);

@@ -69,7 +69,7 @@ static void put_error(gp_str *json, const char *message)
     gp_str_puts(json, "}\n");
 }
 
-/* Returns whether a browser asks for a page to show, not a script of the page for data. */
+/* Returns true if a browser wants a page to show, false if a script of the explorer wants data. */
 static bool wants_page(const gp_request *request)
 {
     const char *accept = gp_request_header(request, "Accept");

@@ -40,7 +40,7 @@ typedef struct candidate {
 typedef struct fusing {
     gp_catalog *cat;
     gp_fuse_form form;
-    const char *weights; /* NULL: all are 1 */
+    const char *weights; /* NULL: 1, and 0 for special scorers */
     member members[MEMBERS];
     size_t count;
     candidate *list;        /* [n] by prompt and image */

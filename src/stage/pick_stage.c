@@ -236,7 +236,8 @@ static void leave_out_dominated(pick_run *c)
     for (uint32_t i = 0; i < c->m.n; i++)
         if (!c->candidates[i].unmet &&
             bsearch(&c->m.images[i], c->dominated.images, c->dominated.count, sizeof(int64_t), by_id))
-            c->candidates[i].unmet = "another image of the prompt is at least as good by every scorer";
+            c->candidates[i].unmet =
+                "another image of the prompt is at least as good by every scorer, and better by one";
 }
 
 /* ------------------------------------------------------------------ the scorer */
@@ -257,9 +258,10 @@ static gp_status choose_scorer(pick_run *c, const char *wanted, gp_error *err)
         return gp_fail(err, GP_ERR_USAGE,
                        "--weights and --pareto need the scores of several scorers: leave out --fuse off and --scorer");
     if (asked && !within_prompts(o))
-        return gp_fail(err, GP_ERR_USAGE,
-                       "a fused score compares only images of the same prompt: use --strategy prompt without --by, "
-                       "--top, --top-per-category and --one-per-duplicate");
+        return gp_fail(
+            err, GP_ERR_USAGE,
+            "a fused score compares only images of the same prompt: use --strategy prompt, and leave out --by, "
+            "--top, --top-per-category, --one-per-duplicate and --diversity");
     if (asked || (!wanted && o->fuse == GP_PICK_FUSE_AUTO && within_prompts(o) && !o->has_min_score))
         GP_TRY(gp_stage_fuse(c->cat, o->fuse == GP_PICK_FUSE_RANK ? GP_FUSE_RANK : GP_FUSE_Z, o->weights, &c->scorer,
                              o->pareto ? &c->dominated : NULL, err));

@@ -52,7 +52,8 @@ static void clear(all_scorers *all)
     }
 }
 
-/* How many of the scorers have the name, and the model if `model`, and the precision if `precision`, of this one. */
+/* Returns how many scorers, with `one` itself, have the name of `one`; if `model` is true, also its model; if
+ * `precision` is true, also its precision. */
 static size_t alike(const all_scorers *all, const one_scorer *one, bool model, bool precision)
 {
     size_t n = 0;

@@ -65,7 +65,7 @@ bool gp_seen_same(const gp_seen *seen, const gp_walk_entry *file)
 
 void gp_seen_forget(gp_seen *seen, const char *path)
 {
-    if (seen->capacity) place_of(seen, key_of(path, strlen(path)))->state = 0; /* the state of no file */
+    if (seen->capacity) place_of(seen, key_of(path, strlen(path)))->state = 0; /* no file has this state */
 }
 
 bool gp_seen_drop_others(gp_seen *seen)
