@@ -299,7 +299,7 @@ static bool missing_shard(const gp_hub_repo *repo, const char *commit, const cha
     bool readable = path && gp_hub_shards_read(path, &shards, &count, NULL) == GP_OK;
     while (i < count && gp_hub_has(repo, commit, shards[i])) i++;
     bool all = readable && i == count;
-    snprintf(name, GP_HUB_NAME, "%s", readable && i < count ? shards[i] : index);
+    if (!all) snprintf(name, GP_HUB_NAME, "%s", readable && i < count ? shards[i] : index);
     gp_hub_shards_free(shards, count);
     gp_mem_free(path);
     return !all;
@@ -310,11 +310,11 @@ static bool missing_shard(const gp_hub_repo *repo, const char *commit, const cha
 static bool missing_weights(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME])
 {
     const char *const *names = gp_hub_is_open_clip(repo, commit) ? gp_hub_open_clip_weights : gp_hub_weights;
-    snprintf(name, GP_HUB_NAME, "%s", names[0]);
     for (size_t i = 0; names[i]; i++) {
         if (!gp_hub_has(repo, commit, names[i])) continue;
         return gp_str_ends(names[i], ".json") && missing_shard(repo, commit, names[i], name);
     }
+    snprintf(name, GP_HUB_NAME, "%s", names[0]);
     return true;
 }
 

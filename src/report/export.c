@@ -415,7 +415,8 @@ static gp_status open_tables(export_run *r, gp_error *err)
         bool wanted;
         const char *name;
     } tables[] = {{o->csv, "picks.csv"}, {o->jsonl, "picks.jsonl"}, {o->imagefolder, "metadata.csv"}};
-    GP_TRY(gp_set_files_open(r->folder, &events, &r->set_files, err));
+    if (o->csv || o->jsonl || o->imagefolder || r->sets)
+        GP_TRY(gp_set_files_open(r->folder, &events, &r->set_files, err));
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (tables[i].wanted) GP_TRY(gp_set_files_check(r->set_files, tables[i].name, err));
     GP_TRY(gp_table_writer_open(o, r->columns.names, r->columns.count, &r->tables, err));
@@ -437,7 +438,7 @@ static gp_status commit_tables(export_run *r, gp_error *err)
     GP_TRY(gp_table_writer_commit(tables, table_ready, r, err));
     gp_set_files *files = r->set_files;
     r->set_files = NULL;
-    return gp_set_files_end(files, patterns, count, err);
+    return files ? gp_set_files_end(files, patterns, count, err) : GP_OK;
 }
 
 /* Second pass: places the files and writes the tables. */

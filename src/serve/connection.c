@@ -188,7 +188,9 @@ static bool check_request(gp_request *request, const char *method, gp_refusal *n
 {
     gp_guard_request g = {.method = method, .uri = request->uri};
     MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_header, &g);
+    const char *accept = gp_request_header(request, "Accept");
     request->post = !strcmp(method, "POST");
+    request->person = accept && strstr(accept, "text/html");
     *body = g.encoding || (g.length && strcmp(g.length, "0") != 0);
     bool in = gp_guard_admit(&request->server->guard, &g, &request->route, &request->length, no);
     if (in || no->known) set_known(request->server, request->watched);

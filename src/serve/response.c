@@ -69,13 +69,6 @@ static void put_error(gp_str *json, const char *message)
     gp_str_puts(json, "}\n");
 }
 
-/* Returns true if a browser wants a page to show, false if a script of the explorer wants data. */
-static bool wants_page(const gp_request *request)
-{
-    const char *accept = gp_request_header(request, "Accept");
-    return accept && strstr(accept, "text/html");
-}
-
 static void put_html(gp_str *html, const char *text)
 {
     for (const char *c = text; *c; c++) {
@@ -110,7 +103,7 @@ void gp_respond_error(gp_request *request, unsigned status, const char *format, 
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    if (wants_page(request)) {
+    if (request->person) {
         respond_page(request, status, message);
         return;
     }

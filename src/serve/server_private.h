@@ -53,6 +53,7 @@ struct gp_request {
     char *uri; /* as sent; NULL: too long */
     gp_route route;
     bool post;
+    bool person;     /* a browser wants a page to show; false: a script of the explorer wants data */
     uint64_t length; /* bytes of the body */
     gp_str body;
     uint64_t drain;                    /* maximum bytes of the body that the server still reads and discards */

@@ -256,7 +256,7 @@ class Find(unittest.TestCase):
         """Slices contain several images of one prompt, but a pick is always the best image of its prompt."""
         path = self.copy("slice-picks.db")
         picks = lambda *words: json.loads(goldpan("pick", "--catalog", path, "--json", *words, code=(0, 4)))["picks"]
-        best = {p["path"] for p in picks()}
+        best = {p["path"] for p in picks("--fuse", "off")}
         for strategy in ("slices", "category-slices"):
             one, every = picks("--strategy", strategy), picks("--strategy", strategy, "--per-prompt", "0")
             self.assertGreater(len(one), 0)

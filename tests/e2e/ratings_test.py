@@ -201,6 +201,7 @@ class Stripped(Case):
                 self.assertEqual(exiftool("-validate", "-s3", copy).strip()[:2], "OK", name)
         self.assertEqual(tags_of(os.path.join(out, "f.jpg"))["IFD0:Orientation"], 6)
         self.assertIn("--copy", self.run_goldpan("export", out, "--strip-metadata", "--copy", code=2).stderr)
+        self.run_goldpan("undo", "2")  # it found its own copies, so the first export still has them
         self.run_goldpan("undo", "1")  # each copy has its original, although their bytes differ
         self.assertFalse(os.path.exists(os.path.join(out, "f.jpg")))
 

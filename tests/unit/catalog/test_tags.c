@@ -473,10 +473,14 @@ static void test_from_version_8(void **state)
     gp_catalog *cat = NULL;
     gp_rescue_options options = GP_RESCUE_DEFAULTS;
     gp_rescue_report report = GP_INIT(gp_rescue_report);
-    gp_cat_image image = image_of(1);
+    const gp_hash hash = gp_hash_of("one", 3);
     assert_ok(gp_db_open(at("eight.db"), GP_CATALOG_CREATE, eight, 8, &cat, &err));
-    put_image(cat, 1, "/x/1.png");
+    gp_q q = gp_q_open(cat, "INSERT INTO images(id, hash, bytes, format, width, height, orientation)"
+                            " VALUES(1, ?, 1001, 'png', 64, 48, 1)");
+    gp_q_hash(&q, 1, &hash);
+    assert_ok(gp_q_run(&q, &err));
     assert_ok(gp_db_exec(cat,
+                         "INSERT INTO paths(path, image, size, mtime_ns) VALUES('/x/1.png', 1, 1001, 77);"
                          "INSERT INTO ratings(image, flag, stars, at) VALUES(1, 1, 4, 99);"
                          "INSERT INTO saved(name, value) VALUES('high', '{}')",
                          &err));
@@ -495,7 +499,7 @@ static void test_from_version_8(void **state)
         gp_cat_close(cat);
     }
     cat = catalog_open(at("eight.db"), 0);
-    gp_cat_tagging t = {image.hash, "castle", false};
+    gp_cat_tagging t = {hash, "castle", false};
     assert_ok(gp_cat_marks_put(cat, NULL, 0, &t, 1, NULL, &err));
     assert_tags(cat, 1, "castle");
     gp_cat_close(cat);
