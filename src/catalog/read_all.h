@@ -55,7 +55,7 @@ gp_status gp_cat_scorers_scored(gp_catalog *cat, bool (*visit)(void *user, const
 /* Visits the scores of one scorer (a key) for the present prompts of the candidates, in no order. */
 gp_status gp_cat_score_column(gp_catalog *cat, const char *scorer,
                               void (*visit)(void *user, int64_t image, double score), void *user, gp_error *err);
-/* Visits the candidates that have a prompt and an embedding by the encoder, by prompt and image. */
+/* Visits the candidates on disk that have a prompt and an embedding by the encoder, by prompt and image. */
 gp_status gp_cat_candidates_visit(gp_catalog *cat, int64_t encoder,
                                   void (*visit)(void *user, int64_t image, int64_t prompt), void *user, gp_error *err);
 /* Replaces all scores of a scorer (a key) by scores [n] of these images and prompts. NaN: the image gets no score. */

@@ -59,7 +59,9 @@ gp_status gp_cat_candidates_visit(gp_catalog *cat, int64_t encoder,
     gp_q q = gp_q_open(cat, "SELECT ip.image, ip.prompt FROM image_prompts ip"
                             " JOIN images i ON i.id = ip.image AND i.apart IS NULL"
                             " JOIN image_embeddings v ON v.image = ip.image AND v.encoder = ?1"
-                            " WHERE ip.prompt IS NOT NULL ORDER BY ip.prompt, ip.image");
+                            " WHERE ip.prompt IS NOT NULL"
+                            " AND EXISTS(SELECT 1 FROM paths p WHERE p.image = ip.image AND p.missing = 0)"
+                            " ORDER BY ip.prompt, ip.image");
     gp_q_int(&q, 1, encoder);
     while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) visit(user, gp_q_col_int(&q, 0), gp_q_col_int(&q, 1));
     gp_q_end(&q);

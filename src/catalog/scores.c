@@ -91,7 +91,8 @@ gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_e
     gp_q q =
         gp_q_open(cat, "SELECT s.key, count(*) OVER () FROM scorers s LEFT JOIN encoders e ON e.id = s.encoder"
                        " WHERE s.key = ?1 OR (NOT EXISTS(SELECT 1 FROM scorers WHERE key = ?1)"
-                       " AND ?1 IN (s.name, e.model, e.model || ':' || e.precision)) ORDER BY s.used DESC LIMIT 1");
+                       " AND (?1 = s.name OR (s.key NOT GLOB 'fused-*'" /* fused scores have no model of their own */
+                       " AND ?1 IN (e.model, e.model || ':' || e.precision)))) ORDER BY s.used DESC LIMIT 1");
     bool row;
     gp_q_text(&q, 1, named);
     GP_TRY(gp_q_step(&q, &row, err));

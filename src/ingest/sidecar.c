@@ -77,6 +77,13 @@ typedef struct settings {
     const gp_json *object;
 } settings;
 
+static bool is_plain(const gp_json *value)
+{
+    const gp_json_kind kind = gp_json_kind_of(value);
+    const char *text = gp_json_text(value, NULL);
+    return text ? *text != 0 : kind == GP_JSON_INT || kind == GP_JSON_REAL || kind == GP_JSON_BOOL;
+}
+
 static const char *const usual_settings[][2] = {
     {"guidance_scale", "cfg_scale"}, {"cfg", "cfg_scale"}, {"num_inference_steps", "steps"}};
 
@@ -87,9 +94,10 @@ static const char *usual_setting(const gp_json *object, const char *name)
     for (size_t i = sizeof usual_settings / sizeof *usual_settings; i-- > 0 && !usual;)
         if (strcmp(name, usual_settings[i][0]) == 0) usual = usual_settings[i][1];
     if (!usual) return name;
-    if (gp_json_get(object, usual)) return NULL;
+    if (is_plain(gp_json_get(object, usual))) return NULL;
     for (size_t i = 0; strcmp(name, usual_settings[i][0]) != 0; i++)
-        if (strcmp(usual, usual_settings[i][1]) == 0 && gp_json_get(object, usual_settings[i][0])) return NULL;
+        if (strcmp(usual, usual_settings[i][1]) == 0 && is_plain(gp_json_get(object, usual_settings[i][0])))
+            return NULL;
     return usual;
 }
 
@@ -97,10 +105,8 @@ static bool put_setting(void *user, const char *name, const gp_json *value)
 {
     settings *s = user;
     if (!gp_utf8_valid(name, strlen(name))) return true; /* two invalid keys could become the same text */
-    gp_json_kind kind = gp_json_kind_of(value);
-    const char *text = gp_json_text(value, NULL);
-    bool plain = text ? *text != 0 : kind == GP_JSON_INT || kind == GP_JSON_REAL || kind == GP_JSON_BOOL;
-    if (!plain || strcmp(name, s->prompt) == 0 || (s->negative && strcmp(name, s->negative) == 0)) return true;
+    if (!is_plain(value) || strcmp(name, s->prompt) == 0 || (s->negative && strcmp(name, s->negative) == 0))
+        return true;
     const char *usual = usual_setting(s->object, name);
     if (!usual) return true;
     gp_json_put_name(&s->text, usual);

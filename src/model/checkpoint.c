@@ -236,22 +236,31 @@ static bool has_tensor(const gp_pickle *p, const gp_pickle_value *dict)
     return false;
 }
 
-/* Finds the dict of tensors: the whole object, else its member state_dict, model or params. */
+/* Finds the dict of tensors: a member state_dict, model or params that has tensors, else the whole object. */
 static gp_status find_dict(const checkpoint *c, const gp_pickle_list **out)
 {
     static const char *const members[] = {"state_dict", "model", "params"};
     const gp_pickle *p = &c->pickle;
     const gp_pickle_value *dict = &p->root;
     if (dict->kind != GP_PICKLE_DICT) return broken(c, "has no state dict: its object is not a dict");
-    for (size_t i = 0; !has_tensor(p, &p->root) && i < sizeof members / sizeof *members; i++) {
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         const gp_pickle_value *inner = gp_pickle_get(p, &p->root, members[i]);
-        if (!inner || inner->kind != GP_PICKLE_DICT) continue;
+        if (!inner || inner->kind != GP_PICKLE_DICT || !has_tensor(p, inner)) continue;
         dict = inner;
         break;
     }
     if (!has_tensor(p, dict)) return broken(c, "has no tensors in its state dict");
     *out = &p->lists[dict->number];
     return GP_OK;
+}
+
+/* Returns how many numbers lie between the first and the last number of a tensor, with both. */
+static uint64_t span_of(const gp_pickle_tensor *t)
+{
+    uint64_t last = 0;
+    if (!t->count) return 0;
+    for (size_t i = 0; i < t->dims; i++) last += (t->shape[i] - 1) * t->stride[i];
+    return last + 1;
 }
 
 static bool in_order(const gp_pickle_tensor *t)
@@ -268,12 +277,12 @@ static bool in_order(const gp_pickle_tensor *t)
 static gp_status copy_tensor(checkpoint *c, const gp_pickle_tensor *t, const gp_pickle_storage *s, uint8_t *out)
 {
     const size_t width = s->type->width;
-    uint64_t index[GP_TENSOR_DIMS] = {0}, at = 0, last = 0;
+    const size_t numbers = (size_t)span_of(t);
+    uint64_t index[GP_TENSOR_DIMS] = {0}, at = 0;
     uint8_t *span = NULL;
     gp_status st = GP_OK;
-    for (size_t i = 0; i < t->dims; i++) last += (t->shape[i] - 1) * t->stride[i];
-    GP_TRY_GOTO(gp_alloc((void **)&span, (size_t)last + 1, width, "a tensor", c->err));
-    GP_TRY_GOTO(read_at(c, s->offset + t->offset * width, span, ((size_t)last + 1) * width));
+    GP_TRY_GOTO(gp_alloc((void **)&span, numbers, width, "a tensor", c->err));
+    GP_TRY_GOTO(read_at(c, s->offset + t->offset * width, span, numbers * width));
     for (uint64_t n = 0; n < t->count; n++) {
         memcpy(out + n * width, span + at * width, width);
         for (size_t i = t->dims; i-- > 0;) {
@@ -353,7 +362,7 @@ static gp_status fill(checkpoint *c, const entry *e, size_t count)
         const gp_pickle_tensor *t = e[i].tensor;
         const uint64_t bytes = t->count * c->pickle.storages[t->storage].type->width;
         names += strlen(e[i].name) + 1;
-        total += bytes;
+        total += in_order(t) ? bytes : span_of(t) * c->pickle.storages[t->storage].type->width;
         copies += in_order(t) ? 0 : (size_t)bytes;
         if (total > REPEATS * c->source.end) return broken(c, "has tensors that are many times as large as the file");
     }

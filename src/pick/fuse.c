@@ -20,10 +20,17 @@ typedef struct spread {
 static spread spread_of(const double *x, size_t stride, size_t n)
 {
     spread s = {0};
-    for (size_t i = 0; i < n; i++)
-        if (isfinite(x[i * stride])) s.mean += x[i * stride], s.n++;
+    double least = INFINITY, most = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        const double value = x[i * stride];
+        if (isfinite(value)) s.mean += value, s.n++, least = fmin(least, value), most = fmax(most, value);
+    }
     if (!s.n) return s;
     s.mean /= (double)s.n;
+    if (least >= most) { /* the mean of equal scores may differ from them by rounding */
+        s.mean = least;
+        return s;
+    }
     for (size_t i = 0; i < n; i++) {
         const double d = x[i * stride] - s.mean;
         if (isfinite(x[i * stride])) s.squares += d * d;
@@ -200,7 +207,7 @@ gp_status gp_fuse(const gp_fuse_prompt *prompt, gp_fuse_form form, gp_fused *out
         out[i].score = sum[i].weight > 0 ? sum[i].value / sum[i].weight : (double)NAN;
         out[i].partial = out[i].scores < scorers;
         if (scorers) out[i].agree /= (double)scorers;
-        out[i].pareto = out[i].scores > 0 && !dominated(prompt, i);
+        out[i].pareto = !prompt->no_pareto && out[i].scores > 0 && !dominated(prompt, i);
     }
 out:
     gp_mem_free(sum);

@@ -42,6 +42,7 @@ typedef struct gp_fuse_prompt {
     const double *weights;    /* [scorers] at least 0; NULL: all are 1.  A scorer with weight 0 is ignored */
     const bool *lower_better; /* [scorers]; NULL: higher is better for all scorers */
     const double *variances;  /* [scorers] pooled variances; used for GP_FUSE_Z alone */
+    bool no_pareto;           /* leaves `pareto` false, because it takes candidates^2 * scorers comparisons */
 } gp_fuse_prompt;
 
 typedef struct gp_fused {

@@ -90,7 +90,7 @@ static bool take_member(void *user, const gp_cat_scorer_name *s)
 {
     fusing *f = user;
     double weight = 1;
-    if (gp_str_starts(s->name, "fused-")) return true;
+    if (gp_str_starts(s->id, "fused-z/") || gp_str_starts(s->id, "fused-rank/")) return true;
     if (!weight_of(f->weights, s->name, &weight) && gp_scorer_is_special(s->id)) return true;
     if (!(weight > 0)) return true;
     for (size_t i = 0; i < f->count; i++)
@@ -165,10 +165,22 @@ static gp_status read_scores(fusing *f, int64_t encoder, gp_error *err)
     return GP_OK;
 }
 
+static bool has_score(const fusing *f, size_t i)
+{
+    for (size_t s = 0; s < f->count; s++)
+        if (!isnan(f->scores[i * f->count + s])) return true;
+    return false;
+}
+
+/* Returns whether a prompt has two images with scores. */
 static bool is_contested(const fusing *f)
 {
-    for (size_t i = 1; i < f->n; i++)
-        if (f->list[i].prompt == f->list[i - 1].prompt) return true;
+    size_t last = SIZE_MAX; /* the last image with a score */
+    for (size_t i = 0; i < f->n; i++) {
+        if (!has_score(f, i)) continue;
+        if (last != SIZE_MAX && f->list[last].prompt == f->list[i].prompt) return true;
+        last = i;
+    }
     return false;
 }
 
@@ -179,8 +191,8 @@ static size_t prompt_end(const fusing *f, size_t from)
     return to;
 }
 
-/* Writes the fused scores to out [n]. */
-static gp_status compute(const fusing *f, gp_fused *out, gp_error *err)
+/* Writes the fused scores to out [n]; `pareto` of them only if it is asked for. */
+static gp_status compute(const fusing *f, bool pareto, gp_fused *out, gp_error *err)
 {
     double weights[MEMBERS], variances[MEMBERS];
     bool lower[MEMBERS];
@@ -196,7 +208,13 @@ static gp_status compute(const fusing *f, gp_fused *out, gp_error *err)
     }
     for (size_t from = 0, to; from < f->n; from = to) {
         to = prompt_end(f, from);
-        const gp_fuse_prompt prompt = {to - from, f->count, f->scores + from * f->count, weights, lower, variances};
+        const gp_fuse_prompt prompt = {.candidates = to - from,
+                                       .scorers = f->count,
+                                       .scores = f->scores + from * f->count,
+                                       .weights = weights,
+                                       .lower_better = lower,
+                                       .variances = variances,
+                                       .no_pareto = !pareto};
         GP_TRY(gp_fuse(&prompt, f->form, out + from, err));
     }
     return GP_OK;
@@ -264,7 +282,7 @@ static gp_status store(fusing *f, const char *id, const char *scale, int64_t enc
     GP_TRY_GOTO(gp_alloc((void **)&images, f->n, sizeof *images, "the fused scores", err));
     GP_TRY_GOTO(gp_alloc((void **)&prompts, f->n, sizeof *prompts, "the fused scores", err));
     GP_TRY_GOTO(gp_alloc((void **)&scores, f->n, sizeof *scores, "the fused scores", err));
-    GP_TRY_GOTO(compute(f, fused, err));
+    GP_TRY_GOTO(compute(f, dominated != NULL, fused, err));
     if (dominated) GP_TRY_GOTO(list_dominated(f, fused, dominated, err));
     for (size_t i = 0; i < f->n; i++)
         images[i] = f->list[i].image, prompts[i] = f->list[i].prompt, scores[i] = fused[i].score;

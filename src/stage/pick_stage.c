@@ -271,9 +271,11 @@ static gp_status choose_scorer(pick_run *c, const char *wanted, gp_error *err)
                        "(goldpan score --scorer NAME,NAME)");
     if (c->scorer) {
         char *known = NULL; /* a read-only catalog may lack the fused scores */
-        const gp_status st = gp_cat_scorer_find(c->cat, c->scorer, &known, NULL);
+        const gp_status st = gp_cat_scorer_find(c->cat, c->scorer, &known, err);
         gp_mem_free(known);
-        if (st == GP_OK) return GP_OK;
+        if (st == GP_ERR_NOT_FOUND && asked)
+            return gp_fail(err, st, "the catalog is read-only and does not have these fused scores");
+        if (st != GP_ERR_NOT_FOUND) return st;
         gp_mem_free(c->scorer);
         c->scorer = NULL;
     }

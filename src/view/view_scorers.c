@@ -197,7 +197,7 @@ gp_status gp_view_add_scorers(gp_view *v, gp_catalog *cat, gp_error *err)
     if (all.no_memory) GP_TRY_GOTO(gp_fail_memory(err, "the view of the catalog"));
     size_t count = 0;
     v->columns[GP_VIEW_SCORE].lower_better = !v->facts.higher_better;
-    scores[count++] = &v->columns[GP_VIEW_SCORE];
+    if (!gp_str_starts(v->facts.scorer, "fused-")) scores[count++] = &v->columns[GP_VIEW_SCORE];
     for (size_t i = 0, added = 0; i < all.count && added < GP_VIEW_SCORERS; i++) {
         if (!strcmp(all.list[i].id, v->facts.scorer)) continue;
         added++;
