@@ -313,12 +313,15 @@ const acts = {
     // the time of every mark in the catalog's journal.
     const { hash } = pick(model.images);
     await settled();
+    // The page must have read this mark before the next act: else the page and the model may order the two differently.
+    const read = page.waitForResponse((response) => response.url().includes('data/catalog.json'), { timeout: 10000 }).catch(() => null);
     execFileSync('sqlite3', [
       join(pictures, '.goldpan/catalog.db'),
       `PRAGMA busy_timeout=10000; INSERT INTO ratings(image, flag, stars, at) SELECT id, ${markOf(hash).flag}, 5, unixepoch() + 1 FROM images WHERE hash = x'${hash}' ON CONFLICT(image) DO UPDATE SET stars = 5, at = unixepoch() + 1`,
     ], { stdio: 'pipe' });
     model.marks.set(hash, { ...markOf(hash), stars: 5 });
     // A later undo of an older step replaces these stars by the picture's earlier stars, on the page and in the model.
+    assert.ok(await read, 'the page does not read the mark of another program');
     await settle(page, 1500);
     narrow();
   },
