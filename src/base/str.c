@@ -140,6 +140,19 @@ char *gp_str_dup(const char *text)
     return gp_str_dup_n(text, strlen(text));
 }
 
+size_t gp_str_item(const char *list)
+{
+    size_t length = strcspn(list, ",");
+    const char *argument = memchr(list, ':', length);
+    while (argument && list[length]) {
+        const char *next = list + length + 1;
+        const size_t name = strspn(next, "abcdefghijklmnopqrstuvwxyz0123456789-");
+        if (name && (!next[name] || next[name] == ':' || next[name] == ',')) break;
+        length += 1 + strcspn(next, ",");
+    }
+    return length;
+}
+
 bool gp_str_starts(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;

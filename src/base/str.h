@@ -29,6 +29,9 @@ char *gp_str_take(gp_str *s);
 char *gp_str_dup(const char *text); /* owned, gp_mem_free; NULL on failure */
 char *gp_str_dup_n(const char *bytes, size_t size);
 bool gp_str_starts(const char *text, const char *prefix);
+/* Returns the length of the first item of a list "NAME,NAME:ARGUMENT,...".  A comma belongs to ARGUMENT if no name (small
+ * letters, digits, '-') with ':', ',' or the end follows it, such as in a path. */
+size_t gp_str_item(const char *list);
 bool gp_str_ends(const char *text, const char *suffix);
 bool gp_str_equal_nocase(const char *a, const char *b); /* ignores the case of ASCII letters only */
 

@@ -60,7 +60,7 @@ gp_status gp_cli_groups_make(gp_cli *cli, gp_catalog *catalog, gp_cli_groups *ou
     if (!cli->model && cli->scorer && strchr(cli->scorer, ','))
         GP_TRY(gp_cli_model_usual(cli, catalog, &out->usual, err));
     for (const char *at = cli->scorer; at;) {
-        const size_t length = strcspn(at, ",");
+        const size_t length = gp_str_item(at);
         GP_TRY(add_scorer(cli, out, at, length, err));
         at = at[length] ? at + length + 1 : NULL;
     }

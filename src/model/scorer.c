@@ -233,7 +233,7 @@ static gp_status append_names(gp_scorer_list *list, const char *names, const gp_
 {
     gp_status st = GP_OK;
     for (const char *at = names; at && st == GP_OK;) {
-        const size_t length = strcspn(at, ",");
+        const size_t length = gp_str_item(at);
         gp_str name = GP_STR_INIT;
         gp_str_printf(&name, "%.*s", (int)length, at);
         if (name.failed)

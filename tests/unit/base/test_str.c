@@ -58,6 +58,16 @@ static void remembers_failure(void **state)
     assert_int_equal(gp_mem_live(), before);
 }
 
+static void items(void **state)
+{
+    (void)state;
+    assert_int_equal(gp_str_item("clip,pickscore"), 4);
+    assert_int_equal(gp_str_item(",clip"), 0);
+    assert_int_equal(gp_str_item("linear:/a,b/head.safetensors,clip"), 28);
+    assert_int_equal(gp_str_item("probe:a dog, sharp"), 18);
+    assert_int_equal(gp_str_item("linear:x,clip-iqa:sharpness"), 8);
+}
+
 static void helpers(void **state)
 {
     (void)state;
@@ -272,10 +282,10 @@ static void long_notes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(grows),         cmocka_unit_test(remembers_failure), cmocka_unit_test(helpers),
-        cmocka_unit_test(valid_utf8),    cmocka_unit_test(every_code_point),  cmocka_unit_test(other_encodings),
-        cmocka_unit_test(whole_numbers), cmocka_unit_test(real_numbers),      cmocka_unit_test(foreign_locale),
-        cmocka_unit_test(long_notes),
+        cmocka_unit_test(grows),           cmocka_unit_test(remembers_failure), cmocka_unit_test(helpers),
+        cmocka_unit_test(items),           cmocka_unit_test(valid_utf8),        cmocka_unit_test(every_code_point),
+        cmocka_unit_test(other_encodings), cmocka_unit_test(whole_numbers),     cmocka_unit_test(real_numbers),
+        cmocka_unit_test(foreign_locale),  cmocka_unit_test(long_notes),
     };
     return cmocka_run_group_tests_name("base/str", tests, NULL, NULL);
 }
