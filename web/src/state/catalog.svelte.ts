@@ -4,7 +4,7 @@
 // keeps its hash. `replace` returns the new row of each old row, for the stores that keep rows. Big arrays are not
 // reactive, so `columnsTick` counts their changes.
 import * as api from '../api';
-import { numberAt, readColumn, textAt, type Column } from './columns';
+import { isScore, learnDecimals, numberAt, readColumn, textAt, type Column } from './columns';
 import { HashIndex } from './hash-index';
 import { NO_SLICE, sliceTitle } from './slices';
 import { TAGS } from './tag-sets';
@@ -71,7 +71,7 @@ export class Catalog {
     this.columns.clear();
     this.pending.clear();
     this.details.clear();
-    for (const column of columns) if (column) this.columns.set(column.info.name, column);
+    for (const column of columns) if (column) this.learn(column, manifest), this.columns.set(column.info.name, column);
     const now = new HashIndex((this.columns.get('hash')?.data as Uint8Array | undefined) ?? new Uint8Array(0));
     this.hashes = now;
     this.sliceFirst = new Uint32Array(0);
@@ -122,6 +122,13 @@ export class Catalog {
     this.tagsTick++;
   }
 
+  /** Sets the decimals of a column of scores. The description of a scorer's column ends with its scale. */
+  private learn({ info, data }: Column, manifest: api.Manifest | null): void {
+    if (!isScore(info.name) || !data) return;
+    const scale = info.name.startsWith('score.') ? info.about.slice(info.about.lastIndexOf(': ') + 2) : (manifest?.scale ?? '');
+    learnDecimals(info.name, data, scale);
+  }
+
   need(name: string): Promise<Column | undefined> {
     const loaded = this.columns.get(name);
     if (loaded) return Promise.resolve(loaded);
@@ -131,6 +138,7 @@ export class Catalog {
       if (!info) return Promise.resolve(undefined);
       pending = readColumn(info).then(
         (column) => {
+          this.learn(column, this.manifest);
           this.columns.set(name, column);
           this.columnsTick++;
           return column;

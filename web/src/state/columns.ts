@@ -103,13 +103,38 @@ export function textAt(column: Column, row: number): string {
   return formatNumber(column.info.name, numberAt(column, row));
 }
 
-/** A score or a difference of scores: rounded once, to one decimal. Every view shows scores by this function. */
-export const points = (value: number): string => (Number.isNaN(value) ? '' : value.toFixed(1));
+/** The scale of CLIP scores, as goldpan writes it. */
+export const CLIP_SCALE = '100*max(cos,0)';
+/** the number of decimals of a score column; a column that is not listed has one */
+const decimalsOf = new Map<string, number>();
+
+/** Sets the decimals of a score column by the spread of its values: CLIP scores have one, values within 2 have three. */
+export function learnDecimals(name: string, values: ArrayLike<number>, scale: string): void {
+  let low = Infinity;
+  let high = -Infinity;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  const spread = high - low;
+  decimalsOf.set(name, scale === CLIP_SCALE || !(spread <= 20) ? 1 : spread > 2 ? 2 : 3);
+}
+
+/** The smallest difference of two scores that is not shown as zero, half of the last decimal. */
+export const smallest = (): number => 0.5 * 10 ** -(decimalsOf.get('score') ?? 1);
+
+/** A score or a difference of scores: rounded once. Every view shows scores by this function. */
+export function points(value: number, name = 'score'): string {
+  if (Number.isNaN(value)) return '';
+  const text = value.toFixed(decimalsOf.get(name) ?? 1);
+  return /^-0\.?0*$/.test(text) ? text.slice(1) : text;
+}
 
 /** The number in a cell where there is little space: one decimal, but three significant digits below 1. */
-export const shortNumber = (name: string, value: number): string => (Number.isInteger(value) || !(Math.abs(value) >= 1) || isWords(name) ? formatNumber(name, value) : points(value));
+export const shortNumber = (name: string, value: number): string => (Number.isInteger(value) || !(Math.abs(value) >= 1) || isWords(name) || isScore(name) ? formatNumber(name, value) : value.toFixed(1));
 const isWords = (name: string): boolean => name === 'bytes' || name === 'added';
-const isScore = (name: string): boolean => name === 'score' || name === 'corrected' || name.startsWith('score.');
+export const isScore = (name: string): boolean => name === 'score' || name === 'corrected' || name.startsWith('score.');
 
 export function formatNumber(name: string, value: number): string {
   if (Number.isNaN(value)) return '';
@@ -118,7 +143,7 @@ export function formatNumber(name: string, value: number): string {
   if (name === 'picked' || name === 'keeper') return value ? 'yes' : '';
   if (name === 'flag') return value > 0 ? 'pick' : value < 0 ? 'reject' : '';
   if (name === 'stars') return value ? '★'.repeat(value) : '';
-  if (isScore(name)) return points(value);
+  if (isScore(name)) return points(value, name);
   if (Number.isInteger(value)) return String(value);
   const size = Math.abs(value);
   return value.toFixed(size >= 100 ? 1 : size >= 1 ? 2 : 3);

@@ -1,6 +1,6 @@
 // The prompts of the catalog, each with its candidates: the images that were made for it.
 import type { Catalog } from './catalog.svelte';
-import { NONE } from './columns';
+import { CLIP_SCALE, NONE } from './columns';
 import { DecidedCounter, isDecided } from './decided';
 import { groupByPrompt, type Family, type Grouped } from './families';
 import type { Marks } from './marks.svelte';
@@ -48,6 +48,21 @@ export class Prompts {
     if (family.scored < 2) return NaN;
     return this.catalog.score(family.rows[0] as number) - this.catalog.score(family.rows[1] as number);
   }
+
+  /** A lead below this value is close: 3 points of a CLIP score, else half of the scores' standard deviation within the
+   * prompts. */
+  readonly close = $derived.by(() => {
+    if (this.catalog.manifest?.scale === CLIP_SCALE) return 3;
+    let squares = 0;
+    let freedom = 0;
+    for (const { rows, scored } of this.list) {
+      let mean = 0;
+      for (let i = 0; i < scored; i++) mean += this.catalog.score(rows[i] as number) / scored;
+      for (let i = 0; i < scored; i++) squares += (this.catalog.score(rows[i] as number) - mean) ** 2;
+      freedom += Math.max(0, scored - 1);
+    }
+    return freedom ? 0.5 * Math.sqrt(squares / freedom) : 3;
+  });
 
   /** True if goldpan suggests this image. */
   suggested(row: number): boolean {

@@ -1,9 +1,8 @@
 // Words for why a picture is suggested or not. They state only what the catalog contains: places and scores.
 import { catalog, marks, prompts } from '../state/actions.svelte';
-import { NONE, points } from '../state/columns';
+import { NONE, points, smallest } from '../state/columns';
 
 const PLACES = ['best', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth'];
-export const CLOSE = 3;
 
 const ENDINGS = ['th', 'st', 'nd', 'rd'];
 
@@ -14,7 +13,7 @@ export function placeName(place: number): string {
 }
 
 /** A difference of two scores: "1.8", or "less than 0.1" if it would be rounded to 0.0. */
-export const pointsApart = (difference: number): string => (difference < 0.05 ? 'less than 0.1' : points(difference));
+export const pointsApart = (difference: number): string => (difference < smallest() ? `less than ${points(2 * smallest())}` : points(difference));
 
 /** Returns why the picture is suggested or not. `reason`: the reason that goldpan stored with its pick, or null. */
 export function whyOf(row: number, reason: string | null): string {
@@ -33,7 +32,7 @@ export function whyOf(row: number, reason: string | null): string {
   const lead = prompts.lead(family);
   const rank = of === 1 ? 'the only candidate of its prompt' : place === 1 ? `the best score of ${of} for this prompt, by ${pointsApart(lead)}` : `${placeName(place)} of ${of}, ${pointsApart(best - score)} below the best of this prompt`;
   if (suggested) {
-    const close = place === 1 && lead < CLOSE && of > 1 ? ' That is close, so look at both.' : '';
+    const close = place === 1 && lead < prompts.close && of > 1 ? ' That is close, so look at both.' : '';
     const why = reason && !(place === 1 && reason.startsWith('picked as the best of')) ? ` ${reason.replace(/\.?$/, '.')}` : '';
     return `${picked ? 'You picked it, and goldpan suggests it too' : 'goldpan suggests it'}: ${rank}.${close}${why}`;
   }
