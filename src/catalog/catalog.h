@@ -218,6 +218,8 @@ typedef struct gp_cat_scorer {
 } gp_cat_scorer;
 gp_status gp_cat_scorer_put(gp_catalog *cat, const gp_cat_scorer *scorer,
                             gp_error *err); /* also marks the scorer as used last */
+/* Returns whether a scorer, given by its key, is fused from other scorers (stage/fuse_stage.h). */
+bool gp_cat_scorer_is_fused(const char *key);
 /* Records a scorer without marking it as used last, and removes other scorers of the same name, with their scores,
  * unless picks or an analysis use them. */
 gp_status gp_cat_scorer_put_alone(gp_catalog *cat, const gp_cat_scorer *scorer, gp_error *err);

@@ -22,6 +22,11 @@ gp_status gp_cat_score_column(gp_catalog *cat, const char *scorer,
     return st;
 }
 
+bool gp_cat_scorer_is_fused(const char *key)
+{
+    return gp_str_starts(key, "fused-");
+}
+
 gp_status gp_cat_scorers_scored(gp_catalog *cat, bool (*visit)(void *user, const gp_cat_scorer_name *scorer),
                                 void *user, gp_error *err)
 {

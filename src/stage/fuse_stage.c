@@ -90,7 +90,7 @@ static bool take_member(void *user, const gp_cat_scorer_name *s)
 {
     fusing *f = user;
     double weight = 1;
-    if (gp_str_starts(s->id, "fused-z/") || gp_str_starts(s->id, "fused-rank/")) return true;
+    if (gp_cat_scorer_is_fused(s->id)) return true;
     if (!weight_of(f->weights, s->name, &weight) && gp_scorer_is_special(s->id)) return true;
     if (!(weight > 0)) return true;
     for (size_t i = 0; i < f->count; i++)
@@ -222,6 +222,11 @@ static gp_status compute(const fusing *f, bool pareto, gp_fused *out, gp_error *
 
 /* ------------------------------------------------------------------ the fused scorer */
 
+static const char *form_name(gp_fuse_form form)
+{
+    return form == GP_FUSE_Z ? "fused-z" : "fused-rank";
+}
+
 /* Writes the id of the fused scorer; `base` is the id of the member whose encoder it has. */
 static char *write_id(const fusing *f, const char *base)
 {
@@ -232,8 +237,7 @@ static char *write_id(const fusing *f, const char *base)
     const char *rest = strchr(base, '/') ? strchr(base, '/') + 1 : base;
     const size_t weights = strcspn(rest, "+/");
     const char *after = rest + strcspn(rest, "/");
-    gp_str_printf(&id, "%s/%.*s+%s%s", f->form == GP_FUSE_Z ? "fused-z" : "fused-rank", (int)weights, rest, hash,
-                  after);
+    gp_str_printf(&id, "%s/%.*s+%s%s", form_name(f->form), (int)weights, rest, hash, after);
     id.failed = id.failed || all.failed;
     gp_str_clear(&all);
     return gp_str_take(&id);
@@ -272,8 +276,7 @@ static gp_status store(fusing *f, const char *id, const char *scale, int64_t enc
     const char *plus = strchr(id, '+');
     char parameters[33];
     snprintf(parameters, sizeof parameters, "%.32s", plus ? plus + 1 : "");
-    const gp_cat_scorer row = {
-        id, f->form == GP_FUSE_Z ? "fused-z" : "fused-rank", scale, encoder, true, parameters, "image"};
+    const gp_cat_scorer row = {id, form_name(f->form), scale, encoder, true, parameters, "image"};
     gp_fused *fused = NULL;
     int64_t *images = NULL, *prompts = NULL;
     double *scores = NULL;

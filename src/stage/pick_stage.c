@@ -224,18 +224,12 @@ static gp_status read_unmet(pick_run *c, gp_error *err)
     return GP_OK;
 }
 
-static int by_id(const void *key, const void *element)
-{
-    const int64_t p = *(const int64_t *)key, q = *(const int64_t *)element;
-    return (p > q) - (p < q);
-}
-
 /* Sets `unmet` of the candidates that are not in the Pareto set of their prompt. */
 static void leave_out_dominated(pick_run *c)
 {
     for (uint32_t i = 0; i < c->m.n; i++)
         if (!c->candidates[i].unmet &&
-            bsearch(&c->m.images[i], c->dominated.images, c->dominated.count, sizeof(int64_t), by_id))
+            bsearch(&c->m.images[i], c->dominated.images, c->dominated.count, sizeof(int64_t), by_number))
             c->candidates[i].unmet =
                 "another image of the prompt is at least as good by every scorer, and better by one";
 }

@@ -26,19 +26,13 @@ static bool take_scorer(void *user, const gp_cat_scorer_name *s)
 {
     all_scorers *all = user;
     for (size_t i = 0; i < all->count; i++) /* of two fused scores with different weights, show the newer */
-        if (gp_str_starts(s->id, "fused-") && !strcmp(all->list[i].name, s->name)) return true;
+        if (gp_cat_scorer_is_fused(s->id) && !strcmp(all->list[i].name, s->name)) return true;
     const char *slash = strrchr(s->model, '/');
     one_scorer *one = &all->list[all->count++];
     *one = (one_scorer){gp_str_dup(s->id),        gp_str_dup(s->name),  gp_str_dup(slash ? slash + 1 : s->model),
                         gp_str_dup(s->precision), gp_str_dup(s->scale), s->higher_better};
     all->no_memory = !one->id || !one->name || !one->model || !one->precision || !one->scale;
     return !all->no_memory && all->count < GP_VIEW_SCORERS + 1;
-}
-
-/* Fused scores are made of the scores of other scorers, so they do not count as a scorer that agrees. */
-static bool is_fused(const one_scorer *s)
-{
-    return gp_str_starts(s->id, "fused-");
 }
 
 static void clear(all_scorers *all)
@@ -197,12 +191,13 @@ gp_status gp_view_add_scorers(gp_view *v, gp_catalog *cat, gp_error *err)
     if (all.no_memory) GP_TRY_GOTO(gp_fail_memory(err, "the view of the catalog"));
     size_t count = 0;
     v->columns[GP_VIEW_SCORE].lower_better = !v->facts.higher_better;
-    if (!gp_str_starts(v->facts.scorer, "fused-")) scores[count++] = &v->columns[GP_VIEW_SCORE];
+    /* Fused scores are made of the scores of other scorers, so they do not count as a scorer that agrees. */
+    if (!gp_cat_scorer_is_fused(v->facts.scorer)) scores[count++] = &v->columns[GP_VIEW_SCORE];
     for (size_t i = 0, added = 0; i < all.count && added < GP_VIEW_SCORERS; i++) {
         if (!strcmp(all.list[i].id, v->facts.scorer)) continue;
         added++;
         GP_TRY_GOTO(add_column(v, cat, &all, &all.list[i], err));
-        if (!is_fused(&all.list[i])) scores[count++] = &v->columns[v->column_count - 1];
+        if (!gp_cat_scorer_is_fused(all.list[i].id)) scores[count++] = &v->columns[v->column_count - 1];
     }
     if (count > 1) GP_TRY_GOTO(add_agreement(v, scores, count, err));
 out:
